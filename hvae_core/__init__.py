@@ -1,0 +1,1 @@
+"""Hierarchical variational autoencoders: models, bounds, out-of-distribution scores, pictures."""
