@@ -1,0 +1,148 @@
+"""The one interface that pages, scores and training see: ``HierarchicalVAE`` and its ``Trace``."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from hvae_core.config import HVAEConfig
+from hvae_core.distributions import Likelihood
+from hvae_core.noise import Noise
+
+Skipped = Literal["sample", "mean"]
+"""What a skipped layer z_i, i <= k, passes down: a draw from p(z_i | z_>i), or its mean."""
+Up = Literal["mean", "sample"]
+"""What a skipped layer passes up to q(z_>k | x): its posterior mean (HVK App. D), or a draw."""
+
+
+@dataclass(frozen=True)
+class LatentSpec:
+    """One stochastic layer: ``name`` z1..zL, ``index`` 1..L, ``shape`` without batch, scale ``group``."""
+
+    name: str
+    index: int
+    shape: tuple[int, ...]
+    group: str
+
+    @property
+    def units(self) -> int:
+        """Number of latent units (dimensions)."""
+        return math.prod(self.shape)
+
+
+@dataclass(frozen=True)
+class Trace:
+    """All terms of L_>k for a batch of B images and S samples (HVK Eq. 5).
+
+    ``log_px`` (S, B); ``log_q``, ``log_p``, ``kl`` (L, S, B), zero at skipped layers, where q is p;
+    ``kl`` is analytic where a closed form exists and log q - log p of the draw elsewhere.
+    ``z`` holds the posterior mean of each layer (1 or S, B, ...), None where the layer is skipped.
+    All in nats.
+    """
+
+    k: int
+    log_px: Tensor
+    log_q: Tensor
+    log_p: Tensor
+    kl: Tensor
+    z: tuple[Tensor | None, ...]
+    likelihood: Likelihood
+
+
+class HierarchicalVAE(nn.Module, ABC):
+    """A VAE with L stochastic layers z_1 (closest to the image) to z_L (the top)."""
+
+    config: HVAEConfig
+
+    @property
+    @abstractmethod
+    def latents(self) -> tuple[LatentSpec, ...]:
+        """The layers from z_1 to z_L."""
+
+    @property
+    @abstractmethod
+    def image_shape(self) -> tuple[int, int, int]:
+        """(C, H, W) of the images."""
+
+    @property
+    def n_layers(self) -> int:
+        """Number of stochastic layers, L."""
+        return len(self.latents)
+
+    @property
+    def dims(self) -> int:
+        """D = C H W, the number of observed dimensions."""
+        return math.prod(self.image_shape)
+
+    @abstractmethod
+    def prepare(self, x: Tensor, noise: Noise) -> Tensor:
+        """Turn grey levels (B, C, H, W) in [0, 1] into what the likelihood is a density of.
+
+        Bernoulli likelihoods see a fresh binary draw each time (dynamic binarisation).
+        """
+
+    @abstractmethod
+    def traces(
+        self,
+        x: Tensor,
+        ks: Sequence[int],
+        *,
+        noise: Noise,
+        samples: int = 1,
+        skipped: Skipped = "sample",
+        up: Up = "mean",
+        temperature: float = 1.0,
+    ) -> list[Trace]:
+        """Run the model once for every k in ``ks`` (HVK Eq. 5), sharing what does not depend on k.
+
+        ``x`` (B, C, H, W) is already prepared. ``temperature`` scales the spread of the draws of
+        skipped layers; the result is a bound only at 1.
+        """
+
+    def trace(
+        self,
+        x: Tensor,
+        *,
+        noise: Noise,
+        k: int = 0,
+        samples: int = 1,
+        skipped: Skipped = "sample",
+        up: Up = "mean",
+        temperature: float = 1.0,
+    ) -> Trace:
+        """Run the model for one k: the terms of L_>k (HVK Eq. 5); L_>0 is the ELBO."""
+        return self.traces(
+            x, [k], noise=noise, samples=samples, skipped=skipped, up=up, temperature=temperature
+        )[0]
+
+    @abstractmethod
+    def posterior_means(
+        self, x: Tensor, *, noise: Noise, samples: int = 1, up: Up = "mean"
+    ) -> tuple[Tensor, ...]:
+        """E[z_i | x] for every layer, (B, *shape), averaged over S samples of the layers below."""
+
+    @abstractmethod
+    def sample(
+        self,
+        n: int,
+        *,
+        noise: Noise,
+        temperature: float | Sequence[float] = 1.0,
+        given: Mapping[int, Tensor] | None = None,
+    ) -> Likelihood:
+        """Draw z from the prior and return p(x | z) for (1, n) images.
+
+        ``temperature`` is one number or one a layer, z_1 first; ``given`` fixes layers by index
+        (1..L), each (n, *shape).
+        """
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.parameters()).device

@@ -1,0 +1,173 @@
+"""Bottom-up inference: how a trace is made from three conditional distributions (HVK 3.2, App. D).
+
+A family supplies ``posterior``, ``prior`` and ``decode``; everything about k, skipped layers and
+samples lives here, once, and is tested on a linear-Gaussian hierarchy whose answers are known.
+Tensors carry leading (S, B); an S of 1 stands for "the same for all samples" and broadcasts.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from hvae_core.distributions import Gaussian, Likelihood
+from hvae_core.models.base import HierarchicalVAE, Skipped, Trace, Up
+from hvae_core.noise import Noise
+
+Draw = Callable[[str, int], Tensor]
+
+
+class BottomUpVAE(HierarchicalVAE):
+    """q(z | x) = q(z_1 | x) prod_i q(z_i | z_<i), p(x, z) = p(x | z) prod_i p(z_i | z_>i)."""
+
+    @abstractmethod
+    def posterior(self, index: int, x: Tensor, below: Sequence[Tensor]) -> Gaussian:
+        """q(z_i | z_<i, x): ``x`` (1, B, C, H, W), ``below`` is z_1 .. z_{i-1}."""
+
+    @abstractmethod
+    def prior(self, index: int, above: Sequence[Tensor]) -> Gaussian:
+        """p(z_i | z_>i) for i < L: ``above`` is z_{i+1} .. z_L."""
+
+    @abstractmethod
+    def decode(self, z: Sequence[Tensor]) -> Likelihood:
+        """p(x | z) from z_1 .. z_L."""
+
+    def traces(
+        self,
+        x: Tensor,
+        ks: Sequence[int],
+        *,
+        noise: Noise,
+        samples: int = 1,
+        skipped: Skipped = "sample",
+        up: Up = "mean",
+        temperature: float = 1.0,
+    ) -> list[Trace]:
+        if any(not 0 <= k < self.n_layers for k in ks):
+            raise ValueError(f"k must lie in 0..{self.n_layers - 1}, not {list(ks)}")
+        draw = self._draws(noise, samples, x)
+        image = x.unsqueeze(0)  # (1, B, C, H, W)
+        sampled: _Path | None = None
+        means: list[Gaussian] = []
+        out = []
+        for k in ks:
+            if k == 0 or up == "sample":
+                # One inference pass and one set of priors serve every k.
+                if sampled is None:
+                    sampled = _Path(self, image, [], draw)
+                path = sampled
+            else:
+                while len(means) < k:  # the chain of means d_k is common to all k
+                    below = [q.mean for q in means]
+                    means.append(self.posterior(len(means) + 1, image, below))
+                path = _Path(self, image, means[:k], draw)
+            out.append(self._finish(x, path, k, draw, skipped, temperature))
+        return out
+
+    def posterior_means(
+        self, x: Tensor, *, noise: Noise, samples: int = 1, up: Up = "mean"
+    ) -> tuple[Tensor, ...]:
+        image = x.unsqueeze(0)
+        if up == "sample":
+            qs = _Path(self, image, [], self._draws(noise, samples, x)).q
+        else:
+            qs = []
+            for index in range(1, self.n_layers + 1):
+                qs.append(self.posterior(index, image, [q.mean for q in qs]))
+        return tuple(q.mean.mean(0) for q in qs)
+
+    def sample(
+        self,
+        n: int,
+        *,
+        noise: Noise,
+        temperature: float | Sequence[float] = 1.0,
+        given: Mapping[int, Tensor] | None = None,
+    ) -> Likelihood:
+        length = self.n_layers
+        heat = [temperature] * length if isinstance(temperature, float | int) else list(temperature)
+        above: list[Tensor] = []
+        for index in range(length, 0, -1):
+            if given and index in given:
+                z = given[index].unsqueeze(0)
+            else:
+                shape = self.latents[index - 1].shape
+                eps = noise.normal(f"p{index}", 1, n, shape).to(self.device)
+                p = self._prior(index, above, eps)
+                z = p.sample(eps, heat[index - 1])
+            above.insert(0, z)
+        return self.decode(above)
+
+    def _prior(self, index: int, above: Sequence[Tensor], like: Tensor) -> Gaussian:
+        if index == self.n_layers:
+            return Gaussian.standard_like(like)
+        return self.prior(index, above)
+
+    def _draws(self, noise: Noise, samples: int, x: Tensor) -> Draw:
+        """Standard normal numbers by name, drawn once: shared by all k that ask for the same."""
+        known: dict[str, Tensor] = {}
+
+        def draw(role: str, index: int) -> Tensor:
+            name = f"{role}{index}"
+            if name not in known:
+                shape = self.latents[index - 1].shape
+                known[name] = noise.normal(name, samples, x.shape[0], shape).to(x.device)
+            return known[name]
+
+        return draw
+
+    def _finish(
+        self, x: Tensor, path: _Path, k: int, draw: Draw, skipped: Skipped, temperature: float
+    ) -> Trace:
+        """Complete a posterior path downwards: skipped layers from the prior, then the image."""
+        z = list(path.z)
+        for index in range(k, 0, -1):
+            p = self.prior(index, z[index:])
+            if skipped == "mean":
+                z[index - 1] = p.mean
+            else:
+                z[index - 1] = p.sample(draw("p", index), temperature)
+        likelihood = self.decode(z)
+        top = self.n_layers
+        zero = torch.zeros_like(path.log_q[-1])
+        log_q = [zero if i <= k else path.log_q[i - 1] for i in range(1, top + 1)]
+        log_p = [zero if i <= k else path.log_prior(i) for i in range(1, top + 1)]
+        kl = [q - p for q, p in zip(log_q, log_p, strict=True)]
+        kl[-1] = path.top_kl  # the only strict KL of bottom-up inference (HVK App. F)
+        means = tuple(None if i < k else q.mean for i, q in enumerate(path.q))
+        log_px = likelihood.log_prob(x).expand_as(zero)
+        return Trace(
+            k, log_px, torch.stack(log_q), torch.stack(log_p), torch.stack(kl), means, likelihood
+        )
+
+
+class _Path:
+    """A way up: z_i = posterior mean for the first layers, draws above; priors on request, once."""
+
+    def __init__(
+        self, model: BottomUpVAE, image: Tensor, means: Sequence[Gaussian], draw: Draw
+    ) -> None:
+        self.model = model
+        self.q = list(means)
+        self.z: list[Tensor] = [q.mean for q in means]
+        self.log_q: list[Tensor] = [q.mean.new_zeros(()) for q in means]
+        for index in range(len(means) + 1, model.n_layers + 1):
+            q = model.posterior(index, image, self.z)
+            z = q.sample(draw("q", index))  # (S, B, ...)
+            self.q.append(q)
+            self.z.append(z)
+            self.log_q.append(q.log_prob(z))
+        self.top_kl = self.q[-1].kl(Gaussian.standard_like(self.q[-1].mean))
+        self.top_kl = self.top_kl.expand_as(self.log_q[-1])
+        self._log_p: dict[int, Tensor] = {}
+
+    def log_prior(self, index: int) -> Tensor:
+        """log p(z_i | z_>i) of the path's own draw (S, B)."""
+        if index not in self._log_p:
+            z = self.z[index - 1]
+            prior = self.model._prior(index, self.z[index:], z)
+            self._log_p[index] = prior.log_prob(z)
+        return self._log_p[index]

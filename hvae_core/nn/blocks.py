@@ -1,0 +1,134 @@
+"""Weight-normalised layers and the residual stage of HVK App. B.1."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import weight_norm
+
+
+def conv(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Module:
+    """Same-padded convolution with weight normalisation."""
+    return weight_norm(nn.Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2))
+
+
+def linear(inputs: int, outputs: int) -> nn.Module:
+    """Dense layer with weight normalisation."""
+    return weight_norm(nn.Linear(inputs, outputs))
+
+
+class Residual(nn.Module):
+    """y = Conv(Act(Conv_s(Act(x)))) + x, down- or upsampling in the second half (HVK App. B.1)."""
+
+    def __init__(self, channels: int, kernel: int, size: tuple[int, int], stride: int) -> None:
+        super().__init__()
+        self.size = size  # of the output
+        self.resize = stride != 1
+        self.first = conv(channels, channels, kernel)
+        self.second = conv(channels, channels, kernel)
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = self.first(F.relu(x))
+        if self.resize:
+            h, x = _resize(h, self.size), _resize(x, self.size)
+        return x + self.second(F.relu(h))
+
+
+def _resize(x: Tensor, size: tuple[int, int]) -> Tensor:
+    """Average down, or repeat up: no weights, and no checkerboard as a strided pair would leave."""
+    if size[0] < x.shape[-1]:
+        return F.avg_pool2d(x, 2, ceil_mode=True, count_include_pad=False)
+    return F.interpolate(x, size=size, mode="nearest")
+
+
+class Stage(nn.Module):
+    """A deterministic transformation: residual blocks, the last of which changes the size."""
+
+    def __init__(
+        self, channels: int, kernel: int, blocks: int, size: tuple[int, int], stride: int
+    ) -> None:
+        super().__init__()
+        strides = [1] * (blocks - 1) + [stride]
+        self.blocks = nn.Sequential(*(Residual(channels, kernel, size, s) for s in strides))
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.blocks(x)
+        return out
+
+
+class FromLatent(nn.Module):
+    """Bring a latent to a feature map of ``channels`` at ``size``."""
+
+    def __init__(
+        self, shape: tuple[int, ...], channels: int, size: tuple[int, int], kernel: int = 3
+    ) -> None:
+        super().__init__()
+        self.out = (channels, *size)
+        self.dense = len(shape) == 1
+        if self.dense:
+            self.map = linear(shape[0], channels * size[0] * size[1])
+        else:
+            self.map = conv(shape[0], channels, kernel)
+
+    def forward(self, z: Tensor) -> Tensor:
+        if self.dense:
+            h: Tensor = self.map(z)
+            return h.unflatten(-1, self.out)
+        h = self.map(z)
+        return h if h.shape[-2:] == self.out[1:] else _resize(h, self.out[1:])
+
+
+class ToLatent(nn.Module):
+    """Mean and raw scale of a latent from a feature map (C, H, W)."""
+
+    def __init__(self, channels: int, size: tuple[int, int], shape: tuple[int, ...]) -> None:
+        super().__init__()
+        self.dense = len(shape) == 1
+        if self.dense:
+            self.map = linear(channels * size[0] * size[1], 2 * shape[0])
+        else:
+            self.map = conv(channels, 2 * shape[0], 3)
+
+    def forward(self, h: Tensor) -> Tensor:
+        h = F.relu(h)
+        out: Tensor = self.map(h.flatten(1) if self.dense else h)
+        return out
+
+
+def fold(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """Apply a network of single images to (S, B, ...) and keep the leading axes."""
+    return function(x.flatten(0, 1)).unflatten(0, x.shape[:2])
+
+
+@torch.no_grad()
+def data_dependent_init(model: nn.Module, run: Callable[[], object]) -> None:
+    """Scale every weight-normalised layer so that its outputs start at mean 0, variance 1.
+
+    (Salimans and Kingma 2016.) ``run`` sends one batch through the model; layers are set in the
+    order in which they are first called, each seeing inputs from layers already set.
+    """
+    handles = []
+    done: set[nn.Module] = set()
+
+    def hook(layer: nn.Module, _inputs: object, out: Tensor) -> Tensor:
+        if layer in done:
+            return out
+        done.add(layer)
+        axes = [axis for axis in range(out.dim()) if axis != 1]
+        mean = out.mean(axes)
+        std = out.std(axes).clamp_min(1e-2)
+        gain = layer.parametrizations.weight.original0  # type: ignore[union-attr]
+        gain.div_(std.view(-1, *[1] * (gain.dim() - 1)))
+        layer.bias.sub_(mean).div_(std)  # type: ignore[union-attr, operator]
+        shape = [1, -1] + [1] * (out.dim() - 2)
+        return (out - mean.view(shape)) / std.view(shape)
+
+    for layer in model.modules():
+        if isinstance(layer, nn.Conv2d | nn.Linear) and hasattr(layer, "parametrizations"):
+            handles.append(layer.register_forward_hook(hook))
+    run()
+    for handle in handles:
+        handle.remove()

@@ -1,0 +1,82 @@
+"""Where random numbers come from: one stream a run (training) or one stream an image (evaluation).
+
+Every draw has a name such as ``q1`` (posterior of z_1) or ``p2`` (prior of z_2). With
+``ImageNoise`` a number depends on the seed, the picture, the name and the index of the sample, and on
+nothing else: scores are the same for any batch size, any order, any number of workers, and any
+splitting of the S samples. Bounds for different k share what they can, which lowers the variance of
+their difference LLR>k.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+_MASK = (1 << 63) - 1
+
+
+class Noise(ABC):
+    """A source of named random numbers for a batch of images."""
+
+    @abstractmethod
+    def normal(self, name: str, samples: int, batch: int, shape: Sequence[int]) -> Tensor:
+        """Draw standard normal numbers (S, B, *shape), float32, on the CPU."""
+
+    @abstractmethod
+    def uniform(self, name: str, samples: int, batch: int, shape: Sequence[int]) -> Tensor:
+        """Draw uniform numbers on [0, 1) (S, B, *shape), float32, on the CPU."""
+
+
+class StreamNoise(Noise):
+    """One generator for everything, in the order of the calls: for training and prior samples."""
+
+    def __init__(self, generator: torch.Generator) -> None:
+        self.generator = generator
+
+    def normal(self, name: str, samples: int, batch: int, shape: Sequence[int]) -> Tensor:
+        return torch.randn(samples, batch, *shape, generator=self.generator)
+
+    def uniform(self, name: str, samples: int, batch: int, shape: Sequence[int]) -> Tensor:
+        return torch.rand(samples, batch, *shape, generator=self.generator)
+
+
+class ImageNoise(Noise):
+    """A stream of its own for every image, from its content digest and one seed."""
+
+    def __init__(self, digests: Sequence[int], seed: int = 0, first_sample: int = 0) -> None:
+        """Take one integer digest an image; ``first_sample`` is the index of the first of S samples."""
+        self.digests = [int(digest) for digest in digests]
+        self.seed = seed
+        self.first_sample = first_sample
+        self._generator = torch.Generator()
+
+    def normal(self, name: str, samples: int, batch: int, shape: Sequence[int]) -> Tensor:
+        out = torch.empty(samples, batch, *shape)
+        for s, b, generator in self._streams(name, samples, batch):
+            torch.randn(out[s, b].shape, generator=generator, out=out[s, b])
+        return out
+
+    def uniform(self, name: str, samples: int, batch: int, shape: Sequence[int]) -> Tensor:
+        out = torch.empty(samples, batch, *shape)
+        for s, b, generator in self._streams(name, samples, batch):
+            torch.rand(out[s, b].shape, generator=generator, out=out[s, b])
+        return out
+
+    def _streams(self, name: str, samples: int, batch: int):  # type: ignore[no-untyped-def]
+        if batch != len(self.digests):
+            raise ValueError(f"{len(self.digests)} image digests for a batch of {batch}")
+        for s in range(samples):
+            salt = _mix(name, self.seed, self.first_sample + s)
+            for b, digest in enumerate(self.digests):
+                # Multiplying by an odd constant spreads neighbouring digests over the seed space.
+                self._generator.manual_seed(((digest ^ salt) * 0x9E3779B97F4A7C15) & _MASK)
+                yield s, b, self._generator
+
+
+def _mix(*parts: object) -> int:
+    text = "\x1f".join(map(str, parts)).encode()
+    return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "big") & _MASK
