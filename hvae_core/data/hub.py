@@ -1,0 +1,132 @@
+"""Image sets from the Hugging Face hub: downloaded once, on request, kept as Parquet.
+
+The only module that reaches the network. `datasets` is imported when a download starts: it takes
+a second, and nothing else needs it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from hvae_core.data.parquet import IMAGE_COLUMNS, LABEL_COLUMNS, write_parquet
+from hvae_core.data.places import cache_data_root
+from hvae_core.errors import DataError
+from hvae_core.progress import Cancelled, Progress, silent
+
+# Best known names of the sets on the hub; each has the columns image and label.
+HUB_NAMES = {
+    "fashion_mnist": "zalando-datasets/fashion_mnist",
+    "mnist": "ylecun/mnist",
+    "kmnist": "tanganke/kmnist",
+    "omniglot": "dpdl-benchmark/omniglot",
+    "notmnist": "anubhavmaity/notMNIST",
+}
+
+_HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}(:[\w.-]{1,40})?")
+_BATCH = 256
+
+
+def is_hub_name(text: str) -> bool:
+    """Return whether a text has the form owner/name or owner/name:split."""
+    return _HUB_NAME.fullmatch(text) is not None and ".." not in text
+
+
+def hub_path(hub_name: str, split: str = "test", root: Path | None = None) -> Path:
+    """Return where a downloaded split of a hub set is kept."""
+    owner, _, rest = hub_name.partition("/")
+    return (root or cache_data_root()) / "hub" / f"{owner}--{rest}" / f"{split}.parquet"
+
+
+def download(
+    hub_name: str,
+    split: str = "test",
+    *,
+    path: Path | None = None,
+    limit: int | None = None,
+    progress: Progress = silent,
+) -> Path:
+    """Download one split of a hub set into a Parquet file and return its path.
+
+    Rows are streamed, so that progress is true and a cancel takes effect at once; a download
+    that stops early leaves nothing behind. An existing file is returned as it is.
+    """
+    target = path or hub_path(hub_name, split)
+    if target.is_file():
+        return target
+    progress(0.0, f"contacting the hub for {hub_name}")
+    try:
+        stream, total = _open_stream(hub_name, split)
+        image, label = _columns(stream, hub_name)
+        names = tuple(getattr(stream.features.get(label), "names", None) or ())
+        if limit is not None:
+            stream, total = stream.take(limit), min(total or limit, limit)
+        write_parquet(target, _batches(stream, (image, label), total, progress), names)
+    except (DataError, Cancelled):
+        raise
+    except Exception as exc:  # the hub client raises errors of half a dozen libraries
+        raise DataError(_explain(hub_name, split, exc)) from exc
+    return target
+
+
+def _open_stream(hub_name: str, split: str) -> tuple[Any, int | None]:
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    from datasets import Image, load_dataset
+
+    stream = load_dataset(hub_name, split=split, streaming=True)
+    if stream.features is None:
+        stream = stream._resolve_features()
+    for column, feature in stream.features.items():
+        if isinstance(feature, Image):
+            # The bytes as they are: decoding them is the work of the project's own gate.
+            stream = stream.cast_column(column, Image(decode=False))
+    known = (stream.info.splits or {}).get(split)
+    return stream, known.num_examples if known is not None else None
+
+
+def _columns(stream: Any, hub_name: str) -> tuple[str, str | None]:
+    found = list(stream.features)
+    image = next((column for column in IMAGE_COLUMNS if column in found), None)
+    if image is None:
+        raise DataError(
+            f"{hub_name} has no column of images (its columns: {', '.join(found[:8])}); "
+            "choose another set."
+        )
+    return image, next((column for column in LABEL_COLUMNS if column in found), None)
+
+
+def _batches(
+    stream: Any, columns: tuple[str, str | None], total: int | None, progress: Progress
+) -> Iterator[tuple[list[bytes], list[int]]]:
+    image, label = columns
+    done = 0
+    for batch in stream.iter(_BATCH):
+        blobs = [stored["bytes"] for stored in batch[image] if stored and stored["bytes"]]
+        if len(blobs) < len(batch[image]):
+            raise DataError(
+                "This hub set keeps its images outside its tables; download it by hand and "
+                "choose the folder."
+            )
+        stored_labels = batch[label] if label else [None] * len(blobs)
+        yield blobs, [value if isinstance(value, int) else -1 for value in stored_labels]
+        done += len(blobs)
+        of = f" of {total:,}" if total else ""
+        progress(min(done / total, 1.0) if total else 0.0, f"downloaded {done:,}{of} images")
+
+
+def _explain(hub_name: str, split: str, exc: Exception) -> str:
+    kinds = {kind.__name__ for kind in type(exc).__mro__}
+    if "gated" in str(exc).lower():
+        return f"{hub_name} asks for a login on the hub; log in there, or choose another set."
+    if "DatasetNotFoundError" in kinds:
+        return f"The hub has no public set {hub_name}; check the name, written owner/name."
+    if isinstance(exc, ValueError) and "split" in str(exc).lower():
+        return f"{hub_name} has no split named {split}; write owner/name:split with another one."
+    return (
+        f"{hub_name} could not be downloaded: the hub cannot be reached or did not answer. "
+        "Check the connection and try again, or choose a folder that holds the images."
+    )

@@ -1,0 +1,189 @@
+"""Worlds: an in-distribution set, the sets held against it, and the checkpoints trained on it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Literal, get_args
+
+from hvae_core.data.hub import HUB_NAMES
+from hvae_core.data.image_set import ImageSet, Shape
+from hvae_core.data.origins import (
+    Control,
+    DataFolder,
+    HandwrittenDigits,
+    InMemory,
+    Origin,
+    Own,
+    Request,
+    Shipped,
+)
+from hvae_core.data.places import ASSETS, default_data_root
+from hvae_core.errors import DataError
+from hvae_core.progress import Progress, silent
+
+Role = Literal["train", "validation", "in", "out", "control"]
+OWN = "own-"
+
+
+@dataclass(frozen=True)
+class SetSpec:
+    """One set of a world: its name in code and URLs, its title for people, its role."""
+
+    name: str
+    title: str
+    role: Role
+    origin: Origin
+
+
+@dataclass(frozen=True)
+class World:
+    """An in-distribution set, its OOD and control sets, and the checkpoints trained on it."""
+
+    key: str
+    title: str
+    in_name: str
+    sets: tuple[SetSpec, ...]
+    checkpoints: tuple[str, ...]
+    image_shape: Shape
+
+    def spec(self, set_name: str) -> SetSpec:
+        """Return the set of a name."""
+        for spec in self.sets:
+            if spec.name == set_name:
+                return spec
+        raise DataError(
+            f"{self.title} has no set named {set_name}; "
+            f"choose one of {', '.join(spec.name for spec in self.sets)}."
+        )
+
+    def with_role(self, *roles: Role) -> tuple[SetSpec, ...]:
+        """Return the sets of some roles, in the order of the world."""
+        return tuple(spec for spec in self.sets if spec.role in roles)
+
+    def with_set(self, own: SetSpec) -> World:
+        """Return the world with a set of the user's own; one of the same name is replaced."""
+        kept = tuple(spec for spec in self.sets if spec.name != own.name)
+        return replace(self, sets=(*kept, own))
+
+    def available(self, set_name: str, data_root: str | Path | None = None) -> bool:
+        """Return whether the images of a set are on this machine, without reading them."""
+        return self.spec(set_name).origin.available(_root(data_root))
+
+    def load(
+        self,
+        set_name: str,
+        data_root: str | Path | None = None,
+        *,
+        limit: int | None = None,
+        progress: Progress = silent,
+    ) -> ImageSet:
+        """Return a set at the world's image shape, the first `limit` images of it.
+
+        Raises MissingImages, with what to do, where the images are not on this machine.
+        """
+        spec = self.spec(set_name)
+        request = Request(spec.title, _root(data_root), self.image_shape, limit, progress)
+        return spec.origin.load(request).fit(self.image_shape).renamed(spec.name, spec.title)
+
+    def download(self, set_name: str, progress: Progress = silent) -> Path:
+        """Fetch the images of a set from the hub into the cache folder and return the file."""
+        origin = self.spec(set_name).origin
+        while isinstance(origin, Control):
+            origin = origin.of
+        if not isinstance(origin, DataFolder):
+            raise DataError(f"{self.spec(set_name).title} has nothing to download; open it as is.")
+        return origin.fetch(progress)
+
+
+@cache
+def worlds() -> dict[str, World]:
+    """Return the built-in worlds by key; the first is the default."""
+    return {world.key: world for world in (_glyphs(), _fashion_mnist())}
+
+
+def custom_set(
+    source: str | Path | ImageSet,
+    role: Role = "out",
+    *,
+    title: str | None = None,
+    allow_download: bool = False,
+) -> SetSpec:
+    """Return a set of the user's own for `World.with_set`: a path, a hub name, or read images.
+
+    The images are brought to the world's shape when loaded, and a note says so.
+    """
+    if role not in get_args(Role):
+        raise DataError(f"A set cannot have the role {role}; choose in or out.")
+    if isinstance(source, ImageSet):
+        title = title or source.title
+        origin: Origin = InMemory(source)
+    else:
+        path = Path(str(source).strip()).expanduser()
+        title = title or (path.name if path.exists() else str(source).strip())
+        origin = Own(str(source), allow_download)
+    slug = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-") or "set"
+    return SetSpec(OWN + slug, title, role, origin)
+
+
+def _root(data_root: str | Path | None) -> Path:
+    return Path(data_root).expanduser() if data_root else default_data_root()
+
+
+def _checkpoints(key: str) -> tuple[str, ...]:
+    # The names of the shipped files: <world>-<model>.safetensors.
+    found = (ASSETS / "checkpoints").glob(f"{key}-*.safetensors")
+    return tuple(sorted(path.stem for path in found))
+
+
+def _glyphs() -> World:
+    def shipped(name: str) -> Shipped:
+        return Shipped(f"worlds/glyphs/{name}.parquet")
+
+    test = shipped("test")
+    sets = (
+        SetSpec("train", "Capital letters A-J, training", "train", shipped("train")),
+        SetSpec(
+            "validation", "Capital letters A-J, validation", "validation", shipped("validation")
+        ),
+        SetSpec("test", "Capital letters A-J", "in", test),
+        SetSpec("lower", "Lower-case letters", "out", shipped("lower")),
+        SetSpec("digits", "Digits", "out", shipped("digits")),
+        SetSpec("signs", "Punctuation and signs", "out", shipped("signs")),
+        SetSpec("greek", "Greek capitals", "out", shipped("greek")),
+        SetSpec("cyrillic", "Cyrillic capitals", "out", shipped("cyrillic")),
+        SetSpec("script", "Other scripts", "out", shipped("script")),
+        SetSpec("handwritten", "Handwritten digits", "out", HandwrittenDigits()),
+        SetSpec("inverted", "Letters, inverted", "control", Control(test, "inverted")),
+        SetSpec("blurred", "Letters, blurred", "control", Control(test, "blurred")),
+        SetSpec("faint", "Letters, low contrast", "control", Control(test, "faint")),
+        SetSpec("noise", "Noise (letters, pixels shuffled)", "control", Control(test, "noise")),
+    )
+    return World("glyphs", "Glyphs", "test", sets, _checkpoints("glyphs"), (1, 28, 28))
+
+
+def _fashion_mnist() -> World:
+    def stored(folder: str, split: str = "test", span: tuple[float, float] = (0.0, 1.0),
+               shuffle: bool = False) -> DataFolder:  # fmt: skip
+        return DataFolder(folder, split, HUB_NAMES[folder], span, shuffle)
+
+    # 55,000 of the 60,000 official training images train, the last 5,000 validate.
+    cut = 55 / 60
+    omniglot = stored("omniglot", shuffle=True)
+    sets = (
+        SetSpec("train", "FashionMNIST, training", "train",
+                stored("fashion_mnist", "train", (0.0, cut))),
+        SetSpec("validation", "FashionMNIST, validation", "validation",
+                stored("fashion_mnist", "train", (cut, 1.0))),
+        SetSpec("test", "FashionMNIST", "in", stored("fashion_mnist")),
+        SetSpec("mnist", "MNIST digits", "out", stored("mnist")),
+        SetSpec("kmnist", "KMNIST characters", "out", stored("kmnist")),
+        SetSpec("omniglot", "Omniglot, dark on white", "out", omniglot),
+        SetSpec("omniglot_inverted", "Omniglot, light on black", "out",
+                Control(omniglot, "inverted")),
+        SetSpec("notmnist", "notMNIST letters", "out", stored("notmnist", shuffle=True)),
+    )  # fmt: skip
+    return World("fashion_mnist", "FashionMNIST", "test", sets,
+                 _checkpoints("fashion_mnist"), (1, 28, 28))  # fmt: skip
