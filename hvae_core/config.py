@@ -107,8 +107,8 @@ class TrainConfig:
     clip_norm: Annotated[float, Field(gt=0, le=1e6)] = 100.0
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.999
     """Decay of the running average of the weights that is saved and evaluated; 0 switches it off."""
-    limit: Annotated[int, Field(ge=0, le=10_000_000)] = 0
-    """Images of the training set used, 0 for all."""
+    epoch_images: Annotated[int, Field(ge=0, le=10_000_000)] = 0
+    """Images in one epoch, drawn anew each time without replacement; 0 for the whole set."""
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
 
 

@@ -1,0 +1,196 @@
+"""One training loop for every model and objective: resumable, and the same stream after a resume.
+
+All random numbers of an epoch come from a generator seeded by (seed, epoch, rank). A run that was
+interrupted continues from its last finished epoch and ends with the weights of one that never was.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+
+from hvae_core.collapse import UnitStats, active_units
+from hvae_core.config import HVAEConfig, TrainConfig
+from hvae_core.data.image_set import ImageSet
+from hvae_core.models import HierarchicalVAE, model_from_config
+from hvae_core.noise import ImageNoise, StreamNoise
+from hvae_core.objectives import Objective, free_bits_lambda, warmup_beta
+from hvae_core.progress import Progress, silent
+from hvae_core.training_state import load_state, save_state
+
+History = dict[str, list]
+VALIDATION_IMAGES = 1000
+
+
+@dataclass
+class Run:
+    """A finished (or resumed) training: the averaged model, its history, the seconds it took."""
+
+    model: HierarchicalVAE
+    history: History
+    seconds: float
+
+
+@dataclass
+class _Running:
+    """Everything that changes while training, in one place, so that a resume restores all of it."""
+
+    objective: Objective
+    optimizer: torch.optim.Optimizer
+    average: HierarchicalVAE
+    epoch: int = 0
+    history: History = field(default_factory=dict)
+
+
+def train(
+    model_config: HVAEConfig,
+    config: TrainConfig,
+    images: ImageSet,
+    validation: ImageSet,
+    *,
+    state: Path | None = None,
+    progress: Progress = silent,
+    fabric: Fabric | None = None,
+) -> Run:
+    """Train a model by its objective (equations in ``objectives``) and return the averaged weights.
+
+    ``state`` is a file that keeps the run after every epoch; if it holds a run of the same
+    configuration, training continues from there. Raises ``ConfigError`` if it holds another.
+    """
+    fabric = fabric or Fabric(accelerator="auto", devices=1)
+    fabric.launch()
+    pixels = torch.from_numpy(np.array(images.images))  # uint8 (N, C, H, W)
+    running = _start(model_config, config, pixels)
+    if state is not None and state.exists():
+        load_state(state, model_config, config, running)
+    wrapped, optimizer = fabric.setup(running.objective, running.optimizer)
+    running.average.to(fabric.device)
+    for epoch in range(running.epoch, config.epochs):
+        started = time.perf_counter()
+        row = _train_epoch(fabric, wrapped, optimizer, running, pixels, config, epoch, progress)
+        row |= validate(running.average, validation.take(VALIDATION_IMAGES))
+        row["seconds"] = time.perf_counter() - started
+        for key, value in row.items():
+            running.history.setdefault(key, []).append(value)
+        running.epoch = epoch + 1
+        if state is not None and fabric.is_global_zero:
+            save_state(state, model_config, config, running)
+        progress(running.epoch / config.epochs, _summary(epoch, row))
+    model = running.average.eval().requires_grad_(False).cpu()
+    return Run(model, running.history, float(sum(running.history["seconds"])))
+
+
+def validate(model: HierarchicalVAE, images: ImageSet, batch_size: int = 250) -> dict:
+    """Mean ELBO (nats), KL per layer (nats) and active units (DVP Eq. 23) on held-out images."""
+    stats = [UnitStats() for _ in model.latents]
+    elbos, kls = [], []
+    digests = images.image_digests()
+    for start in range(0, len(images), batch_size):
+        chunk = torch.from_numpy(images.images[start : start + batch_size].copy())
+        noise = ImageNoise(digests[start : start + batch_size])
+        with torch.no_grad():
+            x = model.prepare(chunk.to(model.device).float() / 255, noise)
+            trace = model.trace(x, noise=noise)
+            means = model.posterior_means(x, noise=noise)
+        elbos.append((trace.log_px + (trace.log_p - trace.log_q).sum(0)).mean(0).cpu())
+        kls.append(trace.kl.mean(1).cpu())
+        for stat, mean in zip(stats, means, strict=True):
+            stat.add(mean.flatten(1).cpu().numpy())
+    return {
+        "valid_elbo": float(torch.cat(elbos).mean()),
+        "valid_kl": torch.cat(kls, 1).mean(1).tolist(),
+        "active_units": [int(active_units(stat.variance)) for stat in stats],
+    }
+
+
+def _start(model_config: HVAEConfig, config: TrainConfig, pixels: Tensor) -> _Running:
+    """A fresh model, initialised from the first batch, with its optimiser and running average."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        model = model_from_config(model_config)
+        average = model_from_config(model_config)
+    order = torch.randperm(len(pixels), generator=torch.Generator().manual_seed(config.seed))
+    model.init_from_data(pixels[order[: config.batch_size]].float() / 255, config.seed)
+    average.load_state_dict(model.state_dict())
+    average.eval().requires_grad_(False)
+    optimizer = torch.optim.Adam(model.parameters(), config.learning_rate)
+    return _Running(Objective(model, config), optimizer, average)
+
+
+def _train_epoch(
+    fabric: Fabric,
+    wrapped: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    running: _Running,
+    pixels: Tensor,
+    config: TrainConfig,
+    epoch: int,
+    progress: Progress,
+) -> dict:
+    """One pass over the images; returns the epoch's means for the history."""
+    rank, world = fabric.global_rank, fabric.world_size
+    shared = torch.Generator().manual_seed(_epoch_seed(config.seed, epoch, -1))
+    order = torch.randperm(len(pixels), generator=shared)
+    order = order[: config.epoch_images or len(order)][rank::world]
+    noise = StreamNoise(torch.Generator().manual_seed(_epoch_seed(config.seed, epoch, rank)))
+    steps = max(1, math.ceil(len(order) / config.batch_size))
+    total: list[tuple[float, float, list[float], float]] = []
+    clipped = 0
+    for step in range(steps):
+        at = epoch + step / steps
+        rate = _learning_rate(at, config)
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        batch = order[step * config.batch_size : (step + 1) * config.batch_size]
+        x = (pixels[batch].float() / 255).to(fabric.device)
+        terms = wrapped(x, noise, at)
+        optimizer.zero_grad()
+        fabric.backward(terms.loss)
+        norm = fabric.clip_gradients(wrapped, optimizer, max_norm=config.clip_norm)
+        clipped += int(norm is not None and float(norm) > config.clip_norm)
+        optimizer.step()
+        _update_average(running, config, epoch * steps + step)
+        kl = terms.kl.detach().tolist()
+        total.append((float(terms.elbo.detach()), float(terms.log_px.detach()), kl, float(norm or 0)))
+        progress((at + 1 / steps) / config.epochs, f"epoch {epoch + 1} of {config.epochs}")
+    return {
+        "train_elbo": float(np.mean([row[0] for row in total])),
+        "train_log_px": float(np.mean([row[1] for row in total])),
+        "train_kl": np.mean([row[2] for row in total], axis=0).tolist(),
+        "grad_norm": float(np.mean([row[3] for row in total])),
+        "clipped": clipped,
+        "learning_rate": rate,
+        "beta": warmup_beta(epoch + 1, config.warmup_epochs),
+        "free_bits": free_bits_lambda(epoch + 1, config),
+    }
+
+
+@torch.no_grad()
+def _update_average(running: _Running, config: TrainConfig, step: int) -> None:
+    """Exponential moving average, faster in the first steps so that it does not drag the start."""
+    decay = min(config.ema, (1 + step) / (10 + step)) if config.ema else 0.0
+    source = running.objective.model.state_dict()
+    for name, value in running.average.state_dict().items():
+        value.lerp_(source[name].to(value.device), 1 - decay)
+
+
+def _learning_rate(epoch: float, config: TrainConfig) -> float:
+    """Half a cosine from ``learning_rate`` to ``final_learning_rate`` over the run."""
+    share = 0.5 * (1 + math.cos(math.pi * epoch / config.epochs))
+    return config.final_learning_rate + share * (config.learning_rate - config.final_learning_rate)
+
+
+def _epoch_seed(seed: int, epoch: int, rank: int) -> int:
+    return int(np.random.SeedSequence([seed, epoch, rank + 1]).generate_state(1, np.uint64)[0] >> 1)
+
+
+def _summary(epoch: int, row: dict) -> str:
+    kl = " ".join(f"{value:.2f}" for value in row["valid_kl"])
+    return f"epoch {epoch + 1}: validation ELBO {row['valid_elbo']:.1f} nats, KL {kl}"
