@@ -17,7 +17,7 @@ import torch
 
 from hvae_core.checkpoint import container, gate
 from hvae_core.checkpoint.gate import History
-from hvae_core.config import HVAEConfig, ModelCard, TrainConfig, to_json
+from hvae_core.config import HVAEConfig, ModelCard, TrainConfig, from_json, to_json
 from hvae_core.errors import CheckpointError
 from hvae_core.models import HierarchicalVAE
 
@@ -58,7 +58,7 @@ def load_checkpoint(source: str | Path | bytes, *, name: str | None = None) -> C
     Raises ``CheckpointError`` in one sentence for anything that is wrong with the file.
     """
     shown = _name(source, name)
-    with _about(shown):
+    with about(shown):
         data = _read(source)
         info, header, model = _inspect(data, shown)
         return Checkpoint(**vars(info), model=gate.fill(model, data, header))
@@ -67,7 +67,7 @@ def load_checkpoint(source: str | Path | bytes, *, name: str | None = None) -> C
 def inspect_checkpoint(source: str | Path | bytes, *, name: str | None = None) -> CheckpointInfo:
     """Everything a checkpoint says of itself, checked as in loading but for the weights' values."""
     shown = _name(source, name)
-    with _about(shown):
+    with about(shown):
         return _inspect(_read(source), shown)[0]
 
 
@@ -83,7 +83,7 @@ def clean_name(name: str) -> str:
 
 
 @contextmanager
-def _about(name: str) -> Iterator[None]:
+def about(name: str) -> Iterator[None]:
     """Make sentences of the gate's predicates by putting the file's name before them."""
     try:
         yield
@@ -143,7 +143,7 @@ def save_checkpoint(
     """
     path = Path(path)
     name = clean_name(path.stem)
-    with _about(name):
+    with about(name):
         data = _encode(model, card, history, train, half)
         info, header, copy = _inspect(data, name)
         gate.fill(copy, data, header)
@@ -162,13 +162,18 @@ def _encode(
     metadata = {
         "format": gate.FORMAT,
         "config": to_json(model.config),
-        "card": to_json(card),
+        "card": _canonical(card),
         "history": json.dumps(gate.plain_history(history), sort_keys=True),
     }
     if train is not None:
-        metadata["train"] = to_json(train)
+        metadata["train"] = _canonical(train)
     weights = {name: tensor.detach().to(dtype) for name, tensor in model.state_dict().items()}
     return container.write(weights, metadata)
+
+
+def _canonical(value: ModelCard | TrainConfig) -> str:
+    # Once there and back: a default of 0 in a field of floats is written as it will be read, 0.0.
+    return to_json(from_json(type(value), to_json(value)))
 
 
 def write_whole(path: Path, data: bytes) -> None:

@@ -8,12 +8,11 @@ allocated on the word of the file before that word was checked.
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from numbers import Real
 from typing import Any, TypeVar
 
+import numpy as np
 import torch
 from torch.nn.utils import parametrize
 from torch.overrides import TorchFunctionMode
@@ -36,7 +35,8 @@ MAX_LENGTHS = {"format": 64, "config": 65_536, "card": 65_536, "train": 65_536, 
 """Longest metadata strings, in characters."""
 _REQUIRED = ("format", "config", "card", "history")
 MAX_TEXT = 2_000  # characters of one field of a card
-MAX_NUMBER = 2**53
+MAX_COUNT = 2**53
+MAX_NUMBER = 1e38
 MAX_SERIES = 64
 MAX_ENTRIES = 10_000  # as many as epochs
 MAX_PARTS = 512  # numbers in one entry: layers, units
@@ -108,15 +108,15 @@ def check_fields(value: ModelCard | TrainConfig) -> None:
                     f"has a text for {field.name} that is longer than {MAX_TEXT:,} characters "
                     f"or cannot be printed; {DAMAGED}"
                 )
-        elif not _is_number(item) or not 0 <= item <= MAX_NUMBER:
+        elif not _is_number(item) or not 0 <= item <= MAX_COUNT:
             raise CheckpointError(f"has an impossible number for {field.name}; {DAMAGED}")
 
 
-def _is_number(value: Any) -> bool:
-    if isinstance(value, bool) or not isinstance(value, Real):
+def _is_number(value: object) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
         return False
-    # An integer is compared as it is: turning a huge one into a float raises OverflowError.
-    return abs(value) <= MAX_NUMBER if isinstance(value, int) else math.isfinite(value)
+    # Comparing is exact for integers of any length and false for NaN; converting would overflow.
+    return bool(abs(value) <= MAX_NUMBER)
 
 
 def plain_history(value: object) -> History:
@@ -157,7 +157,7 @@ def _number(name: str, value: Any) -> int | float:
         raise CheckpointError(
             f"has something else than finite numbers under {quote(name)} in its history; {DAMAGED}"
         )
-    return int(value) if isinstance(value, int) else float(value)
+    return value if isinstance(value, int) and abs(value) <= MAX_COUNT else float(value)
 
 
 class _NoNorms(TorchFunctionMode):

@@ -1,0 +1,53 @@
+"""Which checkpoints there are: those shipped with the program, and those the user brought."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from hvae_core.cache import cache_dir
+from hvae_core.checkpoint.format import Checkpoint, about, load_checkpoint, write_whole
+
+SHIPPED = Path(__file__).resolve().parents[2] / "assets" / "checkpoints"
+_SUFFIX = ".safetensors"
+
+
+def shipped_checkpoints() -> dict[str, Path]:
+    """The checkpoints that come with the program, by name."""
+    return {path.stem: path for path in sorted(SHIPPED.glob(f"*{_SUFFIX}"))}
+
+
+def own_folder() -> Path:
+    """Where the checkpoints that the user brought are kept."""
+    return cache_dir() / "checkpoints"
+
+
+def own_checkpoints(folder: Path | None = None) -> dict[str, Path]:
+    """The checkpoints that the user brought, by name; equal names get the start of their digest."""
+    folder = own_folder() if folder is None else folder
+    found: dict[str, Path] = {}
+    for path in sorted(folder.glob(f"*{_SUFFIX}")):
+        name, _, digest = path.stem.rpartition(".")
+        found[name if name and name not in found else f"{name} {digest[:8]}".strip()] = path
+    return found
+
+
+def add_checkpoint(data: bytes, filename: str, folder: Path | None = None) -> Checkpoint:
+    """Pass a file through the gate and keep it under its digest; the same file twice is one.
+
+    The first name a file came under stays. Raises ``CheckpointError`` in one sentence, with
+    nothing stored, for a file the gate refuses.
+    """
+    folder = own_folder() if folder is None else folder
+    name = _slug(filename)
+    checkpoint = load_checkpoint(data, name=name)
+    if not any(folder.glob(f"*.{checkpoint.digest}{_SUFFIX}")):
+        with about(name):
+            write_whole(folder / f"{name}.{checkpoint.digest}{_SUFFIX}", data)
+    return checkpoint
+
+
+def _slug(filename: str) -> str:
+    """The part of an uploaded file's name that is safe in a path on any system."""
+    stem = Path(filename.replace("\\", "/")).name.removesuffix(_SUFFIX)
+    return re.sub(r"[^A-Za-z0-9_-]+", "-", stem).strip("-")[:60] or "checkpoint"
