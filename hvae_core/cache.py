@@ -1,0 +1,154 @@
+"""The user's cache folder: arrays under content digests, written whole, pruned when it grows.
+
+Everything slow (an evaluation, an embedding) is kept here under a digest of what went in, so a
+digest that is found is the answer, and a file that is damaged or gone is only computed again.
+Nothing here can fail a computation: a folder that cannot be written costs a warning in the log.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+import logging
+import os
+import re
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+MAX_BYTES = 2 * 1024**3
+_STALE_SECONDS = 3600.0
+_KIND = re.compile(r"[a-z][a-z0-9_-]{0,31}")
+_KEY = re.compile(r"[0-9a-f]{64}")
+_log = logging.getLogger(__name__)
+
+
+def cache_dir() -> Path:
+    """The folder of cached results: ``STRATA_CACHE``, or ``strata`` in the user's caches."""
+    own = os.environ.get("STRATA_CACHE")
+    if own:
+        return Path(own).expanduser().absolute()
+    shared = os.environ.get("XDG_CACHE_HOME")
+    if shared and Path(shared).is_absolute():  # the XDG standard says to ignore a relative path
+        return Path(shared) / "strata"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "strata"
+    return Path.home() / ".cache" / "strata"
+
+
+def digest(*parts: object) -> str:
+    """SHA-256 (64 hex digits) of the parts: arrays by type, shape and bytes, the rest by JSON.
+
+    A part is an array, a dataclass instance or anything JSON can write without loss; the order
+    of the parts counts, the order of the keys in a mapping does not. A dataclass is known by its
+    class's name too. Raises ``TypeError`` or ``ValueError`` for what has no such form.
+    """
+    sha = hashlib.sha256()
+    for part in parts:
+        head, body = _canonical(part)
+        # The lengths keep two neighbouring parts from running into one another.
+        sha.update(f"{head}:{len(body)}:".encode())
+        sha.update(body)
+    return sha.hexdigest()
+
+
+def _canonical(part: object) -> tuple[str, bytes | memoryview]:
+    if isinstance(part, np.ndarray):
+        if part.dtype.kind not in "biufc":
+            raise TypeError(f"only arrays of numbers have a digest, not {part.dtype}")
+        flat = np.ascontiguousarray(part, dtype=part.dtype.newbyteorder("<"))
+        return f"array {flat.dtype.str} {list(part.shape)}", flat.reshape(-1).view(np.uint8).data
+    name = "json"
+    if dataclasses.is_dataclass(part) and not isinstance(part, type):
+        name, part = f"json {type(part).__name__}", dataclasses.asdict(part)
+    text = json.dumps(part, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return name, text.encode()
+
+
+def entry_path(kind: str, key: str) -> Path:
+    """Where the arrays of one ``kind`` ("evaluations") and ``key`` (a digest) are kept."""
+    if not _KIND.fullmatch(kind) or not _KEY.fullmatch(key):
+        raise ValueError(f"not a cache entry: {kind!r}, {key!r}")
+    return cache_dir() / kind / f"{key}.npz"
+
+
+def load(kind: str, key: str) -> dict[str, np.ndarray] | None:
+    """The arrays stored under ``key``, or None; a damaged file is removed and counts as missing."""
+    path = entry_path(kind, key)
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+            arrays = {name: stored[name] for name in stored.files}
+    except FileNotFoundError:
+        return None
+    except OSError as problem:
+        _log.warning("the cache cannot be read: %s", problem)
+        return None
+    except Exception:
+        # zipfile and numpy have a dozen exceptions for damaged bytes; all mean: compute it again.
+        _log.warning("removing a damaged file from the cache: %s", path)
+        _remove(path)
+        return None
+    with contextlib.suppress(OSError):
+        os.utime(path)  # the time of the last use, by which old files go first
+    return arrays
+
+
+def store(
+    kind: str, key: str, arrays: Mapping[str, np.ndarray], *, max_bytes: int = MAX_BYTES
+) -> bool:
+    """Keep ``arrays`` under ``key`` and prune to ``max_bytes``; False if the folder refuses."""
+    path = entry_path(kind, key)
+    for name, array in arrays.items():
+        if array.dtype.hasobject:
+            raise TypeError(f"{name} holds Python objects, which are never stored")
+    try:
+        write_npz(path, arrays)
+    except OSError as problem:
+        _log.warning("a result was not kept in the cache: %s", problem)
+        return False
+    prune(max_bytes, keep=path)
+    return True
+
+
+def write_npz(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Write an ``.npz`` that appears whole or not at all, whatever interrupts the writing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=".writing-", suffix=".tmp", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            np.savez(file, allow_pickle=False, **arrays)
+        os.replace(name, path)
+    except BaseException:
+        _remove(Path(name))
+        raise
+
+
+def prune(max_bytes: int = MAX_BYTES, *, keep: Path | None = None) -> int:
+    """Remove the least recently used entries until ``max_bytes`` are left; return what is left."""
+    entries: list[tuple[float, int, Path]] = []
+    for path in cache_dir().glob("*/*"):
+        with contextlib.suppress(OSError):  # another process may prune at the same time
+            state = path.stat()
+            if path.suffix == ".npz":
+                entries.append((state.st_mtime, state.st_size, path))
+            elif path.suffix == ".tmp" and time.time() - state.st_mtime > _STALE_SECONDS:
+                _remove(path)
+    total = sum(size for _, size, _ in entries)
+    for _, size, path in sorted(entries):
+        if total <= max_bytes:
+            break
+        if path != keep:
+            _remove(path)
+            total -= size
+    return total
+
+
+def _remove(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        path.unlink()

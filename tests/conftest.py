@@ -1,0 +1,52 @@
+"""What every test stands on: one thread, a cache of its own, and what may be absent."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy and torch are imported
+
+import pytest
+from hypothesis import settings
+
+from tests.chromium import find
+
+ROOT = Path(__file__).resolve().parent.parent
+SHARED = ROOT.parent / "shared" / "data"
+
+# the same examples on every run, and no deadline: a loaded machine is not a failure
+settings.register_profile("steady", deadline=None, derandomize=True)
+settings.load_profile("steady")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> None:
+    import torch
+
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def cache_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache for every test, so that none reads what another or a user computed."""
+    folder = tmp_path / "cache"
+    monkeypatch.setenv("STRATA_CACHE", str(folder))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of image sets beside the repository."""
+    if not SHARED.is_dir():
+        pytest.skip("the image sets beside the repository (../shared/data) are absent")
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The path of a Chromium that starts."""
+    path, reason = find()
+    if path is None:
+        pytest.skip(reason)
+    return path
