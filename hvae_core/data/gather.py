@@ -14,6 +14,7 @@ from hvae_core.data.image_set import (
     Shape,
     describe_shape,
     fit_image,
+    fit_note,
 )
 from hvae_core.errors import DataError, ImageFileError
 from hvae_core.progress import Progress, silent
@@ -28,6 +29,12 @@ class Item:
 
     read: Callable[[], Pixels]
     label: int = -1
+
+
+def check_limit(limit: int | None) -> None:
+    """Raise DataError for a limit on the number of images that leaves none."""
+    if limit is not None and limit < 1:
+        raise DataError(f"A limit of {limit} images leaves none; choose 1 or more.")
 
 
 def gather(
@@ -86,7 +93,7 @@ def _size_notes(sizes: Counter[Shape], target: Shape) -> tuple[str, ...]:
         return ()
     if len(sizes) == 1:
         (shape,) = changed
-        return (f"resized from {describe_shape(shape)} to {describe_shape(target)}",)
+        return (fit_note(shape, target),)
     count = sum(changed.values())
     return (f"{count:,} of {sizes.total():,} images resized to {describe_shape(target)}",)
 

@@ -28,6 +28,7 @@ HUB_NAMES = {
 
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}(:[\w.-]{1,40})?")
 _BATCH = 256
+_TIMEOUT = 10.0
 
 
 def is_hub_name(text: str) -> bool:
@@ -75,17 +76,23 @@ def download(
 def _open_stream(hub_name: str, split: str) -> tuple[Any, int | None]:
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
-    from datasets import Image, load_dataset
+    from datasets import load_dataset
 
+    if is_hub_name(hub_name):
+        _knock(hub_name)
     stream = load_dataset(hub_name, split=split, streaming=True)
     if stream.features is None:
-        stream = stream._resolve_features()
-    for column, feature in stream.features.items():
-        if isinstance(feature, Image):
-            # The bytes as they are: decoding them is the work of the project's own gate.
-            stream = stream.cast_column(column, Image(decode=False))
+        raise DataError(f"{hub_name} is not a set of images; choose another set.")
     known = (stream.info.splits or {}).get(split)
-    return stream, known.num_examples if known is not None else None
+    # The bytes as they are: decoding them is the work of the project's own gate.
+    return stream.decode(False), known.num_examples if known is not None else None
+
+
+def _knock(hub_name: str) -> None:
+    # One question with a short timeout: alone, load_dataset tries for half a minute when offline.
+    from huggingface_hub import HfApi
+
+    HfApi().dataset_info(hub_name, timeout=_TIMEOUT)
 
 
 def _columns(stream: Any, hub_name: str) -> tuple[str, str | None]:
@@ -120,9 +127,9 @@ def _batches(
 
 def _explain(hub_name: str, split: str, exc: Exception) -> str:
     kinds = {kind.__name__ for kind in type(exc).__mro__}
-    if "gated" in str(exc).lower():
+    if "GatedRepoError" in kinds or "gated" in str(exc).lower():
         return f"{hub_name} asks for a login on the hub; log in there, or choose another set."
-    if "DatasetNotFoundError" in kinds:
+    if kinds & {"RepositoryNotFoundError", "DatasetNotFoundError"}:
         return f"The hub has no public set {hub_name}; check the name, written owner/name."
     if isinstance(exc, ValueError) and "split" in str(exc).lower():
         return f"{hub_name} has no split named {split}; write owner/name:split with another one."

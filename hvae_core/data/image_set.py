@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -40,6 +41,13 @@ def fit_image(image: Pixels, shape: Shape) -> Pixels:
     if picture.size != (width, height):
         picture = picture.resize((width, height), Image.Resampling.BILINEAR)
     return from_picture(picture)
+
+
+def fit_note(before: Shape, after: Shape) -> str:
+    """Return the note of a change of shape, for people."""
+    stretched = before[1] * after[2] != before[2] * after[1]
+    tail = ", aspect ratio not kept" if stretched else ""
+    return f"resized from {describe_shape(before)} to {describe_shape(after)}{tail}"
 
 
 def to_picture(image: Pixels) -> Image.Image:
@@ -119,13 +127,13 @@ class ImageSet:
     @cached_property
     def _image_digests(self) -> tuple[int, ...]:
         start = hashlib.blake2b(repr(self.image_shape).encode(), digest_size=8)
-        rows = self.images.reshape(len(self), -1)
+        rows = self.images.reshape(len(self), math.prod(self.image_shape))
         return tuple(_digest_row(start, row) for row in rows)
 
-    def take(self, which: int | Sequence[int] | NDArray[np.integer]) -> ImageSet:
+    def take(self, which: int | np.integer | Sequence[int] | NDArray[np.integer]) -> ImageSet:
         """Return the first `which` images, or the images at the indices `which`."""
-        if isinstance(which, int):
-            index = np.arange(min(max(which, 0), len(self)))
+        if isinstance(which, int | np.integer):
+            index = np.arange(min(max(int(which), 0), len(self)))
         else:
             index = np.asarray(which, dtype=np.int64).reshape(-1)
             if len(index) and (index.min() < 0 or index.max() >= len(self)):
@@ -159,7 +167,7 @@ class ImageSet:
         images = np.empty((len(self), *target), np.uint8)
         for row, image in zip(images, self.images, strict=True):
             row[...] = fit_image(image, target)
-        note = _fit_note(self.image_shape, target)
+        note = fit_note(self.image_shape, target)
         return replace(self, images=images, notes=(*self.notes, note))
 
     def inverted(self) -> ImageSet:
@@ -169,12 +177,6 @@ class ImageSet:
     def renamed(self, name: str, title: str) -> ImageSet:
         """Return the same images under another name."""
         return replace(self, name=name, title=title)
-
-
-def _fit_note(before: Shape, after: Shape) -> str:
-    stretched = before[1] * after[2] != before[2] * after[1]
-    tail = ", aspect ratio not kept" if stretched else ""
-    return f"resized from {describe_shape(before)} to {describe_shape(after)}{tail}"
 
 
 def _read_only(array: NDArray[T]) -> NDArray[T]:

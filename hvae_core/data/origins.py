@@ -56,9 +56,11 @@ class Shipped:
     path: str
 
     def available(self, data_root: Path) -> bool:
+        """Return whether the file is there."""
         return (ASSETS / self.path).is_file()
 
     def load(self, request: Request) -> ImageSet:
+        """Return the images, shuffled."""
         if not self.available(request.data_root):
             raise MissingImages(
                 f"The images of {request.title} (assets/{self.path}) are not in this copy of the "
@@ -78,9 +80,11 @@ class Control:
     change: str
 
     def available(self, data_root: Path) -> bool:
+        """Return whether the unchanged images are there."""
         return self.of.available(data_root)
 
     def load(self, request: Request) -> ImageSet:
+        """Return the changed images."""
         # At the shape of the model first: a blur of the original size would mean something else.
         return CONTROLS[self.change](self.of.load(request).fit(request.image_shape))
 
@@ -90,9 +94,11 @@ class HandwrittenDigits:
     """The 1,797 real handwritten digits that come with scikit-learn, 8x8 brought to 28x28."""
 
     def available(self, data_root: Path) -> bool:
+        """Return True; they come with a package that the project needs."""
         return True
 
     def load(self, request: Request) -> ImageSet:
+        """Return the digits, 20x20 in the middle of 28x28."""
         from sklearn.datasets import load_digits
 
         digits = load_digits()
@@ -136,9 +142,11 @@ class DataFolder:
         return None
 
     def available(self, data_root: Path) -> bool:
+        """Return whether any of the places holds the images."""
         return self.find(data_root) is not None
 
     def load(self, request: Request) -> ImageSet:
+        """Return the images of the split, or of the span of it."""
         place = self.find(request.data_root)
         if place is None:
             raise MissingImages(self.missing(request.title))
@@ -196,9 +204,11 @@ class Own:
     allow_download: bool = False
 
     def available(self, data_root: Path) -> bool:
+        """Return True; only reading can tell."""
         return True
 
     def load(self, request: Request) -> ImageSet:
+        """Return the images at the requested shape."""
         return load_source(
             self.source,
             title=request.title,
@@ -216,7 +226,9 @@ class InMemory:
     images: ImageSet
 
     def available(self, data_root: Path) -> bool:
+        """Return True; they are here."""
         return True
 
     def load(self, request: Request) -> ImageSet:
+        """Return the images."""
         return self.images if request.limit is None else self.images.take(request.limit)

@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from hvae_core.data.folder import load_folder
+from hvae_core.data.gather import check_limit
 from hvae_core.data.hub import download, hub_path, is_hub_name
 from hvae_core.data.image_set import ImageSet, Shape
 from hvae_core.data.images import SUFFIXES, open_image
@@ -30,7 +31,8 @@ class Loader(Protocol):
         image_shape: Shape | None = None,
         limit: int | None = None,
         progress: Progress = silent,
-    ) -> ImageSet: ...
+    ) -> ImageSet:
+        """Return the images at `path`."""
 
 
 _LOADERS: dict[str, Loader] = {".parquet": load_parquet, ".npz": load_npz, ".zip": load_zip}
@@ -51,6 +53,7 @@ def load_source(
     A hub set is written owner/name or owner/name:split (without one: test). It is fetched only
     where `allow_download` says that the person asked for it; else `MissingImages` says so.
     """
+    check_limit(limit)
     text = str(source).strip()
     path = Path(text).expanduser()
     if not text:

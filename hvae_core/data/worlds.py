@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Literal, get_args
 
+from hvae_core.data.gather import check_limit
 from hvae_core.data.hub import HUB_NAMES
 from hvae_core.data.image_set import ImageSet, Shape
 from hvae_core.data.origins import (
@@ -84,6 +85,7 @@ class World:
 
         Raises MissingImages, with what to do, where the images are not on this machine.
         """
+        check_limit(limit)
         spec = self.spec(set_name)
         request = Request(spec.title, _root(data_root), self.image_shape, limit, progress)
         return spec.origin.load(request).fit(self.image_shape).renamed(spec.name, spec.title)
