@@ -7,6 +7,7 @@ import json
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -225,7 +226,8 @@ class TestFolder:
 class TestNpz:
     @pytest.mark.parametrize("key", ["images", "x", "arr_0", "x_test", "images_test"])
     def test_keys(self, key: str, tmp_path: Path, pictures: np.ndarray) -> None:
-        np.savez_compressed(tmp_path / "a.npz", **{key: pictures}, y=np.arange(12) % 3)
+        arrays: dict[str, Any] = {key: pictures, "y": np.arange(12) % 3}
+        np.savez_compressed(tmp_path / "a.npz", **arrays)
         found = load_npz(tmp_path / "a.npz")
         assert (found.images[:, 0] == pictures).all()
         assert found.labels.tolist() == [0, 1, 2] * 4

@@ -100,11 +100,10 @@ def test_handwritten_digits_are_those_of_scikit_learn() -> None:
     assert found.images.shape == (1797, 1, 28, 28)
     assert (found.labels == digits.target).all()
     assert found.images[:, 0, :4].max() == found.images[:, 0, :, 24:].max() == 0
-    middle = found.images[:, 0, 4:24, 4:24].astype(float)
+    middle = found.images[:, 0, 4:24, 4:24].astype(np.float32)
     # Brought back to 8x8 by area, the pictures are the originals.
-    back = np.stack(
-        [Image.fromarray(image).resize((8, 8), Image.Resampling.BOX) for image in middle]
-    )
+    box = Image.Resampling.BOX
+    back = np.stack([np.asarray(Image.fromarray(one).resize((8, 8), box)) for one in middle])
     assert np.corrcoef(back.ravel(), digits.images.ravel())[0, 1] > 0.97
     assert len(worlds()["glyphs"].load("handwritten", limit=5)) == 5
 
