@@ -77,9 +77,9 @@ def read_contents(metadata: Mapping[str, str]) -> Contents:
     config = _parse(HVAEConfig, metadata["config"], "config")
     card = _parse(ModelCard, metadata["card"], "card")
     train = _parse(TrainConfig, metadata["train"], "train") if "train" in metadata else None
-    check_fields(card)
+    _check_fields(card, "card")
     if train is not None:
-        check_fields(train)
+        _check_fields(train, "train")
     history = plain_history(strict_json(metadata["history"], "a history"))
     return Contents(config, card, history, train)
 
@@ -97,7 +97,7 @@ def _parse(kind: type[T], text: str, name: str) -> T:
         raise CheckpointError(f"has a {name} that is not valid text; {DAMAGED}") from exc
 
 
-def check_fields(value: ModelCard | TrainConfig) -> None:
+def _check_fields(value: ModelCard | TrainConfig, name: str) -> None:
     """Bound the free texts and numbers, which are shown to people as they are."""
     for field in dataclasses.fields(value):
         item = getattr(value, field.name)
@@ -105,18 +105,20 @@ def check_fields(value: ModelCard | TrainConfig) -> None:
             shown = item.replace("\n", "").replace("\t", "")
             if len(item) > MAX_TEXT or not (shown.isprintable() or not shown):
                 raise CheckpointError(
-                    f"has a text for {field.name} that is longer than {MAX_TEXT:,} characters "
-                    f"or cannot be printed; {DAMAGED}"
+                    f"has a text for {field.name} in its {name} that is longer than "
+                    f"{MAX_TEXT:,} characters or cannot be printed; {DAMAGED}"
                 )
         elif not _is_number(item) or not 0 <= item <= MAX_COUNT:
-            raise CheckpointError(f"has an impossible number for {field.name}; {DAMAGED}")
+            raise CheckpointError(
+                f"has an impossible number for {field.name} in its {name}; {DAMAGED}"
+            )
 
 
 def _is_number(value: object) -> bool:
     if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
         return False
     # Comparing is exact for integers of any length and false for NaN; converting would overflow.
-    return bool(abs(value) <= MAX_NUMBER)
+    return bool(-MAX_NUMBER <= value <= MAX_NUMBER)
 
 
 def plain_history(value: object) -> History:
@@ -155,7 +157,8 @@ def _entry(name: str, entry: object) -> Any:
 def _number(name: str, value: Any) -> int | float:
     if not _is_number(value):
         raise CheckpointError(
-            f"has something else than finite numbers under {quote(name)} in its history; {DAMAGED}"
+            f"has something else than finite numbers, or more than {MAX_PARTS} of them in one "
+            f"entry, under {quote(name)} in its history; {DAMAGED}"
         )
     return value if isinstance(value, int) and abs(value) <= MAX_COUNT else float(value)
 
