@@ -1,21 +1,21 @@
 """Which characters each out-of-distribution set is made of, and its class names.
 
 Left out everywhere: characters whose shape is that of a letter A-J (Greek and Cyrillic
-look-alikes); what remains alike in single faces (a unicase lower case, an `l` drawn as `I`) is
-found by comparing pictures in `make.py`.
+look-alikes); what remains alike in single faces (an old-style 1 drawn as `I`) is found by comparing
+pictures in `make.py`.
 """
 
 from __future__ import annotations
 
-# Lower-case letters other than those which are capitals drawn small (c o s u v w x z).
-LOWER = "abdefghijklmnpqrty"
+# Lower-case letters other than those which are capitals drawn small (c o s u v w x z), or an I (l).
+LOWER = "abdefghijkmnpqrty"
 DIGITS = "0123456789"
 # Signs with some ink to them: a full stop, comma, hyphen or bar alone would be a blot or a line.
 SIGNS = '!?&%#@$+=/*()[]{}<>~:;"§¶€£'
 # Greek capitals that look like no Latin letter at all.
 GREEK = "ΓΔΘΛΞΠΣΦΨΩ"
 # Cyrillic letters of no Latin shape, capitals and small.
-CYRILLIC = "БГДЖЗИЛПФЦЧШЩЪЫЭЮЯбвджзиклтфцчшщыэюя"
+CYRILLIC = "БГДЖЗИЛПФЦЧШЩЪЫЭЮЯбджзилфцчшщыэюя"
 SCRIPTS = {
     "hiragana": "あいうかきくさすせたなのはまもやゆらりをん",
     "katakana": "アイウエオカキクケサシスタテナヌネハホマムメモヤヨラルロワ",

@@ -5,7 +5,7 @@ Run on Debian 12 with fontconfig, and with pillow, numpy and pyarrow of requirem
     sudo apt-get install --no-install-recommends $(python assets/worlds/glyphs/make.py --packages)
     python assets/worlds/glyphs/make.py
 
-It takes about two minutes on one core and 1.5 GB of disk for the packages, and writes
+It takes two to five minutes on one core and 1.5 GB of disk for the packages, and writes
 train, validation, test, lower, digits, signs, greek, cyrillic and script.parquet and FONTS.md
 beside itself. The same packages give the same files, byte for byte.
 """
@@ -17,6 +17,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -25,7 +26,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from characters import sets
 from faces import Face, all_faces
-from families import LETTERS, NEAR_EMPTY, Family, cut, families, split_families, stem
+from families import (
+    FAINT,
+    LETTERS,
+    NEAR_EMPTY,
+    Family,
+    cut,
+    difference,
+    families,
+    split_families,
+    stem,
+)
 from licences import PACKAGES
 from render import Warp, face_scale, fitted, glyph, picture
 from tables import fonts_table, png
@@ -37,7 +48,7 @@ SEED = 2024
 VARIANTS = {"train": 3, "validation": 1, "test": 1}
 SET_SIZE = 1000
 MOST_ROUNDS = 3
-LOOKS_LIKE = 0.22  # relative difference below which a sign passes for a letter A-J of its face
+LOOKS_LIKE = 0.12  # relative difference below which a sign passes for a letter A-J of its face
 SIGN_INK = 10.0  # least ink of a picture outside A-J, in full pixels
 
 
@@ -65,7 +76,7 @@ class Maker:
         pixels = picture(drawn, face_scale(face), Warp.draw(self.rng))
         if pixels is None:
             self.dropped["at the border"] += 1
-        elif pixels.sum() / 255 < least_ink or pixels.max() < 100:
+        elif pixels.sum() / 255 < least_ink or pixels.max() < FAINT:
             self.dropped["near-empty"] += 1
         elif pixels.tobytes() in self.seen:
             self.dropped["duplicate"] += 1
@@ -115,16 +126,16 @@ def balanced(pairs: list[tuple[Face, int, str]], classes: int) -> Iterable[tuple
         yield from [q.pop() for q in queues if q]
 
 
+@lru_cache(maxsize=1024)
+def letter_shapes(face: Face) -> np.ndarray:
+    """The letters A-J of a face without their size, those it has.  # (letters, 400)"""
+    drawn = [o for char in LETTERS if (o := glyph(face, char)) is not None]
+    return np.array([fitted(o).ravel() for o in drawn]).reshape(-1, 400)
+
+
 def passes_for_letter(face: Face, drawn: np.ndarray) -> bool:
     """Whether the shape is, but for its size, that of a letter A-J in the same face."""
-    shape = fitted(drawn)
-    for char in LETTERS:
-        letter = glyph(face, char)
-        if letter is not None:
-            other = fitted(letter)
-            if 2 * np.abs(shape - other).sum() / (shape.sum() + other.sum()) < LOOKS_LIKE:
-                return True
-    return False
+    return bool((difference(fitted(drawn).ravel(), letter_shapes(face)) < LOOKS_LIKE).any())
 
 
 def write(name: str, items: list[Item], class_names: list[str]) -> None:

@@ -14,9 +14,11 @@ from PIL import Image
 _HEAD = """# Fonts of the world Glyphs
 
 Written by `make.py`. A row is one font family in one package; families of the same design
-(clones under another name) are one *design*, and a design is in one split only. Every licence
-below is stated in the package's own copyright file in Debian 12. The pictures are renderings of
-single letters; no font file is in this repository.
+(clones under another name) are one *design*, and a design is in one split only. The sets lower,
+digits, signs, greek and cyrillic are drawn from the faces of the test split, script from these and
+from their relatives in the rows marked *script*. Every licence below is stated in the package's
+own copyright file in Debian 12. The pictures are renderings of single letters; no font file is in
+this repository.
 
 | design | family | faces | package | version | licence | split |
 | --- | --- | ---: | --- | --- | --- | --- |
