@@ -1,0 +1,179 @@
+"""Bars per layer: A filled, B outlined, a collapsed layer hatched grey."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+from numpy.typing import ArrayLike, NDArray
+
+from .layers import COLLAPSED_BELOW, FLOOR, LOG_AXIS, layer_axis, vector
+from .numbers import fmt, percent
+from .theme import Palette, base_layout, faded
+
+GROUP_WIDTH = 0.78
+LABELLED_BARS = 12
+
+
+@dataclass(frozen=True, eq=False)
+class _Bars:
+    """One model's bars, one a layer."""
+
+    name: str
+    heights: NDArray[np.float64]
+    labels: list[str]
+    hover: list[str]
+    collapsed: NDArray[np.bool_]
+
+
+def kl_bars(
+    models: Sequence[tuple[str, ArrayLike, ArrayLike]],
+    colors: Palette,
+    *,
+    per_dim: bool = False,
+    threshold: float = COLLAPSED_BELOW,
+    height: int = 360,
+) -> go.Figure:
+    """KL(q(z_i) || p(z_i)) per layer on a log axis; models are (name, mean KL in nats, units).
+
+    A layer below ``threshold`` nats per unit is hatched grey: it has collapsed. The dotted line
+    is that threshold, at ``threshold`` times its units where bars count the whole layer.
+    """
+    unit = "nats/dim" if per_dim else "nats"
+    bars, limits = [], []
+    for name, kl_mean, units in models:
+        kl, size = vector(kl_mean), vector(units)
+        shown = kl / size if per_dim else kl
+        hover = [f"{fmt(v, unit)}<br>{n:.0f} units" for v, n in zip(shown, size, strict=True)]
+        heights = np.maximum(shown, FLOOR)
+        bars.append(_Bars(name, heights, [fmt(v) for v in shown], hover, kl / size < threshold))
+        limits.append(np.full_like(kl, threshold) if per_dim else threshold * size)
+    fig = go.Figure()
+    _add_bars(fig, colors, bars)
+    _add_limits(fig, colors, limits, f"{threshold:g} nats/dim")
+    base_layout(fig, colors, x_title="layer", y_title=f"KL ({unit})", height=height)
+    layer_axis(fig, max((limit.size for limit in limits), default=1))
+    # A log axis has no zero to stand on: bars rise from a third of the smallest value shown.
+    shown_values = np.concatenate([np.full(1, threshold), *(b.heights for b in bars), *limits])
+    low, high = np.log10(shown_values.min() / 3), np.log10(shown_values.max() * 2)
+    fig.update_yaxes(range=[low, high], **LOG_AXIS)
+    return fig
+
+
+def active_units(
+    models: Sequence[tuple[str, ArrayLike, ArrayLike]], colors: Palette, *, height: int = 360
+) -> go.Figure:
+    """Share of each layer's units whose posterior mean varies over images (Burda et al. 2016).
+
+    Models are (name, active units (L,), units (L,)); a layer without an active unit is collapsed.
+    """
+    bars = []
+    for name, active, units in models:
+        count, size = vector(active), vector(units)
+        pairs = list(zip(count, size, strict=True))
+        labels = [f"{a:.0f} of {n:.0f}" for a, n in pairs]
+        hover = [f"{a:.0f} of {n:.0f} units active, {percent(a / n)}" for a, n in pairs]
+        bars.append(_Bars(name, 100 * count / size, labels, hover, count == 0))
+    fig = go.Figure()
+    _add_bars(fig, colors, bars)
+    base_layout(fig, colors, x_title="layer", y_title="active units (%)", height=height)
+    layer_axis(fig, max((b.heights.size for b in bars), default=1))
+    fig.update_yaxes(range=[0, 112], tickvals=[0, 25, 50, 75, 100])
+    return fig
+
+
+def _add_bars(fig: go.Figure, colors: Palette, bars: Sequence[_Bars]) -> None:
+    """Bars of every model side by side, and the legend of their styles."""
+    width = GROUP_WIDTH / max(len(bars), 1)
+    room = sum(b.heights.size for b in bars) <= LABELLED_BARS
+    for index, model in enumerate(bars):
+        fig.add_trace(
+            go.Bar(
+                x=_places(index, len(bars), model.heights.size).astype(np.float32),
+                y=model.heights.astype(np.float32),
+                width=width * 0.92,
+                name=model.name,
+                showlegend=False,
+                text=model.labels if room else None,
+                textposition="outside",
+                textfont={"size": 12, "color": colors.text},
+                cliponaxis=False,
+                marker=_bar_style(colors, index, model.collapsed),
+                customdata=model.hover,
+                hovertemplate=f"%{{customdata}}<extra>{model.name}</extra>",
+            )
+        )
+    _add_legend(fig, colors, bars)
+    fig.update_layout(barmode="overlay")
+
+
+def _bar_style(colors: Palette, index: int, collapsed: NDArray[np.bool_]) -> dict[str, Any]:
+    """Model A filled, later ones outlined in the same layer colours, hatching for collapse."""
+    edge = np.where(collapsed, colors.collapsed, np.array(colors.layers(collapsed.size)))
+    return {
+        "color": edge if index == 0 else [faded(color, 0.28) for color in edge],
+        "line": {"color": edge, "width": np.where(collapsed | (index > 0), 1.75, 0.0)},
+        "pattern": _hatch(["/" if dead else "" for dead in collapsed], colors),
+    }
+
+
+def _hatch(shape: list[str], colors: Palette) -> dict[str, Any]:
+    return {
+        "shape": shape,
+        "fgcolor": colors.collapsed,
+        "bgcolor": colors.background,
+        "size": 7,
+        "solidity": 0.3,
+    }
+
+
+def _add_legend(fig: go.Figure, colors: Palette, bars: Sequence[_Bars]) -> None:
+    """Swatches in neutral grey: which style is which model, and what hatching means."""
+    styles = [
+        (model.name, colors.muted if i == 0 else faded(colors.muted, 0.28), "")
+        for i, model in enumerate(bars)
+    ]
+    if any(model.collapsed.any() for model in bars):
+        styles.append(("collapsed", colors.collapsed, "/"))
+    for name, color, shape in styles:
+        edge = colors.collapsed if shape else colors.muted
+        marker = {
+            "color": color,
+            "line": {"color": edge, "width": 1.5},
+            "pattern": _hatch([shape], colors),
+        }
+        fig.add_trace(go.Bar(x=[None], y=[None], name=name, marker=marker, hoverinfo="skip"))
+
+
+def _add_limits(
+    fig: go.Figure, colors: Palette, limits: Sequence[NDArray[np.float64]], name: str
+) -> None:
+    """The collapse threshold as a short dotted line over each model's bar of each layer."""
+    half = GROUP_WIDTH / max(len(limits), 1) / 2
+    for index, limit in enumerate(limits):
+        middle = _places(index, len(limits), limit.size)
+        gap = np.full_like(middle, np.nan)
+        x = np.stack([middle - half, middle + half, gap], axis=1).ravel()
+        y = np.stack([limit, limit, gap], axis=1).ravel()
+        fig.add_trace(
+            go.Scatter(
+                x=x.astype(np.float32),
+                y=y.astype(np.float32),
+                mode="lines",
+                line={"color": colors.text, "width": 1.5, "dash": "dot"},
+                name=name,
+                showlegend=index == 0,
+                hoverinfo="skip",
+            )
+        )
+
+
+def _places(index: int, models: int, layers: int) -> NDArray[np.float64]:
+    """Middles of one model's bars within the groups at 1 ... L."""
+    places: NDArray[np.float64] = np.arange(1.0, layers + 1) + (
+        index - (models - 1) / 2
+    ) * GROUP_WIDTH / max(models, 1)
+    return places

@@ -1,0 +1,142 @@
+"""ROC and precision-recall curves, with the area and its interval in the legend."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import plotly.graph_objects as go
+from numpy.typing import ArrayLike, NDArray
+
+from .numbers import fmt, interval
+from .theme import Palette, base_layout
+
+DRAWN_POINTS = 400
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """One curve of one set and model; ``set_index`` picks the colour, ``model_index`` the dash.
+
+    ROC: x the false-alarm rate, y the detection rate. PR: x the recall, y the precision, and
+    ``chance`` the share of out-of-distribution images, which is the precision of guessing.
+    """
+
+    name: str
+    x: ArrayLike
+    y: ArrayLike
+    area: float
+    low: float = float("nan")
+    high: float = float("nan")
+    set_index: int = 0
+    model_index: int = 0
+    chance: float | None = None
+
+
+def roc(curves: Sequence[Curve], colors: Palette, *, height: int = 420) -> go.Figure:
+    """Receiver operating characteristic: images caught against false alarms, by threshold."""
+    fig = go.Figure(_chance_line(np.array([0.0, 1.0]), np.array([0.0, 1.0]), colors))
+    _add_curves(fig, curves, colors, "false alarms %{x:.1%}<br>caught %{y:.1%}")
+    return _square(
+        fig,
+        curves,
+        colors,
+        height,
+        "false alarms (% of in-distribution images)",
+        "caught (% of OOD images)",
+    )
+
+
+def precision_recall(curves: Sequence[Curve], colors: Palette, *, height: int = 420) -> go.Figure:
+    """Precision against recall, out-of-distribution positive; the area is average precision."""
+    fig = go.Figure()
+    for chance in sorted({c.chance for c in curves if c.chance is not None}):
+        fig.add_trace(_chance_line(np.array([0.0, 1.0]), np.full(2, chance), colors))
+    _add_curves(fig, curves, colors, "caught %{x:.1%}<br>precision %{y:.1%}")
+    return _square(
+        fig,
+        curves,
+        colors,
+        height,
+        "recall (% of OOD images caught)",
+        "precision (% of flagged images)",
+    )
+
+
+def thinned(
+    x: ArrayLike, y: ArrayLike, points: int = DRAWN_POINTS
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """At most ``points`` of a curve, evenly along its length, both ends kept."""
+    across, up = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+    if across.size > points:
+        length = np.concatenate([[0], np.cumsum(np.abs(np.diff(across)) + np.abs(np.diff(up)))])
+        picks = np.unique(np.searchsorted(length, np.linspace(0, length[-1], points)))
+        picks = np.union1d(picks, [0, across.size - 1])
+        across, up = across[picks], up[picks]
+    return across.astype(np.float32), up.astype(np.float32)
+
+
+def _add_curves(fig: go.Figure, curves: Sequence[Curve], colors: Palette, hover: str) -> None:
+    several_models = len({curve.model_index for curve in curves}) > 1
+    for curve in curves:
+        mark = colors.out_mark(curve.set_index)
+        x, y = thinned(curve.x, curve.y)
+        dash = colors.model_dash(curve.model_index) if several_models else mark.dash
+        fig.add_trace(
+            go.Scatter(
+                x=x,
+                y=y,
+                mode="lines",
+                line={"color": mark.color, "dash": dash, "width": 2.25},
+                name=f"{curve.name}  {_area(curve)}",
+                hovertemplate=f"{hover}<extra>{curve.name}</extra>",
+            )
+        )
+
+
+def _area(curve: Curve) -> str:
+    if np.isnan(curve.low) or np.isnan(curve.high):
+        return fmt(curve.area)
+    return interval(curve.area, curve.low, curve.high)
+
+
+def _chance_line(x: NDArray[np.float64], y: NDArray[np.float64], colors: Palette) -> go.Scatter:
+    return go.Scatter(
+        x=x.astype(np.float32),
+        y=y.astype(np.float32),
+        mode="lines",
+        showlegend=False,
+        line={"color": colors.muted, "width": 1, "dash": "dot"},
+        hoverinfo="skip",
+        name="chance",
+    )
+
+
+def _square(
+    fig: go.Figure,
+    curves: Sequence[Curve],
+    colors: Palette,
+    height: int,
+    x_title: str,
+    y_title: str,
+) -> go.Figure:
+    """Equal axes, with the legend in rows of its own below the plot."""
+    rows = 21 * len(curves)
+    base_layout(fig, colors, x_title=x_title, y_title=y_title, height=height + rows)
+    percent = {"tickvals": [0, 0.2, 0.4, 0.6, 0.8, 1], "tickformat": ".0%", "range": [-0.01, 1.01]}
+    fig.update_xaxes(**percent, constrain="domain")
+    fig.update_yaxes(**percent, constrain="domain", scaleanchor="x")
+    fig.update_layout(
+        margin_b=62 + rows,
+        legend={
+            "orientation": "v",
+            "yref": "container",
+            "y": 0,
+            "yanchor": "bottom",
+            "xref": "paper",
+            "x": 0.5,
+            "xanchor": "center",
+        },
+    )
+    return fig

@@ -1,0 +1,222 @@
+"""Densities of scores: in-distribution filled blue, every other set an orange line of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+from numpy.typing import ArrayLike, NDArray
+
+from .numbers import fmt
+from .theme import Mark, Palette, base_layout, faded, labelled
+
+Floats = NDArray[np.float64]
+
+
+def bandwidth(values: ArrayLike) -> float:
+    """Silverman's rule with the robust spread, 1.06 min(std, IQR / 1.34) n^(-1/5)."""
+    x = _finite(values)
+    if x.size < 2:
+        return 0.0
+    quartile, three_quartiles = np.percentile(x, [25, 75])
+    spread = min(x.std(ddof=1), (three_quartiles - quartile) / 1.34) or x.std(ddof=1)
+    return float(1.06 * spread * x.size**-0.2)
+
+
+def smooth_density(
+    values: ArrayLike, low: float, high: float, *, points: int = 512, width: float | None = None
+) -> tuple[Floats, Floats]:
+    """Gaussian kernel density on a grid from low to high, by linear binning and one convolution.
+
+    Values outside the range still count in the normalisation, so the area on the grid is the
+    share of values inside it. ``width`` is the kernel's standard deviation, default ``bandwidth``.
+    """
+    x = _finite(values)
+    grid = np.linspace(low, high, points)
+    step = grid[1] - grid[0]
+    kernel_width = max(width if width is not None else bandwidth(x), step)
+    reach = int(np.ceil(5 * kernel_width / step))
+    place = (x - low) / step + reach
+    inside = (place >= 0) & (place < points + 2 * reach - 1)
+    whole = np.floor(place[inside]).astype(np.int64)
+    part = place[inside] - whole
+    bins = points + 2 * reach
+    counts = np.bincount(whole, 1 - part, bins) + np.bincount(whole + 1, part, bins)
+    offsets = np.arange(-reach, reach + 1) * step / kernel_width
+    kernel = np.exp(-0.5 * offsets**2)
+    # The kernel's own sum, not sqrt(2 pi): a kernel as narrow as the grid still has area one.
+    density = np.convolve(counts, kernel, mode="valid") / (kernel.sum() * step * max(x.size, 1))
+    return grid, density
+
+
+def score_range(in_scores: ArrayLike, outs: Sequence[ArrayLike]) -> tuple[float, float]:
+    """The range worth drawing: central 99 % of every set, less sets so far off that they would
+    squeeze the in-distribution set into less than a fifteenth of the width.
+    """
+    spans = [np.percentile(x, [0.5, 99.5]) for x in map(_finite, (in_scores, *outs)) if x.size]
+    if not spans:
+        return 0.0, 1.0
+    low, high = spans[0]
+    core = max(high - low, 1e-9 * max(1.0, abs(low)))
+    for start, end in sorted(spans[1:], key=lambda s: max(s[1] - high, low - s[0])):
+        if max(high, end) - min(low, start) <= 15 * core:
+            low, high = min(low, start), max(high, end)
+    margin = 0.06 * max(high - low, core)
+    return float(low - margin), float(high + margin)
+
+
+def densities(
+    in_scores: ArrayLike,
+    outs: Sequence[tuple[str, ArrayLike]],
+    colors: Palette,
+    *,
+    symbol: str,
+    unit: str = "nats",
+    in_name: str = "in-distribution",
+    threshold: float | None = None,
+    marks: Sequence[tuple[str, float]] = (),
+    height: int = 360,
+) -> go.Figure:
+    """Score densities of the in-distribution set and of each named other set.
+
+    ``symbol`` is chart text (see ``symbol_html``); images right of ``threshold`` count as flagged;
+    ``marks`` are single scores with a name, such as that of one chosen image.
+    """
+    low, high = score_range(in_scores, [scores for _, scores in outs])
+    fig = go.Figure()
+    sets = [(in_name, in_scores, colors.in_mark)]
+    sets += [(name, scores, colors.out_mark(i)) for i, (name, scores) in enumerate(outs)]
+    for i, (name, scores, mark) in enumerate(sets):
+        values = _finite(scores)
+        if values.size:
+            fig.add_trace(_curve(name, values, (low, high), mark, unit, filled=i == 0))
+    base_layout(
+        fig, colors, x_title=labelled(symbol, unit), y_title=_density_title(unit), height=height
+    )
+    fig.update_xaxes(range=[low, high])
+    fig.update_yaxes(showticklabels=False, rangemode="tozero")
+    if len(sets) > 5:
+        fig.update_layout(legend={"orientation": "v", "x": 1.01, "y": 1, "yanchor": "top"})
+    if threshold is not None:
+        _add_threshold(fig, colors, threshold, high)
+    for name, value in marks:
+        _add_mark(fig, colors, name, value, (low, high))
+    return fig
+
+
+def reference_density(
+    reference: ArrayLike,
+    value: float,
+    p: float,
+    colors: Palette,
+    *,
+    symbol: str,
+    unit: str = "nats",
+    height: int = 170,
+) -> go.Figure:
+    """One image's score against the reference scores: the tail beyond it, and its p-value."""
+    scores = _finite(reference)
+    low, high = score_range(scores, [[value]])
+    # One image may lie far off; unlike a set it is the subject, so it is never cut away.
+    margin = 0.05 * (max(high, value) - min(low, value))
+    low, high = min(low, value - margin), max(high, value + margin)
+    fig = go.Figure(_curve("reference", scores, (low, high), colors.in_mark, unit, filled=True))
+    grid, density = smooth_density(scores, low, high)
+    tail = grid >= value
+    fig.add_trace(
+        go.Scatter(
+            x=_single(grid[tail]),
+            y=_single(density[tail]),
+            mode="lines",
+            line_width=0,
+            fill="tozeroy",
+            fillcolor=faded(colors.out_family[0], 0.55),
+            hoverinfo="skip",
+        )
+    )
+    base_layout(
+        fig, colors, x_title=labelled(symbol, unit), y_title="", height=height, legend=False
+    )
+    fig.update_xaxes(range=[low, high], nticks=5)
+    fig.update_yaxes(showticklabels=False, showgrid=False, rangemode="tozero")
+    _add_mark(fig, colors, f"{fmt(value, unit)}, <i>p</i> = {fmt(p)}", value, (low, high))
+    return fig
+
+
+def _curve(
+    name: str, values: Floats, span: tuple[float, float], mark: Mark, unit: str, *, filled: bool
+) -> go.Scatter:
+    grid, density = smooth_density(values, *span)
+    middle = float(np.median(values))
+    away = f" (off the scale, median {fmt(middle)})" if not span[0] <= middle <= span[1] else ""
+    return go.Scatter(
+        x=_single(grid),
+        y=_single(density),
+        name=name + away,
+        mode="lines",
+        line={"color": mark.color, "dash": mark.dash, "width": 2.25, "simplify": False},
+        fill="tozeroy" if filled else None,
+        fillcolor=faded(mark.color, 0.2) if filled else None,
+        hovertemplate=f"%{{x:.3r}} {unit}<br>density %{{y:.3r}}<extra>{name}</extra>",
+    )
+
+
+def _add_threshold(fig: go.Figure, colors: Palette, threshold: float, high: float) -> None:
+    fig.add_vrect(
+        x0=threshold,
+        x1=max(high, threshold),
+        line_width=0,
+        layer="below",
+        fillcolor=faded(colors.out_family[0], 0.07),
+    )
+    fig.add_vline(x=threshold, line={"color": colors.text, "width": 1.25})
+    fig.add_annotation(
+        x=threshold,
+        xref="x",
+        y=1,
+        yref="y domain",
+        text="flagged →",
+        showarrow=False,
+        xanchor="left",
+        yanchor="top",
+        xshift=4,
+        font={"size": 13, "color": colors.text},
+    )
+
+
+def _add_mark(
+    fig: go.Figure, colors: Palette, name: str, value: float, span: tuple[float, float]
+) -> None:
+    """A vertical line with its name on the side where there is room."""
+    right_half = value > (span[0] + span[1]) / 2
+    fig.add_vline(x=value, line={"color": colors.text, "width": 1.5, "dash": "dot"})
+    fig.add_annotation(
+        x=value,
+        xref="x",
+        y=0.98,
+        yref="y domain",
+        text=name,
+        showarrow=False,
+        xanchor="right" if right_half else "left",
+        yanchor="top",
+        xshift=-5 if right_half else 5,
+        font={"size": 13, "color": colors.text},
+    )
+
+
+def _density_title(unit: str) -> str:
+    return (
+        f"density (per {unit.removesuffix('s') if unit == 'nats' else unit})"
+        if unit
+        else ("density")
+    )
+
+
+def _finite(values: ArrayLike) -> Floats:
+    array = np.asarray(values, dtype=np.float64).ravel()
+    return array[np.isfinite(array)]
+
+
+def _single(values: Floats) -> NDArray[np.float32]:
+    return values.astype(np.float32)

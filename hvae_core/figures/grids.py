@@ -1,0 +1,197 @@
+"""Pictures of many small images: pixel-exact, as one PIL image, with captions where wanted."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from .numbers import fmt
+from .theme import Palette, channels
+
+FONTS = Path(__file__).resolve().parents[2] / "assets" / "fonts"
+Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
+TEXT, GAP, HEAD_HEIGHT = 15, 14, 30
+
+
+@dataclass(frozen=True, eq=False)
+class StripRow:
+    """One image's row: pictures (C, H, W) by column, and the loss in nats under each.
+
+    A column without a loss (the original) has None. ``out`` colours the label as
+    out-of-distribution.
+    """
+
+    label: str
+    images: Sequence[NDArray[Any]]
+    losses: Sequence[float | None]
+    out: bool = False
+
+
+def tile(
+    images: NDArray[Any],
+    *,
+    columns: int,
+    scale: int = 2,
+    gap: int = 4,
+    colors: Palette,
+) -> Image.Image:
+    """Images (N, C, H, W), bytes or floats in [0, 1], in rows of ``columns``, enlarged exactly."""
+    pixels = _enlarged(as_bytes(images), scale)  # (N, H, W, 3)
+    count, height, width = pixels.shape[:3]
+    columns = max(1, min(columns, count))
+    rows = -(-count // columns)
+    size = (rows * (height + gap) - gap, columns * (width + gap) - gap, 3)
+    canvas = np.empty((max(size[0], 1), max(size[1], 1), 3), np.uint8)
+    canvas[:] = channels(colors.background)
+    for i, picture in enumerate(pixels):
+        top, left = i // columns * (height + gap), i % columns * (width + gap)
+        canvas[top : top + height, left : left + width] = picture
+    return Image.fromarray(canvas)
+
+
+def strip(
+    rows: Sequence[StripRow],
+    heads: Sequence[str],
+    *,
+    highlight: int | None = None,
+    scale: int = 3,
+    unit: str = "nats",
+    colors: Palette,
+) -> Image.Image:
+    """Rows of pictures under column heads, the loss below each and each row's largest underlined.
+
+    The first loss of a row names the unit. ``highlight`` is the column with a band behind it.
+    """
+    plan = _Plan.of(rows, heads, scale, unit)
+    image = Image.new("RGB", plan.size, colors.background)
+    draw = ImageDraw.Draw(image)
+    if highlight is not None and 0 <= highlight < len(heads):
+        left = plan.left(highlight) - GAP // 2 + 1
+        box = (left, 0, left + plan.widths[highlight] + GAP - 3, plan.size[1] - 1)
+        draw.rounded_rectangle(box, radius=6, fill=colors.grid)
+    for column, head in enumerate(heads):
+        weight = "Semibold" if column == highlight else "Regular"
+        place = (plan.middle(column), HEAD_HEIGHT // 2)
+        draw.text(place, head, colors.text, font(weight, TEXT), anchor="mm")
+    for i, row in enumerate(rows):
+        _draw_row(image, plan, row, HEAD_HEIGHT + i * plan.row_height, unit, colors)
+    return image
+
+
+def png_bytes(image: Image.Image) -> bytes:
+    """The picture as a PNG file."""
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG", compress_level=3)
+    return buffer.getvalue()
+
+
+def as_bytes(images: NDArray[Any]) -> NDArray[np.uint8]:
+    """Images (..., C, H, W) as bytes (..., H, W, 3); floats are taken as [0, 1] and clipped."""
+    array = np.asarray(images)
+    if array.dtype != np.uint8:
+        array = np.rint(np.clip(np.nan_to_num(array), 0, 1) * 255).astype(np.uint8)
+    array = np.moveaxis(array, -3, -1)
+    return np.repeat(array, 3, axis=-1) if array.shape[-1] == 1 else array
+
+
+@lru_cache(maxsize=32)
+def font(weight: str, size: int) -> Font:
+    """Source Sans, whose figures are tabular, at a size in pixels."""
+    path = FONTS / f"SourceSans3-{weight}.woff2"
+    try:
+        return ImageFont.truetype(path, size, layout_engine=ImageFont.Layout.BASIC)
+    except OSError:
+        # A Pillow built without Brotli cannot open WOFF2; its own font still labels the picture.
+        return ImageFont.load_default(size)
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """Where everything of a strip goes, in pixels."""
+
+    scale: int
+    label_width: int
+    picture_height: int
+    row_height: int
+    widths: tuple[int, ...]
+    rows: int
+
+    @classmethod
+    def of(cls, rows: Sequence[StripRow], heads: Sequence[str], scale: int, unit: str) -> _Plan:
+        """Columns wide enough for their pictures, captions and head."""
+        measure = font("Semibold", TEXT).getlength
+        widths = [int(measure(head)) + 4 for head in heads]
+        tallest = 0
+        for row in rows:
+            cells = zip(row.images, _captions(row, unit), strict=True)
+            for i, (picture, text) in enumerate(cells):
+                tallest = max(tallest, picture.shape[-2] * scale)
+                widths[i] = max(widths[i], picture.shape[-1] * scale, int(measure(text)) + 4)
+        labels = max((int(measure(row.label)) for row in rows), default=0)
+        captions = TEXT + 7 if any(loss is not None for r in rows for loss in r.losses) else 0
+        label_width = labels + GAP if labels else 0
+        return cls(scale, label_width, tallest, tallest + captions + 8, tuple(widths), len(rows))
+
+    @property
+    def size(self) -> tuple[int, int]:
+        width = self.label_width + sum(self.widths) + GAP * len(self.widths)
+        return max(width, 1), HEAD_HEIGHT + self.rows * self.row_height
+
+    def left(self, column: int) -> int:
+        """Left edge of a column's content."""
+        return self.label_width + GAP // 2 + sum(self.widths[:column]) + GAP * column
+
+    def middle(self, column: int) -> int:
+        """Middle of a column."""
+        return self.left(column) + self.widths[column] // 2
+
+
+def _draw_row(
+    image: Image.Image, plan: _Plan, row: StripRow, top: int, unit: str, colors: Palette
+) -> None:
+    """Label, pictures and captions of one row."""
+    draw = ImageDraw.Draw(image)
+    middle = top + plan.picture_height // 2
+    color = colors.out_mark(0).color if row.out else colors.in_color
+    draw.text((0, middle), row.label, color, font("Semibold", TEXT), anchor="lm")
+    worst = _largest(row.losses)
+    for column, (picture, text) in enumerate(zip(row.images, _captions(row, unit), strict=True)):
+        small = Image.fromarray(as_bytes(picture))
+        size = (small.width * plan.scale, small.height * plan.scale)
+        pixels = small.resize(size, Image.Resampling.NEAREST)
+        image.paste(pixels, (plan.middle(column) - pixels.width // 2, top))
+        place = (plan.middle(column), top + plan.picture_height + 4)
+        ink, face = colors.text, font("Regular", TEXT)
+        draw.text(place, text, ink, face, anchor="ma")
+        if column == worst:
+            half = int(face.getlength(text)) // 2
+            line = place[1] + TEXT + 3
+            draw.line((place[0] - half, line, place[0] + half, line), fill=ink, width=2)
+
+
+def _captions(row: StripRow, unit: str) -> list[str]:
+    """The losses as text; the first one names the unit."""
+    texts, named = [], False
+    for loss in row.losses:
+        texts.append("" if loss is None else fmt(loss, "" if named else unit))
+        named = named or loss is not None
+    return texts
+
+
+def _largest(losses: Sequence[float | None]) -> int | None:
+    """The column of the largest loss, where there is something to compare it with."""
+    known = [(loss, i) for i, loss in enumerate(losses) if loss is not None and loss == loss]
+    return max(known)[1] if len(known) > 1 else None
+
+
+def _enlarged(pixels: NDArray[np.uint8], scale: int) -> NDArray[np.uint8]:
+    """Every pixel of (..., H, W, 3) as a square of ``scale`` pixels: nearest neighbour."""
+    return pixels.repeat(scale, axis=-3).repeat(scale, axis=-2)

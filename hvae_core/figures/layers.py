@@ -1,0 +1,217 @@
+"""What each layer carries: its KL over training, bits by k, and one image against a band."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+from numpy.typing import ArrayLike, NDArray
+
+from .theme import Palette, base_layout, faded, layer_label
+
+COLLAPSED_BELOW = 0.01
+FLOOR = 1e-5
+"""Nats; a log axis has no zero, so a smaller KL is drawn here while its label tells the truth."""
+LOG_AXIS: dict[str, Any] = {"type": "log", "dtick": 1, "exponentformat": "none"}
+
+
+def kl_history(
+    models: Sequence[tuple[str, ArrayLike, ArrayLike]],
+    colors: Palette,
+    *,
+    unit: str = "nats",
+    height: int = 360,
+) -> go.Figure:
+    """KL per layer over training; models are (name, epochs (E,), KL (E, L)), A solid, B dashed."""
+    fig = go.Figure()
+    ends: list[tuple[float, float, str, str]] = []
+    for index, (name, epochs, kl) in enumerate(models):
+        steps, letter = vector(epochs), f" {'ABCD'[index % 4]}" if len(models) > 1 else ""
+        table = np.maximum(np.asarray(kl, dtype=np.float64), FLOOR)
+        for i, color in enumerate(colors.layers(table.shape[1])):
+            label = layer_label(i + 1)
+            fig.add_trace(
+                go.Scatter(
+                    x=steps.astype(np.float32),
+                    y=table[:, i].astype(np.float32),
+                    mode="lines",
+                    line={"color": color, "width": 2.25, "dash": colors.model_dash(index)},
+                    name=f"{label} {name}",
+                    showlegend=False,
+                    hovertemplate=f"epoch %{{x}}<br>%{{y:.3r}} {unit}<extra>{label} {name}</extra>",
+                )
+            )
+            if steps.size:
+                ends.append((steps[-1], table[-1, i], label + letter, color))
+    base_layout(fig, colors, x_title="epoch", y_title=f"KL ({unit})", height=height)
+    fig.update_yaxes(**LOG_AXIS)
+    fig.update_layout(margin_r=40)
+    _label_ends(fig, ends, height)
+    _add_model_legend(fig, colors, [name for name, _, _ in models])
+    return fig
+
+
+def bits_by_k(
+    models: Sequence[tuple[str, ArrayLike, ArrayLike]], colors: Palette, *, height: int = 360
+) -> go.Figure:
+    """Bits/dim by k of -L>k and of -log p(x | z>k); models are (name, (K,), (K,)) in bits/dim.
+
+    The gap between the two is what the layers above k cost; what rises with k is what the
+    skipped layers knew of the image.
+    """
+    fig = go.Figure()
+    kinds = (
+        ("−<i>L</i><sub>&gt;k</sub>", colors.text, "circle"),
+        ("−log <i>p</i>(x | z<sub>&gt;k</sub>)", colors.categories[5], "square"),
+    )
+    for index, (name, *tables) in enumerate(models):
+        for (kind, color, symbol), values in zip(kinds, tables, strict=True):
+            y = vector(values).astype(np.float32)
+            fig.add_trace(
+                go.Scatter(
+                    x=np.arange(y.size, dtype=np.int32),
+                    y=y,
+                    mode="lines+markers",
+                    name=kind,
+                    line={"color": color, "width": 2, "dash": colors.model_dash(index)},
+                    marker={"color": color, "symbol": symbol, "size": 8},
+                    showlegend=index == 0,
+                    hovertemplate=f"k = %{{x}}<br>%{{y:.3r}} bits/dim<extra>{kind} {name}</extra>",
+                )
+            )
+    base_layout(fig, colors, x_title="k, layers skipped", y_title="bits/dim", height=height)
+    fig.update_xaxes(dtick=1)
+    _add_model_legend(fig, colors, [name for name, _, _ in models])
+    return fig
+
+
+def layer_band(
+    reference: ArrayLike, values: ArrayLike, colors: Palette, *, height: int = 320
+) -> go.Figure:
+    """One image's KL per layer (L,) against the reference images' (N, L), in nats.
+
+    Boxes are the central 50 % and 95 % of the reference, the tick its median; the image's mark is
+    orange where it leaves the central 95 %.
+    """
+    table = np.asarray(reference, dtype=np.float64)
+    own = vector(values)
+    levels = np.percentile(np.maximum(table, FLOOR), [2.5, 25, 50, 75, 97.5], axis=0)
+    fig = go.Figure()
+    for low, high, alpha, name in ((0, 4, 0.22, "95 %"), (1, 3, 0.5, "50 %")):
+        color = faded(colors.in_color, alpha)
+        fig.add_trace(_boxes(levels[low], levels[high], color, f"{name} of reference"))
+    layers = np.arange(1, own.size + 1, dtype=np.int32)
+    tick = {
+        "symbol": "line-ew",
+        "size": _band_width(own.size),
+        "line": {"color": colors.in_color, "width": 2.5},
+    }
+    fig.add_trace(
+        go.Scatter(
+            x=layers,
+            y=levels[2].astype(np.float32),
+            mode="markers",
+            name="median",
+            marker=tick,
+            hovertemplate="%{y:.3r} nats<extra>median of reference</extra>",
+        )
+    )
+    fig.add_trace(_own_marks(own, table, colors))
+    base_layout(fig, colors, x_title="layer", y_title="KL (nats)", height=height)
+    layer_axis(fig, own.size)
+    fig.update_yaxes(**LOG_AXIS)
+    fig.update_layout(legend_itemsizing="constant")
+    return fig
+
+
+def layer_axis(fig: go.Figure, count: int) -> None:
+    """The x axis of layers 1 ... L, its names thinned where there are many."""
+    ticks = list(range(1, count + 1, -(-count // 15)))
+    names = [layer_label(i) for i in ticks]
+    fig.update_xaxes(tickvals=ticks, ticktext=names, range=[0.45, count + 0.55], ticks="")
+
+
+def spread(places: Sequence[float], gap: float) -> list[float]:
+    """Label positions moved apart until neighbours keep ``gap``; their order stays."""
+    order = sorted(range(len(places)), key=places.__getitem__)
+    moved = list(places)
+    for _ in range(8 * len(moved)):
+        for low, high in pairwise(order):
+            push = max(0.0, gap - (moved[high] - moved[low])) / 2
+            moved[low] -= push
+            moved[high] += push
+    return moved
+
+
+def vector(values: ArrayLike) -> NDArray[np.float64]:
+    """Anything array-like as one flat array of doubles."""
+    return np.asarray(values, dtype=np.float64).ravel()
+
+
+def _label_ends(fig: go.Figure, ends: Sequence[tuple[float, float, str, str]], height: int) -> None:
+    """Name each line at its right end, in the line's colour, without overlaps."""
+    if not ends:
+        return
+    drawn = np.log10(np.concatenate([trace.y for trace in fig.data]))
+    line_height = 16 * max(float(np.ptp(drawn)), 0.5) / max(height - 90, 60)
+    places = spread([float(np.log10(value)) for _, value, _, _ in ends], line_height)
+    for (x, _, text, color), y in zip(ends, places, strict=True):
+        font = {"size": 14, "color": color}
+        fig.add_annotation(
+            x=x, y=y, text=text, showarrow=False, xanchor="left", xshift=5, font=font
+        )
+
+
+def _add_model_legend(fig: go.Figure, colors: Palette, names: Sequence[str]) -> None:
+    """Neutral grey lines, model A solid and B dashed; nothing where there is one model."""
+    for index, name in enumerate(names if len(names) > 1 else ()):
+        line = {"color": colors.muted, "width": 2, "dash": colors.model_dash(index)}
+        fig.add_trace(
+            go.Scatter(x=[None], y=[None], mode="lines", name=name, line=line, hoverinfo="skip")
+        )
+
+
+def _own_marks(own: NDArray[np.float64], table: NDArray[np.float64], colors: Palette) -> go.Scatter:
+    """The image's own KL, blue within the reference's central 95 % and orange outside."""
+    low, high = np.percentile(table, [2.5, 97.5], axis=0)
+    outside = (own < low) | (own > high)
+    mark_colors = np.where(outside, colors.out_family[0], colors.in_color)
+    return go.Scatter(
+        x=np.arange(1, own.size + 1, dtype=np.int32),
+        y=np.maximum(own, FLOOR).astype(np.float32),
+        mode="markers",
+        name="this image",
+        marker={
+            "symbol": "diamond",
+            "size": 13,
+            "color": mark_colors,
+            "line": {"color": colors.text, "width": 1.5},
+        },
+        customdata=(100 * (table < own).mean(axis=0)).astype(np.float32),
+        hovertemplate="%{y:.3r} nats<br>above %{customdata:.3r} % of reference"
+        "<extra>this image</extra>",
+    )
+
+
+def _boxes(
+    start: NDArray[np.float64], end: NDArray[np.float64], color: str, name: str
+) -> go.Scatter:
+    """Vertical boxes of a fixed width in pixels, as thick line segments."""
+    layers = np.arange(1, start.size + 1, dtype=np.float64)
+    gap = np.full_like(layers, np.nan)
+    return go.Scatter(
+        x=np.stack([layers, layers, gap], axis=1).ravel().astype(np.float32),
+        y=np.stack([start, end, gap], axis=1).ravel().astype(np.float32),
+        mode="lines",
+        line={"color": color, "width": _band_width(start.size)},
+        name=name,
+        hovertemplate=f"%{{y:.3r}} nats<extra>{name}</extra>",
+    )
+
+
+def _band_width(layers: int) -> int:
+    """Pixels, so that boxes of many layers keep apart in a column of a page."""
+    return max(6, min(44, 300 // layers))

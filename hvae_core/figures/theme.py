@@ -1,0 +1,267 @@
+"""One visual language for every chart: colours, lines, markers and the base layout.
+
+In-distribution is blue, out-of-distribution the orange family by lightness with a dash and a
+marker of its own, layers are viridis without its ends from z_1 (dark) to z_L (light), a collapsed
+layer is hatched grey, model A is solid and model B dashed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Literal
+
+import plotly.graph_objects as go
+from plotly.colors import sample_colorscale
+
+Theme = Literal["light", "dark"]
+FONT = "'Source Sans', 'Source Sans 3', 'Source Sans Pro', 'Segoe UI', sans-serif"
+
+DASHES = ("solid", "dot", "dashdot", "longdash", "longdashdot", "2px,5px")
+SYMBOLS = ("diamond", "square", "triangle-up", "x", "cross", "triangle-down", "pentagon")
+MODEL_DASHES = ("solid", "dash", "dot", "dashdot")
+
+
+@dataclass(frozen=True)
+class Mark:
+    """How one image set is drawn: colour, line dash and marker symbol."""
+
+    color: str
+    dash: str
+    symbol: str
+
+
+@dataclass(frozen=True)
+class Palette:
+    """The colours of one theme; every figure takes one and names no colour of its own."""
+
+    theme: Theme
+    background: str
+    panel: str
+    text: str
+    muted: str
+    grid: str
+    primary: str
+    in_color: str
+    out_family: tuple[str, ...]
+    collapsed: str
+    layer_ends: tuple[float, float]
+    sequential: tuple[str, ...]
+    diverging: tuple[str, ...]
+    categories: tuple[str, ...]
+
+    @property
+    def in_mark(self) -> Mark:
+        """The in-distribution set."""
+        return Mark(self.in_color, "solid", "circle")
+
+    def out_mark(self, index: int) -> Mark:
+        """The out-of-distribution set with this place in its list; 30 sets before a repeat."""
+        family = self.out_family
+        return Mark(
+            family[index % len(family)],
+            DASHES[index % len(DASHES)],
+            SYMBOLS[index % len(SYMBOLS)],
+        )
+
+    def layers(self, count: int) -> tuple[str, ...]:
+        """Colours of z_1 ... z_L as hex, dark to light."""
+        low, high = self.layer_ends
+        places = [low + (high - low) * i / max(count - 1, 1) for i in range(count)]
+        return tuple(hex_color(color) for color in sample_colorscale("Viridis", places))
+
+    def category(self, index: int) -> str:
+        """Colour of a class; classes beyond the tenth take colours again from the start."""
+        return self.categories[index % len(self.categories)]
+
+    def scale(self, name: Literal["sequential", "heat", "diverging"]) -> list[list[Any]]:
+        """A Plotly colour scale; ``heat`` begins near the background, for filled cells."""
+        heat = (self.panel, *self.sequential)
+        stops = {"sequential": self.sequential, "heat": heat, "diverging": self.diverging}[name]
+        return [[i / (len(stops) - 1), color] for i, color in enumerate(stops)]
+
+    def model_dash(self, index: int) -> str:
+        """Line of model A (solid), B (dashed), and further ones."""
+        return MODEL_DASHES[index % len(MODEL_DASHES)]
+
+
+def _list(colors: str) -> tuple[str, ...]:
+    return tuple(colors.split())
+
+
+LIGHT = Palette(
+    theme="light",
+    background="#FFFFFF",
+    panel="#F5F6F8",
+    text="#23262B",
+    muted="#5B6470",
+    grid="#E6E9ED",
+    primary="#44546A",
+    in_color="#2B6CB0",
+    out_family=("#C05621", "#6E2A0C", "#DD7733", "#963D12", "#E8934F"),
+    collapsed="#8A929C",
+    layer_ends=(0.05, 0.74),
+    sequential=_list(
+        "#FDA06F #F77A62 #E85862 #CE4170 #AD347B #8C2980 #6C1D80 #4B1278 #2B0F56 #110B2D"
+    ),
+    diverging=_list(
+        "#6A2478 #864E90 #A276A8 #BE9FC0 #D9C9D9 #F4F4F2 #C8D8C9 #9EBCA2 #74A07C #498558 #156A35"
+    ),
+    categories=_list(
+        "#B5475B #3B3291 #117733 #3E9BC0 #882255 #2F8F84 #7F7F1F #A8409A #6B7280 #B8862B"
+    ),
+)
+
+DARK = Palette(
+    theme="dark",
+    background="#15181C",
+    panel="#1F242A",
+    text="#E8EAED",
+    muted="#A3ABB5",
+    grid="#2D333B",
+    primary="#5F7996",
+    in_color="#63A4E8",
+    out_family=("#F09A4A", "#FFD2A1", "#D9772B", "#FFB870", "#C4682A"),
+    collapsed="#7C858F",
+    layer_ends=(0.36, 0.98),
+    sequential=_list(
+        "#752081 #912A80 #AE357A #CC4071 #E35465 #F46E60 #FC9167 #FEB27C #FED396 #FCF4B6"
+    ),
+    diverging=_list(
+        "#D3A4EC #AE8BC4 #8B729D #695B78 #484455 #2A2E34 #3C4C46 #4E6D59 #618F6C #73B37F #86D893"
+    ),
+    categories=_list(
+        "#E58A9B #A79BEF #5DBB7A #88CCEE #D77BB0 #5CC8BB #C3C35A #D08BE0 #A3ABB5 #E0B862"
+    ),
+)
+
+
+def palette(theme: str | None) -> Palette:
+    """The palette of a theme by name; anything but ``dark`` is light."""
+    return DARK if theme == "dark" else LIGHT
+
+
+def hex_color(color: str) -> str:
+    """``rgb(r, g, b)`` as ``#RRGGBB``."""
+    return "#" + "".join(f"{round(float(part)):02X}" for part in color[4:-1].split(","))
+
+
+def channels(color: str) -> tuple[int, int, int]:
+    """``#RRGGBB`` as three integers."""
+    return int(color[1:3], 16), int(color[3:5], 16), int(color[5:7], 16)
+
+
+def luminance(color: str) -> float:
+    """Relative luminance of ``#RRGGBB``, 0 black to 1 white (WCAG 2)."""
+    linear = [
+        v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4
+        for v in (part / 255 for part in channels(color))
+    ]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(one: str, other: str) -> float:
+    """Contrast ratio of two colours, 1 to 21; text wants 4.5 (WCAG 2)."""
+    dark, bright = sorted((luminance(one), luminance(other)))
+    return (bright + 0.05) / (dark + 0.05)
+
+
+def faded(color: str, alpha: float) -> str:
+    """``#RRGGBB`` with an opacity, for fills that other marks shine through."""
+    return "rgba({}, {}, {}, {:g})".format(*channels(color), alpha)
+
+
+def layer_label(index: int) -> str:
+    """The name of layer z_index for charts."""
+    return f"z<sub>{index}</sub>"
+
+
+def _axis(colors: Palette) -> dict[str, Any]:
+    return {
+        "showgrid": False,
+        "zeroline": False,
+        "showline": True,
+        "linecolor": colors.muted,
+        "linewidth": 1,
+        "ticks": "outside",
+        "ticklen": 4,
+        "tickcolor": colors.muted,
+        "tickfont": {"size": 13},
+        "title": {"font": {"size": 14}, "standoff": 8},
+        "automargin": True,
+    }
+
+
+@lru_cache(maxsize=2)
+def _template(theme: Theme) -> go.layout.Template:
+    colors = palette(theme)
+    axis = _axis(colors)
+    grid = {"showgrid": True, "gridcolor": colors.grid, "showline": False, "ticks": ""}
+    layout = go.Layout(
+        font={"family": FONT, "size": 14, "color": colors.text},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        xaxis=axis,
+        yaxis=axis | grid,
+        margin={"l": 8, "r": 12, "t": 12, "b": 8},
+        legend={
+            "orientation": "h",
+            "x": 0,
+            "y": 1.02,
+            "xanchor": "left",
+            "yanchor": "bottom",
+            "font": {"size": 13},
+            "bgcolor": "rgba(0,0,0,0)",
+            "itemsizing": "trace",
+        },
+        hoverlabel={
+            "bgcolor": colors.panel,
+            "bordercolor": colors.grid,
+            "font": {"family": FONT, "size": 13, "color": colors.text},
+            "align": "left",
+        },
+        modebar={
+            "bgcolor": "rgba(0,0,0,0)",
+            "color": colors.muted,
+            "activecolor": colors.text,
+        },
+        colorway=colors.categories,
+        transition={"duration": 0},
+    )
+    return go.layout.Template(layout=layout)
+
+
+def base_layout(
+    fig: go.Figure,
+    colors: Palette,
+    *,
+    x_title: str,
+    y_title: str,
+    height: int = 360,
+    legend: bool = True,
+) -> go.Figure:
+    """Give a figure the house's look; axis titles carry their units in parentheses."""
+    fig.update_layout(
+        template=_template(colors.theme),
+        height=height,
+        showlegend=legend,
+        xaxis_title_text=x_title,
+        yaxis_title_text=y_title,
+    )
+    return fig
+
+
+def figure_config(filename: str, *, lasso: bool = False) -> dict[str, Any]:
+    """Plotly's config: a short mode bar, SVG export under this name, and nothing sent anywhere."""
+    select = ["lasso2d", "select2d", "pan2d"] if lasso else []
+    return {
+        "displaylogo": False,
+        # Listed one by one: the default bar also offers to upload the chart to a web service.
+        "modeBarButtons": [["toImage"], [*select, "zoom2d", "resetScale2d"]],
+        "toImageButtonOptions": {"format": "svg", "filename": filename},
+    }
+
+
+def labelled(name: str, unit: str) -> str:
+    """An axis title: ``name (unit)``, or the name alone where there is no unit."""
+    return f"{name} ({unit})" if unit else name

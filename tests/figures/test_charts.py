@@ -1,0 +1,249 @@
+"""Structure of the charts: traces, axis titles with units, hover, dtypes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+import pytest
+
+from hvae_core.figures import (
+    DARK,
+    LIGHT,
+    Curve,
+    MapData,
+    active_units,
+    bits_by_k,
+    kl_bars,
+    kl_history,
+    latent_map,
+    layer_band,
+    metric_heat,
+    precision_recall,
+    roc,
+    unit_heatmap,
+)
+from hvae_core.figures.curves import thinned
+from hvae_core.figures.layers import FLOOR, spread
+from hvae_core.figures.theme import contrast
+from hvae_core.figures.units import COLUMNS
+
+PLAIN = ("plain", [64.1, 9.7, 0.003], [784, 64, 8])
+INFORMATIVE = ("informative", [52.0, 14.1, 9.2], [784, 64, 8])
+
+
+def drawn(fig: go.Figure, kind: Any) -> list[Any]:
+    """The traces of one kind that carry data, not the legend's."""
+    return [t for t in fig.data if isinstance(t, kind) and t.x is not None and t.x[0] is not None]
+
+
+def test_roc_names_the_area_with_its_interval() -> None:
+    x = np.linspace(0, 1, 20001)
+    curves = [
+        Curve("MNIST", x, x**0.1, 0.964, 0.958, 0.969, set_index=0),
+        Curve("KMNIST", x, x**0.5, 0.667, set_index=1),
+    ]
+    fig = roc(curves, LIGHT)
+    chance, mnist, kmnist = fig.data
+    assert chance.showlegend is False
+    assert mnist.name == "MNIST  0.964 [0.958, 0.969]"
+    assert kmnist.name == "KMNIST  0.667"
+    assert len(mnist.x) <= 402
+    assert mnist.x.dtype == np.float32
+    assert mnist.line.dash != kmnist.line.dash
+    assert "%" in fig.layout.xaxis.title.text
+    assert "%" in fig.layout.yaxis.title.text
+
+
+def test_two_models_share_a_set_colour_and_differ_in_dash() -> None:
+    curves = [Curve(n, [0, 1], [0, 1], 0.5, model_index=i) for i, n in enumerate("AB")]
+    _, a, b = roc(curves, LIGHT).data
+    assert a.line.color == b.line.color
+    assert (a.line.dash, b.line.dash) == ("solid", "dash")
+
+
+def test_precision_recall_draws_chance_once() -> None:
+    curves = [Curve(n, [0, 1], [1, 0.5], 0.8, set_index=i, chance=0.5) for i, n in enumerate("ab")]
+    fig = precision_recall(curves, DARK)
+    assert [t.name for t in fig.data] == ["chance", "a  0.800", "b  0.800"]
+    np.testing.assert_allclose(fig.data[0].y, 0.5)
+
+
+def test_thinning_keeps_the_ends_and_the_area() -> None:
+    x = np.sort(np.random.default_rng(0).random(20000))
+    x[0], x[-1] = 0, 1
+    y = x**0.05
+    thin_x, thin_y = thinned(x, y)
+    assert (thin_x[0], thin_x[-1]) == (0, 1)
+    assert len(thin_x) <= 402
+    assert np.trapezoid(thin_y, thin_x) == pytest.approx(np.trapezoid(y, x), abs=1e-3)
+
+
+def test_kl_bars_hatch_the_collapsed_layer() -> None:
+    fig = kl_bars([PLAIN, INFORMATIVE], LIGHT)
+    plain, informative = drawn(fig, go.Bar)
+    assert list(plain.marker.pattern.shape) == ["", "", "/"]
+    assert list(informative.marker.pattern.shape) == ["", "", ""]
+    assert plain.marker.color[2] == LIGHT.collapsed
+    assert tuple(plain.marker.color[:2]) == LIGHT.layers(3)[:2]
+    assert list(plain.text) == ["64.1", "9.70", "0.00300"]
+    assert plain.customdata[2] == "0.00300 nats<br>8 units"
+    assert fig.layout.yaxis.title.text == "KL (nats)"
+    assert fig.layout.yaxis.type == "log"
+    assert 10 ** fig.layout.yaxis.range[0] < 0.003
+    assert {"plain", "informative", "collapsed"} <= {t.name for t in fig.data}
+    limit = drawn(fig, go.Scatter)[0]
+    assert limit.name == "0.01 nats/dim"
+    np.testing.assert_allclose(np.unique(limit.y[~np.isnan(limit.y)]), [0.08, 0.64, 7.84])
+
+
+def test_kl_bars_per_unit_and_an_exact_zero() -> None:
+    fig = kl_bars([("plain", [64.0, 0.0], [64, 8])], DARK, per_dim=True)
+    (bars,) = drawn(fig, go.Bar)
+    np.testing.assert_allclose(bars.y, [1.0, FLOOR], rtol=1e-6)
+    assert list(bars.text) == ["1.00", "0"]
+    assert fig.layout.yaxis.title.text == "KL (nats/dim)"
+    np.testing.assert_allclose(np.nanmax(drawn(fig, go.Scatter)[0].y), 0.01)
+
+
+def test_active_units_are_shares_with_counts() -> None:
+    fig = active_units([("plain", [412, 31, 0], [1568, 64, 8])], LIGHT)
+    (bars,) = drawn(fig, go.Bar)
+    assert list(bars.text) == ["412 of 1568", "31 of 64", "0 of 8"]
+    assert bars.y[1] == pytest.approx(100 * 31 / 64)
+    assert bars.marker.pattern.shape[2] == "/"
+    assert fig.layout.yaxis.title.text == "active units (%)"
+
+
+def test_kl_history_is_one_line_a_layer() -> None:
+    epochs = np.arange(1, 9)
+    kl = np.stack([60 - 50 / epochs, 9 + 0 * epochs, 0.0 * epochs], axis=1)
+    fig = kl_history([("plain", epochs, kl), ("informative", epochs, kl + 1)], LIGHT)
+    lines = drawn(fig, go.Scatter)
+    assert [line.line.dash for line in lines] == ["solid"] * 3 + ["dash"] * 3
+    assert tuple(line.line.color for line in lines[:3]) == LIGHT.layers(3)
+    assert float(lines[2].y.min()) == pytest.approx(FLOOR)
+    assert [n.text for n in fig.layout.annotations][:2] == ["z<sub>1</sub> A", "z<sub>2</sub> A"]
+    assert "nats" in lines[0].hovertemplate
+    assert fig.layout.xaxis.title.text == "epoch"
+    alone = kl_history([("plain", epochs, kl)], LIGHT)
+    assert alone.layout.annotations[0].text == "z<sub>1</sub>"
+    assert kl_history([("new", [], np.empty((0, 3)))], LIGHT).layout.annotations == ()
+
+
+def test_labels_spread_in_order() -> None:
+    moved = spread([1.0, 1.0, 5.0, 1.01], 0.5)
+    assert np.diff(sorted(moved)).min() >= 0.5 - 1e-3
+    assert moved[2] == 5.0
+    assert moved[3] == max(moved[0], moved[1], moved[3])
+
+
+def test_bits_by_k_carry_both_quantities() -> None:
+    fig = bits_by_k([("A", [0.38, 0.42], [0.15, 0.31]), ("B", [0.4, 0.5], [0.2, 0.3])], LIGHT)
+    lines = drawn(fig, go.Scatter)
+    assert len(lines) == 4
+    assert [line.line.dash for line in lines] == ["solid", "solid", "dash", "dash"]
+    assert fig.layout.yaxis.title.text == "bits/dim"
+    assert lines[0].x.dtype == np.int32
+
+
+def test_layer_band_marks_what_leaves_the_reference() -> None:
+    reference = np.exp(np.random.default_rng(0).normal([4, 2], 0.2, (500, 2)))
+    fig = layer_band(reference, [np.exp(4), np.exp(4)], LIGHT)
+    mark = fig.data[-1]
+    assert list(mark.marker.color) == [LIGHT.in_color, LIGHT.out_family[0]]
+    assert mark.customdata[1] == 100
+    assert fig.layout.yaxis.title.text == "KL (nats)"
+    assert [t.name for t in fig.data[:3]] == ["95 % of reference", "50 % of reference", "median"]
+
+
+def test_unit_heatmap_stretches_every_layer_to_one_width() -> None:
+    wide = np.geomspace(1, 1e-4, 1568)
+    fig = unit_heatmap([wide, [0.5, 0.0, 0.2, 1e-3]], LIGHT)
+    (heat,) = fig.data
+    assert heat.z.shape == (2, COLUMNS)
+    assert heat.z.dtype == np.float32
+    assert (np.diff(heat.z, axis=1) <= 1e-6).all()
+    # Four units fill a quarter of the row each, by falling variance.
+    np.testing.assert_allclose(heat.z[1, :: COLUMNS // 4], np.log10([0.5, 0.2, 1e-3, 1e-5]),
+                               atol=1e-5)  # fmt: skip
+    assert heat.z[0, 0] == pytest.approx(0, abs=0.02)
+    assert [n.text for n in fig.layout.annotations] == ["784 of 1568 active", "2 of 4 active"]
+    assert [s.x0 for s in fig.layout.shapes] == [50, 50]
+    assert heat.text[1][-1] == "z<sub>2</sub>, unit 4 of 4<br>variance 0"
+
+
+def points(n: int) -> MapData:
+    rng = np.random.default_rng(0)
+    sets = np.arange(n) % 2
+    return MapData(rng.normal(size=(n, 2)), np.arange(n) + 7, sets, ["test", "MNIST"])
+
+
+@pytest.mark.parametrize(("n", "kind"), [(50, go.Scatter), (1500, go.Scattergl)])
+def test_maps_use_webgl_for_many_points(n: int, kind: type) -> None:
+    fig = latent_map(points(n), None, LIGHT, color_by="set")
+    traces = [t for t in fig.data if t.x[0] is not None]
+    assert all(type(t) is kind for t in traces)
+    assert [t.name for t in traces] == ["test", "MNIST"]
+    assert [t.marker.color for t in traces] == [LIGHT.in_color, LIGHT.out_family[0]]
+    ids = np.concatenate([t.customdata for t in traces])
+    assert sorted(ids) == list(range(7, n + 7))
+    assert ids.dtype == np.int32
+    assert fig.layout.dragmode == "lasso"
+    assert traces[0].unselected.marker.opacity < 0.2
+
+
+def test_map_by_class_keeps_a_marker_for_each_set() -> None:
+    data = points(30)
+    classes = np.arange(30) % 3 - 1
+    fig = latent_map(data, classes, LIGHT, color_by="class", class_names=["Bag", "Coat"])
+    traces = [t for t in fig.data if t.x[0] is not None]
+    assert [t.name for t in traces] == ["no class", "Bag", "Coat"]
+    assert traces[0].marker.color == LIGHT.collapsed
+    assert set(traces[1].marker.symbol) == {"circle", LIGHT.out_mark(0).symbol}
+    legend = [t.name for t in fig.data if t.x[0] is None]
+    assert legend == ["no class", "Bag", "Coat", "test", "MNIST"]
+
+
+def test_map_by_score_has_a_scale_with_its_unit() -> None:
+    scores = np.arange(30.0)
+    scores[3] = np.nan
+    fig = latent_map(points(30), scores, DARK, color_by="score", value_name="LLR", unit="nats",
+                     axes=("PC 1 (31 %)", "PC 2 (12 %)"))  # fmt: skip
+    assert fig.data[0].marker.colorbar.title.text == "LLR (nats)"
+    assert fig.data[0].marker.color.dtype == np.float32
+    assert np.isfinite([fig.data[0].marker.cmin, fig.data[0].marker.cmax]).all()
+    assert fig.layout.xaxis.title.text == "PC 1 (31 %)"
+
+
+@pytest.mark.parametrize("colors", [LIGHT, DARK], ids=["light", "dark"])
+def test_metric_heat_bolds_the_best_and_stays_readable(colors: object) -> None:
+    values = np.array([[0.157, 0.8, 0.97], [np.nan, np.nan, np.nan], [0.7, 0.5, 0.7]])
+    fig = metric_heat(values, ["MNIST", "KMNIST", "Omniglot"], ["−L", "LLR1", "ada"], colors,  # type: ignore[arg-type]
+                      lows=values - 0.01, highs=values + 0.01)  # fmt: skip
+    (heat,) = fig.data
+    bold = np.array([["<b>" in cell for cell in row] for row in heat.text])
+    np.testing.assert_array_equal(bold, [[0, 0, 1], [0, 0, 0], [1, 0, 1]])
+    assert "–" in heat.text[1][0]
+    assert heat.customdata[0][2] == "0.970 [0.960, 0.980]"
+
+
+def test_metric_heat_where_less_is_better() -> None:
+    fig = metric_heat([[0.9, 0.1]], ["MNIST"], ["a", "b"], LIGHT, metric="FPR95",
+                      higher_is_better=False)  # fmt: skip
+    (heat,) = fig.data
+    assert "<b>" in heat.text[0][1]
+    assert heat.colorscale[0][1] == LIGHT.diverging[-1]
+    assert "FPR95" in heat.hovertemplate
+
+
+def test_cell_ink_has_contrast_over_the_whole_scale() -> None:
+    from plotly.colors import sample_colorscale
+
+    from hvae_core.figures.theme import hex_color
+
+    for colors in (LIGHT, DARK):
+        for color in sample_colorscale(colors.scale("diverging"), list(np.linspace(0, 1, 41))):
+            ground = hex_color(color)
+            assert max(contrast("#000000", ground), contrast("#FFFFFF", ground)) >= 4.5

@@ -1,0 +1,79 @@
+"""The binned density against scipy's, and the score charts' structure."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.stats import gaussian_kde
+
+from hvae_core.figures import LIGHT, densities, reference_density
+from hvae_core.figures.density import bandwidth, score_range, smooth_density
+
+
+@pytest.mark.parametrize("shape", ["normal", "two humps", "skewed"])
+def test_binned_density_equals_the_kernel_density(shape: str) -> None:
+    rng = np.random.default_rng(0)
+    x = {
+        "normal": rng.normal(90, 12, 3000),
+        "two humps": np.concatenate([rng.normal(60, 5, 1000), rng.normal(90, 8, 2000)]),
+        "skewed": rng.gamma(3, 20, 3000),
+    }[shape]
+    width = bandwidth(x)
+    grid, density = smooth_density(x, x.min() - 20, x.max() + 20)
+    exact = gaussian_kde(x, bw_method=width / x.std(ddof=1))(grid)
+    assert np.abs(density - exact).max() < 2e-3 * exact.max()
+    assert np.trapezoid(density, grid) == pytest.approx(1, abs=1e-3)
+
+
+def test_scores_outside_the_range_still_count() -> None:
+    x = np.concatenate([np.random.default_rng(1).normal(0, 1, 900), np.full(100, 1e6)])
+    grid, density = smooth_density(x, -6, 6)
+    assert np.trapezoid(density, grid) == pytest.approx(0.9, abs=5e-3)
+
+
+@pytest.mark.parametrize("x", [[], [3.0], [2.0] * 50, [np.nan, np.inf, 1.0]])
+def test_degenerate_scores_have_a_density(x: list[float]) -> None:
+    grid, density = smooth_density(x, 0, 5)
+    assert np.isfinite(density).all()
+    assert np.trapezoid(density, grid) == pytest.approx(float(bool(x)), abs=1e-2)
+
+
+def test_range_covers_sets_but_no_far_outlier_squeezes_it() -> None:
+    rng = np.random.default_rng(2)
+    ins, near, far = (rng.normal(m, 10, 2000) for m in (100, 160, 5000))
+    low, high = score_range(ins, [far, near])
+    assert low < 75
+    assert 180 < high < 260
+    assert score_range([], []) == (0.0, 1.0)
+
+
+def test_densities_draw_blue_filled_and_orange_lines() -> None:
+    rng = np.random.default_rng(3)
+    ins, out = rng.normal(100, 10, 500), rng.normal(70, 8, 500)
+    fig = densities(ins, [("MNIST", out), ("empty", []), ("noise", out + 9e3)], LIGHT,
+                    symbol="LLR<sub>&gt;1</sub>", in_name="test", threshold=115,
+                    marks=[("this image", 120.0)])  # fmt: skip
+    test, mnist, noise = fig.data
+    assert (test.name, mnist.name) == ("test", "MNIST")
+    assert noise.name == "noise (off the scale, median 9070)"
+    assert test.line.color == LIGHT.in_color
+    assert test.fill == "tozeroy"
+    assert mnist.line.color in LIGHT.out_family
+    assert mnist.fill is None
+    assert test.x.dtype == test.y.dtype == np.float32
+    assert "nats" in test.hovertemplate
+    assert fig.layout.xaxis.title.text == "LLR<sub>&gt;1</sub> (nats)"
+    assert fig.layout.yaxis.title.text == "density (per nat)"
+    texts = [note.text for note in fig.layout.annotations]
+    assert texts == ["flagged →", "this image"]
+    assert {shape.x0 for shape in fig.layout.shapes} == {115, 120.0}
+
+
+@pytest.mark.parametrize("value", [8.0, 19.2, 4000.0])
+def test_reference_density_shows_the_image_however_far(value: float) -> None:
+    scores = np.random.default_rng(4).normal(8, 3, 800)
+    fig = reference_density(scores, value, 0.00123, LIGHT, symbol="LLR")
+    low, high = fig.layout.xaxis.range
+    assert low < value < high
+    assert "0.00123" in fig.layout.annotations[0].text
+    assert "nats" in fig.layout.annotations[0].text
