@@ -187,5 +187,5 @@ def _fashion_mnist() -> World:
                 Control(omniglot, "inverted")),
         SetSpec("notmnist", "notMNIST letters", "out", stored("notmnist", shuffle=True)),
     )  # fmt: skip
-    return World("fashion_mnist", "FashionMNIST", "test", sets,
-                 _checkpoints("fashion_mnist"), (1, 28, 28))  # fmt: skip
+    return World("fashion", "FashionMNIST", "test", sets,
+                 _checkpoints("fashion"), (1, 28, 28))  # fmt: skip

@@ -53,7 +53,7 @@ def root(tmp_path: Path, encode: Encode) -> Path:
 
 
 def test_the_tables() -> None:
-    assert list(worlds()) == ["glyphs", "fashion_mnist"]
+    assert list(worlds()) == ["glyphs", "fashion"]
     for key, world in worlds().items():
         names = [spec.name for spec in world.sets]
         assert len(set(names)) == len(names)
@@ -109,7 +109,7 @@ def test_handwritten_digits_are_those_of_scikit_learn() -> None:
 
 
 def test_splits_of_the_training_file(root: Path) -> None:
-    world = worlds()["fashion_mnist"]
+    world = worlds()["fashion"]
     whole = load_parquet(root / "fashion_mnist" / "train.parquet")
     train, validation = world.load("train", root), world.load("validation", root)
     assert (train.images == whole.images[:22]).all()
@@ -118,7 +118,7 @@ def test_splits_of_the_training_file(root: Path) -> None:
 
 
 def test_other_layouts(tmp_path: Path, root: Path, encode: Encode) -> None:
-    world = worlds()["fashion_mnist"]
+    world = worlds()["fashion"]
     pictures = np.random.default_rng(6).integers(0, 256, (6, 28, 28), dtype=np.uint8)
     (tmp_path / "npz").mkdir()
     np.savez(tmp_path / "npz" / "mnist.npz", x_test=pictures, x_train=pictures[:1])
@@ -133,7 +133,7 @@ def test_other_layouts(tmp_path: Path, root: Path, encode: Encode) -> None:
 
 
 def test_missing_images_say_the_three_ways(tmp_path: Path) -> None:
-    world = worlds()["fashion_mnist"]
+    world = worlds()["fashion"]
     assert not world.available("notmnist", tmp_path)
     with pytest.raises(MissingImages) as caught:
         world.load("notmnist", tmp_path)
@@ -147,7 +147,7 @@ def test_missing_images_say_the_three_ways(tmp_path: Path) -> None:
 def test_a_download_is_found_afterwards(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    world = worlds()["fashion_mnist"]
+    world = worlds()["fashion"]
 
     def fetch(hub_name: str, split: str, *, path: Path, progress: object) -> Path:
         assert (hub_name, split) == ("dpdl-benchmark/omniglot", "test")
@@ -204,7 +204,7 @@ def test_every_shipped_set_loads() -> None:
 
 @pytest.mark.shared
 def test_fashion_mnist_is_the_official_one(shared_data: Path) -> None:
-    world = worlds()["fashion_mnist"]
+    world = worlds()["fashion"]
     found = world.load("test", shared_data)
     assert len(found) == 10_000
     assert np.bincount(found.labels).tolist() == [1000] * 10
@@ -220,7 +220,7 @@ def test_fashion_mnist_is_the_official_one(shared_data: Path) -> None:
 
 @pytest.mark.shared
 def test_omniglot_comes_in_both_polarities(shared_data: Path) -> None:
-    world = worlds()["fashion_mnist"]
+    world = worlds()["fashion"]
     dark = world.load("omniglot", shared_data, limit=200)
     assert dark.images.mean() > 220
     light = world.load("omniglot_inverted", shared_data, limit=200)

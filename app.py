@@ -1,0 +1,29 @@
+"""Strata: open a hierarchical VAE, see layer by layer what it knows, and why an image is out.
+
+This script builds what is global (world, models, images, seed) and hands over to a page.
+"""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from pages.lib import sidebar, ui
+from pages.lib.state import set_context
+
+st.set_page_config(page_title="Strata", page_icon=":material/layers:", layout="wide")
+ui.style()
+
+PAGES = [
+    st.Page("pages/views/start.py", title="Start", url_path="start", default=True),
+    st.Page("pages/views/reconstructions.py", title="Reconstructions", url_path="reconstructions"),
+    st.Page("pages/views/collapse.py", title="Collapse", url_path="collapse"),
+    st.Page("pages/views/latents.py", title="Latent space", url_path="latents"),
+    st.Page("pages/views/ood.py", title="OOD detection", url_path="ood"),
+    st.Page("pages/views/image.py", title="One image", url_path="image"),
+]
+
+page = st.navigation(PAGES)
+with ui.in_place():
+    context = sidebar.build()
+    set_context(context)
+    page.run()

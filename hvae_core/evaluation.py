@@ -1,0 +1,303 @@
+"""One table per (checkpoint, images, settings): what the pages and the command line both read.
+
+Images go through the model in batches; every part is kept on disk as soon as it is done, so an
+interrupted evaluation continues where it stopped. Noise comes from the pictures themselves
+(``ImageNoise``): the table does not depend on batch size, order of the images, or number of parts.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+
+from hvae_core import cache
+from hvae_core.bounds import BoundAccumulator, Bounds, BoundTable
+from hvae_core.collapse import UnitStats
+from hvae_core.data.image_set import ImageSet
+from hvae_core.errors import ConfigError, DataError
+from hvae_core.models import HierarchicalVAE
+from hvae_core.noise import ImageNoise
+from hvae_core.progress import Progress, silent
+
+PART_IMAGES = 500
+STORED_UNITS = 64
+"""Posterior means of layers with more units than this are not kept image by image."""
+_SAMPLES_AT_ONCE = 10
+
+
+@dataclass(frozen=True)
+class EvalSettings:
+    """What a table depends on besides checkpoint and images; the defaults are the shipped ones."""
+
+    samples: int = 1
+    seed: int = 0
+    skipped: Literal["sample", "mean"] = "mean"
+    up: Literal["mean", "sample"] = "mean"
+
+    def __post_init__(self) -> None:
+        if self.samples < 1:
+            raise ConfigError(f"Bounds need at least one sample, not {self.samples}.")
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """Bounds (nats) of N images under one checkpoint, with statistics of the latent units.
+
+    ``latents[i]`` are posterior means (N, units) of z_{i+1}, or (N, 0) where the layer is too wide
+    to keep; ``unit_variance[i]`` is Var_x(E[z|x]) of each unit over these images (DVP Eq. 23).
+    """
+
+    checkpoint: str
+    set_name: str
+    set_digest: str
+    settings: EvalSettings
+    table: BoundTable
+    labels: np.ndarray
+    class_names: tuple[str, ...]
+    unit_variance: tuple[np.ndarray, ...]
+    latents: tuple[np.ndarray, ...]
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+
+def evaluation_key(checkpoint: str, images: ImageSet, settings: EvalSettings) -> str:
+    """The digest under which the cache keeps an evaluation."""
+    return cache.digest("evaluation-2", checkpoint, images.digest, settings)
+
+
+def stored_evaluation(
+    checkpoint: str, images: ImageSet, settings: EvalSettings
+) -> Evaluation | None:
+    """The finished evaluation from the cache, or None: never computes anything."""
+    arrays = cache.load("evaluations", evaluation_key(checkpoint, images, settings))
+    return None if arrays is None else _as_stored(arrays, images)
+
+
+def evaluate(
+    model: HierarchicalVAE,
+    checkpoint: str,
+    images: ImageSet,
+    settings: EvalSettings,
+    *,
+    progress: Progress = silent,
+    batch_size: int = 100,
+) -> Evaluation:
+    """Bounds L_>k (HVK Eq. 5, 9) of every image for every k, from the cache or computed.
+
+    ``checkpoint`` is the digest of the weights. Raises ``DataError`` if the images do not have the
+    model's shape.
+    """
+    if images.image_shape != model.image_shape:
+        raise DataError(
+            f"{images.title} has images of shape {images.image_shape}, the model wants "
+            f"{model.image_shape}; resize the set first."
+        )
+    if not len(images):
+        raise DataError(f"{images.title} holds no images; choose another set.")
+    known = stored_evaluation(checkpoint, images, settings)
+    if known is not None:
+        return known
+    key = evaluation_key(checkpoint, images, settings)
+    parts: list[Mapping[str, np.ndarray]] = []
+    part_keys = []
+    for start in range(0, len(images), PART_IMAGES):
+        part_key = cache.digest(key, "part", start)
+        arrays: Mapping[str, np.ndarray] | None = cache.load("parts", part_key)
+        if arrays is None:
+            chosen = images.take(range(start, min(start + PART_IMAGES, len(images))))
+
+            def report(done: float, start: int = start, size: int = len(chosen)) -> None:
+                progress((start + done * size) / len(images), images.title)
+
+            arrays = _evaluate_part(model, chosen, settings, batch_size, report)
+            cache.store("parts", part_key, arrays)
+        parts.append(arrays)
+        part_keys.append(part_key)
+    packed = pack(_join(parts, model, checkpoint, images, settings))
+    if cache.store("evaluations", key, packed):
+        for part_key in part_keys:
+            cache.entry_path("parts", part_key).unlink(missing_ok=True)
+    # What was rounded to be stored, so that the first reader sees the same figures as the next.
+    return _as_stored(packed, images)
+
+
+def _as_stored(arrays: Mapping[str, np.ndarray], images: ImageSet) -> Evaluation:
+    """Unpack, with names and labels of this set: the key knows its pixels alone."""
+    return replace(
+        unpack(arrays),
+        set_name=images.name,
+        labels=np.asarray(images.labels),
+        class_names=images.class_names,
+    )
+
+
+def evaluate_batch(
+    model: HierarchicalVAE,
+    pixels: np.ndarray,
+    digests: Sequence[int],
+    settings: EvalSettings,
+) -> tuple[list[Bounds], list[np.ndarray]]:
+    """Bounds of uint8 images (B, C, H, W) for k = 0..L-1, and E[z_i | x] (B, units) a layer.
+
+    Samples come in chunks, so that 1000 of them need no more memory than ten; the posterior means
+    are averaged over the samples of the layers below them.
+    """
+    x = torch.from_numpy(np.array(pixels)).to(model.device).float() / 255
+    accumulators = [BoundAccumulator() for _ in model.latents]
+    means = [np.zeros((len(pixels), spec.units)) for spec in model.latents]
+    with torch.inference_mode():
+        x = model.prepare(x, ImageNoise(digests, settings.seed))
+        for first in range(0, settings.samples, _SAMPLES_AT_ONCE):
+            count = min(_SAMPLES_AT_ONCE, settings.samples - first)
+            traces = model.traces(
+                x,
+                range(model.n_layers),
+                noise=ImageNoise(digests, settings.seed, first),
+                samples=count,
+                skipped=settings.skipped,
+                up=settings.up,
+            )
+            for accumulator, trace in zip(accumulators, traces, strict=True):
+                accumulator.add(trace)
+            for total, mean in zip(means, traces[0].z, strict=True):
+                assert mean is not None  # nothing is skipped at k = 0
+                total += mean.mean(0).flatten(1).cpu().numpy() * (count / settings.samples)
+    return [accumulator.result() for accumulator in accumulators], means
+
+
+def posterior_means(
+    model: HierarchicalVAE,
+    images: ImageSet,
+    seed: int = 0,
+    *,
+    progress: Progress = silent,
+    batch_size: int = 100,
+) -> list[np.ndarray]:
+    """E[z_i | x] for every layer, (N, units) float32, without running the decoder."""
+    digests = images.image_digests()
+    rows = []
+    for start in range(0, len(images), batch_size):
+        stop = start + batch_size
+        noise = ImageNoise(digests[start:stop], seed)
+        x = torch.from_numpy(np.array(images.images[start:stop])).to(model.device).float() / 255
+        with torch.inference_mode():
+            means = model.posterior_means(model.prepare(x, noise), noise=noise, up="sample")
+        rows.append([mean.flatten(1).cpu().numpy() for mean in means])
+        progress(min(1.0, stop / len(images)), images.title)
+    return [np.concatenate([row[i] for row in rows]) for i in range(model.n_layers)]
+
+
+def _evaluate_part(
+    model: HierarchicalVAE,
+    images: ImageSet,
+    settings: EvalSettings,
+    batch_size: int,
+    report: Callable[[float], None],
+) -> dict[str, np.ndarray]:
+    digests = images.image_digests()
+    tables, means = [], []
+    for start in range(0, len(images), batch_size):
+        stop = start + batch_size
+        pixels, keys = images.images[start:stop], digests[start:stop]
+        bounds, batch_means = evaluate_batch(model, pixels, keys, settings)
+        tables.append(BoundTable.from_bounds(bounds, model.dims))
+        means.append(batch_means)
+        report(min(1.0, stop / len(images)))
+    table = BoundTable.concat(tables)
+    arrays = {name: getattr(table, name) for name in ("bound", "iw", "nll", "kl")}
+    for i in range(model.n_layers):
+        arrays[f"z{i + 1}"] = np.concatenate([row[i] for row in means])
+    return arrays
+
+
+def _join(
+    parts: Sequence[Mapping[str, np.ndarray]],
+    model: HierarchicalVAE,
+    checkpoint: str,
+    images: ImageSet,
+    settings: EvalSettings,
+) -> Evaluation:
+    columns = {
+        name: np.concatenate([part[name] for part in parts])
+        for name in ("bound", "iw", "nll", "kl")
+    }
+    variance, latents = [], []
+    for spec in model.latents:
+        stats = UnitStats()
+        for part in parts:
+            stats.add(part[spec.name])
+        variance.append(stats.variance.astype(np.float32))
+        kept = spec.units if spec.units <= STORED_UNITS else 0
+        latents.append(np.concatenate([part[spec.name][:, :kept] for part in parts]))
+    return Evaluation(
+        checkpoint,
+        images.name,
+        images.digest,
+        settings,
+        BoundTable(**columns, dims=model.dims, samples=settings.samples),
+        np.asarray(images.labels),
+        images.class_names,
+        tuple(variance),
+        tuple(latents),
+    )
+
+
+def pack(evaluation: Evaluation) -> dict[str, np.ndarray]:
+    """An evaluation as plain arrays, for an ``.npz`` file (float32 bounds, float16 latents)."""
+    table = evaluation.table
+    about = {
+        "checkpoint": evaluation.checkpoint,
+        "set_name": evaluation.set_name,
+        "set_digest": evaluation.set_digest,
+        "settings": asdict(evaluation.settings),
+        "class_names": list(evaluation.class_names),
+        "dims": table.dims,
+        "layers": table.n_layers,
+    }
+    arrays = {n: getattr(table, n).astype(np.float32) for n in ("bound", "iw", "nll", "kl")}
+    arrays["labels"] = evaluation.labels.astype(np.int32)
+    for i in range(table.n_layers):
+        arrays[f"variance{i + 1}"] = evaluation.unit_variance[i].astype(np.float32)
+        arrays[f"latents{i + 1}"] = evaluation.latents[i].astype(np.float16)
+    arrays["about"] = np.frombuffer(json.dumps(about).encode(), dtype=np.uint8)
+    return arrays
+
+
+def unpack(arrays: Mapping[str, np.ndarray]) -> Evaluation:
+    """Read back what ``pack`` wrote."""
+    about = json.loads(arrays["about"].tobytes())
+    settings = EvalSettings(**about["settings"])
+    table = BoundTable(
+        **{name: arrays[name].astype(np.float64) for name in ("bound", "iw", "nll", "kl")},
+        dims=about["dims"],
+        samples=settings.samples,
+    )
+    layers = range(1, about["layers"] + 1)
+    return Evaluation(
+        about["checkpoint"],
+        about["set_name"],
+        about["set_digest"],
+        settings,
+        table,
+        arrays["labels"].astype(np.int64),
+        tuple(about["class_names"]),
+        tuple(arrays[f"variance{i}"] for i in layers),
+        tuple(arrays[f"latents{i}"].astype(np.float32) for i in layers),
+    )
+
+
+def shipped_evaluation(folder: Path, checkpoint: str, set_name: str) -> Evaluation | None:
+    """The stored evaluation ``<set>.npz`` of a shipped checkpoint, or None if it is of another."""
+    path = folder / f"{set_name}.npz"
+    if not path.is_file():
+        return None
+    with np.load(path, allow_pickle=False) as file:
+        evaluation = unpack(dict(file))
+    return evaluation if evaluation.checkpoint == checkpoint else None

@@ -1,0 +1,84 @@
+"""Reconstructions for the pages: from the cache, or in one pass of a few images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import streamlit as st
+
+from hvae_core.data.image_set import ImageSet
+from hvae_core.figures import StripRow
+from pages.lib import store
+from pages.lib.state import Context
+from pages.lib.store import Handle
+
+
+@st.cache_data(max_entries=256, show_spinner=False)
+def reconstructions(  # type: ignore[no-untyped-def]
+    digest: str,
+    image_digests: tuple[int, ...],
+    seed: int,
+    skipped: str,
+    up: str,
+    temperature: float,
+    _handle: Handle,
+    _pixels: np.ndarray,
+):
+    """p(x | z_>k) of a few images for every k (``hvae_core.reconstruction.reconstruct``)."""
+    from hvae_core.reconstruction import reconstruct
+
+    return reconstruct(
+        store.model(_handle),
+        _pixels,
+        image_digests,
+        seed=seed,
+        skipped=skipped,
+        up=up,
+        temperature=temperature,
+    )
+
+
+def of_images(
+    handle: Handle,
+    images: ImageSet,
+    *,
+    seed: int,
+    skipped: str = "mean",
+    up: str = "mean",
+    temperature: float = 1.0,
+):  # type: ignore[no-untyped-def]
+    """Reconstructions of a small set under a checkpoint, cached by content."""
+    digests = tuple(images.image_digests())
+    return reconstructions(
+        handle.digest, digests, seed, skipped, up, temperature, handle, images.images
+    )
+
+
+def heads(n_layers: int) -> list[str]:
+    """Column heads of a strip: x, then where each reconstruction starts."""
+    return ["x", *(f"from z{k + 1} up" if k else "from z1 up" for k in range(n_layers))]
+
+
+def rows_of(
+    labels: Sequence[str], outs: Sequence[bool], found, pixels: np.ndarray
+) -> list[StripRow]:  # type: ignore[no-untyped-def]
+    """Rows of a strip: the picture itself, then p(x | z_>k) for k = 0 .. L-1 with its loss."""
+    rows = []
+    for i, (label, out) in enumerate(zip(labels, outs, strict=True)):
+        cells = [pixels[i].astype(np.float32) / 255, *found.means[:, i]]
+        rows.append(StripRow(label, cells, [None, *map(float, found.nll[:, i])], out=out))
+    return rows
+
+
+def story(ctx: Context, handle: Handle, out_name: str) -> tuple[list[StripRow], list[str]]:
+    """One in-distribution image and one outsider with their reconstructions by k."""
+    labels, sets = [], []
+    for name in (ctx.in_name, out_name):
+        sets.append(store.images(ctx.world, name, ctx.data_root, handle).take([ctx.seed % 7]))
+        labels.append(ctx.title(name))
+    rows = []
+    for label, images, out in zip(labels, sets, (False, True), strict=True):
+        found = of_images(handle, images, seed=ctx.seed)
+        rows += rows_of([label], [out], found, images.images)
+    return rows, heads(handle.n_layers)

@@ -1,0 +1,136 @@
+"""Long work on a page: offered with one button, shown with time left and Cancel, then simply there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import streamlit as st
+
+from hvae_core import cache
+from hvae_core.errors import HVAEError, MissingImages
+from hvae_core.jobs import Job, JobTable
+from hvae_core.progress import Cancelled
+from pages.lib import store
+from pages.lib.state import Context
+from pages.lib.store import Handle
+
+
+@st.cache_resource(show_spinner=False, on_release=lambda table: table.close())
+def _table() -> JobTable:
+    return JobTable()
+
+
+def submit(name: str, digest: str, function: Callable[..., Any], *args: Any) -> Job:
+    """Start ``function(*args, progress=...)`` in a worker, under a name of this session's own."""
+    return _table().submit(f"{_session()}:{name}", digest, function, *args)
+
+
+def current(name: str) -> Job | None:
+    """The session's last job of that name."""
+    return _table().current(f"{_session()}:{name}")
+
+
+def cancel(name: str) -> None:
+    """Let go of the session's job of that name."""
+    _table().cancel(f"{_session()}:{name}")
+
+
+def show(name: str, doing: str) -> None:
+    """Draw a running job: bar, time left, Cancel; the page runs again when it ends."""
+    job = current(name)
+    if job is None or not job.active:
+        return
+
+    @st.fragment(run_every=0.5)
+    def bar() -> None:
+        if not job.active:
+            st.rerun()
+        fraction, message, left = job.progress
+        wait = f", about {_seconds(left)} left" if left is not None else ""
+        row = st.container(horizontal=True, vertical_alignment="bottom")
+        row.progress(fraction, text=f"{doing}: {message}{wait}")
+        if row.button("Cancel", key=f"cancel-{name}"):
+            cancel(name)
+            st.rerun()
+
+    bar()
+
+
+def failed(name: str) -> str | None:
+    """The sentence of a job that failed, or None."""
+    job = current(name)
+    if job is None or job.active or job.status != "failed":
+        return None
+    try:
+        job.result()
+    except Cancelled:
+        return None
+    except HVAEError as error:
+        return str(error)
+    return None
+
+
+def evaluations(ctx: Context, handle: Handle, set_names: Sequence[str]) -> dict[str, Any]:
+    """Finished evaluations of the sets that have one; the others are offered to be computed.
+
+    Sets whose images are not on this machine are named in one line with what to do.
+    """
+    done: dict[str, Any] = {}
+    waiting: list[str] = []
+    missing: list[str] = []
+    for name in set_names:
+        found = store.evaluation(ctx.world, handle, name, ctx.data_root)
+        if found is not None:
+            done[name] = found
+        elif name in store.own_sets() or ctx.world.available(name, ctx.data_root):
+            waiting.append(name)
+        else:
+            missing.append(name)
+    if waiting:
+        _offer(ctx, handle, waiting)
+    if missing:
+        names = ", ".join(ctx.title(name) for name in missing)
+        st.caption(
+            f":material/image_not_supported: Not shown, because the images are not on this "
+            f"machine: {names}. Under *Images* in the sidebar you can download them or choose "
+            "a folder."
+        )
+    return done
+
+
+def _offer(ctx: Context, handle: Handle, waiting: Sequence[str]) -> None:
+    """One button that evaluates the sets one after another, then their progress."""
+    name = f"evaluate-{handle.digest[:12]}"
+    job = current(name)
+    titles = ", ".join(ctx.title(set_name) for set_name in waiting)
+    if job is not None and job.active:
+        show(name, f"Evaluating {handle.title}")
+        return
+    error = failed(name)
+    if error:
+        st.error(error)
+    st.info(f"{titles}: not yet evaluated under {handle.title}.", icon=":material/hourglass_empty:")
+    if st.button(f"Evaluate {len(waiting)} set{'s' * (len(waiting) > 1)}", key=f"go-{name}"):
+        from hvae_core.evaluation import EvalSettings
+        from hvae_core.tasks import evaluate_sets
+
+        try:
+            sets = [store.images(ctx.world, n, ctx.data_root, handle) for n in waiting]
+        except MissingImages as missing:
+            st.error(str(missing))
+            return
+        key = cache.digest(handle.digest, [images.digest for images in sets])
+        submit(name, key, evaluate_sets, handle.path, sets, EvalSettings())
+        st.rerun()
+
+
+def _session() -> str:
+    from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+    running = get_script_run_ctx()
+    return running.session_id if running else "test"
+
+
+def _seconds(left: float) -> str:
+    return f"{left:.0f} s" if left < 90 else f"{left / 60:.0f} min"

@@ -1,0 +1,94 @@
+"""Start: the whole story on one screen: the paradox, the explanation, the remedy."""
+
+from __future__ import annotations
+
+import numpy as np
+import streamlit as st
+
+from hvae_core.errors import MissingImages
+from hvae_core.figures import densities, strip, symbol_html
+from hvae_core.metrics import auroc
+from hvae_core.scores import get_score
+from pages.lib import pictures, store, ui, work
+from pages.lib.state import colors, context
+
+ctx = context()
+palette = colors()
+model = ctx.a
+evaluations = {
+    name: found
+    for name in (ctx.in_name, *ctx.out_names)
+    if (found := store.evaluation(ctx.world, model, name, ctx.data_root)) is not None
+}
+inside = evaluations.pop(ctx.in_name, None)
+if inside is None or not evaluations:
+    ui.header(
+        "A likelihood can be fooled; the layers of a hierarchy can tell",
+        "Evaluate the chosen sets once, and their densities appear here.",
+    )
+    work.evaluations(ctx, model, (ctx.in_name, *ctx.out_names))
+    st.stop()
+
+elbo = get_score("elbo", model.n_layers)
+areas = {
+    name: auroc(elbo(inside.table), elbo(found.table)) for name, found in evaluations.items()
+}
+fooled = min(areas, key=areas.__getitem__)
+ratios = [score for score in map(lambda k: get_score(f"llr_{k}", model.n_layers),
+                                 range(1, model.n_layers))]  # fmt: skip
+remedy = max(ratios, key=lambda s: auroc(s(inside.table), s(evaluations[fooled].table)))
+area = auroc(remedy(inside.table), remedy(evaluations[fooled].table))
+if areas[fooled] < 0.5:
+    claim = f"{ctx.title(fooled)} look more likely to this model than its own data"
+else:
+    claim = f"{ctx.title(fooled)} look almost as likely to this model as its own data"
+ui.header(
+    claim,
+    f"{model.title}, trained on {ctx.title(ctx.in_name)}. Look at the orange curve: left of blue "
+    "means that the model finds these images likelier than its own.",
+)
+
+left, middle, right = st.columns(3, gap="medium")
+with left, ui.in_place():
+    st.subheader("1 The paradox", anchor=False)
+    st.markdown(f"Negative likelihood bound, AUROC **{areas[fooled]:.3f}**.")
+    figure = densities(
+        elbo(inside.table),
+        [(ctx.title(fooled), elbo(evaluations[fooled].table))],
+        palette,
+        symbol=symbol_html(elbo.symbol),
+        in_name=ctx.title(ctx.in_name),
+        height=300,
+    )
+    ui.chart(figure, "start-paradox", "Densities of the negative bound, in and out of distribution")
+    st.page_link("pages/views/ood.py", label="All scores and sets", icon=":material/arrow_forward:")
+with middle, ui.in_place():
+    st.subheader("2 The explanation", anchor=False)
+    st.markdown("Drawn from higher layers alone, an outsider is no longer what it was.")
+    try:
+        rows, heads = pictures.story(ctx, model, fooled)
+        st.image(
+            np.asarray(strip(rows, heads, scale=2, colors=palette)),
+            width="stretch",
+            alt="Two images and their reconstructions from z1 up, from z2 up, and so on",
+        )
+    except MissingImages as missing:
+        st.info(str(missing), icon=":material/image_not_supported:")
+    st.page_link(
+        "pages/views/reconstructions.py",
+        label="Reconstructions by layer",
+        icon=":material/arrow_forward:",
+    )
+with right, ui.in_place():
+    st.subheader("3 The remedy", anchor=False)
+    st.markdown(f"The ratio ${remedy.symbol}$, AUROC **{area:.3f}**.")
+    figure = densities(
+        remedy(inside.table),
+        [(ctx.title(fooled), remedy(evaluations[fooled].table))],
+        palette,
+        symbol=symbol_html(remedy.symbol),
+        in_name=ctx.title(ctx.in_name),
+        height=300,
+    )
+    ui.chart(figure, "start-remedy", "Densities of the likelihood ratio, in and out of distribution")
+    st.page_link("pages/views/image.py", label="Judge one image", icon=":material/arrow_forward:")
