@@ -1,0 +1,96 @@
+"""Jobs under a real Streamlit server, whose ``__main__`` is the page: no worker may run it."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGE = """
+from pathlib import Path
+import streamlit as st
+from hvae_core.jobs import JobTable
+from tests import job_functions as functions
+
+with Path({runs!r}).open("a") as file:
+    file.write(__name__ + "\\n")
+
+@st.cache_resource
+def jobs():
+    return JobTable()
+
+table = jobs()
+where = table.submit("where", "where", functions.main_file)
+slow = table.submit("slow", "slow", functions.slow, 20, 0.1)
+
+@st.fragment(run_every=0.1)
+def watch():
+    if where.status == "done":
+        st.text(f"main is {{where.result()}}")
+    st.progress(slow.progress.fraction, slow.progress.message)
+    st.text(f"slow is {{slow.status}}")
+    if st.button("Cancel"):
+        slow.cancel()
+
+watch()
+"""
+
+
+@pytest.fixture
+def page(tmp_path: Path) -> Iterator[str]:
+    """The address of a fresh server that shows ``PAGE``."""
+    app = tmp_path / "page.py"
+    app.write_text(PAGE.format(runs=str(tmp_path / "runs")))
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    options = {
+        "server.address": "127.0.0.1",
+        "server.port": port,
+        "server.headless": "true",
+        "browser.gatherUsageStats": "false",
+    }
+    flags = [word for name, value in options.items() for word in (f"--{name}", str(value))]
+    server = subprocess.Popen(
+        [sys.executable, "-m", "streamlit", "run", str(app), *flags],
+        cwd=ROOT,
+        env={**os.environ, "HOME": str(tmp_path)},
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        for _ in range(300):
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            time.sleep(0.1)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.terminate()
+        server.wait(10)
+
+
+@pytest.mark.browser
+def test_a_worker_never_runs_the_page(page: str, chromium: str, tmp_path: Path) -> None:
+    from playwright.sync_api import sync_playwright
+
+    from tests.chromium import FLAGS
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        tab = browser.new_page()
+        tab.goto(page)
+        tab.get_by_text("main is").wait_for(timeout=30_000)
+        main = tab.get_by_text("main is").inner_text()
+        tab.get_by_text("step ").wait_for(timeout=30_000)
+        tab.get_by_text("Cancel").click()
+        tab.get_by_text("slow is cancelled").wait_for(timeout=5_000)
+        browser.close()
+    assert main.endswith("worker.py")
+    assert set((tmp_path / "runs").read_text().split()) == {"__main__"}
