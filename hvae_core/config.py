@@ -1,4 +1,4 @@
-"""Frozen configurations that travel with the weights: dataclasses to JSON and back, every field bounded.
+"""Frozen configurations that travel with the weights: dataclasses to JSON and back, with bounds.
 
 A configuration read from a file is untrusted: the bounds here are checked before any tensor is
 allocated, so a hostile file cannot ask for a gigantic model.
@@ -96,17 +96,17 @@ class TrainConfig:
     batch_size: Annotated[int, Field(ge=1, le=4096)] = 128
     learning_rate: Annotated[float, Field(gt=0, le=1)] = 3e-4
     final_learning_rate: Annotated[float, Field(ge=0, le=1)] = 3e-4
-    """Reached by a half cosine over the whole run; equal to ``learning_rate`` for a constant one."""
-    warmup_epochs: Annotated[float, Field(ge=0, le=10_000)] = 0
+    """Reached by half a cosine over the run; equal to ``learning_rate`` for a constant one."""
+    warmup_epochs: Annotated[float, Field(ge=0, le=10_000)] = 0.0
     """Epochs over which beta rises linearly from 0 to 1."""
-    free_bits: Annotated[float, Field(ge=0, le=1000)] = 0
+    free_bits: Annotated[float, Field(ge=0, le=1000)] = 0.0
     """lambda in nats per layer z_i, shared across its dimensions (HVK Table 4: 2)."""
-    free_bits_constant: Annotated[float, Field(ge=0, le=10_000)] = 0
-    free_bits_annealed: Annotated[float, Field(ge=0, le=10_000)] = 0
+    free_bits_constant: Annotated[float, Field(ge=0, le=10_000)] = 0.0
+    free_bits_annealed: Annotated[float, Field(ge=0, le=10_000)] = 0.0
     """Epochs with lambda held, and epochs over which it then falls linearly to 0."""
     clip_norm: Annotated[float, Field(gt=0, le=1e6)] = 100.0
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.999
-    """Decay of the running average of the weights that is saved and evaluated; 0 switches it off."""
+    """Decay of the running average of the weights, which is saved and evaluated; 0 for none."""
     epoch_images: Annotated[int, Field(ge=0, le=10_000_000)] = 0
     """Images in one epoch, drawn anew each time without replacement; 0 for the whole set."""
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
@@ -131,7 +131,7 @@ class ModelCard:
 
 
 def to_json(value: Any) -> str:
-    """Write a configuration as one line of JSON with sorted keys; the digest of a run depends on it."""
+    """Write a configuration as one line of JSON; equal configurations give equal text."""
     return json.dumps(dataclasses.asdict(value), sort_keys=True)
 
 
@@ -145,6 +145,5 @@ def from_json(kind: type[T], text: str | bytes) -> T:
     except ValidationError as exc:
         first = exc.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the whole text"
-        raise ConfigError(
-            f"The configuration is not valid at {where}: {first['msg']}."
-        ) from exc
+        what = first["msg"].removeprefix("Value error, ")
+        raise ConfigError(f"The configuration is not valid at {where}: {what}.") from exc

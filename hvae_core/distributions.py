@@ -1,4 +1,4 @@
-"""The distributions of the papers: diagonal Gaussian latents, Bernoulli and discretised logistic pixels.
+"""The distributions of the papers: diagonal Gaussian latents, binary and 256-level pixels.
 
 Likelihoods sum over the pixels of an image and return nats, with the leading (S, B) kept.
 """
@@ -32,7 +32,7 @@ class Gaussian:
 
     @staticmethod
     def from_raw(raw: Tensor, dim: int) -> Gaussian:
-        """Split a network's output along axis ``dim`` into mean and softplus scale (HVK App. B.1)."""
+        """Split a network's output along ``dim`` into mean and softplus scale (HVK App. B.1)."""
         mean, scale = raw.chunk(2, dim=dim)
         # The floor keeps log-densities finite where a layer becomes deterministic.
         return Gaussian(mean, positive(scale) + _MIN_STD)
@@ -82,20 +82,23 @@ class Bernoulli(Likelihood):
     logits: Tensor
 
     def log_prob(self, x: Tensor) -> Tensor:
+        """log p(x | z) = sum x log pi + (1 - x) log(1 - pi) in nats (S, B), x in {0, 1}."""
         # log p = x * logit - softplus(logit), exact for x in {0, 1} and finite for any logit.
         return (x * self.logits - F.softplus(self.logits)).flatten(2).sum(-1)
 
     @property
     def mean(self) -> Tensor:
+        """The probabilities pi of a white pixel (S, B, C, H, W)."""
         return torch.sigmoid(self.logits)
 
     def sample(self, noise: Tensor) -> Tensor:
+        """Draw binary images (S, B, C, H, W)."""
         return (noise < self.mean).to(self.logits.dtype)
 
 
 @dataclass(frozen=True)
 class DiscretisedLogistic(Likelihood):
-    """A logistic density integrated over each of 256 grey levels, open at both ends (Salimans 2017).
+    """A logistic density integrated over 256 grey levels, open at both ends (Salimans 2017).
 
     ``location`` and ``scale`` are in units of the grey range [0, 1].
     """
@@ -113,6 +116,7 @@ class DiscretisedLogistic(Likelihood):
         return DiscretisedLogistic(0.5 + 0.25 * location, 0.1 * positive(scale) + 4e-4)
 
     def log_prob(self, x: Tensor) -> Tensor:
+        """log p(x | z) in nats (S, B), x a multiple of 1/255 in [0, 1]."""
         half = 0.5 / (self.LEVELS - 1)
         upper = (x + half - self.location) / self.scale
         lower = (x - half - self.location) / self.scale
@@ -125,9 +129,11 @@ class DiscretisedLogistic(Likelihood):
 
     @property
     def mean(self) -> Tensor:
+        """The locations, brought into the grey range (S, B, C, H, W)."""
         return self.location.clamp(0, 1)
 
     def sample(self, noise: Tensor) -> Tensor:
+        """Draw images of 256 grey levels (S, B, C, H, W) by the inverse distribution function."""
         u = noise.clamp(1e-6, 1 - 1e-6)
         x = self.location + self.scale * (u.log() - torch.log1p(-u))
         return (x * (self.LEVELS - 1)).round().div(self.LEVELS - 1).clamp(0, 1)

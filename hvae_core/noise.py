@@ -1,8 +1,8 @@
 """Where random numbers come from: one stream a run (training) or one stream an image (evaluation).
 
 Every draw has a name such as ``q1`` (posterior of z_1) or ``p2`` (prior of z_2). With
-``ImageNoise`` a number depends on the seed, the picture, the name and the index of the sample, and on
-nothing else: scores are the same for any batch size, any order, any number of workers, and any
+``ImageNoise`` a number depends on the seed, the picture, the name and the index of the sample, and
+on nothing else: scores are the same for any batch size, any order, any number of workers, and any
 splitting of the S samples. Bounds for different k share what they can, which lowers the variance of
 their difference LLR>k.
 """
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -38,9 +38,11 @@ class StreamNoise(Noise):
         self.generator = generator
 
     def normal(self, name: str, samples: int, batch: int, shape: Sequence[int]) -> Tensor:
+        """The next standard normal numbers of the stream (S, B, *shape)."""
         return torch.randn(samples, batch, *shape, generator=self.generator)
 
     def uniform(self, name: str, samples: int, batch: int, shape: Sequence[int]) -> Tensor:
+        """The next uniform numbers of the stream (S, B, *shape)."""
         return torch.rand(samples, batch, *shape, generator=self.generator)
 
 
@@ -48,25 +50,29 @@ class ImageNoise(Noise):
     """A stream of its own for every image, from its content digest and one seed."""
 
     def __init__(self, digests: Sequence[int], seed: int = 0, first_sample: int = 0) -> None:
-        """Take one integer digest an image; ``first_sample`` is the index of the first of S samples."""
+        """Take one integer digest an image; ``first_sample`` is the index of the first sample."""
         self.digests = [int(digest) for digest in digests]
         self.seed = seed
         self.first_sample = first_sample
         self._generator = torch.Generator()
 
     def normal(self, name: str, samples: int, batch: int, shape: Sequence[int]) -> Tensor:
+        """Standard normal numbers of each image's own streams (S, B, *shape)."""
         out = torch.empty(samples, batch, *shape)
         for s, b, generator in self._streams(name, samples, batch):
             torch.randn(out[s, b].shape, generator=generator, out=out[s, b])
         return out
 
     def uniform(self, name: str, samples: int, batch: int, shape: Sequence[int]) -> Tensor:
+        """Uniform numbers of each image's own streams (S, B, *shape)."""
         out = torch.empty(samples, batch, *shape)
         for s, b, generator in self._streams(name, samples, batch):
             torch.rand(out[s, b].shape, generator=generator, out=out[s, b])
         return out
 
-    def _streams(self, name: str, samples: int, batch: int):  # type: ignore[no-untyped-def]
+    def _streams(
+        self, name: str, samples: int, batch: int
+    ) -> Iterator[tuple[int, int, torch.Generator]]:
         if batch != len(self.digests):
             raise ValueError(f"{len(self.digests)} image digests for a batch of {batch}")
         for s in range(samples):

@@ -26,7 +26,7 @@ class LossTerms(NamedTuple):
 
 
 def warmup_beta(epoch: float, warmup_epochs: float) -> float:
-    """Weight of the KL: rises linearly from 0 to 1 over the first ``warmup_epochs`` (INF App. J)."""
+    """beta, the weight of the KL: from 0 to 1 linearly over ``warmup_epochs`` (INF App. J)."""
     return min(1.0, epoch / warmup_epochs) if warmup_epochs > 0 else 1.0
 
 
@@ -56,7 +56,7 @@ def elbo(
 
 
 def informative(model: HierarchicalVAE, x: Tensor, noise: Noise) -> LossTerms:
-    """-(1/L) sum_k E[log p(x | z_>k)] + sum_i KL_i (INF Eq. 10), one inference pass for all terms."""
+    """-(1/L) sum_k E[log p(x | z_>k)] + sum_i KL_i (INF Eq. 10), sharing one inference pass."""
     traces = model.traces(x, range(model.n_layers), noise=noise, up="sample")
     kl = traces[0].kl.mean((1, 2))  # (L,)
     log_px = torch.stack([trace.log_px.mean() for trace in traces]).mean()
@@ -64,7 +64,7 @@ def informative(model: HierarchicalVAE, x: Tensor, noise: Noise) -> LossTerms:
 
 
 class Objective(nn.Module):
-    """A model with its training objective as ``forward``, so that one wrapper serves all devices."""
+    """A model with its objective as ``forward``, so that one wrapper serves all devices."""
 
     def __init__(self, model: HierarchicalVAE, config: TrainConfig) -> None:
         super().__init__()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,9 +17,11 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
+from hvae_core.bounds import bound
 from hvae_core.collapse import UnitStats, active_units
 from hvae_core.config import HVAEConfig, TrainConfig
 from hvae_core.data.image_set import ImageSet
+from hvae_core.errors import ConfigError, DataError
 from hvae_core.models import HierarchicalVAE, model_from_config
 from hvae_core.noise import ImageNoise, StreamNoise
 from hvae_core.objectives import Objective, free_bits_lambda, warmup_beta
@@ -56,22 +59,27 @@ def train(
     validation: ImageSet,
     *,
     state: Path | None = None,
+    on_epoch: Callable[[Run], None] | None = None,
     progress: Progress = silent,
     fabric: Fabric | None = None,
 ) -> Run:
     """Train a model by its objective (equations in ``objectives``) and return the averaged weights.
 
     ``state`` is a file that keeps the run after every epoch; if it holds a run of the same
-    configuration, training continues from there. Raises ``ConfigError`` if it holds another.
+    configuration, training continues from there. ``on_epoch`` receives the run as it stands after
+    every epoch, in the first process only. Raises ``ConfigError`` if it holds another or if
+    the loss is no longer a number, ``DataError`` for images that do not fit the model.
     """
+    for given in (images, validation):
+        _check(given, model_config)
     fabric = fabric or Fabric(accelerator="auto", devices=1)
     fabric.launch()
     pixels = torch.from_numpy(np.array(images.images))  # uint8 (N, C, H, W)
     running = _start(model_config, config, pixels)
-    if state is not None and state.exists():
-        load_state(state, model_config, config, running)
     wrapped, optimizer = fabric.setup(running.objective, running.optimizer)
     running.average.to(fabric.device)
+    if state is not None and state.exists():  # after the setup: moments go where the weights are
+        load_state(state, model_config, config, running)
     for epoch in range(running.epoch, config.epochs):
         started = time.perf_counter()
         row = _train_epoch(fabric, wrapped, optimizer, running, pixels, config, epoch, progress)
@@ -82,9 +90,15 @@ def train(
         running.epoch = epoch + 1
         if state is not None and fabric.is_global_zero:
             save_state(state, model_config, config, running)
+        if on_epoch is not None and fabric.is_global_zero:
+            on_epoch(_run(running))
         progress(running.epoch / config.epochs, _summary(epoch, row))
-    model = running.average.eval().requires_grad_(False).cpu()
-    return Run(model, running.history, float(sum(running.history["seconds"])))
+    running.average.cpu()
+    return _run(running)
+
+
+def _run(running: _Running) -> Run:
+    return Run(running.average, running.history, float(sum(running.history["seconds"])))
 
 
 def validate(model: HierarchicalVAE, images: ImageSet, batch_size: int = 250) -> dict:
@@ -98,16 +112,26 @@ def validate(model: HierarchicalVAE, images: ImageSet, batch_size: int = 250) ->
         with torch.no_grad():
             x = model.prepare(chunk.to(model.device).float() / 255, noise)
             trace = model.trace(x, noise=noise)
-            means = model.posterior_means(x, noise=noise)
-        elbos.append((trace.log_px + (trace.log_p - trace.log_q).sum(0)).mean(0).cpu())
+        elbos.append(bound(trace).cpu())
         kls.append(trace.kl.mean(1).cpu())
-        for stat, mean in zip(stats, means, strict=True):
-            stat.add(mean.flatten(1).cpu().numpy())
+        for stat, mean in zip(stats, trace.z, strict=True):
+            if mean is not None:
+                stat.add(mean.mean(0).flatten(1).cpu().numpy())
     return {
         "valid_elbo": float(torch.cat(elbos).mean()),
         "valid_kl": torch.cat(kls, 1).mean(1).tolist(),
         "active_units": [int(active_units(stat.variance)) for stat in stats],
     }
+
+
+def _check(images: ImageSet, model_config: HVAEConfig) -> None:
+    if not len(images):
+        raise DataError(f"{images.title} holds no images to train or validate with.")
+    if images.image_shape != model_config.image_shape:
+        raise DataError(
+            f"{images.title} has images of shape {images.image_shape}, the model wants "
+            f"{model_config.image_shape}; resize the set first."
+        )
 
 
 def _start(model_config: HVAEConfig, config: TrainConfig, pixels: Tensor) -> _Running:
@@ -138,7 +162,9 @@ def _train_epoch(
     rank, world = fabric.global_rank, fabric.world_size
     shared = torch.Generator().manual_seed(_epoch_seed(config.seed, epoch, -1))
     order = torch.randperm(len(pixels), generator=shared)
-    order = order[: config.epoch_images or len(order)][rank::world]
+    order = order[: config.epoch_images or len(order)]
+    # Every process takes as many images as the others, or one would wait for gradients for ever.
+    order = order[: max(world, len(order) // world * world)][rank::world]
     noise = StreamNoise(torch.Generator().manual_seed(_epoch_seed(config.seed, epoch, rank)))
     steps = max(1, math.ceil(len(order) / config.batch_size))
     total: list[tuple[float, float, list[float], float]] = []
@@ -151,14 +177,19 @@ def _train_epoch(
         batch = order[step * config.batch_size : (step + 1) * config.batch_size]
         x = (pixels[batch].float() / 255).to(fabric.device)
         terms = wrapped(x, noise, at)
+        if not torch.isfinite(terms.loss):
+            raise ConfigError(
+                f"The loss is no longer a number in epoch {epoch + 1}; "
+                "start again with a lower learning_rate."
+            )
         optimizer.zero_grad()
         fabric.backward(terms.loss)
         norm = fabric.clip_gradients(wrapped, optimizer, max_norm=config.clip_norm)
         clipped += int(norm is not None and float(norm) > config.clip_norm)
         optimizer.step()
         _update_average(running, config, epoch * steps + step)
-        kl = terms.kl.detach().tolist()
-        total.append((float(terms.elbo.detach()), float(terms.log_px.detach()), kl, float(norm or 0)))
+        elbo, log_px = float(terms.elbo.detach()), float(terms.log_px.detach())
+        total.append((elbo, log_px, terms.kl.detach().tolist(), float(norm or 0)))
         progress((at + 1 / steps) / config.epochs, f"epoch {epoch + 1} of {config.epochs}")
     return {
         "train_elbo": float(np.mean([row[0] for row in total])),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from hvae_core.config import HVAEConfig, TrainConfig, to_json
+from hvae_core.config import HVAEConfig, TrainConfig, from_json, to_json
 from hvae_core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -37,17 +38,29 @@ def save_state(path: Path, model: HVAEConfig, config: TrainConfig, running: _Run
 
 
 def load_state(path: Path, model: HVAEConfig, config: TrainConfig, running: _Running) -> None:
-    """Restore a run in place. Raises ``ConfigError`` if the file belongs to another configuration."""
+    """Restore a run in place.
+
+    Raises ``ConfigError`` if the file is damaged or belongs to another configuration.
+    """
     try:
         with safe_open(path, "pt") as file:
             metadata = file.metadata() or {}
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-    except SafetensorError as exc:
+    except (SafetensorError, OSError) as exc:
         raise ConfigError(f"{path} is damaged; delete it to start the run again.") from exc
-    if metadata.get("model") != to_json(model) or metadata.get("train") != to_json(config):
+    if not (_says(metadata, "model", model) and _says(metadata, "train", config)):
         raise ConfigError(
             f"{path} holds a run with other settings; choose another folder or delete it."
         )
+    try:
+        _restore(running, tensors, metadata)
+    except (KeyError, ValueError, RuntimeError) as exc:  # a tensor or an entry is not there
+        raise ConfigError(f"{path} is damaged; delete it to start the run again.") from exc
+
+
+def _restore(
+    running: _Running, tensors: dict[str, torch.Tensor], metadata: Mapping[str, str]
+) -> None:
     running.objective.model.load_state_dict(_under("model", tensors))
     running.average.load_state_dict(_under("average", tensors))
     slots: dict[int, dict[str, torch.Tensor]] = {}
@@ -58,6 +71,13 @@ def load_state(path: Path, model: HVAEConfig, config: TrainConfig, running: _Run
     running.optimizer.load_state_dict({**state, "state": slots})
     running.epoch = int(metadata["epoch"])
     running.history = json.loads(metadata["history"])
+
+
+def _says(metadata: Mapping[str, str], key: str, config: HVAEConfig | TrainConfig) -> bool:
+    try:
+        return from_json(type(config), metadata.get(key, "")) == config
+    except ConfigError:
+        return False
 
 
 def _under(prefix: str, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

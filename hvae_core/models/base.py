@@ -23,7 +23,7 @@ Up = Literal["mean", "sample"]
 
 @dataclass(frozen=True)
 class LatentSpec:
-    """One stochastic layer: ``name`` z1..zL, ``index`` 1..L, ``shape`` without batch, scale ``group``."""
+    """One stochastic layer: ``name`` z1..zL, ``index`` 1..L, ``shape`` of one image, ``group``."""
 
     name: str
     index: int
@@ -102,7 +102,8 @@ class HierarchicalVAE(nn.Module, ABC):
         """Run the model once for every k in ``ks`` (HVK Eq. 5), sharing what does not depend on k.
 
         ``x`` (B, C, H, W) is already prepared. ``temperature`` scales the spread of the draws of
-        skipped layers; the result is a bound only at 1.
+        skipped layers. The result bounds log p(x) only with ``skipped="sample"`` at temperature 1;
+        elsewhere it bounds the likelihood of the model whose skipped layers are drawn like that.
         """
 
     def trace(
@@ -141,6 +142,9 @@ class HierarchicalVAE(nn.Module, ABC):
         ``temperature`` is one number or one a layer, z_1 first; ``given`` fixes layers by index
         (1..L), each (n, *shape).
         """
+
+    def init_from_data(self, x: Tensor, seed: int) -> None:
+        """Set the starting weights from one batch of grey levels, if the family does that."""
 
     @property
     def device(self) -> torch.device:

@@ -46,6 +46,7 @@ class BottomUpVAE(HierarchicalVAE):
         up: Up = "mean",
         temperature: float = 1.0,
     ) -> list[Trace]:
+        """L_>k for every k (HVK Eq. 5): with ``up="sample"`` one way up serves them all."""
         if any(not 0 <= k < self.n_layers for k in ks):
             raise ValueError(f"k must lie in 0..{self.n_layers - 1}, not {list(ks)}")
         draw = self._draws(noise, samples, x)
@@ -70,6 +71,7 @@ class BottomUpVAE(HierarchicalVAE):
     def posterior_means(
         self, x: Tensor, *, noise: Noise, samples: int = 1, up: Up = "mean"
     ) -> tuple[Tensor, ...]:
+        """E[z_i | x] for every layer, (B, *shape): the mean of q over S draws of what is below."""
         image = x.unsqueeze(0)
         if up == "sample":
             qs = _Path(self, image, [], self._draws(noise, samples, x)).q
@@ -87,6 +89,7 @@ class BottomUpVAE(HierarchicalVAE):
         temperature: float | Sequence[float] = 1.0,
         given: Mapping[int, Tensor] | None = None,
     ) -> Likelihood:
+        """Ancestral sampling of p(x, z) from z_L down; layers in ``given`` are not drawn."""
         length = self.n_layers
         heat = [temperature] * length if isinstance(temperature, float | int) else list(temperature)
         above: list[Tensor] = []

@@ -48,13 +48,12 @@ class HVAE(BottomUpVAE):
             FromLatent(shapes[i + 1], c, sizes[i + 1]) for i in range(length - 1) if config.skip
         )
         self.down = nn.ModuleList(stage(i, sizes[i]) for i in range(length))
-        self.to_p = nn.ModuleList(
-            ToLatent(c, sizes[i + 1], shapes[i]) for i in range(length - 1)
-        )
+        self.to_p = nn.ModuleList(ToLatent(c, sizes[i + 1], shapes[i]) for i in range(length - 1))
         self.to_x = conv(c, pixels * (1 if config.likelihood == "bernoulli" else 2), 3)
 
     @property
     def latents(self) -> tuple[LatentSpec, ...]:
+        """The layers from z_1 to z_L; each is a scale group of its own."""
         return tuple(
             LatentSpec(f"z{i}", i, shape, f"z{i}")
             for i, shape in enumerate(self.config.latent_shapes, start=1)
@@ -62,15 +61,18 @@ class HVAE(BottomUpVAE):
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
+        """(C, H, W) of the images."""
         return self.config.image_shape
 
     def prepare(self, x: Tensor, noise: Noise) -> Tensor:
+        """Draw binary pixels with the grey levels as probabilities, for a Bernoulli likelihood."""
         if self.config.likelihood != "bernoulli":
             return x
         draw = noise.uniform("x", 1, x.shape[0], x.shape[1:])[0].to(x.device)
         return (draw < x).to(x.dtype)
 
     def posterior(self, index: int, x: Tensor, below: Sequence[Tensor]) -> Gaussian:
+        """q(z_i | z_{i-1}, z_{i-2}), where z_0 = x (HVK 3.2)."""
         pixels = fold(lambda image: F.pixel_unshuffle(image, self.config.stem), x)
         inputs = [pixels, *below]
         h = fold(self.up_in[index - 1], inputs[index - 1])
@@ -80,10 +82,12 @@ class HVAE(BottomUpVAE):
         return Gaussian.from_raw(raw, dim=2)
 
     def prior(self, index: int, above: Sequence[Tensor]) -> Gaussian:
+        """p(z_i | z_{i+1}, z_{i+2}) (HVK 3.2)."""
         raw = fold(self.to_p[index - 1], self._downwards(index, above))
         return Gaussian.from_raw(raw, dim=2)
 
     def decode(self, z: Sequence[Tensor]) -> Likelihood:
+        """p(x | z_1, z_2) (HVK 3.2)."""
         raw = fold(lambda t: self.to_x(F.relu(t)), self._downwards(0, z))
         if self.config.likelihood == "bernoulli":
             return Bernoulli(fold(lambda t: F.pixel_shuffle(t, self.config.stem), raw))
@@ -98,7 +102,7 @@ class HVAE(BottomUpVAE):
         return fold(self.down[index], h)
 
     def init_from_data(self, x: Tensor, seed: int) -> None:
-        """Data-dependent initialisation of all weight-normalised layers on one batch (B, C, H, W)."""
+        """Data-dependent initialisation of weight-normalised layers on one batch (B, C, H, W)."""
         noise = StreamNoise(torch.Generator().manual_seed(seed))
 
         def run() -> None:

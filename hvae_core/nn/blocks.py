@@ -31,6 +31,7 @@ class Residual(nn.Module):
         self.second = conv(channels, channels, kernel)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Map (B, C, h, w) to (B, C, *size)."""
         h = self.first(F.relu(x))
         if self.resize:
             h, x = _resize(h, self.size), _resize(x, self.size)
@@ -39,7 +40,7 @@ class Residual(nn.Module):
 
 def _resize(x: Tensor, size: tuple[int, int]) -> Tensor:
     """Average down, or repeat up: no weights, and no checkerboard as a strided pair would leave."""
-    if size[0] < x.shape[-1]:
+    if size[0] < x.shape[-2] or size[1] < x.shape[-1]:
         return F.avg_pool2d(x, 2, ceil_mode=True, count_include_pad=False)
     return F.interpolate(x, size=size, mode="nearest")
 
@@ -55,6 +56,7 @@ class Stage(nn.Module):
         self.blocks = nn.Sequential(*(Residual(channels, kernel, size, s) for s in strides))
 
     def forward(self, x: Tensor) -> Tensor:
+        """Map (B, C, h, w) to (B, C, *size)."""
         out: Tensor = self.blocks(x)
         return out
 
@@ -74,6 +76,7 @@ class FromLatent(nn.Module):
             self.map = conv(shape[0], channels, kernel)
 
     def forward(self, z: Tensor) -> Tensor:
+        """Map (B, units) or (B, dim, h, w) to (B, channels, *size)."""
         if self.dense:
             h: Tensor = self.map(z)
             return h.unflatten(-1, self.out)
@@ -93,6 +96,7 @@ class ToLatent(nn.Module):
             self.map = conv(channels, 2 * shape[0], 3)
 
     def forward(self, h: Tensor) -> Tensor:
+        """Map (B, C, h, w) to (B, 2 units) or (B, 2 dim, h, w)."""
         h = F.relu(h)
         out: Tensor = self.map(h.flatten(1) if self.dense else h)
         return out
@@ -110,7 +114,6 @@ def data_dependent_init(model: nn.Module, run: Callable[[], object]) -> None:
     (Salimans and Kingma 2016.) ``run`` sends one batch through the model; layers are set in the
     order in which they are first called, each seeing inputs from layers already set.
     """
-    handles = []
     done: set[nn.Module] = set()
 
     def hook(layer: nn.Module, _inputs: object, out: Tensor) -> Tensor:
@@ -119,16 +122,20 @@ def data_dependent_init(model: nn.Module, run: Callable[[], object]) -> None:
         done.add(layer)
         axes = [axis for axis in range(out.dim()) if axis != 1]
         mean = out.mean(axes)
-        std = out.std(axes).clamp_min(1e-2)
-        gain = layer.parametrizations.weight.original0  # type: ignore[union-attr]
+        # The spread of one number is unknown: a dense layer that saw one image keeps its scale.
+        alone = out.numel() == out.shape[1]
+        std = torch.ones_like(mean) if alone else out.std(axes).clamp_min(1e-2)
+        gain = layer.get_parameter("parametrizations.weight.original0")
         gain.div_(std.view(-1, *[1] * (gain.dim() - 1)))
-        layer.bias.sub_(mean).div_(std)  # type: ignore[union-attr, operator]
+        layer.get_parameter("bias").sub_(mean).div_(std)
         shape = [1, -1] + [1] * (out.dim() - 2)
         return (out - mean.view(shape)) / std.view(shape)
 
-    for layer in model.modules():
-        if isinstance(layer, nn.Conv2d | nn.Linear) and hasattr(layer, "parametrizations"):
-            handles.append(layer.register_forward_hook(hook))
+    handles = [
+        layer.register_forward_hook(hook)
+        for layer in model.modules()
+        if isinstance(layer, nn.Conv2d | nn.Linear) and hasattr(layer, "parametrizations")
+    ]
     run()
     for handle in handles:
         handle.remove()
