@@ -1,0 +1,65 @@
+"""Models and image sets small enough to be exercised thousands of times."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from hvae_core.config import HVAEConfig, LatentConfig
+from hvae_core.data.image_set import ImageSet
+from hvae_core.models import HierarchicalVAE, model_from_config
+from hvae_core.noise import ImageNoise, StreamNoise
+
+CONV = LatentConfig(2, "conv", stride=1)
+HALF = LatentConfig(2, "conv", stride=2)
+DENSE = LatentConfig(4, "dense", stride=2)
+
+
+def tiny_config(**changes: Any) -> HVAEConfig:
+    """Three layers on 8x8 grey images, four channels, one residual block a stage."""
+    settings: dict[str, Any] = {
+        "image_shape": (1, 8, 8),
+        "latents": (CONV, HALF, DENSE),
+        "channels": 4,
+        "blocks": 1,
+    }
+    return HVAEConfig(**{**settings, **changes})
+
+
+def tiny_model(config: HVAEConfig | None = None, seed: int = 0) -> HierarchicalVAE:
+    """An untrained model whose weights are those of its seed, after data-dependent init."""
+    config = config or tiny_config()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = model_from_config(config)
+    images = tiny_set(32, config.image_shape)
+    model.init_from_data(torch.from_numpy(np.array(images.images)).float() / 255, seed)
+    return model
+
+
+def tiny_set(
+    n: int = 64, image_shape: tuple[int, int, int] = (1, 8, 8), seed: int = 0, name: str = "bars"
+) -> ImageSet:
+    """Distinct pictures of a bright bar on a dark ground; the label says which way it runs."""
+    rng = np.random.default_rng(seed)
+    channels, height, width = image_shape
+    images = rng.integers(0, 40, (n, channels, height, width))
+    labels = rng.integers(0, 2, n)
+    for image, label in zip(images, labels, strict=True):
+        at = rng.integers(0, (height if label else width) - 1)
+        rows = image[:, at : at + 2, :] if label else image[:, :, at : at + 2]
+        rows += 180
+    return ImageSet(name, name.title(), images.astype(np.uint8), labels, ("upright", "level"))
+
+
+def prepared(model: HierarchicalVAE, images: ImageSet, seed: int = 0) -> Tensor:
+    """The images as the model's likelihood sees them."""
+    x = torch.from_numpy(np.array(images.images)).float() / 255
+    return model.prepare(x, ImageNoise(images.image_digests(), seed))
+
+
+def stream(seed: int = 0) -> StreamNoise:
+    return StreamNoise(torch.Generator().manual_seed(seed))
