@@ -71,7 +71,7 @@ def _family(prefix: str, world: str, model: HVAEConfig, base: TrainConfig) -> li
 
 _fashion = HVAEConfig(_GREY, _THREE, channels=32, blocks=2, stem=2)
 _glyphs3 = HVAEConfig(_GREY, _THREE, channels=24, blocks=2, stem=2)
-_glyphs5 = HVAEConfig(_GREY, _FIVE, channels=24, blocks=2, stem=2)
+_glyphs5 = HVAEConfig(_GREY, _FIVE, channels=16, blocks=2, stem=2)
 _short = TrainConfig(
     data="fashion",
     epochs=14,
@@ -109,8 +109,8 @@ _paper = Preset(
 PRESETS: dict[str, Preset] = {
     preset.name: preset
     for preset in [
-        *_family("glyphs", "glyphs", _glyphs3, replace(_short, data="glyphs", epochs=20)),
-        *_family("glyphs", "glyphs", _glyphs5, replace(_short, data="glyphs", epochs=20)),
+        *_family("glyphs", "glyphs", _glyphs3, replace(_short, data="glyphs", epochs=12)),
+        *_family("glyphs", "glyphs", _glyphs5, replace(_short, data="glyphs", epochs=12)),
         *_family("fashion", "fashion", _fashion, _short),
         _paper,
     ]
