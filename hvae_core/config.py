@@ -111,6 +111,14 @@ class TrainConfig:
     """Images in one epoch, drawn anew each time without replacement; 0 for the whole set."""
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
 
+    def __post_init__(self) -> None:
+        if self.free_bits and not (self.free_bits_constant or self.free_bits_annealed):
+            raise ValueError("free_bits without epochs to hold or anneal them has no effect")
+        if self.objective == "informative" and (self.free_bits or self.warmup_epochs):
+            raise ValueError(
+                "the informative objective has no warm-up and no free bits (INF App. F)"
+            )
+
 
 @dataclass(frozen=True, config=_STRICT)
 class ModelCard:

@@ -78,7 +78,9 @@ class ImageNoise(Noise):
         for s in range(samples):
             salt = _mix(name, self.seed, self.first_sample + s)
             for b, digest in enumerate(self.digests):
-                # Multiplying by an odd constant spreads neighbouring digests over the seed space.
+                # Multiplying by an odd constant spreads neighbouring digests over the seed space,
+                # of which torch reads the lower 32 bits: two of 60,000 images may share a stream,
+                # which leaves the distribution of each as it is.
                 self._generator.manual_seed(((digest ^ salt) * 0x9E3779B97F4A7C15) & _MASK)
                 yield s, b, self._generator
 

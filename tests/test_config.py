@@ -22,7 +22,8 @@ LATENT = {"dim": 4, "kind": "conv", "stride": 1, "kernel": 3}
     [
         tiny_config(),
         tiny_config(image_shape=(3, 32, 32), stem=4, skip=False, likelihood="discretised_logistic"),
-        TrainConfig("glyphs", objective="informative", warmup_epochs=2, free_bits=2.5),
+        TrainConfig("glyphs", objective="informative", epochs=7),
+        TrainConfig("glyphs", warmup_epochs=2, free_bits=2.5, free_bits_annealed=3),
         ModelCard("A title", seconds=3.5, note="Grüße"),
     ],
 )
@@ -117,6 +118,18 @@ BAD_TRAINING = [
 @pytest.mark.parametrize(("name", "value"), BAD_TRAINING)
 def test_bad_training_is_refused_by_name(name: str, value: Any) -> None:
     assert name in refused(TrainConfig, {name: value}, {"data": "glyphs"})
+
+
+def test_settings_without_effect_are_refused() -> None:
+    base = {"data": "glyphs"}
+    assert "no effect" in refused(TrainConfig, {"free_bits": 2.0}, base)
+    for name, value in (("free_bits_constant", 3), ("free_bits_annealed", 3)):
+        text = json.dumps({**base, "free_bits": 2.0, name: value})
+        assert from_json(TrainConfig, text).free_bits == 2
+    informative = {**base, "objective": "informative"}
+    assert "takes no warm-up" in refused(TrainConfig, {"warmup_epochs": 3}, informative)
+    held = {"free_bits": 1.0, "free_bits_constant": 3}
+    assert "no free bits" in refused(TrainConfig, held, informative)
 
 
 def test_missing_fields_and_broken_text_are_refused() -> None:
