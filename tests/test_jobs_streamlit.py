@@ -28,9 +28,9 @@ def jobs():
 
 table = jobs()
 where = table.submit("where", "where", functions.main_file)
-slow = table.submit("slow", "slow", functions.slow, 20, 0.1)
+slow = table.submit("slow", "slow", functions.slow, 1000, 0.1)
 
-@st.fragment(run_every=0.1)
+@st.fragment(run_every=0.5)
 def watch():
     if where.status == "done":
         st.text(f"main is {{where.result()}}")
@@ -86,11 +86,11 @@ def test_a_worker_never_runs_the_page(page: str, chromium: str, tmp_path: Path) 
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
         tab = browser.new_page()
         tab.goto(page)
-        tab.get_by_text("main is").wait_for(timeout=30_000)
+        tab.get_by_text("main is").wait_for(timeout=60_000)
         main = tab.get_by_text("main is").inner_text()
-        tab.get_by_text("step ").wait_for(timeout=30_000)
+        tab.get_by_text("step ").wait_for(timeout=60_000)
         tab.get_by_text("Cancel").click()
-        tab.get_by_text("slow is cancelled").wait_for(timeout=5_000)
+        tab.get_by_text("slow is cancelled").wait_for(timeout=30_000)
         browser.close()
     assert main.endswith("worker.py")
     assert set((tmp_path / "runs").read_text().split()) == {"__main__"}

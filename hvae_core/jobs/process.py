@@ -77,7 +77,7 @@ class WorkerProcess:
             connection.send_bytes(pickle.dumps((self._count, request)))
             self._follow(job, connection)
         except (EOFError, OSError):
-            code = self._stop()
+            code = self._stop(patience=GRACE_SECONDS)
             _log.error("the worker of %s ended with code %s", job.function, code)
             job.fail(JobError(_ending_sentence(code)))
 
@@ -116,8 +116,8 @@ class WorkerProcess:
             self._connection = near
         return self._connection
 
-    def _stop(self) -> int | None:
-        """End the process with all it started; return its exit code if it had one already."""
+    def _stop(self, patience: float = 0.0) -> int | None:
+        """End the process with all it started; return its own exit code, awaited ``patience`` s."""
         process, connection = self._process, self._connection
         self._process = self._connection = None
         if connection is not None:
@@ -125,7 +125,7 @@ class WorkerProcess:
         if process is None:
             return None
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(_POLL_SECONDS)  # a process that died of itself has its own code
+            process.wait(patience)
         code = process.returncode
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
