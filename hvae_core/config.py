@@ -115,9 +115,7 @@ class TrainConfig:
         if self.free_bits and not (self.free_bits_constant or self.free_bits_annealed):
             raise ValueError("free_bits without epochs to hold or anneal them has no effect")
         if self.objective == "informative" and (self.free_bits or self.warmup_epochs):
-            raise ValueError(
-                "the informative objective has no warm-up and no free bits (INF App. F)"
-            )
+            raise ValueError("the informative objective takes no warm-up and no free bits")
 
 
 @dataclass(frozen=True, config=_STRICT)
