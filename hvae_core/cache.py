@@ -116,13 +116,14 @@ def store(
     return True
 
 
-def write_npz(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+def write_npz(path: Path, arrays: Mapping[str, np.ndarray], *, compressed: bool = False) -> None:
     """Write an ``.npz`` that appears whole or not at all, whatever interrupts the writing."""
+    save = np.savez_compressed if compressed else np.savez
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=".writing-", suffix=".tmp", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
-            np.savez(file, allow_pickle=False, **arrays)
+            save(file, allow_pickle=False, **arrays)
         os.replace(name, path)
     except BaseException:
         _remove(Path(name))

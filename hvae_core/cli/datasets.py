@@ -1,0 +1,127 @@
+"""``datasets``: the worlds and their image sets, and which of them are on this machine."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hvae_core.cli import show
+from hvae_core.cli.options import Commands, add_command, add_data, add_json
+
+if TYPE_CHECKING:
+    from hvae_core.data import SetSpec, World
+    from hvae_core.data.origins import Origin
+
+_EXAMPLES = """\
+  python -m hvae_core datasets
+  python -m hvae_core datasets --data-root ~/images
+  python -m hvae_core datasets --world fashion --json
+"""
+
+
+def add(commands: Commands) -> None:
+    """Declare the command."""
+    command = add_command(
+        commands,
+        "datasets",
+        run,
+        summary="list the worlds and their image sets, and which are on this machine",
+        description="List the worlds (an in-distribution set and what is held against it) with the "
+        "number of images, whether they are on this machine, and where they come from. Any folder "
+        "of images, Parquet file, .npz or Hugging Face name serves as a set of your own in "
+        "`evaluate` and `train`; it needs no entry here.",
+        examples=_EXAMPLES,
+    )
+    command.add_argument("--world", metavar="NAME", help="show one world only")
+    add_data(command, download=False)
+    add_json(command)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Print the sets of all worlds, or of one."""
+    from hvae_core.data import default_data_root, describe_shape
+
+    chosen = find_worlds(args.world)
+    root = Path(args.data_root).expanduser() if args.data_root else default_data_root()
+    found = {world.key: [_describe(world, spec, root) for spec in world.sets] for world in chosen}
+    if args.json:
+        listed = [
+            {
+                "key": world.key,
+                "title": world.title,
+                "image_shape": list(world.image_shape),
+                "sets": found[world.key],
+            }
+            for world in chosen
+        ]
+        show.as_json({"data_root": str(root), "worlds": listed})
+        return
+    for world in chosen:
+        rows = [
+            (s["name"], s["title"], s["role"], s["source"], "yes" if s["available"] else "no",
+             "" if s["images"] is None else f"{s['images']:,}")
+            for s in found[world.key]
+        ]  # fmt: skip
+        title = f"World {world.key}: {world.title}, {describe_shape(world.image_shape)}"
+        heads = ("set", "what it is", "role", "from", "here", "images")
+        show.table(title, heads, rows, left=5)
+    show.say(f"Data folder: {root}")
+
+
+def find_worlds(key: str | None) -> list[World]:
+    """All worlds, or the one of that key; ``DataError`` lists the keys."""
+    from hvae_core.data import worlds
+    from hvae_core.errors import DataError
+
+    known = worlds()
+    if key is not None and key not in known:
+        raise DataError(f"There is no world {key}; choose one of {', '.join(known)}.")
+    return [world for world in known.values() if key in (None, world.key)]
+
+
+def _describe(world: World, spec: SetSpec, root: Path) -> dict[str, Any]:
+    available = world.available(spec.name, root)
+    return {
+        "name": spec.name,
+        "title": spec.title,
+        "role": spec.role,
+        "available": available,
+        "images": _count(spec.origin, root) if available else None,
+        "source": _source(spec.origin),
+    }
+
+
+def _count(origin: Origin, root: Path) -> int | None:
+    """The number of images, where it can be told without decoding any."""
+    from hvae_core.data import ASSETS, origins
+    from hvae_core.data.parquet import row_count
+
+    match origin:
+        case origins.Shipped(path=path):
+            return row_count(ASSETS / path)
+        case origins.Control(of=of):
+            return _count(of, root)
+        case origins.HandwrittenDigits():
+            return 1797
+        case origins.DataFolder(span=(start, stop)):
+            place = origin.find(root)
+            if place is not None and place.suffix == ".parquet":
+                rows = row_count(place)
+                return round(stop * rows) - round(start * rows)
+    return None
+
+
+def _source(origin: Origin) -> str:
+    from hvae_core.data import origins
+
+    match origin:
+        case origins.Shipped(path=path):
+            return f"assets/{path}"
+        case origins.Control(of=of, change=change):
+            return f"{_source(of)}, {change}"
+        case origins.HandwrittenDigits():
+            return "scikit-learn's digits"
+        case origins.DataFolder(folder=folder, split=split, hub=hub):
+            return f"{folder}/{split}, hub {hub}"
+    return "your own"

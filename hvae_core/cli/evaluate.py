@@ -1,0 +1,250 @@
+"""``evaluate``: how well a checkpoint tells sets apart, and what its layers carry."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hvae_core.cli import show
+from hvae_core.cli.options import Commands, add_command, add_data, add_json, at_least
+from hvae_core.cli.tables import print_report
+from hvae_core.report import SHIPPED_LIMIT, Report
+
+if TYPE_CHECKING:
+    from hvae_core.checkpoint import Checkpoint
+    from hvae_core.data import World
+    from hvae_core.evaluation import EvalSettings, Evaluation
+
+_EXAMPLES = f"""\
+  python -m hvae_core evaluate glyphs-hvae3-elbo
+      a shipped checkpoint against every set of its world
+
+  python -m hvae_core evaluate glyphs-hvae3-elbo --out digits --out greek --json
+      two sets, as JSON
+
+  python -m hvae_core evaluate runs/mine/mine.safetensors --world glyphs --out ~/images/cats
+      a file, and a folder of images of your own as out-of-distribution set
+
+  python -m hvae_core evaluate fashion-hvae3-freebits --data-root ~/images --limit 0 --samples 100
+      all images of every set, importance-weighted bounds of 100 samples
+
+A SET is a name of the world (see `datasets`), a set of another world as WORLD:SET, a path (a folder
+of images, .parquet, .npz, .zip, or one image), or OWNER/NAME[:SPLIT] on the Hugging Face hub with
+--download. Images of another size are resized to the model's, and a line says so.
+
+Every set is represented by {SHIPPED_LIMIT:,} images unless --limit says otherwise. A result is kept
+in the cache: asking again is quick, and after Ctrl-C the same command continues where it stopped.
+Results that ship with the project are taken for the same checkpoint, settings and pixels, and stand
+in for images that are not on this machine.
+"""
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What the sets gave: evaluations, remarks on their images, and why others are missing."""
+
+    evaluations: list[Evaluation]
+    notes: dict[str, tuple[str, ...]]
+    missing: dict[str, str]
+
+
+def add(commands: Commands) -> None:
+    """Declare the command."""
+    command = add_command(
+        commands,
+        "evaluate",
+        run,
+        summary="detection metrics, KL, bits/dim and active units of a checkpoint",
+        description="Evaluate a checkpoint on its in-distribution set and on out-of-distribution "
+        "sets. Prints AUROC, AUPRC, FPR80 and FPR95 of every score on equal numbers of images, KL "
+        "and active units by layer, and bits per dimension by k, for every set.",
+        examples=_EXAMPLES,
+        kept="Finished parts are in the cache; the same command continues from there.",
+    )
+    command.add_argument(
+        "checkpoint", metavar="CHECKPOINT", help="a .safetensors file, or a checkpoint's name"
+    )
+    command.add_argument(
+        "--in", dest="inside", metavar="SET", help="in-distribution set (default: the world's test)"
+    )
+    command.add_argument(
+        "--out", dest="outside", metavar="SET", action="append", nargs="+",
+        help="out-of-distribution sets; may be given several times (default: every set of the "
+        "world that is at hand)",
+    )  # fmt: skip
+    command.add_argument(
+        "--world", metavar="NAME", help="world of the sets (default: the checkpoint's own)"
+    )
+    command.add_argument(
+        "--limit", type=at_least(0), default=SHIPPED_LIMIT, metavar="N",
+        help=f"images of each set, drawn by content; 0 for all (default: {SHIPPED_LIMIT})",
+    )  # fmt: skip
+    _add_settings(command)
+    add_data(command)
+    add_json(command)
+    command.add_argument(
+        "--csv", metavar="FILE", help="write the detection metrics, one row for each set and score"
+    )
+
+
+def _add_settings(command: argparse.ArgumentParser) -> None:
+    """What the bounds depend on beside checkpoint and images."""
+    command.add_argument(
+        "--samples", type=at_least(1), default=1, metavar="S",
+        help="importance samples; above 1, LLR uses the importance-weighted L (default: 1)",
+    )  # fmt: skip
+    command.add_argument(
+        "--seed", type=at_least(0), default=0, metavar="N",
+        help="seed of the draws from the model and of the equal numbers (default: 0)",
+    )  # fmt: skip
+    # No default here: those of EvalSettings are the ones that stored results were made with.
+    command.add_argument(
+        "--skipped", choices=("sample", "mean"),
+        help="what a skipped layer z_i, i <= k, passes down: a draw from its prior, or the prior's "
+        "mean (default: as in the stored results)",
+    )  # fmt: skip
+    command.add_argument(
+        "--up", choices=("mean", "sample"),
+        help="what a skipped layer passes up to the layers above it: its posterior mean, or a draw "
+        "(default: as in the stored results)",
+    )  # fmt: skip
+    command.add_argument(
+        "--device", default="cpu", metavar="NAME",
+        help="where to compute: cpu, cuda, cuda:1, mps (default: cpu)",
+    )  # fmt: skip
+
+
+def run(args: argparse.Namespace) -> None:
+    """Evaluate, report, print."""
+    from hvae_core.checkpoint import load_checkpoint
+    from hvae_core.evaluation import EvalSettings
+    from hvae_core.report import report
+    from hvae_core.results import checkpoint_path
+
+    checkpoint = load_checkpoint(checkpoint_path(args.checkpoint))
+    world, in_name, out_names = choose_sets(args, checkpoint)
+    ways = {name: getattr(args, name) for name in ("skipped", "up") if getattr(args, name)}
+    settings = EvalSettings(args.samples, args.seed, **ways)
+    _move(checkpoint, args.device)
+    found = _evaluate_all(args, checkpoint, world, [in_name, *out_names], settings)
+    result = report(found.evaluations[0], found.evaluations[1:], args.seed)
+    if args.csv:
+        write_csv(Path(args.csv), result)
+    if args.json:
+        show.as_json(
+            {"name": checkpoint.name, "title": checkpoint.card.title, "world": world.key,
+             "limit": args.limit or None, "notes": {k: list(v) for k, v in found.notes.items()},
+             "missing": found.missing, **result.to_dict()}
+        )  # fmt: skip
+        return
+    titles = {spec.name: spec.title for spec in world.sets}
+    show.say(f"{checkpoint.card.title or checkpoint.name} (sha256 {checkpoint.digest[:16]})\n")
+    print_report(result, titles)
+    for name, notes in found.notes.items():
+        if notes:
+            show.note(f"{name}: {'; '.join(notes)}")
+    for name, reason in found.missing.items():
+        show.note(f"left out {name}: {reason}")
+
+
+def choose_sets(
+    args: argparse.Namespace, checkpoint: Checkpoint
+) -> tuple[World, str, tuple[str, ...]]:
+    """The world with the user's own sets, the in-distribution set, and those held against it."""
+    from hvae_core.cli import sources
+    from hvae_core.errors import DataError
+
+    asked = [name for group in args.outside or [] for name in group]
+    if args.world or sources.world_key(checkpoint):
+        world = sources.world_of(checkpoint, args.world)
+    elif args.inside and asked:
+        world = sources.own_world(checkpoint)
+    else:
+        world = sources.world_of(checkpoint)  # says what is missing
+    in_name = world.in_name
+    if args.inside:
+        world, in_name = sources.with_source(world, args.inside, "in", download=args.download)
+    out_names = []
+    for source in asked:
+        world, name = sources.with_source(world, source, "out", download=args.download)
+        out_names.append(name)
+    if not asked:
+        out_names = [s.name for s in world.with_role("out", "control") if s.name != in_name]
+    if in_name in out_names:
+        raise DataError(f"{in_name} is in-distribution here; name another set with --out.")
+    return world, in_name, tuple(dict.fromkeys(out_names))
+
+
+def _move(checkpoint: Checkpoint, device: str) -> None:
+    from hvae_core.errors import ConfigError
+
+    try:
+        checkpoint.model.to(device)
+    except (RuntimeError, AssertionError) as exc:  # torch raises either where a device is absent
+        raise ConfigError(f"There is no device {device} on this machine; use cpu.") from exc
+
+
+def _evaluate_all(
+    args: argparse.Namespace,
+    checkpoint: Checkpoint,
+    world: World,
+    names: Sequence[str],
+    settings: EvalSettings,
+) -> _Found:
+    """Evaluate the sets; one that was not named and is not on this machine is left out."""
+    from hvae_core.cli import sources
+    from hvae_core.errors import DataError, MissingImages
+    from hvae_core.results import gather
+
+    found = _Found([], {}, {})
+    with show.progress_bar() as bar:
+        for done, name in enumerate(names):
+            step = _part(bar, done, len(names))
+            try:
+                if args.download:
+                    sources.fetch(world, name, args.data_root, step)
+                gathered = gather(
+                    checkpoint, world, name, settings,
+                    limit=args.limit or None, data_root=args.data_root, progress=step,
+                )  # fmt: skip
+            except MissingImages as error:
+                if done == 0 or args.outside:
+                    raise
+                found.missing[name] = str(error)
+                continue
+            found.evaluations.append(gathered.evaluation)
+            found.notes[name] = gathered.notes
+    if len(found.evaluations) < 2:
+        raise DataError(
+            f"None of the out-of-distribution sets of {world.title} is on this machine; fetch them "
+            "with --download, name a folder with --data-root, or a set of your own with --out."
+        )
+    return found
+
+
+def _part(bar: show.Bar, done: int, of: int) -> Callable[[float, str], None]:
+    def step(fraction: float, message: str) -> None:
+        bar((done + min(fraction, 1.0)) / of, f"{message} ({done + 1} of {of})")
+
+    return step
+
+
+def write_csv(path: Path, result: Report) -> None:
+    """Write the detection metrics to a file, one row for each set and score."""
+    import csv
+
+    from hvae_core.errors import DataError
+
+    rows: list[dict[str, Any]] = result.rows()
+    try:
+        with path.open("w", newline="") as file:
+            writer = csv.DictWriter(file, list(rows[0]) if rows else ["set", "score"])
+            writer.writeheader()
+            writer.writerows(rows)
+    except OSError as exc:
+        raise DataError(
+            f"{path} cannot be written; check that its folder exists and may be written."
+        ) from exc

@@ -1,0 +1,77 @@
+"""``models``: the model families and the recorded training recipes."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+from hvae_core.cli import show
+from hvae_core.cli.options import Commands, add_command, add_json
+
+if TYPE_CHECKING:
+    from hvae_core.presets import Preset
+
+_EXAMPLES = """\
+  python -m hvae_core models
+  python -m hvae_core models --json
+"""
+_PAPERS = """\
+HVK: Havtorn et al. 2021, Hierarchical VAEs Know What They Don't Know
+INF: Li et al. 2022, Out-of-Distribution Detection with an Adaptive Likelihood Ratio on Informative
+     Hierarchical VAE"""
+
+
+def add(commands: Commands) -> None:
+    """Declare the command."""
+    command = add_command(
+        commands,
+        "models",
+        run,
+        summary="list model families and training presets, with sizes and sources",
+        description="List the model families, and the presets that `train` takes: the world each "
+        "is trained on, its latent shapes (z1 is closest to the image), parameters, epochs, and "
+        "the equation or table it comes from.",
+        examples=_EXAMPLES,
+    )
+    add_json(command)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Print families and presets."""
+    from hvae_core.models import FAMILIES
+    from hvae_core.presets import PRESETS
+
+    families = {name: (kind.__doc__ or "").splitlines()[0] for name, kind in FAMILIES.items()}
+    presets = [describe(preset) for preset in PRESETS.values()]
+    if args.json:
+        show.as_json({"families": families, "presets": presets})
+        return
+    for name, summary in families.items():
+        show.say(f"{name}: {summary}")
+    show.say()
+    rows = [
+        (p["name"], p["title"], p["world"], p["source"],
+         " ".join(map(show.shape_text, p["latents"])), f"{p['parameters']:,}", str(p["epochs"]))
+        for p in presets
+    ]  # fmt: skip
+    heads = ("preset", "what it is", "world", "from", "latents z1..zL", "parameters", "epochs")
+    show.table("Presets for `train --preset`", heads, rows, left=5)
+    show.say(_PAPERS)
+
+
+def describe(preset: Preset) -> dict[str, Any]:
+    """A preset in plain values; the model is built without memory to count its parameters."""
+    from hvae_core.checkpoint.gate import empty_model
+
+    model = empty_model(preset.model)
+    return {
+        "name": preset.name,
+        "title": preset.title,
+        "world": preset.world,
+        "source": preset.source,
+        "family": preset.model.family,
+        "latents": [list(shape) for shape in preset.model.latent_shapes],
+        "parameters": sum(weight.numel() for weight in model.parameters()),
+        "objective": preset.train.objective,
+        "epochs": preset.train.epochs,
+    }

@@ -1,0 +1,121 @@
+"""From a preset and the command line to what training needs: settings, images, model card."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from hvae_core.config import ModelCard, TrainConfig, from_json
+from hvae_core.errors import DataError
+from hvae_core.progress import Progress
+
+if TYPE_CHECKING:
+    from hvae_core.data import ImageSet
+    from hvae_core.presets import Preset
+    from hvae_core.training import Run
+
+_OWN_HELD_OUT = 10  # one image in so many of a user's own set validates
+
+
+@dataclass(frozen=True)
+class Data:
+    """What to train on: images, held-out images, and what a card says of them."""
+
+    train: ImageSet
+    validation: ImageSet
+    key: str
+    words: str
+
+
+def adjusted(config: TrainConfig, epochs: int | None, seed: int | None, data: str) -> TrainConfig:
+    """The preset's settings with another seed or length; its schedules shrink or grow with it."""
+    share = 1.0 if epochs is None else epochs / config.epochs
+    changed = {
+        "data": data,
+        "seed": config.seed if seed is None else seed,
+        "epochs": epochs or config.epochs,
+        "warmup_epochs": config.warmup_epochs * share,
+        "free_bits_constant": config.free_bits_constant * share,
+        "free_bits_annealed": config.free_bits_annealed * share,
+    }
+    # Through JSON, where a number out of bounds becomes an error that names the field.
+    return from_json(TrainConfig, json.dumps(asdict(config) | changed))
+
+
+def find_data(args: argparse.Namespace, preset: Preset, progress: Progress) -> Data:
+    """The world's training and validation sets, or the user's own images in two parts."""
+    from hvae_core.cli import sources
+    from hvae_core.data import worlds
+
+    if args.data:
+        return _own_data(args, preset, progress)
+    world = worlds()[preset.world]
+    if args.download:
+        for name in ("train", "validation"):
+            sources.fetch(world, name, args.data_root, progress)
+    train, validation = (
+        world.load(name, args.data_root, progress=progress).fit(preset.model.image_shape)
+        for name in ("train", "validation")
+    )
+    return Data(train, validation, world.key, f"{world.title}: {train.title}")
+
+
+def _own_data(args: argparse.Namespace, preset: Preset, progress: Progress) -> Data:
+    from hvae_core.data import load_source
+
+    shape = preset.model.image_shape
+    images = load_source(
+        args.data, image_shape=shape, allow_download=args.download, progress=progress
+    ).fit(shape)
+    images = images.shuffled()
+    held = max(1, len(images) // _OWN_HELD_OUT)
+    if len(images) <= held:
+        raise DataError(f"{images.title} holds {len(images)} image(s), too few to train on.")
+    notes = f" ({'; '.join(images.notes)})" if images.notes else ""
+    return Data(
+        images.take(range(held, len(images))),
+        images.take(held),
+        f"own: {images.title}",
+        f"{images.title}{notes}",
+    )
+
+
+def card_of(preset: Preset, config: TrainConfig, data: Data, result: Run, device: str) -> ModelCard:
+    """The model card of a run after as many epochs as its history has."""
+    from hvae_core.cli.machine import hardware
+
+    done = len(result.history["seconds"])
+    notes = [f"recipe after {preset.source}"]
+    if config.epochs != preset.train.epochs:
+        notes.append(f"{config.epochs} epochs where the preset has {preset.train.epochs}")
+    if done < config.epochs:
+        notes.append(f"unfinished, {done} of {config.epochs} epochs")
+    return ModelCard(
+        title=f"{data.words.split(':')[0]}, {preset.title}",
+        preset=preset.name,
+        data=f"{data.words}, {len(data.train):,} images; {len(data.validation):,} for validation",
+        train_images=len(data.train),
+        epochs=done,
+        objective=config.objective,
+        parameters=sum(weight.numel() for weight in result.model.parameters()),
+        seconds=round(result.seconds, 1),
+        hardware=hardware(device),
+        seed=config.seed,
+        created=datetime.now(UTC).date().isoformat(),
+        note="; ".join(notes),
+    )
+
+
+def epoch_line(result: Run, epochs: int) -> str:
+    """One line on the last epoch: bounds in nats, KL and active units by layer, seconds."""
+    last = {key: values[-1] for key, values in result.history.items()}
+    kl = " ".join(f"{value:.2f}" for value in last["valid_kl"])
+    active = " ".join(map(str, last["active_units"]))
+    return (
+        f"epoch {len(result.history['seconds'])} of {epochs}: ELBO {last['train_elbo']:.1f}, "
+        f"validation {last['valid_elbo']:.1f} nats, KL {kl}, active {active}, "
+        f"{last['seconds']:.0f} s"
+    )

@@ -1,0 +1,100 @@
+"""What the commands print: tables and JSON on standard output, progress on standard error."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+_WIDE = 200  # columns, where no terminal sets a limit: a table in a file is never folded
+
+
+def console(*, stderr: bool = False) -> Console:
+    """A console on standard output or error that prints text as it is."""
+    stream = sys.stderr if stderr else sys.stdout
+    width = None if stream.isatty() else _WIDE
+    return Console(file=stream, width=width, highlight=False, markup=False, emoji=False)
+
+
+def say(text: str = "") -> None:
+    """One line of the result."""
+    console().print(text, soft_wrap=True)
+
+
+def note(text: str) -> None:
+    """One line beside the result, on standard error."""
+    console(stderr=True).print(text, soft_wrap=True)
+
+
+def as_json(value: Any) -> None:
+    """One JSON document on standard output."""
+    print(json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False))
+
+
+def table(
+    title: str,
+    heads: Sequence[str],
+    rows: Sequence[Sequence[str | Text]],
+    *,
+    left: int = 1,
+    caption: str | None = None,
+) -> None:
+    """A table; the first ``left`` columns are text, the others numbers, flush right."""
+    grid = Table(
+        title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False,
+        caption=caption, caption_justify="left", caption_style="dim",
+    )  # fmt: skip
+    for index, head in enumerate(heads):
+        grid.add_column(head, justify="left" if index < left else "right")
+    for row in rows:
+        grid.add_row(*row)
+    out = console()
+    with out.capture() as printed:
+        out.print(grid)
+    # Without the blanks that fill every line up: the text is pasted into documents.
+    print("\n".join(line.rstrip() for line in printed.get().splitlines()) + "\n")
+
+
+class Bar:
+    """A progress bar on standard error, called as the one progress protocol of the project."""
+
+    def __init__(self, bar: Progress) -> None:
+        self._bar = bar
+        self._task = bar.add_task("starting", total=1.0)
+
+    def __call__(self, fraction: float, message: str) -> None:
+        """Move the bar."""
+        self._bar.update(self._task, completed=fraction, description=message)
+
+    def line(self, text: str) -> None:
+        """Print a line that stays, above the bar."""
+        self._bar.console.print(text, soft_wrap=True)
+
+
+@contextmanager
+def progress_bar() -> Iterator[Bar]:
+    """A bar with the share done and the time left; nothing is drawn where nobody watches."""
+    stderr = console(stderr=True)
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeRemainingColumn(compact=True),
+    )
+    with Progress(
+        *columns, console=stderr, transient=True, disable=not stderr.is_terminal
+    ) as progress:
+        yield Bar(progress)
+
+
+def shape_text(shape: Sequence[int]) -> str:
+    """A latent's shape, (8, 14, 14) as "8x14x14"."""
+    return "x".join(map(str, shape))

@@ -1,0 +1,68 @@
+"""From words on the command line to a world and its sets: names, paths, and hub names."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hvae_core.data import Role, World, custom_set, worlds
+from hvae_core.data.hub import is_hub_name
+from hvae_core.errors import DataError
+from hvae_core.presets import PRESETS
+from hvae_core.progress import Progress
+
+if TYPE_CHECKING:
+    from hvae_core.checkpoint import CheckpointInfo
+
+
+def world_key(checkpoint: CheckpointInfo) -> str | None:
+    """The key of the world a checkpoint was trained on, by its training settings or preset."""
+    preset = PRESETS.get(checkpoint.card.preset)
+    told = checkpoint.train.data if checkpoint.train else preset.world if preset else ""
+    return told if told in worlds() else None
+
+
+def world_of(checkpoint: CheckpointInfo, key: str | None = None) -> World:
+    """The world of that key, or the one a checkpoint was trained on."""
+    found = key or world_key(checkpoint)
+    if found is None:
+        raise DataError(
+            f"{checkpoint.name} does not say which world it was trained on; name one with --world "
+            f"({', '.join(worlds())}), or your own sets with --in and --out."
+        )
+    if found not in worlds():
+        raise DataError(f"There is no world {found}; choose one of {', '.join(worlds())}.")
+    return worlds()[found]
+
+
+def own_world(checkpoint: CheckpointInfo) -> World:
+    """A world without sets, for images that are all the user's own."""
+    return World("own", "Own images", "", (), (), checkpoint.config.image_shape)
+
+
+def with_source(world: World, source: str, role: Role, *, download: bool) -> tuple[World, str]:
+    """The world with one more set, and that set's name.
+
+    ``source`` is a set of the world, a set of another world as WORLD:SET, a path, or a hub name.
+    """
+    if any(spec.name == source for spec in world.sets):
+        return world, source
+    other, _, name = source.partition(":")
+    if name and other in worlds() and not Path(source).exists():
+        spec = worlds()[other].spec(name)
+        return world.with_set(replace(spec, name=f"{other}-{name}", role=role)), f"{other}-{name}"
+    if not Path(source).expanduser().exists() and not is_hub_name(source):
+        names = ", ".join(spec.name for spec in world.sets)
+        there = f"a set of {world.title} ({names})" if names else "a set of a world"
+        raise DataError(f"{source} is neither {there} nor a file, a folder or a hub set.")
+    own = custom_set(source, role, allow_download=download)
+    if any(spec.name == own.name for spec in world.sets):  # two folders with the same last name
+        own = custom_set(source, role, title=source, allow_download=download)
+    return world.with_set(own), own.name
+
+
+def fetch(world: World, set_name: str, data_root: str | None, progress: Progress) -> None:
+    """Download a set's images unless they are on this machine."""
+    if not world.available(set_name, data_root):
+        world.download(set_name, progress)

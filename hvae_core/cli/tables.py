@@ -1,0 +1,110 @@
+"""A report as tables for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from rich.text import Text
+
+from hvae_core.cli import show
+from hvae_core.metrics import Detection
+from hvae_core.report import Report, SetResult
+
+_METRICS = {
+    "auroc": "AUROC (0.5 is chance, below it the score points the wrong way)",
+    "auprc": "AUPRC (average precision, OOD positive)",
+    "fpr80": "FPR80 (false alarms at 80 % detected; lower is better)",
+    "fpr95": "FPR95 (false alarms at 95 % detected; lower is better)",
+}
+
+
+def print_report(result: Report, titles: Mapping[str, str]) -> None:
+    """Print settings, detection metrics, layers and bits of a report."""
+    s = result.settings
+    show.say(
+        f"In-distribution: {titles.get(result.inside.name, result.inside.name)}, "
+        f"{result.inside.images:,} images. Samples {s['samples']}, seed {s['seed']}, skipped "
+        f"layers pass a {s['skipped']} down and a {s['up']} up.\n"
+    )
+    for metric, title in _METRICS.items():
+        _detection_table(result, titles, metric, title)
+    for key, reason in _reasons(result).items():
+        show.say(f"Without {key}: {reason}\n")
+    _layer_table(result, titles)
+    _bits_table(result, titles)
+    flat = result.inside.collapsed
+    names = ", ".join(f"z{i}" for i in flat)
+    show.say(
+        f"Collapsed on the in-distribution set (under 0.01 nats a unit): {names}."
+        if flat
+        else "No layer is collapsed on the in-distribution set (under 0.01 nats a unit)."
+    )
+
+
+def _detection_table(result: Report, titles: Mapping[str, str], metric: str, title: str) -> None:
+    """Sets by scores; the best score of a set is bold."""
+    keys = [score.key for score in result.scores]
+    rows: list[list[str | Text]] = []
+    for outside in result.outside:
+        values = {key: getattr(found, metric) for key, found in outside.detections.items()}
+        best = (min if metric.startswith("fpr") else max)(values.values(), default=None)
+        cells = [
+            Text(f"{values[key]:.3f}", style="bold" if values[key] == best else "")
+            if key in values
+            else Text("-")
+            for key in keys
+        ]
+        count = next((str(found.n_out) for found in outside.detections.values()), "-")
+        rows.append([titles.get(outside.name, outside.name), *cells, count])
+    caption = _interval(result) if metric == "auroc" else None
+    show.table(title, ("set", *keys, "images"), rows, caption=caption)
+
+
+def _interval(result: Report) -> str | None:
+    """How far the 95 % intervals reach, as one number."""
+    found: list[Detection] = [d for out in result.outside for d in out.detections.values()]
+    if not found:
+        return None
+    widest = max((d.high - d.low) / 2 for d in found)
+    return f"95 % intervals (DeLong) within +-{widest:.3f}; each is in --json and --csv"
+
+
+def _reasons(result: Report) -> dict[str, str]:
+    """Why a score could not be had, once a score."""
+    found: dict[str, str] = {}
+    for outside in result.outside:
+        for key, reason in outside.unavailable.items():
+            found.setdefault(key, reason)
+    return found
+
+
+def _layer_table(result: Report, titles: Mapping[str, str]) -> None:
+    """KL and active units by layer, for every set."""
+    names = [f"z{i} ({units:,})" for i, units in enumerate(result.units, start=1)]
+    heads = (
+        "set",
+        *(f"KL {name}" for name in names),
+        *(f"active z{i + 1}" for i in range(len(names))),
+    )
+    rows = [(titles.get(r.name, r.name), *_kl_cells(r), *map(str, r.active_units))
+            for r in result.results]  # fmt: skip
+    title = "KL by layer in nats, (nats a unit), and active units; units of a layer in its head"
+    show.table(title, heads, rows)
+
+
+def _kl_cells(result: SetResult) -> list[str]:
+    pairs = zip(result.kl, result.kl_per_dim, strict=True)
+    return [f"{nats:.2f} ({per:.4f})" for nats, per in pairs]
+
+
+def _bits_table(result: Report, titles: Mapping[str, str]) -> None:
+    """Bits per dimension of the bounds and of the reconstruction terms, by k."""
+    ks = range(len(result.units))
+    heads = ("set", *(f"-L>{k}" for k in ks), *(f"-log p(x|z>{k})" for k in ks))
+    rows = []
+    weighted = result.settings["samples"] > 1
+    for r in result.results:
+        bounds = r.iw_bits if weighted else r.bound_bits
+        rows.append((titles.get(r.name, r.name), *(f"{b:.4f}" for b in (*bounds, *r.nll_bits))))
+    kind = "importance-weighted L>k" if weighted else "L>k"
+    show.table(f"Bits per dimension of {kind} and of the reconstruction, by k", heads, rows)

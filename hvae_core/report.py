@@ -1,0 +1,196 @@
+"""The figures of one in-distribution set against several others.
+
+Pure arithmetic on finished evaluations. The command line and the pages both call ``report``, so
+they show the same numbers.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hvae_core.bounds import Floats
+from hvae_core.collapse import active_units, bits_per_dim, collapsed_layers, kl_per_dim
+from hvae_core.errors import ScoreError
+from hvae_core.metrics import Detection, detect
+from hvae_core.scores import Score, score_list
+
+if TYPE_CHECKING:  # evaluations are made with torch; reading them takes none
+    from hvae_core.evaluation import Evaluation
+
+SHIPPED_LIMIT = 1000
+"""Images of a set that stored results and defaults rest on, drawn by ``ImageSet.sample``."""
+
+
+@dataclass(frozen=True)
+class SetResult:
+    """One set under one checkpoint, means over its images.
+
+    By layer, z_1 first: ``kl`` (nats), ``kl_per_dim`` (nats a latent unit), ``active_units``;
+    ``collapsed`` are the numbers of the layers under the threshold of ``collapse``. By k = 0..L-1,
+    in bits per image dimension: ``bound_bits`` of L_>k, ``iw_bits`` of its importance-weighted
+    form, ``nll_bits`` of -log p(x|z_>k). ``detections`` holds every score that could be had
+    against the in-distribution set, ``unavailable`` the reason for every other; both are empty for
+    the in-distribution set itself.
+    """
+
+    name: str
+    images: int
+    kl: tuple[float, ...]
+    kl_per_dim: tuple[float, ...]
+    active_units: tuple[int, ...]
+    collapsed: tuple[int, ...]
+    bound_bits: tuple[float, ...]
+    iw_bits: tuple[float, ...]
+    nll_bits: tuple[float, ...]
+    detections: Mapping[str, Detection]
+    unavailable: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Report:
+    """Detection metrics and layer figures of one checkpoint.
+
+    ``units`` are the model's latent units by layer, ``dims`` is D = C*H*W of its images.
+    """
+
+    checkpoint: str
+    settings: Mapping[str, Any]
+    seed: int
+    dims: int
+    units: tuple[int, ...]
+    scores: tuple[Score, ...]
+    inside: SetResult
+    outside: tuple[SetResult, ...]
+
+    @property
+    def results(self) -> tuple[SetResult, ...]:
+        """All sets, the in-distribution one first."""
+        return (self.inside, *self.outside)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One flat row for every OOD set and score that could be had, for tables and CSV files."""
+        return [
+            {"set": result.name, "score": key, **asdict(detection)}
+            for result in self.outside
+            for key, detection in result.detections.items()
+        ]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as plain values for JSON; a number that is not finite becomes None."""
+        scores = [{"key": s.key, "name": s.name, "symbol": s.symbol} for s in self.scores]
+        return {
+            "checkpoint": self.checkpoint,
+            "settings": dict(self.settings),
+            "seed": self.seed,
+            "dims": self.dims,
+            "layers": [{"name": f"z{i}", "units": u} for i, u in enumerate(self.units, start=1)],
+            "scores": scores,
+            "in": _plain(asdict(self.inside)),
+            "out": [_plain(asdict(result)) for result in self.outside],
+        }
+
+
+def report(
+    in_evaluation: Evaluation, out_evaluations: Sequence[Evaluation], seed: int = 0
+) -> Report:
+    """Detection metrics of every score, on equal numbers drawn by ``seed``; figures by layer and k.
+
+    Raises ``ScoreError`` when the evaluations are not of one checkpoint under one setting. A score
+    that these bounds cannot give is listed with its reason instead.
+    """
+    for other in out_evaluations:
+        same = other.checkpoint == in_evaluation.checkpoint
+        if not same or other.settings != in_evaluation.settings:
+            raise ScoreError(
+                f"The sets {in_evaluation.set_name} and {other.set_name} were evaluated under "
+                "different checkpoints or settings; evaluate both in the same way."
+            )
+    scores = score_list(in_evaluation.table.n_layers)
+    inside = _computed(in_evaluation, scores)
+    return Report(
+        checkpoint=in_evaluation.checkpoint,
+        settings=asdict(in_evaluation.settings),
+        seed=seed,
+        dims=in_evaluation.table.dims,
+        units=tuple(len(variance) for variance in in_evaluation.unit_variance),
+        scores=scores,
+        inside=_set_result(in_evaluation, {}, {}),
+        outside=tuple(_against(inside, other, scores, seed) for other in out_evaluations),
+    )
+
+
+def _computed(evaluation: Evaluation, scores: Sequence[Score]) -> dict[str, Floats | ScoreError]:
+    """Every score of a set, or why there is none."""
+    found: dict[str, Floats | ScoreError] = {}
+    for score in scores:
+        try:
+            found[score.key] = score(evaluation.table)
+        except ScoreError as error:
+            found[score.key] = error
+    return found
+
+
+def _against(
+    inside: Mapping[str, Floats | ScoreError],
+    evaluation: Evaluation,
+    scores: Sequence[Score],
+    seed: int,
+) -> SetResult:
+    """One OOD set against the in-distribution scores."""
+    outside = _computed(evaluation, scores)
+    detections: dict[str, Detection] = {}
+    unavailable: dict[str, str] = {}
+    for key, known in inside.items():
+        try:
+            detections[key] = detect(_or_raise(known), _or_raise(outside[key]), seed)
+        except ScoreError as error:
+            unavailable[key] = str(error)
+    return _set_result(evaluation, detections, unavailable)
+
+
+def _or_raise(values: Floats | ScoreError) -> Floats:
+    if isinstance(values, ScoreError):
+        raise values
+    return values
+
+
+def _set_result(
+    evaluation: Evaluation, detections: Mapping[str, Detection], unavailable: Mapping[str, str]
+) -> SetResult:
+    """The means of one set by layer and by k."""
+    table = evaluation.table
+    units = [len(variance) for variance in evaluation.unit_variance]
+    kl = table.kl.mean(0)  # (L,)
+    return SetResult(
+        name=evaluation.set_name,
+        images=len(evaluation),
+        kl=_floats(kl),
+        kl_per_dim=_floats(kl_per_dim(kl, units)),
+        active_units=tuple(active_units(variance) for variance in evaluation.unit_variance),
+        collapsed=collapsed_layers(kl, units),
+        bound_bits=_floats(bits_per_dim(-table.bound.mean(0), table.dims)),
+        iw_bits=_floats(bits_per_dim(-table.iw.mean(0), table.dims)),
+        nll_bits=_floats(bits_per_dim(table.nll.mean(0), table.dims)),
+        detections=detections,
+        unavailable=unavailable,
+    )
+
+
+def _floats(values: np.ndarray) -> tuple[float, ...]:
+    return tuple(float(value) for value in values)
+
+
+def _plain(value: Any) -> Any:
+    """The same nesting with lists for tuples and None for numbers that JSON does not know."""
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

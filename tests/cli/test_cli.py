@@ -1,0 +1,259 @@
+"""The commands other than training: help, errors, tables, JSON."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hvae_core import results
+from hvae_core.checkpoint import library, load_checkpoint
+from hvae_core.cli.main import COMMANDS, main
+from hvae_core.data import World, custom_set, worlds
+from hvae_core.evaluation import shipped_evaluation
+from hvae_core.presets import PRESETS
+from hvae_core.scores import score_list
+
+NAMES = [command.__name__.rpartition(".")[2] for command in COMMANDS]
+Tell = Callable[..., dict[str, Any]]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_command_has_help_with_examples(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main([name, "--help"])
+    assert stop.value.code == 0
+    text = capsys.readouterr().out
+    assert f"python -m hvae_core {name}" in text.partition("Examples:")[2]
+    assert max(map(len, text.splitlines())) <= 100
+
+
+def test_help_names_every_command_and_loads_neither_torch_nor_pyarrow() -> None:
+    code = (
+        "import sys; from hvae_core.cli.main import main\n"
+        "try: main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "print('loaded', sorted({'torch', 'pyarrow', 'sklearn', 'datasets'} & set(sys.modules)))"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout.strip().endswith("loaded []")
+    for name in NAMES:
+        assert f"\n    {name} " in told.stdout
+
+
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        (["evaluate", "nothing"], "There is no checkpoint nothing"),
+        (["evaluate", "nothing.safetensors"], ".safetensors file"),
+        (["inspect", "setup.safetensors"], ".safetensors file"),
+        (["train"], "--preset"),
+        (["train", "--preset", "wrong"], "There is no preset 'wrong'"),
+        (["datasets", "--world", "wrong"], "There is no world wrong"),
+        (["results", "wrong"], "wrong is not in assets/checkpoints/"),
+    ],
+)
+def test_an_error_is_one_sentence_and_exit_code_2(
+    argv: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(argv) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith("error: ")
+    assert words in said.err
+    assert said.err.count("\n") == 1
+
+
+def test_a_number_below_its_bound_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["evaluate", "x", "--samples", "0"])
+    assert stop.value.code == 2
+    assert "must be 1 or more, not 0" in capsys.readouterr().err
+
+
+def test_scores_are_those_of_the_registry(tell: Tell) -> None:
+    told = tell("scores", "--layers", "5")
+    assert [s["key"] for s in told["scores"]] == [s.key for s in score_list(5)]
+    assert set(told["scores"][0]) == {"key", "name", "symbol", "citation", "needs"}
+
+
+def test_models_are_the_presets_with_their_sizes(tell: Tell) -> None:
+    told = tell("models")
+    assert {p["name"] for p in told["presets"]} == set(PRESETS)
+    paper = next(p for p in told["presets"] if p["name"] == "hvk-fashionmnist-hvae3")
+    assert paper["latents"] == [[8, 14, 14], [16], [8]]
+    assert paper["parameters"] > 1_000_000
+    assert "hvae" in told["families"]
+
+
+def test_datasets_lists_every_set_of_every_world(tell: Tell, tmp_path: Path) -> None:
+    told = tell("datasets", "--data-root", tmp_path)
+    assert [w["key"] for w in told["worlds"]] == list(worlds())
+    for world in told["worlds"]:
+        known = worlds()[world["key"]]
+        assert [s["name"] for s in world["sets"]] == [s.name for s in known.sets]
+    sets = {s["name"]: s for w in told["worlds"] for s in w["sets"]}
+    assert sets["handwritten"]["images"] == 1797
+    assert not sets["mnist"]["available"]
+    assert sets["mnist"]["images"] is None
+
+
+@pytest.mark.parametrize("command", ["scores", "models", "datasets"])
+def test_lists_are_readable_tables_too(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([command]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) > 8
+    assert all(line == line.rstrip() for line in lines)
+
+
+def test_inspect(trained: Path, tell: Tell, capsys: pytest.CaptureFixture[str]) -> None:
+    told = tell("inspect", trained)
+    assert told["digest"] == load_checkpoint(trained).digest
+    assert [layer["units"] for layer in told["layers"]] == [128, 3, 2]
+    assert len(told["history"]["valid_elbo"]) == told["card"]["epochs"] == 8
+    assert main(["inspect", str(trained), "--epochs"]) == 0
+    text = capsys.readouterr().out
+    assert "2x8x8" in text
+    assert "ELBO, validation" in text
+
+
+def test_evaluate_needs_to_know_the_sets(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["evaluate", str(trained)]) == 2
+    assert "--world" in capsys.readouterr().err
+
+
+def test_evaluate_own_sets(
+    trained: Path, stripes: dict[str, Path], tell: Tell, tmp_path: Path
+) -> None:
+    table = tmp_path / "metrics.csv"
+    told = tell("evaluate", trained, "--in", stripes["other"], "--out", stripes["upright"],
+                stripes["large"], "--csv", table)  # fmt: skip
+    keys = [score.key for score in score_list(3)]
+    assert [score["key"] for score in told["scores"]] == keys
+    assert told["in"]["images"] == 80
+    upright, large = told["out"]
+    assert set(upright["detections"]) | set(upright["unavailable"]) == set(keys)
+    assert upright["detections"]["elbo"]["n_in"] == upright["detections"]["elbo"]["n_out"] == 60
+    assert all(len(upright[name]) == 3 for name in ("kl", "bound_bits", "nll_bits"))
+    assert "resized from 16x16 grey to 8x8 grey" in told["notes"][large["name"]]
+    with table.open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["set"] for row in rows] == [upright["name"]] * 7 + [large["name"]] * 7
+    assert float(rows[0]["auroc"]) == upright["detections"]["elbo"]["auroc"]
+
+
+def test_evaluate_twice_gives_equal_numbers_also_with_samples(
+    trained: Path, stripes: dict[str, Path], tell: Tell
+) -> None:
+    argv = ("evaluate", trained, "--in", stripes["other"], "--out", stripes["noise"],
+            "--samples", 3, "--limit", 40)  # fmt: skip
+    first = tell(*argv)
+    assert first == tell(*argv)  # the second comes from the cache
+    assert first["in"]["images"] == first["limit"] == 40
+    assert first["in"]["iw_bits"] != first["in"]["bound_bits"]
+
+
+def test_evaluate_prints_tables(
+    trained: Path, stripes: dict[str, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    argv = ["evaluate", str(trained), "--in", str(stripes["other"]), "--out", str(stripes["noise"])]
+    assert main(argv) == 0
+    text = capsys.readouterr().out
+    for words in ("AUROC", "AUPRC", "FPR80", "FPR95", "KL by layer", "Bits per dimension", "noise"):
+        assert words in text
+    assert "ollapsed" in text
+
+
+def test_evaluate_on_a_built_in_world(trained: Path, tell: Tell, tmp_path: Path) -> None:
+    told = tell("evaluate", trained, "--world", "fashion", "--in", "glyphs:test", "--out",
+                "glyphs:lower", "--limit", 20, "--data-root", tmp_path)  # fmt: skip
+    assert told["in"]["name"] == "glyphs-test"
+    assert told["out"][0]["images"] == 20
+
+
+def test_a_named_set_without_images_is_an_error(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    argv = ["evaluate", str(trained), "--world", "glyphs", "--out", "fashion:mnist",
+            "--limit", "5", "--data-root", str(tmp_path)]  # fmt: skip
+    assert main(argv) == 2
+    assert "MNIST digits are not on this machine" in capsys.readouterr().err
+
+
+def test_a_word_that_is_no_set_is_explained(
+    trained: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["evaluate", str(trained), "--world", "glyphs", "--out", "digit"]) == 2
+    said = capsys.readouterr().err
+    assert "digit is neither" in said
+    assert "digits" in said
+
+
+def test_an_absent_device_and_a_folder_that_is_not_there(
+    trained: Path, stripes: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    argv = ["evaluate", str(trained), "--in", str(stripes["other"]), "--out", str(stripes["noise"])]
+    assert main([*argv, "--device", "cuda:99"]) == 2
+    assert "no device cuda:99" in capsys.readouterr().err
+    assert main([*argv, "--csv", str(tmp_path / "no" / "x.csv")]) == 2
+    assert "cannot be written" in capsys.readouterr().err
+
+
+def test_stopping_says_what_is_kept(
+    trained: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(results, "gather", stop)
+    assert main(["evaluate", str(trained), "--world", "glyphs"]) == 130
+    assert "same command continues" in capsys.readouterr().err
+
+
+def test_stored_results_are_written_and_stand_in_for_missing_images(
+    trained: Path,
+    stripes: dict[str, Path],
+    tell: Tell,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    shipped = tmp_path / "checkpoints"
+    shipped.mkdir()
+    shutil.copy(trained, shipped / "small.safetensors")
+    monkeypatch.setattr(library, "SHIPPED", shipped)
+    monkeypatch.setattr(results, "RESULTS", tmp_path / "results")
+    roles = (("other", "in"), ("noise", "out"))
+    small = _world(stripes, *roles)
+    monkeypatch.setattr("hvae_core.cli.sources.world_of", lambda *_: small)
+    assert main(["results"]) == 0
+    written = sorted(path.name for path in (tmp_path / "results" / "small").iterdir())
+    assert written == ["own-noise-npz.npz", "own-other-npz.npz"]
+    checkpoint = load_checkpoint(shipped / "small.safetensors")
+    kept = shipped_evaluation(tmp_path / "results" / "small", checkpoint.digest, "own-noise-npz")
+    assert kept is not None
+    capsys.readouterr()
+
+    monkeypatch.setattr("hvae_core.cli.sources.world_key", lambda *_: "small")
+    fresh = tell("evaluate", "small")
+    absent = _world({"other": Path("gone/away"), "noise": Path("gone/too")}, *roles)
+    monkeypatch.setattr("hvae_core.cli.sources.world_of", lambda *_: absent)
+    stored = tell("evaluate", "small")
+    assert stored["out"] == fresh["out"]
+    assert "stored result" in stored["notes"]["own-noise-npz"][0]
+
+
+def _world(paths: dict[str, Path], *sets: tuple[str, str]) -> World:
+    specs = tuple(
+        custom_set(str(paths[name]), role, title=f"{name}.npz")  # type: ignore[arg-type]
+        for name, role in sets
+    )
+    return World("small", "Small", specs[0].name, specs, (), (1, 8, 8))

@@ -1,0 +1,116 @@
+"""Training from the command line, to the verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hvae_core.checkpoint import load_checkpoint
+from hvae_core.cli.main import main
+from hvae_core.presets import PRESETS
+from hvae_core.training import Run
+from tests.cli.conftest import TINY
+
+Tell = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def start(stripes: dict[str, Path], tmp_path: Path, _tiny_preset: None) -> list[str]:
+    return ["train", "--preset", "tiny", "--data", str(stripes["level"]), "--out",
+            str(tmp_path / "run"), "--accelerator", "cpu", "--threads", "1"]  # fmt: skip
+
+
+def test_from_training_to_a_verdict(trained: Path, stripes: dict[str, Path], tell: Tell) -> None:
+    told = tell("evaluate", trained, "--in", stripes["other"], "--out", stripes["noise"])
+    found = told["out"][0]["detections"]
+    assert found["elbo"]["auroc"] > 0.9  # noise is far from stripes
+    assert all(0 <= found[key]["low"] <= found[key]["auroc"] <= found[key]["high"] for key in found)
+
+
+def test_train_writes_state_checkpoint_and_card(start: list[str], tell: Tell) -> None:
+    told = tell(*start, "--seed", 5)
+    path = Path(told["path"])
+    assert (path.parent / "state.safetensors").is_file()
+    card = load_checkpoint(path).card
+    assert (card.preset, card.epochs, card.seed) == ("tiny", 2, 5)
+    assert card.train_images == 108  # a tenth of 120 validates
+    assert "108 images; 12 for validation" in card.data
+    assert card.parameters == sum(w.numel() for w in load_checkpoint(path).model.parameters())
+    assert card.seconds > 0
+    assert "1 thread" in card.hardware
+    assert card.note == "recipe after the tests"
+    assert told["train"]["data"] == "own: level"
+
+
+def test_a_finished_run_only_writes_its_checkpoint_again(
+    start: list[str], tell: Tell, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = tell(*start)
+    path = Path(first["path"])
+    path.unlink()
+    assert tell(*start) == first
+    assert main([*start, "--epochs", "3"]) == 2  # another run in the same folder
+    assert "other settings" in capsys.readouterr().err
+
+
+def test_stopped_after_an_epoch_there_is_a_checkpoint_and_the_run_continues(
+    start: list[str], tell: Tell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    from hvae_core.cli import recipe
+
+    whole = tell(*start)
+    start[start.index("--out") + 1] = str(tmp_path / "again")
+
+    def stop(result: Run, epochs: int) -> str:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(recipe, "epoch_line", stop)
+        assert main(start) == 130
+    assert "same command continues" in capsys.readouterr().err
+    half = load_checkpoint(tmp_path / "again" / "tiny.safetensors").card
+    assert half.epochs == 1
+    assert "unfinished, 1 of 2 epochs" in half.note
+    resumed = tell(*start)
+    key = "valid_elbo"
+    assert resumed["history"][key] == whole["history"][key]
+
+
+def test_schedules_shrink_with_the_epochs() -> None:
+    from hvae_core.cli.recipe import adjusted
+
+    config = PRESETS["glyphs-hvae3-freebits"].train
+    assert adjusted(config, None, None, config.data) == config
+    short = adjusted(config, 2, 7, "glyphs")
+    assert (short.epochs, short.seed) == (2, 7)
+    assert short.free_bits_constant / 2 == pytest.approx(config.free_bits_constant / config.epochs)
+    assert short.warmup_epochs / 2 == pytest.approx(config.warmup_epochs / config.epochs)
+
+
+def test_presets_are_listed(tell: Tell, capsys: pytest.CaptureFixture[str]) -> None:
+    assert set(tell("train", "--list")["presets"]) == set(PRESETS)
+    assert main(["train", "--list"]) == 0
+    assert "glyphs-hvae3-elbo" in capsys.readouterr().out
+
+
+def test_too_few_images_and_missing_worlds_are_errors(
+    start: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    import numpy as np
+
+    assert main([*start, "--seed", str(2**31)]) == 2
+    assert "seed" in capsys.readouterr().err
+
+    np.savez(tmp_path / "one.npz", images=np.zeros((1, 8, 8), np.uint8))
+    start[start.index("--data") + 1] = str(tmp_path / "one.npz")
+    assert main(start) == 2
+    assert "too few to train on" in capsys.readouterr().err
+    monkeypatch.setitem(PRESETS, "far", replace(TINY, name="far", world="fashion"))
+    assert main(["train", "--preset", "far", "--data-root", str(tmp_path / "none")]) == 2
+    assert "not on this machine" in capsys.readouterr().err
