@@ -1,0 +1,136 @@
+"""The app on a tiny world: two Glyphs checkpoints with results, one FashionMNIST without images."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from hvae_core import cache
+from hvae_core.checkpoint import library, load_checkpoint, save_checkpoint
+from hvae_core.config import HVAEConfig, LatentConfig, ModelCard
+from hvae_core.data.worlds import World
+from hvae_core.evaluation import EvalSettings, evaluate, pack
+from pages.lib import store
+from tests.conftest import ROOT
+from tests.small import tiny_model, tiny_set
+
+worlds_module = import_module("hvae_core.data.worlds")  # the package has a function of that name
+
+LIMIT = 24
+"""Images of a set in these tests."""
+
+LEFT_OUT = ("greek", "cyrillic", "script", "handwritten")
+"""Sets of Glyphs that these tests do without, for the time they take."""
+
+CONFIG = HVAEConfig(
+    image_shape=(1, 28, 28),
+    latents=(LatentConfig(2, "conv", stride=2), LatentConfig(6, "dense"), LatentConfig(4, "dense")),
+    channels=4,
+    blocks=1,
+    stem=2,
+)
+TITLES = {
+    "glyphs-hvae3-elbo": "Tiny, plain",
+    "glyphs-hvae3-informative": "Tiny, informative",
+    "fashion-hvae3-elbo": "Tiny, of clothes",
+}
+HISTORY = {
+    "epoch": [1, 2, 3],
+    "loss": [300.0, 200.0, 180.0],
+    "kl": [[20.0, 1.0, 0.5], [25.0, 2.0, 0.01], [30.0, 3.0, 0.001]],
+    "active": [[90, 6, 4], [95, 6, 2], [98, 6, 0]],
+}
+
+State = dict[str, object] | None
+Start = Callable[..., AppTest]
+"""Opens the app: ``start("latents", {"selection": ...}, world="FashionMNIST")``."""
+
+
+@pytest.fixture(scope="session")
+def tiny_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder ``assets`` with checkpoints and stored results, and a ``cache`` with evaluations."""
+    folder = tmp_path_factory.mktemp("tiny")
+    checkpoints = folder / "assets" / "checkpoints"
+    checkpoints.mkdir(parents=True)
+    for seed, (name, title) in enumerate(TITLES.items()):
+        card = ModelCard(title, data="a few images", epochs=3, parameters=1234)
+        path = checkpoints / f"{name}.safetensors"
+        save_checkpoint(path, tiny_model(CONFIG, seed), card=card, history=HISTORY)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("STRATA_CACHE", str(folder / "cache"))
+        _evaluate_glyphs(checkpoints)
+        _store_fashion(checkpoints, folder / "assets" / "results")
+    return folder
+
+
+def _small_glyphs(whole: Callable[[], World] = worlds_module._glyphs) -> World:
+    world = whole()
+    kept = tuple(spec for spec in world.sets if spec.name not in LEFT_OUT)
+    return replace(world, sets=kept)
+
+
+def _evaluate_glyphs(checkpoints: Path) -> None:
+    world = _small_glyphs()
+    for name in ("glyphs-hvae3-elbo", "glyphs-hvae3-informative"):
+        checkpoint = load_checkpoint(checkpoints / f"{name}.safetensors")
+        for spec in world.with_role("in", "out"):
+            images = world.load(spec.name, limit=LIMIT)
+            evaluate(checkpoint.model, checkpoint.digest, images, EvalSettings())
+
+
+def _store_fashion(checkpoints: Path, results: Path) -> None:
+    checkpoint = load_checkpoint(checkpoints / "fashion-hvae3-elbo.safetensors")
+    for seed, name in enumerate(("test", "mnist", "kmnist")):
+        images = tiny_set(LIMIT, CONFIG.image_shape, seed, name)
+        found = evaluate(checkpoint.model, checkpoint.digest, images, EvalSettings())
+        cache.write_npz(results / "fashion-hvae3-elbo" / f"{name}.npz", pack(found))
+
+
+@pytest.fixture
+def tiny_app(
+    tiny_files: Path, cache_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Path]:
+    """The app's places moved to the tiny files; returns their ``assets``, this test's own copy.
+
+    Glyphs' images are the shipped ones, ``LIMIT`` of each set; FashionMNIST has no images.
+    """
+    shutil.copytree(tiny_files / "cache", cache_folder)
+    assets = tmp_path / "assets"
+    shutil.copytree(tiny_files / "assets", assets)
+    monkeypatch.setattr(library, "SHIPPED", assets / "checkpoints")
+    monkeypatch.setattr(worlds_module, "ASSETS", assets)
+    monkeypatch.setattr(worlds_module, "_glyphs", _small_glyphs)
+    monkeypatch.setattr(store, "ASSETS", assets)
+    monkeypatch.setattr(store, "SHOWN_LIMIT", LIMIT)
+    monkeypatch.delenv("STRATA_DATA", raising=False)
+    worlds_module.worlds.cache_clear()
+    st.cache_resource.clear()
+    st.cache_data.clear()
+    yield assets
+    worlds_module.worlds.cache_clear()
+    st.cache_resource.clear()
+    st.cache_data.clear()
+
+
+@pytest.fixture
+def start(tiny_app: Path, monkeypatch: pytest.MonkeyPatch) -> Start:
+    """Open the app on a page as a fresh session, with session state and a query."""
+    monkeypatch.chdir(ROOT)
+
+    def run(page: str = "start", /, state: State = None, **query: str) -> AppTest:
+        app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+        for key, value in query.items():
+            app.query_params[key] = value
+        for key, value in (state or {}).items():
+            app.session_state[key] = value
+        app.switch_page(f"pages/views/{page}.py")
+        return app.run()
+
+    return run
