@@ -41,13 +41,22 @@ def stored_latents(checkpoint: str, images: ImageSet, seed: int) -> list[np.ndar
     return [arrays[f"z{i}"] for i in range(1, len(arrays) + 1)]
 
 
-def latents_of_set(path: str, images: ImageSet, seed: int, *, progress: Progress = silent) -> None:
-    """E[z_i | x] of every layer of a set under a checkpoint file; left in the cache."""
+def latents_of_sets(
+    path: str, sets: Sequence[ImageSet], seed: int, *, progress: Progress = silent
+) -> None:
+    """E[z_i | x] of every layer of sets under a checkpoint file; left in the cache."""
     checkpoint = load_checkpoint(path)
-    fitted = images.fit(checkpoint.model.image_shape)
-    means = posterior_means(checkpoint.model, fitted, seed, progress=progress)
-    arrays = {f"z{i}": mean for i, mean in enumerate(means, start=1)}
-    cache.store("latents", latents_key(checkpoint.digest, fitted, seed), arrays)
+    for done, images in enumerate(sets):
+
+        def report(fraction: float, message: str, done: int = done) -> None:
+            progress((done + fraction) / len(sets), message)
+
+        fitted = images.fit(checkpoint.model.image_shape)
+        key = latents_key(checkpoint.digest, fitted, seed)
+        if cache.entry_path("latents", key).exists():
+            continue
+        means = posterior_means(checkpoint.model, fitted, seed, progress=report)
+        cache.store("latents", key, {f"z{i}": mean for i, mean in enumerate(means, start=1)})
 
 
 def download_set(world: str, set_name: str, *, progress: Progress = silent) -> Path:

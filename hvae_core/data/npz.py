@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,18 @@ def load_npz(
     found = ImageSet(name or path.stem, title, images, labels, names)
     progress(1.0, f"read {title}: {len(found):,} images")
     return found if image_shape is None else found.fit(image_shape)
+
+
+def npz_bytes(images: ImageSet, **more: NDArray[Any]) -> bytes:
+    """Return a set as an .npz file that `load_npz` reads back: images, labels, class_names.
+
+    `more` holds further plain arrays, which the loader leaves alone.
+    """
+    file = io.BytesIO()
+    names = np.array(images.class_names, dtype=np.str_)
+    pixels = images.images.transpose(0, 2, 3, 1)  # channels last, which no width is taken for
+    np.savez_compressed(file, images=pixels, labels=images.labels, class_names=names, **more)
+    return file.getvalue()
 
 
 def _entries(archive: zipfile.ZipFile, name: str) -> dict[str, zipfile.ZipInfo]:

@@ -233,6 +233,16 @@ class TestNpz:
         assert found.labels.tolist() == [0, 1, 2] * 4
         assert found.class_names == ("0", "1", "2")
 
+    @pytest.mark.parametrize("shape", [(5, 1, 28, 28), (3, 3, 9, 8), (1, 1, 3, 3)])
+    def test_a_set_written_is_read_again(self, shape: tuple[int, ...], tmp_path: Path) -> None:
+        pixels = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+        labels = np.arange(len(pixels)) % 2 - 1
+        chosen = ImageSet("a", "A", pixels, labels, ("ένα", "two"))
+        (tmp_path / "a.npz").write_bytes(npz.npz_bytes(chosen, sets=np.array(["a"] * len(pixels))))
+        found = load_npz(tmp_path / "a.npz")
+        assert (found.images == pixels).all()
+        assert (found.labels == labels).all()
+
     def test_splits_of_one_file(self, tmp_path: Path, pictures: np.ndarray) -> None:
         path = tmp_path / "a.npz"
         np.savez(path, x_train=pictures[:8], y_train=np.zeros(8, int), x_test=pictures[8:])
