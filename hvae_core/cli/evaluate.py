@@ -35,7 +35,7 @@ A SET is a name of the world (see `datasets`), a set of another world as WORLD:S
 of images, .parquet, .npz, .zip, or one image), or OWNER/NAME[:SPLIT] on the Hugging Face hub with
 --download. Images of another size are resized to the model's, and a line says so.
 
-Every set is represented by {SHIPPED_LIMIT:,} images unless --limit says otherwise. A result is kept
+Every set is represented by at most {SHIPPED_LIMIT:,} images unless --limit says otherwise. A result is kept
 in the cache: asking again is quick, and after Ctrl-C the same command continues where it stopped.
 Results that ship with the project are taken for the same checkpoint, settings and pixels, and stand
 in for images that are not on this machine.
@@ -80,7 +80,7 @@ def add(commands: Commands) -> None:
     )
     command.add_argument(
         "--limit", type=at_least(0), default=SHIPPED_LIMIT, metavar="N",
-        help=f"images of each set, drawn by content; 0 for all (default: {SHIPPED_LIMIT})",
+        help=f"images of each set at most; 0 for all (default: {SHIPPED_LIMIT})",
     )  # fmt: skip
     _add_settings(command)
     add_data(command)

@@ -48,10 +48,7 @@ def table(
     caption: str | None = None,
 ) -> None:
     """A table; the first ``left`` columns are text, the others numbers, flush right."""
-    grid = Table(
-        title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False,
-        caption=caption, caption_justify="left", caption_style="dim",
-    )  # fmt: skip
+    grid = Table(box=SIMPLE_HEAD, pad_edge=False, show_header=any(heads))
     for index, head in enumerate(heads):
         grid.add_column(head, justify="left" if index < left else "right")
     for row in rows:
@@ -60,7 +57,12 @@ def table(
     with out.capture() as printed:
         out.print(grid)
     # Without the blanks that fill every line up: the text is pasted into documents.
-    print("\n".join(line.rstrip() for line in printed.get().splitlines()) + "\n")
+    lines = [line.rstrip() for line in printed.get().splitlines()]
+    out.print(title, style="bold", soft_wrap=True)
+    print("\n".join(line for line in lines if line))
+    if caption:
+        out.print(caption, style="dim", soft_wrap=True)
+    print()
 
 
 class Bar:
