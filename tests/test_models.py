@@ -189,6 +189,16 @@ def test_prior_samples_obey_temperature_and_given_layers() -> None:
     np.testing.assert_allclose(half[0, 2].detach().numpy(), expected, atol=1e-9)
 
 
+@pytest.mark.parametrize("layer", [1, 2, 3])
+def test_each_layer_has_its_own_temperature(layer: int) -> None:
+    model = LinearGaussian(3)
+    heat = [2.0 if layer == i else 0.0 for i in (1, 2, 3)]
+    drawn = model.sample(50_000, noise=stream(), temperature=heat).mean[0].flatten(1)
+    std = [model.s[0], model.a[0] * model.s[1], model.a[0] * model.a[1]][layer - 1]  # of z_1
+    cov = model.C * (2 * std) ** 2 @ model.C.T
+    np.testing.assert_allclose(np.cov(drawn.detach().numpy().T), cov, atol=0.05 * cov.max())
+
+
 # --- the HVAE itself -----------------------------------------------------------------------------
 
 
