@@ -35,10 +35,10 @@ A SET is a name of the world (see `datasets`), a set of another world as WORLD:S
 of images, .parquet, .npz, .zip, or one image), or OWNER/NAME[:SPLIT] on the Hugging Face hub with
 --download. Images of another size are resized to the model's, and a line says so.
 
-Every set is represented by at most {SHIPPED_LIMIT:,} images unless --limit says otherwise. A result is kept
-in the cache: asking again is quick, and after Ctrl-C the same command continues where it stopped.
-Results that ship with the project are taken for the same checkpoint, settings and pixels, and stand
-in for images that are not on this machine.
+Every set is represented by at most {SHIPPED_LIMIT:,} images unless --limit says otherwise. A result
+is kept in the cache: asking again is quick, and after Ctrl-C the same command continues where it
+stopped. Results that ship with the project are taken for the same checkpoint, settings and pixels,
+and stand in for images that are not on this machine.
 """
 
 
