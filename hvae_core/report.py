@@ -23,7 +23,7 @@ if TYPE_CHECKING:  # evaluations are made with torch; reading them takes none
     from hvae_core.evaluation import Evaluation
 
 SHIPPED_LIMIT = 1000
-"""Images of a set that stored results and defaults rest on, drawn by ``ImageSet.sample``."""
+"""Images of a set that stored results and defaults rest on, taken by ``World.choose``."""
 
 
 @dataclass(frozen=True)

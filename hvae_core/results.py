@@ -56,9 +56,7 @@ def chosen_images(
     progress: Progress = silent,
 ) -> ImageSet:
     """The images of a set that stand for it, at the model's shape; None for ``limit`` takes all."""
-    images = world.load(set_name, data_root, progress=progress)
-    # Drawn before the resizing: the same pictures for every model, as on the pages.
-    chosen = images if limit is None else images.sample(limit)
+    chosen = world.choose(set_name, data_root, limit=limit, progress=progress)
     return chosen.fit(checkpoint.config.image_shape)
 
 

@@ -23,7 +23,7 @@ def add(commands: Commands) -> None:
         summary="for maintainers: write assets/results/ for the shipped checkpoints again",
         description="For maintainers, after a shipped checkpoint or set has changed: evaluate the "
         "checkpoints in assets/checkpoints/ on every set of their world but the training set "
-        "(default settings, the first 1,000 images of a draw by content) and write "
+        "(default settings, at most 1,000 images a set) and write "
         "assets/results/<checkpoint>/<set>.npz. Sets whose images are not on this machine are "
         "named and their files are left as they are.",
         examples=_EXAMPLES,

@@ -90,6 +90,24 @@ class World:
         request = Request(spec.title, _root(data_root), self.image_shape, limit, progress)
         return spec.origin.load(request).fit(self.image_shape).renamed(spec.name, spec.title)
 
+    def choose(
+        self,
+        set_name: str,
+        data_root: str | Path | None = None,
+        *,
+        limit: int | None = None,
+        progress: Progress = silent,
+    ) -> ImageSet:
+        """Return at most `limit` images that stand for a set: what figures and pages rest on.
+
+        Built-in sets come in a mixed order, so that their first images are a fair sample and no
+        more is read; of a set of the user's own, sorted by class perhaps, images are drawn by
+        their content.
+        """
+        if limit is None or not set_name.startswith(OWN):
+            return self.load(set_name, data_root, limit=limit, progress=progress)
+        return self.load(set_name, data_root, progress=progress).sample(limit)
+
     def download(self, set_name: str, progress: Progress = silent) -> Path:
         """Fetch the images of a set from the hub into the cache folder and return the file."""
         origin = self.spec(set_name).origin

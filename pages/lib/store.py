@@ -5,6 +5,7 @@ What takes longer than a moment is a job (``pages.lib.work``); here is only what
 
 from __future__ import annotations
 
+import re
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,9 +17,10 @@ from hvae_core.data.image_set import ImageSet
 from hvae_core.data.places import ASSETS
 from hvae_core.data.sources import load_source
 from hvae_core.data.worlds import SetSpec, World, custom_set
+from hvae_core.report import SHIPPED_LIMIT
 
-SHOWN_LIMIT = 1000
-"""Images of a set that pages and shipped results use: its first ones, sets being shuffled."""
+SHOWN_LIMIT = SHIPPED_LIMIT
+"""Images of a set on the pages: those of the stored results, so that rows and pictures agree."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,8 @@ def handle_of(path: Path, *, shipped: bool) -> Handle:
     known = inspected(str(path), path.stat().st_mtime)
     shapes = known.config.latent_shapes
     layers = tuple((f"z{i}", s, math.prod(s)) for i, s in enumerate(shapes, start=1))
-    title = known.card.title or known.name
+    # Cards come from strangers: what Markdown or HTML could read as more than text is left out.
+    title = re.sub(r"[^\w ,.+/'-]", "", known.card.title or known.name)[:80]
     return Handle(
         path.stem, title, str(path), known.digest, layers, known.config.image_shape, shipped
     )
@@ -74,7 +77,9 @@ def handle_of(path: Path, *, shipped: bool) -> Handle:
 @st.cache_resource(max_entries=6, show_spinner=False)
 def _model(digest: str, path: str):  # type: ignore[no-untyped-def]
     from hvae_core.checkpoint import load_checkpoint
+    from hvae_core.threads import interactive
 
+    interactive()
     return load_checkpoint(Path(path)).model
 
 
@@ -85,7 +90,7 @@ def model(handle: Handle):  # type: ignore[no-untyped-def]
 
 @st.cache_resource(max_entries=48, show_spinner=False)
 def _images(world_key: str, set_name: str, root: str | None, _world: World) -> ImageSet:
-    return _world.load(set_name, root, limit=SHOWN_LIMIT)
+    return _world.choose(set_name, root, limit=SHOWN_LIMIT)
 
 
 def images(world: World, set_name: str, root: str | None, handle: Handle | None = None) -> ImageSet:
