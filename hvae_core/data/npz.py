@@ -72,7 +72,8 @@ def npz_bytes(images: ImageSet, **more: NDArray[Any]) -> bytes:
     file = io.BytesIO()
     names = np.array(images.class_names, dtype=np.str_)
     pixels = images.images.transpose(0, 2, 3, 1)  # channels last, which no width is taken for
-    np.savez_compressed(file, images=pixels, labels=images.labels, class_names=names, **more)
+    arrays: dict[str, Any] = {"images": pixels, "labels": images.labels, "class_names": names}
+    np.savez_compressed(file, **arrays, **more)
     return file.getvalue()
 
 

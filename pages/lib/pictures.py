@@ -71,14 +71,14 @@ def rows_of(
     return rows
 
 
-def story(ctx: Context, handle: Handle, out_name: str) -> tuple[list[StripRow], list[str]]:
-    """One in-distribution image and one outsider with their reconstructions by k."""
-    labels, sets = [], []
-    for name in (ctx.in_name, out_name):
-        sets.append(store.images(ctx.world, name, ctx.data_root, handle).take([ctx.seed % 7]))
-        labels.append(ctx.title(name))
-    rows = []
-    for label, images, out in zip(labels, sets, (False, True), strict=True):
+def story(
+    ctx: Context, handle: Handle, chosen: Sequence[tuple[str, int]]
+) -> tuple[list[StripRow], list[str]]:
+    """One in-distribution image and one outsider, (set, index) each, reconstructed by k."""
+    rows: list[StripRow] = []
+    for label, (name, index) in zip(("in", "out"), chosen, strict=True):
+        images = store.images(ctx.world, name, ctx.data_root, handle)
+        images = images.take([min(index, len(images) - 1)])
         found = of_images(handle, images, seed=ctx.seed)
-        rows += rows_of([label], [out], found, images.images)
+        rows += rows_of([label], [label == "out"], found, images.images)
     return rows, heads(handle.n_layers)

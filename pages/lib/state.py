@@ -1,4 +1,4 @@
-"""What a page knows: the world, the models and the images chosen in the sidebar, built by app.py."""
+"""What a page knows: the world, models and images chosen in the sidebar, built by app.py."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Long work on a page: offered with one button, shown with time left and Cancel, then simply there."""
+"""Long work on a page: offered with one button, shown with time left and Cancel, then there."""
 
 from __future__ import annotations
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
 import streamlit as st
 
 from hvae_core.errors import MissingImages
-from hvae_core.figures import densities, strip, symbol_html
+from hvae_core.figures import densities, png_bytes, strip, symbol_html
 from hvae_core.metrics import auroc
+from hvae_core.report import telling_pair
 from hvae_core.scores import get_score
 from pages.lib import pictures, store, ui, work
 from pages.lib.state import colors, context
@@ -34,8 +34,7 @@ areas = {
     name: auroc(elbo(inside.table), elbo(found.table)) for name, found in evaluations.items()
 }
 fooled = min(areas, key=areas.__getitem__)
-ratios = [score for score in map(lambda k: get_score(f"llr_{k}", model.n_layers),
-                                 range(1, model.n_layers))]  # fmt: skip
+ratios = [get_score(f"llr_{k}", model.n_layers) for k in range(1, model.n_layers)]
 remedy = max(ratios, key=lambda s: auroc(s(inside.table), s(evaluations[fooled].table)))
 area = auroc(remedy(inside.table), remedy(evaluations[fooled].table))
 if areas[fooled] < 0.5:
@@ -48,7 +47,7 @@ ui.header(
     "means that the model finds these images likelier than its own.",
 )
 
-left, middle, right = st.columns(3, gap="medium")
+left, middle, right = st.columns([4, 5, 4], gap="medium")
 with left, ui.in_place():
     st.subheader("1 The paradox", anchor=False)
     st.markdown(f"Negative likelihood bound, AUROC **{areas[fooled]:.3f}**.")
@@ -64,12 +63,16 @@ with left, ui.in_place():
     st.page_link("pages/views/ood.py", label="All scores and sets", icon=":material/arrow_forward:")
 with middle, ui.in_place():
     st.subheader("2 The explanation", anchor=False)
-    st.markdown("Drawn from higher layers alone, an outsider is no longer what it was.")
+    st.markdown(
+        "Reconstructed from the upper layers alone, the outsider is lost. It is the one with the "
+        "largest ratio among those at least as likely as the median image inside."
+    )
     try:
-        rows, heads = pictures.story(ctx, model, fooled)
+        pair = telling_pair(inside, evaluations[fooled], elbo, remedy)
+        chosen = [(ctx.in_name, pair[0]), (fooled, pair[1])]
+        rows, heads = pictures.story(ctx, model, chosen)
         st.image(
-            np.asarray(strip(rows, heads, scale=2, colors=palette)),
-            width="stretch",
+            png_bytes(strip(rows, heads, scale=3 if model.n_layers <= 3 else 2, colors=palette)),
             alt="Two images and their reconstructions from z1 up, from z2 up, and so on",
         )
     except MissingImages as missing:
@@ -90,5 +93,5 @@ with right, ui.in_place():
         in_name=ctx.title(ctx.in_name),
         height=300,
     )
-    ui.chart(figure, "start-remedy", "Densities of the likelihood ratio, in and out of distribution")
+    ui.chart(figure, "start-remedy", "Densities of the likelihood ratio, in and out")
     st.page_link("pages/views/image.py", label="Judge one image", icon=":material/arrow_forward:")
