@@ -1,0 +1,148 @@
+"""The lassoed images: kept for every page, named in words, shown, sent on and saved."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from hvae_core.data.image_set import ImageSet
+from hvae_core.data.npz import npz_bytes
+from hvae_core.figures import tile
+from pages.lib import rows, ui
+from pages.lib.latents import Points
+from pages.lib.state import Context, colors
+
+KEY = "selection"
+SHOWN = 60
+"""Pictures in the strip; the words count all."""
+Selection = list[tuple[str, int]]
+
+
+def keep(points: Points, rows: Sequence[int]) -> None:
+    """Make rows of the map the selection of this session: (set, index) of each."""
+    inside = sorted({row for row in rows if 0 <= row < len(points)})
+    st.session_state[KEY] = [
+        (points.set_names[points.sets[row]], int(points.indices[row])) for row in inside
+    ]
+
+
+def kept(evaluations: Mapping[str, Any]) -> Selection:
+    """The session's selection, as far as these evaluations know its images."""
+    chosen: Selection = st.session_state.get(KEY) or []
+    return [
+        (name, index)
+        for name, index in chosen
+        if name in evaluations and 0 <= index < len(evaluations[name])
+    ]
+
+
+def spread(chosen: Selection, most: int) -> Selection:
+    """At most so many of the selection, evenly drawn, so that every set has its share."""
+    places = np.unique(np.linspace(0, len(chosen) - 1, most).astype(int)) if chosen else []
+    return [chosen[place] for place in places]
+
+
+def class_of(evaluation: Any, index: int) -> str:
+    """The class's name, or "" for an image without one."""
+    return str((*evaluation.class_names, "")[evaluation.labels[index]])
+
+
+def in_words(
+    chosen: Selection, total: int, titles: Mapping[str, str], evaluations: Mapping[str, Any]
+) -> list[str]:
+    """How many were taken, then a line a set with its classes, the commonest first."""
+    lines = [f"**{len(chosen):,} of {total:,}**"]
+    for name in dict.fromkeys(name for name, _ in chosen):
+        indices = [index for other, index in chosen if other == name]
+        classes = Counter(class_of(evaluations[name], index) for index in indices)
+        parts = [
+            f"{count}\u00a0×\u00a0{ui.plain(label)}"
+            for label, count in classes.most_common(5)
+            if label
+        ]
+        rest = len(classes) - len(parts)
+        more = f", {rest} more classes" if rest > 1 and parts else ""
+        listed = f": {', '.join(parts)}{more}" if parts else ""
+        lines.append(f"{ui.plain(titles[name])} {len(indices)}{listed}")
+    return lines
+
+
+def panel(
+    ctx: Context,
+    total: int,
+    evaluations: Mapping[str, Any],
+    pictures: Mapping[str, ImageSet],
+) -> None:
+    """Draw the selection beside the map: words, pictures, and where they can go."""
+    chosen = kept(evaluations)
+    if not chosen:
+        st.markdown("**Nothing selected**")
+        st.caption("Draw a lasso round points of the map: their images appear here.")
+        return
+    titles = {name: ctx.title(name) for name in evaluations}
+    st.markdown("  \n".join(in_words(chosen, total, titles, evaluations)))
+    visible = [pick for pick in chosen if pick[0] in pictures]
+    if visible:
+        _strip(visible, pictures)
+    else:
+        st.caption("Their images are not on this machine; see *Images* in the sidebar.")
+    st.page_link(
+        "pages/views/reconstructions.py",
+        label="Send to Reconstructions",
+        icon=":material/arrow_forward:",
+        query_params={
+            f"r_rows_{ctx.world.key}": [rows.name_of(*pick) for pick in spread(chosen, rows.MOST)]
+        },
+    )
+    st.page_link(
+        "pages/views/image.py",
+        label="Judge the first in One image",
+        icon=":material/arrow_forward:",
+        query_params={"i_from": "selection", "i_pick": "0"},
+    )
+    if visible:
+        st.download_button(
+            "Save subset (.npz)",
+            data=lambda: as_file(visible, pictures),
+            file_name="selection.npz",
+            mime="application/octet-stream",
+            on_click="ignore",
+            icon=":material/download:",
+            width="stretch",
+            help="Images and labels; the sidebar opens such a file as a set of your own.",
+        )
+    st.button("Clear", on_click=lambda: st.session_state.pop(KEY, None), type="tertiary")
+
+
+def _strip(visible: Selection, pictures: Mapping[str, ImageSet]) -> None:
+    shown = spread(visible, SHOWN)
+    pixels = np.stack([pictures[name].images[index] for name, index in shown])
+    scale = max(1, round(36 / pixels.shape[2]))
+    st.image(
+        np.asarray(tile(pixels, columns=6, scale=scale + 1, gap=3, colors=colors())),
+        width="stretch",
+        alt=f"{len(shown)} selected images",
+    )
+    if len(visible) > SHOWN:
+        st.caption(f"{len(shown)} of {len(visible):,}, evenly drawn.")
+
+
+def as_file(visible: Selection, pictures: Mapping[str, ImageSet]) -> bytes:
+    """The selected images as an .npz that the loader of sets reads back."""
+    names: dict[str, int] = {}
+    labels = []
+    for name, index in visible:
+        label = pictures[name].labels[index]
+        title = f"{name}: {pictures[name].class_names[label]}" if label >= 0 else ""
+        labels.append(names.setdefault(title, len(names)) if title else -1)
+    pixels = np.stack([pictures[name].images[index] for name, index in visible])
+    subset = ImageSet("selection", "Selection", pixels, np.array(labels), tuple(names))
+    return npz_bytes(
+        subset,
+        sets=np.array([name for name, _ in visible]),
+        indices=np.array([index for _, index in visible]),
+    )
