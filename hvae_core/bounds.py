@@ -151,7 +151,7 @@ class BoundTable:
     """Bounds of N images for every k = 0..K-1, in nats; K = L, the number of latent layers.
 
     ``kl`` holds the KL terms of the full trace (k = 0), ``dims`` is D = C*H*W of the images, and
-    ``samples`` the number of importance samples behind every entry. Raises ScoreError when the
+    ``samples`` the number of importance samples S of k = 0. Raises ScoreError when the
     shapes do not belong together.
     """
 
@@ -192,8 +192,6 @@ class BoundTable:
         ks = [b.k for b in bounds]
         if not bounds or ks != list(range(len(bounds[0].kl))):
             raise ScoreError(f"A table needs the bounds of every k from 0 to L-1, not of k = {ks}.")
-        if len({b.samples for b in bounds}) != 1:
-            raise ScoreError("A table needs the same number of samples for every k.")
         return cls(
             bound=_columns([b.bound for b in bounds]),
             iw=_columns([b.iw for b in bounds]),

@@ -8,7 +8,7 @@ interrupted evaluation continues where it stopped. Noise comes from the pictures
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -33,16 +33,22 @@ _SAMPLES_AT_ONCE = 10
 
 @dataclass(frozen=True)
 class EvalSettings:
-    """What a table depends on besides checkpoint and images; the defaults are the shipped ones."""
+    """What a table depends on besides checkpoint and images; the defaults are the shipped ones.
 
-    samples: int = 1
+    ``samples`` is S of the ELBO and of L^S (HVK Eq. 9), the first term of a likelihood ratio, where
+    it counts; ``partial_samples`` that of L_>k for k >= 1 (HVK Eq. 10 keeps the plain bound there).
+    """
+
+    samples: int = 10
+    partial_samples: int = 1
     seed: int = 0
     skipped: Literal["sample", "mean"] = "mean"
     up: Literal["mean", "sample"] = "mean"
 
     def __post_init__(self) -> None:
-        if self.samples < 1:
-            raise ConfigError(f"Bounds need at least one sample, not {self.samples}.")
+        for count in (self.samples, self.partial_samples):
+            if count < 1:
+                raise ConfigError(f"Bounds need at least one sample, not {count}.")
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,22 +160,31 @@ def evaluate_batch(
     means = [np.zeros((len(pixels), spec.units)) for spec in model.latents]
     with torch.inference_mode():
         x = model.prepare(x, ImageNoise(digests, settings.seed))
-        for first in range(0, settings.samples, _SAMPLES_AT_ONCE):
-            count = min(_SAMPLES_AT_ONCE, settings.samples - first)
+        for ks, first, count in _chunks(model.n_layers, settings):
             traces = model.traces(
                 x,
-                range(model.n_layers),
+                ks,
                 noise=ImageNoise(digests, settings.seed, first),
                 samples=count,
                 skipped=settings.skipped,
                 up=settings.up,
             )
-            for accumulator, trace in zip(accumulators, traces, strict=True):
-                accumulator.add(trace)
+            for trace in traces:
+                accumulators[trace.k].add(trace)
             for total, mean in zip(means, traces[0].z, strict=True):
-                assert mean is not None  # nothing is skipped at k = 0
-                total += mean.mean(0).flatten(1).cpu().numpy() * (count / settings.samples)
+                if mean is not None and traces[0].k == 0:
+                    total += mean.mean(0).flatten(1).cpu().numpy() * (count / settings.samples)
     return [accumulator.result() for accumulator in accumulators], means
+
+
+def _chunks(layers: int, settings: EvalSettings) -> Iterator[tuple[range, int, int]]:
+    """(ks, first sample, number of samples) of the passes that make one batch's bounds."""
+    passes = [(range(layers), settings.samples)]
+    if settings.partial_samples != settings.samples:
+        passes = [(range(1), settings.samples), (range(1, layers), settings.partial_samples)]
+    for ks, samples in passes:
+        for first in range(0, samples, _SAMPLES_AT_ONCE):
+            yield ks, first, min(_SAMPLES_AT_ONCE, samples - first)
 
 
 def posterior_means(

@@ -1,4 +1,4 @@
-"""Recorded training recipes: ``python -m hvae_core train --preset NAME`` makes the checkpoint again.
+"""Recorded training recipes: ``python -m hvae_core train --preset NAME`` makes one again.
 
 The shipped ones are sized for two processor cores: the stem folds 2x2 pixel squares into channels,
 stages have two residual blocks, and epochs are counted in images. ``hvk-fashionmnist-hvae3`` is the
@@ -15,7 +15,7 @@ from hvae_core.errors import ConfigError
 
 @dataclass(frozen=True)
 class Preset:
-    """One recipe: the world it is trained on, the network, the schedule, and where it comes from."""
+    """One recipe: the world it is trained on, network, schedule, and where it comes from."""
 
     name: str
     title: str

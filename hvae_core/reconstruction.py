@@ -1,4 +1,4 @@
-"""Pictures of p(x | z_>k): what a model still knows of an image when the k lowest layers are drawn."""
+"""Pictures of p(x | z_>k): what a model knows of an image when the k lowest layers are drawn."""
 
 from __future__ import annotations
 
@@ -64,9 +64,9 @@ def draws(
     up: Up = "sample",
     temperature: float = 1.0,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Draw n times from p(x | z_>k) of one image (1, C, H, W): expected images and nats (INF Fig. 8).
+    """Draw n times from p(x | z_>k) of one image (1, C, H, W) (INF Fig. 8).
 
-    Returns (n, C, H, W) in [0, 1] and -log p(x | z_>k) (n,).
+    Returns the expected images (n, C, H, W) in [0, 1] and -log p(x | z_>k) (n,).
     """
     noise = ImageNoise([digest], seed)
     with torch.inference_mode():

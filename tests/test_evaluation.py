@@ -49,7 +49,7 @@ WAYS = [("sample", "sample"), ("sample", "mean"), ("mean", "sample"), ("mean", "
 
 @pytest.mark.parametrize(("skipped", "up"), WAYS)
 def test_a_table_is_its_traces(model: HierarchicalVAE, skipped: Any, up: Any) -> None:
-    settings = EvalSettings(samples=3, seed=5, skipped=skipped, up=up)
+    settings = EvalSettings(samples=3, partial_samples=3, seed=5, skipped=skipped, up=up)
     found = evaluate(model, "a", IMAGES, settings, batch_size=5)
     x, noise = prepared(model, IMAGES, 5), ImageNoise(IMAGES.image_digests(), 5)
     with torch.no_grad():
@@ -73,10 +73,10 @@ def test_a_table_is_its_traces(model: HierarchicalVAE, skipped: Any, up: Any) ->
 
 def test_many_samples_are_gathered_in_chunks(model: HierarchicalVAE) -> None:
     few = IMAGES.take(3)
-    found = evaluate(model, "a", few, EvalSettings(samples=25))
+    found = evaluate(model, "a", few, EvalSettings(samples=25, partial_samples=25))
     x, noise = prepared(model, few), ImageNoise(few.image_digests())
     with torch.no_grad():
-        traces = model.traces(x, range(3), noise=noise, samples=25, up="sample")
+        traces = model.traces(x, range(3), noise=noise, samples=25, skipped="mean", up="mean")
     expected = torch.stack([iw_bound(trace) for trace in traces], 1).numpy()
     np.testing.assert_allclose(found.table.iw, expected, **CLOSE)
     expected = torch.stack([bound(trace) for trace in traces], 1).numpy()
@@ -84,6 +84,19 @@ def test_many_samples_are_gathered_in_chunks(model: HierarchicalVAE) -> None:
     assert traces[0].z[-1] is not None
     top = traces[0].z[-1].mean(0).numpy()
     np.testing.assert_allclose(found.latents[-1], top, atol=2e-3, rtol=2e-3)
+
+
+def test_only_the_first_term_takes_many_samples(model: HierarchicalVAE) -> None:
+    """k = 0 as with 4 samples, k >= 1 as with 2, and the latents of all 4."""
+    found = evaluate(model, "a", IMAGES, EvalSettings(samples=4, partial_samples=2))
+    four = evaluate(model, "a", IMAGES, EvalSettings(samples=4, partial_samples=4))
+    two = evaluate(model, "a", IMAGES, EvalSettings(samples=2, partial_samples=2))
+    for name in ("bound", "iw", "nll"):
+        mixed = getattr(found.table, name)
+        np.testing.assert_allclose(mixed[:, 0], getattr(four.table, name)[:, 0], **CLOSE)
+        np.testing.assert_allclose(mixed[:, 1:], getattr(two.table, name)[:, 1:], **CLOSE)
+    np.testing.assert_allclose(found.latents[-1], four.latents[-1], atol=2e-3, rtol=2e-3)
+    assert found.table.samples == 4
 
 
 @pytest.mark.parametrize("batch_size", [1, 4, 100])
@@ -127,7 +140,7 @@ def test_what_is_known_is_not_computed_again(
         np.testing.assert_array_equal(getattr(first.table, name), getattr(again.table, name))
     for a, b in zip(first.latents, again.latents, strict=True):
         np.testing.assert_array_equal(a, b)
-    for other in (EvalSettings(seed=1), EvalSettings(samples=2), EvalSettings(up="mean")):
+    for other in (EvalSettings(seed=1), EvalSettings(samples=2), EvalSettings(up="sample")):
         assert stored_evaluation("a", IMAGES, other) is None
     assert stored_evaluation("b", IMAGES, settings) is None
     assert stored_evaluation("a", IMAGES.take(22), settings) is None
@@ -222,7 +235,7 @@ def test_images_that_do_not_fit_are_refused(model: HierarchicalVAE) -> None:
 
 
 def test_posterior_means_are_those_of_the_table(model: HierarchicalVAE) -> None:
-    settings = EvalSettings(seed=2)
+    settings = EvalSettings(samples=1, seed=2)
     table = evaluate(model, "a", IMAGES, settings)
     seen: list[float] = []
     means = evaluation.posterior_means(

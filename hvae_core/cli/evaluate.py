@@ -93,8 +93,8 @@ def add(commands: Commands) -> None:
 def _add_settings(command: argparse.ArgumentParser) -> None:
     """What the bounds depend on beside checkpoint and images."""
     command.add_argument(
-        "--samples", type=at_least(1), default=1, metavar="S",
-        help="importance samples; above 1, LLR uses the importance-weighted L (default: 1)",
+        "--samples", type=at_least(1), metavar="S",
+        help="importance samples of L; above 1, LLR uses L^S in its first term (default: 10)",
     )  # fmt: skip
     command.add_argument(
         "--seed", type=at_least(0), default=0, metavar="N",
@@ -126,8 +126,9 @@ def run(args: argparse.Namespace) -> None:
 
     checkpoint = load_checkpoint(checkpoint_path(args.checkpoint))
     world, in_name, out_names = choose_sets(args, checkpoint)
-    ways = {name: getattr(args, name) for name in ("skipped", "up") if getattr(args, name)}
-    settings = EvalSettings(args.samples, args.seed, **ways)
+    names = ("samples", "skipped", "up")
+    chosen = {name: getattr(args, name) for name in names if getattr(args, name)}
+    settings = EvalSettings(seed=args.seed, **chosen)
     _move(checkpoint, args.device)
     found = _evaluate_all(args, checkpoint, world, [in_name, *out_names], settings)
     result = report(found.evaluations[0], found.evaluations[1:], args.seed)

@@ -104,7 +104,7 @@ def _bits_table(result: Report, titles: Mapping[str, str]) -> None:
     rows = []
     weighted = result.settings["samples"] > 1
     for r in result.results:
-        bounds = r.iw_bits if weighted else r.bound_bits
+        bounds = (r.iw_bits[0] if weighted else r.bound_bits[0], *r.bound_bits[1:])
         rows.append((titles.get(r.name, r.name), *(f"{b:.4f}" for b in (*bounds, *r.nll_bits))))
-    kind = "importance-weighted L>k" if weighted else "L>k"
+    kind = "L>k (k = 0: L^S)" if weighted else "L>k"
     show.table(f"Bits per dimension of {kind} and of the reconstruction, by k", heads, rows)
