@@ -53,6 +53,17 @@ class Rates:
     precision: float  # 1 when nothing is flagged, where the PR curve begins
 
 
+@dataclass(frozen=True)
+class Share:
+    """A share of ``n`` images with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+    hits: int
+    n: int
+
+
 def checked(scores: ArrayLike, what: str) -> Floats:
     """Scores as a float64 vector; ScoreError when empty, not a vector, or not finite."""
     values = np.asarray(scores, dtype=np.float64)
@@ -158,6 +169,20 @@ def rates_at(threshold: float, in_scores: ArrayLike, out_scores: ArrayLike) -> R
         detected=true / len(outside),
         precision=true / (true + false) if true + false else 1.0,
     )
+
+
+def flagged(threshold: float, scores: ArrayLike, level: float = 0.95) -> Share:
+    """Share of a set with score >= threshold and its interval (Wilson 1927, score interval)."""
+    values = checked(scores, "image")
+    hits, n = int((values >= threshold).sum()), len(values)
+    z = NormalDist().inv_cdf((1 + level) / 2)
+    share = hits / n
+    middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + (z / (2 * n)) ** 2)
+    # At no hit or all hits the interval ends there exactly; rounding may miss it by one ulp.
+    low = 0.0 if hits == 0 else float(middle - half)
+    high = 1.0 if hits == n else float(middle + half)
+    return Share(share, low, high, hits, n)
 
 
 def _subsample(values: Floats, n: int, seed: int) -> Floats:

@@ -15,6 +15,7 @@ from hvae_core.metrics import (
     auroc_interval,
     detect,
     equal_numbers,
+    flagged,
     fpr_at,
     pr_curve,
     rates_at,
@@ -208,3 +209,22 @@ def test_large_sets_take_no_time_and_no_matrix_of_pairs() -> None:
     result = detect(rng.normal(0, 1, 200_000), rng.normal(1, 1, 200_000), seed=0)
     assert result.auroc == pytest.approx(0.76025, abs=0.005)
     assert result.high - result.low < 0.004
+
+
+@pytest.mark.parametrize(
+    ("hits", "low", "high"),
+    # Wilson's score interval, by hand from z = 1.959964: zero hits of 10 reach to z^2 / (n + z^2)
+    [(0, 0.0, 0.27753), (1, 0.01788, 0.40415), (5, 0.23659, 0.76341), (10, 0.72247, 1.0)],
+)
+def test_flagged_share_has_wilsons_interval(hits: int, low: float, high: float) -> None:
+    scores = np.concatenate([np.full(hits, 2.0), np.full(10 - hits, 1.0)])
+    share = flagged(2.0, scores)
+    assert (share.hits, share.n, share.value) == (hits, 10, hits / 10)
+    assert share.low == pytest.approx(low, abs=1e-5)
+    assert share.high == pytest.approx(high, abs=1e-5)
+    assert 0 <= share.low <= share.value <= share.high <= 1
+
+
+def test_flagged_share_needs_images() -> None:
+    with pytest.raises(ScoreError):
+        flagged(0.0, [])

@@ -6,7 +6,7 @@ from .density import densities, reference_density, smooth_density
 from .grids import StripRow, png_bytes, strip, tile
 from .layers import bits_by_k, kl_history, layer_band
 from .maps import MapData, latent_map
-from .numbers import fmt, interval, percent, symbol_html
+from .numbers import fmt, interval, percent, symbol_html, symbol_text
 from .tables import metric_heat
 from .theme import DARK, LIGHT, Palette, figure_config, palette
 from .units import unit_heatmap
@@ -38,6 +38,7 @@ __all__ = [
     "smooth_density",
     "strip",
     "symbol_html",
+    "symbol_text",
     "tile",
     "unit_heatmap",
 ]

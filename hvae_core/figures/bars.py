@@ -39,8 +39,9 @@ def kl_bars(
 ) -> go.Figure:
     """KL(q(z_i) || p(z_i)) per layer on a log axis; models are (name, mean KL in nats, units).
 
-    A layer below ``threshold`` nats per unit is hatched grey: it has collapsed. The dotted line
-    is that threshold, at ``threshold`` times its units where bars count the whole layer.
+    A layer within ``threshold`` nats per unit of zero is hatched grey: it has collapsed. The
+    dotted line is that threshold, at ``threshold`` times its units where bars count the whole
+    layer.
     """
     unit = "nats/dim" if per_dim else "nats"
     bars, limits = [], []
@@ -49,7 +50,9 @@ def kl_bars(
         shown = kl / size if per_dim else kl
         hover = [f"{fmt(v, unit)}<br>{n:.0f} units" for v, n in zip(shown, size, strict=True)]
         heights = np.maximum(shown, FLOOR)
-        bars.append(_Bars(name, heights, [fmt(v) for v in shown], hover, kl / size < threshold))
+        bars.append(
+            _Bars(name, heights, [fmt(v) for v in shown], hover, np.abs(kl) / size < threshold)
+        )
         limits.append(np.full_like(kl, threshold) if per_dim else threshold * size)
     fig = go.Figure()
     _add_bars(fig, colors, bars)
@@ -74,14 +77,14 @@ def active_units(
     for name, active, units in models:
         count, size = vector(active), vector(units)
         pairs = list(zip(count, size, strict=True))
-        labels = [f"{a:.0f} of {n:.0f}" for a, n in pairs]
+        labels = [f"{a:.0f}<br>of {n:.0f}" for a, n in pairs]
         hover = [f"{a:.0f} of {n:.0f} units active, {percent(a / n)}" for a, n in pairs]
         bars.append(_Bars(name, 100 * count / size, labels, hover, count == 0))
     fig = go.Figure()
     _add_bars(fig, colors, bars)
     base_layout(fig, colors, x_title="layer", y_title="active units (%)", height=height)
     layer_axis(fig, max((b.heights.size for b in bars), default=1))
-    fig.update_yaxes(range=[0, 112], tickvals=[0, 25, 50, 75, 100])
+    fig.update_yaxes(range=[0, 122], tickvals=[0, 25, 50, 75, 100])
     return fig
 
 

@@ -21,6 +21,7 @@ class Curve:
 
     ROC: x the false-alarm rate, y the detection rate. PR: x the recall, y the precision, and
     ``chance`` the share of out-of-distribution images, which is the precision of guessing.
+    ``point`` marks where a chosen threshold stands on the curve.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Curve:
     set_index: int = 0
     model_index: int = 0
     chance: float | None = None
+    point: tuple[float, float] | None = None
 
 
 def roc(curves: Sequence[Curve], colors: Palette, *, height: int = 420) -> go.Figure:
@@ -93,6 +95,28 @@ def _add_curves(fig: go.Figure, curves: Sequence[Curve], colors: Palette, hover:
                 hovertemplate=f"{hover}<extra>{curve.name}</extra>",
             )
         )
+    for curve in curves:
+        if curve.point is not None:
+            fig.add_trace(_point(curve, curve.point, colors, hover))
+
+
+def _point(curve: Curve, point: tuple[float, float], colors: Palette, hover: str) -> go.Scatter:
+    """The chosen threshold on a curve, above all lines."""
+    mark = colors.out_mark(curve.set_index)
+    return go.Scatter(
+        x=np.array(point[:1], dtype=np.float32),
+        y=np.array(point[1:], dtype=np.float32),
+        mode="markers",
+        showlegend=False,
+        marker={
+            "symbol": mark.symbol,
+            "size": 11,
+            "color": mark.color,
+            "line": {"color": colors.background, "width": 1.5},
+        },
+        name=curve.name,
+        hovertemplate=f"{hover}<extra>{curve.name}, at the threshold</extra>",
+    )
 
 
 def _area(curve: Curve) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import plotly.graph_objects as go
@@ -76,17 +77,30 @@ def densities(
     in_name: str = "in-distribution",
     threshold: float | None = None,
     marks: Sequence[tuple[str, float]] = (),
+    places: Sequence[int] | None = None,
+    model_index: int | None = None,
+    span: tuple[float, float] | None = None,
     height: int = 360,
 ) -> go.Figure:
     """Score densities of the in-distribution set and of each named other set.
 
     ``symbol`` is chart text (see ``symbol_html``); images right of ``threshold`` count as flagged;
-    ``marks`` are single scores with a name, such as that of one chosen image.
+    ``marks`` are single scores with a name, such as that of one chosen image. ``places`` are the
+    sets' places in the palette, so that each keeps its colour when others are left out;
+    ``model_index`` gives every curve the line of that model where several models are compared;
+    ``span`` is the range to draw, by default ``score_range`` of these sets.
     """
-    low, high = score_range(in_scores, [scores for _, scores in outs])
+    low, high = span or score_range(in_scores, [scores for _, scores in outs])
     fig = go.Figure()
+    taken = range(len(outs)) if places is None else places
     sets = [(in_name, in_scores, colors.in_mark)]
-    sets += [(name, scores, colors.out_mark(i)) for i, (name, scores) in enumerate(outs)]
+    sets += [
+        (name, scores, colors.out_mark(place))
+        for (name, scores), place in zip(outs, taken, strict=True)
+    ]
+    if model_index is not None:
+        dash = colors.model_dash(model_index)
+        sets = [(name, scores, replace(mark, dash=dash)) for name, scores, mark in sets]
     for i, (name, scores, mark) in enumerate(sets):
         values = _finite(scores)
         if values.size:
@@ -140,7 +154,21 @@ def reference_density(
     )
     fig.update_xaxes(range=[low, high], nticks=5)
     fig.update_yaxes(showticklabels=False, showgrid=False, rangemode="tozero")
-    _add_mark(fig, colors, f"{fmt(value, unit)}, <i>p</i> = {fmt(p)}", value, (low, high))
+    _add_mark(fig, colors, "", value, (low, high))
+    # Above the plot: these charts are small, and beside the line it would lie on the curve.
+    place = (value - low) / (high - low)
+    fig.add_annotation(
+        x=value,
+        xref="x",
+        y=1,
+        yref="y domain",
+        text=f"{fmt(value, unit)}, <i>p</i> = {fmt(p)}",
+        showarrow=False,
+        xanchor="left" if place < 0.35 else "right" if place > 0.65 else "center",
+        yanchor="bottom",
+        font={"size": 14, "color": colors.text},
+    )
+    fig.update_layout(margin_t=28)
     return fig
 
 
@@ -191,6 +219,8 @@ def _add_mark(
     """A vertical line with its name on the side where there is room."""
     right_half = value > (span[0] + span[1]) / 2
     fig.add_vline(x=value, line={"color": colors.text, "width": 1.5, "dash": "dot"})
+    if not name:
+        return
     fig.add_annotation(
         x=value,
         xref="x",

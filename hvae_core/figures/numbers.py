@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import math
 import re
 
@@ -75,6 +76,11 @@ def symbol_html(latex: str) -> str:
         text = re.sub(rf"\{sign}(&gt;|&lt;|\w)", rf"<{tag}>\1</{tag}>", text)
     text = text.replace("{", "").replace("}", "").replace("\\", "")
     return re.sub(r" {2,}", " ", text.replace("-", MINUS)).strip()
+
+
+def symbol_text(latex: str) -> str:
+    r"""A score's symbol as plain text, for lists and titles: ``\mathrm{LLR}_{>1}`` as ``LLR>1``."""
+    return html.unescape(re.sub(r"</?\w+>", "", symbol_html(latex)))
 
 
 def _decimals(value: float) -> int:

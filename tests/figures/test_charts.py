@@ -110,7 +110,7 @@ def test_kl_bars_per_unit_and_an_exact_zero() -> None:
 def test_active_units_are_shares_with_counts() -> None:
     fig = active_units([("plain", [412, 31, 0], [1568, 64, 8])], LIGHT)
     (bars,) = drawn(fig, go.Bar)
-    assert list(bars.text) == ["412 of 1568", "31 of 64", "0 of 8"]
+    assert list(bars.text) == ["412<br>of 1568", "31<br>of 64", "0<br>of 8"]
     assert bars.y[1] == pytest.approx(100 * 31 / 64)
     assert bars.marker.pattern.shape[2] == "/"
     assert fig.layout.yaxis.title.text == "active units (%)"
@@ -247,3 +247,20 @@ def test_cell_ink_has_contrast_over_the_whole_scale() -> None:
         for color in sample_colorscale(colors.scale("diverging"), list(np.linspace(0, 1, 41))):
             ground = hex_color(color)
             assert max(contrast("#000000", ground), contrast("#FFFFFF", ground)) >= 4.5
+
+
+def test_a_threshold_is_marked_on_its_curve() -> None:
+    curves = [
+        Curve("A", [0, 1], [0, 1], 0.5, set_index=2, point=(0.25, 0.5)),
+        Curve("B", [], [], 0),
+    ]
+    for fig in (roc(curves, LIGHT), precision_recall(curves, LIGHT)):
+        (mark,) = [trace for trace in fig.data if trace.mode == "markers"]
+        assert (mark.x[0], mark.y[0]) == (0.25, 0.5)
+        assert mark.marker.symbol == LIGHT.out_mark(2).symbol
+        assert mark.marker.color == LIGHT.out_mark(2).color
+
+
+def test_a_term_far_below_zero_is_no_collapse() -> None:
+    first, *_ = drawn(kl_bars([("odd", [-50.0, -0.004], [8, 8])], LIGHT), go.Bar)
+    assert list(first.marker.pattern.shape) == ["", "/"]

@@ -77,3 +77,16 @@ def test_reference_density_shows_the_image_however_far(value: float) -> None:
     assert low < value < high
     assert "0.00123" in fig.layout.annotations[0].text
     assert "nats" in fig.layout.annotations[0].text
+
+
+def test_sets_keep_their_colour_and_models_their_line() -> None:
+    rng = np.random.default_rng(0)
+    sets = [("a", rng.normal(3, 1, 50)), ("b", rng.normal(5, 1, 50))]
+    inside = rng.normal(0, 1, 50)
+    whole = densities(inside, sets, LIGHT, symbol="s")
+    part = densities(inside, sets[1:], LIGHT, symbol="s", places=[1], span=(-5, 9))
+    assert part.data[1].line.color == whole.data[2].line.color
+    assert part.data[1].line.dash == whole.data[2].line.dash
+    assert tuple(part.layout.xaxis.range) == (-5, 9)
+    second = densities(inside, sets, LIGHT, symbol="s", model_index=1)
+    assert {trace.line.dash for trace in second.data} == {LIGHT.model_dash(1)}

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from hvae_core.figures.numbers import fmt, interval, percent, symbol_html
+from hvae_core.figures.numbers import fmt, interval, percent, symbol_html, symbol_text
 
 
 @pytest.mark.parametrize(
@@ -57,3 +57,14 @@ def test_percentages() -> None:
 )
 def test_symbols_of_scores(latex: str, html: str) -> None:
     assert symbol_html(latex) == html
+
+
+@pytest.mark.parametrize(
+    ("latex", "text"),
+    [
+        (r"\mathrm{LLR}_{>1}", "LLR>1"), (r"-\mathcal{L}", "−L"), (r"-\mathcal{L}_{>2}", "−L>2"),
+        (r"\mathrm{LLR}_{\mathrm{ada}}", "LLRada"), (r"\mathrm{LLR}_{\mathrm{opt}\,k}", "LLRopt k"),
+    ],
+)  # fmt: skip
+def test_symbols_as_plain_text(latex: str, text: str) -> None:
+    assert symbol_text(latex) == text

@@ -1,0 +1,113 @@
+"""What a checkpoint says of itself, in words: network, training, model card."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from hvae_core.config import HVAEConfig, LatentConfig, ModelCard, TrainConfig
+
+if TYPE_CHECKING:  # reading a file's contents needs torch, describing them does not
+    from hvae_core.checkpoint import CheckpointInfo
+
+_LIKELIHOODS = {
+    "bernoulli": "Bernoulli, images binarised anew at every look",
+    "discretised_logistic": "discretised logistic over 256 grey levels",
+}
+_OBJECTIVES = {"elbo": "ELBO", "informative": "informative objective (Li et al. 2022)"}
+
+
+def network_in_words(config: HVAEConfig) -> str:
+    """The network, as "3 latent layers; 32 channels, 2 residual blocks a stage; ..."."""
+    parts = [
+        f"{len(config.latents)} latent layers",
+        f"{config.channels} channels",
+        f"{_count(config.blocks, 'residual block')} a stage",
+    ]
+    if config.stem > 1:
+        parts.append(f"pixels folded {config.stem}×{config.stem} into channels first")
+    parts.append("skip connections" if config.skip else "no skip connections")
+    return ", ".join(parts)
+
+
+def latent_in_words(config: LatentConfig, shape: tuple[int, ...]) -> str:
+    """One latent layer, as "8×14×14 = 1,568 units, convolutional" or "16 units, dense"."""
+    units = math.prod(shape)
+    if config.kind == "dense":
+        return f"{_count(units, 'unit')}, dense"
+    return f"{'×'.join(map(str, shape))} = {_count(units, 'unit')}, convolutional"
+
+
+def training_in_words(train: TrainConfig) -> str:
+    """How it was trained, as "ELBO, warm-up over 5 epochs, free bits of 2 nats a layer ..."."""
+    parts = [_OBJECTIVES[train.objective]]
+    if train.warmup_epochs:
+        parts.append(f"warm-up over {train.warmup_epochs:g} epochs")
+    if train.free_bits:
+        parts.append(
+            f"free bits of {train.free_bits:g} nats a layer, held for "
+            f"{train.free_bits_constant:g} epochs and annealed over {train.free_bits_annealed:g}"
+        )
+    rate = f"learning rate {train.learning_rate:g}"
+    if train.final_learning_rate != train.learning_rate:
+        rate += f" falling to {train.final_learning_rate:g}"
+    parts += [rate, f"batches of {train.batch_size}"]
+    if train.ema:
+        parts.append(f"weights averaged with decay {train.ema:g}")
+    return ", ".join(parts)
+
+
+def card_rows(info: CheckpointInfo) -> list[tuple[str, str]]:
+    """(field, text) of everything a reader must know before believing a figure made with it.
+
+    A field that the file leaves out says "not recorded"; the parameters are those counted in the
+    file, whatever the card claims.
+    """
+    card, config = info.card, info.config
+    trained = training_in_words(info.train) if info.train is not None else card.objective
+    rows = [
+        ("Data", card.data),
+        ("Training images", _number(card.train_images)),
+        ("Epochs", _number(card.epochs)),
+        ("Objective", trained),
+        ("Network", network_in_words(config)),
+        *(
+            (f"z{i}", latent_in_words(latent, shape))
+            for i, (latent, shape) in enumerate(
+                zip(config.latents, config.latent_shapes, strict=True), start=1
+            )
+        ),
+        ("Likelihood", _LIKELIHOODS[config.likelihood]),
+        ("Parameters", f"{info.parameters:,}"),
+        ("Hardware", card.hardware),
+        ("Training time", duration(card.seconds) if card.seconds else ""),
+        ("Seed", str(_seed(card, info.train))),
+        ("Made on", card.created),
+        ("Preset", card.preset),
+        ("Note", card.note),
+        ("SHA-256", info.digest[:16]),
+    ]
+    optional = {"Note", "Preset", "Made on"}
+    return [(name, text or "not recorded") for name, text in rows if text or name not in optional]
+
+
+def duration(seconds: float) -> str:
+    """A time for people: "48 s", "12 min", "3 h 20 min"."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    if minutes < 90:
+        return f"{minutes} min"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+def _seed(card: ModelCard, train: TrainConfig | None) -> int:
+    return card.seed if train is None else train.seed
+
+
+def _number(value: int) -> str:
+    return f"{value:,}" if value else ""
+
+
+def _count(n: int, noun: str) -> str:
+    return f"{n:,} {noun}{'s' if n != 1 else ''}"

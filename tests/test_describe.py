@@ -1,0 +1,81 @@
+"""Checkpoints in words: network, training, card."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from hvae_core.config import HVAEConfig, LatentConfig, ModelCard, TrainConfig
+from hvae_core.describe import (
+    card_rows,
+    duration,
+    latent_in_words,
+    network_in_words,
+    training_in_words,
+)
+
+CONFIG = HVAEConfig(
+    image_shape=(1, 28, 28),
+    latents=(
+        LatentConfig(8, "conv"),
+        LatentConfig(16, "dense", stride=2),
+        LatentConfig(1, "dense"),
+    ),
+    channels=32,
+    blocks=1,
+    stem=2,
+)
+
+
+def info(card: ModelCard, train: TrainConfig | None = None) -> Any:
+    return SimpleNamespace(
+        card=card, config=CONFIG, train=train, parameters=541_544, digest="ab" * 32
+    )
+
+
+def test_network_and_latents() -> None:
+    words = network_in_words(CONFIG)
+    assert words == (
+        "3 latent layers, 32 channels, 1 residual block a stage, pixels folded 2×2 into channels "
+        "first, skip connections"
+    )
+    shapes = CONFIG.latent_shapes
+    latents = [latent_in_words(c, s) for c, s in zip(CONFIG.latents, shapes, strict=True)]
+    assert latents == ["8×14×14 = 1,568 units, convolutional", "16 units, dense", "1 unit, dense"]
+
+
+def test_training() -> None:
+    plain = training_in_words(TrainConfig("glyphs", ema=0))
+    assert plain == "ELBO, learning rate 0.0003, batches of 128"
+    free = training_in_words(
+        TrainConfig(
+            "glyphs", warmup_epochs=5, free_bits=2.0, free_bits_constant=3, free_bits_annealed=4,
+            final_learning_rate=1e-4,
+        )
+    )  # fmt: skip
+    assert "warm-up over 5 epochs" in free
+    assert "free bits of 2 nats a layer, held for 3 epochs and annealed over 4" in free
+    assert "falling to 0.0001" in free and "decay 0.999" in free
+    assert training_in_words(TrainConfig("glyphs", objective="informative")).startswith("informat")
+
+
+def test_card_says_what_is_not_recorded_and_counts_for_itself() -> None:
+    rows = dict(card_rows(info(ModelCard("t", parameters=7))))
+    assert rows["Parameters"] == "541,544"
+    for field in ("Data", "Training images", "Epochs", "Objective", "Hardware", "Training time"):
+        assert rows[field] == "not recorded"
+    assert not {"Note", "Preset", "Made on"} & set(rows)
+    card = ModelCard("t", data="glyphs", train_images=11_340, seconds=600.0, seed=1, note="small")
+    rows = dict(card_rows(info(card, TrainConfig("glyphs", seed=3))))
+    assert rows["Training images"] == "11,340" and rows["Training time"] == "10 min"
+    assert rows["Seed"] == "3" and rows["Note"] == "small"
+    assert dict(card_rows(info(card)))["Seed"] == "1"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(48.2, "48 s"), (90, "2 min"), (1500, "25 min"), (12_000, "3 h 20 min")]
+)
+def test_duration(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
