@@ -71,10 +71,13 @@ def failed(name: str) -> str | None:
     return None
 
 
-def evaluations(ctx: Context, handle: Handle, set_names: Sequence[str]) -> dict[str, Any]:
+def evaluations(
+    ctx: Context, handle: Handle, set_names: Sequence[str], *, name_missing: bool = True
+) -> dict[str, Any]:
     """Finished evaluations of the sets that have one; the others are offered to be computed.
 
-    Sets whose images are not on this machine are named in one line with what to do.
+    Sets whose images are not on this machine are named in one line with what to do, unless
+    ``name_missing`` is off, as for a second model.
     """
     done: dict[str, Any] = {}
     waiting: list[str] = []
@@ -89,7 +92,7 @@ def evaluations(ctx: Context, handle: Handle, set_names: Sequence[str]) -> dict[
             missing.append(name)
     if waiting:
         _offer(ctx, handle, waiting)
-    if missing:
+    if missing and name_missing:
         names = ", ".join(ctx.title(name) for name in missing)
         st.caption(
             f":material/image_not_supported: Not shown, because the images are not on this "

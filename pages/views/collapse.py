@@ -1,1 +1,161 @@
-"""Placeholder until written."""
+"""Collapse: how much each layer says, which ones say nothing, and since when."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from hvae_core.figures import active_units, bits_by_k, kl_bars, kl_history, unit_heatmap
+from pages.lib import collapse, store, ui, work
+from pages.lib.state import colors, context
+
+ctx = context()
+palette = colors()
+
+KL_HELP = (
+    "Mean over the images of each layer's term in the bound, log q − log p, in closed form where "
+    "there is one. With bottom-up inference only the top layer's term is a KL divergence in the "
+    "strict sense; the terms below it compare q(z | layers under it) with p(z | layers over it), "
+    "and may even be negative (Havtorn et al. 2021, App. F). A layer counts as collapsed when its "
+    "term is within the threshold of zero."
+)
+UNITS_HELP = (
+    "A unit is active when its posterior mean E[z | x] varies over the images by more than the "
+    "threshold (Burda et al. 2016). Units are sorted by that variance."
+)
+BITS_HELP = (
+    "−L>k bounds the bits that an image costs when only the layers above k see it; −log p(x | z>k) "
+    "is the part paid for the pixels. A flat step means that the layer skipped there knew nothing."
+)
+
+
+def kl_part(models: list[collapse.Layers], settings: collapse.Settings) -> None:
+    """KL of each layer on the set."""
+    st.subheader("KL per layer", anchor=False, help=KL_HELP)
+    figure = kl_bars(
+        [(m.handle.title, m.result.kl, m.handle.units) for m in models],
+        palette,
+        per_dim=settings.per_dim,
+        threshold=settings.collapsed_below,
+    )
+    ui.chart(figure, "collapse-kl", "Bars of the KL of each layer, collapsed layers hatched")
+
+
+def split_control() -> str:
+    """Whose KL the history shows."""
+    with st.container(horizontal=True, horizontal_alignment="distribute"):
+        st.subheader("KL over training", anchor=False, width="content")
+        split = st.segmented_control(
+            "KL over training on", list(collapse.SPLITS), default="validation", key="c_history",
+            bind="query-params", required=True, label_visibility="collapsed",
+        )  # fmt: skip
+    return split or "validation"
+
+
+def history_part(settings: collapse.Settings, split: str) -> None:
+    """KL of each layer over training, for the models whose file tells."""
+    known = collapse.histories(ctx.models, split, per_dim=settings.per_dim)
+    told = {title for title, _, _ in known}
+    for handle in ctx.models:
+        if handle.title not in told:
+            st.caption(
+                f"{ui.plain(handle.title)}: the file keeps no history of the KL on {split} images."
+            )
+    if known:
+        unit = "nats/dim" if settings.per_dim else "nats"
+        figure = kl_history(known, palette, unit=unit)
+        ui.chart(figure, "collapse-history", "Lines of the KL of each layer over the epochs")
+        table = collapse.history_table(known, split, unit)
+        ui.csv_button(lambda: table, "history", "History (CSV)")
+
+
+def words_part(models: list[collapse.Layers]) -> None:
+    """The layers in words, collapsed ones first."""
+    for column, model in zip(st.columns(len(models), gap="large"), models, strict=True):
+        lines = [
+            f"- **{line}**" if i < len(model.collapsed) else f"- {line}"
+            for i, line in enumerate(collapse.in_words(model))
+        ]
+        head = f"*{ui.plain(model.handle.title)}*"
+        column.markdown("\n".join([head, "", *lines]))
+
+
+def units_parts(models: list[collapse.Layers], settings: collapse.Settings) -> None:
+    """Active units of each layer, the variance of every unit, and beneath them bits by k."""
+    left, right = st.columns(2, gap="large")
+    with left, ui.in_place():
+        st.subheader("Active units", anchor=False, help=UNITS_HELP)
+        figure = active_units(
+            [(m.handle.title, m.active, m.handle.units) for m in models], palette, height=300
+        )
+        ui.chart(figure, "collapse-active", "Share of active units of each layer")
+        bits_part(models)
+    with right, ui.in_place():
+        st.subheader("Variance of every unit", anchor=False, help=UNITS_HELP)
+        for model in models:
+            if len(models) > 1:
+                st.caption(ui.plain(model.handle.title))
+            figure = unit_heatmap(model.variances, palette, threshold=settings.active_above)
+            name = f"collapse-units-{model.handle.name}"
+            ui.chart(figure, name, f"Variance of every unit, {model.handle.title}")
+        ui.csv_button(lambda: collapse.unit_table(models), "units", "Units (CSV)")
+
+
+def bits_part(models: list[collapse.Layers]) -> None:
+    """What an image costs when the lowest k layers have not seen it."""
+    st.subheader("Bits per dimension by k", anchor=False, help=BITS_HELP)
+    figure = bits_by_k(
+        [(m.handle.title, m.result.bound_bits, m.result.nll_bits) for m in models], palette
+    )
+    ui.chart(figure, "collapse-bits", "Bits per dimension of the bound and of the pixels by k")
+
+
+def cards_part() -> None:
+    """What the files say of themselves."""
+    st.subheader("Model cards" if len(ctx.models) > 1 else "Model card", anchor=False)
+    st.table(collapse.cards(ctx.models).map(ui.plain).rename(columns=ui.plain))
+
+
+def body() -> None:
+    """The whole page: a threshold changes the claim, the charts and the words together."""
+    head = st.container()
+    evaluated = {
+        name: ctx.title(name)
+        for name in collapse.set_names(ctx)
+        if store.evaluation(ctx.world, ctx.a, name, ctx.data_root) is not None
+    }
+    name, settings = collapse.controls(evaluated or {ctx.in_name: ctx.title(ctx.in_name)})
+    offers = st.container()
+    left, right = st.columns(2, gap="large")
+    with right:
+        split = split_control()
+    models = []
+    with offers:
+        for handle in ctx.models:
+            known = work.evaluations(ctx, handle, [name], name_missing=handle is ctx.a)
+            found = known.get(name)
+            if found is not None:
+                models.append(collapse.layers_of(handle, found, settings, split))
+    with head:
+        ui.header(*collapse.headline(ctx, models, name, settings))
+    with right, ui.in_place():
+        history_part(settings, split)
+    if models:
+        with left, ui.in_place():
+            kl_part(models, settings)
+            table = collapse.layer_table(models)
+            ui.csv_button(lambda: table, "layers", "Layers (CSV)")
+        with ui.in_place():
+            words_part(models)
+        units_parts(models, settings)
+    with ui.in_place():
+        cards_part()
+
+
+@st.fragment
+def page() -> None:
+    """The page as one part of the app's run: its controls leave the sidebar alone."""
+    with ui.in_place():
+        body()
+
+
+page()

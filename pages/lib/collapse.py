@@ -1,0 +1,293 @@
+"""What the collapse page says and shows of each model: layers, history, words, tables."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from hvae_core.collapse import (
+    ACTIVE_THRESHOLD,
+    COLLAPSE_THRESHOLD,
+    active_units,
+    collapsed_layers,
+    collapsed_since,
+    kl_per_dim,
+    layer_in_words,
+)
+from hvae_core.report import SetResult, report
+from pages.lib import store, ui
+from pages.lib.state import Context
+from pages.lib.store import Handle
+
+if TYPE_CHECKING:
+    from hvae_core.evaluation import Evaluation
+
+History = tuple[str, np.ndarray, np.ndarray]
+"""A model's title, its epochs (E,), and its KL terms (E, L)."""
+SPLITS = {"validation": "valid_kl", "training": "train_kl"}
+"""Series of a checkpoint's history with the KL terms of every epoch."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The controls of the page."""
+
+    collapsed_below: float  # nats per latent dimension
+    active_above: float  # variance of the posterior mean over images
+    per_dim: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Layers:
+    """One model on one set: what its layers carry, z_1 first."""
+
+    handle: Handle
+    result: SetResult
+    variances: tuple[np.ndarray, ...]
+    collapsed: tuple[int, ...]
+    active: tuple[int, ...]
+    history: np.ndarray | None  # (epochs, L) nats
+    since: tuple[int | None, ...]
+
+    @property
+    def silent(self) -> tuple[int, ...]:
+        """Collapsed layers without a single active unit."""
+        return tuple(i for i in self.collapsed if self.active[i - 1] == 0)
+
+
+def set_names(ctx: Context) -> list[str]:
+    """Sets that the page offers: the in-distribution ones, then those chosen in the sidebar."""
+    held_out = [spec.name for spec in ctx.world.with_role("validation")]
+    return list(dict.fromkeys([ctx.in_name, *held_out, *ctx.out_names]))
+
+
+def controls(evaluated: dict[str, str]) -> tuple[str, Settings]:
+    """The set and the thresholds; all of it in the URL."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        name = st.selectbox(
+            "Set", list(evaluated), format_func=evaluated.__getitem__, key="c_set",
+            bind="query-params", width=300,
+        )  # fmt: skip
+        unit = st.segmented_control(
+            "KL in", ["nats", "nats/dim"], default="nats", key="c_unit", bind="query-params",
+            required=True,
+        )  # fmt: skip
+        below = st.number_input(
+            "Collapsed below (nats/dim)", 0.0001, 10.0, COLLAPSE_THRESHOLD, 0.005, "%.4g",
+            key="c_below", bind="query-params", width=190,
+        )  # fmt: skip
+        above = st.number_input(
+            "Unit active above (variance)", 0.0001, 10.0, ACTIVE_THRESHOLD, 0.005, "%.4g",
+            key="c_active", bind="query-params", width=190,
+        )  # fmt: skip
+    settings = Settings(
+        float(below or COLLAPSE_THRESHOLD),
+        float(above or ACTIVE_THRESHOLD),
+        unit == "nats/dim",
+    )
+    return name or next(iter(evaluated)), settings
+
+
+def layers_of(handle: Handle, evaluation: Evaluation, settings: Settings, split: str) -> Layers:
+    """What a model's layers carry on an evaluated set."""
+    result = report(evaluation, ()).inside
+    history = history_kl(handle, split)
+    since: tuple[int | None, ...] = (None,) * handle.n_layers
+    if history is not None:
+        since = collapsed_since(history, handle.units, settings.collapsed_below)
+    return Layers(
+        handle,
+        result,
+        evaluation.unit_variance,
+        collapsed_layers(result.kl, handle.units, settings.collapsed_below),
+        tuple(active_units(v, settings.active_above) for v in evaluation.unit_variance),
+        history,
+        since,
+    )
+
+
+def history_kl(handle: Handle, split: str) -> np.ndarray | None:
+    """KL terms of every epoch in nats (epochs, L), or None where the file has no such series."""
+    series: list[Any] = store.info(handle).history.get(SPLITS[split], [])
+    # The gate made sure that these are numbers, not that they belong to this model's layers.
+    if not series or any(not isinstance(r, list) or len(r) != handle.n_layers for r in series):
+        return None
+    return np.asarray(series, dtype=np.float64)
+
+
+def histories(handles: Sequence[Handle], split: str, *, per_dim: bool) -> list[History]:
+    """The models that have a history, as the chart takes them."""
+    found = []
+    for handle in handles:
+        kl = history_kl(handle, split)
+        if kl is not None:
+            shown = kl_per_dim(kl, handle.units) if per_dim else kl
+            found.append((handle.title, np.arange(1, len(kl) + 1), shown))
+    return found
+
+
+def headline(
+    ctx: Context, models: Sequence[Layers], name: str, settings: Settings
+) -> tuple[str, str]:
+    """The claim, and what to look for."""
+    images = ui.plain(ctx.title(name))
+    if not models:
+        return (
+            "What the layers carry is not measured yet",
+            f"Evaluate {images} once, and the KL of every layer appears here.",
+        )
+    return (
+        ui.plain(claim(models, ctx.world.title)),
+        f"A hatched grey bar is a layer whose KL on {images} is under "
+        f"{settings.collapsed_below:g} nats per dimension: its latents hardly leave the prior, "
+        "whatever the image.",
+    )
+
+
+def short_titles(handles: Sequence[Handle], world: str) -> list[str]:
+    """Titles without the world and the number of layers where that still tells models apart."""
+    short = []
+    for handle in handles:
+        parts = handle.title.split(", ")
+        kept = [p for p in parts if p != world and not re.fullmatch(r"\d+ layers", p)]
+        short.append(", ".join(kept) or handle.title)
+    if len(set(short)) < len(short):
+        short = [handle.title for handle in handles]
+    return [f"“{title}”" for title in short]
+
+
+def claim(models: Sequence[Layers], world: str) -> str:
+    """The page's title: which layers of each model say nothing."""
+    titles = short_titles([model.handle for model in models], world)
+    first, *others = zip(models, titles, strict=True)
+    text = _sentence(*first)
+    for model, title in others:
+        if model.collapsed:
+            text += f"; in {title} {_lower(_findings(model))}"
+        else:
+            text += f"; {title} keeps all layers"
+    return text
+
+
+def _sentence(model: Layers, title: str) -> str:
+    if not model.collapsed:
+        return f"Every layer of {title} carries information"
+    findings = _findings(model)
+    # "Layer z3 of plain ELBO says nothing, z1 little per unit"
+    verb = findings.index(" say")
+    return f"{findings[:verb]} of {title}{findings[verb:]}"
+
+
+def _findings(model: Layers) -> str:
+    faint = [i for i in model.collapsed if i not in model.silent]
+    if not model.silent:
+        return f"{_names(faint)} little per unit"
+    text = f"{_names(model.silent)} nothing"
+    return f"{text}, {_list(faint)} little per unit" if faint else text
+
+
+def _names(layers: Sequence[int]) -> str:
+    return f"Layers {_list(layers)} say" if len(layers) > 1 else f"Layer {_list(layers)} says"
+
+
+def _list(layers: Sequence[int]) -> str:
+    *most, last = [f"z{i}" for i in layers]
+    return f"{', '.join(most)} and {last}" if most else last
+
+
+def _lower(text: str) -> str:
+    return text[0].lower() + text[1:]
+
+
+def in_words(model: Layers) -> list[str]:
+    """A sentence or two a layer, the collapsed ones first."""
+    order = [*model.collapsed, *(i for i in _all(model) if i not in model.collapsed)]
+    return [_layer_in_words(model, i) for i in order]
+
+
+def _all(model: Layers) -> range:
+    return range(1, model.handle.n_layers + 1)
+
+
+def _layer_in_words(model: Layers, layer: int) -> str:
+    units, active = model.handle.units[layer - 1], model.active[layer - 1]
+    text = f"{layer_in_words(layer, units, model.result.kl_per_dim[layer - 1])}, "
+    text += "no unit active." if not active else f"{active} of {units} units active."
+    since = model.since[layer - 1]
+    if layer not in model.collapsed:
+        return text
+    if model.history is None:
+        return f"{text} Collapsed."
+    if since is None:
+        return f"{text} Collapsed on this set, not at the end of training."
+    text += f" Collapsed since epoch {since}."
+    return f"{text} What it says is spread thinly over its units." if active else text
+
+
+def layer_table(models: Sequence[Layers]) -> pd.DataFrame:
+    """Everything that the charts show, one row a model and layer; k = layer - 1."""
+    return pd.DataFrame(
+        {
+            "model": model.handle.title,
+            "set": model.result.name,
+            "images": model.result.images,
+            "layer": f"z{i}",
+            "units": model.handle.units[i - 1],
+            "kl_nats": model.result.kl[i - 1],
+            "kl_nats_per_dim": model.result.kl_per_dim[i - 1],
+            "collapsed": i in model.collapsed,
+            "collapsed_since_epoch": model.since[i - 1],
+            "active_units": model.active[i - 1],
+            "k": i - 1,
+            "bound_bits_per_dim": model.result.bound_bits[i - 1],
+            "nll_bits_per_dim": model.result.nll_bits[i - 1],
+        }
+        for model in models
+        for i in _all(model)
+    )
+
+
+def history_table(known: Sequence[History], split: str, unit: str) -> pd.DataFrame:
+    """KL terms over training as shown, one row a model, epoch and layer."""
+    return pd.DataFrame(
+        {"model": title, "images": split, "epoch": epoch, "layer": f"z{i}", f"kl ({unit})": kl}
+        for title, epochs, table in known
+        for epoch, row in zip(epochs, table, strict=True)
+        for i, kl in enumerate(row, start=1)
+    )
+
+
+def unit_table(models: Sequence[Layers]) -> pd.DataFrame:
+    """Variance of every unit's posterior mean, one row a unit."""
+    frames = [
+        pd.DataFrame(
+            {
+                "model": model.handle.title,
+                "layer": f"z{i}",
+                "unit": np.arange(1, len(variance) + 1),
+                "variance": variance,
+            }
+        )
+        for model in models
+        for i, variance in enumerate(model.variances, start=1)
+    ]
+    return pd.concat(frames, ignore_index=True)
+
+
+def cards(handles: Sequence[Handle]) -> pd.DataFrame:
+    """The model cards side by side: a row a field, a column a model."""
+    from hvae_core.describe import card_rows
+
+    columns = [dict(card_rows(store.info(handle))) for handle in handles]
+    fields = list(dict.fromkeys(field for column in columns for field in column))
+    letters = [f"{'AB'[i]}  {h.title}" for i, h in enumerate(handles)]
+    if len(handles) == 1:
+        letters = [handles[0].title]
+    values = [[column.get(field, "") for column in columns] for field in fields]
+    return pd.DataFrame(values, index=pd.Index(fields, name=""), columns=letters)

@@ -1,0 +1,239 @@
+"""What the detection page reads: evaluations, the report on them, its claim and its tables."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from hvae_core.errors import ScoreError
+from hvae_core.figures import symbol_text
+from hvae_core.metrics import Detection
+from hvae_core.report import Report, report
+from hvae_core.scores import Score, score_list
+from pages.lib import ui, work
+from pages.lib.state import Context
+from pages.lib.store import Handle
+
+if TYPE_CHECKING:
+    from hvae_core.evaluation import Evaluation
+
+METRICS = {"AUROC": "auroc", "AUPRC": "auprc", "FPR80": "fpr80", "FPR95": "fpr95"}
+
+
+@dataclass(frozen=True, eq=False)
+class Study:
+    """One model: the in-distribution set, the sets held against it, and the reference."""
+
+    handle: Handle
+    index: int
+    letter: str
+    """A or B, empty where one model is alone."""
+    inside: Evaluation
+    outs: Mapping[str, Evaluation]
+    reference: Evaluation | None
+    report: Report
+
+    def metrics(self, set_name: str) -> Mapping[str, Detection]:
+        """The metrics on a set of every score that can be had there, by its key."""
+        for name, result in zip(self.outs, self.report.outside, strict=True):
+            if name == set_name:
+                return result.detections
+        return {}
+
+
+def reference_name(ctx: Context) -> str | None:
+    """The set whose scores place the threshold: never the one that is judged."""
+    held_out = [spec.name for spec in ctx.world.with_role("validation")]
+    return held_out[0] if held_out else None
+
+
+def studies(ctx: Context) -> list[Study]:
+    """What is evaluated of every chosen model; the rest is offered where this is called."""
+    found = []
+    reference = reference_name(ctx)
+    names = [ctx.in_name, *filter(None, [reference]), *ctx.out_names]
+    for index, handle in enumerate(ctx.models):
+        done = work.evaluations(ctx, handle, list(dict.fromkeys(names)), name_missing=not index)
+        if ctx.in_name not in done:
+            continue
+        # A stored evaluation knows the name under which its pixels were first seen.
+        inside = replace(done[ctx.in_name], set_name=ctx.in_name)
+        outs = {n: replace(done[n], set_name=n) for n in ctx.out_names if n in done}
+        outs.pop(ctx.in_name, None)
+        known = done.get(reference) if reference else None
+        letter = "AB"[index] if len(ctx.models) > 1 else ""
+        made = _report(inside, outs)
+        found.append(Study(handle, index, letter, inside, outs, known, made))
+    return found
+
+
+def _report(inside: Evaluation, outs: Mapping[str, Evaluation]) -> Report:
+    """The same figures as the command line's: its report, with the evaluation's own seed."""
+    sets = tuple((name, found.set_digest) for name, found in outs.items())
+    key = (inside.checkpoint, inside.set_digest, str(inside.settings), sets)
+    return _made(key, inside, outs)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _made(key: tuple[object, ...], _inside: Evaluation, _outs: Mapping[str, Evaluation]) -> Report:
+    return report(_inside, list(_outs.values()), _inside.settings.seed)
+
+
+def scores_of(studied: Sequence[Study]) -> dict[str, Score]:
+    """Every score that one of the models has, by its label in lists."""
+    deepest = max(study.handle.n_layers for study in studied)
+    return {label(score): score for score in score_list(deepest)}
+
+
+def label(score: Score) -> str:
+    """A score in a list: its symbol, then its name without the symbol."""
+    symbol = symbol_text(score.symbol)
+    name = re.sub(r"\s*\S*>\d+$", "", score.name)
+    return f"{symbol} · {name}"
+
+
+def remedy(study: Study, set_name: str) -> Score | None:
+    """The likelihood ratio with the largest AUROC on a set."""
+    known = study.metrics(set_name)
+    ratios = [s for s in study.report.scores if s.key.startswith("llr") and s.key in known]
+    return max(ratios, key=lambda score: known[score.key].auroc, default=None)
+
+
+def hardest(study: Study) -> str | None:
+    """The set on which the likelihood does worst."""
+    areas = {n: m["elbo"].auroc for n in study.outs if "elbo" in (m := study.metrics(n))}
+    return min(areas, key=areas.__getitem__) if areas else None
+
+
+def headline(ctx: Context, studied: Sequence[Study]) -> tuple[str, str]:
+    """The claim about model A, and what to look for."""
+    if not studied:
+        return (
+            "No score has been computed yet",
+            f"Evaluate {ui.plain(ctx.title(ctx.in_name))} and the sets held against it once, and "
+            "their densities appear here.",
+        )
+    name = hardest(studied[0])
+    if name is None:
+        return (
+            "There is nothing yet to tell apart",
+            "Choose out-of-distribution sets in the sidebar; each is held against the blue curve.",
+        )
+    return (
+        ui.plain(claim(studied[0], ctx.title(name), name)),
+        f"{studied[0].handle.title} against sets it was not trained on. Look for orange left of "
+        "blue: images that a score finds more familiar than the model's own. What lies right of "
+        "the threshold is flagged.",
+    )
+
+
+def claim(study: Study, title: str, name: str) -> str:
+    """The title: what the likelihood makes of its worst set, and what a ratio does there."""
+    known, best = study.metrics(name), remedy(study, name)
+    plain = known["elbo"]
+    if plain.high < 0.5:
+        text = f"The likelihood ranks {title} below chance (AUROC {plain.auroc:.2f})"
+    elif plain.low <= 0.5:
+        text = f"The likelihood sees {title} by chance (AUROC {plain.auroc:.2f})"
+    else:
+        text = f"The likelihood is worst on {title} (AUROC {plain.auroc:.2f})"
+    if best is None:
+        return text
+    area = known[best.key].auroc
+    if area <= plain.auroc:
+        return f"{text}, and no likelihood ratio does better"
+    return f"{text}; {symbol_text(best.symbol)} reaches {area:.2f}"
+
+
+def heat(
+    studied: Sequence[Study], titles: Mapping[str, str], scores: Sequence[Score], metric: str
+) -> tuple[list[str], np.ndarray, np.ndarray, np.ndarray]:
+    """Row names and the metric with its interval, each (sets x models, scores); NaN for none."""
+    names, rows = [], []
+    for name, title in titles.items():
+        for study in studied:
+            if name in study.outs:
+                names.append(f"{title}  {study.letter}".rstrip())
+                rows.append([_cell(study.metrics(name).get(s.key), metric) for s in scores])
+    table = np.array(rows, dtype=np.float64).reshape(len(rows), len(scores), 3)
+    return names, table[..., 0], table[..., 1], table[..., 2]
+
+
+def _cell(found: Detection | None, metric: str) -> tuple[float, float, float]:
+    if found is None:
+        return (np.nan, np.nan, np.nan)
+    if metric == "AUROC":
+        return (found.auroc, found.low, found.high)
+    return (getattr(found, METRICS[metric]), np.nan, np.nan)
+
+
+def equal_numbers_note(studied: Sequence[Study], titles: Mapping[str, str]) -> str:
+    """On how many images of either side the figures rest, set by set where they differ."""
+    sizes: dict[int, list[str]] = {}
+    for name, title in titles.items():
+        numbers = [d.n_out for s in studied for d in s.metrics(name).values()]
+        if numbers:
+            sizes.setdefault(numbers[0], []).append(title)
+    if len(sizes) == 1:
+        return f"{next(iter(sizes)):,} images of either side in every row; best score in bold."
+    parts = [f"{n:,} ({ui.plain(', '.join(names))})" for n, names in sorted(sizes.items())]
+    return f"Equal numbers of images of either side: {'; '.join(parts)}. Best score in bold."
+
+
+def unavailable(studied: Sequence[Study]) -> list[tuple[Score, str]]:
+    """Scores that cannot be had on some set, each with its first reason."""
+    reasons: dict[str, tuple[Score, str]] = {}
+    for study in studied:
+        by_key = {score.key: score for score in study.report.scores}
+        for result in study.report.outside:
+            for key, reason in result.unavailable.items():
+                reasons.setdefault(key, (by_key[key], reason))
+    return list(reasons.values())
+
+
+def numbers(studied: Sequence[Study], titles: Mapping[str, str]) -> pd.DataFrame:
+    """Every metric of every score on every set, a row each, as the command line writes them."""
+    frames = []
+    for study in studied:
+        rows = pd.DataFrame(study.report.rows())
+        if rows.empty:
+            continue
+        rows.insert(0, "model", study.handle.title)
+        names = {s.key: symbol_text(s.symbol) for s in study.report.scores}
+        rows["symbol"] = rows["score"].map(names)
+        rows["title"] = rows["set"].map(titles)
+        frames.append(rows)
+    if not frames:
+        return pd.DataFrame()
+    columns = ["model", "title", "symbol", "auroc", "low", "high", "auprc", "fpr80", "fpr95"]
+    return pd.concat(frames, ignore_index=True)[[*columns, "n_in", "n_out", "set", "score"]]
+
+
+def images_table(studied: Sequence[Study], ctx: Context) -> pd.DataFrame:
+    """Every score of every image, a row an image and model; ``image`` counts from 0 in its set."""
+    frames = []
+    for study in studied:
+        sets = {ctx.in_name: study.inside, **study.outs}
+        for name, found in sets.items():
+            frame = pd.DataFrame({"model": study.handle.title, "set": name}, range(len(found)))
+            frame["out"] = name != ctx.in_name
+            frame["image"] = np.arange(len(found))
+            frame["class"] = _classes(found)
+            for score in study.report.scores:
+                try:
+                    frame[score.key] = score(found.table)
+                except ScoreError:
+                    frame[score.key] = np.nan
+            frames.append(frame)
+    return pd.concat(frames, ignore_index=True)
+
+
+def _classes(found: Evaluation) -> list[str]:
+    names = dict(enumerate(found.class_names))
+    return [names.get(int(label), "") for label in found.labels]

@@ -1,0 +1,179 @@
+"""The collapse page: layers, history, words and model cards, in every state."""
+
+from __future__ import annotations
+
+import shutil
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from hvae_core.cache import cache_dir
+from pages.lib import collapse, store
+from pages.lib.collapse import Layers, Settings
+from pages.lib.store import Handle
+from tests.app.conftest import LIMIT, Start
+
+B = {"b_glyphs": "Tiny, informative"}
+SETTINGS = Settings(0.01, 0.01, per_dim=False)
+
+
+def alive(app: AppTest) -> AppTest:
+    assert not app.exception
+    assert not app.error
+    return app
+
+
+def charts(app: AppTest) -> int:
+    return len(app.get("plotly_chart"))
+
+
+def text(app: AppTest) -> str:
+    return "\n".join(part.value for part in (*app.markdown, *app.caption))
+
+
+def test_page_draws_layers_history_units_bits_and_card(start: Start) -> None:
+    app = alive(start("collapse"))
+    assert "“Tiny, plain”" in app.title[0].value
+    assert charts(app) == 5  # KL, history, active units, heat map, bits
+    card = app.table[0].value
+    assert card.loc["Data"].iloc[0] == "a few images"
+    assert card.loc["Hardware"].iloc[0] == "not recorded"
+    assert card.loc["z1"].iloc[0] == "2×7×7 = 98 units, convolutional"
+    assert "z3 (4 units)" in text(app)
+
+
+def test_models_stand_side_by_side(start: Start) -> None:
+    app = alive(start("collapse", **B))
+    assert charts(app) == 6
+    assert "“Tiny, informative”" in app.title[0].value
+    assert app.table[0].value.shape[1] == 2
+
+
+def test_threshold_names_more_layers(start: Start) -> None:
+    app = alive(start("collapse", c_below="10.0", c_unit="nats/dim"))
+    assert app.title[0].value == "Layers z2 and z3 of “Tiny, plain” say little per unit"
+    app.number_input(key="c_below").set_value(0.0001).run()
+    assert alive(app).title[0].value.startswith("Every layer")
+
+
+def test_thresholds_out_of_bounds_are_ignored(start: Start) -> None:
+    app = alive(start("collapse", c_below="77", c_active="x", c_set="nowhere", c_history="x"))
+    assert app.number_input(key="c_below").value == 0.01
+    assert charts(app) == 5
+
+
+def test_another_evaluated_set(start: Start) -> None:
+    app = alive(start("collapse"))
+    before = text(app)
+    app.selectbox(key="c_set").set_value("digits").run()
+    assert "Digits" in text(alive(app)) and text(app) != before
+
+
+def test_training_images_have_a_history_of_their_own(start: Start) -> None:
+    app = alive(start("collapse", c_history="training"))
+    assert charts(app) == 5
+
+
+def test_file_without_history_says_so_and_shows_stored_results(start: Start) -> None:
+    app = alive(start("collapse", world="FashionMNIST"))
+    assert charts(app) == 4
+    assert "keeps no history" in text(app)
+
+
+def test_unevaluated_model_shows_what_its_file_tells(start: Start) -> None:
+    shutil.rmtree(cache_dir() / "evaluations")
+    app = alive(start("collapse"))
+    assert app.title[0].value.startswith("What the layers carry")
+    assert charts(app) == 1
+    assert len(app.table) == 1
+    assert any(button.label.startswith("Evaluate") for button in app.button)
+
+
+def handle(title: str = "plain ELBO", layers: int = 3) -> Handle:
+    sizes = ((98,), (6,), (4,), (4,), (4,))[:layers]
+    named = tuple((f"z{i}", size, size[0]) for i, size in enumerate(sizes, start=1))
+    return Handle(title, title, "", "0" * 64, named, (1, 28, 28), True)
+
+
+def layers(title: str, collapsed: tuple[int, ...], active: tuple[int, ...], **more: Any) -> Layers:
+    kl = [0.0004 if i in collapsed else 1.5 for i in range(1, len(active) + 1)]
+    result = SimpleNamespace(
+        name="test", images=LIMIT, kl=kl, kl_per_dim=kl, bound_bits=kl, nll_bits=kl
+    )
+    settings = {"history": None, "since": (None,) * len(active), **more}
+    return Layers(
+        handle(title, len(active)),
+        result,  # type: ignore[arg-type]
+        tuple(np.full(u, 0.5) for u in handle(title, len(active)).units),
+        collapsed,
+        active,
+        **settings,
+    )
+
+
+@pytest.mark.parametrize(
+    ("models", "words"),
+    [
+        ([((), (9, 6, 4))], "Every layer of “A” carries information"),
+        ([((3,), (9, 6, 0))], "Layer z3 of “A” says nothing"),
+        ([((2, 3), (9, 0, 0))], "Layers z2 and z3 of “A” say nothing"),
+        ([((1,), (9, 6, 4))], "Layer z1 of “A” says little per unit"),
+        ([((1, 3), (9, 6, 0))], "Layer z3 of “A” says nothing, z1 little per unit"),
+        (
+            [((3,), (9, 6, 0)), ((), (9, 6, 4))],
+            "Layer z3 of “A” says nothing; “B” keeps all layers",
+        ),
+        (
+            [((), (9, 6, 4)), ((2, 3), (9, 0, 0))],
+            "Every layer of “A” carries information; in “B” layers z2 and z3 say nothing",
+        ),
+    ],
+)
+def test_claim_follows_the_layers(models: Any, words: str) -> None:
+    made = [layers(f"World, {'AB'[i]}, 3 layers", *m) for i, m in enumerate(models)]
+    assert collapse.claim(made, "World") == words
+
+
+def test_titles_stay_whole_where_short_ones_would_be_equal() -> None:
+    pair = [handle("Glyphs, plain, 3 layers"), handle("Glyphs, plain, 5 layers", 5)]
+    assert collapse.short_titles(pair, "Glyphs") == [f"“{h.title}”" for h in pair]
+    assert collapse.short_titles(pair[:1], "Glyphs") == ["“plain”"]
+    assert collapse.short_titles([handle("Glyphs")], "Glyphs") == ["“Glyphs”"]
+
+
+def test_layers_in_words_begin_with_the_collapsed() -> None:
+    history = np.ones((3, 3))
+    known = layers("A", (3,), (9, 6, 0), history=history, since=(None, None, 2))
+    lines = collapse.in_words(known)
+    assert lines[0] == "z3 (4 units): 0.0004 nats/unit, no unit active. Collapsed since epoch 2."
+    assert lines[1].startswith("z1 (98 units)") and lines[1].endswith("9 of 98 units active.")
+    here = collapse.in_words(layers("A", (1,), (9, 6, 4), history=history))[0]
+    assert here.endswith("Collapsed on this set, not at the end of training.")
+    thin = layers("A", (1,), (9, 6, 4), history=history, since=(1, None, None))
+    assert collapse.in_words(thin)[0].endswith("spread thinly over its units.")
+    assert collapse.in_words(layers("A", (3,), (9, 6, 0)))[0].endswith("Collapsed.")
+
+
+@pytest.mark.parametrize("series", [[], [1.0, 2.0], [[1.0, 2.0]], [[1.0, 2.0, 3.0], [1.0]]])
+def test_history_of_other_layers_is_no_history(
+    series: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "info", lambda _: SimpleNamespace(history={"valid_kl": series}))
+    assert collapse.history_kl(handle(), "validation") is None
+    assert collapse.histories([handle()], "validation", per_dim=True) == []
+
+
+def test_tables_hold_what_the_charts_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [[98.0, 6.0, 4.0], [9.8, 0.6, 0.4]]
+    monkeypatch.setattr(store, "info", lambda _: SimpleNamespace(history={"train_kl": rows}))
+    known = collapse.histories([handle()], "training", per_dim=True)
+    table = collapse.history_table(known, "training", "nats/dim")
+    assert table["epoch"].tolist() == [1, 1, 1, 2, 2, 2]
+    np.testing.assert_allclose(table["kl (nats/dim)"], [1, 1, 1, 0.1, 0.1, 0.1])
+    both = [layers("A", (3,), (9, 6, 0)), layers("B", (), (9, 6, 4))]
+    table = collapse.layer_table(both)
+    assert table["collapsed"].tolist() == [False, False, True, False, False, False]
+    assert len(collapse.unit_table(both)) == 2 * (98 + 6 + 4)

@@ -1,0 +1,256 @@
+"""The detection page: densities, threshold, curves and the table, in every state."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from hvae_core.cache import cache_dir
+from hvae_core.conformal import threshold_at
+from hvae_core.data.worlds import worlds
+from hvae_core.metrics import Detection, Share
+from hvae_core.report import report
+from hvae_core.scores import get_score, score_list
+from pages.lib import ood, store, threshold
+from pages.lib.ood import Study
+from pages.lib.state import Context
+from tests.app.conftest import LIMIT, Start
+
+B = {"b_glyphs": "Tiny, informative"}
+
+
+def alive(app: AppTest) -> AppTest:
+    assert not app.exception
+    assert not app.error
+    return app
+
+
+def charts(app: AppTest) -> int:
+    return len(app.get("plotly_chart"))
+
+
+def text(app: AppTest) -> str:
+    return "\n".join(part.value for part in (*app.markdown, *app.caption))
+
+
+@pytest.fixture
+def study(start: Start) -> Callable[..., Study]:
+    """Studies of the tiny world's models as the page makes them, without the page."""
+
+    def make(name: str = "glyphs-hvae3-elbo", index: int = 0, letter: str = "") -> Study:
+        from hvae_core.checkpoint.library import shipped_checkpoints
+
+        world = worlds()["glyphs"]
+        handle = store.handle_of(shipped_checkpoints()[name], shipped=True)
+        found = {
+            spec.name: store.evaluation(world, handle, spec.name, None)
+            for spec in world.with_role("in", "validation", "out")
+        }
+        inside, reference = found.pop("test"), found.pop("validation")
+        outs = {key: value for key, value in found.items() if value is not None}
+        made = report(inside, list(outs.values()))
+        return Study(handle, index, letter, inside, outs, reference, made)
+
+    return make
+
+
+def test_page_draws_scores_threshold_and_table(start: Start) -> None:
+    app = alive(start("ood"))
+    assert app.title[0].value.startswith("The likelihood")
+    assert "AUROC" in app.title[0].value
+    assert charts(app) == 3  # density, ROC, heat map
+    assert "Flagged from" in text(app)
+    assert f"{LIMIT} images of either side" in text(app)
+    table = app.dataframe[0].value
+    assert table["Set"][0].endswith("(false alarms)")
+    assert list(table.columns) == ["Set", "Flagged", "95 % interval", "Images"]
+    assert (table["Images"] == LIMIT).all()
+
+
+def test_second_model_has_curves_rows_and_rates_of_its_own(start: Start) -> None:
+    app = alive(start("ood", **B))
+    assert charts(app) == 4
+    assert "**A** Flagged from" in text(app) and "**B** Flagged from" in text(app)
+    assert {"Flagged A", "Flagged B"} <= set(app.dataframe[0].value.columns)
+
+
+def test_threshold_moves_by_false_alarms_and_by_score(start: Start) -> None:
+    app = alive(start("ood"))
+    before = text(app)
+    app.select_slider(key="o_alarm").set_value(50.0).run()
+    assert text(alive(app)) != before
+    app.segmented_control(key="o_by").set_value("score").run()
+    slider = next(s for s in alive(app).slider if s.key.startswith("o_cut_"))
+    slider.set_value(slider.max).run()
+    assert "0 % of 24 validation images" in text(alive(app))
+
+
+def test_a_rate_too_small_for_the_reference_is_explained(start: Start) -> None:
+    app = start("ood", o_alarm="1 %")
+    assert not app.exception
+    assert "needs at least 99 reference images" in app.warning[0].value
+    assert charts(app) == 3
+
+
+def test_every_score_metric_and_curve_can_be_chosen(start: Start) -> None:
+    app = alive(start("ood"))
+    for label in app.selectbox(key="o_score").options:
+        app.selectbox(key="o_score").set_value(label).run()
+        assert charts(alive(app)) == 3
+    app.segmented_control(key="o_curve").set_value("Precision-recall")
+    app.segmented_control(key="o_metric").set_value("FPR95").run()
+    assert charts(alive(app)) == 3
+    assert "average precision" in text(app)
+
+
+def test_words_of_the_url_that_mean_nothing_are_ignored(start: Start) -> None:
+    query = {"o_score": "best", "o_alarm": "-3", "o_by": "x", "o_sets": "x", "o_curve": "x"}
+    app = alive(start("ood", **query))
+    assert charts(app) == 3
+
+
+def test_all_numbers_are_listed_on_demand(start: Start) -> None:
+    app = alive(start("ood"))
+    assert len(app.dataframe) == 1
+    app.session_state["o_numbers"] = True
+    app.run()
+    assert {"auroc", "fpr80", "n_in"} <= set(alive(app).dataframe[1].value.columns)
+
+
+def test_no_set_drawn_and_no_set_chosen(start: Start) -> None:
+    app = alive(start("ood", {"o_sets": []}))
+    assert "Choose an out-of-distribution set" in text(app)
+    app = alive(start("ood", {"out_glyphs": []}))
+    assert app.title[0].value.startswith("There is nothing yet")
+    assert charts(app) == 1
+
+
+def test_nothing_evaluated_is_offered(start: Start) -> None:
+    shutil.rmtree(cache_dir() / "evaluations")
+    app = alive(start("ood"))
+    assert app.title[0].value.startswith("No score")
+    assert any(button.label.startswith("Evaluate") for button in app.button)
+
+
+def test_without_the_validation_set_there_is_no_threshold(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = store.evaluation
+
+    def without(world: Any, handle: Any, name: str, root: Any) -> Any:
+        return None if name == "validation" else whole(world, handle, name, root)
+
+    monkeypatch.setattr(store, "evaluation", without)
+    app = alive(start("ood"))
+    assert "A threshold needs the validation set" in text(app)
+    assert charts(app) == 3
+    assert not app.dataframe
+
+
+def test_stored_results_show_without_images(start: Start) -> None:
+    app = alive(start("ood", world="FashionMNIST"))
+    assert charts(app) == 3
+    assert "not on this machine" in text(app)
+
+
+def test_numbers_are_those_of_the_report(study: Callable[..., Study]) -> None:
+    one = study()
+    titles = {name: name.upper() for name in one.outs}
+    table = ood.numbers([one], titles)
+    known = {(row["set"], row["score"]): row for row in one.report.rows()}
+    assert len(table) == len(known) == len(one.outs) * len(score_list(3))
+    for row in table.to_dict("records"):
+        assert row["auroc"] == known[row["set"], row["score"]]["auroc"]
+        assert row["title"] == row["set"].upper()
+    rows, values, lows, _ = ood.heat([one], titles, score_list(3), "AUROC")
+    assert rows == list(titles.values()) and values.shape == (len(rows), 7)
+    assert (lows <= values).all()
+    np.testing.assert_allclose(values.ravel(), table["auroc"])
+
+
+def test_every_image_is_exported_with_every_score(study: Callable[..., Study]) -> None:
+    one = study()
+    context = Context(worlds()["glyphs"], (one.handle,), tuple(one.outs), 0, None)
+    table = ood.images_table([one], context)
+    assert len(table) == LIMIT * (1 + len(one.outs))
+    assert {score.key for score in score_list(3)} <= set(table.columns)
+    inside = table[~table["out"]]
+    np.testing.assert_allclose(inside["elbo"], -one.inside.table.bound[:, 0])
+
+
+def test_second_models_threshold_has_the_first_ones_rate(study: Callable[..., Study]) -> None:
+    score = get_score("llr_1", 3)
+    a, b = (threshold.scored(study(name), score) for name in
+            ("glyphs-hvae3-elbo", "glyphs-hvae3-informative"))  # fmt: skip
+    assert a.reference is not None and b.reference is not None
+    for value in (a.reference.min() - 1, np.median(a.reference), a.reference.max() + 1):
+        first = threshold.at_threshold(a, float(value))
+        second = threshold.at_alarm(b, first.alarm)
+        # No threshold stands for the rate one: the nearest leaves out a single image.
+        assert abs(second.held_out.hits - first.held_out.hits) <= (first.alarm == 1)
+    placed = threshold.at_alarm(a, 0.05)
+    assert placed.threshold == threshold_at(0.05, a.reference)
+
+
+def test_threshold_stands_on_the_curve(study: Callable[..., Study]) -> None:
+    one = threshold.scored(study(), get_score("elbo", 3))
+    at = threshold.at_alarm(one, 0.2)
+    for kind in ("ROC", "Precision-recall"):
+        for curve in threshold.curves([one], [at], {"digits": "Digits"}, {"digits": 4}, kind):
+            assert curve.set_index == 4 and curve.point is not None
+            x, y = np.asarray(curve.x), np.asarray(curve.y)
+            assert np.interp(curve.point[0], x, y) >= curve.point[1] - 0.5
+            near = np.abs(x - curve.point[0]).min() + np.abs(y - curve.point[1]).min()
+            assert near < 0.1
+
+
+def test_score_of_a_deeper_model_is_refused_in_a_sentence(study: Callable[..., Study]) -> None:
+    with pytest.raises(Exception, match="3 layers, too few for LLR>4"):
+        threshold.scored(study(), get_score("llr_4", 5))
+
+
+def _detection(auroc: float, low: float, high: float) -> Detection:
+    return Detection(auroc, low, high, 0.5, 0.5, 0.5, 100, 100)
+
+
+@pytest.mark.parametrize(
+    ("plain", "ratio", "words"),
+    [
+        ((0.30, 0.27, 0.33), 0.83, "ranks Signs below chance (AUROC 0.30); LLR>1 reaches 0.83"),
+        ((0.49, 0.46, 0.52), 0.45, "by chance (AUROC 0.49), and no likelihood ratio does better"),
+        ((0.71, 0.68, 0.74), 0.72, "is worst on Signs (AUROC 0.71); LLR>1 reaches 0.72"),
+    ],
+)
+def test_claim_follows_the_numbers(plain: Any, ratio: float, words: str) -> None:
+    class Fake:
+        report = type("R", (), {"scores": (get_score("elbo", 2), get_score("llr_1", 2))})()
+
+        @staticmethod
+        def metrics(name: str) -> dict[str, Detection]:
+            return {"elbo": _detection(*plain), "llr_1": _detection(ratio, ratio, ratio)}
+
+    assert words in ood.claim(Fake(), "Signs", "signs")  # type: ignore[arg-type]
+
+
+def test_unlike_sets_are_remarked() -> None:
+    placed = threshold.Placed(1.0, 0.05, Share(0.05, 0.04, 0.06, 50, 1000))
+    assert threshold.unlike(placed, Share(0.05, 0.03, 0.07, 50, 1000)) == ""
+    assert "less often than the 5 %" in threshold.unlike(placed, Share(0.01, 0.0, 0.02, 10, 1000))
+    assert "more often" in threshold.unlike(placed, Share(0.1, 0.08, 0.12, 100, 1000))
+
+
+def test_labels_carry_symbol_and_name() -> None:
+    labels = [ood.label(score) for score in score_list(3)]
+    assert labels[0] == "−L · negative ELBO"
+    assert "LLR>1 · likelihood ratio" in labels
+    assert len(set(labels)) == len(labels)
+
+
+def test_fixture_moves_every_place(tiny_app: Path) -> None:
+    assert cache_dir().is_relative_to(tiny_app.parent)
