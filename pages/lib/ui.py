@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -10,26 +11,37 @@ from typing import Any
 import streamlit as st
 
 from hvae_core.errors import HVAEError
+from hvae_core.figures.grids import png_bytes
 from hvae_core.figures.theme import figure_config
 
 _log = logging.getLogger(__name__)
 
 
 def style() -> None:
-    """Quiet the chrome: less air above the title, and pixel-exact pictures."""
+    """Quiet the chrome: less air above the title, wide pictures scroll on narrow screens."""
     st.html(
         """<style>
         .stMainBlockContainer {padding-top: 3rem; padding-bottom: 3rem; max-width: 96rem}
-        .stImage img, [data-testid="stImageContainer"] img {image-rendering: pixelated}
         h1 {text-wrap: balance}
+        [class*="st-key-scroll_"] {overflow-x: auto}
+        [class*="st-key-scroll_wide"] > div {min-width: 36rem}
+        [class*="st-key-scroll_"] img {max-width: none !important; border-radius: 0;
+            image-rendering: pixelated}
         </style>"""
     )
 
 
-def header(claim: str, look_for: str) -> None:
-    """The page's title, a claim computed from the data, and one sentence on what to look for."""
+def header(claim: str, look_for: str, why: str = "") -> None:
+    """The page's title, a claim computed from the data, why, and what to look for."""
     st.title(claim, anchor=False)
+    if why:
+        st.markdown(why)
     st.markdown(f":gray[{look_for}]")
+
+
+def plain(text: str) -> str:
+    """Text from anywhere, such as a file's name, for Markdown: every sign stands for itself."""
+    return re.sub(r"([\\`*_{}\[\]()#+!|<>~$:^])", r"\\\1", text.replace("\n", " "))
 
 
 @contextmanager
@@ -60,6 +72,11 @@ def chart(
         alt=alt,
         **kwargs,
     )
+
+
+def picture(image: Any, alt: str) -> None:
+    """Draw a PIL picture pixel by pixel, as a PNG of the project's own quick compression."""
+    st.image(png_bytes(image), width=image.width, output_format="PNG", alt=alt)
 
 
 def csv_button(make: Callable[[], Any], name: str, label: str = "Data (CSV)") -> None:

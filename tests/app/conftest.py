@@ -42,10 +42,10 @@ TITLES = {
     "fashion-hvae3-elbo": "Tiny, of clothes",
 }
 HISTORY = {
-    "epoch": [1, 2, 3],
-    "loss": [300.0, 200.0, 180.0],
-    "kl": [[20.0, 1.0, 0.5], [25.0, 2.0, 0.01], [30.0, 3.0, 0.001]],
-    "active": [[90, 6, 4], [95, 6, 2], [98, 6, 0]],
+    "valid_elbo": [-300.0, -200.0, -180.0],
+    "train_kl": [[21.0, 1.1, 0.4], [26.0, 2.1, 0.02], [31.0, 3.1, 0.002]],
+    "valid_kl": [[20.0, 1.0, 0.5], [25.0, 2.0, 0.01], [30.0, 3.0, 0.001]],
+    "active_units": [[90, 6, 4], [95, 6, 2], [98, 6, 0]],
 }
 
 State = dict[str, object] | None
@@ -62,7 +62,8 @@ def tiny_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for seed, (name, title) in enumerate(TITLES.items()):
         card = ModelCard(title, data="a few images", epochs=3, parameters=1234)
         path = checkpoints / f"{name}.safetensors"
-        save_checkpoint(path, tiny_model(CONFIG, seed), card=card, history=HISTORY)
+        history = HISTORY if name.startswith("glyphs") else {}
+        save_checkpoint(path, tiny_model(CONFIG, seed), card=card, history=history)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("STRATA_CACHE", str(folder / "cache"))
         _evaluate_glyphs(checkpoints)
@@ -80,14 +81,14 @@ def _evaluate_glyphs(checkpoints: Path) -> None:
     world = _small_glyphs()
     for name in ("glyphs-hvae3-elbo", "glyphs-hvae3-informative"):
         checkpoint = load_checkpoint(checkpoints / f"{name}.safetensors")
-        for spec in world.with_role("in", "out"):
+        for spec in world.with_role("in", "out", "validation"):
             images = world.load(spec.name, limit=LIMIT)
             evaluate(checkpoint.model, checkpoint.digest, images, EvalSettings())
 
 
 def _store_fashion(checkpoints: Path, results: Path) -> None:
     checkpoint = load_checkpoint(checkpoints / "fashion-hvae3-elbo.safetensors")
-    for seed, name in enumerate(("test", "mnist", "kmnist")):
+    for seed, name in enumerate(("test", "mnist", "kmnist", "validation")):
         images = tiny_set(LIMIT, CONFIG.image_shape, seed, name)
         found = evaluate(checkpoint.model, checkpoint.digest, images, EvalSettings())
         cache.write_npz(results / "fashion-hvae3-elbo" / f"{name}.npz", pack(found))
