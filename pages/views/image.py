@@ -1,1 +1,172 @@
-"""Placeholder until written."""
+"""One image: is it out of distribution, at which level, and how sure is that?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import streamlit as st
+
+from hvae_core.data import describe_shape
+from hvae_core.figures import (
+    StripRow,
+    fmt,
+    layer_band,
+    png_bytes,
+    reference_density,
+    strip,
+    symbol_html,
+    tile,
+)
+from hvae_core.judgement import Reading, in_words
+from pages.lib import pictures, subject, ui, work
+from pages.lib.state import colors, context
+
+ctx = context()
+palette = colors()
+LOOK_FOR = (
+    "p is the share of held-out in-distribution images that are at least as unusual as this one. "
+    "A small p at level k says that the layers above the k lowest do not know what it shows."
+)
+
+
+def portrait(image: subject.Subject) -> None:
+    """The image as the model is given it, large, and what was done to it."""
+    fitted = image.at(ctx.a)
+    scale = max(1, 252 // max(fitted.image_shape[1:]))
+    picture = tile(fitted.images, columns=1, scale=scale, colors=palette)
+    with st.container(key="scroll_i_portrait"):
+        ui.picture(picture, "The chosen image")
+    st.markdown(f"**{ui.plain(image.title)}**")
+    done = "; ".join(fitted.notes) or f"as stored, {describe_shape(fitted.image_shape)}"
+    st.caption(ui.plain(done[0].upper() + done[1:] + "."))
+
+
+def verdicts(judged: Sequence[subject.Judged]) -> None:
+    """The page's title is the verdict of model A; B's stands below it."""
+    for index, one in enumerate(judged):
+        if one.judgement is None:
+            headline = "What the layers say of this image"
+            why = one.problem or "There is no reference to judge it by yet; its scores are below."
+        else:
+            headline, why = in_words(one.judgement)
+        if index == 0:
+            ui.header(ui.plain(headline), LOOK_FOR, ui.plain(why))
+        else:
+            st.markdown(f"**B** {one.handle.title}: **{ui.plain(headline)}.** {ui.plain(why)}")
+
+
+def rebuilt(image: subject.Subject, judged: Sequence[subject.Judged]) -> None:
+    """The reconstructions by k; the column of the level that differs most is marked."""
+    st.subheader("Rebuilt from the layers above k", anchor=False)
+    with st.container(horizontal=True, gap="large", key="scroll_i_strips"):
+        for index, one in enumerate(judged):
+            images = image.at(one.handle)
+            found = pictures.of_images(one.handle, images, seed=ctx.seed)
+            row = StripRow(
+                "",
+                [images.images[0].astype(np.float32) / 255, *found.means[:, 0]],
+                [None, *map(float, found.nll[:, 0])],
+            )
+            picture = strip(
+                [row],
+                pictures.heads(one.handle.n_layers),
+                highlight=None if one.judgement is None else one.judgement.k + 1,
+                scale=4,
+                colors=palette,
+            )
+            letter = "AB"[index]
+            with st.container(width="content", gap="small"):
+                if len(judged) > 1:
+                    st.markdown(f"**{letter}** {one.handle.title}")
+                ui.picture(picture, "The image and its reconstructions from each layer up")
+                ui.picture_button(lambda p=picture: png_bytes(p), f"image-rebuilt-{letter}")
+
+
+def layers(one: subject.Judged) -> None:
+    """KL per layer against the reference."""
+    st.subheader("KL per layer", anchor=False)
+    if one.reference is None:
+        terms = (f"z{i}: {fmt(nats, 'nats')}" for i, nats in enumerate(one.kl, start=1))
+        st.markdown(", ".join(terms))
+        return
+    outside = subject.unusual_layers(one)
+    st.caption(
+        f"Outside the central 95 % of the reference: {', '.join(outside)}."
+        if outside
+        else "Every layer lies within the central 95 % of the reference."
+    )
+    figure = layer_band(one.reference.table.kl, one.kl, palette, height=330)
+    ui.chart(figure, "image-kl", "KL of each layer for this image, against the reference")
+
+
+def scores(one: subject.Judged) -> None:
+    """Every score in the density of the reference, or the reason why it cannot be had."""
+    st.subheader("Every score, and its place in the reference", anchor=False)
+    for start in range(0, len(one.readings), 4):
+        # Row by row, so that the order stays where a narrow screen stacks the columns.
+        columns = st.columns(4, gap="medium")
+        for column, reading in zip(columns, one.readings[start:], strict=False):
+            with column, ui.in_place():
+                score(reading)
+
+
+def score(reading: Reading) -> None:
+    """One score in the reference's density."""
+    name = reading.score.name
+    st.markdown(ui.plain(name[0].upper() + name[1:]))
+    if reading.value is None or reading.reference is None or reading.p_value is None:
+        if reading.value is not None:
+            st.markdown(f"**{fmt(reading.value, 'nats')}**")
+        st.caption(ui.plain(reading.reason))
+        return
+    figure = reference_density(
+        reading.reference,
+        reading.value,
+        reading.p_value,
+        palette,
+        symbol=symbol_html(reading.score.symbol),
+    )
+    alt = f"{name}: {fmt(reading.value, 'nats')}, p = {fmt(reading.p_value)}"
+    ui.chart(figure, f"image-{reading.score.key}", alt)
+
+
+def draw() -> None:
+    """All of it: another image or rate redraws this, and nothing else of the app."""
+    head = st.container()
+    left, right = st.columns([2, 5], gap="large")
+    with left:
+        place = st.container()
+        image = subject.choose(ctx)
+        alpha, correction = subject.rate()
+    if image is None:
+        with head:
+            ui.header("Which image?", LOOK_FOR)
+        return
+    with place:
+        portrait(image)
+    judged = []
+    name = subject.reference_name(ctx)
+    for handle in ctx.models:
+        reference = work.evaluations(ctx, handle, [name]).get(name)
+        judged.append(subject.judge(ctx, handle, image, alpha, correction, reference))
+    with head, ui.in_place():
+        verdicts(judged)
+    with right:
+        with ui.in_place():
+            rebuilt(image, judged)
+        with ui.in_place():
+            layers(judged[0])
+    with ui.in_place():
+        scores(judged[0])
+        ui.csv_button(lambda: subject.table(judged, image), "image-scores", "All scores (CSV)")
+
+
+@st.fragment
+def body() -> None:
+    """Errors are shown in place when only this part runs, too."""
+    with ui.in_place():
+        draw()
+
+
+body()

@@ -1,1 +1,125 @@
-"""Placeholder until written."""
+"""Reconstructions p(x | z_>k): what is left of an image when only the layers above k saw it."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from hvae_core.figures import fmt, png_bytes, strip, tile
+from hvae_core.losses import group_losses, pixel_variance
+from pages.lib import pictures, recon, rows, ui
+from pages.lib.state import colors, context
+
+ctx = context()
+palette = colors()
+
+LOOK_FOR = (
+    "Columns run from every layer to the top one alone. Look for the column where an outsider "
+    "becomes something that the model knows. Under each picture −log p(x | z>k) in nats, the "
+    "largest of a row underlined; the picture x is shown as stored."
+)
+
+
+def strips(chosen: rows.Chosen, settings: recon.Settings) -> list:
+    """The big picture of each model, with its exports; returns the models with their results."""
+    found = []
+    with st.container(horizontal=True, gap="large", key="scroll_r_strips"):
+        for index, handle in enumerate(ctx.models):
+            result = pictures.of_images(handle, chosen.images, **settings.drawing)
+            found.append((handle, result))
+            with st.container(width="content", gap="small"):
+                letter = "AB"[index]
+                if len(ctx.models) > 1:
+                    st.markdown(f"**{letter}** {handle.title}")
+                picture = strip(
+                    rows.strip_rows(chosen, result),
+                    pictures.heads(handle.n_layers),
+                    highlight=min(settings.k, handle.n_layers - 1) + 1,
+                    scale=settings.scale,
+                    colors=palette,
+                )
+                ui.picture(
+                    picture, f"Images and their reconstructions from each layer up, {handle.title}"
+                )
+                ui.picture_button(
+                    lambda p=picture: png_bytes(p),
+                    f"reconstructions-{letter}",
+                    f"Picture {letter} (PNG)" if len(ctx.models) > 1 else "Picture (PNG)",
+                )
+    ui.csv_button(lambda: recon.table(chosen, found, settings), "reconstructions")
+    return found
+
+
+def several(chosen: rows.Chosen, settings: recon.Settings) -> None:
+    """Several draws of one image: what the layers above k leave open."""
+    st.subheader(f"Several draws from z{settings.k + 1} up", anchor=False)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        labels = dict(zip(chosen.names, chosen.labels, strict=True))
+        if st.session_state.get("r_of") not in (None, *labels):
+            del st.session_state["r_of"]
+        name = st.selectbox(
+            "Image",
+            list(labels),
+            format_func=labels.get,
+            key="r_of",
+            bind="query-params",
+            width=320,
+        )
+        n = st.segmented_control(
+            "Draws", [8, 16, 32], default=16, key="r_n", bind="query-params", required=True
+        )
+    row = chosen.names.index(name) if name in chosen.names else 0
+    for index, handle in enumerate(ctx.models):
+        means, nll = recon.draws_of(handle, chosen, row, int(n or 16), settings)
+        k = min(settings.k, handle.n_layers - 1)
+        who = f"**{'AB'[index]}** {handle.title}: " if len(ctx.models) > 1 else ""
+        st.markdown(
+            f"{who}mean −log p(x | z>{k}) **{fmt(nll.mean(), 'nats')}**, from "
+            f"{fmt(nll.min())} to {fmt(nll.max())}; mean variance of a pixel over the draws "
+            f"**{fmt(pixel_variance(means))}** (0 if all were alike)."
+        )
+        with st.container(horizontal=True, key=f"scroll_r_draws_{index}"):
+            seen = tile(chosen.images.images[[row]], columns=1, scale=4, colors=palette)
+            ui.picture(seen, "The image x")
+            many = tile(means, columns=8, scale=2, colors=palette)
+            ui.picture(many, f"{len(means)} draws of the image")
+        ui.picture_button(lambda p=many: png_bytes(p), f"draws-{'AB'[index]}")
+
+
+def draw() -> None:
+    """All of it: a control changes every picture and the claim, and nothing else of the app."""
+    head = st.container()
+    pictured, beside = st.columns([3, 1], gap="large")
+    with beside:
+        settings = recon.controls(ctx)
+    with pictured:
+        names = recon.images_control(ctx)
+    chosen, problems = rows.load(ctx, ctx.a, names)
+    with pictured:
+        for problem in problems:
+            st.warning(ui.plain(problem), icon=":material/image_not_supported:")
+    if chosen is None:
+        with head:
+            ui.header("No image to reconstruct yet", LOOK_FOR)
+        with pictured:
+            st.info("Choose images above, or bring one of your own.")
+            st.page_link("pages/views/image.py", label="Upload one image")
+        return
+    with pictured, ui.in_place():
+        found = strips(chosen, settings)
+        nll = found[0][1].nll
+        k = min(settings.k, len(nll) - 1)
+        groups = group_losses(nll, chosen.titles, chosen.outs, k)
+        with head:
+            ui.header(ui.plain(recon.claim(groups, k)), LOOK_FOR)
+    with ui.in_place():
+        several(chosen, settings)
+
+
+@st.fragment
+def body() -> None:
+    """Errors are shown in place when only this part runs, too."""
+    with ui.in_place():
+        draw()
+
+
+body()

@@ -1,0 +1,240 @@
+"""The reconstruction page's words, controls and draws."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from hvae_core.figures import fmt
+from hvae_core.losses import GroupLoss
+from pages.lib import rows, store
+from pages.lib.state import Context
+from pages.lib.store import Handle
+
+SEED_STEP = 1_000_000
+"""Every redraw takes noise far from that of any seed of the sidebar."""
+
+WAY_UP = (
+    "The skipped layers still hand on what they saw to those above: its mean, or a draw of it. "
+    "The layers above k are always drawn."
+)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The controls that every picture of the page obeys."""
+
+    k: int
+    skipped: str
+    up: str
+    temperature: float
+    seed: int
+    scale: int
+
+    @property
+    def drawing(self) -> dict[str, Any]:
+        """The part that a reconstruction depends on."""
+        return {
+            "skipped": self.skipped,
+            "up": self.up,
+            "temperature": self.temperature,
+            "seed": self.seed,
+        }
+
+
+def controls(ctx: Context) -> Settings:
+    """k, how the layers are drawn, and the size of the pictures."""
+    top = max(handle.n_layers for handle in ctx.models) - 1
+    rows.in_range("r_k", top)
+    k = 0
+    if top:
+        k = st.slider(
+            "k, layers skipped",
+            0,
+            top,
+            min(1, top),
+            key="r_k",
+            bind="query-params",
+            help="The k lowest layers are not told what the image is: they are drawn from what "
+            "the layers above them expect. k = 0 uses every layer.",
+        )
+    skipped = _switch("Skipped layers", "r_skipped", "Draw the skipped layers, or take their mean.")
+    up = _switch("Way up", "r_up", WAY_UP)
+    temperature = st.slider(
+        "Temperature",
+        0.0,
+        2.0,
+        1.0,
+        0.1,
+        key="r_temp",
+        bind="query-params",
+        help="Scales the spread of the skipped layers' draws: 0 is their mean, 1 the model's own.",
+    )
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        draw = st.number_input(
+            "Draw",
+            0,
+            9999,
+            0,
+            key="r_draw",
+            bind="query-params",
+            width=120,
+            help="Which draw of the noise; with the sidebar's seed it makes the picture again.",
+        )
+        st.button("Redraw", on_click=_next_draw, icon=":material/casino:")
+    scale = st.segmented_control(
+        "Pixels", ["2×", "3×", "4×", "6×"], default="3×", key="r_size", bind="query-params",
+        required=True, help="Screen pixels for each pixel of an image.",
+    )  # fmt: skip
+    seed = ctx.seed + SEED_STEP * int(draw or 0)
+    return Settings(int(k), skipped, up, float(temperature), seed, int((scale or "3×")[0]))
+
+
+def images_control(ctx: Context) -> list[str]:
+    """Which images are the rows: chips of set and number, and three ways to fill them."""
+    key = f"r_rows_{ctx.world.key}"
+    names = st.multiselect(
+        "Images",
+        list(dict.fromkeys([*rows.first(ctx), *(st.session_state.get(key) or [])])),
+        default=rows.first(ctx),
+        key=key,
+        accept_new_options=True,
+        max_selections=rows.MOST,
+        bind="query-params",
+        help=f"A set and a number, such as {rows.name_of(ctx.in_name, 14)}: type a new one, "
+        "or add it with the button.",
+    )
+    with st.container(horizontal=True):
+        st.button("First", on_click=_fill, args=(key, rows.first(ctx)))
+        st.button("Random", on_click=_randomise, args=(ctx, key), icon=":material/shuffle:")
+        chosen = rows.from_selection(ctx)
+        st.button(
+            f"From selection ({len(chosen)})",
+            on_click=_fill,
+            args=(key, chosen),
+            disabled=not chosen,
+            help=f"The images of the last lasso on the page Latent space, at most {rows.MOST}.",
+        )
+        with st.popover("Add", icon=":material/add:"):
+            _adder(ctx, key)
+    return rows.limited(names)
+
+
+def claim(groups: Sequence[GroupLoss], k: int) -> str:
+    """What the shown rows lose at k, in one sentence made of their numbers."""
+    inside = [group for group in groups if not group.out]
+    outside = [group for group in groups if group.out]
+    if not k:
+        costs = [f"{g.name} cost {fmt(g.nll, 'nats')}" for g in _ends(inside, outside, lost=False)]
+        return f"From z1 up, with every layer in use, {' and '.join(costs)}"
+    start = f"From z{k + 1} up,"
+    ends = _ends(inside, outside, lost=True)
+    if len(ends) == 1:
+        return f"{start} {_loses(ends[0])}"
+    own, other = ends
+    if max(abs(own.lost), abs(other.lost)) < 1:
+        return f"{start} neither {other.name} nor {own.name} lose as much as one nat"
+    if min(own.lost, other.lost) < 0:
+        does = f"lose {fmt(own.lost)}" if own.lost >= 0 else f"gain {fmt(-own.lost)}"
+        return f"{start} {_loses(other)}, while {own.name} {does}"
+    if other.lost > own.lost:
+        only = "only " if other.lost > 2 * own.lost else ""
+        return f"{start} {_loses(other)}, {own.name} {only}{fmt(own.lost)}"
+    return f"{start} {_loses(other)}, no more than {own.name} with {fmt(own.lost)}"
+
+
+def table(
+    chosen: rows.Chosen, found: Sequence[tuple[Handle, Any]], settings: Settings
+) -> pd.DataFrame:
+    """-log p(x | z_>k) of every row, k and model, with the settings that made it."""
+    records = []
+    for handle, result in found:
+        for i, name in enumerate(chosen.names):
+            set_name, _, number = name.rpartition(" ")
+            for k in range(handle.n_layers):
+                nats = float(result.nll[k, i])
+                record = {"model": handle.title, "set": set_name, "image": int(number), "k": k}
+                records.append({**record, "nll_nats": nats, **settings.drawing})
+    return pd.DataFrame(records)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _draws(
+    digest: str, image: int, k: int, n: int, seed: int, up: str, temperature: float,
+    _handle: Handle, _pixels: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+    from hvae_core.reconstruction import draws
+
+    return draws(
+        store.model(_handle), _pixels, image, k, n, seed=seed, up=up, temperature=temperature
+    )
+
+
+def draws_of(
+    handle: Handle, chosen: rows.Chosen, row: int, n: int, settings: Settings
+) -> tuple[np.ndarray, np.ndarray]:
+    """n draws of p(x | z_>k) of one row, always with the skipped layers drawn, and their nats."""
+    k = min(settings.k, handle.n_layers - 1)
+    image = chosen.images.take([row])
+    return _draws(
+        handle.digest, image.image_digests()[0], k, n, settings.seed, settings.up,
+        settings.temperature, handle, image.images,
+    )  # fmt: skip
+
+
+def _switch(label: str, key: str, explained: str) -> str:
+    choice = st.segmented_control(
+        label, ["mean", "sample"], default="mean", key=key, bind="query-params", required=True,
+        help=explained,
+    )  # fmt: skip
+    return choice or "mean"
+
+
+def _adder(ctx: Context, key: str) -> None:
+    """One more row by set and number."""
+    titles = {spec.name: spec.title for spec in ctx.world.with_role("in", "out", "control")}
+    st.selectbox("Set", list(titles), format_func=titles.get, key="r_add_set")
+    st.number_input("Number", 0, store.SHOWN_LIMIT - 1, key="r_add_number")
+    st.button("Add this image", on_click=_add, args=(ctx, key))
+
+
+def _add(ctx: Context, key: str) -> None:
+    name = rows.name_of(st.session_state["r_add_set"], int(st.session_state["r_add_number"]))
+    _fill(key, [*(st.session_state.get(key) or []), name])
+
+
+def _fill(key: str, names: Sequence[str]) -> None:
+    st.session_state[key] = rows.limited(names)
+
+
+def _randomise(ctx: Context, key: str) -> None:
+    """Other images by the seed: the first click after a reload gives the same ones again."""
+    count = int(st.session_state.get("r_random", 0)) + 1
+    st.session_state["r_random"] = count
+    _fill(key, rows.random(ctx, count))
+
+
+def _next_draw() -> None:
+    st.session_state["r_draw"] = (int(st.session_state.get("r_draw") or 0) + 1) % 10_000
+
+
+def _ends(
+    inside: Sequence[GroupLoss], outside: Sequence[GroupLoss], *, lost: bool
+) -> list[GroupLoss]:
+    """The in-distribution rows and the outsiders that lose (or cost) the most."""
+
+    def size(group: GroupLoss) -> float:
+        return group.lost if lost else group.nll
+
+    return [max(groups, key=size) for groups in (inside, outside) if groups]
+
+
+def _loses(group: GroupLoss) -> str:
+    if group.lost < 0:
+        return f"{group.name} gain {fmt(-group.lost, 'nats')}"
+    return f"{group.name} lose {fmt(group.lost, 'nats')}"

@@ -1,0 +1,194 @@
+"""The page of one image: from a set, an upload or the lasso; verdicts, lacks, and broken files."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+
+import numpy as np
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+from hvae_core.bounds import BoundTable
+from hvae_core.judgement import readings
+from pages.lib.subject import RATES, Judged, Subject, table
+from tests.app.conftest import LIMIT, Start
+from tests.small import tiny_set
+
+HEADLINES = ("In distribution", "Out of distribution", "No verdict")
+
+
+def alive(app: AppTest) -> AppTest:
+    """The page drew itself: no exception, and a verdict for a title."""
+    assert not app.exception
+    assert app.title[0].value.startswith(HEADLINES)
+    return app
+
+
+def charts(app: AppTest) -> int:
+    return len(app.get("plotly_chart"))
+
+
+def file_of(kind: str, size: tuple[int, int] = (40, 20), mode: str = "RGB") -> bytes:
+    buffer = io.BytesIO()
+    pixels = np.random.default_rng(0).integers(0, 255, (size[1], size[0], 3)).astype(np.uint8)
+    Image.fromarray(pixels).convert(mode).save(buffer, kind)
+    return buffer.getvalue()
+
+
+def huge_png() -> bytes:
+    """A PNG of 20,000 x 20,000 pixels, all black, small as a file."""
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+        )
+
+    head = struct.pack(">IIBBBBB", 20_000, 20_000, 1, 0, 0, 0, 0)
+    rows = zlib.compress(bytes(20_000 * 2501), 9)
+    end = chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", rows) + end
+
+
+def portrait_title(app: AppTest) -> str:
+    bold = [text.value for text in app.markdown if text.value.startswith("**")]
+    return bold[0].strip("*")
+
+
+def test_an_image_of_a_set_is_judged(start: Start) -> None:
+    app = alive(start("image"))
+    assert not [error.value for error in app.error]
+    assert portrait_title(app).startswith("Lower-case letters 0, class ")
+    assert len(app.image) == 2  # the image, its reconstructions
+    assert charts(app) == 8  # seven scores of three layers, and KL
+
+
+def test_set_and_number_come_from_the_address(start: Start) -> None:
+    app = alive(start("image", i_set_glyphs="Digits", i_id="3"))
+    assert portrait_title(app).startswith("Digits 3, class ")
+    app.number_input("i_id").set_value(4)
+    assert portrait_title(alive(app.run())).startswith("Digits 4, class ")
+
+
+def test_a_number_beyond_the_set_is_told(start: Start) -> None:
+    app = start("image")
+    app.selectbox("i_set_glyphs").set_value("inverted")
+    app.number_input("i_id").set_value(LIMIT - 1)
+    alive(app.run())
+
+
+def test_rates_and_corrections(start: Start) -> None:
+    """24 references carry no rate under 1/25, with two levels and Bonferroni none under 2/25."""
+    app = start("image")
+    for strict, least in ((False, 0.04), (True, 0.08)):
+        app.toggle("i_bonferroni").set_value(strict)
+        for label, rate in RATES.items():
+            app.selectbox("i_rate").set_value(label)
+            alive(app.run())
+            assert app.title[0].value.startswith("No verdict") == (rate < least)
+            if label == "0.1 %":
+                needed = "1999" if strict else "999"
+                assert any(needed in text.value for text in app.markdown)
+
+
+def test_model_b_is_judged_too(start: Start) -> None:
+    app = alive(start("image", b_glyphs="Tiny, informative"))
+    assert len(app.image) == 3
+    assert any(text.value.startswith("**B** Tiny, informative: **") for text in app.markdown)
+
+
+def test_an_upload_is_fitted_and_the_note_says_how(start: Start) -> None:
+    app = start("image", i_from="upload")
+    for kind in ("PNG", "JPEG", "BMP", "WEBP"):
+        name = f"a*b.{kind.lower()}"
+        app.file_uploader("i_file").set_value((name, file_of(kind), f"image/{kind.lower()}"))
+        alive(app.run())
+        assert portrait_title(app).replace("\\", "") == name
+        notes = [caption.value for caption in app.caption]
+        assert "Resized from 40x20 colour to 28x28 grey, aspect ratio not kept." in notes
+
+
+BROKEN = {
+    "text": b"just words, no picture at all",
+    "huge": huge_png(),
+    "truncated": file_of("PNG")[:200],
+    "gif": file_of("GIF", mode="P"),
+    "empty": b"",
+}
+
+
+def test_a_broken_upload_gets_one_sentence_and_the_image_stays(start: Start) -> None:
+    app = alive(start("image", i_from="upload"))
+    app.file_uploader("i_file").upload("first.png", file_of("PNG"))
+    alive(app.run())
+    for what, data in BROKEN.items():
+        app.file_uploader("i_file").set_value((f"{what}.png", data, "image/png"))
+        alive(app.run())
+        (error,) = app.error
+        assert error.value.replace("\\", "").startswith(f"{what}.png ")
+        assert error.value.count(". ") == 0
+        assert len(error.value) < 160
+        assert portrait_title(app).replace("\\", "") == "first.png"
+        assert charts(app) == 8
+
+
+def test_a_broken_first_upload_leaves_the_image_of_the_set(start: Start) -> None:
+    app = start("image", i_from="upload")
+    app.file_uploader("i_file").upload("x.png", b"nothing")
+    alive(app.run())
+    assert len(app.error) == 1
+    assert portrait_title(app).startswith("Lower-case letters 0")
+
+
+def test_the_lassoed_image(start: Start) -> None:
+    app = alive(start("image", {"selection": [("digits", 2), ("test", 1)]}, i_from="selection"))
+    assert portrait_title(app).startswith("Digits 2")
+    app.number_input("i_pick").set_value(1)
+    assert portrait_title(alive(app.run())).startswith("Capital letters A-J 1")
+
+
+def test_no_selection_says_how_to_make_one(start: Start) -> None:
+    app = alive(start("image", i_from="selection"))
+    assert any("lasso" in info.value for info in app.info)
+    assert portrait_title(app).startswith("Lower-case letters 0")
+
+
+def test_missing_images_still_offer_an_upload_and_the_stored_reference(start: Start) -> None:
+    app = start("image", world="FashionMNIST")
+    assert not app.exception
+    assert app.title[0].value == "Which image?"
+    assert any("upload" in caption.value for caption in app.caption)
+    app = start("image", world="FashionMNIST", i_from="upload")
+    app.file_uploader("i_file").upload("mine.png", file_of("PNG"))
+    alive(app.run())
+    assert charts(app) == 8
+
+
+def test_without_a_reference_the_scores_stand_alone_and_one_is_offered(
+    start: Start, cache_folder
+) -> None:  # type: ignore[no-untyped-def]
+    for path in (cache_folder / "evaluations").rglob("*.npz"):
+        path.unlink()
+    app = start("image")
+    assert not app.exception
+    assert app.title[0].value == "What the layers say of this image"
+    assert any(button.label == "Evaluate 1 set" for button in app.button)
+    assert charts(app) == 0
+    assert sum(text.value.endswith(" nats**") for text in app.markdown) == 7
+
+
+def test_the_table_holds_scores_terms_and_reasons() -> None:
+    row = np.array([[-100.0, -120.0, -130.0]])
+    bad = np.array([[90.0, -1.0, 95.0]])
+    bounds = BoundTable(row, row, bad, np.array([[3.0, 2.0, 1.0]]), 784, 1)
+
+    class Handle:
+        title = "Tiny"
+
+    one = Judged(Handle(), None, bounds.kl[0], readings(bounds, None), None)  # type: ignore[arg-type]
+    made = table([one], Subject(tiny_set(1), "a picture", False))
+    by_key = made.set_index("quantity")
+    assert by_key.loc["llr_1", "nats"] == 20
+    assert "above zero" in by_key.loc["llr_ada", "note"]
+    assert by_key.loc["kl_z2", "nats"] == 2

@@ -1,0 +1,194 @@
+"""The page of reconstructions: rows from everywhere, controls, the claim, and every lack."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+from hvae_core.losses import GroupLoss
+from pages.lib.recon import Settings, claim, table
+from pages.lib.rows import Chosen
+from tests.app.conftest import LIMIT, Start
+from tests.small import tiny_set
+
+ROWS = "r_rows_glyphs"
+
+
+def alive(app: AppTest) -> AppTest:
+    """The page drew itself: no exception and no error anywhere."""
+    assert not app.exception
+    assert not [error.value for error in app.error]
+    return app
+
+
+def pictures(app: AppTest) -> int:
+    return len(app.image)
+
+
+def test_default_rows_are_three_in_and_three_out(start: Start) -> None:
+    app = alive(start("reconstructions"))
+    assert app.multiselect(ROWS).value == [
+        "test 0", "test 1", "test 2", "lower 0", "digits 0", "signs 0",
+    ]  # fmt: skip
+    assert app.title[0].value.startswith("From z2 up, ")
+    assert "nats" in app.title[0].value
+    assert pictures(app) == 3  # the strip, the image, its draws
+    assert any("mean variance of a pixel" in text.value for text in app.markdown)
+
+
+def test_the_claim_follows_k(start: Start) -> None:
+    app = alive(start("reconstructions", r_k="2"))
+    for k in (2, 1, 0):
+        app.slider("r_k").set_value(k)
+        alive(app.run())
+        assert app.title[0].value.startswith(f"From z{k + 1} up,")
+        assert app.subheader[0].value == f"Several draws from z{k + 1} up"
+
+
+def test_sample_temperature_and_redraw(start: Start) -> None:
+    app = alive(start("reconstructions", r_skipped="sample", r_up="sample"))
+    before = app.title[0].value
+    next(button for button in app.button if button.label == "Redraw").click()
+    alive(app.run())
+    assert app.number_input("r_draw").value == 1
+    assert app.title[0].value != before
+    app.slider("r_temp").set_value(0.0)
+    alive(app.run())
+
+
+def test_rows_from_a_selection(start: Start) -> None:
+    lasso = [("digits", 3), ("test", 5), ("elsewhere", 1)]
+    app = start("reconstructions", {"selection": lasso})
+    button = next(b for b in app.button if b.label.startswith("From selection"))
+    assert button.label == "From selection (2)"
+    button.click()
+    alive(app.run())
+    assert app.multiselect(ROWS).value == ["digits 3", "test 5"]
+
+
+def test_without_a_selection_the_button_rests(start: Start) -> None:
+    app = start("reconstructions")
+    assert next(b for b in app.button if b.label.startswith("From selection")).disabled
+
+
+def test_random_rows_are_seeded(start: Start) -> None:
+    drawn = []
+    for _ in range(2):
+        app = start("reconstructions", seed="4")
+        next(button for button in app.button if button.label == "Random").click()
+        alive(app.run())
+        drawn.append(app.multiselect(ROWS).value)
+    assert drawn[0] == drawn[1]
+    assert len(drawn[0]) == 6
+    assert [name.split()[0] for name in drawn[0]] == 3 * ["test"] + ["lower", "digits", "signs"]
+
+
+def test_a_row_is_added_by_set_and_number(start: Start) -> None:
+    app = start("reconstructions")
+    app.selectbox("r_add_set").set_value("signs")
+    app.number_input("r_add_number").set_value(7)
+    next(button for button in app.button if button.label == "Add this image").click()
+    alive(app.run())
+    assert app.multiselect(ROWS).value[-1] == "signs 7"
+
+
+def test_wrong_names_are_told_and_the_rest_lives(start: Start) -> None:
+    state = {ROWS: ["test 1", "nowhere 2", f"digits {LIMIT + 5}", "test -1", "<b>x</b> 3"]}
+    app = alive(start("reconstructions", state))
+    told = [warning.value for warning in app.warning]
+    assert len(told) == 2
+    assert f"numbered 0 to {LIMIT - 1}" in told[1]
+    assert pictures(app) == 3
+
+
+def test_one_row_of_one_side(start: Start) -> None:
+    app = alive(start("reconstructions", {ROWS: ["digits 1"]}))
+    assert "Digits" in app.title[0].value
+    assert "Capital" not in app.title[0].value
+
+
+def test_no_rows(start: Start) -> None:
+    app = alive(start("reconstructions", {ROWS: []}))
+    assert app.title[0].value == "No image to reconstruct yet"
+
+
+def test_model_b_has_a_strip_of_its_own(start: Start) -> None:
+    app = alive(start("reconstructions", b_glyphs="Tiny, informative"))
+    assert pictures(app) == 6
+    assert any(text.value.startswith("**B**") for text in app.markdown)
+
+
+def test_missing_images_leave_a_way_on(start: Start) -> None:
+    app = start("reconstructions", world="FashionMNIST")
+    assert not app.exception
+    assert app.title[0].value == "No image to reconstruct yet"
+    assert app.warning
+    assert all(len(warning.value) < 400 for warning in app.warning)
+
+
+@pytest.mark.parametrize("k", ["99", "x"])
+def test_a_wrong_k_in_the_address_is_harmless(start: Start, k: str) -> None:
+    app = alive(start("reconstructions", r_k=k))
+    assert app.slider("r_k").value in (0, 1, 2)
+
+
+def test_the_picture_is_exact(start: Start) -> None:
+    """The strip's first picture holds every pixel of the image, three by three."""
+    app = start("reconstructions", {ROWS: ["test 0"]})
+    assert pictures(app) == 3
+    from hvae_core.data import worlds
+    from hvae_core.figures import LIGHT, StripRow, png_bytes, strip
+
+    image = worlds()["glyphs"].load("test", limit=1).images[0]
+    row = StripRow("", [image], [None])
+    drawn = np.asarray(Image.open(io.BytesIO(png_bytes(strip([row], ["x"], colors=LIGHT)))))
+    big = image[0].repeat(3, axis=0).repeat(3, axis=1)
+    height, width = big.shape
+    assert any(
+        np.array_equal(drawn[30 : 30 + height, left : left + width, 0], big)
+        for left in range(drawn.shape[1] - width + 1)
+    )
+
+
+def group(name: str, out: bool, lost: float) -> GroupLoss:
+    return GroupLoss(name, out, 100 + lost, lost)
+
+
+@pytest.mark.parametrize(
+    ("own", "other", "words"),
+    [
+        (9.0, 57.0, "From z3 up, Digits lose 57.0 nats, Letters only 9.00"),
+        (40.0, 57.0, "From z3 up, Digits lose 57.0 nats, Letters 40.0"),
+        (60.0, 57.0, "From z3 up, Digits lose 57.0 nats, no more than Letters with 60.0"),
+        (0.2, 0.1, "From z3 up, neither Digits nor Letters lose as much as one nat"),
+        (-3.0, 57.0, "From z3 up, Digits lose 57.0 nats, while Letters gain 3.00"),
+        (5.0, -2.0, "From z3 up, Digits gain 2.00 nats, while Letters lose 5.00"),
+    ],
+)
+def test_the_claim_follows_from_the_losses(own: float, other: float, words: str) -> None:
+    groups = (group("Letters", False, own), group("Digits", True, other))
+    assert claim(groups, 2) == words
+
+
+def test_the_claim_names_the_outsiders_that_lose_the_most() -> None:
+    groups = (group("Letters", False, 9), group("Digits", True, 50), group("Signs", True, 70))
+    assert "Signs lose 70.0 nats" in claim(groups, 1)
+
+
+def test_the_table_has_a_line_for_every_row_and_k() -> None:
+    class Handle:
+        title, n_layers = "Tiny", 2
+
+    class Found:
+        nll = np.array([[1.0, 2.0], [3.0, 4.0]])
+
+    chosen = Chosen(("test 0", "own-a 7"), ("T", "A"), (False, True), tiny_set(2))
+    made = table(chosen, [(Handle(), Found())], Settings(1, "mean", "mean", 1.0, 5, 3))  # type: ignore[list-item]
+    assert isinstance(made, pd.DataFrame)
+    assert made["nll_nats"].tolist() == [1.0, 3.0, 2.0, 4.0]
+    assert made.iloc[-1][["set", "image", "k", "seed"]].tolist() == ["own-a", 7, 1, 5]
