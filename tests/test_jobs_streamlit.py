@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+from tests.server import serve
+
 PAGE = """
 from pathlib import Path
 import streamlit as st
@@ -48,32 +44,8 @@ def page(tmp_path: Path) -> Iterator[str]:
     """The address of a fresh server that shows ``PAGE``."""
     app = tmp_path / "page.py"
     app.write_text(PAGE.format(runs=str(tmp_path / "runs")))
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    options = {
-        "server.address": "127.0.0.1",
-        "server.port": port,
-        "server.headless": "true",
-        "browser.gatherUsageStats": "false",
-    }
-    flags = [word for name, value in options.items() for word in (f"--{name}", str(value))]
-    server = subprocess.Popen(
-        [sys.executable, "-m", "streamlit", "run", str(app), *flags],
-        cwd=ROOT,
-        env={**os.environ, "HOME": str(tmp_path)},
-        stdout=subprocess.DEVNULL,
-    )
-    try:
-        for _ in range(300):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            time.sleep(0.1)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.terminate()
-        server.wait(10)
+    with serve(app, HOME=str(tmp_path)) as address:
+        yield address
 
 
 @pytest.mark.browser

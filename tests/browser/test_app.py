@@ -1,0 +1,133 @@
+"""The app in a real browser: deep links first, a slider, a lasso, a checkpoint dropped."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hvae_core.checkpoint import save_checkpoint
+from hvae_core.config import HVAEConfig, LatentConfig, ModelCard
+from tests.server import serve
+from tests.small import tiny_model
+
+pytestmark = pytest.mark.browser
+
+PAGES = ("start", "reconstructions", "collapse", "latents", "ood", "image")
+CONFIG = HVAEConfig(
+    image_shape=(1, 28, 28),
+    latents=(LatentConfig(2, "conv", stride=2), LatentConfig(4, "dense")),
+    channels=4,
+    blocks=1,
+    stem=2,
+)
+
+
+def settled(tab: Any) -> None:
+    """Wait until the script has run: a title is there and nothing is stale or loading."""
+    tab.locator("h1").first.wait_for()
+    tab.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
+
+
+def assert_well(tab: Any) -> None:
+    """No traceback, no part that could not be drawn."""
+    assert tab.locator("[data-testid=stException]").count() == 0
+    assert tab.get_by_text("could not be drawn").count() == 0
+    assert tab.get_by_text("Traceback").count() == 0
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_deep_link_is_the_first_thing_a_fresh_server_sees(
+    page: str, tab: Any, tmp_path: Path
+) -> None:
+    problems: list[str] = []
+    tab.on("pageerror", lambda error: problems.append(str(error)))
+    with serve(STRATA_CACHE=str(tmp_path), STRATA_DATA="") as address:
+        tab.goto(f"{address}/{page}")
+        settled(tab)
+        # The sidebar is drawn by app.py: without it the page script ran alone.
+        tab.locator("[data-testid=stSidebar]").get_by_text("World").wait_for()
+        pictures = tab.locator(".js-plotly-plot, [data-testid=stImageContainer] img")
+        pictures.first.wait_for()
+        assert_well(tab)
+        assert len(tab.locator("h1").first.inner_text()) > 10
+    assert problems == []
+
+
+def test_the_slider_of_k_redraws_the_pictures(server: str, tab: Any) -> None:
+    tab.goto(f"{server}/reconstructions")
+    settled(tab)
+    claim, source = tab.locator("h1").first.inner_text(), "img[alt^='Images and their']"
+    before = tab.locator(source).first.get_attribute("src")
+    slider = tab.locator("[data-testid=stMain] [role=slider]").first
+    slider.focus()
+    slider.press("ArrowRight")
+    tab.wait_for_function(
+        "([query, old]) => document.querySelector(query)?.getAttribute('src') !== old",
+        arg=[source, before],
+    )
+    settled(tab)
+    assert tab.locator("h1").first.inner_text() != claim
+    assert "r_k=" in tab.url
+    assert_well(tab)
+
+
+def test_a_lasso_shows_its_images_and_feeds_reconstructions(server: str, tab: Any) -> None:
+    tab.goto(f"{server}/latents")
+    settled(tab)
+    plot = tab.locator(".js-plotly-plot .nsewdrag, .js-plotly-plot canvas").first
+    plot.wait_for()
+    tab.wait_for_timeout(1500)
+    box = tab.locator(".js-plotly-plot .nsewdrag").first.bounding_box()
+    assert box is not None
+    corners = [(0.2, 0.2), (0.8, 0.2), (0.8, 0.8), (0.2, 0.8), (0.2, 0.2)]
+    path = [(box["x"] + a * box["width"], box["y"] + b * box["height"]) for a, b in corners]
+    tab.mouse.move(*path[0])
+    tab.mouse.down()
+    for x, y in path[1:]:
+        tab.mouse.move(x, y, steps=8)
+    tab.mouse.up()
+    tab.get_by_role("button", name="Reconstructions").first.wait_for()
+    assert_well(tab)
+    tab.get_by_role("button", name="Reconstructions").first.click()
+    tab.wait_for_url("**/reconstructions*")
+    settled(tab)
+    tab.locator("img[alt^='Images and their']").first.wait_for()
+    assert_well(tab)
+
+
+def test_a_dropped_checkpoint_is_there_and_a_bad_file_gets_a_sentence(
+    server: str, tab: Any, tmp_path: Path
+) -> None:
+    good = tmp_path / "dropped.safetensors"
+    save_checkpoint(good, tiny_model(CONFIG, 0), card=ModelCard("Dropped model"), history={})
+    bad = tmp_path / "bad.safetensors"
+    bad.write_bytes(good.read_bytes()[:200])
+    tab.goto(f"{server}/collapse")
+    settled(tab)
+    tab.get_by_text("Open a checkpoint").click()
+    upload = tab.locator("[data-testid=stSidebar] input[type=file]").last
+    upload.set_input_files(str(bad))
+    tab.locator("[data-testid=stAlert]").get_by_text("bad").first.wait_for()
+    assert_well(tab)
+    upload.set_input_files(str(good))
+    tab.get_by_text("Dropped model is now in the list of models").wait_for()
+    tab.locator("[data-testid=stSidebar]").get_by_role("combobox").nth(1).click()
+    tab.get_by_role("option", name="Dropped model").wait_for()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_narrow_screen_does_not_scroll_sideways(server: str, browser: Any, scheme: str) -> None:
+    page = browser.new_page(viewport={"width": 400, "height": 800}, color_scheme=scheme)
+    page.set_default_timeout(60_000)
+    try:
+        for name in PAGES:
+            page.goto(f"{server}/{name}")
+            settled(page)
+            wide = page.evaluate(
+                "document.querySelector('[data-testid=stMain]').scrollWidth - window.innerWidth"
+            )
+            assert wide <= 1, name
+    finally:
+        page.close()
