@@ -73,7 +73,7 @@ def npz_bytes(images: ImageSet, **more: NDArray[Any]) -> bytes:
     names = np.array(images.class_names, dtype=np.str_)
     pixels = images.images.transpose(0, 2, 3, 1)  # channels last, which no width is taken for
     arrays: dict[str, Any] = {"images": pixels, "labels": images.labels, "class_names": names}
-    np.savez_compressed(file, **arrays, **more)
+    np.savez_compressed(file, **arrays | more)
     return file.getvalue()
 
 
