@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, Literal
 
 import numpy as np
 import streamlit as st
@@ -13,14 +14,17 @@ from pages.lib import store
 from pages.lib.state import Context
 from pages.lib.store import Handle
 
+Mode = Literal["mean", "sample"]
+"""A distribution stands for itself by its mean or by a draw of it."""
+
 
 @st.cache_data(max_entries=256, show_spinner=False)
 def reconstructions(  # type: ignore[no-untyped-def]
     digest: str,
     image_digests: tuple[int, ...],
     seed: int,
-    skipped: str,
-    up: str,
+    skipped: Mode,
+    up: Mode,
     temperature: float,
     _handle: Handle,
     _pixels: np.ndarray,
@@ -39,15 +43,15 @@ def reconstructions(  # type: ignore[no-untyped-def]
     )
 
 
-def of_images(
+def of_images(  # type: ignore[no-untyped-def]
     handle: Handle,
     images: ImageSet,
     *,
     seed: int,
-    skipped: str = "mean",
-    up: str = "mean",
+    skipped: Mode = "mean",
+    up: Mode = "mean",
     temperature: float = 1.0,
-):  # type: ignore[no-untyped-def]
+):
     """Reconstructions of a small set under a checkpoint, cached by content."""
     digests = tuple(images.image_digests())
     return reconstructions(
@@ -61,8 +65,8 @@ def heads(n_layers: int) -> list[str]:
 
 
 def rows_of(
-    labels: Sequence[str], outs: Sequence[bool], found, pixels: np.ndarray
-) -> list[StripRow]:  # type: ignore[no-untyped-def]
+    labels: Sequence[str], outs: Sequence[bool], found: Any, pixels: np.ndarray
+) -> list[StripRow]:
     """Rows of a strip: the picture itself, then p(x | z_>k) for k = 0 .. L-1 with its loss."""
     rows = []
     for i, (label, out) in enumerate(zip(labels, outs, strict=True)):

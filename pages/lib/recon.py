@@ -13,6 +13,7 @@ import streamlit as st
 from hvae_core.figures import fmt
 from hvae_core.losses import GroupLoss
 from pages.lib import rows, store
+from pages.lib.pictures import Mode
 from pages.lib.state import Context
 from pages.lib.store import Handle
 
@@ -30,8 +31,8 @@ class Settings:
     """The controls that every picture of the page obeys."""
 
     k: int
-    skipped: str
-    up: str
+    skipped: Mode
+    up: Mode
     temperature: float
     seed: int
     scale: int
@@ -165,7 +166,7 @@ def table(
 
 @st.cache_data(max_entries=64, show_spinner=False)
 def _draws(
-    digest: str, image: int, k: int, n: int, seed: int, up: str, temperature: float,
+    digest: str, image: int, k: int, n: int, seed: int, up: Mode, temperature: float,
     _handle: Handle, _pixels: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
     from hvae_core.reconstruction import draws
@@ -187,18 +188,18 @@ def draws_of(
     )  # fmt: skip
 
 
-def _switch(label: str, key: str, explained: str) -> str:
+def _switch(label: str, key: str, explained: str) -> Mode:
     choice = st.segmented_control(
         label, ["mean", "sample"], default="mean", key=key, bind="query-params", required=True,
         help=explained,
     )  # fmt: skip
-    return choice or "mean"
+    return "sample" if choice == "sample" else "mean"
 
 
 def _adder(ctx: Context, key: str) -> None:
     """One more row by set and number."""
     titles = {spec.name: spec.title for spec in ctx.world.with_role("in", "out", "control")}
-    st.selectbox("Set", list(titles), format_func=titles.get, key="r_add_set")
+    st.selectbox("Set", list(titles), format_func=titles.__getitem__, key="r_add_set")
     st.number_input("Number", 0, store.SHOWN_LIMIT - 1, key="r_add_number")
     st.button("Add this image", on_click=_add, args=(ctx, key))
 

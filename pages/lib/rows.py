@@ -83,7 +83,8 @@ def from_selection(ctx: Context) -> list[str]:
 
 def load(ctx: Context, handle: Handle, names: Sequence[str]) -> tuple[Chosen | None, list[str]]:
     """The images of the names at the model's shape, and a sentence for each that cannot be had."""
-    pixels, kept, problems = [], [], {}
+    pixels, kept = [], []
+    problems: dict[str, None] = {}  # in order, each once
     for name in dict.fromkeys(names):
         try:
             set_name, index = parse(ctx, name)

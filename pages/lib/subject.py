@@ -159,7 +159,7 @@ def _from_set(ctx: Context, *, quiet: bool = False) -> Subject | None:
         names = list(titles)
         name = st.selectbox(
             "Set", names, index=names.index(name) if name in names else 0,
-            format_func=titles.get, key=key, bind="query-params",
+            format_func=titles.__getitem__, key=key, bind="query-params",
         )  # fmt: skip
         index = st.number_input(
             "Number", 0, store.SHOWN_LIMIT - 1, int(index), key="i_id", bind="query-params"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import streamlit as st
@@ -72,7 +73,7 @@ def rebuilt(image: subject.Subject, judged: Sequence[subject.Judged]) -> None:
                 [row],
                 pictures.heads(one.handle.n_layers),
                 highlight=None if one.judgement is None else one.judgement.k + 1,
-                scale=4,
+                scale=3,
                 colors=palette,
             )
             letter = "AB"[index]
@@ -80,7 +81,7 @@ def rebuilt(image: subject.Subject, judged: Sequence[subject.Judged]) -> None:
                 if len(judged) > 1:
                     st.markdown(f"**{letter}** {one.handle.title}")
                 ui.picture(picture, "The image and its reconstructions from each layer up")
-                ui.picture_button(lambda p=picture: png_bytes(p), f"image-rebuilt-{letter}")
+                ui.picture_button(partial(png_bytes, picture), f"image-rebuilt-{letter}")
 
 
 def layers(one: subject.Judged) -> None:
@@ -134,7 +135,9 @@ def score(reading: Reading) -> None:
 def draw() -> None:
     """All of it: another image or rate redraws this, and nothing else of the app."""
     head = st.container()
-    left, right = st.columns([2, 5], gap="large")
+    # A fixed width, not a share: the portrait is never cut, and a narrow screen wraps.
+    body_row = st.container(horizontal=True, gap="large")
+    left, right = body_row.container(width=260), body_row.container()
     with left:
         place = st.container()
         image = subject.choose(ctx)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import streamlit as st
 
 from hvae_core.figures import fmt, png_bytes, strip, tile
@@ -41,7 +43,7 @@ def strips(chosen: rows.Chosen, settings: recon.Settings) -> list:
                     picture, f"Images and their reconstructions from each layer up, {handle.title}"
                 )
                 ui.picture_button(
-                    lambda p=picture: png_bytes(p),
+                    partial(png_bytes, picture),
                     f"reconstructions-{letter}",
                     f"Picture {letter} (PNG)" if len(ctx.models) > 1 else "Picture (PNG)",
                 )
@@ -59,7 +61,7 @@ def several(chosen: rows.Chosen, settings: recon.Settings) -> None:
         name = st.selectbox(
             "Image",
             list(labels),
-            format_func=labels.get,
+            format_func=labels.__getitem__,
             key="r_of",
             bind="query-params",
             width=320,
@@ -82,7 +84,7 @@ def several(chosen: rows.Chosen, settings: recon.Settings) -> None:
             ui.picture(seen, "The image x")
             many = tile(means, columns=8, scale=2, colors=palette)
             ui.picture(many, f"{len(means)} draws of the image")
-        ui.picture_button(lambda p=many: png_bytes(p), f"draws-{'AB'[index]}")
+        ui.picture_button(partial(png_bytes, many), f"draws-{'AB'[index]}")
 
 
 def draw() -> None:
