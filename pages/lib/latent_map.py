@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from html import escape
 from typing import Any
 
@@ -32,7 +32,6 @@ class Placed:
     coords: np.ndarray
     axes: tuple[str, str]
     digest: str
-    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -70,8 +69,10 @@ def place(points: Points, method: str, seed: int) -> Placed:
             st.error(error, icon=":material/error:")
         work.show(JOB, "Map")
         if job is not None and job.active:
-            return replace(flat, note=f"PCA, until {method} is ready.")
-    return replace(flat, note=f"PCA: {method} has not been computed with these parameters yet.")
+            st.caption(f"PCA is shown until {method} is ready.")
+            return flat
+    st.caption(f"PCA is shown: {method} has not been computed with these parameters yet.")
+    return flat
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
@@ -154,6 +155,7 @@ def _figure(
         height=580,
     )
     fig.update_traces(hovertemplate="%{text}<extra></extra>", selector={"showlegend": False})
+    fig.update_traces(marker_opacity=0.35, selector={"name": "no class", "showlegend": False})
     fig.update_traces(name="others", selector={"name": "no class"})
     return fig
 

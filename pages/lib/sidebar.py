@@ -10,7 +10,7 @@ from hvae_core.checkpoint.library import add_checkpoint, own_checkpoints, shippe
 from hvae_core.data.places import default_data_root
 from hvae_core.data.worlds import World, worlds
 from hvae_core.errors import CheckpointError, DataError, HVAEError
-from pages.lib import store, work
+from pages.lib import store, ui, work
 from pages.lib.state import Context
 from pages.lib.store import Handle
 
@@ -96,13 +96,18 @@ def _handles(world: World) -> dict[str, Handle]:
 
 def _out_sets(world: World) -> tuple[str, ...]:
     titles = {spec.name: spec.title for spec in world.with_role("out", "control")}
+    key = f"out_{world.key}"
+    added = st.session_state.pop("added", None)
+    if added in titles and added not in st.session_state.get(key, [added]):
+        # Whoever brings a set wants to see it; without a choice so far the default has it.
+        st.session_state[key] = [*st.session_state[key], added]
     return tuple(
         st.multiselect(
             "Out-of-distribution sets",
             list(titles),
             default=[spec.name for spec in world.with_role("out")],
             format_func=lambda name: titles.get(name, name),
-            key=f"out_{world.key}",
+            key=key,
             bind="query-params",
         )
     )
@@ -187,12 +192,14 @@ def _drop_checkpoint() -> None:
         )
         if file is None:
             return
-        try:
-            added = add_checkpoint(file.getvalue(), file.name)
-        except CheckpointError as error:
-            st.error(str(error), icon=":material/error:")
-            return
-        st.success(f"{added.card.title or added.name} is now in the list of models.")
-        if st.session_state.get("last_checkpoint") != added.digest:
-            st.session_state["last_checkpoint"] = added.digest
+        # The file stays in the field while the reader goes on; the gate sees it once.
+        known, title = st.session_state.get("dropped", (None, ""))
+        if known != file.file_id:
+            try:
+                added = add_checkpoint(file.getvalue(), file.name)
+            except CheckpointError as error:
+                st.error(str(error), icon=":material/error:")
+                return
+            st.session_state["dropped"] = (file.file_id, added.card.title or added.name)
             st.rerun()
+        st.success(f"{ui.plain(title)} is now in the list of models.")

@@ -95,8 +95,6 @@ with ui.in_place():
             selection.panel(ctx, len(points), evaluations, pictures)
 
     map_and_selection()
-    if placed.note:
-        st.caption(placed.note)
     areas = latents.separations(points.digest, points)
     if areas:
         told = ", ".join(f"{ui.plain(ctx.title(n))} {percent(a)}" for n, a in areas.items())
