@@ -97,6 +97,10 @@ def _add_settings(command: argparse.ArgumentParser) -> None:
         help="importance samples of L; above 1, LLR uses L^S in its first term (default: 10)",
     )  # fmt: skip
     command.add_argument(
+        "--partial-samples", type=at_least(1), metavar="S",
+        help="samples over which L>k is averaged for k >= 1 (default: 1)",
+    )  # fmt: skip
+    command.add_argument(
         "--seed", type=at_least(0), default=0, metavar="N",
         help="seed of the draws from the model and of the equal numbers (default: 0)",
     )  # fmt: skip
@@ -126,7 +130,7 @@ def run(args: argparse.Namespace) -> None:
 
     checkpoint = load_checkpoint(checkpoint_path(args.checkpoint))
     world, in_name, out_names = choose_sets(args, checkpoint)
-    names = ("samples", "skipped", "up")
+    names = ("samples", "partial_samples", "skipped", "up")
     chosen = {name: getattr(args, name) for name in names if getattr(args, name)}
     settings = EvalSettings(seed=args.seed, **chosen)
     _move(checkpoint, args.device)

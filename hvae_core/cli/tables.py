@@ -23,8 +23,9 @@ def print_report(result: Report, titles: Mapping[str, str]) -> None:
     s = result.settings
     show.say(
         f"In-distribution: {titles.get(result.inside.name, result.inside.name)}, "
-        f"{result.inside.images:,} images. Samples {s['samples']}, seed {s['seed']}, skipped "
-        f"layers pass a {s['skipped']} down and a {s['up']} up.\n"
+        f"{result.inside.images:,} images. Samples {s['samples']} "
+        f"({s['partial_samples']} for k > 0), seed {s['seed']}, skipped layers pass a "
+        f"{s['skipped']} down and a {s['up']} up.\n"
     )
     for metric, title in _METRICS.items():
         _detection_table(result, titles, metric, title)

@@ -53,14 +53,14 @@ def test_models_stand_side_by_side(start: Start) -> None:
 
 
 def test_threshold_names_more_layers(start: Start) -> None:
-    app = alive(start("collapse", c_below="10.0", c_unit="nats/dim"))
-    assert app.title[0].value == "Layers z2 and z3 of “Tiny, plain” say little per unit"
+    app = alive(start("collapse", c_below="1000.0", c_unit="nats/dim"))
+    assert app.title[0].value == "Layers z1, z2 and z3 of “Tiny, plain” say little per unit"
     app.number_input(key="c_below").set_value(0.0001).run()
     assert alive(app).title[0].value.startswith("Every layer")
 
 
 def test_thresholds_out_of_bounds_are_ignored(start: Start) -> None:
-    app = alive(start("collapse", c_below="77", c_active="x", c_set="nowhere", c_history="x"))
+    app = alive(start("collapse", c_below="7777", c_active="x", c_set="nowhere", c_history="x"))
     assert app.number_input(key="c_below").value == 0.01
     assert charts(app) == 5
 

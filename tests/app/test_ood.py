@@ -204,10 +204,16 @@ def test_threshold_stands_on_the_curve(study: Callable[..., Study]) -> None:
     for kind in ("ROC", "Precision-recall"):
         for curve in threshold.curves([one], [at], {"digits": "Digits"}, {"digits": 4}, kind):
             assert curve.set_index == 4 and curve.point is not None
-            x, y = np.asarray(curve.x), np.asarray(curve.y)
-            assert np.interp(curve.point[0], x, y) >= curve.point[1] - 0.5
-            near = np.abs(x - curve.point[0]).min() + np.abs(y - curve.point[1]).min()
-            assert near < 0.1
+            ends = np.stack([curve.x, curve.y], axis=1)
+            assert _distance(np.array(curve.point), ends[:-1], ends[1:]) < 1e-9
+
+
+def _distance(point: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> float:
+    """From a point to the nearest of some segments (n, 2): straight parts have no inner points."""
+    along = ends - starts
+    length = np.maximum((along**2).sum(1), 1e-300)
+    share = np.clip(((point - starts) * along).sum(1) / length, 0, 1)
+    return float(np.linalg.norm(starts + share[:, None] * along - point, axis=1).min())
 
 
 def test_score_of_a_deeper_model_is_refused_in_a_sentence(study: Callable[..., Study]) -> None:
