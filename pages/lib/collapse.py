@@ -79,7 +79,7 @@ def controls(evaluated: dict[str, str]) -> tuple[str, Settings]:
             required=True,
         )  # fmt: skip
         below = st.number_input(
-            "Collapsed below (nats/dim)", 0.0001, 10.0, COLLAPSE_THRESHOLD, 0.005, "%.4g",
+            "Collapsed below (nats/dim)", 0.0001, 1000.0, COLLAPSE_THRESHOLD, 0.005, "%.4g",
             key="c_below", bind="query-params", width=190,
         )  # fmt: skip
         above = st.number_input(
