@@ -10,7 +10,7 @@ import numpy as np
 import streamlit as st
 
 from hvae_core import cache
-from hvae_core.collapse import active_units, collapsed_layers
+from hvae_core.collapse import active_units
 from hvae_core.data.image_set import ImageSet
 from hvae_core.errors import MissingImages
 from hvae_core.figures import fmt, percent
@@ -49,14 +49,17 @@ class Points:
 def default_layer(handle: Handle, inside: Any) -> str:
     """The highest layer that says something and is at hand without encoding, else the top one."""
     kept = [i for i, z in enumerate(inside.latents) if z.shape[1]]
-    awake = [i for i in kept if not sleeping(handle, inside, i)]
+    awake = [i for i in kept if not sleeping(inside, i)]
     return handle.layers[(awake or kept or [handle.n_layers - 1])[-1]][0]
 
 
-def sleeping(handle: Handle, inside: Any, layer: int) -> bool:
-    """Whether a layer (from 0) has collapsed: no active unit, or no KL, on its own images."""
-    flat = collapsed_layers(inside.table.kl.mean(axis=0), handle.units)
-    return layer + 1 in flat or active_units(inside.unit_variance[layer]) == 0
+def sleeping(inside: Any, layer: int) -> bool:
+    """Whether no unit of a layer (from 0) is active on the model's own images.
+
+    The map shows posterior means, so their variance decides here and not the KL term, which may
+    be near zero where its parts cancel.
+    """
+    return active_units(inside.unit_variance[layer]) == 0
 
 
 def gather(
@@ -180,7 +183,7 @@ def separations(digest: str, _points: Points) -> dict[str, float]:
 def claim(ctx: Context, handle: Handle, layer: int, inside: Any, points: Points | None) -> str:
     """What the layer tells apart, in a sentence: by nearest neighbours, in all its dimensions."""
     name = handle.layers[layer][0]
-    if sleeping(handle, inside, layer):
+    if sleeping(inside, layer):
         widest = float(np.sqrt(inside.unit_variance[layer].max(initial=0)))
         return f"{name} says nothing: its means vary by {fmt(widest)} at most"
     own = ctx.title(ctx.in_name)

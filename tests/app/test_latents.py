@@ -262,9 +262,7 @@ def test_the_claim_follows_the_figures(
 ) -> None:
     monkeypatch.setattr(latents, "separations", lambda *_: {"out": area, "other": 0.1})
     ctx = SimpleNamespace(in_name="in", title=lambda name: name.title())
-    inside = SimpleNamespace(
-        table=SimpleNamespace(kl=np.full((5, 2), 3.0)), unit_variance=(np.ones(4), np.full(4, 1e-6))
-    )
+    inside = SimpleNamespace(unit_variance=(np.ones(4), np.full(4, 1e-6)))
     handle = SimpleNamespace(layers=(("z1", (4,), 4), ("z2", (4,), 4)), units=(4, 4))
     assert said in latents.claim(ctx, handle, 0, inside, points())
     asleep = latents.claim(ctx, handle, 1, inside, points())
