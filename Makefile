@@ -14,7 +14,7 @@ PY := $(VENV)/bin/python
 
 app: $(VENV)/.requirements
 	@echo "Strata: http://$(HOST):$(PORT)  (Ctrl-C stops it)"
-	@exec $(PY) -m streamlit run app.py --server.address "$(HOST)" --server.port "$(PORT)" \
+	@exec $(PY) app.py --server.address "$(HOST)" --server.port "$(PORT)" \
 		--server.headless true --server.fileWatcherType none \
 		--browser.gatherUsageStats false --logger.hideWelcomeMessage true
 

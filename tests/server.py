@@ -15,8 +15,13 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 @contextmanager
-def serve(script: Path | str = "app.py", **environment: str) -> Iterator[str]:
-    """Run ``script`` and yield its address; ``environment`` is added to this process's own."""
+def serve(
+    script: Path | str = "app.py", *, plain: bool = False, **environment: str
+) -> Iterator[str]:
+    """Run ``script`` and yield its address; ``environment`` is added to this process's own.
+
+    The app starts its own server; a ``plain`` script is run by Streamlit's command.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -28,7 +33,7 @@ def serve(script: Path | str = "app.py", **environment: str) -> Iterator[str]:
     }
     flags = [word for name, value in options.items() for word in (f"--{name}", str(value))]
     server = subprocess.Popen(
-        [sys.executable, "-m", "streamlit", "run", str(script), *flags],
+        [sys.executable, *(["-m", "streamlit", "run"] if plain else []), str(script), *flags],
         cwd=ROOT,
         env={**os.environ, **environment},
         stdout=subprocess.DEVNULL,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -44,25 +45,19 @@ def page(tmp_path: Path) -> Iterator[str]:
     """The address of a fresh server that shows ``PAGE``."""
     app = tmp_path / "page.py"
     app.write_text(PAGE.format(runs=str(tmp_path / "runs")))
-    with serve(app, HOME=str(tmp_path)) as address:
+    with serve(app, plain=True, HOME=str(tmp_path)) as address:
         yield address
 
 
 @pytest.mark.browser
-def test_a_worker_never_runs_the_page(page: str, chromium: str, tmp_path: Path) -> None:
-    from playwright.sync_api import sync_playwright
-
-    from tests.chromium import FLAGS
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        tab = browser.new_page()
-        tab.goto(page)
-        tab.get_by_text("main is").wait_for(timeout=60_000)
-        main = tab.get_by_text("main is").inner_text()
-        tab.get_by_text("step ").wait_for(timeout=60_000)
-        tab.get_by_text("Cancel").click()
-        tab.get_by_text("slow is cancelled").wait_for(timeout=30_000)
-        browser.close()
+def test_a_worker_never_runs_the_page(page: str, browser: Any, tmp_path: Path) -> None:
+    tab = browser.new_page()
+    tab.goto(page)
+    tab.get_by_text("main is").wait_for(timeout=60_000)
+    main = tab.get_by_text("main is").inner_text()
+    tab.get_by_text("step ").wait_for(timeout=60_000)
+    tab.get_by_text("Cancel").click()
+    tab.get_by_text("slow is cancelled").wait_for(timeout=30_000)
+    tab.close()
     assert main.endswith("worker.py")
     assert set((tmp_path / "runs").read_text().split()) == {"__main__"}

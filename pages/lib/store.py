@@ -1,4 +1,4 @@
-"""Checkpoints, images and evaluations for the pages: cached, shared by all sessions, never computed.
+"""Checkpoints, images and evaluations for the pages: cached and shared, never computed.
 
 What takes longer than a moment is a job (``pages.lib.work``); here is only what is at hand.
 """

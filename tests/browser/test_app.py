@@ -14,7 +14,7 @@ from tests.small import tiny_model
 
 pytestmark = pytest.mark.browser
 
-PAGES = ("start", "reconstructions", "collapse", "latents", "ood", "image")
+PAGES = ("", "reconstructions", "collapse", "latents", "ood", "image")
 CONFIG = HVAEConfig(
     image_shape=(1, 28, 28),
     latents=(LatentConfig(2, "conv", stride=2), LatentConfig(4, "dense")),
@@ -35,6 +35,7 @@ def assert_well(tab: Any) -> None:
     assert tab.locator("[data-testid=stException]").count() == 0
     assert tab.get_by_text("could not be drawn").count() == 0
     assert tab.get_by_text("Traceback").count() == 0
+    assert tab.get_by_role("dialog").count() == 0
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -60,7 +61,7 @@ def test_the_slider_of_k_redraws_the_pictures(server: str, tab: Any) -> None:
     settled(tab)
     claim, source = tab.locator("h1").first.inner_text(), "img[alt^='Images and their']"
     before = tab.locator(source).first.get_attribute("src")
-    slider = tab.locator("[data-testid=stMain] [role=slider]").first
+    slider = tab.locator("[data-testid=stMain]").get_by_role("slider").first
     slider.focus()
     slider.press("ArrowRight")
     tab.wait_for_function(
@@ -88,9 +89,10 @@ def test_a_lasso_shows_its_images_and_feeds_reconstructions(server: str, tab: An
     for x, y in path[1:]:
         tab.mouse.move(x, y, steps=8)
     tab.mouse.up()
-    tab.get_by_role("button", name="Reconstructions").first.wait_for()
+    send = tab.get_by_role("link", name="Send to Reconstructions")
+    send.wait_for()
     assert_well(tab)
-    tab.get_by_role("button", name="Reconstructions").first.click()
+    send.click()
     tab.wait_for_url("**/reconstructions*")
     settled(tab)
     tab.locator("img[alt^='Images and their']").first.wait_for()
