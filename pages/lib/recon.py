@@ -81,7 +81,6 @@ def controls(ctx: Context) -> Settings:
             "Draw",
             0,
             9999,
-            0,
             key="r_draw",
             bind="query-params",
             width=120,
