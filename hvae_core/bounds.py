@@ -22,11 +22,15 @@ Floats = NDArray[np.float64]
 
 
 class TraceLike(Protocol):
-    """What the bounds read of a trace; rows 0..k-1 of the layer arrays (skipped) are never read."""
+    """What the bounds read of a trace; the rows of skipped layers are never read."""
 
     @property
     def k(self) -> int:
-        """Number of skipped layers, those whose latents come from the prior."""
+        """Number of skipped levels, those whose latents come from the prior."""
+
+    @property
+    def skip(self) -> int:
+        """Number of skipped layers: those of the k lowest levels."""
 
     @property
     def log_px(self) -> Tensor:
@@ -47,8 +51,8 @@ class TraceLike(Protocol):
 
 def log_weights(trace: TraceLike) -> Tensor:
     """log p(x|z) + log p(z_{>k}) - log q(z_{>k}|x) of every sample (Havtorn et al. 2021, Eq. 5)."""
-    k = trace.k
-    return trace.log_px + (trace.log_p[k:] - trace.log_q[k:]).sum(0)  # (S, B)
+    skip = trace.skip
+    return trace.log_px + (trace.log_p[skip:] - trace.log_q[skip:]).sum(0)  # (S, B)
 
 
 def bound(trace: TraceLike) -> Tensor:
@@ -58,7 +62,7 @@ def bound(trace: TraceLike) -> Tensor:
     elsewhere. The expectation is that of the mean log weight, with less variance, and
     ELBO = -nll - sum of kl holds exactly in every table.
     """
-    return (trace.log_px - trace.kl[trace.k :].sum(0)).mean(0)  # (B,)
+    return (trace.log_px - trace.kl[trace.skip :].sum(0)).mean(0)  # (B,)
 
 
 def iw_bound(trace: TraceLike) -> Tensor:
@@ -100,7 +104,7 @@ class BoundAccumulator:
         weights = _numpy(log_weights(trace))
         samples = weights.shape[0]
         kl = _numpy(trace.kl).sum(1)  # (L, B)
-        kl[: trace.k] = 0.0
+        kl[: trace.skip] = 0.0
         # sums instead of means, and the unnormalised logsumexp: these add up over chunks
         chunk = Bounds(
             k=trace.k,
@@ -148,7 +152,7 @@ def _numpy(values: Tensor) -> Floats:
 
 @dataclass(frozen=True, eq=False)
 class BoundTable:
-    """Bounds of N images for every k = 0..K-1, in nats; K = L, the number of latent layers.
+    """Bounds of N images for every k = 0..K-1, in nats; K <= L is the number of levels.
 
     ``kl`` holds the KL terms of the full trace (k = 0), ``dims`` is D = C*H*W of the images, and
     ``samples`` the number of importance samples S of k = 0. Raises ScoreError when the
@@ -167,10 +171,12 @@ class BoundTable:
             values = np.asarray(getattr(self, name), dtype=np.float64)
             object.__setattr__(self, name, values)
         shapes = {name: getattr(self, name).shape for name in _COLUMNS}
-        if len(set(shapes.values())) != 1 or self.bound.ndim != 2 or self.bound.shape[1] == 0:
+        levels = {shapes[name] for name in ("bound", "iw", "nll")}
+        fits = len(levels) == 1 and self.bound.ndim == 2 and self.kl.ndim == 2
+        if not fits or not 0 < self.n_levels <= self.n_layers or len(self.kl) != len(self):
             raise ScoreError(
-                f"A table of bounds needs arrays of one shape (images, layers), not {shapes}. "
-                "Evaluate the images again."
+                f"A table of bounds needs arrays (images, levels) and as many or more layers in "
+                f"kl, not {shapes}. Evaluate the images again."
             )
         if self.dims < 1 or self.samples < 1:
             raise ScoreError(
@@ -184,14 +190,19 @@ class BoundTable:
     @property
     def n_layers(self) -> int:
         """L, the number of latent layers."""
+        return int(self.kl.shape[1])
+
+    @property
+    def n_levels(self) -> int:
+        """K, the number of levels: k runs from 0 to K-1."""
         return int(self.bound.shape[1])
 
     @classmethod
     def from_bounds(cls, bounds: Sequence[Bounds], dims: int) -> BoundTable:
-        """Table of one batch from its bounds for k = 0..L-1, in that order."""
+        """Table of one batch from its bounds for k = 0..K-1, in that order."""
         ks = [b.k for b in bounds]
-        if not bounds or ks != list(range(len(bounds[0].kl))):
-            raise ScoreError(f"A table needs the bounds of every k from 0 to L-1, not of k = {ks}.")
+        if not bounds or ks != list(range(len(bounds))):
+            raise ScoreError(f"A table needs the bounds of every k from 0 on, not of k = {ks}.")
         return cls(
             bound=_columns([b.bound for b in bounds]),
             iw=_columns([b.iw for b in bounds]),
@@ -218,11 +229,11 @@ class BoundTable:
     @classmethod
     def concat(cls, tables: Sequence[BoundTable]) -> BoundTable:
         """One table of the rows of several, which must agree in layers, dims and samples."""
-        kinds = sorted({(t.n_layers, t.dims, t.samples) for t in tables})
+        kinds = sorted({(t.n_layers, t.n_levels, t.dims, t.samples) for t in tables})
         if len(kinds) != 1:
             raise ScoreError(
-                "Tables can be joined when they agree in (layers, dims, samples); these have "
-                f"{kinds}."
+                "Tables can be joined when they agree in (layers, levels, dims, samples); these "
+                f"have {kinds}."
             )
         return cls(
             bound=np.concatenate([t.bound for t in tables]),

@@ -7,11 +7,8 @@ interrupted evaluation continues where it stopped. Noise comes from the pictures
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
-from typing import Literal
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -20,7 +17,8 @@ from hvae_core import cache
 from hvae_core.bounds import BoundAccumulator, Bounds, BoundTable
 from hvae_core.collapse import UnitStats
 from hvae_core.data.image_set import ImageSet
-from hvae_core.errors import ConfigError, DataError
+from hvae_core.errors import DataError
+from hvae_core.evaluated import EvalSettings, Evaluation, evaluation_key, pack, unpack
 from hvae_core.models import HierarchicalVAE
 from hvae_core.noise import ImageNoise
 from hvae_core.progress import Progress, silent
@@ -29,53 +27,6 @@ PART_IMAGES = 500
 STORED_UNITS = 64
 """Posterior means of layers with more units than this are not kept image by image."""
 _SAMPLES_AT_ONCE = 10
-
-
-@dataclass(frozen=True)
-class EvalSettings:
-    """What a table depends on besides checkpoint and images; the defaults are the shipped ones.
-
-    ``samples`` is S of the ELBO and of L^S (HVK Eq. 9), the first term of a likelihood ratio, where
-    it counts; ``partial_samples`` that of L_>k for k >= 1 (HVK Eq. 10 keeps the plain bound there).
-    """
-
-    samples: int = 10
-    partial_samples: int = 1
-    seed: int = 0
-    skipped: Literal["sample", "mean"] = "mean"
-    up: Literal["mean", "sample"] = "mean"
-
-    def __post_init__(self) -> None:
-        for count in (self.samples, self.partial_samples):
-            if count < 1:
-                raise ConfigError(f"Bounds need at least one sample, not {count}.")
-
-
-@dataclass(frozen=True, eq=False)
-class Evaluation:
-    """Bounds (nats) of N images under one checkpoint, with statistics of the latent units.
-
-    ``latents[i]`` are posterior means (N, units) of z_{i+1}, or (N, 0) where the layer is too wide
-    to keep; ``unit_variance[i]`` is Var_x(E[z|x]) of each unit over these images (DVP Eq. 23).
-    """
-
-    checkpoint: str
-    set_name: str
-    set_digest: str
-    settings: EvalSettings
-    table: BoundTable
-    labels: np.ndarray
-    class_names: tuple[str, ...]
-    unit_variance: tuple[np.ndarray, ...]
-    latents: tuple[np.ndarray, ...]
-
-    def __len__(self) -> int:
-        return len(self.table)
-
-
-def evaluation_key(checkpoint: str, images: ImageSet, settings: EvalSettings) -> str:
-    """The digest under which the cache keeps an evaluation."""
-    return cache.digest("evaluation-2", checkpoint, images.digest, settings)
 
 
 def stored_evaluation(
@@ -150,17 +101,17 @@ def evaluate_batch(
     digests: Sequence[int],
     settings: EvalSettings,
 ) -> tuple[list[Bounds], list[np.ndarray]]:
-    """Bounds of uint8 images (B, C, H, W) for k = 0..L-1, and E[z_i | x] (B, units) a layer.
+    """Bounds of uint8 images (B, C, H, W) for k = 0..K-1, and E[z_i | x] (B, units) a layer.
 
     Samples come in chunks, so that 1000 of them need no more memory than ten; the posterior means
     are averaged over the samples of the layers below them.
     """
     x = torch.from_numpy(np.array(pixels)).to(model.device).float() / 255
-    accumulators = [BoundAccumulator() for _ in model.latents]
+    accumulators = [BoundAccumulator() for _ in range(model.n_levels)]
     means = [np.zeros((len(pixels), spec.units)) for spec in model.latents]
     with torch.inference_mode():
         x = model.prepare(x, ImageNoise(digests, settings.seed))
-        for ks, first, count in _chunks(model.n_layers, settings):
+        for ks, first, count in _chunks(model.n_levels, settings):
             traces = model.traces(
                 x,
                 ks,
@@ -177,11 +128,11 @@ def evaluate_batch(
     return [accumulator.result() for accumulator in accumulators], means
 
 
-def _chunks(layers: int, settings: EvalSettings) -> Iterator[tuple[range, int, int]]:
+def _chunks(levels: int, settings: EvalSettings) -> Iterator[tuple[range, int, int]]:
     """(ks, first sample, number of samples) of the passes that make one batch's bounds."""
-    passes = [(range(layers), settings.samples)]
+    passes = [(range(levels), settings.samples)]
     if settings.partial_samples != settings.samples:
-        passes = [(range(1), settings.samples), (range(1, layers), settings.partial_samples)]
+        passes = [(range(1), settings.samples), (range(1, levels), settings.partial_samples)]
     for ks, samples in passes:
         for first in range(0, samples, _SAMPLES_AT_ONCE):
             yield ks, first, min(_SAMPLES_AT_ONCE, samples - first)
@@ -262,57 +213,3 @@ def _join(
         tuple(variance),
         tuple(latents),
     )
-
-
-def pack(evaluation: Evaluation) -> dict[str, np.ndarray]:
-    """An evaluation as plain arrays, for an ``.npz`` file (float32 bounds, float16 latents)."""
-    table = evaluation.table
-    about = {
-        "checkpoint": evaluation.checkpoint,
-        "set_name": evaluation.set_name,
-        "set_digest": evaluation.set_digest,
-        "settings": asdict(evaluation.settings),
-        "class_names": list(evaluation.class_names),
-        "dims": table.dims,
-        "layers": table.n_layers,
-    }
-    arrays = {n: getattr(table, n).astype(np.float32) for n in ("bound", "iw", "nll", "kl")}
-    arrays["labels"] = evaluation.labels.astype(np.int32)
-    for i in range(table.n_layers):
-        arrays[f"variance{i + 1}"] = evaluation.unit_variance[i].astype(np.float32)
-        arrays[f"latents{i + 1}"] = evaluation.latents[i].astype(np.float16)
-    arrays["about"] = np.frombuffer(json.dumps(about).encode(), dtype=np.uint8)
-    return arrays
-
-
-def unpack(arrays: Mapping[str, np.ndarray]) -> Evaluation:
-    """Read back what ``pack`` wrote."""
-    about = json.loads(arrays["about"].tobytes())
-    settings = EvalSettings(**about["settings"])
-    table = BoundTable(
-        **{name: arrays[name].astype(np.float64) for name in ("bound", "iw", "nll", "kl")},
-        dims=about["dims"],
-        samples=settings.samples,
-    )
-    layers = range(1, about["layers"] + 1)
-    return Evaluation(
-        about["checkpoint"],
-        about["set_name"],
-        about["set_digest"],
-        settings,
-        table,
-        arrays["labels"].astype(np.int64),
-        tuple(about["class_names"]),
-        tuple(arrays[f"variance{i}"] for i in layers),
-        tuple(arrays[f"latents{i}"].astype(np.float32) for i in layers),
-    )
-
-
-def shipped_evaluation(folder: Path, checkpoint: str, set_name: str) -> Evaluation | None:
-    """The stored evaluation ``<set>.npz`` of a shipped checkpoint, or None if it is of another."""
-    path = folder / f"{set_name}.npz"
-    if not path.is_file():
-        return None
-    with np.load(path, allow_pickle=False) as file:
-        evaluation = unpack(dict(file))
-    return evaluation if evaluation.checkpoint == checkpoint else None

@@ -48,12 +48,12 @@ class Judgement:
     p_bound: float
     n: int
     levels: int
-    n_layers: int
+    n_levels: int
 
 
 def readings(image: BoundTable, reference: BoundTable | None) -> tuple[Reading, ...]:
     """Every score of one image (a table of one row) held against the reference's scores."""
-    return tuple(_reading(score, image, reference) for score in score_list(image.n_layers))
+    return tuple(_reading(score, image, reference) for score in score_list(image.n_levels))
 
 
 def judge(
@@ -68,7 +68,7 @@ def judge(
     A model of one layer has no ratio; there the one level is k = 0, the bound itself. ScoreError
     where the scores are not finite or alpha lies outside (0, 1).
     """
-    layers = image.n_layers
+    layers = image.n_levels
     keys = [f"llr_{k}" for k in range(1, layers)] or ["elbo"]
     scores = [get_score(key, layers) for key in keys]
     found = verdict(
@@ -87,7 +87,7 @@ def judge(
         p_bound=float(conformal_p_values(elbo(reference), elbo(image))[0]),
         n=len(reference),
         levels=len(keys),
-        n_layers=layers,
+        n_levels=layers,
     )
 
 
@@ -191,5 +191,5 @@ def _undecided(judged: Judgement) -> tuple[str, str]:
 def _blindness(judged: Judgement) -> str:
     if not judged.blind:
         return ""
-    above = f"z{judged.k + 1}" + (" and above are" if judged.k + 1 < judged.n_layers else " is")
+    above = f"z{judged.k + 1}" + (" and above are" if judged.k + 1 < judged.n_levels else " is")
     return f"(In this model {above} collapsed: level {judged.k} sees no shape, only blind guesses.)"

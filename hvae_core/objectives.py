@@ -56,8 +56,8 @@ def elbo(
 
 
 def informative(model: HierarchicalVAE, x: Tensor, noise: Noise) -> LossTerms:
-    """-(1/L) sum_k E[log p(x | z_>k)] + sum_i KL_i (INF Eq. 10), sharing one inference pass."""
-    traces = model.traces(x, range(model.n_layers), noise=noise, up="sample")
+    """-(1/K) sum_k E[log p(x | z_>k)] + sum_i KL_i (INF Eq. 10), sharing one inference pass."""
+    traces = model.traces(x, range(model.n_levels), noise=noise, up="sample")
     kl = traces[0].kl.mean((1, 2))  # (L,)
     log_px = torch.stack([trace.log_px.mean() for trace in traces]).mean()
     return LossTerms(kl.sum() - log_px, log_px, kl, traces[0].log_px.mean() - kl.sum())

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from hvae_core.config import HVAEConfig, LatentConfig, TrainConfig
+from hvae_core.config import HVAEConfig, LatentConfig, ModelConfig, TrainConfig
 from hvae_core.errors import ConfigError
 
 
@@ -20,7 +20,7 @@ class Preset:
     name: str
     title: str
     world: str
-    model: HVAEConfig
+    model: ModelConfig
     train: TrainConfig
     source: str
 
@@ -40,9 +40,10 @@ _FIVE = (
 )
 
 
-def _family(prefix: str, world: str, model: HVAEConfig, base: TrainConfig) -> list[Preset]:
+def _trio(prefix: str, world: str, model: HVAEConfig, base: TrainConfig) -> list[Preset]:
     """The three objectives on one architecture: plain, free bits with warm-up, informative."""
     layers = len(model.latents)
+    named = "" if model.family == "hvae" else f"{model.family.upper()}, "
     free = replace(
         base,
         warmup_epochs=0.2 * base.epochs,
@@ -51,20 +52,20 @@ def _family(prefix: str, world: str, model: HVAEConfig, base: TrainConfig) -> li
         free_bits_annealed=0.4 * base.epochs,
     )
     kinds = {
-        "elbo": (f"plain ELBO, {layers} layers", base, "HVK Eq. 1"),
+        "elbo": (f"{named}plain ELBO, {layers} layers", base, "HVK Eq. 1"),
         "freebits": (
-            f"free bits and warm-up, {layers} layers",
+            f"{named}free bits and warm-up, {layers} layers",
             free,
             "HVK Table 4, schedule scaled to the run",
         ),
         "informative": (
-            f"informative, {layers} layers",
+            f"{named}informative, {layers} layers",
             replace(base, objective="informative"),
             "INF Eq. 10",
         ),
     }
     return [
-        Preset(f"{prefix}-hvae{layers}-{kind}", title, world, model, train, source)
+        Preset(f"{prefix}-{model.family}{layers}-{kind}", title, world, model, train, source)
         for kind, (title, train, source) in kinds.items()
     ]
 
@@ -119,10 +120,11 @@ _bare = Preset(
 PRESETS: dict[str, Preset] = {
     preset.name: preset
     for preset in [
-        *_family("glyphs", "glyphs", _glyphs3, _glyph_run),
-        *_family("glyphs", "glyphs", _glyphs5, _glyph_run),
+        *_trio("glyphs", "glyphs", _glyphs3, _glyph_run),
+        *_trio("glyphs", "glyphs", _glyphs5, _glyph_run),
+        *_trio("glyphs", "glyphs", replace(_glyphs5, family="lvae"), _glyph_run),
         _bare,
-        *_family("fashion", "fashion", _fashion, _short),
+        *_trio("fashion", "fashion", _fashion, _short),
         _paper,
     ]
 }

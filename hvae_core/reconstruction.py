@@ -14,7 +14,7 @@ from hvae_core.noise import ImageNoise
 
 @dataclass(frozen=True, eq=False)
 class Reconstructions:
-    """p(x | z_>k) of N images for k = 0..L-1 (HVK Eq. 5).
+    """p(x | z_>k) of N images for k = 0..K-1 (HVK Eq. 5).
 
     ``seen`` (N, C, H, W) is x as the likelihood saw it (binarised for Bernoulli), ``means``
     (L, N, C, H, W) the expected image, both in [0, 1]; ``nll`` (L, N) is -log p(x|z_>k) in nats.
@@ -41,7 +41,7 @@ def reconstruct(
         x = model.prepare(_grey_levels(model, pixels), noise)
         traces = model.traces(
             x,
-            range(model.n_layers),
+            range(model.n_levels),
             noise=noise,
             skipped=skipped,
             up=up,

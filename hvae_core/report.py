@@ -20,7 +20,7 @@ from hvae_core.metrics import Detection, detect
 from hvae_core.scores import Score, score_list
 
 if TYPE_CHECKING:  # evaluations are made with torch; reading them takes none
-    from hvae_core.evaluation import Evaluation
+    from hvae_core.evaluated import Evaluation
 
 SHIPPED_LIMIT = 1000
 """Images of a set that stored results and defaults rest on, taken by ``World.choose``."""
@@ -110,7 +110,7 @@ def report(
                 f"The sets {in_evaluation.set_name} and {other.set_name} were evaluated under "
                 "different checkpoints or settings; evaluate both in the same way."
             )
-    scores = score_list(in_evaluation.table.n_layers)
+    scores = score_list(in_evaluation.table.n_levels)
     inside = _computed(in_evaluation, scores)
     return Report(
         checkpoint=in_evaluation.checkpoint,

@@ -19,13 +19,8 @@ from hvae_core.checkpoint import (
 )
 from hvae_core.data import ASSETS, ImageSet, World
 from hvae_core.errors import CheckpointError, MissingImages
-from hvae_core.evaluation import (
-    EvalSettings,
-    Evaluation,
-    evaluate,
-    pack,
-    shipped_evaluation,
-)
+from hvae_core.evaluated import EvalSettings, Evaluation, pack, shipped_evaluation
+from hvae_core.evaluation import evaluate
 from hvae_core.progress import Progress, silent
 from hvae_core.report import SHIPPED_LIMIT
 

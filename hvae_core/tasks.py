@@ -10,7 +10,8 @@ import numpy as np
 from hvae_core import cache
 from hvae_core.checkpoint import load_checkpoint
 from hvae_core.data import ImageSet, worlds
-from hvae_core.evaluation import EvalSettings, evaluate, posterior_means
+from hvae_core.evaluated import EvalSettings
+from hvae_core.evaluation import evaluate, posterior_means
 from hvae_core.progress import Progress, silent
 
 

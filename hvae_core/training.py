@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from hvae_core.bounds import bound
 from hvae_core.collapse import UnitStats, active_units
-from hvae_core.config import HVAEConfig, TrainConfig
+from hvae_core.config import ModelConfig, TrainConfig
 from hvae_core.data.image_set import ImageSet
 from hvae_core.errors import ConfigError, DataError
 from hvae_core.models import HierarchicalVAE, model_from_config
@@ -53,7 +53,7 @@ class _Running:
 
 
 def train(
-    model_config: HVAEConfig,
+    model_config: ModelConfig,
     config: TrainConfig,
     images: ImageSet,
     validation: ImageSet,
@@ -124,7 +124,7 @@ def validate(model: HierarchicalVAE, images: ImageSet, batch_size: int = 250) ->
     }
 
 
-def _check(images: ImageSet, model_config: HVAEConfig) -> None:
+def _check(images: ImageSet, model_config: ModelConfig) -> None:
     if not len(images):
         raise DataError(f"{images.title} holds no images to train or validate with.")
     if images.image_shape != model_config.image_shape:
@@ -134,7 +134,7 @@ def _check(images: ImageSet, model_config: HVAEConfig) -> None:
         )
 
 
-def _start(model_config: HVAEConfig, config: TrainConfig, pixels: Tensor) -> _Running:
+def _start(model_config: ModelConfig, config: TrainConfig, pixels: Tensor) -> _Running:
     """A fresh model, initialised from the first batch, with its optimiser and running average."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)

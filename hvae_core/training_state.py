@@ -12,14 +12,14 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from hvae_core.config import HVAEConfig, TrainConfig, from_json, to_json
+from hvae_core.config import ModelConfig, TrainConfig, from_json, to_json
 from hvae_core.errors import ConfigError
 
 if TYPE_CHECKING:
     from hvae_core.training import _Running
 
 
-def save_state(path: Path, model: HVAEConfig, config: TrainConfig, running: _Running) -> None:
+def save_state(path: Path, model: ModelConfig, config: TrainConfig, running: _Running) -> None:
     """Write the run after a finished epoch, replacing the last one in a single step."""
     tensors = {f"model.{k}": v for k, v in running.objective.model.state_dict().items()}
     tensors |= {f"average.{k}": v for k, v in running.average.state_dict().items()}
@@ -37,7 +37,7 @@ def save_state(path: Path, model: HVAEConfig, config: TrainConfig, running: _Run
     os.replace(partial, path)
 
 
-def load_state(path: Path, model: HVAEConfig, config: TrainConfig, running: _Running) -> None:
+def load_state(path: Path, model: ModelConfig, config: TrainConfig, running: _Running) -> None:
     """Restore a run in place.
 
     Raises ``ConfigError`` if the file is damaged or belongs to another configuration.
@@ -73,7 +73,7 @@ def _restore(
     running.history = json.loads(metadata["history"])
 
 
-def _says(metadata: Mapping[str, str], key: str, config: HVAEConfig | TrainConfig) -> bool:
+def _says(metadata: Mapping[str, str], key: str, config: ModelConfig | TrainConfig) -> bool:
     try:
         return from_json(type(config), metadata.get(key, "")) == config
     except ConfigError:

@@ -75,7 +75,9 @@ class LinearGaussian(BottomUpVAE):
     @property
     def latents(self) -> tuple[LatentSpec, ...]:
         shape = (self.shape[2],)
-        return tuple(LatentSpec(f"z{i + 1}", i + 1, shape, "") for i in range(len(self.a) + 1))
+        return tuple(
+            LatentSpec(f"z{i + 1}", i + 1, shape, f"z{i + 1}") for i in range(len(self.a) + 1)
+        )
 
     @property
     def image_shape(self) -> tuple[int, int, int]:

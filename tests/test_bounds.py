@@ -34,6 +34,10 @@ class FakeTrace:
     log_p: Tensor
     kl: Tensor
 
+    @property
+    def skip(self) -> int:
+        return self.k
+
     def chunk(self, rows: slice) -> FakeTrace:
         return FakeTrace(
             self.k, self.log_px[rows], self.log_q[:, rows], self.log_p[:, rows], self.kl[:, rows]
@@ -188,7 +192,7 @@ def test_table_from_bounds() -> None:
 def test_table_from_bounds_needs_every_k_of_the_same_images() -> None:
     full = batch_bounds()
     with pytest.raises(ScoreError, match="every k"):
-        BoundTable.from_bounds(full[:2], dims=784)
+        BoundTable.from_bounds([full[0], full[2]], dims=784)
     with pytest.raises(ScoreError, match="every k"):
         BoundTable.from_bounds([], dims=784)
     fewer = BoundTable.from_bounds([full[0], *batch_bounds(samples=1)[1:]], dims=784)
@@ -227,8 +231,40 @@ def test_tables_that_differ_cannot_be_joined() -> None:
 @pytest.mark.parametrize("shape", [(5, 3), (4, 2), (5,), (5, 2, 1)])
 def test_table_refuses_shapes_that_do_not_fit(shape: tuple[int, ...]) -> None:
     good = np.zeros((5, 2))
-    with pytest.raises(ScoreError, match="one shape"):
+    with pytest.raises(ScoreError, match="needs arrays"):
         BoundTable(good, good, np.zeros(shape), good, dims=784, samples=1)
+
+
+@pytest.mark.parametrize("layers", [0, 1])
+def test_table_needs_a_layer_a_level(layers: int) -> None:
+    levels = np.zeros((5, 2))
+    with pytest.raises(ScoreError, match="needs arrays"):
+        BoundTable(levels, levels, levels, np.zeros((5, layers)), dims=784, samples=1)
+
+
+@dataclass(frozen=True)
+class GroupedTrace(FakeTrace):
+    """Levels of two layers each."""
+
+    @property
+    def skip(self) -> int:
+        return 2 * self.k
+
+
+def test_levels_of_several_layers() -> None:
+    flat = random_trace(k=2, layers=6)
+    grouped = GroupedTrace(1, flat.log_px, flat.log_q, flat.log_p, flat.kl)
+    assert torch.equal(log_weights(grouped), log_weights(flat))
+    assert torch.equal(bound(grouped), bound(flat))
+    parts = []
+    for k in range(3):
+        trace = random_trace(k=2 * k, layers=6)
+        gathered = BoundAccumulator()
+        gathered.add(GroupedTrace(k, trace.log_px, trace.log_q, trace.log_p, trace.kl))
+        parts.append(gathered.result())
+        assert (parts[-1].kl[: 2 * k] == 0).all()
+    table = BoundTable.from_bounds(parts, dims=784)
+    assert (table.n_levels, table.n_layers) == (3, 6)
 
 
 def test_table_computes_in_float64() -> None:

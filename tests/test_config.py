@@ -56,7 +56,7 @@ BAD_MODELS = [
     ({"image_shape": [1, 8]}, "image_shape"),
     ({"image_shape": [1, 8, 8.5]}, "image_shape"),
     ({"latents": [LATENT]}, "latents"),
-    ({"latents": [LATENT] * 6}, "latents"),
+    ({"latents": [LATENT] * 11}, "latents"),
     ({"latents": [LATENT, {**LATENT, "dim": 0}]}, "latents.1.dim"),
     ({"latents": [LATENT, {**LATENT, "dim": 513}]}, "latents.1.dim"),
     ({"latents": [LATENT, {**LATENT, "kind": "sparse"}]}, "latents.1.kind"),
@@ -76,7 +76,7 @@ BAD_MODELS = [
     ({"stem": 4, "image_shape": [1, 10, 8]}, "multiple of stem = 4"),
     ({"likelihood": "poisson"}, "likelihood"),
     ({"skip": 1}, "skip"),
-    ({"family": "lvae"}, "family"),
+    ({"family": "gan"}, "family"),
     ({"surprise": 1}, "surprise"),
 ]
 

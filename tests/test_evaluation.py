@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 import torch
 
-from hvae_core import cache, evaluation
+from hvae_core import cache, evaluated, evaluation
 from hvae_core.bounds import bound, iw_bound, nll
 from hvae_core.errors import ConfigError, DataError
-from hvae_core.evaluation import EvalSettings, Evaluation, evaluate, stored_evaluation
+from hvae_core.evaluated import EvalSettings, Evaluation
+from hvae_core.evaluation import evaluate, stored_evaluation
 from hvae_core.models import HierarchicalVAE
 from hvae_core.noise import ImageNoise
 from hvae_core.progress import Cancelled
@@ -205,9 +206,9 @@ def test_a_cache_that_refuses_only_costs_time(
 
 def test_pack_and_unpack(model: HierarchicalVAE) -> None:
     found = evaluate(model, "a", IMAGES, EvalSettings(samples=2, seed=3, skipped="mean"))
-    arrays = evaluation.pack(found)
+    arrays = evaluated.pack(found)
     assert all(not array.dtype.hasobject for array in arrays.values())
-    back = evaluation.unpack(arrays)
+    back = evaluated.unpack(arrays)
     assert_same(back, found)
     for name in ("checkpoint", "set_name", "set_digest", "settings", "class_names"):
         assert getattr(back, name) == getattr(found, name)
@@ -217,12 +218,12 @@ def test_pack_and_unpack(model: HierarchicalVAE) -> None:
 
 def test_shipped_tables_belong_to_their_checkpoint(model: HierarchicalVAE, tmp_path: Path) -> None:
     found = evaluate(model, "a", IMAGES, EvalSettings())
-    cache.write_npz(tmp_path / "bars.npz", evaluation.pack(found))
-    back = evaluation.shipped_evaluation(tmp_path, "a", "bars")
+    cache.write_npz(tmp_path / "bars.npz", evaluated.pack(found))
+    back = evaluated.shipped_evaluation(tmp_path, "a", "bars")
     assert back is not None
     assert_same(back, found)
-    assert evaluation.shipped_evaluation(tmp_path, "b", "bars") is None
-    assert evaluation.shipped_evaluation(tmp_path, "a", "dots") is None
+    assert evaluated.shipped_evaluation(tmp_path, "b", "bars") is None
+    assert evaluated.shipped_evaluation(tmp_path, "a", "dots") is None
 
 
 def test_images_that_do_not_fit_are_refused(model: HierarchicalVAE) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from hvae_core.bounds import BoundTable
 from hvae_core.errors import ScoreError
-from hvae_core.evaluation import EvalSettings, Evaluation
+from hvae_core.evaluated import EvalSettings, Evaluation
 from hvae_core.metrics import detect
 from hvae_core.report import Report, report
 from hvae_core.scores import get_score

@@ -17,7 +17,7 @@ import torch
 
 from hvae_core.checkpoint import container, gate
 from hvae_core.checkpoint.gate import History
-from hvae_core.config import HVAEConfig, ModelCard, TrainConfig, from_json, to_json
+from hvae_core.config import ModelCard, ModelConfig, TrainConfig, from_json, to_json
 from hvae_core.errors import CheckpointError
 from hvae_core.models import HierarchicalVAE
 
@@ -30,7 +30,7 @@ class CheckpointInfo:
 
     name: str
     digest: str
-    config: HVAEConfig
+    config: ModelConfig
     card: ModelCard
     history: History = field(repr=False)
     train: TrainConfig | None

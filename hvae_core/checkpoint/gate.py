@@ -26,7 +26,7 @@ from hvae_core.checkpoint.container import (
     read_tensor,
     strict_json,
 )
-from hvae_core.config import HVAEConfig, ModelCard, TrainConfig, from_json
+from hvae_core.config import ModelCard, ModelConfig, TrainConfig, from_json
 from hvae_core.errors import CheckpointError, ConfigError
 from hvae_core.models import HierarchicalVAE, model_from_config
 
@@ -50,7 +50,7 @@ History = dict[str, list[Any]]
 class Contents:
     """The metadata of a checkpoint, validated."""
 
-    config: HVAEConfig
+    config: ModelConfig
     card: ModelCard
     history: History
     train: TrainConfig | None
@@ -74,7 +74,7 @@ def read_contents(metadata: Mapping[str, str]) -> Contents:
                 f"has a {name} of {len(text):,} characters where {MAX_LENGTHS[name]:,} "
                 f"is the most; {DAMAGED}"
             )
-    config = _parse(HVAEConfig, metadata["config"], "config")
+    config = _parse(ModelConfig, metadata["config"], "config")
     card = _parse(ModelCard, metadata["card"], "card")
     train = _parse(TrainConfig, metadata["train"], "train") if "train" in metadata else None
     _check_fields(card, "card")
@@ -180,7 +180,7 @@ class _NoNorms(TorchFunctionMode):
         return func(*args, **(kwargs or {}))
 
 
-def empty_model(config: HVAEConfig) -> HierarchicalVAE:
+def empty_model(config: ModelConfig) -> HierarchicalVAE:
     """Build the model on the meta device: names and shapes, no memory."""
     try:
         with torch.device("meta"), _NoNorms():

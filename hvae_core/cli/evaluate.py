@@ -16,7 +16,7 @@ from hvae_core.report import SHIPPED_LIMIT, Report
 if TYPE_CHECKING:
     from hvae_core.checkpoint import Checkpoint
     from hvae_core.data import World
-    from hvae_core.evaluation import EvalSettings, Evaluation
+    from hvae_core.evaluated import EvalSettings, Evaluation
 
 _EXAMPLES = f"""\
   python -m hvae_core evaluate glyphs-hvae3-elbo
@@ -124,7 +124,7 @@ def _add_settings(command: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Evaluate, report, print."""
     from hvae_core.checkpoint import load_checkpoint
-    from hvae_core.evaluation import EvalSettings
+    from hvae_core.evaluated import EvalSettings
     from hvae_core.report import report
     from hvae_core.results import checkpoint_path
 

@@ -1,14 +1,24 @@
 """Model families behind one interface; a configuration names its family."""
 
-from hvae_core.config import HVAEConfig
+from hvae_core.config import ModelConfig
 from hvae_core.models.base import HierarchicalVAE, LatentSpec, Skipped, Trace, Up
 from hvae_core.models.hvae import HVAE
+from hvae_core.models.lvae import LVAE
 
-__all__ = ["HVAE", "HierarchicalVAE", "LatentSpec", "Skipped", "Trace", "Up", "model_from_config"]
+__all__ = [
+    "HVAE",
+    "LVAE",
+    "HierarchicalVAE",
+    "LatentSpec",
+    "Skipped",
+    "Trace",
+    "Up",
+    "model_from_config",
+]
 
-FAMILIES: dict[str, type[HVAE]] = {"hvae": HVAE}
+FAMILIES: dict[str, type[HierarchicalVAE]] = {"hvae": HVAE, "lvae": LVAE}
 
 
-def model_from_config(config: HVAEConfig) -> HierarchicalVAE:
+def model_from_config(config: ModelConfig) -> HierarchicalVAE:
     """Build an untrained model of the configuration's family."""
     return FAMILIES[config.family](config)

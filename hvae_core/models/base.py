@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-from hvae_core.config import HVAEConfig
+from hvae_core.config import ModelConfig, level_starts
 from hvae_core.distributions import Likelihood
 from hvae_core.noise import Noise
 
@@ -20,10 +20,17 @@ Skipped = Literal["sample", "mean"]
 Up = Literal["mean", "sample"]
 """What a skipped layer passes up to q(z_>k | x): its posterior mean (HVK App. D), or a draw."""
 
+Draw = Callable[[str, int], Tensor]
+"""Noise of a role ("q" or "p") and a layer's index, (S, B, *shape)."""
+
 
 @dataclass(frozen=True)
 class LatentSpec:
-    """One stochastic layer: ``name`` z1..zL, ``index`` 1..L, ``shape`` of one image, ``group``."""
+    """One stochastic layer: ``name`` z1..zL, ``index`` 1..L, ``shape`` of one image, ``group``.
+
+    Neighbours of one group make a *level*: k counts levels. Most families have one layer a level,
+    deep ones all layers of a scale, BIVA the pair of bottom-up and top-down latents.
+    """
 
     name: str
     index: int
@@ -40,6 +47,7 @@ class LatentSpec:
 class Trace:
     """All terms of L_>k for a batch of B images and S samples (HVK Eq. 5).
 
+    ``k`` counts skipped levels, ``skip`` the layers in them (the same but in deep families).
     ``log_px`` (S, B); ``log_q``, ``log_p``, ``kl`` (L, S, B), zero at skipped layers, where q is p;
     ``kl`` is analytic where a closed form exists and log q - log p of the draw elsewhere.
     ``z`` holds the posterior mean of each layer (1 or S, B, ...), None where the layer is skipped.
@@ -47,6 +55,7 @@ class Trace:
     """
 
     k: int
+    skip: int
     log_px: Tensor
     log_q: Tensor
     log_p: Tensor
@@ -58,7 +67,7 @@ class Trace:
 class HierarchicalVAE(nn.Module, ABC):
     """A VAE with L stochastic layers z_1 (closest to the image) to z_L (the top)."""
 
-    config: HVAEConfig
+    config: ModelConfig
 
     @property
     @abstractmethod
@@ -74,6 +83,16 @@ class HierarchicalVAE(nn.Module, ABC):
     def n_layers(self) -> int:
         """Number of stochastic layers, L."""
         return len(self.latents)
+
+    @property
+    def skips(self) -> tuple[int, ...]:
+        """Layers that L_>k skips, for k = 0, 1, ...: one entry a level."""
+        return level_starts([spec.group for spec in self.latents])
+
+    @property
+    def n_levels(self) -> int:
+        """Number of levels: k runs from 0 to one less."""
+        return len(self.skips)
 
     @property
     def dims(self) -> int:
@@ -150,3 +169,26 @@ class HierarchicalVAE(nn.Module, ABC):
     def device(self) -> torch.device:
         """Where the weights are."""
         return next(self.parameters()).device
+
+    def _check_levels(self, ks: Sequence[int]) -> None:
+        if any(not 0 <= k < self.n_levels for k in ks):
+            raise ValueError(f"k must lie in 0..{self.n_levels - 1}, not {list(ks)}")
+
+    def _draws(self, noise: Noise, samples: int, x: Tensor) -> Draw:
+        """Standard normal numbers by name, drawn once: shared by all k that ask for the same."""
+        known: dict[str, Tensor] = {}
+
+        def draw(role: str, index: int) -> Tensor:
+            name = f"{role}{index}"
+            if name not in known:
+                shape = self.latents[index - 1].shape
+                known[name] = noise.normal(name, samples, x.shape[0], shape).to(x.device)
+            return known[name]
+
+        return draw
+
+    def _heat(self, temperature: float | Sequence[float]) -> list[float]:
+        """One temperature a layer, z_1 first."""
+        if isinstance(temperature, float | int):
+            return [float(temperature)] * self.n_layers
+        return list(temperature)

@@ -8,16 +8,14 @@ Tensors carry leading (S, B); an S of 1 stands for "the same for all samples" an
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
 
 from hvae_core.distributions import Gaussian, Likelihood
-from hvae_core.models.base import HierarchicalVAE, Skipped, Trace, Up
+from hvae_core.models.base import Draw, HierarchicalVAE, Skipped, Trace, Up
 from hvae_core.noise import Noise
-
-Draw = Callable[[str, int], Tensor]
 
 
 class BottomUpVAE(HierarchicalVAE):
@@ -47,8 +45,7 @@ class BottomUpVAE(HierarchicalVAE):
         temperature: float = 1.0,
     ) -> list[Trace]:
         """L_>k for every k (HVK Eq. 5): with ``up="sample"`` one way up serves them all."""
-        if any(not 0 <= k < self.n_layers for k in ks):
-            raise ValueError(f"k must lie in 0..{self.n_layers - 1}, not {list(ks)}")
+        self._check_levels(ks)
         draw = self._draws(noise, samples, x)
         image = x.unsqueeze(0)  # (1, B, C, H, W)
         sampled: _Path | None = None
@@ -90,10 +87,9 @@ class BottomUpVAE(HierarchicalVAE):
         given: Mapping[int, Tensor] | None = None,
     ) -> Likelihood:
         """Ancestral sampling of p(x, z) from z_L down; layers in ``given`` are not drawn."""
-        length = self.n_layers
-        heat = [temperature] * length if isinstance(temperature, float | int) else list(temperature)
+        heat = self._heat(temperature)
         above: list[Tensor] = []
-        for index in range(length, 0, -1):
+        for index in range(self.n_layers, 0, -1):
             if given and index in given:
                 z = given[index].unsqueeze(0)
             else:
@@ -108,19 +104,6 @@ class BottomUpVAE(HierarchicalVAE):
         if index == self.n_layers:
             return Gaussian.standard_like(like)
         return self.prior(index, above)
-
-    def _draws(self, noise: Noise, samples: int, x: Tensor) -> Draw:
-        """Standard normal numbers by name, drawn once: shared by all k that ask for the same."""
-        known: dict[str, Tensor] = {}
-
-        def draw(role: str, index: int) -> Tensor:
-            name = f"{role}{index}"
-            if name not in known:
-                shape = self.latents[index - 1].shape
-                known[name] = noise.normal(name, samples, x.shape[0], shape).to(x.device)
-            return known[name]
-
-        return draw
 
     def _finish(
         self, x: Tensor, path: _Path, k: int, draw: Draw, skipped: Skipped, temperature: float
@@ -143,7 +126,7 @@ class BottomUpVAE(HierarchicalVAE):
         means = tuple(None if i < k else q.mean for i, q in enumerate(path.q))
         log_px = likelihood.log_prob(x).expand_as(zero)
         return Trace(
-            k, log_px, torch.stack(log_q), torch.stack(log_p), torch.stack(kl), means, likelihood
+            k, k, log_px, torch.stack(log_q), torch.stack(log_p), torch.stack(kl), means, likelihood
         )
 
 

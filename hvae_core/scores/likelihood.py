@@ -44,10 +44,10 @@ def llr_ada(table: BoundTable) -> Floats:
     layers it is LLR_{>1}. Raises ScoreError where an NLL is not positive.
     """
     _check_layer(table, 1)
-    ratios = np.stack([llr(table, k) for k in range(1, table.n_layers)], axis=1)  # (N, L-1)
+    ratios = np.stack([llr(table, k) for k in range(1, table.n_levels)], axis=1)  # (N, L-1)
     steps = np.diff(ratios, axis=1, prepend=0.0)
     weights = np.ones_like(steps)
-    if table.n_layers > 2:
+    if table.n_levels > 2:
         # NLL_0 takes no part: the first weight is 1 by definition
         weights[:, 1:] = _relevance_ratios(table.nll[:, 1:])
     return np.asarray((weights * steps).sum(axis=1))
@@ -60,13 +60,13 @@ def llr_optk(table: BoundTable) -> Floats:
     """
     _check_layer(table, 1)
     best = 1 + _relevance_ratios(table.nll).argmax(axis=1)
-    ratios = np.stack([llr(table, k) for k in range(1, table.n_layers)], axis=1)  # (N, L-1)
+    ratios = np.stack([llr(table, k) for k in range(1, table.n_levels)], axis=1)  # (N, L-1)
     return np.asarray(np.take_along_axis(ratios, best[:, None] - 1, axis=1)[:, 0])
 
 
-def likelihood_scores(n_layers: int) -> tuple[Score, ...]:
-    """Scores that a model of L layers offers from its bounds; one layer has no ratio."""
-    ks = range(1, n_layers)
+def likelihood_scores(n_levels: int) -> tuple[Score, ...]:
+    """Scores that a model of K levels offers from its bounds; one level has no ratio."""
+    ks = range(1, n_levels)
     partials = (
         Score(
             f"bound_{k}",
@@ -97,7 +97,7 @@ def likelihood_scores(n_layers: int) -> tuple[Score, ...]:
         (),
         partial(negative_bound, k=0),
     )
-    return (elbo, *partials, *llrs, *(_ADAPTIVE if n_layers > 1 else ()))
+    return (elbo, *partials, *llrs, *(_ADAPTIVE if n_levels > 1 else ()))
 
 
 _ADAPTIVE = (
@@ -137,8 +137,8 @@ def _relevance_ratios(nll: Floats) -> Floats:
 
 
 def _check_layer(table: BoundTable, k: int) -> None:
-    if k >= table.n_layers:
+    if k >= table.n_levels:
         raise ScoreError(
             f"A score that skips {k} layer{'s' if k > 1 else ''} needs a model of at least "
-            f"{k + 1} layers; these bounds are of a model of {table.n_layers}."
+            f"{k + 1} layers; these bounds are of a model of {table.n_levels}."
         )

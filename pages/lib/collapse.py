@@ -26,7 +26,7 @@ from pages.lib.state import Context
 from pages.lib.store import Handle
 
 if TYPE_CHECKING:
-    from hvae_core.evaluation import Evaluation
+    from hvae_core.evaluated import Evaluation
 
 History = tuple[str, np.ndarray, np.ndarray]
 """A model's title, its epochs (E,), and its KL terms (E, L)."""

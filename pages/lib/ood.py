@@ -21,7 +21,7 @@ from pages.lib.state import Context
 from pages.lib.store import Handle
 
 if TYPE_CHECKING:
-    from hvae_core.evaluation import Evaluation
+    from hvae_core.evaluated import Evaluation
 
 METRICS = {"AUROC": "auroc", "AUPRC": "auprc", "FPR80": "fpr80", "FPR95": "fpr95"}
 

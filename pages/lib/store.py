@@ -151,7 +151,7 @@ def evaluation(context_world: World, handle: Handle, set_name: str, root: str | 
         return shipped
     if not context_world.available(set_name, root) and set_name not in own_sets():
         return None
-    from hvae_core.evaluation import EvalSettings, evaluation_key
+    from hvae_core.evaluated import EvalSettings, evaluation_key
 
     chosen = images(context_world, set_name, root, handle)
     key = evaluation_key(handle.digest, chosen, EvalSettings())
@@ -160,14 +160,14 @@ def evaluation(context_world: World, handle: Handle, set_name: str, root: str | 
 
 @st.cache_resource(max_entries=256, show_spinner=False)
 def _shipped(digest: str, name: str, set_name: str):  # type: ignore[no-untyped-def]
-    from hvae_core.evaluation import shipped_evaluation
+    from hvae_core.evaluated import shipped_evaluation
 
     return shipped_evaluation(ASSETS / "results" / name, digest, set_name)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
 def _cached(key: str, exists: bool):  # type: ignore[no-untyped-def]
-    from hvae_core.evaluation import unpack
+    from hvae_core.evaluated import unpack
 
     arrays = cache.load("evaluations", key) if exists else None
     return None if arrays is None else unpack(arrays)

@@ -140,7 +140,8 @@ def _bounds(  # type: ignore[no-untyped-def]
     digest: str, image: int, settings: Any, _handle: Handle, _pixels: np.ndarray
 ):
     from hvae_core.bounds import BoundTable
-    from hvae_core.evaluation import EvalSettings, evaluate_batch
+    from hvae_core.evaluated import EvalSettings
+    from hvae_core.evaluation import evaluate_batch
 
     model = store.model(_handle)
     bounds, _ = evaluate_batch(model, _pixels, [image], settings or EvalSettings())

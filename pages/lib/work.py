@@ -115,7 +115,7 @@ def _offer(ctx: Context, handle: Handle, waiting: Sequence[str]) -> None:
         st.error(error)
     st.info(f"{titles}: not yet evaluated under {handle.title}.", icon=":material/hourglass_empty:")
     if st.button(f"Evaluate {len(waiting)} set{'s' * (len(waiting) > 1)}", key=f"go-{name}"):
-        from hvae_core.evaluation import EvalSettings
+        from hvae_core.evaluated import EvalSettings
         from hvae_core.tasks import evaluate_sets
 
         try:

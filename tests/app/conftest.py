@@ -16,7 +16,8 @@ from hvae_core import cache
 from hvae_core.checkpoint import library, load_checkpoint, save_checkpoint
 from hvae_core.config import HVAEConfig, LatentConfig, ModelCard
 from hvae_core.data.worlds import World
-from hvae_core.evaluation import EvalSettings, evaluate, pack
+from hvae_core.evaluated import EvalSettings, pack
+from hvae_core.evaluation import evaluate
 from pages.lib import store
 from tests.conftest import ROOT
 from tests.small import tiny_model, tiny_set

@@ -16,7 +16,7 @@ from hvae_core import results
 from hvae_core.checkpoint import library, load_checkpoint
 from hvae_core.cli.main import COMMANDS, main
 from hvae_core.data import World, custom_set, worlds
-from hvae_core.evaluation import shipped_evaluation
+from hvae_core.evaluated import shipped_evaluation
 from hvae_core.presets import PRESETS
 from hvae_core.scores import score_list
 

@@ -1,0 +1,61 @@
+"""How a checkpoint is trained, and what its card tells a reader."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from hvae_core.config.models import STRICT
+
+
+@dataclass(frozen=True, config=STRICT)
+class TrainConfig:
+    """How a checkpoint is trained: objective, data, optimiser, random seed."""
+
+    data: str
+    """World and in-distribution set, e.g. ``glyphs``."""
+    objective: Literal["elbo", "informative"] = "elbo"
+    epochs: Annotated[int, Field(ge=1, le=10_000)] = 20
+    batch_size: Annotated[int, Field(ge=1, le=4096)] = 128
+    learning_rate: Annotated[float, Field(gt=0, le=1)] = 3e-4
+    final_learning_rate: Annotated[float, Field(ge=0, le=1)] = 3e-4
+    """Reached by half a cosine over the run; equal to ``learning_rate`` for a constant one."""
+    warmup_epochs: Annotated[float, Field(ge=0, le=10_000)] = 0.0
+    """Epochs over which beta rises linearly from 0 to 1."""
+    free_bits: Annotated[float, Field(ge=0, le=1000)] = 0.0
+    """lambda in nats per layer z_i, shared across its dimensions (HVK Table 4: 2)."""
+    free_bits_constant: Annotated[float, Field(ge=0, le=10_000)] = 0.0
+    free_bits_annealed: Annotated[float, Field(ge=0, le=10_000)] = 0.0
+    """Epochs with lambda held, and epochs over which it then falls linearly to 0."""
+    clip_norm: Annotated[float, Field(gt=0, le=1e6)] = 100.0
+    ema: Annotated[float, Field(ge=0, lt=1)] = 0.999
+    """Decay of the running average of the weights, which is saved and evaluated; 0 for none."""
+    epoch_images: Annotated[int, Field(ge=0, le=10_000_000)] = 0
+    """Images in one epoch, drawn anew each time without replacement; 0 for the whole set."""
+    seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
+
+    def __post_init__(self) -> None:
+        if self.free_bits and not (self.free_bits_constant or self.free_bits_annealed):
+            raise ValueError("free_bits without epochs to hold or anneal them has no effect")
+        if self.objective == "informative" and (self.free_bits or self.warmup_epochs):
+            raise ValueError("the informative objective takes no warm-up and no free bits")
+
+
+@dataclass(frozen=True, config=STRICT)
+class ModelCard:
+    """What a reader must know of a checkpoint before believing a figure made with it."""
+
+    title: str
+    preset: str = ""
+    data: str = ""
+    train_images: int = 0
+    epochs: int = 0
+    objective: str = ""
+    parameters: int = 0
+    seconds: float = 0.0
+    hardware: str = ""
+    seed: int = 0
+    created: str = ""
+    note: str = ""

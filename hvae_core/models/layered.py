@@ -1,0 +1,100 @@
+"""The generative path that HVAE, LVAE and BIVA share: p(x, z) with skips (HVK 3.2, Figure 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from hvae_core.config import HVAEConfig
+from hvae_core.distributions import Gaussian, Likelihood
+from hvae_core.models.base import HierarchicalVAE, LatentSpec
+from hvae_core.models.pixels import PixelHead, binarise
+from hvae_core.nn.blocks import FromLatent, Stage, ToLatent, conv, data_dependent_init, fold
+from hvae_core.noise import Noise, StreamNoise
+
+
+class LayeredVAE(HierarchicalVAE):
+    """Layers z_1 .. z_L, each with its stage of residual blocks, z_i given z_{i+1} and z_{i+2}.
+
+    Sizes: ``stage_sizes[0]`` is the image after the stem, ``stage_sizes[i]`` that of z_i's stage.
+    """
+
+    config: HVAEConfig
+
+    def __init__(self, config: HVAEConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.build_up()
+        self._build_down()
+
+    def build_up(self) -> None:
+        """Register the modules of inference, before those of the generative path."""
+        raise NotImplementedError
+
+    def stage(self, i: int, size: tuple[int, int]) -> Stage:
+        """Residual blocks of latent i (from 0) that end at ``size``."""
+        config, latent = self.config, self.config.latents[i]
+        return Stage(config.channels, latent.kernel, config.blocks, size, latent.stride)
+
+    def _build_down(self) -> None:
+        """Stage i makes z_i (x for i = 0) from z_{i+1} and, as a skip, z_{i+2}."""
+        config = self.config
+        c, sizes, shapes = config.channels, config.stage_sizes, config.latent_shapes
+        length = len(shapes)
+        self.down_in = nn.ModuleList(FromLatent(shapes[i], c, sizes[i + 1]) for i in range(length))
+        self.down_skip = nn.ModuleList(
+            FromLatent(shapes[i + 1], c, sizes[i + 1]) for i in range(length - 1) if config.skip
+        )
+        self.down = nn.ModuleList(self.stage(i, sizes[i]) for i in range(length))
+        self.to_p = nn.ModuleList(ToLatent(c, sizes[i + 1], shapes[i]) for i in range(length - 1))
+        self.pixels = PixelHead(config.likelihood, config.image_shape[0], config.stem)
+        self.to_x = conv(c, self.pixels.raw_channels, 3)
+
+    @property
+    def latents(self) -> tuple[LatentSpec, ...]:
+        """The layers from z_1 to z_L; each is a level of its own."""
+        config = self.config
+        named = zip(config.latent_names, config.latent_shapes, config.levels, strict=True)
+        return tuple(LatentSpec(n, i, s, level) for i, (n, s, level) in enumerate(named, start=1))
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(C, H, W) of the images."""
+        return self.config.image_shape
+
+    def prepare(self, x: Tensor, noise: Noise) -> Tensor:
+        """Draw binary pixels with the grey levels as probabilities, for a Bernoulli likelihood."""
+        return binarise(x, noise) if self.config.likelihood == "bernoulli" else x
+
+    def fold_pixels(self, x: Tensor) -> Tensor:
+        """Fold stem x stem squares of pixels into channels: (S, B, C, H, W)."""
+        return fold(lambda image: F.pixel_unshuffle(image, self.config.stem), x)
+
+    def prior_given(self, index: int, above: Sequence[Tensor]) -> Gaussian:
+        """p(z_i | z_{i+1}, z_{i+2}) for i < L (HVK 3.2)."""
+        return Gaussian.from_raw(fold(self.to_p[index - 1], self._downwards(index, above)), dim=2)
+
+    def decode(self, z: Sequence[Tensor]) -> Likelihood:
+        """p(x | z_1, z_2) (HVK 3.2)."""
+        raw = fold(lambda t: self.to_x(F.relu(t)), self._downwards(0, z))
+        likelihood: Likelihood = self.pixels(raw)
+        return likelihood
+
+    def _downwards(self, index: int, above: Sequence[Tensor]) -> Tensor:
+        """Features for z_index (0: the image) from z_{index+1} and the skip from z_{index+2}."""
+        h = fold(self.down_in[index], above[0])
+        if self.config.skip and len(above) > 1:
+            h = h + fold(self.down_skip[index], above[1])
+        return fold(self.down[index], h)
+
+    def init_from_data(self, x: Tensor, seed: int) -> None:
+        """Data-dependent initialisation of weight-normalised layers on one batch (B, C, H, W)."""
+        noise = StreamNoise(torch.Generator().manual_seed(seed))
+
+        def run() -> None:
+            self.trace(self.prepare(x, noise), noise=noise)
+
+        data_dependent_init(self, run)

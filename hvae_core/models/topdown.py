@@ -1,0 +1,148 @@
+"""Top-down inference: one way down serves every k, with each KL in closed form (Sonderby 2016).
+
+A family supplies the deterministic way up and the steps of the way down; everything about k,
+skipped layers and samples lives here, once, and is tested on a linear-Gaussian hierarchy.
+``up`` has no meaning here: no latent is passed upwards.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from hvae_core.distributions import Gaussian, Likelihood
+from hvae_core.models.base import Draw, HierarchicalVAE, Skipped, Trace, Up
+from hvae_core.noise import Noise
+
+State = Any
+"""What a family carries downwards; never changed in place, as several k start from the same."""
+
+
+class TopDownVAE(HierarchicalVAE):
+    """q(z | x) = q(z_L | x) prod_i q(z_i | z_>i, x), p(x, z) = p(x | z) prod_i p(z_i | z_>i)."""
+
+    @abstractmethod
+    def encode(self, x: Tensor) -> Any:
+        """Deterministic features of images (1, B, C, H, W)."""
+
+    @abstractmethod
+    def start(self, batch: int) -> State:
+        """The state above z_L."""
+
+    @abstractmethod
+    def prior(self, index: int, state: State) -> Gaussian:
+        """p(z_i | z_>i)."""
+
+    @abstractmethod
+    def posterior(self, index: int, state: State, prior: Gaussian, features: Any) -> Gaussian:
+        """q(z_i | z_>i, x)."""
+
+    @abstractmethod
+    def absorb(self, index: int, state: State, z: Tensor) -> State:
+        """The state below z_i."""
+
+    @abstractmethod
+    def emit(self, state: State) -> Likelihood:
+        """p(x | z) from the state below z_1."""
+
+    def traces(
+        self,
+        x: Tensor,
+        ks: Sequence[int],
+        *,
+        noise: Noise,
+        samples: int = 1,
+        skipped: Skipped = "sample",
+        up: Up = "mean",
+        temperature: float = 1.0,
+    ) -> list[Trace]:
+        """L_>k for every k (HVK Eq. 5): one posterior path, one decoding a k."""
+        self._check_levels(ks)
+        draw = self._draws(noise, samples, x)
+        lowest = min(self.skips[k] for k in ks)
+        path = _Path(self, x, draw, lowest)
+        return [self._finish(x, path, k, draw, skipped, temperature) for k in ks]
+
+    def posterior_means(
+        self, x: Tensor, *, noise: Noise, samples: int = 1, up: Up = "mean"
+    ) -> tuple[Tensor, ...]:
+        """E[z_i | x] for every layer, (B, *shape): the mean of q over S draws of what is above."""
+        path = _Path(self, x, self._draws(noise, samples, x), 0)
+        return tuple(path.q[i].mean.mean(0) for i in range(1, self.n_layers + 1))
+
+    def sample(
+        self,
+        n: int,
+        *,
+        noise: Noise,
+        temperature: float | Sequence[float] = 1.0,
+        given: Mapping[int, Tensor] | None = None,
+    ) -> Likelihood:
+        """Ancestral sampling of p(x, z) from z_L down; layers in ``given`` are not drawn."""
+        heat = self._heat(temperature)
+        state = self.start(n)
+        for index in range(self.n_layers, 0, -1):
+            if given and index in given:
+                z = given[index].unsqueeze(0)
+            else:
+                eps = noise.normal(f"p{index}", 1, n, self.latents[index - 1].shape)
+                z = self.prior(index, state).sample(eps.to(self.device), heat[index - 1])
+            state = self.absorb(index, state, z)
+        return self.emit(state)
+
+    def _finish(
+        self, x: Tensor, path: _Path, k: int, draw: Draw, skipped: Skipped, temperature: float
+    ) -> Trace:
+        """From the state below the last layer kept: skipped layers from the prior, the image."""
+        skip = self.skips[k]
+        state = path.below[skip]
+        for index in range(skip, 0, -1):
+            p = self.prior(index, state)
+            z = p.mean if skipped == "mean" else p.sample(draw("p", index), temperature)
+            state = self.absorb(index, state, z)
+        likelihood = self.emit(state)
+        log_px = likelihood.log_prob(x)
+        full = torch.broadcast_shapes(log_px.shape, *(term.shape for term in path.log_q.values()))
+        zero = log_px.new_zeros(full)
+
+        def rows(terms: Mapping[int, Tensor]) -> Tensor:
+            kept = range(1, self.n_layers + 1)
+            return torch.stack([zero if i <= skip else terms[i].expand(full) for i in kept])
+
+        means = (path.q[i].mean if i > skip else None for i in range(1, self.n_layers + 1))
+        return Trace(
+            k,
+            skip,
+            log_px.expand(full),
+            rows(path.log_q),
+            rows(path.log_p),
+            rows(path.kl),
+            tuple(means),
+            likelihood,
+        )
+
+
+class _Path:
+    """The way down through q, from z_L to z_{lowest+1}; the state below every level is kept."""
+
+    def __init__(self, model: TopDownVAE, x: Tensor, draw: Draw, lowest: int) -> None:
+        features = model.encode(x.unsqueeze(0))
+        state = model.start(x.shape[0])
+        self.q: dict[int, Gaussian] = {}
+        self.log_q: dict[int, Tensor] = {}
+        self.log_p: dict[int, Tensor] = {}
+        self.kl: dict[int, Tensor] = {}
+        self.below: dict[int, State] = {}
+        for index in range(model.n_layers, lowest, -1):
+            p = model.prior(index, state)
+            q = model.posterior(index, state, p, features)
+            z = q.sample(draw("q", index))  # (S, B, ...)
+            self.q[index], self.kl[index] = q, q.kl(p)
+            self.log_q[index], self.log_p[index] = q.log_prob(z), p.log_prob(z)
+            state = model.absorb(index, state, z)
+            if index - 1 in model.skips:
+                self.below[index - 1] = state
