@@ -45,6 +45,7 @@ class Evaluation:
 
     ``latents[i]`` are posterior means (N, units) of z_{i+1}, or (N, 0) where the layer is too wide
     to keep; ``unit_variance[i]`` is Var_x(E[z|x]) of each unit over these images (DVP Eq. 23).
+    ``names`` and ``levels`` name each layer and its level, z_1 first.
     """
 
     checkpoint: str
@@ -56,6 +57,8 @@ class Evaluation:
     class_names: tuple[str, ...]
     unit_variance: tuple[np.ndarray, ...]
     latents: tuple[np.ndarray, ...]
+    names: tuple[str, ...]
+    levels: tuple[str, ...]
 
     def __len__(self) -> int:
         return len(self.table)
@@ -77,6 +80,8 @@ def pack(evaluation: Evaluation) -> dict[str, np.ndarray]:
         "class_names": list(evaluation.class_names),
         "dims": table.dims,
         "layers": table.n_layers,
+        "names": list(evaluation.names),
+        "levels": list(evaluation.levels),
     }
     arrays = {n: getattr(table, n).astype(np.float32) for n in ("bound", "iw", "nll", "kl")}
     arrays["labels"] = evaluation.labels.astype(np.int32)
@@ -107,6 +112,7 @@ def unpack(arrays: Mapping[str, np.ndarray]) -> Evaluation:
         tuple(about["class_names"]),
         tuple(arrays[f"variance{i}"] for i in layers),
         tuple(arrays[f"latents{i}"].astype(np.float32) for i in layers),
+        *(tuple(about.get(key) or (f"z{i}" for i in layers)) for key in ("names", "levels")),
     )
 
 

@@ -178,8 +178,8 @@ def _evaluate_part(
         report(min(1.0, stop / len(images)))
     table = BoundTable.concat(tables)
     arrays = {name: getattr(table, name) for name in ("bound", "iw", "nll", "kl")}
-    for i in range(model.n_layers):
-        arrays[f"z{i + 1}"] = np.concatenate([row[i] for row in means])
+    for i in range(model.n_layers):  # by number: a family may name its layers as it likes
+        arrays[f"z{i}"] = np.concatenate([row[i] for row in means])
     return arrays
 
 
@@ -195,13 +195,13 @@ def _join(
         for name in ("bound", "iw", "nll", "kl")
     }
     variance, latents = [], []
-    for spec in model.latents:
+    for i, spec in enumerate(model.latents):
         stats = UnitStats()
         for part in parts:
-            stats.add(part[spec.name])
+            stats.add(part[f"z{i}"])
         variance.append(stats.variance.astype(np.float32))
         kept = spec.units if spec.units <= STORED_UNITS else 0
-        latents.append(np.concatenate([part[spec.name][:, :kept] for part in parts]))
+        latents.append(np.concatenate([part[f"z{i}"][:, :kept] for part in parts]))
     return Evaluation(
         checkpoint,
         images.name,
@@ -212,4 +212,6 @@ def _join(
         images.class_names,
         tuple(variance),
         tuple(latents),
+        tuple(spec.name for spec in model.latents),
+        tuple(spec.group for spec in model.latents),
     )

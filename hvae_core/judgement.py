@@ -14,6 +14,7 @@ import numpy as np
 
 from hvae_core.bounds import BoundTable, Floats
 from hvae_core.collapse import collapsed_layers
+from hvae_core.config import level_starts
 from hvae_core.conformal import Correction, Verdict, conformal_p_values, verdict
 from hvae_core.errors import ScoreError
 from hvae_core.figures.numbers import fmt, percent
@@ -38,7 +39,8 @@ class Reading:
 class Judgement:
     """The verdict over the levels with what its sentence needs.
 
-    ``k`` is the level that differs the most, ``blind`` whether every layer above it is collapsed;
+    ``k`` is the level that differs the most, ``above`` the level from which images are then read,
+    ``blind`` whether every layer of it and above is collapsed;
     ``p_bound`` is the p-value of -L, ``n`` the size of the reference, ``levels`` their number.
     """
 
@@ -49,6 +51,7 @@ class Judgement:
     n: int
     levels: int
     n_levels: int
+    above: str
 
 
 def readings(image: BoundTable, reference: BoundTable | None) -> tuple[Reading, ...]:
@@ -60,34 +63,38 @@ def judge(
     image: BoundTable,
     reference: BoundTable,
     units: Sequence[int],
+    levels: Sequence[str],
     alpha: float,
     correction: Correction = "calibrated",
 ) -> Judgement:
-    """Conformal verdict over LLR_{>k}, k = 1 .. L-1 (Havtorn et al. 2021, section 5).
+    """Conformal verdict over LLR_{>k}, k = 1 .. K-1 (Havtorn et al. 2021, section 5).
 
-    A model of one layer has no ratio; there the one level is k = 0, the bound itself. ScoreError
-    where the scores are not finite or alpha lies outside (0, 1).
+    ``units`` and ``levels`` say of each layer how many units it has and which level it belongs to;
+    K is the number of levels. A model of one level has no ratio; there the bound itself, k = 0,
+    decides. ScoreError where the scores are not finite or alpha lies outside (0, 1).
     """
-    layers = image.n_levels
-    keys = [f"llr_{k}" for k in range(1, layers)] or ["elbo"]
-    scores = [get_score(key, layers) for key in keys]
+    n_levels = image.n_levels
+    keys = [f"llr_{k}" for k in range(1, n_levels)] or ["elbo"]
+    scores = [get_score(key, n_levels) for key in keys]
     found = verdict(
         np.stack([score(reference) for score in scores], axis=1),
         np.array([score(image)[0] for score in scores]),
         alpha,
         correction,
     )
-    k = found.place + 1 if layers > 1 else 0
+    k = found.place + 1 if n_levels > 1 else 0
+    skip = level_starts(levels)[k]
     collapsed = set(collapsed_layers(reference.kl.mean(axis=0), units))
-    elbo = get_score("elbo", layers)
+    elbo = get_score("elbo", n_levels)
     return Judgement(
         verdict=found,
         k=k,
-        blind=set(range(k + 1, layers + 1)) <= collapsed,
+        blind=set(range(skip + 1, len(units) + 1)) <= collapsed,
         p_bound=float(conformal_p_values(elbo(reference), elbo(image))[0]),
         n=len(reference),
         levels=len(keys),
-        n_levels=layers,
+        n_levels=n_levels,
+        above=levels[skip],
     )
 
 
@@ -191,5 +198,5 @@ def _undecided(judged: Judgement) -> tuple[str, str]:
 def _blindness(judged: Judgement) -> str:
     if not judged.blind:
         return ""
-    above = f"z{judged.k + 1}" + (" and above are" if judged.k + 1 < judged.n_levels else " is")
+    above = judged.above + (" and above are" if judged.k + 1 < judged.n_levels else " is")
     return f"(In this model {above} collapsed: level {judged.k} sees no shape, only blind guesses.)"

@@ -31,7 +31,7 @@ class SetResult:
     """One set under one checkpoint, means over its images.
 
     By layer, z_1 first: ``kl`` (nats), ``kl_per_dim`` (nats a latent unit), ``active_units``;
-    ``collapsed`` are the numbers of the layers under the threshold of ``collapse``. By k = 0..L-1,
+    ``collapsed`` are the numbers of the layers under the threshold of ``collapse``. By k = 0..K-1,
     in bits per image dimension: ``bound_bits`` of L_>k, ``iw_bits`` of its importance-weighted
     form, ``nll_bits`` of -log p(x|z_>k). ``detections`` holds every score that could be had
     against the in-distribution set, ``unavailable`` the reason for every other; both are empty for
@@ -55,13 +55,15 @@ class SetResult:
 class Report:
     """Detection metrics and layer figures of one checkpoint.
 
-    ``units`` are the model's latent units by layer, ``dims`` is D = C*H*W of its images.
+    ``names`` and ``units`` are the model's layers and their latent units, ``dims`` is D = C*H*W of
+    its images.
     """
 
     checkpoint: str
     settings: Mapping[str, Any]
     seed: int
     dims: int
+    names: tuple[str, ...]
     units: tuple[int, ...]
     scores: tuple[Score, ...]
     inside: SetResult
@@ -88,7 +90,10 @@ class Report:
             "settings": dict(self.settings),
             "seed": self.seed,
             "dims": self.dims,
-            "layers": [{"name": f"z{i}", "units": u} for i, u in enumerate(self.units, start=1)],
+            "layers": [
+                {"name": name, "units": units}
+                for name, units in zip(self.names, self.units, strict=True)
+            ],
             "scores": scores,
             "in": _plain(asdict(self.inside)),
             "out": [_plain(asdict(result)) for result in self.outside],
@@ -117,6 +122,7 @@ def report(
         settings=asdict(in_evaluation.settings),
         seed=seed,
         dims=in_evaluation.table.dims,
+        names=in_evaluation.names,
         units=tuple(len(variance) for variance in in_evaluation.unit_variance),
         scores=scores,
         inside=_set_result(in_evaluation, {}, {}),

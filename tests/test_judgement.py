@@ -14,6 +14,7 @@ from hvae_core.judgement import Judgement, in_words, judge, needed_references, r
 from hvae_core.losses import group_losses, pixel_variance
 
 UNITS = (8, 4, 2)
+LEVELS = ("z1", "z2", "z3")
 
 
 def table(n: int = 199, seed: int = 0, *, layers: int = 3, collapsed: bool = False) -> BoundTable:
@@ -35,7 +36,7 @@ def image(bound: list[float], nll: list[float] | None = None) -> BoundTable:
 
 def said(row: BoundTable, alpha: float = 0.05, correction: str = "calibrated", **made: bool) -> str:
     reference = table(**made)
-    judged = judge(row, reference, UNITS, alpha, correction)  # type: ignore[arg-type]
+    judged = judge(row, reference, UNITS, LEVELS, alpha, correction)  # type: ignore[arg-type]
     return " ".join(in_words(judged))
 
 
@@ -78,7 +79,7 @@ def test_flagged_by_one_level_but_not_after_the_correction() -> None:
     llr = np.sort(reference.bound[:, 0] - reference.bound[:, 1])
     value = llr[-7]  # seven of 199 at least as high: p = 8 / 200
     row = image([-100.0, -100.0 - value, -120.0])
-    judged = judge(row, reference, UNITS, 0.05, "bonferroni")
+    judged = judge(row, reference, UNITS, LEVELS, 0.05, "bonferroni")
     assert not judged.verdict.out
     assert judged.verdict.p_values[0] == pytest.approx(0.04)
     text = " ".join(in_words(judged))
@@ -93,7 +94,7 @@ def test_flagged_by_one_level_but_not_after_the_correction() -> None:
 def test_a_reference_too_small_says_how_many_it_takes(
     correction: str, alpha: float, needed: int
 ) -> None:
-    judged = judge(image([-100, -111, -190]), table(99), UNITS, alpha, correction)  # type: ignore[arg-type]
+    judged = judge(image([-100, -111, -190]), table(99), UNITS, LEVELS, alpha, correction)  # type: ignore[arg-type]
     headline, why = in_words(judged)
     assert headline == f"No verdict at {100 * alpha:g} % false alarms: the reference is too small"
     assert f"Among 99 reference images no image can be rare enough; it takes {needed}," in why
@@ -105,7 +106,7 @@ def test_a_reference_too_small_says_how_many_it_takes(
 
 
 def test_one_layer_is_judged_by_its_bound() -> None:
-    judged = judge(image([-300.0]), table(layers=1), (8,), 0.05)
+    judged = judge(image([-300.0]), table(layers=1), (8,), ("z1",), 0.05)
     headline, why = in_words(judged)
     assert headline == "Out of distribution (p = 0.00500)"
     assert "one layer" in why
@@ -119,7 +120,7 @@ def test_no_word_contradicts_a_number() -> None:
         row = image(list(-90 - steps + rng.normal(0, 30)))
         alpha = float(rng.choice([0.001, 0.01, 0.05, 0.1]))
         correction = "bonferroni" if trial % 2 else "calibrated"
-        judged = judge(row, table(199), UNITS, alpha, correction)  # type: ignore[arg-type]
+        judged = judge(row, table(199), UNITS, LEVELS, alpha, correction)  # type: ignore[arg-type]
         _agrees(judged, " ".join(in_words(judged)))
 
 
@@ -168,7 +169,7 @@ def test_without_a_reference_the_scores_stand_alone() -> None:
 
 def test_a_rate_out_of_range_is_refused() -> None:
     with pytest.raises(ScoreError):
-        judge(image([-100, -111, -190]), table(), UNITS, 1.5)
+        judge(image([-100, -111, -190]), table(), UNITS, LEVELS, 1.5)
 
 
 def test_group_losses_are_means_by_name() -> None:

@@ -41,6 +41,8 @@ def evaluation(
         ("a",),
         tuple(np.linspace(0, 0.02, u) for u in UNITS),
         tuple(np.zeros((n, u), np.float32) for u in UNITS),
+        ("z1", "z2", "z3"),
+        ("z1", "z2", "z3"),
     )
 
 

@@ -34,7 +34,7 @@ def print_report(result: Report, titles: Mapping[str, str]) -> None:
     _layer_table(result, titles)
     _bits_table(result, titles)
     flat = result.inside.collapsed
-    names = ", ".join(f"z{i}" for i in flat)
+    names = ", ".join(result.names[i - 1] for i in flat)
     show.say(
         f"Collapsed on the in-distribution set (under 0.01 nats a unit): {names}."
         if flat
@@ -81,11 +81,12 @@ def _reasons(result: Report) -> dict[str, str]:
 
 def _layer_table(result: Report, titles: Mapping[str, str]) -> None:
     """KL and active units by layer, for every set."""
-    names = [f"z{i} ({units:,})" for i, units in enumerate(result.units, start=1)]
+    layers = zip(result.names, result.units, strict=True)
+    names = [f"{name} ({units:,})" for name, units in layers]
     heads = (
         "set",
         *(f"KL {name}" for name in names),
-        *(f"active z{i + 1}" for i in range(len(names))),
+        *(f"active {name}" for name in result.names),
     )
     rows = [(titles.get(r.name, r.name), *_kl_cells(r), *map(str, r.active_units))
             for r in result.results]  # fmt: skip
@@ -100,7 +101,7 @@ def _kl_cells(result: SetResult) -> list[str]:
 
 def _bits_table(result: Report, titles: Mapping[str, str]) -> None:
     """Bits per dimension of the bounds and of the reconstruction terms, by k."""
-    ks = range(len(result.units))
+    ks = range(len(result.inside.nll_bits))
     heads = ("set", *(f"-L>{k}" for k in ks), *(f"-log p(x|z>{k})" for k in ks))
     rows = []
     weighted = result.settings["samples"] > 1

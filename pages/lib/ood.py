@@ -87,7 +87,7 @@ def _made(key: tuple[object, ...], _inside: Evaluation, _outs: Mapping[str, Eval
 
 def scores_of(studied: Sequence[Study]) -> dict[str, Score]:
     """Every score that one of the models has, by its label in lists."""
-    deepest = max(study.handle.n_layers for study in studied)
+    deepest = max(study.handle.n_levels for study in studied)
     return {label(score): score for score in score_list(deepest)}
 
 

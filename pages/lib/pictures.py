@@ -59,15 +59,15 @@ def of_images(  # type: ignore[no-untyped-def]
     )
 
 
-def heads(n_layers: int) -> list[str]:
+def heads(handle: Handle) -> list[str]:
     """Column heads of a strip: x, then where each reconstruction starts."""
-    return ["x", *(f"from z{k + 1} up" if k else "from z1 up" for k in range(n_layers))]
+    return ["x", *(f"from {level} up" for level in handle.level_names)]
 
 
 def rows_of(
     labels: Sequence[str], outs: Sequence[bool], found: Any, pixels: np.ndarray
 ) -> list[StripRow]:
-    """Rows of a strip: the picture itself, then p(x | z_>k) for k = 0 .. L-1 with its loss."""
+    """Rows of a strip: the picture itself, then p(x | z_>k) for k = 0 .. K-1 with its loss."""
     rows = []
     for i, (label, out) in enumerate(zip(labels, outs, strict=True)):
         cells = [pixels[i].astype(np.float32) / 255, *found.means[:, i]]
@@ -85,4 +85,4 @@ def story(
         images = images.take([min(index, len(images) - 1)])
         found = of_images(handle, images, seed=ctx.seed)
         rows += rows_of([label], [label == "out"], found, images.images)
-    return rows, heads(handle.n_layers)
+    return rows, heads(handle)

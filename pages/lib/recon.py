@@ -50,7 +50,7 @@ class Settings:
 
 def controls(ctx: Context) -> Settings:
     """k, how the layers are drawn, and the size of the pictures."""
-    top = max(handle.n_layers for handle in ctx.models) - 1
+    top = max(handle.n_levels for handle in ctx.models) - 1
     rows.in_range("r_k", top)
     k = 0
     if top:
@@ -156,7 +156,7 @@ def table(
     for handle, result in found:
         for i, name in enumerate(chosen.names):
             set_name, _, number = name.rpartition(" ")
-            for k in range(handle.n_layers):
+            for k in range(handle.n_levels):
                 nats = float(result.nll[k, i])
                 record = {"model": handle.title, "set": set_name, "image": int(number), "k": k}
                 records.append({**record, "nll_nats": nats, **settings.drawing})
@@ -179,7 +179,7 @@ def draws_of(
     handle: Handle, chosen: rows.Chosen, row: int, n: int, settings: Settings
 ) -> tuple[np.ndarray, np.ndarray]:
     """n draws of p(x | z_>k) of one row, always with the skipped layers drawn, and their nats."""
-    k = min(settings.k, handle.n_layers - 1)
+    k = min(settings.k, handle.n_levels - 1)
     image = chosen.images.take([row])
     return _draws(
         handle.digest, image.image_digests()[0], k, n, settings.seed, settings.up,

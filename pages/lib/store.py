@@ -13,6 +13,7 @@ from pathlib import Path
 import streamlit as st
 
 from hvae_core import cache
+from hvae_core.config import level_starts
 from hvae_core.data.image_set import ImageSet
 from hvae_core.data.places import ASSETS
 from hvae_core.data.sources import load_source
@@ -33,6 +34,8 @@ class Handle:
     digest: str
     layers: tuple[tuple[str, tuple[int, ...], int], ...]
     """(name, shape, units) of z_1 .. z_L."""
+    levels: tuple[str, ...]
+    """The level of each layer: k counts levels."""
     image_shape: tuple[int, int, int]
     shipped: bool
 
@@ -40,6 +43,16 @@ class Handle:
     def n_layers(self) -> int:
         """L."""
         return len(self.layers)
+
+    @property
+    def level_names(self) -> tuple[str, ...]:
+        """The levels from the lowest: skipping k of them leaves what starts at the k-th."""
+        return tuple(self.levels[start] for start in level_starts(self.levels))
+
+    @property
+    def n_levels(self) -> int:
+        """K: k runs from 0 to K-1."""
+        return len(self.level_names)
 
     @property
     def units(self) -> tuple[int, ...]:
@@ -65,12 +78,20 @@ def handle_of(path: Path, *, shipped: bool) -> Handle:
     import math
 
     known = inspected(str(path), path.stat().st_mtime)
-    shapes = known.config.latent_shapes
-    layers = tuple((f"z{i}", s, math.prod(s)) for i, s in enumerate(shapes, start=1))
+    config = known.config
+    named = zip(config.latent_names, config.latent_shapes, strict=True)
+    layers = tuple((name, shape, math.prod(shape)) for name, shape in named)
     # Cards come from strangers: what Markdown or HTML could read as more than text is left out.
     title = re.sub(r"[^\w ,.+/'-]", "", known.card.title or known.name)[:80]
     return Handle(
-        path.stem, title, str(path), known.digest, layers, known.config.image_shape, shipped
+        path.stem,
+        title,
+        str(path),
+        known.digest,
+        layers,
+        config.levels,
+        config.image_shape,
+        shipped,
     )
 
 

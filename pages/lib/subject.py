@@ -103,7 +103,7 @@ def judge(
     if known is None:
         return Judged(handle, None, kl, read, None)
     try:
-        decided = decide(table, known, handle.units, alpha, correction)  # type: ignore[arg-type]
+        decided = decide(table, known, handle.units, handle.levels, alpha, correction)  # type: ignore[arg-type]
     except ScoreError as error:
         return Judged(handle, reference, kl, read, None, str(error))
     return Judged(handle, reference, kl, read, decided)
@@ -124,8 +124,8 @@ def table(judged: Sequence[Judged], subject: Subject) -> pd.DataFrame:
             }
             for reading in one.readings
         ]
-        for i, nats in enumerate(one.kl, start=1):
-            records.append({**about, "quantity": f"kl_z{i}", "nats": float(nats)})
+        for (layer, _, _), nats in zip(one.handle.layers, one.kl, strict=True):
+            records.append({**about, "quantity": f"kl_{layer}", "nats": float(nats)})
         if one.judgement is not None:
             found = one.judgement.verdict
             note = f"{found.correction} at false-alarm rate {found.alpha:g}, " + (
@@ -225,4 +225,5 @@ def unusual_layers(one: Judged) -> list[str]:
     low, high = np.percentile(one.reference.table.kl, [2.5, 97.5], axis=0)
     sides = zip(one.kl, low, high, strict=True)
     words = ["high" if kl > up else "low" if kl < down else "" for kl, down, up in sides]
-    return [f"z{i} ({word})" for i, word in enumerate(words, start=1) if word]
+    named = zip(one.handle.layers, words, strict=True)
+    return [f"{layer[0]} ({word})" for layer, word in named if word]

@@ -49,7 +49,7 @@ def scored(study: Study, score: Score) -> Scored:
     """A score of every set; ScoreError with the reason where the model has none."""
     if score.key not in {own.key for own in study.report.scores}:
         raise ScoreError(
-            f"{study.handle.title} has {study.handle.n_layers} layers, too few for "
+            f"{study.handle.title} has {study.handle.n_levels} layers, too few for "
             f"{symbol_text(score.symbol)}; choose another score."
         )
     outs = {

@@ -71,7 +71,7 @@ def rebuilt(image: subject.Subject, judged: Sequence[subject.Judged]) -> None:
             )
             picture = strip(
                 [row],
-                pictures.heads(one.handle.n_layers),
+                pictures.heads(one.handle),
                 highlight=None if one.judgement is None else one.judgement.k + 1,
                 scale=3,
                 colors=palette,
@@ -88,7 +88,8 @@ def layers(one: subject.Judged) -> None:
     """KL per layer against the reference."""
     st.subheader("KL per layer", anchor=False)
     if one.reference is None:
-        terms = (f"z{i}: {fmt(nats, 'nats')}" for i, nats in enumerate(one.kl, start=1))
+        named = zip(one.handle.layers, one.kl, strict=True)
+        terms = (f"{layer[0]}: {fmt(nats, 'nats')}" for layer, nats in named)
         st.markdown(", ".join(terms))
         return
     outside = subject.unusual_layers(one)

@@ -53,7 +53,7 @@ if by == "class":
         "Classes of", list(evaluations), format_func=ctx.title, key="l_of", width=190
     )
 elif by == "score":
-    scores = {score.name: score for score in score_list(model.n_layers)}
+    scores = {score.name: score for score in score_list(model.n_levels)}
     of = bar.selectbox("Score", list(scores), key="l_score", bind="query-params", width=190)
 count = bar.number_input(
     "Images of each set", 100, 1000, 300, 100, key="l_count", bind="query-params", width=150

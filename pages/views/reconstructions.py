@@ -34,8 +34,8 @@ def strips(chosen: rows.Chosen, settings: recon.Settings) -> list:
                     st.markdown(f"**{letter}** {handle.title}")
                 picture = strip(
                     rows.strip_rows(chosen, result),
-                    pictures.heads(handle.n_layers),
-                    highlight=min(settings.k, handle.n_layers - 1) + 1,
+                    pictures.heads(handle),
+                    highlight=min(settings.k, handle.n_levels - 1) + 1,
                     scale=settings.scale,
                     colors=palette,
                 )
@@ -72,7 +72,7 @@ def several(chosen: rows.Chosen, settings: recon.Settings) -> None:
     row = chosen.names.index(name) if name in chosen.names else 0
     for index, handle in enumerate(ctx.models):
         means, nll = recon.draws_of(handle, chosen, row, int(n or 16), settings)
-        k = min(settings.k, handle.n_layers - 1)
+        k = min(settings.k, handle.n_levels - 1)
         who = f"**{'AB'[index]}** {handle.title}: " if len(ctx.models) > 1 else ""
         st.markdown(
             f"{who}mean −log p(x | z>{k}) **{fmt(nll.mean(), 'nats')}**, from "

@@ -29,12 +29,10 @@ if inside is None or not evaluations:
     work.evaluations(ctx, model, (ctx.in_name, *ctx.out_names))
     st.stop()
 
-elbo = get_score("elbo", model.n_layers)
-areas = {
-    name: auroc(elbo(inside.table), elbo(found.table)) for name, found in evaluations.items()
-}
+elbo = get_score("elbo", model.n_levels)
+areas = {name: auroc(elbo(inside.table), elbo(found.table)) for name, found in evaluations.items()}
 fooled = min(areas, key=areas.__getitem__)
-ratios = [get_score(f"llr_{k}", model.n_layers) for k in range(1, model.n_layers)]
+ratios = [get_score(f"llr_{k}", model.n_levels) for k in range(1, model.n_levels)]
 remedy = max(ratios, key=lambda s: auroc(s(inside.table), s(evaluations[fooled].table)))
 area = auroc(remedy(inside.table), remedy(evaluations[fooled].table))
 if areas[fooled] < 0.5:
@@ -72,7 +70,7 @@ with middle, ui.in_place():
         chosen = [(ctx.in_name, pair[0]), (fooled, pair[1])]
         rows, heads = pictures.story(ctx, model, chosen)
         st.image(
-            png_bytes(strip(rows, heads, scale=3 if model.n_layers <= 3 else 2, colors=palette)),
+            png_bytes(strip(rows, heads, scale=3 if model.n_levels <= 3 else 2, colors=palette)),
             alt="Two images and their reconstructions from z1 up, from z2 up, and so on",
         )
     except MissingImages as missing:

@@ -95,7 +95,9 @@ def test_unevaluated_model_shows_what_its_file_tells(start: Start) -> None:
 def handle(title: str = "plain ELBO", layers: int = 3) -> Handle:
     sizes = ((98,), (6,), (4,), (4,), (4,))[:layers]
     named = tuple((f"z{i}", size, size[0]) for i, size in enumerate(sizes, start=1))
-    return Handle(title, title, "", "0" * 64, named, (1, 28, 28), True)
+    return Handle(
+        title, title, "", "0" * 64, named, tuple(n for n, _, _ in named), (1, 28, 28), True
+    )
 
 
 def layers(title: str, collapsed: tuple[int, ...], active: tuple[int, ...], **more: Any) -> Layers:

@@ -185,6 +185,7 @@ def test_the_table_holds_scores_terms_and_reasons() -> None:
 
     class Handle:
         title = "Tiny"
+        layers = (("z1", (4,), 4), ("z2", (2,), 2), ("z3", (1,), 1))
 
     one = Judged(Handle(), None, bounds.kl[0], readings(bounds, None), None)  # type: ignore[arg-type]
     made = table([one], Subject(tiny_set(1), "a picture", False))

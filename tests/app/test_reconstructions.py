@@ -182,7 +182,7 @@ def test_the_claim_names_the_outsiders_that_lose_the_most() -> None:
 
 def test_the_table_has_a_line_for_every_row_and_k() -> None:
     class Handle:
-        title, n_layers = "Tiny", 2
+        title, n_levels = "Tiny", 2
 
     class Found:
         nll = np.array([[1.0, 2.0], [3.0, 4.0]])
