@@ -125,6 +125,7 @@ PRESETS: dict[str, Preset] = {
         *_trio("glyphs", "glyphs", replace(_glyphs5, family="lvae"), _glyph_run),
         _bare,
         *_trio("fashion", "fashion", _fashion, _short),
+        *_trio("fashion", "fashion", replace(_fashion, family="lvae"), _short),
         _paper,
     ]
 }
