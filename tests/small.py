@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hvae_core.config import HVAEConfig, LatentConfig
+from hvae_core.config import HVAEConfig, LatentConfig, ModelConfig
 from hvae_core.data.image_set import ImageSet
 from hvae_core.models import HierarchicalVAE, model_from_config
 from hvae_core.noise import ImageNoise, StreamNoise
@@ -29,7 +29,20 @@ def tiny_config(**changes: Any) -> HVAEConfig:
     return HVAEConfig(**{**settings, **changes})
 
 
-def tiny_model(config: HVAEConfig | None = None, seed: int = 0) -> HierarchicalVAE:
+FOUR = (CONV, HALF, DENSE, DENSE)
+
+FAMILIES: dict[str, ModelConfig] = {
+    "hvae": tiny_config(latents=FOUR),
+    "hvae-grey-levels": tiny_config(likelihood="discretised_logistic", skip=False),
+    "lvae": tiny_config(latents=FOUR, family="lvae"),
+    "lvae-grey-levels": tiny_config(
+        family="lvae", likelihood="discretised_logistic", skip=False, stem=2
+    ),
+}
+"""One tiny configuration a family and variant: ``test_families`` runs its suite on every entry."""
+
+
+def tiny_model(config: ModelConfig | None = None, seed: int = 0) -> HierarchicalVAE:
     """An untrained model whose weights are those of its seed, after data-dependent init."""
     config = config or tiny_config()
     with torch.random.fork_rng(devices=[]):

@@ -1,4 +1,7 @@
-"""Traces against a hierarchy whose likelihood and bounds are known, and invariances of the HVAE."""
+"""Traces against a hierarchy whose likelihood and bounds are known, and what is the HVAE's own.
+
+What every family must do is in ``test_families``.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,6 @@ from torch import Tensor
 
 from hvae_core.bounds import bound, iw_bound, log_weights
 from hvae_core.distributions import DiscretisedLogistic
-from hvae_core.models import HierarchicalVAE, Trace
 from hvae_core.noise import ImageNoise
 from tests.linear_gaussian import LinearGaussian
 from tests.small import CONV, DENSE, HALF, prepared, stream, tiny_config, tiny_model, tiny_set
@@ -202,105 +204,6 @@ def test_each_layer_has_its_own_temperature(layer: int) -> None:
 # --- the HVAE itself -----------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def model() -> HierarchicalVAE:
-    return tiny_model(tiny_config(latents=(CONV, HALF, DENSE, DENSE)))
-
-
-def assert_same(one: Trace, other: Trace, atol: float = 0.0) -> None:
-    for name in ("log_px", "log_q", "log_p", "kl"):
-        torch.testing.assert_close(
-            getattr(one, name), getattr(other, name), rtol=0, atol=atol, msg=name
-        )
-    for a, b in zip(one.z, other.z, strict=True):
-        assert (a is None) == (b is None)
-        if a is not None and b is not None:
-            torch.testing.assert_close(a, b, rtol=0, atol=atol)
-    torch.testing.assert_close(one.likelihood.mean, other.likelihood.mean, rtol=0, atol=atol)
-
-
-def test_traces_are_one_trace_for_every_k(model: HierarchicalVAE) -> None:
-    images = tiny_set(5)
-    x = prepared(model, images)
-    for (skipped, up), samples in itertools.product(WAYS, (1, 3)):
-        ways: Any = {"skipped": skipped, "up": up, "samples": samples, "temperature": 0.8}
-        noise = ImageNoise(images.image_digests())
-        with torch.no_grad():
-            together = model.traces(x, [3, 0, 1, 2], noise=noise, **ways)
-            for k, trace in zip([3, 0, 1, 2], together, strict=True):
-                assert trace.k == k
-                alone = model.trace(x, k=k, noise=ImageNoise(images.image_digests()), **ways)
-                assert_same(trace, alone)
-
-
-def test_shapes_and_zeros_of_a_trace(model: HierarchicalVAE) -> None:
-    images = tiny_set(5)
-    x = prepared(model, images)
-    for (skipped, up), k in itertools.product(WAYS, range(4)):
-        ways: Any = {"skipped": skipped, "up": up}
-        trace = model.trace(x, k=k, noise=stream(), samples=3, **ways)
-        assert trace.log_px.shape == (3, 5)
-        assert trace.log_q.shape == trace.log_p.shape == trace.kl.shape == (4, 3, 5)
-        assert trace.likelihood.mean.shape == (3, 5, 1, 8, 8)
-        for terms in (trace.log_q, trace.log_p, trace.kl):
-            assert not terms[:k].any()
-            assert terms[k:].all()
-        for spec, z in zip(model.latents, trace.z, strict=True):
-            assert (z is None) == (spec.index <= k)
-            assert z is None or z.shape[1:] == (5, *spec.shape)
-
-
-def test_unknown_k_is_refused(model: HierarchicalVAE) -> None:
-    with pytest.raises(ValueError, match="k must lie"):
-        model.trace(torch.zeros(1, 1, 8, 8), k=4, noise=stream())
-
-
-def test_scores_do_not_know_batch_size_or_order(model: HierarchicalVAE) -> None:
-    images = tiny_set(12)
-    order = np.random.default_rng(0).permutation(12)
-
-    def values(chosen: Any, size: int) -> Tensor:
-        rows = []
-        for start in range(0, 12, size):
-            part = chosen.take(range(start, min(start + size, 12)))
-            noise = ImageNoise(part.image_digests(), 4)
-            traces = model.traces(
-                prepared(model, part, 4), range(4), noise=noise, samples=2, up="sample"
-            )
-            rows.append(torch.stack([log_weights(t) for t in traces], -1).detach())
-        return torch.cat(rows, 1)  # (S, N, K)
-
-    reference = values(images, 12)
-    for size in (1, 5):
-        torch.testing.assert_close(values(images, size), reference, rtol=1e-5, atol=1e-4)
-    shuffled = values(images.take(order), 5)
-    torch.testing.assert_close(shuffled, reference[:, order.copy()], rtol=1e-5, atol=1e-4)
-
-
-def test_samples_in_chunks_are_those_of_one_go(model: HierarchicalVAE) -> None:
-    images = tiny_set(4)
-    x, digests = prepared(model, images), images.image_digests()
-    whole = model.traces(x, range(4), noise=ImageNoise(digests), samples=5, up="sample")
-    for first, count in ((0, 2), (2, 3)):
-        part = model.traces(
-            x, range(4), noise=ImageNoise(digests, 0, first), samples=count, up="sample"
-        )
-        for one, other in zip(part, whole, strict=True):
-            rows = log_weights(other)[first : first + count]
-            torch.testing.assert_close(log_weights(one), rows, rtol=1e-5, atol=1e-4)
-
-
-def test_posterior_means_are_those_of_the_trace(model: HierarchicalVAE) -> None:
-    images = tiny_set(4)
-    x, digests = prepared(model, images), images.image_digests()
-    means = model.posterior_means(x, noise=ImageNoise(digests), samples=3, up="sample")
-    trace = model.trace(x, noise=ImageNoise(digests), samples=3)
-    for mean, z, spec in zip(means, trace.z, model.latents, strict=True):
-        assert z is not None
-        assert mean.shape == (4, *spec.shape)
-        torch.testing.assert_close(mean, z.mean(0))
-
-
 def test_binarisation_is_dynamic_and_fair() -> None:
     model = tiny_model()
     grey = torch.full((2000, 1, 8, 8), 0.3)
@@ -352,34 +255,6 @@ def test_every_architecture_runs_and_has_its_shapes(config: Any) -> None:
     assert drawn.mean.shape == (1, 2, *config.image_shape)
     shape = (1, 2, *config.image_shape)
     assert drawn.sample(torch.rand(shape, generator=torch.Generator())).shape == shape
-
-
-def test_weights_are_those_of_the_seed() -> None:
-    one, same, other = tiny_model(seed=1), tiny_model(seed=1), tiny_model(seed=2)
-    for name, value in one.state_dict().items():
-        assert torch.equal(value, same.state_dict()[name])
-    assert any(not torch.equal(v, other.state_dict()[n]) for n, v in one.state_dict().items())
-
-
-def test_what_is_skipped_has_no_influence(model: HierarchicalVAE) -> None:
-    """p(x|z_>k) by draws of the prior: the noise of a skipped posterior must not reach it."""
-
-    class Marked(ImageNoise):
-        def normal(self, name: str, samples: int, batch: int, shape: Any) -> Tensor:
-            asked.append(name)
-            return super().normal(name, samples, batch, shape)
-
-    asked: list[str] = []
-    images = tiny_set(2)
-    x = prepared(model, images)
-    model.trace(x, k=2, up="mean", noise=Marked(images.image_digests()))
-    assert sorted(asked) == ["p1", "p2", "q3", "q4"]
-    asked.clear()
-    model.trace(x, k=2, up="mean", skipped="mean", noise=Marked(images.image_digests()))
-    assert sorted(asked) == ["q3", "q4"]
-    asked.clear()
-    model.traces(x, range(4), up="sample", noise=Marked(images.image_digests()))
-    assert sorted(asked) == ["p1", "p2", "p3", "q1", "q2", "q3", "q4"]
 
 
 def test_skips_connect_every_other_layer() -> None:
