@@ -1,0 +1,129 @@
+"""New images from a model: draws from the prior, redrawn details, paths between and along latents.
+
+All functions return expected images E[p(x | z)] (N, C, H, W) in [0, 1]. Latents come from
+``encode``; random numbers from one seed, so the same call gives the same pictures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from hvae_core.errors import ConfigError
+from hvae_core.models import HierarchicalVAE
+from hvae_core.noise import ImageNoise, StreamNoise
+
+Latents = tuple[Tensor, ...]
+"""z_1 .. z_L of N images, each (N, *shape)."""
+
+
+def encode(
+    model: HierarchicalVAE, pixels: np.ndarray, digests: Sequence[int], *, seed: int = 0
+) -> Latents:
+    """E[z_i | x] of uint8 images (N, C, H, W) for every layer, one draw of what it depends on."""
+    noise = ImageNoise(digests, seed)
+    with torch.inference_mode():
+        x = torch.from_numpy(np.array(pixels)).to(model.device).float() / 255
+        return model.posterior_means(model.prepare(x, noise), noise=noise, up="sample")
+
+
+def prior_samples(
+    model: HierarchicalVAE,
+    n: int,
+    *,
+    seed: int = 0,
+    temperature: float | Sequence[float] = 1.0,
+) -> np.ndarray:
+    """Draw z from p(z), layer by layer from the top; ``temperature`` one number or one a layer."""
+    return _pictures(model, n, seed, temperature, {})
+
+
+def redraws(
+    model: HierarchicalVAE, z: Latents, k: int, n: int, *, seed: int = 0, temperature: float = 1.0
+) -> np.ndarray:
+    """Keep z_>k of one image and draw the k lowest levels n times from p(z_<=k | z_>k)."""
+    skip = _skip(model, k)
+    given = {i: _repeat(z[i - 1], n) for i in range(skip + 1, model.n_layers + 1)}
+    return _pictures(model, n, seed, temperature, given)
+
+
+def interpolation(
+    model: HierarchicalVAE, z: Latents, k: int, steps: int, *, temperature: float = 0.0
+) -> np.ndarray:
+    """Walk in a straight line from z_>k of the first image to that of the second.
+
+    The k lowest levels follow from the prior, by default its means, so that what moves is what
+    z_>k says. Raises ``ConfigError`` for fewer than two steps.
+    """
+    if steps < 2:
+        raise ConfigError(f"A path between two images has at least 2 steps, not {steps}.")
+    share = torch.linspace(0, 1, steps, device=model.device)
+    given = {}
+    for i in range(_skip(model, k) + 1, model.n_layers + 1):
+        first, last = z[i - 1][0], z[i - 1][1]
+        weight = share.view(-1, *[1] * first.dim())
+        given[i] = first + weight * (last - first)
+    return _pictures(model, steps, 0, temperature, given, alike=True)
+
+
+def traversal(
+    model: HierarchicalVAE,
+    z: Latents,
+    layer: int,
+    unit: int,
+    values: Sequence[float],
+    *,
+    temperature: float = 0.0,
+) -> np.ndarray:
+    """Set one unit of z_layer of one image to each value; the layers below follow from the prior.
+
+    ``layer`` counts from 1, ``unit`` within the flattened layer. Raises ``ConfigError`` for a layer
+    or unit that the model does not have.
+    """
+    if not 1 <= layer <= model.n_layers:
+        raise ConfigError(f"The model has layers 1 to {model.n_layers}, not {layer}.")
+    spec = model.latents[layer - 1]
+    if not 0 <= unit < spec.units:
+        raise ConfigError(f"{spec.name} has units 0 to {spec.units - 1}, not {unit}.")
+    n = len(values)
+    given = {i: _repeat(z[i - 1], n) for i in range(layer, model.n_layers + 1)}
+    moved = given[layer].flatten(1).clone()
+    moved[:, unit] = torch.as_tensor(list(values), dtype=moved.dtype, device=moved.device)
+    given[layer] = moved.view(n, *spec.shape)
+    return _pictures(model, n, 0, temperature, given, alike=True)
+
+
+def _skip(model: HierarchicalVAE, k: int) -> int:
+    if not 0 <= k < model.n_levels:
+        raise ConfigError(f"k must lie between 0 and {model.n_levels - 1}, not {k}.")
+    return model.skips[k]
+
+
+def _repeat(z: Tensor, n: int) -> Tensor:
+    return z[:1].expand(n, *z.shape[1:])
+
+
+class _Alike(StreamNoise):
+    """The same draw for every picture, so that along a path only the path changes."""
+
+    def normal(self, name: str, samples: int, batch: int, shape: Sequence[int]) -> Tensor:
+        return super().normal(name, samples, 1, shape).expand(samples, batch, *shape)
+
+
+def _pictures(
+    model: HierarchicalVAE,
+    n: int,
+    seed: int,
+    temperature: float | Sequence[float],
+    given: dict[int, Tensor],
+    *,
+    alike: bool = False,
+) -> np.ndarray:
+    generator = torch.Generator().manual_seed(seed)
+    noise = _Alike(generator) if alike else StreamNoise(generator)
+    with torch.inference_mode():
+        likelihood = model.sample(n, noise=noise, temperature=temperature, given=given)
+        return likelihood.mean[0].expand(n, -1, -1, -1).float().cpu().numpy()
