@@ -145,8 +145,8 @@ def headline(
     return (
         ui.plain(claim(models, ctx.world.title)),
         f"A hatched grey bar is a layer whose KL on {images} is under "
-        f"{settings.collapsed_below:g} nats per dimension: its latents hardly leave the prior, "
-        "whatever the image.",
+        f"{settings.collapsed_below:g} nats per dimension; without an active unit it is empty, and "
+        "its latents stay on the prior whatever the image.",
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from hvae_core.figures import active_units, bits_by_k, kl_bars, kl_history, unit_heatmap
-from pages.lib import collapse, store, ui, work
+from pages.lib import collapse, store, ui, why, work
 from pages.lib.state import colors, context
 
 ctx = context()
@@ -136,7 +136,8 @@ def body() -> None:
             if found is not None:
                 models.append(collapse.layers_of(handle, found, settings, split))
     with head:
-        ui.header(*collapse.headline(ctx, models, name, settings))
+        reasons = [(model, why.recipe(store.info(model.handle))) for model in models]
+        ui.header(*collapse.headline(ctx, models, name, settings), why.paragraph(reasons))
     with right, ui.in_place():
         history_part(settings, split)
     if models:

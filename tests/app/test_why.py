@@ -1,0 +1,160 @@
+"""The Why of the collapse page: sentences that follow from KL, active units and the recipe."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from hvae_core.config import HVAEConfig, LatentConfig, TrainConfig
+from pages.lib.why import Recipe, paragraph, recipe, sentences
+from tests.app.conftest import Start
+
+ELBO = Recipe("elbo", 12, 12, 0.0, 0.0, False, (1, 2, 3))
+INFORMATIVE = replace(ELBO, objective="informative")
+FREE = replace(ELBO, free_bits=2.0, free_until=9.6)
+
+
+def model(kl: list[float], active: list[int], collapsed: tuple[int, ...], **more: Any) -> Any:
+    units = (1568, 16, 8, 8, 8)[: len(kl)]
+    return SimpleNamespace(
+        handle=SimpleNamespace(
+            layers=[(f"z{i}", (n,), n) for i, n in enumerate(units, start=1)],
+            units=units,
+            n_layers=len(units),
+        ),
+        result=SimpleNamespace(kl=kl),
+        collapsed=collapsed,
+        silent=tuple(i for i in collapsed if not active[i - 1]),
+        active=tuple(active),
+        **{"history": None, "since": (None,) * len(kl), **more},
+    )
+
+
+TOP = model([10.0, 25.0, 0.0], [400, 16, 0], (3,))
+BOTTOM = model([0.09, 1.1, 16.0], [0, 16, 8], (1,))
+LOWER_TWO = model([0.09, 0.02, 16.0], [0, 0, 8], (1, 2))
+BARE = model([40.0, 0.06, 0.01], [160, 0, 0], (2, 3))
+NONE = model([0.2, 0.1, 0.0], [0, 0, 0], (1, 2, 3))
+THIN = model([4.46, 6.34, 5.71], [1240, 16, 8], (1,))
+KEPT = model([20.0, 2.6, 8.6], [500, 16, 8], ())
+
+
+@pytest.mark.parametrize(
+    ("layers", "how", "words"),
+    [
+        (
+            TOP,
+            ELBO,
+            "z3 would pay its whole KL, while z1 and z2 below carry 35.0 nats without it: the "
+            "cheapest posterior is the prior.",
+        ),
+        (
+            BOTTOM,
+            INFORMATIVE,
+            "z1 would pay its whole KL and takes part in only 1 of 3 reconstruction terms, while "
+            "z2 and z3 above carry 17.1 nats without it: the cheapest posterior is the prior.",
+        ),
+        (
+            LOWER_TWO,
+            INFORMATIVE,
+            "z1 and z2 would pay their whole KL and take part in only 1 and 2 of 3 reconstruction "
+            "terms, while z3 above carries 16.0 nats without them: the cheapest posterior is the "
+            "prior.",
+        ),
+        (TOP, INFORMATIVE, sentences(TOP, ELBO)[0]),  # the top takes part in every term
+        (
+            BARE,
+            replace(ELBO, read_by_draws_alone=True),
+            "z2 and z3 would pay their whole KL, while z1 below carries 40.0 nats without them; "
+            "with no skip connections they see only draws of the layer below.",
+        ),
+        (
+            TOP,
+            FREE,
+            "z3 would pay its whole KL, while z1 and z2 below carry 35.0 nats without it; no nats "
+            "have been free since epoch 9.6.",
+        ),
+        (
+            NONE,
+            replace(INFORMATIVE, trained=5),
+            "Every layer pays its whole KL, the lowest for a part in only 1 of 3 reconstruction "
+            "terms; in 5 of 12 planned epochs none of them began to repay it.",
+        ),
+        (
+            NONE,
+            ELBO,
+            "Every layer pays its whole KL; in 12 epochs none of them began to repay it.",
+        ),
+        (NONE, replace(ELBO, trained=0), "Every layer pays its whole KL."),
+        (
+            THIN,
+            None,
+            "z1 is thin, not lost: its 4.46 nats are spread over 1,568 units, 1,240 of them "
+            "active.",
+        ),
+        (
+            KEPT,
+            FREE,
+            "2 nats a layer were free at first and ever fewer until epoch 9.6: no layer had to be "
+            "empty to save them.",
+        ),
+        (
+            KEPT,
+            INFORMATIVE,
+            "The objective asks for the image from the layers above every k too, so z3 alone has "
+            "to describe it.",
+        ),
+    ],
+)
+def test_the_reason_follows_from_layers_and_recipe(layers: Any, how: Any, words: str) -> None:
+    assert sentences(layers, how) == [words]
+
+
+def test_nothing_is_said_where_nothing_supports_it() -> None:
+    assert sentences(KEPT, ELBO) == sentences(KEPT, None) == sentences(TOP, None) == []
+    assert paragraph([(KEPT, ELBO)]) == ""
+    early = replace(FREE, trained=5)  # the free nats have not ended yet
+    assert "free" not in sentences(TOP, early)[0]
+
+
+def test_a_layer_empty_on_this_set_alone_is_no_matter_of_training() -> None:
+    here = model([10.0, 25.0, 0.0], [400, 16, 0], (3,), history=[[1.0]], since=(None,) * 3)
+    assert sentences(here, ELBO) == []
+
+
+def test_a_few_hundredths_of_a_nat_are_not_praised() -> None:
+    faint = model([0.05, 6.3, 5.7], [3, 16, 8], (1,))
+    assert sentences(faint, None)[0].startswith("z1 is thin: its 0.0500 nats")
+
+
+def test_two_models_are_told_apart() -> None:
+    text = paragraph([(THIN, ELBO), (BOTTOM, INFORMATIVE)])
+    assert text.startswith("*Why?* **A** z1 is thin")
+    assert "**B** z1 would pay" in text
+    assert "**A**" not in paragraph([(KEPT, ELBO), (BOTTOM, INFORMATIVE)])
+
+
+def test_the_recipe_is_read_from_the_file() -> None:
+    latents = (LatentConfig(2, "conv"), LatentConfig(4, "dense"), LatentConfig(4, "dense"))
+    config = HVAEConfig((1, 8, 8), latents, skip=False)
+    train = TrainConfig(
+        "glyphs", epochs=9, free_bits=2.0, free_bits_constant=3, free_bits_annealed=4
+    )
+    history = {"valid_kl": [[1.0]] * 5}
+    found = recipe(SimpleNamespace(config=config, train=train, history=history))
+    assert found == Recipe("elbo", 9, 5, 2.0, 7.0, True, (1, 2, 3))
+    assert recipe(SimpleNamespace(config=config, train=None, history={})) is None
+    pairs = SimpleNamespace(levels=("z1", "z1", "z2"), family="biva", skip=False)
+    found = recipe(SimpleNamespace(config=pairs, train=train, history={}))
+    assert found is not None
+    assert (found.terms, found.all_terms, found.read_by_draws_alone) == ((1, 1, 2), 2, False)
+
+
+def test_the_page_says_why_under_its_claim(start: Start) -> None:
+    app = start("collapse", c_below="1000.0")
+    assert not app.exception
+    assert not app.error
+    assert any(text.value.startswith("*Why?* ") for text in app.markdown)
