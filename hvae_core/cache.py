@@ -14,6 +14,7 @@ import json
 import logging
 import os
 import re
+import stat
 import sys
 import tempfile
 import time
@@ -26,6 +27,8 @@ MAX_BYTES = 2 * 1024**3
 _STALE_SECONDS = 3600.0
 _KIND = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 _KEY = re.compile(r"[0-9a-f]{64}")
+_ENTRY = re.compile(r"[0-9a-f]{64}\.npz")
+_FRAGMENT = re.compile(r"\.writing-[a-z0-9_]{8}\.tmp")
 _log = logging.getLogger(__name__)
 
 
@@ -131,14 +134,22 @@ def write_npz(path: Path, arrays: Mapping[str, np.ndarray], *, compressed: bool 
 
 
 def prune(max_bytes: int = MAX_BYTES, *, keep: Path | None = None) -> int:
-    """Remove the least recently used entries until ``max_bytes`` are left; return what is left."""
+    """Remove the least recently used entries until ``max_bytes`` are left; return what is left.
+
+    Only what ``store`` writes is counted or touched: the folder may be one that its owner keeps
+    other files in.
+    """
     entries: list[tuple[float, int, Path]] = []
     for path in cache_dir().glob("*/*"):
         with contextlib.suppress(OSError):  # another process may prune at the same time
-            state = path.stat()
-            if path.suffix == ".npz":
+            if not _KIND.fullmatch(path.parent.name) or path.parent.is_symlink():
+                continue
+            state = path.lstat()
+            if not stat.S_ISREG(state.st_mode):
+                continue
+            if _ENTRY.fullmatch(path.name):
                 entries.append((state.st_mtime, state.st_size, path))
-            elif path.suffix == ".tmp" and time.time() - state.st_mtime > _STALE_SECONDS:
+            elif _FRAGMENT.fullmatch(path.name) and time.time() - state.st_mtime > _STALE_SECONDS:
                 _remove(path)
     total = sum(size for _, size, _ in entries)
     for _, size, path in sorted(entries):

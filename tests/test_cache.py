@@ -179,10 +179,35 @@ def test_an_entry_larger_than_the_cap_is_still_kept_once() -> None:
 def test_pruning_sweeps_up_old_fragments_only(cache_folder: Path) -> None:
     folder = cache_folder / "things"
     folder.mkdir(parents=True)
-    old, new = folder / ".writing-old.tmp", folder / ".writing-new.tmp"
+    old, new = folder / ".writing-old_frag.tmp", folder / ".writing-new_frag.tmp"
     for path in (old, new):
         path.write_bytes(b"half")
     os.utime(old, (time.time() - 7200,) * 2)
     assert cache.prune() == 0
     assert not old.exists()
     assert new.exists()
+
+
+def test_pruning_leaves_whatever_it_did_not_write(cache_folder: Path, tmp_path: Path) -> None:
+    cache.store("things", KEY, ARRAYS)
+    folder, elsewhere = cache_folder / "things", tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (cache_folder / "My results").mkdir()
+    mine = [
+        folder / "measurements.npz",
+        folder / "notes.tmp",
+        folder / ".writing-my-letters.tmp",
+        folder / f"{KEY}.npz.bak",
+        cache_folder / f"{KEY}.npz",
+        cache_folder / "My results" / f"{KEY}.npz",
+        elsewhere / f"{KEY}.npz",
+    ]
+    for path in mine:
+        path.write_bytes(b"mine")
+        os.utime(path, (1000, 1000))
+    (cache_folder / "linked").symlink_to(elsewhere, target_is_directory=True)
+    (folder / f"{cache.digest('b')}.npz").symlink_to(mine[0])
+    (folder / f"{cache.digest('c')}.npz").mkdir()
+    assert cache.prune(0) == 0
+    assert [path for path in mine if not path.exists()] == []
+    assert not cache.entry_path("things", KEY).exists()
