@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import streamlit as st
 
 from hvae_core.data.image_set import ImageSet
-from hvae_core.errors import HVAEError
+from hvae_core.errors import HVAEError, MissingImages
 from hvae_core.figures import StripRow
 from pages.lib import pictures, store
 from pages.lib.state import Context
@@ -84,22 +84,38 @@ def from_selection(ctx: Context) -> list[str]:
 def load(ctx: Context, handle: Handle, names: Sequence[str]) -> tuple[Chosen | None, list[str]]:
     """The images of the names at the model's shape, and a sentence for each that cannot be had."""
     pixels, kept = [], []
+    missing: dict[str, str] = {}  # set: what its loader says
     problems: dict[str, None] = {}  # in order, each once
     for name in dict.fromkeys(names):
         try:
             set_name, index = parse(ctx, name)
             one = store.images(ctx.world, set_name, ctx.data_root, handle).take([index])
+        except MissingImages as error:
+            missing[set_name] = str(error)
+            continue
         except HVAEError as error:
             problems[str(error)] = None
             continue
         pixels.append(one.images[0])
         kept.append((name, ctx.title(set_name), ctx.world.spec(set_name).role))
+    told = [*_without_images(ctx, missing), *problems]
     if not kept:
-        return None, list(problems)
+        return None, told
     outs = tuple(role in ("out", "control") for _, _, role in kept)
     images = ImageSet("rows", "The rows", np.stack(pixels), np.full(len(kept), -1))
     titles = tuple(title for _, title, _ in kept)
-    return Chosen(tuple(name for name, _, _ in kept), titles, outs, images), list(problems)
+    return Chosen(tuple(name for name, _, _ in kept), titles, outs, images), told
+
+
+def _without_images(ctx: Context, missing: Mapping[str, str]) -> list[str]:
+    """One sentence for all sets that are not on this machine; a single one has its loader's own."""
+    if len(missing) < 2:
+        return list(missing.values())
+    *most, last = map(ctx.title, missing)
+    return [
+        f"The images of {', '.join(most)} and {last} are not on this machine. Under Images in the "
+        "sidebar you can download them, choose a folder, or upload images of your own."
+    ]
 
 
 def strip_rows(chosen: Chosen, found) -> list[StripRow]:  # type: ignore[no-untyped-def]

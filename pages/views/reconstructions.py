@@ -97,14 +97,20 @@ def draw() -> None:
         names = recon.images_control(ctx)
     chosen, problems = rows.load(ctx, ctx.a, names)
     with pictured:
-        for problem in problems:
-            st.warning(ui.plain(problem), icon=":material/image_not_supported:")
+        if problems:
+            text = "\n\n".join(map(ui.plain, problems))
+            st.warning(text, icon=":material/image_not_supported:")
     if chosen is None:
         with head:
             ui.header("No image to reconstruct yet", LOOK_FOR)
         with pictured:
             st.info("Choose images above, or bring one of your own.")
-            st.page_link("pages/views/image.py", label="Upload one image")
+            st.page_link(
+                "pages/views/image.py",
+                label="Upload one image",
+                icon=":material/arrow_forward:",
+                query_params={"i_from": "upload"},
+            )
         return
     with pictured, ui.in_place():
         found = strips(chosen, settings)

@@ -101,8 +101,9 @@ def test_wrong_names_are_told_and_the_rest_lives(start: Start) -> None:
     state = {ROWS: ["test 1", "nowhere 2", f"digits {LIMIT + 5}", "test -1", "<b>x</b> 3"]}
     app = alive(start("reconstructions", state))
     told = [warning.value for warning in app.warning]
-    assert len(told) == 2
-    assert f"numbered 0 to {LIMIT - 1}" in told[1]
+    assert len(told) == 1
+    assert "An image is named by its set and a number" in told[0]
+    assert f"numbered 0 to {LIMIT - 1}" in told[0]
     assert pictures(app) == 3
 
 
@@ -127,8 +128,18 @@ def test_missing_images_leave_a_way_on(start: Start) -> None:
     app = start("reconstructions", world="FashionMNIST")
     assert not app.exception
     assert app.title[0].value == "No image to reconstruct yet"
-    assert app.warning
-    assert all(len(warning.value) < 400 for warning in app.warning)
+    (warning,) = app.warning
+    for words in ("FashionMNIST, MNIST digits", "and Omniglot", "download", "folder", "upload"):
+        assert words in warning.value
+    assert len(warning.value) < 400
+    assert any(link.proto.label == "Upload one image" for link in app.get("page_link"))
+
+
+def test_one_missing_set_is_told_in_its_own_words(start: Start) -> None:
+    app = start("reconstructions", {"r_rows_fashion": ["mnist 1", "mnist 2"]}, world="FashionMNIST")
+    (warning,) = app.warning
+    assert warning.value.count("MNIST digits") == 1
+    assert "mnist/test.parquet" in warning.value
 
 
 @pytest.mark.parametrize("k", ["99", "x"])
