@@ -55,7 +55,7 @@ def in_words(
     chosen: Selection, total: int, titles: Mapping[str, str], evaluations: Mapping[str, Any]
 ) -> list[str]:
     """How many were taken, then a line a set with its classes, the commonest first."""
-    lines = [f"**{len(chosen):,} of {total:,}**"]
+    lines = [f"**{len(chosen):,} of {total:,} selected**"]
     for name in dict.fromkeys(name for name, _ in chosen):
         indices = [index for other, index in chosen if other == name]
         classes = Counter(class_of(evaluations[name], index) for index in indices)
@@ -76,8 +76,14 @@ def panel(
     total: int,
     evaluations: Mapping[str, Any],
     pictures: Mapping[str, ImageSet],
+    *,
+    outlined: bool = True,
 ) -> None:
-    """Draw the selection beside the map: words, pictures, and where they can go."""
+    """Draw the selection beside the map: words, pictures, and where they can go.
+
+    ``outlined`` is whether the map itself still shows what was taken: it forgets that when it is
+    drawn anew, as on coming back from another page, and the selection stays.
+    """
     chosen = kept(evaluations)
     if not chosen:
         st.markdown("**Nothing selected**")
@@ -85,6 +91,14 @@ def panel(
         return
     titles = {name: ctx.title(name) for name in evaluations}
     st.markdown("  \n".join(in_words(chosen, total, titles, evaluations)))
+    if not outlined:
+        st.caption("Still selected from before, though the map no longer shows the outline.")
+    st.button(
+        "Clear selection",
+        on_click=lambda: st.session_state.pop(KEY, None),
+        icon=":material/close:",
+        type="tertiary",
+    )
     visible = [pick for pick in chosen if pick[0] in pictures]
     if visible:
         _strip(visible, pictures)
@@ -115,7 +129,6 @@ def panel(
             width="stretch",
             help="Images and labels; the sidebar opens such a file as a set of your own.",
         )
-    st.button("Clear", on_click=lambda: st.session_state.pop(KEY, None), type="tertiary")
 
 
 def _strip(visible: Selection, pictures: Mapping[str, ImageSet]) -> None:

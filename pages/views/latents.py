@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import streamlit as st
 
 from hvae_core.figures import percent
@@ -80,8 +82,9 @@ with ui.in_place():
     def map_and_selection() -> None:
         """The map, and what its lasso took, redrawn alone when it takes something else."""
         left, right = st.columns([3, 1], gap="medium")
+        taken: Any = None
         with left, ui.in_place():
-            ui.chart(
+            taken = ui.chart(
                 latent_map.figure(ctx, points, placed, colouring),
                 f"latents-{layer}",
                 f"Map of {layer}: {len(points)} images, coloured by {by}",
@@ -92,7 +95,8 @@ with ui.in_place():
             )
             hover.thumbnails(key, points, pictures)
         with right, ui.in_place():
-            selection.panel(ctx, len(points), evaluations, pictures)
+            outlined = bool(taken and taken["selection"]["points"])
+            selection.panel(ctx, len(points), evaluations, pictures, outlined=outlined)
 
     map_and_selection()
     areas = latents.separations(points.digest, points)

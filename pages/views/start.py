@@ -9,7 +9,7 @@ from hvae_core.figures import densities, png_bytes, strip, symbol_html
 from hvae_core.metrics import auroc
 from hvae_core.report import telling_pair
 from hvae_core.scores import get_score
-from pages.lib import pictures, store, ui, work
+from pages.lib import pictures, store, story, ui, work
 from pages.lib.state import colors, context
 
 ctx = context()
@@ -35,19 +35,15 @@ fooled = min(areas, key=areas.__getitem__)
 ratios = [get_score(f"llr_{k}", model.n_levels) for k in range(1, model.n_levels)]
 remedy = max(ratios, key=lambda s: auroc(s(inside.table), s(evaluations[fooled].table)))
 area = auroc(remedy(inside.table), remedy(evaluations[fooled].table))
-if areas[fooled] < 0.5:
-    claim = f"{ctx.title(fooled)} look more likely to this model than its own data"
-else:
-    claim = f"{ctx.title(fooled)} look almost as likely to this model as its own data"
 ui.header(
-    claim,
-    f"{model.title}, trained on {ctx.title(ctx.in_name)}. Look at the orange curve: left of blue "
-    "means that the model finds these images likelier than its own.",
+    story.claim(ctx.title(fooled), areas[fooled]),
+    story.look_for(model.title, ctx.title(ctx.in_name), areas[fooled]),
 )
+first, second, third = story.heads(areas[fooled], area)
 
 left, middle, right = st.columns([4, 5, 4], gap="medium")
 with left, ui.in_place():
-    st.subheader("1 The paradox", anchor=False)
+    st.subheader(first, anchor=False)
     st.markdown(f"Negative likelihood bound, AUROC **{areas[fooled]:.3f}**.")
     figure = densities(
         elbo(inside.table),
@@ -60,7 +56,7 @@ with left, ui.in_place():
     ui.chart(figure, "start-paradox", "Densities of the negative bound, in and out of distribution")
     st.page_link("pages/views/ood.py", label="All scores and sets", icon=":material/arrow_forward:")
 with middle, ui.in_place():
-    st.subheader("2 The explanation", anchor=False)
+    st.subheader(second, anchor=False)
     st.markdown(
         "Reconstructed from the upper layers alone, the outsider is lost. It is the one with the "
         "largest ratio among those at least as likely as the median image inside."
@@ -81,8 +77,8 @@ with middle, ui.in_place():
         icon=":material/arrow_forward:",
     )
 with right, ui.in_place():
-    st.subheader("3 The remedy", anchor=False)
-    st.markdown(f"The ratio ${remedy.symbol}$, AUROC **{area:.3f}**.")
+    st.subheader(third, anchor=False)
+    st.markdown(story.ratio(remedy.symbol, areas[fooled], area))
     figure = densities(
         remedy(inside.table),
         [(ctx.title(fooled), remedy(evaluations[fooled].table))],

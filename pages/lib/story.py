@@ -1,0 +1,44 @@
+"""The start page's words: no stronger a paradox than the areas under the curves show."""
+
+from __future__ import annotations
+
+NEARLY = 0.65
+"""Up to this AUROC of the likelihood a set is called nearly as likely as the model's own data."""
+
+
+def claim(title: str, area: float) -> str:
+    """The title, given the set with the smallest AUROC of the likelihood."""
+    if area < 0.5:
+        return f"{title} look more likely to this model than its own data"
+    if area < NEARLY:
+        return f"{title} look nearly as likely to this model as its own data"
+    return f"{title} are the hardest for this model's likelihood to tell from its own data"
+
+
+def look_for(model: str, own: str, area: float) -> str:
+    """What to see in the first chart."""
+    start = f"{model}, trained on {own}."
+    if area < 0.5:
+        return (
+            f"{start} Look at the orange curve: left of blue means that the model finds these "
+            "images likelier than its own."
+        )
+    return (
+        f"{start} No chosen set looks likelier than the model's own data, and this one comes "
+        "closest. Look where orange runs over blue or left of it: there the likelihood cannot tell."
+    )
+
+
+def heads(area: float, remedied: float) -> tuple[str, str, str]:
+    """The headings of the three parts: a paradox and a remedy only where the numbers show them."""
+    return (
+        "1 The paradox" if area < 0.5 else "1 The likelihood",
+        "2 The explanation",
+        "3 The remedy" if remedied > area else "3 The ratio",
+    )
+
+
+def ratio(symbol: str, area: float, remedied: float) -> str:
+    """The sentence over the second chart, in Markdown."""
+    text = f"The ratio ${symbol}$, AUROC **{remedied:.3f}**"
+    return f"{text}." if remedied > area else f"{text}: no better than the likelihood on this set."
