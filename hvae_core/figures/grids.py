@@ -25,14 +25,14 @@ TEXT, GAP, HEAD_HEIGHT = 15, 14, 30
 class StripRow:
     """One image's row: pictures (C, H, W) by column, and the loss in nats under each.
 
-    A column without a loss (the original) has None. ``out`` colours the label as
-    out-of-distribution.
+    A column without a loss (the original) has None. ``out`` colours the label as in- or
+    out-of-distribution; None for rows that are neither.
     """
 
     label: str
     images: Sequence[NDArray[Any]]
     losses: Sequence[float | None]
-    out: bool = False
+    out: bool | None = False
 
 
 def tile(
@@ -160,7 +160,7 @@ def _draw_row(
     """Label, pictures and captions of one row."""
     draw = ImageDraw.Draw(image)
     middle = top + plan.picture_height // 2
-    color = colors.out_mark(0).color if row.out else colors.in_color
+    color = {None: colors.text, True: colors.out_mark(0).color, False: colors.in_color}[row.out]
     draw.text((0, middle), row.label, color, font("Semibold", TEXT), anchor="lm")
     worst = _largest(row.losses)
     for column, (picture, text) in enumerate(zip(row.images, _captions(row, unit), strict=True)):

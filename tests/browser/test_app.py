@@ -14,7 +14,7 @@ from tests.small import tiny_model
 
 pytestmark = pytest.mark.browser
 
-PAGES = ("", "reconstructions", "collapse", "latents", "ood", "image")
+PAGES = ("", "reconstructions", "collapse", "generate", "latents", "ood", "image")
 CONFIG = HVAEConfig(
     image_shape=(1, 28, 28),
     latents=(LatentConfig(2, "conv", stride=2), LatentConfig(4, "dense")),

@@ -1,0 +1,232 @@
+"""The generation page's words, controls and pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from hvae_core.figures import StripRow
+from hvae_core.losses import pixel_variance
+from pages.lib import rows, store
+from pages.lib.state import Context
+from pages.lib.store import Handle
+
+DRAWS = 6
+"""Pictures beside each other: as many as a laptop's width holds at double size."""
+UNITS = 8
+"""Units shown in a traversal, the most active ones."""
+STEPS = 9
+VISIBLE = 0.002
+"""Mean change of a pixel that counts: half of one of 255 grey levels."""
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _encoded(  # type: ignore[no-untyped-def]
+    digest: str, image_digests: tuple[int, ...], seed: int, _handle: Handle, _pixels: np.ndarray
+):
+    """E[z_i | x] of the chosen images under a model, z_1 first."""
+    from hvae_core.generation import encode
+
+    return encode(store.model(_handle), _pixels, image_digests, seed=seed)
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def prior(digest: str, n: int, seed: int, heat: tuple[float, ...], _handle: Handle) -> np.ndarray:
+    """n prior samples with one temperature a level."""
+    from hvae_core.generation import prior_samples
+
+    by_level = dict(zip(_handle.level_names, heat, strict=True))
+    temperature = [by_level[level] for level in _handle.levels]
+    return prior_samples(store.model(_handle), n, seed=seed, temperature=temperature)
+
+
+def redrawn(
+    handle: Handle, chosen: rows.Chosen, seed: int, temperature: float
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """For k = 1 .. K: the mean picture and ``DRAWS`` draws with the k lowest levels redrawn.
+
+    The last entry keeps nothing: it is drawn from the prior alone.
+    """
+    digests = tuple(chosen.images.image_digests())
+    return _redrawn(handle.digest, digests, seed, temperature, handle, chosen.images.images)
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def _redrawn(
+    digest: str,
+    image_digests: tuple[int, ...],
+    seed: int,
+    temperature: float,
+    _handle: Handle,
+    _pixels: np.ndarray,
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    from hvae_core.generation import prior_samples, redraws
+
+    z = _encoded(digest, image_digests, seed, _handle, _pixels)
+    model = store.model(_handle)
+    found = []
+    for k in range(1, _handle.n_levels):
+        mean = redraws(model, z, k, 1, temperature=0.0)
+        found.append((mean, redraws(model, z, k, DRAWS, seed=seed, temperature=temperature)))
+    mean = prior_samples(model, 1, temperature=0.0)
+    found.append((mean, prior_samples(model, DRAWS, seed=seed, temperature=temperature)))
+    return found
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def _paths(
+    digest: str,
+    image_digests: tuple[int, ...],
+    seed: int,
+    _handle: Handle,
+    _pixels: np.ndarray,
+) -> list[np.ndarray]:
+    from hvae_core.generation import interpolation
+
+    z = _encoded(digest, image_digests, seed, _handle, _pixels)
+    model = store.model(_handle)
+    return [interpolation(model, z, k, STEPS) for k in range(_handle.n_levels)]
+
+
+def paths(handle: Handle, chosen: rows.Chosen, seed: int) -> list[np.ndarray]:
+    """For every k the way from the first image's z_>k to the second's, (STEPS, C, H, W)."""
+    digests = tuple(chosen.images.image_digests())
+    return _paths(handle.digest, digests, seed, handle, chosen.images.images)
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def _traversed(
+    digest: str,
+    image_digests: tuple[int, ...],
+    seed: int,
+    layer: int,
+    units: tuple[int, ...],
+    values: tuple[float, ...],
+    _handle: Handle,
+    _pixels: np.ndarray,
+) -> list[np.ndarray]:
+    from hvae_core.generation import traversal
+
+    z = _encoded(digest, image_digests, seed, _handle, _pixels)
+    model = store.model(_handle)
+    return [traversal(model, z, layer, unit, values) for unit in units]
+
+
+def traversed(
+    handle: Handle, chosen: rows.Chosen, seed: int, layer: int, units: Sequence[int], reach: float
+) -> tuple[list[np.ndarray], list[float]]:
+    """One row of pictures a unit, set to values between -reach and reach, and those values."""
+    values = [float(v) for v in np.linspace(-reach, reach, STEPS)]
+    digests = tuple(chosen.images.image_digests())
+    made = _traversed(
+        handle.digest, digests, seed, layer, tuple(units), tuple(values), handle,
+        chosen.images.images,
+    )  # fmt: skip
+    return made, values
+
+
+def active_first(variance: np.ndarray | None, units: int) -> tuple[list[int], bool]:
+    """The units to walk along, the most active first where it is known which those are."""
+    if variance is None or len(variance) != units:
+        return list(range(min(UNITS, units))), False
+    order = np.argsort(-np.asarray(variance), kind="stable")
+    return [int(i) for i in order[:UNITS]], True
+
+
+def pick(ctx: Context, key: str, label: str, index: int) -> str:
+    """One image by set and number; both in the URL."""
+    titles = {spec.name: spec.title for spec in ctx.world.with_role("in", "out", "control")}
+    if st.session_state.get(f"{key}_set") not in (None, *titles):
+        del st.session_state[f"{key}_set"]  # a set of another world
+    names = list(titles)
+    chosen = st.selectbox(
+        label, names, names.index(ctx.in_name), format_func=titles.__getitem__, key=f"{key}_set",
+        bind="query-params", width=220,
+    )  # fmt: skip
+    number = st.number_input(
+        "Number", 0, store.SHOWN_LIMIT - 1, index, key=f"{key}_number", bind="query-params",
+        width=110,
+    )  # fmt: skip
+    return rows.name_of(chosen or ctx.in_name, int(number or 0))
+
+
+def row(label: str, pictures: Any) -> StripRow:
+    """A row of a strip without losses, neither in- nor out-of-distribution."""
+    return StripRow(label, list(pictures), [None] * len(pictures), out=None)
+
+
+def redrawn_rows(
+    handle: Handle, chosen: rows.Chosen, found: Sequence[tuple[np.ndarray, np.ndarray]]
+) -> tuple[list[StripRow], list[str]]:
+    """One row a k: what is kept, the mean picture, the draws."""
+    x = chosen.images.images[0].astype(np.float32) / 255
+    names = [f"keep {level} and up" for level in handle.level_names[1:]] + ["keep nothing"]
+    made = [
+        row(name, [x, mean[0], *draws]) for name, (mean, draws) in zip(names, found, strict=True)
+    ]
+    return made, ["x", "mean", *(f"draw {i + 1}" for i in range(DRAWS))]
+
+
+def kept_share(found: Sequence[tuple[np.ndarray, np.ndarray]]) -> list[float]:
+    """Share of the prior samples' pixel variance that keeping z_>k takes away, for k = 1 .. K-1."""
+    whole = pixel_variance(found[-1][1])
+    if whole <= 0:
+        return [0.0 for _ in found[:-1]]
+    return [1 - pixel_variance(draws) / whole for _, draws in found[:-1]]
+
+
+def redraw_claim(handle: Handle, shares: Sequence[float]) -> str:
+    """What keeping the upper levels fixes of this picture, in one sentence made of its numbers."""
+    if not shares:
+        return "A model of one level has nothing below to redraw"
+    top, low = shares[-1], shares[0]
+    names = handle.level_names[1:]
+    last = f"{names[-1]} alone fixes {_percent(top)} of what prior samples vary in"
+    if len(shares) == 1:
+        return last
+    return f"{last}; kept from {names[0]} up it is {_percent(low)}"
+
+
+def prior_claim(handle: Handle, samples: np.ndarray, heat: Sequence[float], data: Any) -> str:
+    """How varied the samples are, beside the images themselves where these are at hand."""
+    names = handle.level_names
+    if not any(heat):
+        return "At temperature 0 every sample is the same picture"
+    cold = [n for n, t in zip(names, heat, strict=True) if t == 0]
+    tail = f", with {' and '.join(cold)} at the mean" if cold else ""
+    text = f"{len(samples)} pictures that this model expects"
+    if data is not None:
+        whole = pixel_variance(data.astype(np.float32) / 255)
+        share = pixel_variance(samples) / whole if whole > 0 else 0.0
+        text += f", {_percent(share)} as varied as the test images"
+    return text + tail
+
+
+def path_claim(handle: Handle, made: Sequence[np.ndarray]) -> str:
+    """How much of the change between the two pictures the top level alone makes."""
+    whole, top = (path[-1] - path[0] for path in (made[0], made[-1]))
+    size = float((whole**2).sum())
+    # the projection on the whole change: a change elsewhere in the picture does not count
+    share = float((whole * top).sum()) / size if size > 0 else 0.0
+    name = handle.level_names[-1]
+    return f"{name} alone makes {_percent(share)} of the change between these two pictures"
+
+
+def traversal_claim(handle: Handle, layer: int, made: Sequence[np.ndarray]) -> str:
+    """Whether the units of a layer that are shown change the picture at all."""
+    moves = [float(np.abs(path[-1] - path[0]).mean()) for path in made]
+    name, best, n = handle.layers[layer - 1][0], max(moves, default=0.0), len(moves)
+    many = sum(move >= VISIBLE for move in moves)
+    if not many:
+        return f"No unit of {name} shown here changes the picture"
+    which = f"All {n} units of {name} shown" if many == n else f"{many} of {n} units of {name}"
+    which = f"The unit of {name} shown" if n == 1 else which
+    verb = "changes" if many == 1 else "change"
+    return f"{which} {verb} the picture, by up to {_percent(best)} of the grey range on average"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %"
