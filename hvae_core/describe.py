@@ -13,6 +13,10 @@ if TYPE_CHECKING:  # reading a file's contents needs torch, describing them does
 _LIKELIHOODS = {
     "bernoulli": "Bernoulli, images binarised anew at every look",
     "discretised_logistic": "discretised logistic over 256 grey levels",
+    "mixture_logistic": "mixture of 10 discretised logistics over 256 grey levels, channels in turn",
+    "gaussian_fixed": "Gaussian density of dequantised grey levels, standard deviation 0.1",
+    "gaussian": "Gaussian density of dequantised grey levels, a standard deviation for each pixel",
+    "oversmooth": "Gaussian density of dequantised grey levels, one learned standard deviation",
 }
 _OBJECTIVES = {"elbo": "ELBO", "informative": "informative objective (Li et al. 2022)"}
 

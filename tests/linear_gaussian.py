@@ -41,6 +41,10 @@ class GaussianPixels(Likelihood):
     def mean(self) -> Tensor:
         return self.location
 
+    @property
+    def mode(self) -> Tensor:
+        return self.location
+
     def sample(self, noise: Tensor) -> Tensor:
         raise NotImplementedError
 

@@ -103,7 +103,8 @@ class HierarchicalVAE(nn.Module, ABC):
     def prepare(self, x: Tensor, noise: Noise) -> Tensor:
         """Turn grey levels (B, C, H, W) in [0, 1] into what the likelihood is a density of.
 
-        Bernoulli likelihoods see a fresh binary draw each time (dynamic binarisation).
+        Bernoulli likelihoods see a fresh binary draw each time (dynamic binarisation), continuous
+        ones a fresh point in the interval of each grey level (dequantisation).
         """
 
     @abstractmethod

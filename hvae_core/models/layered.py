@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from hvae_core.config import HVAEConfig
 from hvae_core.distributions import Gaussian, Likelihood
 from hvae_core.models.base import HierarchicalVAE, LatentSpec
-from hvae_core.models.pixels import PixelHead, binarise
+from hvae_core.models.pixels import PixelHead, prepare_pixels
 from hvae_core.nn.blocks import FromLatent, Stage, ToLatent, conv, data_dependent_init, fold
 from hvae_core.noise import Noise, StreamNoise
 
@@ -66,8 +66,8 @@ class LayeredVAE(HierarchicalVAE):
         return self.config.image_shape
 
     def prepare(self, x: Tensor, noise: Noise) -> Tensor:
-        """Draw binary pixels with the grey levels as probabilities, for a Bernoulli likelihood."""
-        return binarise(x, noise) if self.config.likelihood == "bernoulli" else x
+        """Binarise for a Bernoulli likelihood, dequantise for a density."""
+        return prepare_pixels(self.config.likelihood, x, noise)
 
     def fold_pixels(self, x: Tensor) -> Tensor:
         """Fold stem x stem squares of pixels into channels: (S, B, C, H, W)."""

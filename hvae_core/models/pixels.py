@@ -7,38 +7,94 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hvae_core.config import LikelihoodName
-from hvae_core.distributions import Bernoulli, DiscretisedLogistic, Likelihood
+from hvae_core.distributions import (
+    Bernoulli,
+    DiscretisedLogistic,
+    GaussianPixels,
+    Likelihood,
+    MixtureLogistic,
+)
+from hvae_core.distributions.mixture import numbers_a_pixel
+from hvae_core.distributions.normal import pixel_std
 from hvae_core.nn.blocks import fold
 from hvae_core.noise import Noise
 
-_PARAMETERS = {"bernoulli": 1, "discretised_logistic": 2}
-"""Parameters of the likelihood a colour value."""
+COMPONENTS = 10
+"""Components of the mixture of logistics, as in Salimans et al. 2017."""
+FIXED_STD = 0.1
+"""Standard deviation of ``gaussian_fixed``, of the grey range."""
+CONTINUOUS = frozenset({"gaussian_fixed", "gaussian", "oversmooth"})
+"""Likelihoods that are densities over dequantised grey levels."""
+
+
+def prepare_pixels(kind: LikelihoodName, x: Tensor, noise: Noise) -> Tensor:
+    """Grey levels (B, C, H, W), multiples of 1/255, as the likelihood wants them.
+
+    Binary draws for ``bernoulli``, dequantised for densities, as they are for discretised ones.
+    """
+    if kind == "bernoulli":
+        return binarise(x, noise)
+    return dequantise(x, noise) if kind in CONTINUOUS else x
 
 
 def binarise(x: Tensor, noise: Noise) -> Tensor:
     """Binary pixels drawn with the grey levels (B, C, H, W) as probabilities, anew each time."""
-    draw = noise.uniform("x", 1, x.shape[0], x.shape[1:])[0].to(x.device)
-    return (draw < x).to(x.dtype)
+    return (_uniform(x, noise) < x).to(x.dtype)
+
+
+def dequantise(x: Tensor, noise: Noise) -> Tensor:
+    """(255 x + u) / 256 in [0, 1) with fresh uniform u: each grey level becomes an interval.
+
+    A density of these bounds the log-probability of the grey levels from below, up to D ln 256
+    (Theis et al. 2016); a density of the levels themselves could grow without limit.
+    """
+    return (255 * x + _uniform(x, noise)) / 256
+
+
+def _uniform(x: Tensor, noise: Noise) -> Tensor:
+    return noise.uniform("x", 1, x.shape[0], x.shape[1:])[0].to(x.device)
 
 
 class PixelHead(nn.Module):
     """Likelihood of (S, B, C, H, W) images from raw numbers (S, B, raw_channels, h, w).
 
-    ``stem`` x ``stem`` squares of pixels are unfolded from channels.
+    ``stem`` x ``stem`` squares of pixels are unfolded from channels. ``gaussian_fixed`` has
+    the std ``FIXED_STD``. ``oversmooth`` learns one sigma_x for all pixels, "a one-dimensional
+    parameter and updated according to the training objective", p(x|z) = N(mu_x(z), sigma_x^2 I)
+    (INF App. J; Takida et al. 2022, who hold a sigma_x that is too large to blame for oversmooth
+    decoders and collapse). The objective's gradient moves it here; Takida et al. put in the best
+    sigma_x^2, the mean squared error, which is where the gradient is zero.
     """
 
     def __init__(self, kind: LikelihoodName, colours: int, stem: int = 1) -> None:
         super().__init__()
         self.kind = kind
+        self.colours = colours
         self.stem = stem
-        self.raw_channels = colours * stem**2 * _PARAMETERS[kind]
+        self.raw_channels = stem**2 * _numbers(kind, colours)
+        if kind == "oversmooth":
+            self.raw_sigma = nn.Parameter(torch.zeros(()))
 
     def forward(self, raw: Tensor) -> Likelihood:
         """p(x | z) with the parameters that a network gave."""
-        parts = [
-            fold(lambda t: F.pixel_shuffle(t, self.stem), part)
-            for part in raw.chunk(_PARAMETERS[self.kind], 2)
-        ]
+        # Every number of a pixel lies in stem^2 neighbouring channels: unfolding keeps their order.
+        raw = fold(lambda t: F.pixel_shuffle(t, self.stem), raw)
         if self.kind == "bernoulli":
-            return Bernoulli(parts[0])
-        return DiscretisedLogistic.from_raw(torch.cat(parts, 2))
+            return Bernoulli(raw)
+        if self.kind == "discretised_logistic":
+            return DiscretisedLogistic.from_raw(raw)
+        if self.kind == "mixture_logistic":
+            return MixtureLogistic.from_raw(raw, COMPONENTS, self.colours)
+        if self.kind == "gaussian":
+            return GaussianPixels.from_raw(raw)
+        learned = self.kind == "oversmooth"
+        return GaussianPixels.from_raw(
+            raw, pixel_std(self.raw_sigma) if learned else raw.new_tensor(FIXED_STD)
+        )
+
+
+def _numbers(kind: LikelihoodName, colours: int) -> int:
+    """Raw numbers of one pixel."""
+    if kind == "mixture_logistic":
+        return numbers_a_pixel(COMPONENTS, colours)
+    return colours * (2 if kind in ("gaussian", "discretised_logistic") else 1)
