@@ -1,0 +1,112 @@
+"""Several trained models on one set: what they cost, how well they model it, what collapsed.
+
+Checkpoints of one preset that differ in their seed make one line, means with standard deviations.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from hvae_core.collapse import active_units, bits_per_dim, collapsed_layers
+from hvae_core.errors import ScoreError
+
+if TYPE_CHECKING:
+    from hvae_core.checkpoint import CheckpointInfo
+    from hvae_core.evaluated import Evaluation
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A mean over seeds and the standard deviation between them (None for one seed)."""
+
+    mean: float
+    deviation: float | None
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> Spread:
+        """Mean and unbiased standard deviation."""
+        found = np.asarray(values, dtype=np.float64)
+        return cls(float(found.mean()), float(found.std(ddof=1)) if len(found) > 1 else None)
+
+
+@dataclass(frozen=True)
+class Line:
+    """One preset: ``nll`` and ``bits`` by the importance-weighted bound L^S (nats an image, bits a
+    dimension), ``collapsed`` layers and ``active`` units as means over ``seeds`` checkpoints.
+    """
+
+    preset: str
+    family: str
+    objective: str
+    parameters: int
+    layers: int
+    units: int
+    seeds: int
+    nll: Spread
+    bits: Spread
+    collapsed: Spread
+    collapsed_names: tuple[str, ...]
+    active: Spread
+    seconds_a_step: Spread
+
+
+def compare(found: Sequence[tuple[CheckpointInfo, Evaluation]]) -> tuple[Line, ...]:
+    """One line a preset, in the order given (INF Table 14, DVP Tables 4 and 5).
+
+    Raises ``ScoreError`` where the checkpoints were not evaluated on the same images under the same
+    settings: their figures would not compare.
+    """
+    kinds = {(evaluation.set_digest, evaluation.settings) for _, evaluation in found}
+    if len(kinds) > 1:
+        raise ScoreError(
+            "These checkpoints were evaluated on different images or under different settings; "
+            "compare models of one world and one image size."
+        )
+    groups: dict[str, list[tuple[CheckpointInfo, Evaluation]]] = {}
+    for info, evaluation in found:
+        groups.setdefault(info.card.preset or info.name, []).append((info, evaluation))
+    return tuple(_line(preset, members) for preset, members in groups.items())
+
+
+def seconds_a_step(info: CheckpointInfo) -> float:
+    """Training time by the card, validation included, divided by the steps; NaN if not recorded."""
+    card, train = info.card, info.train
+    if train is None or not card.seconds or not card.epochs or not card.train_images:
+        return math.nan
+    images = min(train.epoch_images or card.train_images, card.train_images)
+    return card.seconds / (card.epochs * math.ceil(images / train.batch_size))
+
+
+def _line(preset: str, members: Sequence[tuple[CheckpointInfo, Evaluation]]) -> Line:
+    first = members[0][0]
+    units = [math.prod(shape) for shape in first.latent_shapes]
+    names = first.config.latent_names
+    nlls, collapsed, active = [], [], []
+    silent: set[int] | None = None
+    for _, evaluation in members:
+        nlls.append(float(-evaluation.table.iw[:, 0].mean()))
+        flat = set(collapsed_layers(evaluation.table.kl.mean(0), units))
+        silent = flat if silent is None else silent & flat
+        collapsed.append(float(len(flat)))
+        active.append(float(sum(active_units(v) for v in evaluation.unit_variance)))
+    dims = members[0][1].table.dims
+    return Line(
+        preset=preset,
+        family=first.config.family,
+        objective=first.card.objective,
+        parameters=first.parameters,
+        layers=len(units),
+        units=sum(units),
+        seeds=len(members),
+        nll=Spread.of(nlls),
+        bits=Spread.of([float(bits_per_dim(nll, dims)) for nll in nlls]),
+        collapsed=Spread.of(collapsed),
+        collapsed_names=tuple(names[i - 1] for i in sorted(silent or ())),
+        active=Spread.of(active),
+        seconds_a_step=Spread.of([seconds_a_step(info) for info, _ in members]),
+    )

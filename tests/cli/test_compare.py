@@ -1,0 +1,94 @@
+"""``compare``: lines, seeds, and figures against numpy."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hvae_core.checkpoint import load_checkpoint, save_checkpoint
+from hvae_core.cli.main import main
+from hvae_core.comparison import Spread, compare, seconds_a_step
+from hvae_core.config import HVAEConfig, LatentConfig, ModelCard, TrainConfig
+from hvae_core.errors import ScoreError
+from hvae_core.evaluated import EvalSettings
+from hvae_core.evaluation import evaluate
+from tests.cli.conftest import TINY
+from tests.conftest import ROOT
+from tests.small import tiny_model, tiny_set
+
+CONFIG = HVAEConfig((1, 8, 8), (LatentConfig(2), LatentConfig(3, "dense", stride=2)), 4, 1)
+
+
+@pytest.fixture(scope="module")
+def paths(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Two seeds of one preset and one seed of another, the last without a training record."""
+    folder = tmp_path_factory.mktemp("compared")
+    made = []
+    for seed, preset in enumerate(("a", "a", "b")):
+        card = ModelCard(preset, preset, seconds=6.0, epochs=3, train_images=90, objective="elbo")
+        train = TrainConfig("glyphs", batch_size=40, epoch_images=50) if preset == "a" else None
+        path = folder / f"{preset}{seed}.safetensors"
+        model = tiny_model(CONFIG, seed)
+        save_checkpoint(path, model, card=card, history={}, train=train)
+        made.append(path)
+    return made
+
+
+def test_a_line_a_preset_with_the_spread_over_seeds(paths: list[Path], cache_folder: Path) -> None:
+    images = tiny_set(20)
+    found = []
+    for path in paths:
+        checkpoint = load_checkpoint(path)
+        found.append(
+            (checkpoint, evaluate(checkpoint.model, checkpoint.digest, images, EvalSettings(3)))
+        )
+    a, b = compare(found)
+    nats = [-evaluation.table.iw[:, 0].mean() for _, evaluation in found]
+    assert (a.seeds, b.seeds, a.layers, a.units) == (2, 1, 2, 2 * 64 + 3)
+    assert a.nll.mean == pytest.approx(np.mean(nats[:2]))
+    assert a.nll.deviation == pytest.approx(abs(nats[0] - nats[1]) / math.sqrt(2))
+    assert a.bits.mean == pytest.approx(a.nll.mean / (64 * math.log(2)))
+    assert b.nll == Spread(pytest.approx(nats[2]), None)
+    assert a.parameters == sum(p.numel() for p in tiny_model(CONFIG).parameters())
+    # 3 epochs of 50 images in batches of 40 are 6 steps
+    assert a.seconds_a_step.mean == 1.0
+    assert math.isnan(b.seconds_a_step.mean)
+    assert math.isnan(seconds_a_step(found[2][0]))
+    wide = [float((v > 0.01).sum()) for v in found[2][1].unit_variance]
+    assert b.active.mean == sum(wide)
+
+
+def test_different_images_do_not_compare(paths: list[Path], cache_folder: Path) -> None:
+    one = load_checkpoint(paths[0])
+    found = [
+        (one, evaluate(one.model, one.digest, tiny_set(5, seed=seed), EvalSettings()))
+        for seed in (0, 1)
+    ]
+    with pytest.raises(ScoreError, match="different images"):
+        compare(found)
+
+
+def test_the_command_prints_table_markdown_and_json(
+    tmp_path: Path, cache_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """On the shipped Glyphs images, with an untrained model of their size."""
+    config = replace(TINY.model, image_shape=(1, 28, 28))
+    path = tmp_path / "mine.safetensors"
+    save_checkpoint(
+        path, tiny_model(config), card=ModelCard("mine"), history={}, train=TrainConfig("glyphs")
+    )
+    assert (ROOT / "assets" / "worlds" / "glyphs").is_dir()
+    argv = ["compare", str(path), "--limit", "20"]
+    assert main(argv) == 0
+    assert "mine" in capsys.readouterr().out
+    assert main([*argv, "--markdown"]) == 0
+    told = capsys.readouterr().out.splitlines()
+    assert told[0].startswith("| preset | parameters |")
+    assert told[2].startswith("| `mine` |")
+    assert len({line.count("|") for line in told}) == 1
+    assert main([*argv, "--json"]) == 0
+    assert '"preset": "mine"' in capsys.readouterr().out
