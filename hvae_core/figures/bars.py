@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike, NDArray
 
-from .layers import COLLAPSED_BELOW, FLOOR, LOG_AXIS, layer_axis, vector
+from .layers import COLLAPSED_BELOW, above_zero, layer_axis, log_axis, smallest, vector
 from .numbers import fmt, percent
 from .theme import Palette, base_layout, faded
 
 GROUP_WIDTH = 0.78
 LABELLED_BARS = 12
+LABEL = 18
+"""Pixels that a bar's label takes above it."""
+MARGINS = 130
+"""Pixels of a chart's height that title, legend and axis take, about."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,25 +49,35 @@ def kl_bars(
     """
     unit = "nats/dim" if per_dim else "nats"
     bars, limits = [], []
+    lowest = smallest([vector(kl) / (vector(n) if per_dim else 1) for _, kl, n in models])
     for name, kl_mean, units in models:
         kl, size = vector(kl_mean), vector(units)
         shown = kl / size if per_dim else kl
         hover = [f"{fmt(v, unit)}<br>{n:.0f} units" for v, n in zip(shown, size, strict=True)]
-        heights = np.maximum(shown, FLOOR)
+        heights = above_zero(shown, lowest)
         bars.append(
             _Bars(name, heights, [fmt(v) for v in shown], hover, np.abs(kl) / size < threshold)
         )
         limits.append(np.full_like(kl, threshold) if per_dim else threshold * size)
+    # A log axis has no zero to stand on: bars rise from a third of the smallest value shown.
+    shown_values = np.concatenate([np.full(1, threshold), *(b.heights for b in bars), *limits])
+    low, high = np.log10(shown_values.min() / 3), np.log10(shown_values.max() * 2.5)
+    line = 10 ** (LABEL * (high - low) / (height - MARGINS))
+    bars = [_clear_of(bar, limit, line) for bar, limit in zip(bars, limits, strict=True)]
     fig = go.Figure()
     _add_bars(fig, colors, bars)
     _add_limits(fig, colors, limits, f"{threshold:g} nats/dim")
     base_layout(fig, colors, x_title="layer", y_title=f"KL ({unit})", height=height)
     layer_axis(fig, max((limit.size for limit in limits), default=1))
-    # A log axis has no zero to stand on: bars rise from a third of the smallest value shown.
-    shown_values = np.concatenate([np.full(1, threshold), *(b.heights for b in bars), *limits])
-    low, high = np.log10(shown_values.min() / 3), np.log10(shown_values.max() * 2)
-    fig.update_yaxes(range=[low, high], **LOG_AXIS)
+    fig.update_yaxes(**log_axis([shown_values]), range=[low, high])
     return fig
+
+
+def _clear_of(bars: _Bars, limits: NDArray[np.float64], line: float) -> _Bars:
+    """Labels lifted by a line where the threshold would strike them through."""
+    struck = (limits >= bars.heights) & (limits < bars.heights * line)
+    pairs = zip(bars.labels, struck, strict=True)
+    return replace(bars, labels=[f"{text}<br> " if hit else text for text, hit in pairs])
 
 
 def active_units(

@@ -14,8 +14,7 @@ from .theme import Palette, base_layout, faded, layer_label
 
 COLLAPSED_BELOW = 0.01
 FLOOR = 1e-5
-"""Nats; a log axis has no zero, so a smaller KL is drawn here while its label tells the truth."""
-LOG_AXIS: dict[str, Any] = {"type": "log", "dtick": 1, "exponentformat": "none"}
+"""Nats; a log axis has no zero, so no KL is drawn lower; its label tells the truth."""
 
 
 def kl_history(
@@ -28,9 +27,11 @@ def kl_history(
     """KL per layer over training; models are (name, epochs (E,), KL (E, L)), A solid, B dashed."""
     fig = go.Figure()
     ends: list[tuple[float, float, str, str]] = []
+    lowest = smallest([kl for _, _, kl in models])
     for index, (name, epochs, kl) in enumerate(models):
         steps, letter = vector(epochs), f" {'ABCD'[index % 4]}" if len(models) > 1 else ""
-        table = np.maximum(np.asarray(kl, dtype=np.float64), FLOOR)
+        told = np.asarray(kl, dtype=np.float64)
+        table = above_zero(told, lowest)
         for i, color in enumerate(colors.layers(table.shape[1])):
             label = layer_label(i + 1)
             fig.add_trace(
@@ -41,14 +42,17 @@ def kl_history(
                     line={"color": color, "width": 2.25, "dash": colors.model_dash(index)},
                     name=f"{label} {name}",
                     showlegend=False,
-                    hovertemplate=f"epoch %{{x}}<br>%{{y:.3r}} {unit}<extra>{label} {name}</extra>",
+                    customdata=told[:, i].astype(np.float32),
+                    hovertemplate=f"epoch %{{x}}<br>%{{customdata:.3r}} {unit}"
+                    f"<extra>{label} {name}</extra>",
                 )
             )
             if steps.size:
-                ends.append((steps[-1], table[-1, i], label + letter, color))
+                end = label + letter + (" &lt; 0" if told[-1, i] < 0 else "")
+                ends.append((steps[-1], table[-1, i], end, color))
     base_layout(fig, colors, x_title="epoch", y_title=f"KL ({unit})", height=height)
-    fig.update_yaxes(**LOG_AXIS)
-    fig.update_layout(margin_r=40)
+    fig.update_yaxes(**log_axis([trace.y for trace in fig.data]))
+    fig.update_layout(margin_r=60 if any("0" in end[2] for end in ends) else 40)
     _label_ends(fig, ends, height)
     _add_model_legend(fig, colors, [name for name, _, _ in models])
     return fig
@@ -122,7 +126,7 @@ def layer_band(
     fig.add_trace(_own_marks(own, table, colors))
     base_layout(fig, colors, x_title="layer", y_title="KL (nats)", height=height)
     layer_axis(fig, own.size)
-    fig.update_yaxes(**LOG_AXIS)
+    fig.update_yaxes(**log_axis([levels, np.maximum(own, FLOOR)]))
     fig.update_layout(legend_itemsizing="constant")
     return fig
 
@@ -132,6 +136,33 @@ def layer_axis(fig: go.Figure, count: int) -> None:
     ticks = list(range(1, count + 1, -(-count // 15)))
     names = [layer_label(i) for i in ticks]
     fig.update_xaxes(tickvals=ticks, ticktext=names, range=[0.45, count + 0.55], ticks="")
+
+
+def smallest(values: Sequence[ArrayLike]) -> float:
+    """Where a KL below zero is drawn on a log axis: a third of the smallest above zero."""
+    drawn = np.concatenate([vector(part) for part in values]) if values else np.ones(1)
+    above = drawn[np.isfinite(drawn) & (drawn > 0)]
+    return max(FLOOR, float(above.min()) / 3) if above.size else FLOOR
+
+
+def above_zero(values: NDArray[np.float64], lowest: float) -> NDArray[np.float64]:
+    """Values as a log axis can show them; a bottom-up term below zero lies at the axis' foot."""
+    return np.maximum(np.where(values < 0, lowest, values), FLOOR)
+
+
+def log_axis(values: Sequence[ArrayLike]) -> dict[str, Any]:
+    """A log axis for what is drawn on it: powers of ten, and 2 and 5 where those are few."""
+    drawn = np.concatenate([vector(part) for part in values]) if values else np.ones(1)
+    drawn = drawn[np.isfinite(drawn) & (drawn > 0)]
+    low, high = (drawn.min(), drawn.max()) if drawn.size else (0.1, 10.0)
+    powers = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
+    steps = (1, 2, 5) if high < 100 * low else (1,)
+    ticks = [(step, power) for power in powers for step in steps]
+    return {
+        "type": "log",
+        "tickvals": [step * 10.0**power for step, power in ticks],
+        "ticktext": [f"{step * 10.0**power:.{max(0, -power)}f}" for step, power in ticks],
+    }
 
 
 def spread(places: Sequence[float], gap: float) -> list[float]:

@@ -27,6 +27,10 @@ def style() -> None:
         [class*="st-key-scroll_wide"] > div {min-width: 36rem}
         [class*="st-key-scroll_"] img {max-width: none !important; border-radius: 0;
             image-rendering: pixelated}
+        /* the primary colour carries white text; as text on the dark ground it is too faint */
+        [data-testid="stButtonGroup"] button[data-selected="true"],
+        [data-testid="stSliderThumbValue"] {color: inherit !important}
+        [data-testid="stButtonGroup"] button[data-selected="true"] {font-weight: 600}
         </style>"""
     )
 

@@ -78,11 +78,11 @@ def _empty(model: Layers, empty: Sequence[int], how: Recipe) -> str:
     if not awake:
         return _none_awake(how)
     one = len(empty) == 1
-    cost = f"{_list(model, empty)} would pay {'its' if one else 'their'} whole KL"
+    cost = f"Filling {_list(model, empty)} would cost {'its' if one else 'their'} whole KL"
     counts = [how.terms[i - 1] for i in empty]
     if how.objective == "informative" and min(counts) < how.all_terms:
-        rewarded = f"{'takes' if one else 'take'} part in only {_and(map(str, counts))}"
-        cost += f" and {rewarded} of {how.all_terms} reconstruction terms"
+        helped = f"{_and(map(str, counts))} of {how.all_terms}"
+        cost += f" and help in only {helped} reconstruction terms"
     place = " below" if max(awake) < min(empty) else " above" if min(awake) > max(empty) else ""
     carry = f"{_list(model, awake)}{place} {'carries' if len(awake) == 1 else 'carry'}"
     nats = fmt(sum(float(model.result.kl[i - 1]) for i in awake), "nats")
@@ -96,9 +96,9 @@ def _empty(model: Layers, empty: Sequence[int], how: Recipe) -> str:
 
 
 def _none_awake(how: Recipe) -> str:
-    price = "Every layer pays its whole KL"
+    price = "Every layer costs its whole KL"
     if how.objective == "informative" and how.all_terms > 1:
-        price += f", the lowest for a part in only 1 of {how.all_terms} reconstruction terms"
+        price += f", and the lowest helps in only 1 of {how.all_terms} reconstruction terms"
     if not how.trained:
         return f"{price}."
     planned = f" of {how.epochs} planned" if how.trained < how.epochs else ""

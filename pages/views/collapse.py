@@ -30,7 +30,8 @@ BITS_HELP = (
 
 def kl_part(models: list[collapse.Layers], settings: collapse.Settings) -> None:
     """KL of each layer on the set."""
-    st.subheader("KL per layer", anchor=False, help=KL_HELP)
+    with st.container(horizontal=True, vertical_alignment="center"):  # on a line with its neighbour
+        st.subheader("KL per layer", anchor=False, help=KL_HELP)
     figure = kl_bars(
         [(m.handle.title, m.result.kl, m.handle.units) for m in models],
         palette,
@@ -42,7 +43,9 @@ def kl_part(models: list[collapse.Layers], settings: collapse.Settings) -> None:
 
 def split_control() -> str:
     """Whose KL the history shows."""
-    with st.container(horizontal=True, horizontal_alignment="distribute"):
+    with st.container(
+        horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
+    ):
         st.subheader("KL over training", anchor=False, width="content")
         split = st.segmented_control(
             "KL over training on", list(collapse.SPLITS), default="validation", key="c_history",

@@ -26,8 +26,9 @@ from pages.lib.state import colors, context
 ctx = context()
 palette = colors()
 LOOK_FOR = (
-    "p is the share of held-out in-distribution images that are at least as unusual as this one. "
-    "A small p at level k says that the layers above the k lowest do not know what it shows."
+    "p is the share of held-out in-distribution images that are at least as unusual as this one; "
+    "the p of the title allows for having looked at every level. A small p at level k says that "
+    "the layers above the k lowest do not know what it shows."
 )
 
 

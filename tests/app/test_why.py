@@ -48,47 +48,48 @@ KEPT = model([20.0, 2.6, 8.6], [500, 16, 8], ())
         (
             TOP,
             ELBO,
-            "z3 would pay its whole KL, while z1 and z2 below carry 35.0 nats without it: the "
-            "cheapest posterior is the prior.",
+            "Filling z3 would cost its whole KL, while z1 and z2 below carry 35.0 nats without it: "
+            "the cheapest posterior is the prior.",
         ),
         (
             BOTTOM,
             INFORMATIVE,
-            "z1 would pay its whole KL and takes part in only 1 of 3 reconstruction terms, while "
-            "z2 and z3 above carry 17.1 nats without it: the cheapest posterior is the prior.",
+            "Filling z1 would cost its whole KL and help in only 1 of 3 reconstruction terms, "
+            "while z2 and z3 above carry 17.1 nats without it: the cheapest posterior is the "
+            "prior.",
         ),
         (
             LOWER_TWO,
             INFORMATIVE,
-            "z1 and z2 would pay their whole KL and take part in only 1 and 2 of 3 reconstruction "
-            "terms, while z3 above carries 16.0 nats without them: the cheapest posterior is the "
-            "prior.",
+            "Filling z1 and z2 would cost their whole KL and help in only 1 and 2 of 3 "
+            "reconstruction terms, while z3 above carries 16.0 nats without them: the cheapest "
+            "posterior is the prior.",
         ),
         (TOP, INFORMATIVE, sentences(TOP, ELBO)[0]),  # the top takes part in every term
         (
             BARE,
             replace(ELBO, read_by_draws_alone=True),
-            "z2 and z3 would pay their whole KL, while z1 below carries 40.0 nats without them; "
-            "with no skip connections they see only draws of the layer below.",
+            "Filling z2 and z3 would cost their whole KL, while z1 below carries 40.0 nats without "
+            "them; with no skip connections they see only draws of the layer below.",
         ),
         (
             TOP,
             FREE,
-            "z3 would pay its whole KL, while z1 and z2 below carry 35.0 nats without it; no nats "
-            "have been free since epoch 9.6.",
+            "Filling z3 would cost its whole KL, while z1 and z2 below carry 35.0 nats without it; "
+            "no nats have been free since epoch 9.6.",
         ),
         (
             NONE,
             replace(INFORMATIVE, trained=5),
-            "Every layer pays its whole KL, the lowest for a part in only 1 of 3 reconstruction "
+            "Every layer costs its whole KL, and the lowest helps in only 1 of 3 reconstruction "
             "terms; in 5 of 12 planned epochs none of them began to repay it.",
         ),
         (
             NONE,
             ELBO,
-            "Every layer pays its whole KL; in 12 epochs none of them began to repay it.",
+            "Every layer costs its whole KL; in 12 epochs none of them began to repay it.",
         ),
-        (NONE, replace(ELBO, trained=0), "Every layer pays its whole KL."),
+        (NONE, replace(ELBO, trained=0), "Every layer costs its whole KL."),
         (
             THIN,
             None,
@@ -133,7 +134,7 @@ def test_a_few_hundredths_of_a_nat_are_not_praised() -> None:
 def test_two_models_are_told_apart() -> None:
     text = paragraph([(THIN, ELBO), (BOTTOM, INFORMATIVE)])
     assert text.startswith("*Why?* **A** z1 is thin")
-    assert "**B** z1 would pay" in text
+    assert "**B** Filling z1 would cost" in text
     assert "**A**" not in paragraph([(KEPT, ELBO), (BOTTOM, INFORMATIVE)])
 
 

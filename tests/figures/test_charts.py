@@ -25,7 +25,7 @@ from hvae_core.figures import (
     unit_heatmap,
 )
 from hvae_core.figures.curves import thinned
-from hvae_core.figures.layers import FLOOR, spread
+from hvae_core.figures.layers import FLOOR, log_axis, spread
 from hvae_core.figures.theme import contrast
 from hvae_core.figures.units import COLUMNS
 
@@ -264,3 +264,38 @@ def test_a_threshold_is_marked_on_its_curve() -> None:
 def test_a_term_far_below_zero_is_no_collapse() -> None:
     first, *_ = drawn(kl_bars([("odd", [-50.0, -0.004], [8, 8])], LIGHT), go.Bar)
     assert list(first.marker.pattern.shape) == ["", "/"]
+
+
+@pytest.mark.parametrize(
+    ("values", "shown"),
+    [
+        ([4.0, 30.0], ["5", "10", "20"]),
+        ([0.02, 0.3], ["0.02", "0.05", "0.1", "0.2"]),
+        ([0.001, 5000.0], ["0.001", "0.01", "0.1", "1", "10", "100", "1000"]),
+        ([7.0], ["5", "10"]),
+        ([], ["0.1", "1", "10"]),
+    ],
+)
+def test_a_log_axis_has_enough_ticks_to_read(values: list[float], shown: list[str]) -> None:
+    axis = log_axis([values])
+    assert set(shown) <= set(axis["ticktext"])
+    assert axis["tickvals"] == sorted(axis["tickvals"])
+    assert [float(text) for text in axis["ticktext"]] == pytest.approx(axis["tickvals"])
+
+
+def test_a_threshold_does_not_strike_a_label_through() -> None:
+    fig = kl_bars([("A", [10.4, 7.0, 8.5], [1568, 16, 8])], LIGHT)
+    assert list(fig.data[0].text) == ["10.4<br> ", "7.00", "8.50"]
+    far = kl_bars([("A", [0.4, 7.0, 8.5], [1568, 16, 8])], LIGHT)
+    assert list(far.data[0].text) == ["0.400", "7.00", "8.50"]
+
+
+def test_a_term_below_zero_stands_at_the_foot_and_is_told() -> None:
+    """One negative term, as bottom-up inference may have, must not stretch the axis by decades."""
+    bars = kl_bars([("A", [0.03, -0.34, 12.9], [1568, 16, 8])], LIGHT)
+    assert bars.data[0].y == pytest.approx([0.03, 0.01, 12.9])
+    assert bars.data[0].text[1] == "\N{MINUS SIGN}0.340"
+    lines = kl_history([("A", [1, 2], [[3.0, 0.3], [2.0, -0.3]])], LIGHT)
+    assert lines.data[1].y == pytest.approx([0.3, 0.1])
+    assert lines.data[1].customdata == pytest.approx([0.3, -0.3])
+    assert [note.text.endswith("&lt; 0") for note in lines.layout.annotations] == [False, True]
