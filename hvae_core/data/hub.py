@@ -24,6 +24,9 @@ HUB_NAMES = {
     "kmnist": "tanganke/kmnist",
     "omniglot": "dpdl-benchmark/omniglot",
     "notmnist": "anubhavmaity/notMNIST",
+    "cifar10": "uoft-cs/cifar10",
+    "tiny_imagenet": "zh-plus/tiny-imagenet:valid",
+    "gtsrb": "tanganke/gtsrb",
 }
 
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}(:[\w.-]{1,40})?")

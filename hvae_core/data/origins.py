@@ -120,7 +120,9 @@ class DataFolder:
     """A set in the user's data folder: <root>/<folder>/<split>.parquet, images, or <folder>.npz.
 
     `span` cuts a part out of the split, as fractions of its length. `shuffle` is for sets whose
-    stored order goes by class. Downloads land in the cache folder, which is looked at as well.
+    stored order goes by class. `hub` is the set's name on the Hugging Face hub, empty where it has
+    none, written owner/name, or owner/name:split where the split is called otherwise there.
+    Downloads land in the cache folder, which is looked at as well.
     """
 
     folder: str
@@ -162,13 +164,16 @@ class DataFolder:
     def fetch(self, progress: Progress) -> Path:
         """Download the split into the cache folder."""
         target = cache_data_root() / self.folder / f"{self.split}.parquet"
-        return download(self.hub, self.split, path=target, progress=progress)
+        name, _, split = self.hub.partition(":")
+        return download(name, split or self.split, path=target, progress=progress)
 
     def missing(self, title: str) -> str:
-        """Return the sentence that says what is missing and the three ways to get it."""
+        """Return the sentence that says what is missing and the ways to get it."""
+        first = (
+            f"Download them ({self.hub} on the Hugging Face hub), choose" if self.hub else "Choose"
+        )
         return (
-            f"The images of {title} are not on this machine. Download them "
-            f"({self.hub} on the Hugging Face hub), choose a data folder that holds "
+            f"The images of {title} are not on this machine. {first} a data folder that holds "
             f"{self.folder}/{self.split}.parquet, {self.folder}/ with images or "
             f"{self.folder}.npz, or upload images of your own."
         )

@@ -108,12 +108,20 @@ class World:
             return self.load(set_name, data_root, limit=limit, progress=progress)
         return self.load(set_name, data_root, progress=progress).sample(limit)
 
-    def download(self, set_name: str, progress: Progress = silent) -> Path:
-        """Fetch the images of a set from the hub into the cache folder and return the file."""
+    def downloadable(self, set_name: str) -> bool:
+        """Return whether the hub has the images of a set."""
+        return self._hub_origin(set_name) is not None
+
+    def _hub_origin(self, set_name: str) -> DataFolder | None:
         origin = self.spec(set_name).origin
         while isinstance(origin, Control):
             origin = origin.of
-        if not isinstance(origin, DataFolder):
+        return origin if isinstance(origin, DataFolder) and origin.hub else None
+
+    def download(self, set_name: str, progress: Progress = silent) -> Path:
+        """Fetch the images of a set from the hub into the cache folder and return the file."""
+        origin = self._hub_origin(set_name)
+        if origin is None:
             raise DataError(f"{self.spec(set_name).title} has nothing to download; open it as is.")
         return origin.fetch(progress)
 
@@ -121,7 +129,7 @@ class World:
 @cache
 def worlds() -> dict[str, World]:
     """Return the built-in worlds by key; the first is the default."""
-    return {world.key: world for world in (_glyphs(), _fashion_mnist())}
+    return {world.key: world for world in (_glyphs(), _fashion_mnist(), _cifar10())}
 
 
 def custom_set(
@@ -184,26 +192,49 @@ def _glyphs() -> World:
     return World("glyphs", "Glyphs", "test", sets, _checkpoints("glyphs"), (1, 28, 28))
 
 
-def _fashion_mnist() -> World:
-    def stored(folder: str, split: str = "test", span: tuple[float, float] = (0.0, 1.0),
-               shuffle: bool = False) -> DataFolder:  # fmt: skip
-        return DataFolder(folder, split, HUB_NAMES[folder], span, shuffle)
+def _stored(
+    folder: str,
+    split: str = "test",
+    span: tuple[float, float] = (0.0, 1.0),
+    shuffle: bool = False,
+) -> DataFolder:
+    return DataFolder(folder, split, HUB_NAMES.get(folder, ""), span, shuffle)
 
+
+def _fashion_mnist() -> World:
     # 55,000 of the 60,000 official training images train, the last 5,000 validate.
     cut = 55 / 60
-    omniglot = stored("omniglot", shuffle=True)
+    omniglot = _stored("omniglot", shuffle=True)
     sets = (
         SetSpec("train", "FashionMNIST, training", "train",
-                stored("fashion_mnist", "train", (0.0, cut))),
+                _stored("fashion_mnist", "train", (0.0, cut))),
         SetSpec("validation", "FashionMNIST, validation", "validation",
-                stored("fashion_mnist", "train", (cut, 1.0))),
-        SetSpec("test", "FashionMNIST", "in", stored("fashion_mnist")),
-        SetSpec("mnist", "MNIST digits", "out", stored("mnist")),
-        SetSpec("kmnist", "KMNIST characters", "out", stored("kmnist")),
+                _stored("fashion_mnist", "train", (cut, 1.0))),
+        SetSpec("test", "FashionMNIST", "in", _stored("fashion_mnist")),
+        SetSpec("mnist", "MNIST digits", "out", _stored("mnist")),
+        SetSpec("kmnist", "KMNIST characters", "out", _stored("kmnist")),
         SetSpec("omniglot", "Omniglot, dark on white", "out", omniglot),
         SetSpec("omniglot_inverted", "Omniglot, light on black", "out",
                 Control(omniglot, "inverted")),
-        SetSpec("notmnist", "notMNIST letters", "out", stored("notmnist", shuffle=True)),
+        SetSpec("notmnist", "notMNIST letters", "out", _stored("notmnist", shuffle=True)),
     )  # fmt: skip
     return World("fashion", "FashionMNIST", "test", sets,
                  _checkpoints("fashion"), (1, 28, 28))  # fmt: skip
+
+
+def _cifar10() -> World:
+    # 45,000 of the 50,000 official training images train, the last 5,000 of the file validate.
+    cut = 45 / 50
+    test = _stored("cifar10")
+    sets = (
+        SetSpec("train", "CIFAR10, training", "train", _stored("cifar10", "train", (0.0, cut))),
+        SetSpec("validation", "CIFAR10, validation", "validation",
+                _stored("cifar10", "train", (cut, 1.0))),
+        SetSpec("test", "CIFAR10", "in", test),
+        SetSpec("signs", "Traffic signs (GTSRB)", "out", _stored("gtsrb", shuffle=True)),
+        SetSpec("street", "Street characters (Chars74K)", "out", _stored("chars74k")),
+        SetSpec("tiny", "Tiny ImageNet", "out", _stored("tiny_imagenet", shuffle=True)),
+        SetSpec("inverted", "CIFAR10, inverted", "control", Control(test, "inverted")),
+        SetSpec("noise", "Noise (CIFAR10, pixels shuffled)", "control", Control(test, "noise")),
+    )  # fmt: skip
+    return World("cifar", "CIFAR10", "test", sets, _checkpoints("cifar"), (3, 32, 32))

@@ -130,7 +130,7 @@ def _images(world: World) -> str | None:
             st.error(f"There is no folder {root}; check the spelling or leave the field empty.")
             root = ""
         if absent:
-            _downloads(world, [spec.name for spec in absent])
+            _downloads(world, [s.name for s in absent if world.downloadable(s.name)])
         _own_set()
     return root or None
 

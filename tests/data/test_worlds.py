@@ -53,7 +53,7 @@ def root(tmp_path: Path, encode: Encode) -> Path:
 
 
 def test_the_tables() -> None:
-    assert list(worlds()) == ["glyphs", "fashion"]
+    assert list(worlds()) == ["glyphs", "fashion", "cifar"]
     for key, world in worlds().items():
         names = [spec.name for spec in world.sets]
         assert len(set(names)) == len(names)
@@ -164,6 +164,33 @@ def test_a_download_is_found_afterwards(
         worlds()["glyphs"].download("digits")
 
 
+def test_a_split_of_another_name_and_a_set_that_the_hub_lacks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = worlds()["cifar"]
+    asked: list[tuple[str, str, str]] = []
+
+    def fetch(hub_name: str, split: str, *, path: Path, progress: object) -> Path:
+        asked.append((hub_name, split, path.name))
+        return path
+
+    monkeypatch.setattr(origins, "download", fetch)
+    world.download("tiny")
+    world.download("noise")  # a control of CIFAR10's test set
+    assert asked == [
+        ("zh-plus/tiny-imagenet", "valid", "test.parquet"),
+        ("uoft-cs/cifar10", "test", "test.parquet"),
+    ]
+    assert world.downloadable("tiny")
+    assert not world.downloadable("street")
+    with pytest.raises(DataError, match="nothing to download"):
+        world.download("street")
+    with pytest.raises(
+        MissingImages, match=r"Choose a data folder that holds chars74k/test\.parquet"
+    ):
+        world.load("street", tmp_path)
+
+
 def test_the_data_root(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, cache_folder: Path) -> None:
     monkeypatch.delenv("STRATA_DATA", raising=False)
     assert default_data_root() == cache_folder / "data"
@@ -225,3 +252,15 @@ def test_omniglot_comes_in_both_polarities(shared_data: Path) -> None:
     assert dark.images.mean() > 220
     light = world.load("omniglot_inverted", shared_data, limit=200)
     assert (light.images == 255 - dark.images).all()
+
+
+@pytest.mark.shared
+def test_colour_sets_are_there(shared_data: Path) -> None:
+    world = worlds()["cifar"]
+    sizes = {"test": 10_000, "validation": 5_000, "signs": 6_000, "street": 6_283, "tiny": 10_000}
+    for name, size in sizes.items():
+        assert world.available(name, shared_data)
+        found = world.load(name, shared_data, limit=50)
+        assert found.image_shape == (3, 32, 32)
+        if name == "validation":
+            assert len(world.load(name, shared_data)) == size
