@@ -59,13 +59,19 @@ def compare(found: Sequence[tuple[CheckpointInfo, Evaluation]]) -> tuple[Line, .
     """One line a preset, in the order given (INF Table 14, DVP Tables 4 and 5).
 
     Raises ``ScoreError`` where the checkpoints were not evaluated on the same images under the same
-    settings: their figures would not compare.
+    settings, or have likelihoods of different kinds: their figures would not compare.
     """
     kinds = {(evaluation.set_digest, evaluation.settings) for _, evaluation in found}
     if len(kinds) > 1:
         raise ScoreError(
             "These checkpoints were evaluated on different images or under different settings; "
             "compare models of one world and one image size."
+        )
+    likelihoods = sorted({info.config.likelihood for info, _ in found})
+    if len(likelihoods) > 1:
+        raise ScoreError(
+            f"The likelihoods {' and '.join(likelihoods)} are of different kinds of data, and "
+            "their nats do not compare; compare models of one likelihood."
         )
     groups: dict[str, list[tuple[CheckpointInfo, Evaluation]]] = {}
     for info, evaluation in found:

@@ -66,7 +66,8 @@ def minimum_p_values(reference: ArrayLike, scores: ArrayLike) -> MinimumP:
     Calibrated minimum: put the image among the N of the reference, give each of the N + 1 its
     p-values in the joint set, and rank the image's minimum among the N + 1 minima. All N + 1 are
     treated alike, so P(p <= alpha) <= alpha holds for any N and any dependence between the K
-    scores; and smallest <= calibrated <= bonferroni, so this correction never costs more.
+    scores, for an image that is exchangeable with the reference; and smallest <= calibrated <=
+    bonferroni, so this correction never costs more.
     """
     known, new = _matrix(reference, "reference"), _matrix(scores, "image")
     if known.shape[1] != new.shape[1]:
@@ -83,7 +84,8 @@ def minimum_p_values(reference: ArrayLike, scores: ArrayLike) -> MinimumP:
         p_values=p_values,
         place=p_values.argmin(axis=1),
         smallest=smallest,
-        bonferroni=np.minimum(1.0, k * smallest),
+        # from whole counts: k times a rounded quotient may miss the rate by one ulp
+        bonferroni=np.minimum(1.0, k * np.rint(smallest * (1 + n)) / (1 + n)),
         calibrated=np.array([_rank_of_minimum(columns, ranks, row) for row in new]) / (1 + n),
     )
 

@@ -23,12 +23,14 @@ from hvae_core.errors import ConfigError
 class EvalSettings:
     """What a table depends on besides checkpoint and images; the defaults are the shipped ones.
 
-    ``samples`` is S of the ELBO and of L^S (HVK Eq. 9), the first term of a likelihood ratio, where
-    it counts; ``partial_samples`` that of L_>k for k >= 1 (HVK Eq. 10 keeps the plain bound there).
+    ``samples`` is S of the ELBO and of L^S (HVK Eq. 9), the first term of a likelihood ratio;
+    ``partial_samples`` that of L_>k for k >= 1 (HVK Eq. 10 keeps the plain bound there). Equal
+    numbers share their draws, and what these add to both terms cancels in the ratio: fewer in the
+    second term make every ratio noisier.
     """
 
     samples: int = 10
-    partial_samples: int = 1
+    partial_samples: int = 10
     seed: int = 0
     skipped: Literal["sample", "mean"] = "mean"
     up: Literal["mean", "sample"] = "mean"

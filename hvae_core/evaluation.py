@@ -2,7 +2,8 @@
 
 Images go through the model in batches; every part is kept on disk as soon as it is done, so an
 interrupted evaluation continues where it stopped. Noise comes from the pictures themselves
-(``ImageNoise``): the table does not depend on batch size, order of the images, or number of parts.
+(``ImageNoise``): but for rounding (about 1e-4 nats) the table does not depend on batch size, order
+of the images, or number of parts.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ PART_IMAGES = 500
 STORED_UNITS = 64
 """Posterior means of layers with more units than this are not kept image by image."""
 _SAMPLES_AT_ONCE = 10
+BATCH_PIXELS = 100 * 28 * 28
 
 
 def stored_evaluation(
@@ -44,7 +46,7 @@ def evaluate(
     settings: EvalSettings,
     *,
     progress: Progress = silent,
-    batch_size: int = 100,
+    batch_size: int | None = None,
 ) -> Evaluation:
     """Bounds L_>k (HVK Eq. 5, 9) of every image for every k, from the cache or computed.
 
@@ -58,6 +60,8 @@ def evaluate(
         )
     if not len(images):
         raise DataError(f"{images.title} holds no images; choose another set.")
+    # Larger images come in smaller batches: activations of all samples at once must fit in memory.
+    batch_size = batch_size or min(100, max(1, BATCH_PIXELS // model.dims))
     known = stored_evaluation(checkpoint, images, settings)
     if known is not None:
         return known
@@ -146,7 +150,7 @@ def posterior_means(
     progress: Progress = silent,
     batch_size: int = 100,
 ) -> list[np.ndarray]:
-    """E[z_i | x] for every layer, (N, units) float32, without running the decoder."""
+    """E[z_i | x] for every layer, (N, units) float32, by one draw of the layers it depends on."""
     digests = images.image_digests()
     rows = []
     for start in range(0, len(images), batch_size):

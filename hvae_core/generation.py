@@ -1,6 +1,6 @@
 """New images from a model: draws from the prior, redrawn details, paths between and along latents.
 
-All functions return expected images E[p(x | z)] (N, C, H, W) in [0, 1]. Latents come from
+All functions return the likelihood's mean picture (N, C, H, W) in [0, 1]. Latents come from
 ``encode``; random numbers from one seed, so the same call gives the same pictures.
 """
 

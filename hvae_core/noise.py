@@ -2,9 +2,9 @@
 
 Every draw has a name such as ``q1`` (posterior of z_1) or ``p2`` (prior of z_2). With
 ``ImageNoise`` a number depends on the seed, the picture, the name and the index of the sample, and
-on nothing else: scores are the same for any batch size, any order, any number of workers, and any
-splitting of the S samples. Bounds for different k share what they can, which lowers the variance of
-their difference LLR>k.
+on nothing else: but for rounding, scores are the same for any batch size, any order, any number of
+workers, and any splitting of the S samples. Bounds for different k share what they can, which
+lowers the variance of their difference LLR>k.
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ def stored_latents(checkpoint: str, images: ImageSet, seed: int) -> list[np.ndar
 def latents_of_sets(
     path: str, sets: Sequence[ImageSet], seed: int, *, progress: Progress = silent
 ) -> None:
-    """E[z_i | x] of every layer of sets under a checkpoint file; left in the cache."""
+    """E[z_i | x] of every layer of sets under a checkpoint file, by one draw; left in the cache."""
     checkpoint = load_checkpoint(path)
     for done, images in enumerate(sets):
 

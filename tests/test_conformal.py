@@ -182,3 +182,11 @@ def test_malformed_input_is_refused() -> None:
         verdict(reference, np.zeros(2), alpha=1.5)
     with pytest.raises(ScoreError, match="not finite"):
         conformal_p_values([1.0, np.inf], [1.0])
+
+
+def test_bonferroni_at_an_attainable_rate_is_not_missed_by_rounding() -> None:
+    reference = np.tile(np.arange(19.0)[:, None], (1, 3))
+    found = verdict(reference, np.array([99.0, 0.0, 0.0]), 0.15, "bonferroni")
+    assert found.p_value == 3 / 20  # 3 * 0.05 is one ulp above 0.15
+    assert found.out
+    assert found.possible

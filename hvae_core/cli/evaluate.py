@@ -98,7 +98,7 @@ def _add_settings(command: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     command.add_argument(
         "--partial-samples", type=at_least(1), metavar="S",
-        help="samples over which L>k is averaged for k >= 1 (default: 1)",
+        help="samples over which L>k is averaged for k >= 1 (default: 10)",
     )  # fmt: skip
     command.add_argument(
         "--seed", type=at_least(0), default=0, metavar="N",

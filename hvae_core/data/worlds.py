@@ -211,7 +211,7 @@ def _fashion_mnist() -> World:
         SetSpec("validation", "FashionMNIST, validation", "validation",
                 _stored("fashion_mnist", "train", (cut, 1.0))),
         SetSpec("test", "FashionMNIST", "in", _stored("fashion_mnist")),
-        SetSpec("mnist", "MNIST digits", "out", _stored("mnist")),
+        SetSpec("mnist", "MNIST digits", "out", _stored("mnist", shuffle=True)),
         SetSpec("kmnist", "KMNIST characters", "out", _stored("kmnist")),
         SetSpec("omniglot", "Omniglot, dark on white", "out", omniglot),
         SetSpec("omniglot_inverted", "Omniglot, light on black", "out",

@@ -16,7 +16,7 @@ Floats = NDArray[np.float64]
 
 
 def bandwidth(values: ArrayLike) -> float:
-    """Silverman's rule with the robust spread, 1.06 min(std, IQR / 1.34) n^(-1/5)."""
+    """The normal-reference rule with a robust spread, 1.06 min(std, IQR / 1.34) n^(-1/5)."""
     x = _finite(values)
     if x.size < 2:
         return 0.0

@@ -1,9 +1,11 @@
 """Scores from the bounds alone: -L, -L_{>k}, LLR_{>k}, LLR_ada, LLR_optk.
 
 Importance weighting: L^S replaces L in the *first* term of the likelihood ratio and L_{>k} stays
-the plain bound, LLR^S_{>k} = L^S - L_{>k}, so that for S to infinity the ratio becomes the single
-divergence KL(p(z_{<=k}|z_{>k}) q(z_{>k}|x) || p(z|x)) (Havtorn et al. 2021, Eq. 10); weighting both
-terms would let that divergence vanish too. A table of one sample uses L in both. The scores -L
+the plain bound, LLR^S_{>k} = L^S - L_{>k}, so that, with skipped layers drawn from the prior, for S
+to infinity the ratio's expectation becomes the single divergence
+KL(p(z_{<=k}|z_{>k}) q(z_{>k}|x) || p(z|x)) (Havtorn et al. 2021, Eq. 10); weighting both terms
+would let that divergence vanish too. Where skipped layers pass on their means, L_{>k} is a score
+rather than a bound. A table of one sample uses L in both. The scores -L
 and -L_{>k} are always the plain bounds.
 """
 

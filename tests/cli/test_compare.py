@@ -72,6 +72,14 @@ def test_different_images_do_not_compare(paths: list[Path], cache_folder: Path) 
         compare(found)
 
 
+def test_different_likelihoods_do_not_compare(paths: list[Path], cache_folder: Path) -> None:
+    one, images = load_checkpoint(paths[0]), tiny_set(5)
+    found = evaluate(one.model, one.digest, images, EvalSettings(1, 1))
+    grey = replace(one, config=replace(CONFIG, likelihood="discretised_logistic"))
+    with pytest.raises(ScoreError, match="different kinds"):
+        compare([(one, found), (grey, found)])
+
+
 def test_the_command_prints_table_markdown_and_json(
     tmp_path: Path, cache_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
