@@ -59,14 +59,14 @@ def in_words(
     for name in dict.fromkeys(name for name, _ in chosen):
         indices = [index for other, index in chosen if other == name]
         classes = Counter(class_of(evaluations[name], index) for index in indices)
-        parts = [
-            f"{count}\u00a0×\u00a0{ui.plain(label)}"
-            for label, count in classes.most_common(5)
-            if label
-        ]
+        # Where every image has a class of its own, names of classes say nothing and fill the page.
+        told = [pair for pair in classes.most_common(5) if pair[0]]
+        told = told if len(classes) <= 5 else [pair for pair in told if pair[1] > 1]
+        parts = [f"{count}\u00a0×\u00a0{ui.plain(label)}" for label, count in told]
         rest = len(classes) - len(parts)
-        more = f", {rest} more classes" if rest > 1 and parts else ""
-        listed = f": {', '.join(parts)}{more}" if parts else ""
+        if rest > 1:
+            parts.append(f"{rest} {'more ' if parts else ''}classes")
+        listed = f": {', '.join(parts)}" if parts else ""
         lines.append(f"{ui.plain(titles[name])} {len(indices)}{listed}")
     return lines
 

@@ -269,3 +269,12 @@ def test_the_claim_follows_the_figures(
     assert said in latents.claim(ctx, handle, 0, inside, points())
     asleep = latents.claim(ctx, handle, 1, inside, points())
     assert asleep == "z2 says nothing: its means vary by 0.00100 at most"
+
+
+def test_classes_of_one_image_each_are_counted_not_listed() -> None:
+    names = tuple(f"character{i}" for i in range(12))
+    found = SimpleNamespace(class_names=names, labels=np.array([*range(12), 3, 3]))
+    told = selection.in_words([("o", i) for i in range(12)], 20, {"o": "Signs"}, {"o": found})
+    assert told == ["**12 of 20 selected**", "Signs 12: 12 classes"]
+    told = selection.in_words([("o", i) for i in range(14)], 20, {"o": "Signs"}, {"o": found})
+    assert told[1] == "Signs 14: 3\u00a0×\u00a0character3, 11 more classes"
