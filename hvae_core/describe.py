@@ -13,12 +13,17 @@ if TYPE_CHECKING:  # reading a file's contents needs torch, describing them does
 _LIKELIHOODS = {
     "bernoulli": "Bernoulli, images binarised anew at every look",
     "discretised_logistic": "discretised logistic over 256 grey levels",
-    "mixture_logistic": "mixture of 10 discretised logistics over 256 grey levels, channels in turn",
+    "mixture_logistic": "mixture of 10 discretised logistics over 256 levels, channels in turn",
     "gaussian_fixed": "Gaussian density of dequantised grey levels, standard deviation 0.1",
     "gaussian": "Gaussian density of dequantised grey levels, a standard deviation for each pixel",
     "oversmooth": "Gaussian density of dequantised grey levels, one learned standard deviation",
 }
-_OBJECTIVES = {"elbo": "ELBO", "informative": "informative objective (Li et al. 2022)"}
+_OBJECTIVES = {
+    "elbo": "ELBO",
+    "informative": "informative objective (Li et al. 2022)",
+    "iwae": "importance-weighted ELBO",
+}
+_OPTIMISERS = {"adam": "Adam", "adamax": "Adamax", "adamw": "AdamW"}
 
 
 def network_in_words(config: HVAEConfig) -> str:
@@ -45,6 +50,8 @@ def latent_in_words(config: LatentConfig, shape: tuple[int, ...]) -> str:
 def training_in_words(train: TrainConfig) -> str:
     """How it was trained, as "ELBO, warm-up over 5 epochs, free bits of 2 nats a layer ..."."""
     parts = [_OBJECTIVES[train.objective]]
+    if train.objective == "iwae":
+        parts[0] += f" of {_count(train.samples, 'sample')}"
     if train.warmup_epochs:
         parts.append(f"warm-up over {train.warmup_epochs:g} epochs")
     if train.free_bits:
@@ -55,10 +62,22 @@ def training_in_words(train: TrainConfig) -> str:
     rate = f"learning rate {train.learning_rate:g}"
     if train.final_learning_rate != train.learning_rate:
         rate += f" falling to {train.final_learning_rate:g}"
-    parts += [rate, f"batches of {train.batch_size}"]
+    parts += [*_optimiser(train), rate, f"batches of {train.batch_size}"]
     if train.ema:
         parts.append(f"weights averaged with decay {train.ema:g}")
     return ", ".join(parts)
+
+
+def _optimiser(train: TrainConfig) -> list[str]:
+    """What is not as in the default: plain Adam that takes every step."""
+    parts = [] if train.optimizer == "adam" else [_OPTIMISERS[train.optimizer]]
+    if (train.beta1, train.beta2) != (0.9, 0.999):
+        parts.append(f"moments with decays {train.beta1:g} and {train.beta2:g}")
+    if train.weight_decay:
+        parts.append(f"weight decay {train.weight_decay:g}")
+    if train.skip_norm:
+        parts.append(f"steps with a gradient above {train.skip_norm:g} skipped")
+    return parts
 
 
 def card_rows(info: CheckpointInfo) -> list[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""Training objectives: the ELBO with warm-up and free bits, and the informative objective."""
+"""Training objectives: the ELBO with warm-up and free bits, the informative one, and IWAE."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from hvae_core.bounds import iw_bound
 from hvae_core.config import TrainConfig
 from hvae_core.models.base import HierarchicalVAE
 from hvae_core.noise import Noise
@@ -63,6 +64,19 @@ def informative(model: HierarchicalVAE, x: Tensor, noise: Noise) -> LossTerms:
     return LossTerms(kl.sum() - log_px, log_px, kl, traces[0].log_px.mean() - kl.sum())
 
 
+def iwae(model: HierarchicalVAE, x: Tensor, noise: Noise, samples: int) -> LossTerms:
+    """-log (1/S) sum_s p(x, z^s) / q(z^s | x) (HVK Eq. 9, after Burda et al. 2016).
+
+    With one sample it is the ELBO with every KL term as log q - log p of the draw. Gradients are
+    those of the reparameterised bound as it is; for the inference network their signal falls
+    against their noise as S grows (Rainforth et al. 2018). The other terms are means over samples.
+    """
+    trace = model.trace(x, noise=noise, samples=samples)
+    kl = trace.kl.mean((1, 2))  # (L,)
+    log_px = trace.log_px.mean()
+    return LossTerms(-iw_bound(trace).mean(), log_px, kl, log_px - kl.sum())
+
+
 class Objective(nn.Module):
     """A model with its objective as ``forward``, so that one wrapper serves all devices."""
 
@@ -76,5 +90,7 @@ class Objective(nn.Module):
         x = self.model.prepare(x, noise)
         if self.config.objective == "informative":
             return informative(self.model, x, noise)
+        if self.config.objective == "iwae":
+            return iwae(self.model, x, noise, self.config.samples)
         beta = warmup_beta(epoch, self.config.warmup_epochs)
         return elbo(self.model, x, noise, beta, free_bits_lambda(epoch, self.config))

@@ -25,6 +25,7 @@ from hvae_core.errors import ConfigError, DataError
 from hvae_core.models import HierarchicalVAE, model_from_config
 from hvae_core.noise import ImageNoise, StreamNoise
 from hvae_core.objectives import Objective, free_bits_lambda, warmup_beta
+from hvae_core.optimisation import Gradients, learning_rate, make_optimizer
 from hvae_core.progress import Progress, silent
 from hvae_core.training_state import load_state, save_state
 
@@ -86,7 +87,9 @@ def train(
         row |= validate(running.average, validation.take(VALIDATION_IMAGES))
         row["seconds"] = time.perf_counter() - started
         for key, value in row.items():
-            running.history.setdefault(key, []).append(value)
+            # A quantity that a resumed run did not record from its start has no epochs to count by.
+            if len(running.history.get(key, [])) == epoch:
+                running.history.setdefault(key, []).append(value)
         running.epoch = epoch + 1
         if state is not None and fabric.is_global_zero:
             save_state(state, model_config, config, running)
@@ -144,8 +147,7 @@ def _start(model_config: ModelConfig, config: TrainConfig, pixels: Tensor) -> _R
     model.init_from_data(pixels[order[: config.batch_size]].float() / 255, config.seed)
     average.load_state_dict(model.state_dict())
     average.eval().requires_grad_(False)
-    optimizer = torch.optim.Adam(model.parameters(), config.learning_rate)
-    return _Running(Objective(model, config), optimizer, average)
+    return _Running(Objective(model, config), make_optimizer(model, config), average)
 
 
 def _train_epoch(
@@ -167,11 +169,11 @@ def _train_epoch(
     order = order[: max(world, len(order) // world * world)][rank::world]
     noise = StreamNoise(torch.Generator().manual_seed(_epoch_seed(config.seed, epoch, rank)))
     steps = max(1, math.ceil(len(order) / config.batch_size))
-    total: list[tuple[float, float, list[float], float]] = []
-    clipped = 0
+    total: list[tuple[float, float, float, list[float]]] = []
+    gradients = Gradients()
     for step in range(steps):
         at = epoch + step / steps
-        rate = _learning_rate(at, config)
+        rate = learning_rate(at, config)
         for group in optimizer.param_groups:
             group["lr"] = rate
         batch = order[step * config.batch_size : (step + 1) * config.batch_size]
@@ -184,19 +186,17 @@ def _train_epoch(
             )
         optimizer.zero_grad()
         fabric.backward(terms.loss)
-        norm = fabric.clip_gradients(wrapped, optimizer, max_norm=config.clip_norm)
-        clipped += int(norm is not None and float(norm) > config.clip_norm)
-        optimizer.step()
-        _update_average(running, config, epoch * steps + step)
-        elbo, log_px = float(terms.elbo.detach()), float(terms.log_px.detach())
-        total.append((elbo, log_px, terms.kl.detach().tolist(), float(norm or 0)))
+        if gradients.step(fabric, wrapped, optimizer, config):
+            _update_average(running, config, epoch * steps + step)
+        scalars = (float(value.detach()) for value in (terms.loss, terms.elbo, terms.log_px))
+        total.append((*scalars, terms.kl.detach().tolist()))
         progress((at + 1 / steps) / config.epochs, f"epoch {epoch + 1} of {config.epochs}")
     return {
-        "train_elbo": float(np.mean([row[0] for row in total])),
-        "train_log_px": float(np.mean([row[1] for row in total])),
-        "train_kl": np.mean([row[2] for row in total], axis=0).tolist(),
-        "grad_norm": float(np.mean([row[3] for row in total])),
-        "clipped": clipped,
+        "train_loss": float(np.mean([row[0] for row in total])),
+        "train_elbo": float(np.mean([row[1] for row in total])),
+        "train_log_px": float(np.mean([row[2] for row in total])),
+        "train_kl": np.mean([row[3] for row in total], axis=0).tolist(),
+        **gradients.row(epoch, config),
         "learning_rate": rate,
         "beta": warmup_beta(epoch + 1, config.warmup_epochs),
         "free_bits": free_bits_lambda(epoch + 1, config),
@@ -210,12 +210,6 @@ def _update_average(running: _Running, config: TrainConfig, step: int) -> None:
     source = running.objective.model.state_dict()
     for name, value in running.average.state_dict().items():
         value.lerp_(source[name].to(value.device), 1 - decay)
-
-
-def _learning_rate(epoch: float, config: TrainConfig) -> float:
-    """Half a cosine from ``learning_rate`` to ``final_learning_rate`` over the run."""
-    share = 0.5 * (1 + math.cos(math.pi * epoch / config.epochs))
-    return config.final_learning_rate + share * (config.learning_rate - config.final_learning_rate)
 
 
 def _epoch_seed(seed: int, epoch: int, rank: int) -> int:

@@ -103,6 +103,17 @@ BAD_TRAINING = [
     ("free_bits", 1001),
     ("free_bits_constant", -1),
     ("free_bits_annealed", 10_001),
+    ("objective", None),
+    ("samples", 0),
+    ("samples", 1001),
+    ("optimizer", "sgd"),
+    ("beta1", 1),
+    ("beta2", -0.1),
+    ("beta2", float("nan")),
+    ("weight_decay", -0.1),
+    ("weight_decay", 1.1),
+    ("skip_norm", -1),
+    ("skip_norm", float("inf")),
     ("clip_norm", 0),
     ("clip_norm", float("inf")),
     ("ema", 1),
@@ -130,6 +141,12 @@ def test_settings_without_effect_are_refused() -> None:
     assert "takes no warm-up" in refused(TrainConfig, {"warmup_epochs": 3}, informative)
     held = {"free_bits": 1.0, "free_bits_constant": 3}
     assert "no free bits" in refused(TrainConfig, held, informative)
+    iwae = {**base, "objective": "iwae", "samples": 5}
+    assert from_json(TrainConfig, json.dumps(iwae)).samples == 5
+    assert "no KL term" in refused(TrainConfig, {"warmup_epochs": 3}, iwae)
+    assert "no KL term" in refused(TrainConfig, held, iwae)
+    for objective in ("elbo", "informative"):
+        assert "have no effect" in refused(TrainConfig, {"objective": objective}, iwae)
 
 
 def test_missing_fields_and_broken_text_are_refused() -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
-from hvae_core.config import HVAEConfig, LatentConfig, ModelCard, TrainConfig
+from hvae_core.config import HVAEConfig, LatentConfig, LikelihoodName, ModelCard, TrainConfig
 from hvae_core.describe import (
     card_rows,
     duration,
@@ -15,6 +16,7 @@ from hvae_core.describe import (
     network_in_words,
     training_in_words,
 )
+from hvae_core.models.pixels import CONTINUOUS
 
 CONFIG = HVAEConfig(
     image_shape=(1, 28, 28),
@@ -59,6 +61,25 @@ def test_training() -> None:
     assert "free bits of 2 nats a layer, held for 3 epochs and annealed over 4" in free
     assert "falling to 0.0001" in free and "decay 0.999" in free
     assert training_in_words(TrainConfig("glyphs", objective="informative")).startswith("informat")
+    weighted = training_in_words(
+        TrainConfig(
+            "glyphs", objective="iwae", samples=5, optimizer="adamax", beta2=0.9,
+            weight_decay=0.01, skip_norm=400, ema=0,
+        )
+    )  # fmt: skip
+    assert weighted == (
+        "importance-weighted ELBO of 5 samples, Adamax, moments with decays 0.9 and 0.9, weight "
+        "decay 0.01, steps with a gradient above 400 skipped, learning rate 0.0003, batches of 128"
+    )
+
+
+@pytest.mark.parametrize("likelihood", get_args(LikelihoodName))
+def test_every_likelihood_has_its_words(likelihood: Any) -> None:
+    told = info(ModelCard("t"))
+    told.config = replace(CONFIG, likelihood=likelihood)
+    words = dict(card_rows(told))["Likelihood"]
+    assert len(words) > 20
+    assert ("dequantised" in words) == (likelihood in CONTINUOUS)
 
 
 def test_card_says_what_is_not_recorded_and_counts_for_itself() -> None:

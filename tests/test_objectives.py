@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from typing import Any, get_args
+
+import numpy as np
 import pytest
 import torch
 
 from hvae_core.bounds import bound
-from hvae_core.config import TrainConfig
+from hvae_core.config import LikelihoodName, TrainConfig
 from hvae_core.models import HierarchicalVAE
 from hvae_core.noise import ImageNoise
-from hvae_core.objectives import Objective, elbo, free_bits_lambda, informative, warmup_beta
+from hvae_core.objectives import (
+    Objective,
+    elbo,
+    free_bits_lambda,
+    informative,
+    iwae,
+    warmup_beta,
+)
 from tests.linear_gaussian import LinearGaussian
-from tests.small import prepared, stream, tiny_model, tiny_set
+from tests.small import prepared, stream, tiny_config, tiny_model, tiny_set
 
 
 @pytest.fixture
@@ -95,6 +105,62 @@ def test_informative_loss_is_its_equation(model: HierarchicalVAE) -> None:
     torch.testing.assert_close(terms.kl.sum(), kl)
 
 
+@pytest.mark.parametrize("family", ["hvae", "lvae"])
+def test_iwae_is_the_log_of_the_mean_weight(family: Any) -> None:
+    """HVK Eq. 9 written out for every image: log of the mean of p(x, z) / q(z | x)."""
+    model = tiny_model(tiny_config(family=family))
+    x = prepared(model, tiny_set(8))
+    trace = model.trace(x, noise=noise(), samples=5)
+    log_w = (trace.log_px + trace.log_p.sum(0) - trace.log_q.sum(0)).detach().double().numpy()
+    top = log_w.max(0)
+    by_hand = np.log(np.exp(log_w - top).sum(0) / 5) + top
+    terms = iwae(model, x, noise(), 5)
+    assert float(terms.loss.detach()) == pytest.approx(-by_hand.mean(), rel=1e-6)
+    assert log_w.std(0).min() > 0.01  # the weights differ, so the mean of logs is another number
+    assert -float(terms.loss.detach()) > log_w.mean() + 0.01
+    torch.testing.assert_close(terms.elbo, bound(trace).mean())
+    torch.testing.assert_close(terms.log_px - terms.kl.sum(), terms.elbo)
+
+
+@pytest.mark.parametrize("family", ["hvae", "lvae"])
+def test_iwae_of_one_sample_is_the_sampled_elbo(family: Any) -> None:
+    model = tiny_model(tiny_config(family=family))
+    x = prepared(model, tiny_set(8))
+    trace = model.trace(x, noise=noise())
+    sampled = trace.log_px - (trace.log_q - trace.log_p).sum(0)
+    terms = iwae(model, x, noise(), 1)
+    torch.testing.assert_close(terms.loss, -sampled.mean())
+    plain = elbo(model, x, noise())
+    for mine, other in zip(terms[1:], plain[1:], strict=True):
+        torch.testing.assert_close(mine, other)
+
+
+def test_iwae_rises_to_the_evidence_with_its_samples() -> None:
+    model = LinearGaussian(3, units=1, off=0.6)
+    x = model.images(2000)
+    evidence = model.log_evidence(x.numpy()).mean()
+    gaps = [evidence + float(iwae(model, x, stream(s), s).loss.detach()) for s in (1, 5, 50, 500)]
+    assert gaps == sorted(gaps, reverse=True)
+    assert gaps[0] > 0.3
+    assert abs(gaps[-1]) < 0.05
+
+
+@pytest.mark.parametrize("objective", ["elbo", "informative", "iwae"])
+@pytest.mark.parametrize("likelihood", get_args(LikelihoodName))
+def test_gradients_reach_every_parameter_of_every_likelihood(
+    objective: Any, likelihood: LikelihoodName
+) -> None:
+    shape = (3, 8, 8) if likelihood == "mixture_logistic" else (1, 8, 8)
+    model = tiny_model(tiny_config(likelihood=likelihood, blocks=2, image_shape=shape))
+    module = Objective(model, TrainConfig("bars", objective=objective))
+    images = torch.from_numpy(tiny_set(16, shape).images.copy()).float() / 255
+    module(images, stream(), 0.0).loss.backward()
+    for name, value in model.named_parameters():
+        assert value.grad is not None, name
+        assert torch.isfinite(value.grad).all(), name
+        assert value.grad.any(), name
+
+
 def test_objective_module_follows_its_schedule(model: HierarchicalVAE) -> None:
     config = TrainConfig(
         "bars", warmup_epochs=10, free_bits=50.0, free_bits_constant=2, free_bits_annealed=4
@@ -108,3 +174,5 @@ def test_objective_module_follows_its_schedule(model: HierarchicalVAE) -> None:
     torch.testing.assert_close(
         chosen.loss, informative(model, prepared(model, images), noise()).loss
     )
+    weighted = Objective(model, TrainConfig("bars", objective="iwae", samples=3))(x, noise(), 0.0)
+    torch.testing.assert_close(weighted.loss, iwae(model, prepared(model, images), noise(), 3).loss)

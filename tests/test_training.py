@@ -69,10 +69,16 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Any:
 def test_history_has_a_row_for_every_epoch(finished: Any) -> None:
     history = finished.history
     assert set(history) == {
-        "train_elbo", "train_log_px", "train_kl", "grad_norm", "clipped", "learning_rate",
-        "beta", "free_bits", "valid_elbo", "valid_kl", "active_units", "seconds",
+        "train_loss", "train_elbo", "train_log_px", "train_kl", "grad_norm", "grad_norms",
+        "clipped", "skipped", "learning_rate", "beta", "free_bits", "valid_elbo", "valid_kl",
+        "active_units", "seconds",
     }  # fmt: skip
     assert all(len(column) == 3 for column in history.values())
+    assert np.array(history["grad_norms"]).shape == (3, 3)  # epochs, steps
+    assert np.mean(history["grad_norms"], 1) == pytest.approx(history["grad_norm"], rel=1e-3)
+    # where beta is 1 throughout and no bits are free, the loss is minus the ELBO
+    assert history["train_loss"][2] == pytest.approx(-history["train_elbo"][2], rel=1e-5)
+    assert history["train_loss"][0] != pytest.approx(-history["train_elbo"][0], rel=1e-5)
     assert np.array(history["train_kl"]).shape == np.array(history["valid_kl"]).shape == (3, 3)
     assert history["beta"] == [0.5, 1, 1]
     assert history["free_bits"] == [1, 0, 0]

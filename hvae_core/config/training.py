@@ -16,7 +16,9 @@ class TrainConfig:
 
     data: str
     """World and in-distribution set, e.g. ``glyphs``."""
-    objective: Literal["elbo", "informative"] = "elbo"
+    objective: Literal["elbo", "informative", "iwae"] = "elbo"
+    samples: Annotated[int, Field(ge=1, le=1000)] = 1
+    """S, importance samples an image of the ``iwae`` objective (HVK Eq. 9)."""
     epochs: Annotated[int, Field(ge=1, le=10_000)] = 20
     batch_size: Annotated[int, Field(ge=1, le=4096)] = 128
     learning_rate: Annotated[float, Field(gt=0, le=1)] = 3e-4
@@ -29,7 +31,17 @@ class TrainConfig:
     free_bits_constant: Annotated[float, Field(ge=0, le=10_000)] = 0.0
     free_bits_annealed: Annotated[float, Field(ge=0, le=10_000)] = 0.0
     """Epochs with lambda held, and epochs over which it then falls linearly to 0."""
+    optimizer: Literal["adam", "adamax", "adamw"] = "adam"
+    beta1: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    beta2: Annotated[float, Field(ge=0, lt=1)] = 0.999
+    """Decays of the optimiser's running moments of the gradient."""
+    weight_decay: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """On all weights: decoupled from the gradient in ``adamw``, added to it in the other two."""
     clip_norm: Annotated[float, Field(gt=0, le=1e6)] = 100.0
+    """Gradients of a larger norm are scaled down to it."""
+    skip_norm: Annotated[float, Field(ge=0, le=1e12)] = 0.0
+    """Steps whose gradient, before clipping, has a larger norm are left out (Child 2021; DVP
+    Table 3: 400 for VDVAE); 0 leaves out none."""
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.999
     """Decay of the running average of the weights, which is saved and evaluated; 0 for none."""
     epoch_images: Annotated[int, Field(ge=0, le=10_000_000)] = 0
@@ -41,6 +53,10 @@ class TrainConfig:
             raise ValueError("free_bits without epochs to hold or anneal them has no effect")
         if self.objective == "informative" and (self.free_bits or self.warmup_epochs):
             raise ValueError("the informative objective takes no warm-up and no free bits")
+        if self.objective == "iwae" and (self.free_bits or self.warmup_epochs):
+            raise ValueError("the iwae objective has no KL term for warm-up or free bits to act on")
+        if self.objective != "iwae" and self.samples > 1:
+            raise ValueError("samples above 1 have no effect but with the iwae objective")
 
 
 @dataclass(frozen=True, config=STRICT)
