@@ -59,6 +59,7 @@ def train(
     images: ImageSet,
     validation: ImageSet,
     *,
+    start: HierarchicalVAE | None = None,
     state: Path | None = None,
     on_epoch: Callable[[Run], None] | None = None,
     progress: Progress = silent,
@@ -66,7 +67,8 @@ def train(
 ) -> Run:
     """Train a model by its objective (equations in ``objectives``) and return the averaged weights.
 
-    ``state`` is a file that keeps the run after every epoch; if it holds a run of the same
+    ``start`` gives the starting weights where ``config.start`` names a checkpoint; nothing in it is
+    changed. ``state`` is a file that keeps the run after every epoch; if it holds a run of the same
     configuration, training continues from there. ``on_epoch`` receives the run as it stands after
     every epoch, in the first process only. Raises ``ConfigError`` if it holds another or if
     the loss is no longer a number, ``DataError`` for images that do not fit the model.
@@ -76,7 +78,8 @@ def train(
     fabric = fabric or Fabric(accelerator="auto", devices=1)
     fabric.launch()
     pixels = torch.from_numpy(np.array(images.images))  # uint8 (N, C, H, W)
-    running = _start(model_config, config, pixels)
+    running = _start(model_config, config, pixels, start)
+    held_out = validation.sample(VALIDATION_IMAGES)  # by content: a folder may be sorted by class
     wrapped, optimizer = fabric.setup(running.objective, running.optimizer)
     running.average.to(fabric.device)
     if state is not None and state.exists():  # after the setup: moments go where the weights are
@@ -84,7 +87,7 @@ def train(
     for epoch in range(running.epoch, config.epochs):
         started = time.perf_counter()
         row = _train_epoch(fabric, wrapped, optimizer, running, pixels, config, epoch, progress)
-        row |= validate(running.average, validation.take(VALIDATION_IMAGES))
+        row |= validate(running.average, held_out)
         row["seconds"] = time.perf_counter() - started
         for key, value in row.items():
             # A quantity that a resumed run did not record from its start has no epochs to count by.
@@ -105,7 +108,11 @@ def _run(running: _Running) -> Run:
 
 
 def validate(model: HierarchicalVAE, images: ImageSet, batch_size: int = 250) -> dict:
-    """Mean ELBO (nats), KL per layer (nats) and active units (DVP Eq. 23) on held-out images."""
+    """Mean ELBO (nats), KL per layer (nats) and active units (DVP Eq. 23) on held-out images.
+
+    One draw an image: where posterior means depend on other layers' draws, that counts a few units
+    too many as active, which an evaluation with more draws does not.
+    """
     stats = [UnitStats() for _ in model.latents]
     elbos, kls = [], []
     digests = images.image_digests()
@@ -137,14 +144,28 @@ def _check(images: ImageSet, model_config: ModelConfig) -> None:
         )
 
 
-def _start(model_config: ModelConfig, config: TrainConfig, pixels: Tensor) -> _Running:
-    """A fresh model, initialised from the first batch, with its optimiser and running average."""
+def _start(
+    model_config: ModelConfig, config: TrainConfig, pixels: Tensor, start: HierarchicalVAE | None
+) -> _Running:
+    """A model with its optimiser and running average: fresh from the first batch, or ``start``."""
+    if bool(config.start) != (start is not None):
+        raise ConfigError(
+            f"The recipe starts from the weights of {config.start or 'nothing'}; "
+            "give exactly those."
+        )
+    if start is not None and start.config != model_config:
+        raise ConfigError(
+            f"{config.start} is a model of another shape than this recipe's; start from one of the "
+            "same network."
+        )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         model = model_from_config(model_config)
         average = model_from_config(model_config)
     order = torch.randperm(len(pixels), generator=torch.Generator().manual_seed(config.seed))
     model.init_from_data(pixels[order[: config.batch_size]].float() / 255, config.seed)
+    if start is not None:
+        model.load_state_dict(start.state_dict())
     average.load_state_dict(model.state_dict())
     average.eval().requires_grad_(False)
     return _Running(Objective(model, config), make_optimizer(model, config), average)

@@ -287,3 +287,24 @@ def test_validation_is_a_trace_of_every_image() -> None:
     assert row["valid_kl"] == pytest.approx(trace.kl.mean((1, 2)).tolist(), rel=1e-4)
     units = [z.mean(0).flatten(1).var(0, correction=0) for z in trace.z if z is not None]
     assert row["active_units"] == [active_units(u.numpy()) for u in units]
+
+
+def test_a_run_starts_from_given_weights(finished: Any) -> None:
+    """With nothing to learn from, the weights stay those of the start."""
+    still = replace(TRAIN, epochs=1, start="tiny", learning_rate=1e-12, final_learning_rate=0.0)
+    begun = run(still, start=finished.model)
+    for name, value in begun.model.state_dict().items():
+        torch.testing.assert_close(value, finished.model.state_dict()[name], rtol=0, atol=1e-6)
+    before = {name: value.clone() for name, value in finished.model.state_dict().items()}
+    moved = run(replace(TRAIN, epochs=1, start="tiny"), start=finished.model)
+    assert not equal_weights(moved.model, finished.model)
+    assert all(torch.equal(value, before[n]) for n, value in finished.model.state_dict().items())
+
+
+def test_a_start_that_does_not_fit_is_refused(finished: Any) -> None:
+    with pytest.raises(ConfigError, match="starts from the weights of tiny; give exactly those"):
+        run(replace(TRAIN, start="tiny"))
+    with pytest.raises(ConfigError, match="starts from the weights of nothing"):
+        run(start=finished.model)
+    with pytest.raises(ConfigError, match="another shape"):
+        run(replace(TRAIN, start="tiny"), start=tiny_model())

@@ -6,14 +6,16 @@ import argparse
 import json
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hvae_core.config import ModelCard, TrainConfig, from_json
-from hvae_core.errors import DataError
+from hvae_core.errors import ConfigError, DataError
 from hvae_core.progress import Progress
 
 if TYPE_CHECKING:
     from hvae_core.data import ImageSet
+    from hvae_core.models import HierarchicalVAE
     from hvae_core.presets import Preset
     from hvae_core.training import Run
 
@@ -83,12 +85,33 @@ def _own_data(args: argparse.Namespace, preset: Preset, progress: Progress) -> D
     )
 
 
+def starting_weights(config: TrainConfig, folder: Path) -> HierarchicalVAE | None:
+    """The model that the recipe starts from: of a run beside this one, else the shipped one.
+
+    Raises ``ConfigError`` where there is neither, with the command that makes it.
+    """
+    from hvae_core.checkpoint import load_checkpoint, shipped_checkpoints
+
+    if not config.start:
+        return None
+    beside = folder.parent / config.start / f"{config.start}.safetensors"
+    path = beside if beside.is_file() else shipped_checkpoints().get(config.start)
+    if path is None:
+        raise ConfigError(
+            f"This recipe starts from the weights of {config.start}, which is not here; train it "
+            f"first: python -m hvae_core train --preset {config.start}"
+        )
+    return load_checkpoint(path).model
+
+
 def card_of(preset: Preset, config: TrainConfig, data: Data, result: Run, device: str) -> ModelCard:
     """The model card of a run after as many epochs as its history has."""
     from hvae_core.cli.machine import hardware
 
     done = len(result.history["seconds"])
     notes = [f"recipe after {preset.source}"]
+    if config.start:
+        notes.append(f"started from the weights of {config.start}")
     if config.epochs != preset.train.epochs:
         notes.append(f"{config.epochs} epochs where the preset has {preset.train.epochs}")
     if done < config.epochs:

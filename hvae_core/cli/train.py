@@ -122,6 +122,7 @@ def _train(
     fabric: Fabric,
     bar: show.Bar,
 ) -> Run:
+    from hvae_core.cli.recipe import starting_weights
     from hvae_core.training import train
 
     return train(
@@ -129,6 +130,7 @@ def _train(
         config,
         data.train,
         data.validation,
+        start=starting_weights(config, folder),
         state=folder / "state.safetensors",
         on_epoch=export,
         progress=bar,

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from hvae_core.checkpoint import load_checkpoint
+from hvae_core.checkpoint import inspect_checkpoint, load_checkpoint
 from hvae_core.cli.main import main
 from hvae_core.presets import PRESETS
 from hvae_core.training import Run
@@ -114,3 +114,21 @@ def test_too_few_images_and_missing_worlds_are_errors(
     monkeypatch.setitem(PRESETS, "far", replace(TINY, name="far", world="fashion"))
     assert main(["train", "--preset", "far", "--data-root", str(tmp_path / "none")]) == 2
     assert "not on this machine" in capsys.readouterr().err
+
+
+def test_a_recipe_that_starts_from_another_takes_the_run_beside_it(
+    trained: Path, stripes: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    then = replace(TINY, name="then", train=replace(TINY.train, start="long", warmup_epochs=0))
+    monkeypatch.setitem(PRESETS, "then", then)
+    argv = ["train", "--preset", "then", "--data", str(stripes["level"]), "--accelerator", "cpu",
+            "--epochs", "1", "--out", str(tmp_path / "then")]  # fmt: skip
+    assert main(argv) == 2
+    assert "train it first: python -m hvae_core train --preset long" in capsys.readouterr().err
+    (tmp_path / "long").mkdir()
+    (tmp_path / "long" / "long.safetensors").write_bytes(trained.read_bytes())
+    assert main(argv) == 0
+    made = inspect_checkpoint(tmp_path / "then" / "then.safetensors")
+    assert "started from the weights of long" in made.card.note
+    assert made.history["valid_elbo"][0] > inspect_checkpoint(trained).history["valid_elbo"][0]
