@@ -38,6 +38,13 @@ FAMILIES: dict[str, ModelConfig] = {
     "lvae-grey-levels": tiny_config(
         family="lvae", likelihood="discretised_logistic", skip=False, stem=2
     ),
+    "biva": tiny_config(latents=FOUR, family="biva"),
+    "biva-grey-levels": tiny_config(
+        family="biva", likelihood="discretised_logistic", skip=False, stem=2
+    ),
+    "hvae-vamp": tiny_config(pseudoinputs=5),
+    "lvae-vamp": tiny_config(family="lvae", pseudoinputs=5),
+    "biva-vamp": tiny_config(family="biva", pseudoinputs=5),
 }
 """One tiny configuration a family and variant: ``test_families`` runs its suite on every entry."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
@@ -12,6 +12,10 @@ from pydantic.dataclasses import dataclass
 STRICT = ConfigDict(extra="forbid", strict=True)
 
 MAX_UNITS = 65_536  # latent units in all layers together
+MAX_PSEUDO = 2**24  # pixels of all pseudoinputs together
+MAX_FEATURES = 2**27  # numbers in the widest feature map of all pseudoinputs together
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -43,10 +47,11 @@ ImageShape = tuple[
 
 @dataclass(frozen=True, config=STRICT)
 class HVAEConfig:
-    """A hierarchy of single layers: HVAE (HVK 3.2, App. B.1), LVAE or BIVA (App. B.2).
+    """A hierarchy of few layers: HVAE (HVK 3.2, App. B.1), LVAE or BIVA (App. B.2).
 
     ``hvae`` infers bottom-up, ``lvae`` top-down by the precision-weighted product (Sonderby 2016),
-    ``biva`` both ways with two latents a layer (Maaloe 2019). The generative path is the same.
+    with one generative path. ``biva`` infers both ways, with a pair of latents (z_i^BU, z_i^TD),
+    each of the size given, in every layer but the top (Maaloe 2019).
     """
 
     image_shape: ImageShape
@@ -60,7 +65,8 @@ class HVAEConfig:
     network, 2 runs the widest stages on a quarter of the positions (for training without a GPU)."""
     likelihood: LikelihoodName = "bernoulli"
     skip: bool = True
-    """Connect z_i with z_{i+2} on both paths, z_0 being x (HVK 3.2, Figure 4)."""
+    """Connect z_i with z_{i+2} on both paths, z_0 being x (HVK 3.2, Figure 4); in BIVA, z_i with
+    all others through deterministic features."""
     pseudoinputs: Annotated[int, Field(ge=0, le=1000)] = 0
     """K learnable pseudoinputs of a VampPrior over z_L (DVP Eq. 7); 0 for the standard normal."""
     family: Literal["hvae", "lvae", "biva"] = "hvae"
@@ -71,6 +77,10 @@ class HVAEConfig:
             raise ValueError(f"image side must be a multiple of stem = {self.stem}")
         if sum(math.prod(shape) for shape in self.latent_shapes) > MAX_UNITS:
             raise ValueError(f"more than {MAX_UNITS:,} latent units")
+        if self.pseudoinputs * math.prod(self.image_shape) > MAX_PSEUDO:
+            raise ValueError(f"more than {MAX_PSEUDO:,} pixels in all pseudoinputs together")
+        if self.pseudoinputs * self.channels * math.prod(self.stage_sizes[0]) > MAX_FEATURES:
+            raise ValueError(f"more than {MAX_FEATURES:,} features of all pseudoinputs together")
         kinds = [latent.kind for latent in self.latents]
         if sorted(kinds) != kinds:  # "conv" sorts before "dense"
             raise ValueError("a convolutional latent cannot lie above a dense one")
@@ -87,7 +97,12 @@ class HVAEConfig:
 
     @property
     def latent_shapes(self) -> tuple[tuple[int, ...], ...]:
-        """Shape of each latent, z_1 first: (dim, H, W) or (dim,)."""
+        """Shape of each latent, z_1 first: (dim, H, W) or (dim,); both parts of a pair."""
+        return self._paired(self.part_shapes, self.part_shapes)
+
+    @property
+    def part_shapes(self) -> tuple[tuple[int, ...], ...]:
+        """Shape of one entry of ``latents`` each: of z_i, or of either part of a pair."""
         return tuple(
             (latent.dim, *size) if latent.kind == "conv" else (latent.dim,)
             for latent, size in zip(self.latents, self.stage_sizes[1:], strict=True)
@@ -95,13 +110,28 @@ class HVAEConfig:
 
     @property
     def latent_names(self) -> tuple[str, ...]:
-        """Name of each latent, z_1 first."""
-        return tuple(f"z{i}" for i in range(1, len(self.latents) + 1))
+        """Name of each latent, z_1 first; of a pair, the bottom-up part before the top-down one."""
+        if self.family != "biva":
+            return self._z
+        bottom_up = tuple(f"{z}bu" for z in self._z)
+        top_down = (*(f"{z}td" for z in self._z[:-1]), self._z[-1])
+        return self._paired(bottom_up, top_down)
 
     @property
     def levels(self) -> tuple[str, ...]:
-        """The level of each latent: k counts levels, from the lowest; here each is its own."""
-        return self.latent_names
+        """The level of each latent: k counts levels, from the lowest; a pair is one level."""
+        return self._paired(self._z, self._z)
+
+    @property
+    def _z(self) -> tuple[str, ...]:
+        return tuple(f"z{i}" for i in range(1, len(self.latents) + 1))
+
+    def _paired(self, bottom_up: tuple[T, ...], top_down: tuple[T, ...]) -> tuple[T, ...]:
+        """One value a latent from one a layer: in BIVA all but the top layer hold two."""
+        if self.family != "biva":
+            return bottom_up
+        pairs = zip(bottom_up[:-1], top_down[:-1], strict=True)
+        return (*(value for pair in pairs for value in pair), top_down[-1])
 
 
 ModelConfig = HVAEConfig

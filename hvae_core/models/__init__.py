@@ -2,10 +2,12 @@
 
 from hvae_core.config import ModelConfig
 from hvae_core.models.base import HierarchicalVAE, LatentSpec, Skipped, Trace, Up
+from hvae_core.models.biva import BIVA
 from hvae_core.models.hvae import HVAE
 from hvae_core.models.lvae import LVAE
 
 __all__ = [
+    "BIVA",
     "HVAE",
     "LVAE",
     "HierarchicalVAE",
@@ -16,7 +18,11 @@ __all__ = [
     "model_from_config",
 ]
 
-FAMILIES: dict[str, type[HierarchicalVAE]] = {"hvae": HVAE, "lvae": LVAE}
+FAMILIES: dict[str, type[HierarchicalVAE]] = {
+    "hvae": HVAE,
+    "lvae": LVAE,
+    "biva": BIVA,
+}
 
 
 def model_from_config(config: ModelConfig) -> HierarchicalVAE:

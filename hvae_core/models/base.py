@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from hvae_core.config import ModelConfig, level_starts
-from hvae_core.distributions import Likelihood
+from hvae_core.distributions import Gaussian, Likelihood
+from hvae_core.models.vamp import GaussianMixture, Prior
 from hvae_core.noise import Noise
 
 Skipped = Literal["sample", "mean"]
@@ -166,6 +167,11 @@ class HierarchicalVAE(nn.Module, ABC):
     def init_from_data(self, x: Tensor, seed: int) -> None:
         """Set the starting weights from one batch of grey levels, if the family does that."""
 
+    def top_prior(self, batch: int) -> Prior:
+        """p(z_L) for B images: N(0, I) unless the family has another."""
+        shape = (1, batch, *self.latents[-1].shape)
+        return Gaussian.standard_like(torch.zeros(shape, device=self.device))
+
     @property
     def device(self) -> torch.device:
         """Where the weights are."""
@@ -187,6 +193,16 @@ class HierarchicalVAE(nn.Module, ABC):
             return known[name]
 
         return draw
+
+    def _ancestor(self, p: Prior, index: int, n: int, noise: Noise, temperature: float) -> Tensor:
+        """Draw z_i (1, n, *shape) from its prior; the component of a mixture by a name of its own.
+
+        The temperature scales the spread of the Gaussian, not the choice of the component.
+        """
+        if isinstance(p, GaussianMixture):
+            p = p.component(noise.uniform(f"c{index}", 1, n, ()).to(self.device))
+        eps = noise.normal(f"p{index}", 1, n, self.latents[index - 1].shape)
+        return p.sample(eps.to(self.device), temperature)
 
     def _heat(self, temperature: float | Sequence[float]) -> list[float]:
         """One temperature a layer, z_1 first."""

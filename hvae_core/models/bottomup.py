@@ -15,6 +15,7 @@ from torch import Tensor
 
 from hvae_core.distributions import Gaussian, Likelihood
 from hvae_core.models.base import Draw, HierarchicalVAE, Skipped, Trace, Up
+from hvae_core.models.vamp import Prior, divergence
 from hvae_core.noise import Noise
 
 
@@ -48,6 +49,7 @@ class BottomUpVAE(HierarchicalVAE):
         self._check_levels(ks)
         draw = self._draws(noise, samples, x)
         image = x.unsqueeze(0)  # (1, B, C, H, W)
+        top: list[Prior] = []  # p(z_L), common to all k
         sampled: _Path | None = None
         means: list[Gaussian] = []
         out = []
@@ -55,13 +57,13 @@ class BottomUpVAE(HierarchicalVAE):
             if k == 0 or up == "sample":
                 # One inference pass and one set of priors serve every k.
                 if sampled is None:
-                    sampled = _Path(self, image, [], draw)
+                    sampled = _Path(self, image, [], draw, top)
                 path = sampled
             else:
                 while len(means) < k:  # the chain of means d_k is common to all k
                     below = [q.mean for q in means]
                     means.append(self.posterior(len(means) + 1, image, below))
-                path = _Path(self, image, means[:k], draw)
+                path = _Path(self, image, means[:k], draw, top)
             out.append(self._finish(x, path, k, draw, skipped, temperature))
         return out
 
@@ -71,12 +73,17 @@ class BottomUpVAE(HierarchicalVAE):
         """E[z_i | x] for every layer, (B, *shape): the mean of q over S draws of what is below."""
         image = x.unsqueeze(0)
         if up == "sample":
-            qs = _Path(self, image, [], self._draws(noise, samples, x)).q
+            qs = _Path(self, image, [], self._draws(noise, samples, x), []).q
         else:
-            qs = []
-            for index in range(1, self.n_layers + 1):
-                qs.append(self.posterior(index, image, [q.mean for q in qs]))
+            qs = self.chain_of_means(image)
         return tuple(q.mean.mean(0) for q in qs)
+
+    def chain_of_means(self, image: Tensor) -> list[Gaussian]:
+        """q(z_i | .) of images (1, B, C, H, W) where every layer passes its mean up."""
+        qs: list[Gaussian] = []
+        for index in range(1, self.n_layers + 1):
+            qs.append(self.posterior(index, image, [q.mean for q in qs]))
+        return qs
 
     def sample(
         self,
@@ -93,17 +100,10 @@ class BottomUpVAE(HierarchicalVAE):
             if given and index in given:
                 z = given[index].unsqueeze(0)
             else:
-                shape = self.latents[index - 1].shape
-                eps = noise.normal(f"p{index}", 1, n, shape).to(self.device)
-                p = self._prior(index, above, eps)
-                z = p.sample(eps, heat[index - 1])
+                p = self.prior(index, above) if above else self.top_prior(n)
+                z = self._ancestor(p, index, n, noise, heat[index - 1])
             above.insert(0, z)
         return self.decode(above)
-
-    def _prior(self, index: int, above: Sequence[Tensor], like: Tensor) -> Gaussian:
-        if index == self.n_layers:
-            return Gaussian.standard_like(like)
-        return self.prior(index, above)
 
     def _finish(
         self, x: Tensor, path: _Path, k: int, draw: Draw, skipped: Skipped, temperature: float
@@ -122,7 +122,9 @@ class BottomUpVAE(HierarchicalVAE):
         log_q = [zero if i <= k else path.log_q[i - 1] for i in range(1, top + 1)]
         log_p = [zero if i <= k else path.log_prior(i) for i in range(1, top + 1)]
         kl = [q - p for q, p in zip(log_q, log_p, strict=True)]
-        kl[-1] = path.top_kl  # the only strict KL of bottom-up inference (HVK App. F)
+        kl[-1] = (
+            path.top_kl
+        )  # the only strict KL of bottom-up inference (HVK App. F), unless sampled
         means = tuple(None if i < k else q.mean for i, q in enumerate(path.q))
         log_px = likelihood.log_prob(x).expand_as(zero)
         return Trace(
@@ -134,7 +136,12 @@ class _Path:
     """A way up: z_i = posterior mean for the first layers, draws above; priors on request, once."""
 
     def __init__(
-        self, model: BottomUpVAE, image: Tensor, means: Sequence[Gaussian], draw: Draw
+        self,
+        model: BottomUpVAE,
+        image: Tensor,
+        means: Sequence[Gaussian],
+        draw: Draw,
+        top: list[Prior],
     ) -> None:
         self.model = model
         self.q = list(means)
@@ -146,14 +153,15 @@ class _Path:
             self.q.append(q)
             self.z.append(z)
             self.log_q.append(q.log_prob(z))
-        self.top_kl = self.q[-1].kl(Gaussian.standard_like(self.q[-1].mean))
-        self.top_kl = self.top_kl.expand_as(self.log_q[-1])
-        self._log_p: dict[int, Tensor] = {}
+        if not top:  # only now: data-dependent initialisation looks at the images first
+            top.append(model.top_prior(image.shape[1]))
+        log_p = top[0].log_prob(self.z[-1])
+        self.top_kl = divergence(self.q[-1], top[0], self.log_q[-1] - log_p).expand_as(log_p)
+        self._log_p = {model.n_layers: log_p}
 
     def log_prior(self, index: int) -> Tensor:
         """log p(z_i | z_>i) of the path's own draw (S, B)."""
         if index not in self._log_p:
-            z = self.z[index - 1]
-            prior = self.model._prior(index, self.z[index:], z)
-            self._log_p[index] = prior.log_prob(z)
+            prior = self.model.prior(index, self.z[index:])
+            self._log_p[index] = prior.log_prob(self.z[index - 1])
         return self._log_p[index]

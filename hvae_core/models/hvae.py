@@ -8,11 +8,11 @@ from torch import Tensor, nn
 
 from hvae_core.distributions import Gaussian
 from hvae_core.models.bottomup import BottomUpVAE
-from hvae_core.models.layered import LayeredVAE
+from hvae_core.models.layered import SkipVAE
 from hvae_core.nn.blocks import FromLatent, ToLatent, fold
 
 
-class HVAE(LayeredVAE, BottomUpVAE):
+class HVAE(SkipVAE, BottomUpVAE):
     """Bottom-up inference with skips from z_{i-2}, top-down generation with skips from z_{i+2}."""
 
     def build_up(self) -> None:
@@ -36,6 +36,10 @@ class HVAE(LayeredVAE, BottomUpVAE):
             h = h + fold(self.up_skip[index - 2], inputs[index - 2])
         raw = fold(lambda t: self.to_q[index - 1](self.up[index - 1](t)), h)
         return Gaussian.from_raw(raw, dim=2)
+
+    def top_posterior(self, u: Tensor) -> Gaussian:
+        """q(z_L | u) at the end of the chain of posterior means."""
+        return self.chain_of_means(u)[-1]
 
     def prior(self, index: int, above: Sequence[Tensor]) -> Gaussian:
         """p(z_i | z_{i+1}, z_{i+2}) (HVK 3.2)."""

@@ -1,7 +1,8 @@
-"""The generative path that HVAE, LVAE and BIVA share: p(x, z) with skips (HVK 3.2, Figure 4)."""
+"""What HVAE, LVAE and BIVA share: stages of residual blocks, pixels, the prior of the top layer."""
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 
 import torch
@@ -12,14 +13,16 @@ from hvae_core.config import HVAEConfig
 from hvae_core.distributions import Gaussian, Likelihood
 from hvae_core.models.base import HierarchicalVAE, LatentSpec
 from hvae_core.models.pixels import PixelHead, prepare_pixels
+from hvae_core.models.vamp import GaussianMixture, Prior, Pseudoinputs
 from hvae_core.nn.blocks import FromLatent, Stage, ToLatent, conv, data_dependent_init, fold
 from hvae_core.noise import Noise, StreamNoise
 
 
 class LayeredVAE(HierarchicalVAE):
-    """Layers z_1 .. z_L, each with its stage of residual blocks, z_i given z_{i+1} and z_{i+2}.
+    """Layers z_1 .. z_L, each with its stages of residual blocks on the way up and down.
 
     Sizes: ``stage_sizes[0]`` is the image after the stem, ``stage_sizes[i]`` that of z_i's stage.
+    With ``pseudoinputs`` p(z_L) is a VampPrior (DVP Eq. 7), else N(0, I).
     """
 
     config: HVAEConfig
@@ -28,30 +31,39 @@ class LayeredVAE(HierarchicalVAE):
         super().__init__()
         self.config = config
         self.build_up()
-        self._build_down()
+        self.build_down()
+        self.pixels = PixelHead(config.likelihood, config.image_shape[0], config.stem)
+        self.to_x = conv(config.channels, self.pixels.raw_channels, 3)
+        if config.pseudoinputs:
+            self.pseudoinputs = Pseudoinputs(config.pseudoinputs, config.image_shape)
 
+    @abstractmethod
     def build_up(self) -> None:
         """Register the modules of inference, before those of the generative path."""
-        raise NotImplementedError
+
+    @abstractmethod
+    def build_down(self) -> None:
+        """Register the modules of the generative path, down to the features of the image."""
+
+    @abstractmethod
+    def top_posterior(self, u: Tensor) -> Gaussian:
+        """q(z_L | u) for images u (1, K, C, H, W), without a draw."""
+
+    def top_prior(self, batch: int) -> Prior:
+        """p(z_L): N(0, I), or (1/K) sum_k q(z_L | u_k) with learned u_k (DVP Eq. 7).
+
+        Where q(z_L | u) goes through latents below, as in HVAE and BIVA, they pass their posterior
+        means on. The divergence from the mixture has no closed form: it is sampled.
+        """
+        if not self.config.pseudoinputs:
+            return super().top_prior(batch)
+        q = self.top_posterior(self.pseudoinputs().unsqueeze(0))
+        return GaussianMixture(q.mean[0], q.std[0])
 
     def stage(self, i: int, size: tuple[int, int]) -> Stage:
         """Residual blocks of latent i (from 0) that end at ``size``."""
         config, latent = self.config, self.config.latents[i]
         return Stage(config.channels, latent.kernel, config.blocks, size, latent.stride)
-
-    def _build_down(self) -> None:
-        """Stage i makes z_i (x for i = 0) from z_{i+1} and, as a skip, z_{i+2}."""
-        config = self.config
-        c, sizes, shapes = config.channels, config.stage_sizes, config.latent_shapes
-        length = len(shapes)
-        self.down_in = nn.ModuleList(FromLatent(shapes[i], c, sizes[i + 1]) for i in range(length))
-        self.down_skip = nn.ModuleList(
-            FromLatent(shapes[i + 1], c, sizes[i + 1]) for i in range(length - 1) if config.skip
-        )
-        self.down = nn.ModuleList(self.stage(i, sizes[i]) for i in range(length))
-        self.to_p = nn.ModuleList(ToLatent(c, sizes[i + 1], shapes[i]) for i in range(length - 1))
-        self.pixels = PixelHead(config.likelihood, config.image_shape[0], config.stem)
-        self.to_x = conv(c, self.pixels.raw_channels, 3)
 
     @property
     def latents(self) -> tuple[LatentSpec, ...]:
@@ -73,15 +85,48 @@ class LayeredVAE(HierarchicalVAE):
         """Fold stem x stem squares of pixels into channels: (S, B, C, H, W)."""
         return fold(lambda image: F.pixel_unshuffle(image, self.config.stem), x)
 
+    def picture(self, h: Tensor) -> Likelihood:
+        """p(x | z) from the features (S, B, channels, h, w) at the end of the way down."""
+        likelihood: Likelihood = self.pixels(fold(lambda t: self.to_x(F.relu(t)), h))
+        return likelihood
+
+    def init_from_data(self, x: Tensor, seed: int) -> None:
+        """Data-dependent initialisation of weight-normalised layers on one batch (B, C, H, W).
+
+        Pseudoinputs start at images of the batch.
+        """
+        noise = StreamNoise(torch.Generator().manual_seed(seed))
+        if self.config.pseudoinputs:
+            self.pseudoinputs.start_from(x, seed)
+
+        def run() -> None:
+            self.trace(self.prepare(x, noise), noise=noise)
+
+        data_dependent_init(self, run)
+
+
+class SkipVAE(LayeredVAE):
+    """The generative path of HVAE and LVAE: z_i given z_{i+1} and z_{i+2} (HVK 3.2, Figure 4)."""
+
+    def build_down(self) -> None:
+        """Stage i makes z_i (x for i = 0) from z_{i+1} and, as a skip, z_{i+2}."""
+        config = self.config
+        c, sizes, shapes = config.channels, config.stage_sizes, config.latent_shapes
+        length = len(shapes)
+        self.down_in = nn.ModuleList(FromLatent(shapes[i], c, sizes[i + 1]) for i in range(length))
+        self.down_skip = nn.ModuleList(
+            FromLatent(shapes[i + 1], c, sizes[i + 1]) for i in range(length - 1) if config.skip
+        )
+        self.down = nn.ModuleList(self.stage(i, sizes[i]) for i in range(length))
+        self.to_p = nn.ModuleList(ToLatent(c, sizes[i + 1], shapes[i]) for i in range(length - 1))
+
     def prior_given(self, index: int, above: Sequence[Tensor]) -> Gaussian:
         """p(z_i | z_{i+1}, z_{i+2}) for i < L (HVK 3.2)."""
         return Gaussian.from_raw(fold(self.to_p[index - 1], self._downwards(index, above)), dim=2)
 
     def decode(self, z: Sequence[Tensor]) -> Likelihood:
         """p(x | z_1, z_2) (HVK 3.2)."""
-        raw = fold(lambda t: self.to_x(F.relu(t)), self._downwards(0, z))
-        likelihood: Likelihood = self.pixels(raw)
-        return likelihood
+        return self.picture(self._downwards(0, z))
 
     def _downwards(self, index: int, above: Sequence[Tensor]) -> Tensor:
         """Features for z_index (0: the image) from z_{index+1} and the skip from z_{index+2}."""
@@ -89,12 +134,3 @@ class LayeredVAE(HierarchicalVAE):
         if self.config.skip and len(above) > 1:
             h = h + fold(self.down_skip[index], above[1])
         return fold(self.down[index], h)
-
-    def init_from_data(self, x: Tensor, seed: int) -> None:
-        """Data-dependent initialisation of weight-normalised layers on one batch (B, C, H, W)."""
-        noise = StreamNoise(torch.Generator().manual_seed(seed))
-
-        def run() -> None:
-            self.trace(self.prepare(x, noise), noise=noise)
-
-        data_dependent_init(self, run)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from hvae_core.distributions import Gaussian, Likelihood
-from hvae_core.models.layered import LayeredVAE
+from hvae_core.models.layered import SkipVAE
 from hvae_core.models.topdown import TopDownVAE
+from hvae_core.models.vamp import Prior
 from hvae_core.nn.blocks import FromLatent, ToLatent, fold
 
 
-class LVAE(LayeredVAE, TopDownVAE):
+class LVAE(SkipVAE, TopDownVAE):
     """A deterministic way up d_i(x); q(z_i | z_>i, x) is the product of N(d_i) and the prior.
 
     The top layer has no prior from above: q(z_L | x) = N(d_L). Skips are in the generative path
@@ -32,30 +33,38 @@ class LVAE(LayeredVAE, TopDownVAE):
 
     def encode(self, x: Tensor) -> list[Gaussian]:
         """The bottom-up Gaussian of every layer, (1, B, *shape), z_1 first."""
+        return [
+            Gaussian.from_raw(fold(to_q, d), dim=2)
+            for to_q, d in zip(self.to_q, self._climb(x), strict=True)
+        ]
+
+    def top_posterior(self, u: Tensor) -> Gaussian:
+        """q(z_L | u), straight from the deterministic way up."""
+        return Gaussian.from_raw(fold(self.to_q[-1], self._climb(u)[-1]), dim=2)
+
+    def _climb(self, x: Tensor) -> list[Tensor]:
+        """The features d_1 .. d_L of images (1, B, C, H, W)."""
         h = fold(self.up_in, self.fold_pixels(x))
         out = []
-        for stage, to_q in zip(self.up, self.to_q, strict=True):
+        for stage in self.up:
             h = fold(stage, h)
-            out.append(Gaussian.from_raw(fold(to_q, h), dim=2))
+            out.append(h)
         return out
 
     def start(self, batch: int) -> tuple[int, tuple[Tensor, ...]]:
         """Nothing is above z_L but the number of images."""
         return batch, ()
 
-    def prior(self, index: int, state: tuple[int, tuple[Tensor, ...]]) -> Gaussian:
-        """p(z_i | z_{i+1}, z_{i+2}), the standard normal at the top."""
+    def prior(self, index: int, state: tuple[int, tuple[Tensor, ...]]) -> Prior:
+        """p(z_i | z_{i+1}, z_{i+2}), and p(z_L) at the top."""
         batch, above = state
-        if not above:
-            shape = (1, batch, *self.latents[index - 1].shape)
-            return Gaussian.standard_like(torch.empty(shape, device=self.device))
-        return self.prior_given(index, above)
+        return self.prior_given(index, above) if above else self.top_prior(batch)
 
     def posterior(
         self,
         index: int,
         state: tuple[int, tuple[Tensor, ...]],
-        prior: Gaussian,
+        prior: Any,
         features: Sequence[Gaussian],
     ) -> Gaussian:
         """Precision-weighted product of the bottom-up Gaussian and the prior (Sonderby Eq. 6)."""

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
 from hvae_core.distributions import Gaussian, Likelihood
 from hvae_core.models.base import Draw, HierarchicalVAE, Skipped, Trace, Up
+from hvae_core.models.vamp import Prior, divergence
 from hvae_core.noise import Noise
 
 State = Any
@@ -34,11 +35,11 @@ class TopDownVAE(HierarchicalVAE):
         """The state above z_L."""
 
     @abstractmethod
-    def prior(self, index: int, state: State) -> Gaussian:
-        """p(z_i | z_>i)."""
+    def prior(self, index: int, state: State) -> Prior:
+        """p(z_i | z_>i); a mixture at the top alone."""
 
     @abstractmethod
-    def posterior(self, index: int, state: State, prior: Gaussian, features: Any) -> Gaussian:
+    def posterior(self, index: int, state: State, prior: Any, features: Any) -> Gaussian:
         """q(z_i | z_>i, x)."""
 
     @abstractmethod
@@ -89,8 +90,7 @@ class TopDownVAE(HierarchicalVAE):
             if given and index in given:
                 z = given[index].unsqueeze(0)
             else:
-                eps = noise.normal(f"p{index}", 1, n, self.latents[index - 1].shape)
-                z = self.prior(index, state).sample(eps.to(self.device), heat[index - 1])
+                z = self._ancestor(self.prior(index, state), index, n, noise, heat[index - 1])
             state = self.absorb(index, state, z)
         return self.emit(state)
 
@@ -101,29 +101,34 @@ class TopDownVAE(HierarchicalVAE):
         skip = self.skips[k]
         state = path.below[skip]
         for index in range(skip, 0, -1):
-            p = self.prior(index, state)
+            p: Any = self.prior(index, state)  # a Gaussian: the top is never skipped
             z = p.mean if skipped == "mean" else p.sample(draw("p", index), temperature)
             state = self.absorb(index, state, z)
-        likelihood = self.emit(state)
-        log_px = likelihood.log_prob(x)
-        full = torch.broadcast_shapes(log_px.shape, *(term.shape for term in path.log_q.values()))
-        zero = log_px.new_zeros(full)
+        return assemble(k, skip, self.emit(state), x, path)
 
-        def rows(terms: Mapping[int, Tensor]) -> Tensor:
-            kept = range(1, self.n_layers + 1)
-            return torch.stack([zero if i <= skip else terms[i].expand(full) for i in kept])
 
-        means = (path.q[i].mean if i > skip else None for i in range(1, self.n_layers + 1))
-        return Trace(
-            k,
-            skip,
-            log_px.expand(full),
-            rows(path.log_q),
-            rows(path.log_p),
-            rows(path.kl),
-            tuple(means),
-            likelihood,
-        )
+class Terms(Protocol):
+    """What a way down through q has found, by the index of the layer."""
+
+    q: dict[int, Gaussian]
+    log_q: dict[int, Tensor]
+    log_p: dict[int, Tensor]
+    kl: dict[int, Tensor]
+
+
+def assemble(k: int, skip: int, likelihood: Likelihood, x: Tensor, terms: Terms) -> Trace:
+    """The trace of L_>k from terms of all layers above ``skip``, zeros for those below."""
+    layers = range(1, max(terms.q) + 1)
+    log_px = likelihood.log_prob(x)
+    full = torch.broadcast_shapes(log_px.shape, *(term.shape for term in terms.log_q.values()))
+    zero = log_px.new_zeros(full)
+
+    def rows(found: Mapping[int, Tensor]) -> Tensor:
+        return torch.stack([zero if i <= skip else found[i].expand(full) for i in layers])
+
+    means = tuple(terms.q[i].mean if i > skip else None for i in layers)
+    log_q, log_p, kl = rows(terms.log_q), rows(terms.log_p), rows(terms.kl)
+    return Trace(k, skip, log_px.expand(full), log_q, log_p, kl, means, likelihood)
 
 
 class _Path:
@@ -141,8 +146,8 @@ class _Path:
             p = model.prior(index, state)
             q = model.posterior(index, state, p, features)
             z = q.sample(draw("q", index))  # (S, B, ...)
-            self.q[index], self.kl[index] = q, q.kl(p)
-            self.log_q[index], self.log_p[index] = q.log_prob(z), p.log_prob(z)
+            self.q[index], self.log_q[index], self.log_p[index] = q, q.log_prob(z), p.log_prob(z)
+            self.kl[index] = divergence(q, p, self.log_q[index] - self.log_p[index])
             state = model.absorb(index, state, z)
             if index - 1 in model.skips:
                 self.below[index - 1] = state
