@@ -15,9 +15,16 @@ import numpy as np
 from hvae_core.bounds import BoundTable, Floats
 from hvae_core.collapse import collapsed_layers
 from hvae_core.config import level_starts
-from hvae_core.conformal import Correction, Verdict, conformal_p_values, verdict
+from hvae_core.conformal import (
+    Correction,
+    Verdict,
+    conformal_p_values,
+    minimum_p_values,
+    verdict,
+)
 from hvae_core.errors import ScoreError
 from hvae_core.figures.numbers import fmt, percent
+from hvae_core.metrics import Share, flagged
 from hvae_core.scores import Score, get_score, score_list
 
 
@@ -74,14 +81,7 @@ def judge(
     decides. ScoreError where the scores are not finite or alpha lies outside (0, 1).
     """
     n_levels = image.n_levels
-    keys = [f"llr_{k}" for k in range(1, n_levels)] or ["elbo"]
-    scores = [get_score(key, n_levels) for key in keys]
-    found = verdict(
-        np.stack([score(reference) for score in scores], axis=1),
-        np.array([score(image)[0] for score in scores]),
-        alpha,
-        correction,
-    )
+    found = verdict(_ratios(reference), _ratios(image)[0], alpha, correction)
     k = found.place + 1 if n_levels > 1 else 0
     skip = level_starts(levels)[k]
     collapsed = set(collapsed_layers(reference.kl.mean(axis=0), units))
@@ -92,9 +92,36 @@ def judge(
         blind=set(range(skip + 1, len(units) + 1)) <= collapsed,
         p_bound=float(conformal_p_values(elbo(reference), elbo(image))[0]),
         n=len(reference),
-        levels=len(keys),
+        levels=len(found.p_values),
         n_levels=n_levels,
         above=levels[skip],
+    )
+
+
+def false_alarms(
+    reference: BoundTable, test: BoundTable, alpha: float, correction: Correction = "calibrated"
+) -> Share:
+    """Share of in-distribution images that ``judge`` would call out, with its 95 % interval.
+
+    At most alpha for images drawn as the reference was; a test set made otherwise may differ.
+    """
+    found = minimum_p_values(_ratios(reference), _ratios(test))
+    p_values = found.calibrated if correction == "calibrated" else found.bonferroni
+    return flagged(1.0, (p_values <= alpha).astype(np.float64))
+
+
+def alarms_in_words(share: Share, alpha: float, title: str) -> str:
+    """How often the verdict errs on test images, and what it means if not as often as asked."""
+    text = (
+        f"Of {share.n:,} test images ({title}) this verdict calls out {percent(share.value)} "
+        f"[{percent(share.low)}, {percent(share.high)}]"
+    )
+    if share.low <= alpha <= share.high:
+        return f"{text}, as asked."
+    less = "fewer" if share.value < alpha else "more"
+    return (
+        f"{text}, {less} than the {percent(alpha)} asked for: to this model the test images differ "
+        "from the validation images, which are its measure."
     )
 
 
@@ -130,6 +157,12 @@ def _reading(score: Score, image: BoundTable, reference: BoundTable | None) -> R
         return Reading(score, value, known, float(conformal_p_values(known, [value])[0]))
     except ScoreError as error:
         return Reading(score, value, None, None, str(error))
+
+
+def _ratios(table: BoundTable) -> Floats:
+    """The scores that are judged, (N, levels): LLR_{>k} for k >= 1, or the bound of one level."""
+    keys = [f"llr_{k}" for k in range(1, table.n_levels)] or ["elbo"]
+    return np.stack([get_score(key, table.n_levels)(table) for key in keys], axis=1)
 
 
 def _level_p(judged: Judgement) -> str:

@@ -10,8 +10,17 @@ import pytest
 from hvae_core.bounds import BoundTable
 from hvae_core.conformal import verdict
 from hvae_core.errors import ScoreError
-from hvae_core.judgement import Judgement, in_words, judge, needed_references, readings
+from hvae_core.judgement import (
+    Judgement,
+    alarms_in_words,
+    false_alarms,
+    in_words,
+    judge,
+    needed_references,
+    readings,
+)
 from hvae_core.losses import group_losses, pixel_variance
+from hvae_core.metrics import Share
 
 UNITS = (8, 4, 2)
 LEVELS = ("z1", "z2", "z3")
@@ -185,3 +194,33 @@ def test_pixel_variance_is_the_mean_unbiased_variance() -> None:
     assert pixel_variance(draws) == pytest.approx(0.5 / 4)
     assert pixel_variance(draws[:1]) == 0.0
     assert pixel_variance(np.repeat(draws[1:], 5, axis=0)) == 0.0
+
+
+@pytest.mark.parametrize("correction", ["calibrated", "bonferroni"])
+def test_false_alarms_are_those_of_one_image_at_a_time(correction: str) -> None:
+    reference, test = table(99), table(60, seed=5)
+    share = false_alarms(reference, test, 0.1, correction)  # type: ignore[arg-type]
+    out = [
+        judge(test.take([i]), reference, UNITS, LEVELS, 0.1, correction).verdict.out  # type: ignore[arg-type]
+        for i in range(60)
+    ]
+    assert (share.hits, share.n) == (sum(out), 60)
+    assert share.low <= sum(out) / 60 <= share.high
+
+
+def test_false_alarms_hold_in_a_simulation() -> None:
+    """Reference and test of one kind: over many draws no more than the rate asked for."""
+    hits = [
+        false_alarms(table(199, seed=2 * s), table(50, seed=2 * s + 1), 0.05).hits
+        for s in range(60)
+    ]
+    assert sum(hits) / 3000 < 0.05 + 3 * (0.05 * 0.95 / 3000) ** 0.5
+
+
+def test_false_alarms_in_words() -> None:
+    same = alarms_in_words(Share(0.05, 0.04, 0.06, 50, 1000), 0.05, "Letters")
+    assert same == "Of 1,000 test images (Letters) this verdict calls out 5 % [4 %, 6 %], as asked."
+    few = alarms_in_words(Share(0.01, 0.005, 0.02, 10, 1000), 0.05, "Letters")
+    assert "fewer than the 5 % asked for" in few
+    many = alarms_in_words(Share(0.11, 0.09, 0.14, 110, 1000), 0.05, "Letters")
+    assert "more than the 5 % asked for" in many

@@ -64,12 +64,14 @@ def rate() -> tuple[float, str]:
     """False-alarm rate and correction."""
     chosen = st.selectbox(
         "False alarms", list(RATES), index=4, key="i_rate", bind="query-params",
-        help="Of 100 in-distribution images, so many may be called out.",
+        help="Of 100 in-distribution images like those of the validation set, so many may be "
+        "called out.",
     )  # fmt: skip
     strict = st.toggle(
         "Bonferroni correction", key="i_bonferroni", bind="query-params",
         help="Testing several levels finds something by chance more often. The default ranks the "
-        "smallest p among those of the reference, which is exact; Bonferroni multiplies p by "
+        "smallest p among those of the reference, exact for images drawn as these; Bonferroni "
+        "multiplies p by "
         "the number of levels.",
     )  # fmt: skip
     return RATES[chosen or "5 %"], "bonferroni" if strict else "calibrated"
@@ -107,6 +109,29 @@ def judge(
     except ScoreError as error:
         return Judged(handle, reference, kl, read, None, str(error))
     return Judged(handle, reference, kl, read, decided)
+
+
+def alarms(ctx: Context, one: Judged, alpha: float, correction: str) -> str:
+    """How often the verdict errs on the test set, in words; "" where that is not known."""
+    from hvae_core.judgement import alarms_in_words
+
+    if one.judgement is None or not one.judgement.verdict.possible:
+        return ""
+    test = store.evaluation(ctx.world, one.handle, ctx.in_name, ctx.data_root)
+    if test is None or test.settings != one.reference.settings:
+        return ""
+    if test.set_digest == one.reference.set_digest:
+        return ""  # an own set that is its own reference
+    keys = (one.handle.digest, test.set_digest, one.reference.set_digest, alpha, correction)
+    share = _alarms(keys, one.reference.table, test.table)
+    return alarms_in_words(share, alpha, ctx.title(ctx.in_name))
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _alarms(keys: tuple[Any, ...], _reference: Any, _test: Any) -> Any:
+    from hvae_core.judgement import false_alarms
+
+    return false_alarms(_reference, _test, keys[3], keys[4])
 
 
 def table(judged: Sequence[Judged], subject: Subject) -> pd.DataFrame:

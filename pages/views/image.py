@@ -157,6 +157,9 @@ def draw() -> None:
         judged.append(subject.judge(ctx, handle, image, alpha, correction, reference))
     with head, ui.in_place():
         verdicts(judged)
+        errs = subject.alarms(ctx, judged[0], alpha, correction)
+        if errs:
+            st.caption(ui.plain(errs))
     with right:
         with ui.in_place():
             rebuilt(image, judged)
