@@ -194,12 +194,13 @@ def test_exact_denoiser_gives_the_density_in_the_limit() -> None:
     for steps in (5, 40, 400):
         prior = gaussian_vdm(0.5, 0.6, steps, gamma_min=-8.0)
         with torch.no_grad():
-            value = prior.log_prob(u.expand(100, -1, -1, -1, -1), stream(2)).mean(0)
+            value = prior.log_prob(u.expand(1000, -1, -1, -1, -1), stream(2)).mean(0)
         gaps.append(float((truth - value).mean()))
         assert (value < truth + 0.1).all()
-    assert gaps[0] > gaps[1] > gaps[2]
-    assert abs(gaps[2]) < 0.06
-    torch.testing.assert_close(value, truth, rtol=0, atol=0.12)
+    assert gaps[0] > gaps[1] > gaps[2] > 0
+    assert gaps[1] < 1
+    # The gap is of the order 1/T: ten times the steps, a tenth of it, and nothing is left over.
+    assert (10 * gaps[2] - gaps[1]) / 9 == pytest.approx(0, abs=0.03)
 
 
 def test_untrained_prior_is_the_standard_normal() -> None:
@@ -207,7 +208,7 @@ def test_untrained_prior_is_the_standard_normal() -> None:
     u = torch.linspace(-2, 2, 5, dtype=torch.float64).view(1, 5, 1, 1, 1)
     prior = vdm(400, gamma_min=-8.0)
     with torch.no_grad():
-        terms = prior.terms(u.expand(100, -1, -1, -1, -1), stream())
+        terms = prior.terms(u.expand(1000, -1, -1, -1, -1), stream())
     value = terms.weight.mean(0)
     assert (terms.weight.std(0) < 0.3 * terms.bound.std(0)).all()  # errors cancel on a path
     truth = torch.from_numpy(norm.logpdf(u.flatten().numpy()))

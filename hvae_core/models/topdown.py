@@ -42,6 +42,11 @@ class TopDownVAE(HierarchicalVAE):
     def posterior(self, index: int, state: State, prior: Any, features: Any) -> Gaussian:
         """q(z_i | z_>i, x)."""
 
+    def log_prior(self, index: int, p: Any, z: Tensor, noise: Noise) -> Tensor:
+        """log p(z_i | z_>i) of a draw z in nats (S, B); a family may need noise to estimate it."""
+        log_p: Tensor = p.log_prob(z)
+        return log_p
+
     @abstractmethod
     def absorb(self, index: int, state: State, z: Tensor) -> State:
         """The state below z_i."""
@@ -65,14 +70,14 @@ class TopDownVAE(HierarchicalVAE):
         self._check_levels(ks)
         draw = self._draws(noise, samples, x)
         lowest = min(self.skips[k] for k in ks)
-        path = _Path(self, x, draw, lowest)
+        path = _Path(self, x, draw, lowest, noise)
         return [self._finish(x, path, k, draw, skipped, temperature) for k in ks]
 
     def posterior_means(
         self, x: Tensor, *, noise: Noise, samples: int = 1, up: Up = "mean"
     ) -> tuple[Tensor, ...]:
         """E[z_i | x] for every layer, (B, *shape): the mean of q over S draws of what is above."""
-        path = _Path(self, x, self._draws(noise, samples, x), 0)
+        path = _Path(self, x, self._draws(noise, samples, x), 0, noise)
         return tuple(path.q[i].mean.mean(0) for i in range(1, self.n_layers + 1))
 
     def sample(
@@ -134,7 +139,7 @@ def assemble(k: int, skip: int, likelihood: Likelihood, x: Tensor, terms: Terms)
 class _Path:
     """The way down through q, from z_L to z_{lowest+1}; the state below every level is kept."""
 
-    def __init__(self, model: TopDownVAE, x: Tensor, draw: Draw, lowest: int) -> None:
+    def __init__(self, model: TopDownVAE, x: Tensor, draw: Draw, lowest: int, noise: Noise) -> None:
         features = model.encode(x.unsqueeze(0))
         state = model.start(x.shape[0])
         self.q: dict[int, Gaussian] = {}
@@ -146,7 +151,8 @@ class _Path:
             p = model.prior(index, state)
             q = model.posterior(index, state, p, features)
             z = q.sample(draw("q", index))  # (S, B, ...)
-            self.q[index], self.log_q[index], self.log_p[index] = q, q.log_prob(z), p.log_prob(z)
+            self.q[index], self.log_q[index] = q, q.log_prob(z)
+            self.log_p[index] = model.log_prior(index, p, z, noise)
             self.kl[index] = divergence(q, p, self.log_q[index] - self.log_p[index])
             state = model.absorb(index, state, z)
             if index - 1 in model.skips:
