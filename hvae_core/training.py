@@ -164,6 +164,7 @@ def _start(
         average = model_from_config(model_config)
     order = torch.randperm(len(pixels), generator=torch.Generator().manual_seed(config.seed))
     model.init_from_data(pixels[order[: config.batch_size]].float() / 255, config.seed)
+    model.fit_to_data((part.float() / 255 for part in pixels.split(1000)), config.seed)
     if start is not None:
         model.load_state_dict(start.state_dict())
     average.load_state_dict(model.state_dict())

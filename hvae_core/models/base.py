@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -166,6 +166,9 @@ class HierarchicalVAE(nn.Module, ABC):
 
     def init_from_data(self, x: Tensor, seed: int) -> None:
         """Set the starting weights from one batch of grey levels, if the family does that."""
+
+    def fit_to_data(self, batches: Iterable[Tensor], seed: int) -> None:
+        """Take constants from all training images, batches of grey levels, if there are any."""
 
     def top_prior(self, batch: int) -> Prior:
         """p(z_L) for B images: N(0, I) unless the family has another."""

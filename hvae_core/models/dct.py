@@ -13,11 +13,11 @@ from hvae_core.nn.deep import resize
 
 
 class DCTVAE(ToppedVAE):
-    """The context is a function of x: log q = 0, and its KL is -log p (DCT Eq. 13).
+    """VDVAE under a discrete context, a quantised transform of x (DCT App. C, E, F).
 
-    Decoded to an image, pooled to each scale and read by a 1 x 1 convolution, it is added to the
-    decoder's features at the start of the scale (DCT Figure 8): prior, posterior and image all
-    see it.
+    As the context is a function of x, log q = 0 and its KL is -log p (DCT Eq. 13). Decoded to an
+    image, pooled to each scale and read by a 1 x 1 convolution, it is added to the decoder's
+    features at the start of the scale (DCT Figure 8): prior, posterior and image all see it.
     """
 
     def __init__(self, config: DeepConfig) -> None:

@@ -15,11 +15,12 @@ from hvae_core.nn.deep import resize
 
 
 class DVPVAE(ToppedVAE):
-    """u ~ r(u | x) = N(f(x), sigma^2 I), sigma learnable; p(z_i | z_>i, u) (DVP Eq. 9-14).
+    """VDVAE whose priors see a pseudoinput, which has a diffusion prior of its own (DVP 3, 4).
 
-    Brought back to the image domain and pooled, u stands beside h_dec where the parameters of a
-    prior are read, and nowhere else: neither q(z | x) nor p(x | z) depends on it (Eq. 10, 12). For
-    that a block's prior gives no features to h_dec, as it does in the VDVAE.
+    u ~ r(u | x) = N(f(x), sigma^2 I), sigma learnable; p(z_i | z_>i, u) (DVP Eq. 9-14). Brought
+    back to the image domain and pooled, u stands beside h_dec where the parameters of a prior are
+    read, and nowhere else: neither q(z | x) nor p(x | z) depends on it (Eq. 10, 12). For that a
+    block's prior gives no features to h_dec, as it does in the VDVAE.
     """
 
     features_from_prior = False
