@@ -15,6 +15,10 @@ from tests.small import tiny_config
 
 MODEL: dict[str, Any] = json.loads(to_json(tiny_config()))
 LATENT = {"dim": 4, "kind": "conv", "stride": 1, "kernel": 3}
+WIDE: dict[str, Any] = {  # at several bounds at once
+    "image_shape": [1, 256, 256],
+    "latents": [{**LATENT, "dim": 2, "stride": 2}, {**LATENT, "stride": 2}],
+}
 
 
 @pytest.mark.parametrize(
@@ -77,6 +81,12 @@ BAD_MODELS = [
     ({"likelihood": "poisson"}, "likelihood"),
     ({"skip": 1}, "skip"),
     ({"family": "gan"}, "family"),
+    ({"pseudoinputs": -1}, "pseudoinputs"),
+    ({"pseudoinputs": 1001}, "pseudoinputs"),
+    ({"pseudoinputs": 2.0}, "pseudoinputs"),
+    (WIDE | {"pseudoinputs": 257}, "16,777,216 pixels"),
+    (WIDE | {"pseudoinputs": 17, "channels": 512}, "134,217,728 features"),
+    (WIDE | {"family": "biva"}, "65,536 latent units"),
     ({"surprise": 1}, "surprise"),
 ]
 
@@ -161,6 +171,15 @@ def test_configurations_made_in_code_keep_the_same_bounds() -> None:
         LatentConfig(0)
     with pytest.raises(ValidationError):
         HVAEConfig((1, 8, 8), (LatentConfig(2), LatentConfig(2)), stem=3)  # type: ignore[arg-type]
+
+
+def test_largest_configurations_pass() -> None:
+    for changes in (
+        {"pseudoinputs": 256},
+        {"pseudoinputs": 16, "channels": 128},
+        {"family": "lvae"},
+    ):
+        assert from_json(HVAEConfig, json.dumps(MODEL | WIDE | changes))
 
 
 def test_shapes_follow_the_strides() -> None:

@@ -1,31 +1,12 @@
-"""Recorded training recipes: ``python -m hvae_core train --preset NAME`` makes one again.
-
-The shipped ones are sized for two processor cores: the stem folds 2x2 pixel squares into channels,
-stages have two residual blocks, and epochs are counted in images. ``hvk-fashionmnist-hvae3`` is the
-network and schedule of the paper, for a machine with a GPU.
-"""
+"""HVK's hierarchies of single layers, HVAE and ladder VAE, with the objectives of HVK and INF."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from hvae_core.config import HVAEConfig, LatentConfig, ModelConfig, TrainConfig
-from hvae_core.errors import ConfigError
+from hvae_core.config import HVAEConfig, LatentConfig, TrainConfig
+from hvae_core.presets.base import GREY, SHORT, Preset
 
-
-@dataclass(frozen=True)
-class Preset:
-    """One recipe: the world it is trained on, network, schedule, and where it comes from."""
-
-    name: str
-    title: str
-    world: str
-    model: ModelConfig
-    train: TrainConfig
-    source: str
-
-
-_GREY = (1, 28, 28)
 _THREE = (
     LatentConfig(8, "conv", stride=1),
     LatentConfig(16, "dense", stride=2),
@@ -70,24 +51,15 @@ def _trio(prefix: str, world: str, model: HVAEConfig, base: TrainConfig) -> list
     ]
 
 
-_fashion = HVAEConfig(_GREY, _THREE, channels=32, blocks=2, stem=2)
-_glyphs3 = HVAEConfig(_GREY, _THREE, channels=24, blocks=2, stem=2)
-_glyphs5 = HVAEConfig(_GREY, _FIVE, channels=16, blocks=2, stem=2)
-_short = TrainConfig(
-    data="fashion",
-    epochs=14,
-    epoch_images=10_000,
-    batch_size=64,
-    learning_rate=1e-3,
-    final_learning_rate=5e-5,
-    ema=0.998,
-)
+_fashion = HVAEConfig(GREY, _THREE, channels=32, blocks=2, stem=2)
+_glyphs3 = HVAEConfig(GREY, _THREE, channels=24, blocks=2, stem=2)
+_glyphs5 = HVAEConfig(GREY, _FIVE, channels=16, blocks=2, stem=2)
 _paper = Preset(
     "hvk-fashionmnist-hvae3",
     "paper size: free bits and warm-up, 3 layers",
     "fashion",
     HVAEConfig(
-        _GREY,
+        GREY,
         (
             LatentConfig(8, "conv", stride=2, kernel=5),
             LatentConfig(16, "dense", stride=2),
@@ -107,7 +79,7 @@ _paper = Preset(
     "HVK App. B.1, Table 4",
 )
 
-_glyph_run = replace(_short, data="glyphs", epochs=12)
+_glyph_run = replace(SHORT, data="glyphs", epochs=12)
 _bare = Preset(
     "glyphs-hvae5-noskip-elbo",
     "plain ELBO, 5 layers, no skips",
@@ -117,25 +89,28 @@ _bare = Preset(
     "HVK Eq. 2: without the skip connections that are there against collapse",
 )
 
-PRESETS: dict[str, Preset] = {
-    preset.name: preset
-    for preset in [
-        *_trio("glyphs", "glyphs", _glyphs3, _glyph_run),
-        *_trio("glyphs", "glyphs", _glyphs5, _glyph_run),
-        *_trio("glyphs", "glyphs", replace(_glyphs5, family="lvae"), _glyph_run),
-        _bare,
-        *_trio("fashion", "fashion", _fashion, _short),
-        *_trio("fashion", "fashion", replace(_fashion, family="lvae"), _short),
-        _paper,
-    ]
-}
+_warm = Preset(
+    "glyphs-hvae5-informative-warm",
+    "informative after free bits, 5 layers",
+    "glyphs",
+    _glyphs5,
+    replace(
+        _glyph_run,
+        objective="informative",
+        start="glyphs-hvae5-freebits",
+        learning_rate=5e-4,
+        epochs=10,
+    ),
+    "INF Eq. 10; from a fresh start this bottom-up network collapses altogether",
+)
 
-
-def get_preset(name: str) -> Preset:
-    """The recipe of that name. Raises ``ConfigError`` with the names there are."""
-    try:
-        return PRESETS[name]
-    except KeyError:
-        raise ConfigError(
-            f"There is no preset {name!r}; the presets are {', '.join(PRESETS)}."
-        ) from None
+PRESETS = (
+    *_trio("glyphs", "glyphs", _glyphs3, _glyph_run),
+    *_trio("glyphs", "glyphs", _glyphs5, _glyph_run),
+    *_trio("glyphs", "glyphs", replace(_glyphs5, family="lvae"), _glyph_run),
+    _warm,
+    _bare,
+    *_trio("fashion", "fashion", _fashion, SHORT),
+    *_trio("fashion", "fashion", replace(_fashion, family="lvae"), SHORT),
+    _paper,
+)
