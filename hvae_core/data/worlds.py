@@ -129,7 +129,7 @@ class World:
 @cache
 def worlds() -> dict[str, World]:
     """Return the built-in worlds by key; the first is the default."""
-    return {world.key: world for world in (_glyphs(), _fashion_mnist(), _cifar10())}
+    return {world.key: world for world in (_glyphs(), _fashion_mnist(), _mnist(), _cifar10())}
 
 
 def custom_set(
@@ -220,6 +220,25 @@ def _fashion_mnist() -> World:
     )  # fmt: skip
     return World("fashion", "FashionMNIST", "test", sets,
                  _checkpoints("fashion"), (1, 28, 28))  # fmt: skip
+
+
+def _mnist() -> World:
+    cut = 55 / 60
+    omniglot = _stored("omniglot", shuffle=True)
+    sets = (
+        SetSpec("train", "MNIST, training", "train", _stored("mnist", "train", (0.0, cut))),
+        SetSpec("validation", "MNIST, validation", "validation",
+                _stored("mnist", "train", (cut, 1.0))),
+        # In a mixed order: the halves of MNIST's test file come from different writers.
+        SetSpec("test", "MNIST", "in", _stored("mnist", shuffle=True)),
+        SetSpec("fashion", "FashionMNIST clothes", "out", _stored("fashion_mnist")),
+        SetSpec("kmnist", "KMNIST characters", "out", _stored("kmnist")),
+        SetSpec("omniglot", "Omniglot, dark on white", "out", omniglot),
+        SetSpec("omniglot_inverted", "Omniglot, light on black", "out",
+                Control(omniglot, "inverted")),
+        SetSpec("notmnist", "notMNIST letters", "out", _stored("notmnist", shuffle=True)),
+    )  # fmt: skip
+    return World("mnist", "MNIST", "test", sets, _checkpoints("mnist"), (1, 28, 28))
 
 
 def _cifar10() -> World:

@@ -53,7 +53,7 @@ def root(tmp_path: Path, encode: Encode) -> Path:
 
 
 def test_the_tables() -> None:
-    assert list(worlds()) == ["glyphs", "fashion", "cifar"]
+    assert list(worlds()) == ["glyphs", "fashion", "mnist", "cifar"]
     for key, world in worlds().items():
         names = [spec.name for spec in world.sets]
         assert len(set(names)) == len(names)
