@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class Recipe:
     """What a checkpoint's file tells of its training and its way up."""
 
-    objective: Literal["elbo", "informative"]
+    objective: Literal["elbo", "informative", "iwae"]
     epochs: int
     """Planned ones."""
     trained: int
