@@ -121,15 +121,15 @@ def test_other_layouts(tmp_path: Path, root: Path, encode: Encode) -> None:
     world = worlds()["fashion"]
     pictures = np.random.default_rng(6).integers(0, 256, (6, 28, 28), dtype=np.uint8)
     (tmp_path / "npz").mkdir()
-    np.savez(tmp_path / "npz" / "mnist.npz", x_test=pictures, x_train=pictures[:1])
-    assert (world.load("mnist", tmp_path / "npz").images[:, 0] == pictures).all()
-    for home in (tmp_path / "flat" / "mnist", tmp_path / "split" / "mnist" / "test"):
+    np.savez(tmp_path / "npz" / "kmnist.npz", x_test=pictures, x_train=pictures[:1])
+    assert (world.load("kmnist", tmp_path / "npz").images[:, 0] == pictures).all()
+    for home in (tmp_path / "flat" / "kmnist", tmp_path / "split" / "kmnist" / "test"):
         home.mkdir(parents=True)
         for index, picture in enumerate(pictures):
             (home / f"{index}.png").write_bytes(encode(picture))
-    flat, split = (world.load("mnist", tmp_path / name) for name in ("flat", "split"))
+    flat, split = (world.load("kmnist", tmp_path / name) for name in ("flat", "split"))
     assert flat.digest == split.digest
-    assert set(flat.image_digests()) == set(world.load("mnist", tmp_path / "npz").image_digests())
+    assert set(flat.image_digests()) == set(world.load("kmnist", tmp_path / "npz").image_digests())
 
 
 def test_missing_images_say_the_three_ways(tmp_path: Path) -> None:
