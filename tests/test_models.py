@@ -6,6 +6,7 @@ What every family must do is in ``test_families``.
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -277,11 +278,13 @@ CONFIGS = {
 }
 
 
+@pytest.mark.parametrize("family", ["hvae", "lvae", "biva"])
 @pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS.keys())
-def test_every_architecture_runs_and_has_its_shapes(config: Any) -> None:
+def test_every_architecture_runs_and_has_its_shapes(config: Any, family: Any) -> None:
+    config = replace(config, family=family)
     model = tiny_model(config)
     images = tiny_set(3, config.image_shape)
-    traces = model.traces(prepared(model, images), range(model.n_layers), noise=stream())
+    traces = model.traces(prepared(model, images), range(model.n_levels), noise=stream())
     for trace in traces:
         assert trace.likelihood.mean.shape == (1, 3, *config.image_shape)
         assert torch.isfinite(trace.log_px).all()
