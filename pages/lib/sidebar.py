@@ -44,17 +44,19 @@ def build() -> Context:
         )
         root = _images(world)
         _drop_checkpoint()
+    if not models:  # only now, so that the sidebar has the way out of it
+        raise CheckpointError(
+            f"No model of {world.title} is here yet: open a checkpoint in the sidebar, choose "
+            "another world, or train one (`python -m hvae_core models` lists the recipes)."
+        )
     return Context(world, models, out_names, int(seed or 0), root)
 
 
 def _models(world: World) -> tuple[Handle, ...]:
-    """Model A and, if wanted, B."""
+    """Model A and, if wanted, B; none where the world has no checkpoint."""
     handles = _handles(world)
     if not handles:
-        raise CheckpointError(
-            f"No checkpoint of the world {world.title} is here; drop a file in the sidebar, or "
-            "train one with `python -m hvae_core train`."
-        )
+        return ()
     names = list(handles)
     default = next((i for i, name in enumerate(names) if name.endswith("hvae3-elbo")), 0)
     a = st.selectbox(

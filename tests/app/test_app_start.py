@@ -278,3 +278,13 @@ def test_a_data_folder_brings_the_images(start: Start, tmp_path: Path) -> None:
     offered = [b.label for b in app.sidebar.button]
     assert "MNIST digits" not in offered
     assert "KMNIST characters" in offered
+
+
+def test_a_world_without_a_model_leaves_a_way_on(start: Start) -> None:
+    app = start("collapse", world="CIFAR10")
+    assert not app.exception
+    assert [error.value for error in app.error][0].startswith("No model of CIFAR10 is here yet")
+    assert labelled(app.selectbox, "World").value == "cifar"
+    labelled(app.selectbox, "World").set_value("glyphs").run()
+    assert not app.error
+    assert app.title
