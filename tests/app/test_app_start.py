@@ -158,7 +158,7 @@ def test_a_world_without_a_checkpoint_says_so(start: Start, tiny_app: Path) -> N
         path.unlink()
     app = start(world="FashionMNIST")
     assert not app.exception
-    assert any("No checkpoint of the world FashionMNIST" in error.value for error in app.error)
+    assert any("No model of FashionMNIST is here yet" in error.value for error in app.error)
 
 
 def test_a_damaged_checkpoint_in_the_list_is_named_and_left_out(
@@ -283,7 +283,7 @@ def test_a_data_folder_brings_the_images(start: Start, tmp_path: Path) -> None:
 def test_a_world_without_a_model_leaves_a_way_on(start: Start) -> None:
     app = start("collapse", world="CIFAR10")
     assert not app.exception
-    assert [error.value for error in app.error][0].startswith("No model of CIFAR10 is here yet")
+    assert next(error.value for error in app.error).startswith("No model of CIFAR10 is here yet")
     assert labelled(app.selectbox, "World").value == "cifar"
     labelled(app.selectbox, "World").set_value("glyphs").run()
     assert not app.error
