@@ -12,13 +12,23 @@ from scipy.fft import dctn
 from torch import Tensor
 
 from hvae_core.bounds import bound
-from hvae_core.config import ContextConfig, DenoiserConfig, PseudoConfig, ScaleConfig
+from hvae_core.checkpoint.gate import empty_model
+from hvae_core.config import (
+    ContextConfig,
+    DenoiserConfig,
+    PseudoConfig,
+    ScaleConfig,
+    TrainConfig,
+)
 from hvae_core.context import quantise
+from hvae_core.describe import network_in_words
 from hvae_core.distributions import Gaussian
 from hvae_core.models.dct import DCTVAE
 from hvae_core.models.dvp import DVPVAE
 from hvae_core.models.topped import Sampler, ToppedVAE
 from hvae_core.noise import ImageNoise
+from hvae_core.presets import PRESETS
+from hvae_core.training import train
 from tests.small import (
     TINY_NET,
     prepared,
@@ -284,3 +294,41 @@ def test_u_is_a_layer_and_a_level_of_its_own() -> None:
     assert config.levels == ("4x4", "4x4", "2x2", "context")
     assert config.latent_shapes[-1] == (3, 3, 3)
     assert tiny_dvp().latent_names[-1] == tiny_dvp().levels[-1] == "u"
+
+
+def test_what_is_on_top_is_told_in_words() -> None:
+    told = network_in_words(tiny_dct(transform="downsample"))
+    assert "a context of 1×3×3 values from average pooling, in 5 bins (DCT-VAE)" in told
+    assert told.endswith("diffusion prior of 4 steps")
+    told = network_in_words(tiny_dvp({"prior": "mixture"}))
+    assert "a pseudoinput of 1×3×3 values from the low frequencies of the DCT (DVP-VAE)" in told
+    assert told.endswith("prior a mixture of 3 Gaussians")
+    assert "context" not in network_in_words(tiny_deep())
+
+
+def test_presets_have_the_layers_of_their_tables() -> None:
+    """DCT Table 6: L counts the context; DVP Tables 3, 5: u stands above the L layers."""
+    layers = {"dct-mnist": 8, "dct-omniglot": 8, "dct-cifar10": 29, "dvp-cifar10": 46}
+    for name, count in layers.items():
+        assert len(PRESETS[name].model.latent_shapes) == count
+    sizes: Any = {"dct-mnist": (1, 6, 6), "dct-omniglot": (1, 7, 7), "dct-cifar10": (3, 6, 6)}
+    for name, shape in sizes.items():
+        assert PRESETS[name].model.latent_shapes[-1] == shape
+    scales: Any = PRESETS["dct-cifar10"].model
+    assert [s.layers for s in scales.scales] == [10, 10, 5, 2, 1]
+    weights = {"dvp-mnist": 0.7e6, "dvp-omniglot": 1.3e6, "dvp-cifar10": 38e6, "dct-cifar10": 22e6}
+    for name, count in weights.items():
+        model = empty_model(PRESETS[name].model)
+        assert sum(p.numel() for p in model.parameters()) == pytest.approx(count, rel=0.1)
+
+
+def test_training_fits_the_scale_to_all_images_and_evaluates_on_whole_paths() -> None:
+    images = tiny_set(40)
+    config = TrainConfig("bars", epochs=1, batch_size=8, learning_rate=1e-3)
+    run = train(tiny_dvp(likelihood="discretised_logistic"), config, images, tiny_set(5, seed=1))
+    grey = np.array(images.images) / 255
+    low = np.abs(dctn(grey, axes=(-2, -1), norm="ortho")[..., :3, :3]).max(0)
+    model: Any = run.model
+    np.testing.assert_allclose(model.transform.scale.numpy(), low, rtol=1e-4)
+    assert not model.training
+    assert len(run.history["valid_kl"][0]) == 6
