@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from itertools import groupby
 from typing import TYPE_CHECKING
 
-from hvae_core.config import HVAEConfig, LatentConfig, ModelCard, TrainConfig
+from hvae_core.config import DeepConfig, HVAEConfig, ModelCard, ModelConfig, TrainConfig
+from hvae_core.config.context import ContextConfig
 
 if TYPE_CHECKING:  # reading a file's contents needs torch, describing them does not
     from hvae_core.checkpoint import CheckpointInfo
@@ -18,6 +21,16 @@ _LIKELIHOODS = {
     "gaussian": "Gaussian density of dequantised grey levels, a standard deviation for each pixel",
     "oversmooth": "Gaussian density of dequantised grey levels, one learned standard deviation",
 }
+_INFERENCE = {
+    "hvae": "inference bottom-up (HVAE)",
+    "lvae": "inference top-down (LVAE)",
+    "biva": "inference both ways with pairs of latents (BIVA)",
+}
+_TRANSFORMS = {
+    "dct": "the low frequencies of the DCT",
+    "downsample": "average pooling",
+    "linear": "a learned linear map",
+}
 _OBJECTIVES = {
     "elbo": "ELBO",
     "informative": "informative objective (Li et al. 2022)",
@@ -26,25 +39,81 @@ _OBJECTIVES = {
 _OPTIMISERS = {"adam": "Adam", "adamax": "Adamax", "adamw": "AdamW"}
 
 
-def network_in_words(config: HVAEConfig) -> str:
-    """The network, as "3 latent layers; 32 channels, 2 residual blocks a stage; ..."."""
-    parts = [
-        f"{len(config.latents)} latent layers",
-        f"{config.channels} channels",
-        f"{_count(config.blocks, 'residual block')} a stage",
+def network_in_words(config: ModelConfig) -> str:
+    """The network, as "3 latent layers, 32 channels, 2 residual blocks a stage, ..."."""
+    parts = [f"{len(config.latent_shapes)} latent layers", f"{config.channels} channels"]
+    folded = f"pixels folded {config.stem}×{config.stem} into channels first"
+    stem = [folded] if config.stem > 1 else []
+    if isinstance(config, DeepConfig):
+        return ", ".join(parts + _deep(config) + stem)
+    parts += [f"{_count(config.blocks, 'residual block')} a stage", *stem]
+    parts += ["skip connections" if config.skip else "no skip connections"]
+    return ", ".join([*parts, _INFERENCE[config.family], *_prior(config)])
+
+
+def _prior(config: HVAEConfig) -> list[str]:
+    """What stands above the top layer where that is not N(0, I)."""
+    named = _count(config.pseudoinputs, "pseudoinput")
+    return [f"VampPrior of {named} over the top layer"] if config.pseudoinputs else []
+
+
+def _deep(config: DeepConfig) -> list[str]:
+    combined = "added up" if config.combine == "sum" else "side by side"
+    source = "the sum of all latents" if config.aggregation else "the decoder's features"
+    return [
+        f"{config.hidden} inside a block",
+        f"{_count(config.encoder_blocks, 'residual block')} a scale on the way up and "
+        f"{config.blocks} a layer on the way down",
+        f"encoder and decoder features {combined}",
+        f"image made from {source}",
+        *_on_top(config),
     ]
-    if config.stem > 1:
-        parts.append(f"pixels folded {config.stem}×{config.stem} into channels first")
-    parts.append("skip connections" if config.skip else "no skip connections")
-    return ", ".join(parts)
 
 
-def latent_in_words(config: LatentConfig, shape: tuple[int, ...]) -> str:
+def _on_top(config: DeepConfig) -> list[str]:
+    """The context of a DCT-VAE or the pseudoinput of a DVP-VAE, and its prior."""
+    top = config.on_top
+    if top is None:
+        return []
+    shape = "×".join(map(str, config.latent_shapes[-1]))
+    values = f"{shape} values from {_TRANSFORMS[top.transform]}"
+    diffusion = f"diffusion prior of {top.steps} steps"
+    if isinstance(top, ContextConfig):
+        return [f"a context of {values}, in {top.bins} bins (DCT-VAE)", diffusion]
+    mixture = f"prior a mixture of {_count(top.components, 'Gaussian')}"
+    priors = {"diffusion": diffusion, "mixture": mixture, "normal": "prior N(0, I)"}
+    return [f"a pseudoinput of {values} (DVP-VAE)", priors[top.prior]]
+
+
+def latent_in_words(shape: tuple[int, ...]) -> str:
     """One latent layer, as "8×14×14 = 1,568 units, convolutional" or "16 units, dense"."""
     units = math.prod(shape)
-    if config.kind == "dense":
+    if len(shape) == 1:
         return f"{_count(units, 'unit')}, dense"
     return f"{'×'.join(map(str, shape))} = {_count(units, 'unit')}, convolutional"
+
+
+def latent_rows(config: ModelConfig) -> list[tuple[str, str]]:
+    """(name, text) of every layer, neighbours of one level and shape in one row, z1 first."""
+    layers = zip(config.latent_names, config.latent_shapes, config.levels, strict=True)
+    rows = []
+    for (shape, _), run in groupby(layers, key=lambda layer: layer[1:]):
+        names = [name for name, *_ in run]
+        text = latent_in_words(shape)
+        if len(names) > 1:
+            rows.append((f"{names[0]} to {names[-1]}", f"{len(names)} layers of {text}"))
+        else:
+            rows.append((names[0], text))
+    return rows
+
+
+def shapes_in_words(shapes: Sequence[Sequence[int]]) -> str:
+    """Shapes, z1 first, equal neighbours counted, as "8x14x14, 16, 8" or "4 of 1x14x14, 1x7x7"."""
+    parts = []
+    for shape, run in groupby(map(tuple, shapes)):
+        times, text = len(list(run)), "x".join(map(str, shape))
+        parts.append(text if times == 1 else f"{times} of {text}")
+    return ", ".join(parts)
 
 
 def training_in_words(train: TrainConfig) -> str:
@@ -59,6 +128,8 @@ def training_in_words(train: TrainConfig) -> str:
             f"free bits of {train.free_bits:g} nats a layer, held for "
             f"{train.free_bits_constant:g} epochs and annealed over {train.free_bits_annealed:g}"
         )
+    if train.start:
+        parts.append(f"starting from the weights of {train.start}")
     rate = f"learning rate {train.learning_rate:g}"
     if train.final_learning_rate != train.learning_rate:
         rate += f" falling to {train.final_learning_rate:g}"
@@ -94,12 +165,7 @@ def card_rows(info: CheckpointInfo) -> list[tuple[str, str]]:
         ("Epochs", _number(card.epochs)),
         ("Objective", trained),
         ("Network", network_in_words(config)),
-        *(
-            (f"z{i}", latent_in_words(latent, shape))
-            for i, (latent, shape) in enumerate(
-                zip(config.latents, config.latent_shapes, strict=True), start=1
-            )
-        ),
+        *latent_rows(config),
         ("Likelihood", _LIKELIHOODS[config.likelihood]),
         ("Parameters", f"{info.parameters:,}"),
         ("Hardware", card.hardware),

@@ -8,7 +8,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hvae_core.config import HVAEConfig, LatentConfig, ModelConfig
+from hvae_core.config import (
+    ContextConfig,
+    DeepConfig,
+    DenoiserConfig,
+    HVAEConfig,
+    LatentConfig,
+    ModelConfig,
+    PseudoConfig,
+    ScaleConfig,
+)
 from hvae_core.data.image_set import ImageSet
 from hvae_core.models import HierarchicalVAE, model_from_config
 from hvae_core.noise import ImageNoise, StreamNoise
@@ -29,6 +38,35 @@ def tiny_config(**changes: Any) -> HVAEConfig:
     return HVAEConfig(**{**settings, **changes})
 
 
+def tiny_deep(**changes: Any) -> DeepConfig:
+    """Five layers on two scales of 8x8 grey images, four channels."""
+    settings: dict[str, Any] = {
+        "image_shape": (1, 8, 8),
+        "scales": (ScaleConfig(3, 2, stride=2), ScaleConfig(2, 2)),
+        "channels": 4,
+        "hidden": 3,
+        "encoder_blocks": 1,
+    }
+    return DeepConfig(**{**settings, **changes})
+
+
+TINY_NET = DenoiserConfig("mlp", channels=6, blocks=1)
+
+
+def tiny_dct(**changes: Any) -> DeepConfig:
+    """The deep one under a discrete context of 3 x 3 values."""
+    return tiny_deep(
+        family="dct-vae", context=ContextConfig(3, bins=5, steps=4, denoiser=TINY_NET, **changes)
+    )
+
+
+def tiny_dvp(prior: dict[str, Any] | None = None, **changes: Any) -> DeepConfig:
+    """The deep one under a pseudoinput of 3 x 3 values, as DVP 4 has it but for its size."""
+    pseudo = PseudoConfig(3, steps=4, denoiser=TINY_NET, components=3, **(prior or {}))
+    settings = {"combine": "sum", "blocks": 3, "aggregation": True, **changes}
+    return tiny_deep(family="dvp-vae", pseudo=pseudo, **settings)
+
+
 FOUR = (CONV, HALF, DENSE, DENSE)
 
 FAMILIES: dict[str, ModelConfig] = {
@@ -45,6 +83,26 @@ FAMILIES: dict[str, ModelConfig] = {
     "hvae-vamp": tiny_config(pseudoinputs=5),
     "lvae-vamp": tiny_config(family="lvae", pseudoinputs=5),
     "biva-vamp": tiny_config(family="biva", pseudoinputs=5),
+    "vdvae": tiny_deep(),
+    "vdvae-aggregation": tiny_deep(aggregation=True),
+    "vdvae-sum": tiny_deep(
+        scales=(ScaleConfig(2, 3, stride=1), ScaleConfig(2, 1), ScaleConfig(1, 2, stride=4)),
+        combine="sum",
+        blocks=3,
+        stem=2,
+    ),
+    "vdvae-sum-aggregation": tiny_deep(
+        combine="sum",
+        blocks=3,
+        encoder_blocks=2,
+        aggregation=True,
+        likelihood="discretised_logistic",
+    ),
+    "dct-vae": tiny_dct(),
+    "dct-vae-downsample": tiny_dct(transform="downsample"),
+    "dvp-vae": tiny_dvp(),
+    "dvp-vae-mixture": tiny_dvp({"prior": "mixture", "transform": "downsample"}),
+    "dvp-vae-linear": tiny_dvp({"prior": "normal", "transform": "linear"}, aggregation=False),
 }
 """One tiny configuration a family and variant: ``test_families`` runs its suite on every entry."""
 

@@ -8,7 +8,15 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from hvae_core.config import HVAEConfig, LatentConfig, ModelCard, TrainConfig, from_json, to_json
+from hvae_core.config import (
+    HVAEConfig,
+    LatentConfig,
+    ModelCard,
+    ModelConfig,
+    TrainConfig,
+    from_json,
+    to_json,
+)
 from hvae_core.errors import ConfigError
 from hvae_core.presets import PRESETS, get_preset
 from tests.small import tiny_config
@@ -194,6 +202,18 @@ def test_presets_are_known_by_their_names() -> None:
         assert preset.name == name
         assert get_preset(name) is preset
         assert preset.train.data == preset.world
-        assert from_json(HVAEConfig, to_json(preset.model)) == preset.model
+        assert from_json(ModelConfig, to_json(preset.model)) == preset.model
     with pytest.raises(ConfigError, match="no preset 'x'; the presets are"):
         get_preset("x")
+
+
+def test_exact_terms_are_those_with_a_closed_form() -> None:
+    layers = (LatentConfig(2), LatentConfig(2), LatentConfig(2))
+    exact = {
+        family: HVAEConfig((1, 8, 8), layers, family=family).exact_kl  # type: ignore[arg-type]
+        for family in ("hvae", "lvae", "biva")
+    }
+    assert exact["hvae"] == (False, False, True)
+    assert exact["lvae"] == (True, True, True)
+    assert exact["biva"] == (False, True, False, True, True)  # z1bu, z1td, z2bu, z2td, z3
+    assert HVAEConfig((1, 8, 8), layers, family="lvae", pseudoinputs=4).exact_kl[-1] is False

@@ -8,12 +8,22 @@ from typing import Any, get_args
 
 import pytest
 
-from hvae_core.config import HVAEConfig, LatentConfig, LikelihoodName, ModelCard, TrainConfig
+from hvae_core.config import (
+    DeepConfig,
+    HVAEConfig,
+    LatentConfig,
+    LikelihoodName,
+    ModelCard,
+    ScaleConfig,
+    TrainConfig,
+)
 from hvae_core.describe import (
     card_rows,
     duration,
     latent_in_words,
+    latent_rows,
     network_in_words,
+    shapes_in_words,
     training_in_words,
 )
 from hvae_core.models.pixels import CONTINUOUS
@@ -41,11 +51,45 @@ def test_network_and_latents() -> None:
     words = network_in_words(CONFIG)
     assert words == (
         "3 latent layers, 32 channels, 1 residual block a stage, pixels folded 2×2 into channels "
-        "first, skip connections"
+        "first, skip connections, inference bottom-up (HVAE)"
     )
-    shapes = CONFIG.latent_shapes
-    latents = [latent_in_words(c, s) for c, s in zip(CONFIG.latents, shapes, strict=True)]
+    latents = [latent_in_words(shape) for shape in CONFIG.latent_shapes]
     assert latents == ["8×14×14 = 1,568 units, convolutional", "16 units, dense", "1 unit, dense"]
+
+
+def test_family_and_prior_of_the_top_are_told() -> None:
+    assert network_in_words(replace(CONFIG, family="lvae", pseudoinputs=1)).endswith(
+        "inference top-down (LVAE), VampPrior of 1 pseudoinput over the top layer"
+    )
+    pairs = replace(CONFIG, family="biva", pseudoinputs=500)
+    words = network_in_words(pairs)
+    assert words.startswith("5 latent layers, ")
+    assert words.endswith("latents (BIVA), VampPrior of 500 pseudoinputs over the top layer")
+    assert latent_rows(pairs) == [
+        ("z1bu to z1td", "2 layers of 8×14×14 = 1,568 units, convolutional"),
+        ("z2bu to z2td", "2 layers of 16 units, dense"),
+        ("z3", "1 unit, dense"),
+    ]
+
+
+def test_deep_networks_are_told_by_scale() -> None:
+    scales = (ScaleConfig(3, 2, stride=2), ScaleConfig(1, 2))
+    config = DeepConfig((1, 28, 28), scales, channels=16, hidden=8, encoder_blocks=1)
+    assert network_in_words(config) == (
+        "4 latent layers, 16 channels, 8 inside a block, 1 residual block a scale on the way up "
+        "and 1 a layer on the way down, encoder and decoder features side by side, image made "
+        "from the decoder's features"
+    )
+    summed = replace(config, combine="sum", aggregation=True, blocks=3, stem=2)
+    words = network_in_words(summed)
+    assert "3 a layer on the way down, encoder and decoder features added up" in words
+    assert "image made from the sum of all latents, pixels folded 2×2" in words
+    assert latent_rows(config) == [
+        ("z1 to z3", "3 layers of 2×14×14 = 392 units, convolutional"),
+        ("z4", "2×7×7 = 98 units, convolutional"),
+    ]
+    assert latent_rows(CONFIG)[1:] == [("z2", "16 units, dense"), ("z3", "1 unit, dense")]
+    assert shapes_in_words(config.latent_shapes) == "3 of 2x14x14, 2x7x7"
 
 
 def test_training() -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -41,7 +41,6 @@ MAX_SERIES = 64
 MAX_ENTRIES = 10_000  # as many as epochs
 MAX_PARTS = 512  # numbers in one entry: layers, units
 
-T = TypeVar("T")
 History = dict[str, list[Any]]
 """One list a quantity, one entry an epoch: a number, or a list of numbers (one a layer)."""
 
@@ -74,7 +73,7 @@ def read_contents(metadata: Mapping[str, str]) -> Contents:
                 f"has a {name} of {len(text):,} characters where {MAX_LENGTHS[name]:,} "
                 f"is the most; {DAMAGED}"
             )
-    config = _parse(ModelConfig, metadata["config"], "config")
+    config: ModelConfig = _parse(ModelConfig, metadata["config"], "config")
     card = _parse(ModelCard, metadata["card"], "card")
     train = _parse(TrainConfig, metadata["train"], "train") if "train" in metadata else None
     _check_fields(card, "card")
@@ -84,7 +83,7 @@ def read_contents(metadata: Mapping[str, str]) -> Contents:
     return Contents(config, card, history, train)
 
 
-def _parse(kind: type[T], text: str, name: str) -> T:
+def _parse(kind: Any, text: str, name: str) -> Any:
     strict_json(text, f"a {name}")  # refuses what the validator lets pass: a key twice
     try:
         return from_json(kind, text)

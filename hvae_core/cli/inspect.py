@@ -51,28 +51,28 @@ def run(args: argparse.Namespace) -> None:
     show.say(f"{info.card.title or info.name}")
     show.say(f"sha256 {info.digest}, {info.size:,} bytes, {info.parameters:,} numbers\n")
     _fields("Card", {**asdict(info.card), "seconds": f"{info.card.seconds:,.0f}"})
-    config = {key: value for key, value in asdict(info.config).items() if key != "latents"}
+    layered = {"latents", "scales"}  # in the table below
+    config = {key: value for key, value in asdict(info.config).items() if key not in layered}
     _fields("Model", config)
     if info.train is not None:
         _fields("Training", asdict(info.train))
     layers = [
-        (f"z{i}", latent.kind, show.shape_text(shape), f"{math.prod(shape):,}")
-        for i, (latent, shape) in enumerate(
-            zip(info.config.latents, info.latent_shapes, strict=True), start=1
+        (
+            layer["name"],
+            layer["level"],
+            "conv" if len(layer["shape"]) == 3 else "dense",
+            show.shape_text(layer["shape"]),
+            f"{layer['units']:,}",
         )
+        for layer in _layers(info)
     ]
-    show.table(
-        "Latent layers, z1 closest to the image", ("", "kind", "shape", "units"), layers, left=2
-    )
+    heads = ("", "level", "kind", "shape", "units")
+    show.table("Latent layers, z1 closest to the image", heads, layers, left=3)
     _history(info, every=args.epochs)
 
 
 def describe(info: CheckpointInfo) -> dict[str, Any]:
     """A checkpoint in plain values."""
-    layers = [
-        {"name": f"z{i}", "shape": list(shape), "units": math.prod(shape)}
-        for i, shape in enumerate(info.latent_shapes, start=1)
-    ]
     return {
         "name": info.name,
         "digest": info.digest,
@@ -81,9 +81,18 @@ def describe(info: CheckpointInfo) -> dict[str, Any]:
         "card": asdict(info.card),
         "config": asdict(info.config),
         "train": None if info.train is None else asdict(info.train),
-        "layers": layers,
+        "layers": _layers(info),
         "history": info.history,
     }
+
+
+def _layers(info: CheckpointInfo) -> list[dict[str, Any]]:
+    config = info.config
+    layers = zip(config.latent_names, config.levels, config.latent_shapes, strict=True)
+    return [
+        {"name": name, "level": level, "shape": list(shape), "units": math.prod(shape)}
+        for name, level, shape in layers
+    ]
 
 
 def _fields(title: str, values: dict[str, Any]) -> None:

@@ -18,7 +18,10 @@ _EXAMPLES = """\
 _PAPERS = """\
 HVK: Havtorn et al. 2021, Hierarchical VAEs Know What They Don't Know
 INF: Li et al. 2022, Out-of-Distribution Detection with an Adaptive Likelihood Ratio on Informative
-     Hierarchical VAE"""
+     Hierarchical VAE
+VDVAE: Child 2021, Very Deep VAEs Generalize Autoregressive Models
+DCT: Kuzina and Tomczak 2023, Discouraging Posterior Collapse in Hierarchical VAEs Using Context
+DVP: Kuzina and Tomczak 2024, Hierarchical VAE with a Diffusion-based VampPrior"""
 
 
 def add(commands: Commands) -> None:
@@ -38,6 +41,7 @@ def add(commands: Commands) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Print families and presets."""
+    from hvae_core.describe import shapes_in_words
     from hvae_core.models import FAMILIES
     from hvae_core.presets import PRESETS
 
@@ -51,7 +55,7 @@ def run(args: argparse.Namespace) -> None:
     show.say()
     rows = [
         (p["name"], p["title"], p["world"], p["source"],
-         " ".join(map(show.shape_text, p["latents"])), f"{p['parameters']:,}", str(p["epochs"]))
+         shapes_in_words(p["latents"]), f"{p['parameters']:,}", str(p["epochs"]))
         for p in presets
     ]  # fmt: skip
     heads = ("preset", "what it is", "world", "from", "latents z1..zL", "parameters", "epochs")

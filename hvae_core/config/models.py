@@ -134,9 +134,6 @@ class HVAEConfig:
         return (*(value for pair in pairs for value in pair), top_down[-1])
 
 
-ModelConfig = HVAEConfig
-
-
 def level_starts(groups: Sequence[str]) -> tuple[int, ...]:
     """Layers skipped at k = 0, 1, ...: the index of the first layer of every run of equal names."""
     return tuple(i for i, name in enumerate(groups) if i == 0 or name != groups[i - 1])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -18,7 +18,13 @@ def to_json(value: Any) -> str:
     return json.dumps(dataclasses.asdict(value), sort_keys=True)
 
 
-def from_json(kind: type[T], text: str | bytes) -> T:
+@overload
+def from_json(kind: type[T], text: str | bytes) -> T: ...
+@overload
+def from_json(kind: object, text: str | bytes) -> Any: ...  # a union of several
+
+
+def from_json(kind: Any, text: str | bytes) -> Any:
     """Read a configuration of ``kind`` from JSON.
 
     Raises ``ConfigError`` naming the first field that is missing, unknown or out of bounds.

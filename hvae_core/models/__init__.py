@@ -3,13 +3,19 @@
 from hvae_core.config import ModelConfig
 from hvae_core.models.base import HierarchicalVAE, LatentSpec, Skipped, Trace, Up
 from hvae_core.models.biva import BIVA
+from hvae_core.models.dct import DCTVAE
+from hvae_core.models.deep import VDVAE
+from hvae_core.models.dvp import DVPVAE
 from hvae_core.models.hvae import HVAE
 from hvae_core.models.lvae import LVAE
 
 __all__ = [
     "BIVA",
+    "DCTVAE",
+    "DVPVAE",
     "HVAE",
     "LVAE",
+    "VDVAE",
     "HierarchicalVAE",
     "LatentSpec",
     "Skipped",
@@ -22,6 +28,9 @@ FAMILIES: dict[str, type[HierarchicalVAE]] = {
     "hvae": HVAE,
     "lvae": LVAE,
     "biva": BIVA,
+    "vdvae": VDVAE,
+    "dct-vae": DCTVAE,
+    "dvp-vae": DVPVAE,
 }
 
 

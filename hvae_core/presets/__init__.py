@@ -1,18 +1,21 @@
 """Recorded training recipes: ``python -m hvae_core train --preset NAME`` makes one again.
 
 The shipped ones are sized for two processor cores: the stem folds 2x2 pixel squares into channels,
-stages have two residual blocks, and epochs are counted in images. ``hvk-...`` and ``dvp-...``
-are the networks and schedules of the papers, for a machine with a GPU.
+stages have two residual blocks, and epochs are counted in images. ``hvk-...``, ``dvp-...``,
+``vdvae-dct-...`` and ``vdvae-dvp-...`` are the networks and schedules of the papers, for a machine
+with a GPU.
 """
 
 from hvae_core.errors import ConfigError
-from hvae_core.presets import biva, layered, vamp
+from hvae_core.presets import biva, context, deep, layered, vamp
 from hvae_core.presets.base import Preset
 
 __all__ = ["PRESETS", "Preset", "get_preset"]
 
 PRESETS: dict[str, Preset] = {
-    preset.name: preset for module in (layered, biva, vamp) for preset in module.PRESETS
+    preset.name: preset
+    for module in (layered, biva, vamp, deep, context)
+    for preset in module.PRESETS
 }
 
 
