@@ -7,11 +7,21 @@ import os
 import sys
 from collections.abc import Sequence
 
-from hvae_core.cli import compare, datasets, evaluate, inspect, models, results, scores, train
+from hvae_core.cli import (
+    compare,
+    datasets,
+    evaluate,
+    inspect,
+    models,
+    results,
+    sampling,
+    scores,
+    train,
+)
 from hvae_core.cli.options import Formatter
 from hvae_core.errors import HVAEError
 
-COMMANDS = (train, evaluate, compare, inspect, datasets, models, scores, results)
+COMMANDS = (train, evaluate, compare, inspect, datasets, models, scores, sampling, results)
 
 _EPILOG = """\
 Start here:

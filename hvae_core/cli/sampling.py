@@ -1,0 +1,141 @@
+"""``sampling``: quality and time of samples, for a diffusion prior by the number of steps."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from hvae_core.cli import show
+from hvae_core.cli.options import Commands, add_command, add_data, add_json, at_least
+from hvae_core.errors import CheckpointError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from hvae_core.checkpoint import Checkpoint
+    from hvae_core.models import HierarchicalVAE
+
+_EXAMPLES = """\
+  python -m hvae_core sampling glyphs-hvae3-elbo --judge glyphs-hvae3-freebits
+  python -m hvae_core sampling glyphs-dvp-small --judge glyphs-hvae3-freebits --steps 50 20 10 5 2
+      the sampler of the prior over u, ancestral and deterministic, at several numbers of steps
+"""
+
+
+def add(commands: Commands) -> None:
+    """Declare the command."""
+    command = add_command(
+        commands,
+        "sampling",
+        run,
+        summary="quality of samples under another model, and the time they take",
+        description="Draw samples and let another checkpoint of the same world, the judge, read "
+        "them beside real test images: mean -L under the judge, Frechet distance of its latents to "
+        "those of test images, mean distance to the nearest one. Validation images are measured "
+        "in the same way: good samples could do as well as they.",
+        examples=_EXAMPLES,
+        kept="Nothing is kept.",
+    )
+    command.add_argument("checkpoint", metavar="CHECKPOINT", help="the model that draws")
+    command.add_argument(
+        "--judge", metavar="CHECKPOINT", required=True, help="the model that reads"
+    )
+    command.add_argument("-n", type=at_least(1), default=1000, metavar="N", help="samples (1000)")
+    command.add_argument(
+        "--steps", type=at_least(1), nargs="+", default=[50, 20, 10, 5, 2], metavar="T",
+        help="steps of a diffusion prior (default: 50 20 10 5 2)",
+    )  # fmt: skip
+    command.add_argument("--seed", type=at_least(0), default=0, metavar="N", help="of the samples")
+    add_data(command)
+    add_json(command)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Draw, judge, print."""
+    from hvae_core.checkpoint import load_checkpoint
+    from hvae_core.cli.sources import world_of
+    from hvae_core.results import checkpoint_path
+    from hvae_core.sampling import judged, quality
+
+    checkpoint = load_checkpoint(checkpoint_path(args.checkpoint))
+    judge = load_checkpoint(checkpoint_path(args.judge))
+    if judge.digest == checkpoint.digest:
+        raise CheckpointError("A model cannot judge its own samples; name another with --judge.")
+    if judge.config.image_shape != checkpoint.config.image_shape:
+        raise CheckpointError("The judge reads images of another shape; name another with --judge.")
+    world = world_of(judge)
+    rows: list[dict[str, Any]] = []
+    with show.progress_bar() as bar:
+        held = {
+            name: judged(judge.model, _pixels(world, name, args, checkpoint), progress=bar)
+            for name in ("test", "validation")
+        }
+        found = quality(held["validation"], held["test"])
+        rows.append({"sampler": "validation images", "seconds_u": None, "seconds": None,
+                     **asdict(found)})  # fmt: skip
+        for name, ways in _samplers(checkpoint.model, args.steps):
+            seconds_u, seconds, pixels = _draw(checkpoint.model, args.n, args.seed, ways)
+            found = quality(judged(judge.model, pixels, progress=bar), held["test"])
+            per = 1000 / args.n
+            rows.append({"sampler": name, "seconds_u": seconds_u and seconds_u * per,
+                         "seconds": seconds * per, **asdict(found)})  # fmt: skip
+    if args.json:
+        show.as_json({"n": args.n, "judge": judge.name, "samplers": rows})
+        return
+    heads = ("sampler", "-L of the judge", "Frechet", "nearest", "s / 1000, u", "s / 1000, all")
+    show.table(
+        f"{args.n:,} samples of {checkpoint.name}, read by {judge.name}", heads,
+        [(r["sampler"], *(f"{r[key]:.2f}" for key in ("nll", "frechet", "nearest")),
+          *("-" if r[key] is None else f"{r[key]:.3f}" for key in ("seconds_u", "seconds")))
+         for r in rows],
+    )  # fmt: skip
+
+
+def _pixels(world: Any, name: str, args: argparse.Namespace, checkpoint: Checkpoint) -> np.ndarray:
+    found = world.choose(name, args.data_root, limit=args.n)
+    pixels: np.ndarray = found.fit(checkpoint.config.image_shape).images
+    return pixels
+
+
+def _samplers(model: HierarchicalVAE, steps: list[int]) -> list[tuple[str, Any]]:
+    """The ways to draw: one for most models, several for those with a diffusion prior."""
+    from hvae_core.context.diffusion import DiffusionPrior
+    from hvae_core.models.topped import Sampler, ToppedVAE
+
+    if not isinstance(model, ToppedVAE) or not isinstance(model.u_prior, DiffusionPrior):
+        return [("prior", None)]
+    ways = [(f"ancestral, {t} steps", Sampler(t)) for t in steps]
+    return [*ways, *((f"deterministic, {t} steps", Sampler(t, True)) for t in steps)]
+
+
+def _draw(
+    model: HierarchicalVAE, n: int, seed: int, sampler: Any
+) -> tuple[float | None, float, np.ndarray]:
+    """Seconds for u alone, seconds in all, and the samples' mean pictures as bytes (n, C, H, W)."""
+    import numpy as np
+    import torch
+
+    from hvae_core.models.topped import ToppedVAE
+    from hvae_core.noise import StreamNoise
+
+    def noise() -> StreamNoise:
+        return StreamNoise(torch.Generator().manual_seed(seed))
+
+    begun = time.perf_counter()
+    seconds_u = None
+    with torch.inference_mode():
+        given = {}
+        stream = noise()
+        if sampler is not None and isinstance(model, ToppedVAE):
+            given[model.n_layers] = model.sample_u(n, stream, 1.0, sampler)
+            seconds_u = time.perf_counter() - begun
+        parts = []
+        for start in range(0, n, 100):
+            kept = {i: z[start : start + 100] for i, z in given.items()}
+            drawn = model.sample(min(100, n - start), noise=stream, given=kept)
+            parts.append(drawn.mean[0].cpu().numpy())
+    seconds = time.perf_counter() - begun
+    pixels = np.rint(np.concatenate(parts).clip(0, 1) * 255).astype(np.uint8)
+    return seconds_u, seconds, pixels
