@@ -11,14 +11,14 @@ from torch import Tensor, nn
 
 from hvae_core.config import HVAEConfig
 from hvae_core.distributions import Gaussian, Likelihood
-from hvae_core.models.base import HierarchicalVAE, LatentSpec
-from hvae_core.models.pixels import PixelHead, prepare_pixels
+from hvae_core.models.configured import ConfiguredVAE
+from hvae_core.models.pixels import PixelHead
 from hvae_core.models.vamp import GaussianMixture, Prior, Pseudoinputs
 from hvae_core.nn.blocks import FromLatent, Stage, ToLatent, conv, data_dependent_init, fold
-from hvae_core.noise import Noise, StreamNoise
+from hvae_core.noise import StreamNoise
 
 
-class LayeredVAE(HierarchicalVAE):
+class LayeredVAE(ConfiguredVAE):
     """Layers z_1 .. z_L, each with its stages of residual blocks on the way up and down.
 
     Sizes: ``stage_sizes[0]`` is the image after the stem, ``stage_sizes[i]`` that of z_i's stage.
@@ -64,22 +64,6 @@ class LayeredVAE(HierarchicalVAE):
         """Residual blocks of latent i (from 0) that end at ``size``."""
         config, latent = self.config, self.config.latents[i]
         return Stage(config.channels, latent.kernel, config.blocks, size, latent.stride)
-
-    @property
-    def latents(self) -> tuple[LatentSpec, ...]:
-        """The layers from z_1 to z_L; each is a level of its own."""
-        config = self.config
-        named = zip(config.latent_names, config.latent_shapes, config.levels, strict=True)
-        return tuple(LatentSpec(n, i, s, level) for i, (n, s, level) in enumerate(named, start=1))
-
-    @property
-    def image_shape(self) -> tuple[int, int, int]:
-        """(C, H, W) of the images."""
-        return self.config.image_shape
-
-    def prepare(self, x: Tensor, noise: Noise) -> Tensor:
-        """Binarise for a Bernoulli likelihood, dequantise for a density."""
-        return prepare_pixels(self.config.likelihood, x, noise)
 
     def fold_pixels(self, x: Tensor) -> Tensor:
         """Fold stem x stem squares of pixels into channels: (S, B, C, H, W)."""
