@@ -7,14 +7,14 @@ with a GPU.
 """
 
 from hvae_core.errors import ConfigError
-from hvae_core.presets import biva, context, deep, layered, vamp
+from hvae_core.presets import biva, colour, context, deep, layered, vamp
 from hvae_core.presets.base import Preset
 
 __all__ = ["PRESETS", "Preset", "get_preset"]
 
 PRESETS: dict[str, Preset] = {
     preset.name: preset
-    for module in (layered, biva, vamp, deep, context)
+    for module in (layered, biva, vamp, colour, deep, context)
     for preset in module.PRESETS
 }
 
