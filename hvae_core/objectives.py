@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from hvae_core.bounds import iw_bound
 from hvae_core.config import TrainConfig
+from hvae_core.errors import ConfigError
 from hvae_core.models.base import HierarchicalVAE
 from hvae_core.noise import Noise
 
@@ -82,6 +83,12 @@ class Objective(nn.Module):
 
     def __init__(self, model: HierarchicalVAE, config: TrainConfig) -> None:
         super().__init__()
+        if config.objective == "iwae" and getattr(model.config, "on_top", None) is not None:
+            raise ConfigError(
+                "The iwae objective cannot train a model with a context or pseudoinput: its prior "
+                "is estimated at one random noise level, which importance weights would turn into "
+                "a bias. Choose the elbo objective."
+            )
         self.model = model
         self.config = config
 

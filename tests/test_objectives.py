@@ -10,6 +10,7 @@ import torch
 
 from hvae_core.bounds import bound
 from hvae_core.config import LikelihoodName, TrainConfig
+from hvae_core.errors import ConfigError
 from hvae_core.models import HierarchicalVAE
 from hvae_core.noise import ImageNoise
 from hvae_core.objectives import (
@@ -21,7 +22,7 @@ from hvae_core.objectives import (
     warmup_beta,
 )
 from tests.linear_gaussian import LinearGaussian
-from tests.small import prepared, stream, tiny_config, tiny_model, tiny_set
+from tests.small import FAMILIES, prepared, stream, tiny_config, tiny_model, tiny_set
 
 
 @pytest.fixture
@@ -176,3 +177,11 @@ def test_objective_module_follows_its_schedule(model: HierarchicalVAE) -> None:
     )
     weighted = Objective(model, TrainConfig("bars", objective="iwae", samples=3))(x, noise(), 0.0)
     torch.testing.assert_close(weighted.loss, iwae(model, prepared(model, images), noise(), 3).loss)
+
+
+@pytest.mark.parametrize("family", ["dct-vae", "dvp-vae"])
+def test_iwae_is_refused_where_the_prior_is_a_noisy_estimate(family: str) -> None:
+    model = tiny_model(FAMILIES[family])
+    with pytest.raises(ConfigError, match="cannot train a model with a context or pseudoinput"):
+        Objective(model, TrainConfig("bars", objective="iwae", samples=2))
+    Objective(model, TrainConfig("bars"))
