@@ -68,10 +68,10 @@ def compare(found: Sequence[tuple[CheckpointInfo, Evaluation]]) -> tuple[Line, .
             "compare models of one world and one image size."
         )
     likelihoods = sorted({info.config.likelihood for info, _ in found})
-    if len(likelihoods) > 1:
+    if len(likelihoods) > 1 and "bernoulli" in likelihoods:
         raise ScoreError(
-            f"The likelihoods {' and '.join(likelihoods)} are of different kinds of data, and "
-            "their nats do not compare; compare models of one likelihood."
+            f"The likelihoods {' and '.join(likelihoods)} are of different kinds of data, binary "
+            "and grey, whose nats do not compare; compare models of one kind."
         )
     groups: dict[str, list[tuple[CheckpointInfo, Evaluation]]] = {}
     for info, evaluation in found:

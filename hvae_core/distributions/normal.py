@@ -1,13 +1,15 @@
 """Gaussian pixels: a density over dequantised grey levels, with one std, or one for each pixel.
 
 x = (255 g + u) / 256 for a grey level g and uniform u, so a level is an interval of width 1/256 and
-log P(level image) >= E_u[log p(x)] - D ln 256 (Theis et al. 2016): every bound on log p(x) is one
-on the discrete images up to the constant D ln 256, 8 bits a dimension. It is left out here, as the
-papers print densities.
+log P(level image) >= E_u[log p(x)] - D ln 256 (Theis et al. 2016). Log-densities here are those of
+256 x, with the constant D ln 256 (8 bits a dimension) taken off: so every bound is one on the
+discrete images, nats and bits a dimension compare with those of discrete likelihoods, and
+-log p(x | z) stays above zero but for a model that is sure of every level.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -18,6 +20,7 @@ from hvae_core.distributions.likelihood import Likelihood
 
 _START = 0.1
 _MIN_STD = 1e-3
+_LN_LEVELS = math.log(256)
 
 
 def pixel_std(raw: Tensor) -> Tensor:
@@ -31,7 +34,7 @@ def pixel_std(raw: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class GaussianPixels(Likelihood):
-    """Independent pixels N(location, std^2), a density over x in [0, 1] of dequantised images.
+    """Independent pixels N(location, std^2), a density over 256 x for dequantised x in [0, 1].
 
     ``std`` broadcasts against ``location`` (S, B, C, H, W): one number for all pixels (fixed, or
     learned: OverSmooth, INF App. J) or one for each.
@@ -49,9 +52,9 @@ class GaussianPixels(Likelihood):
         return GaussianPixels(0.5 + 0.25 * location, pixel_std(scale))
 
     def log_prob(self, x: Tensor) -> Tensor:
-        """log p(x | z) in nats (S, B): a density, above 0 where pixels are foretold closely."""
+        """log p(256 x | z) in nats (S, B), at most log P of the image's grey levels on average."""
         term = -0.5 * ((x - self.location) / self.std) ** 2 - self.std.log() - 0.5 * LOG_2PI
-        return term.flatten(2).sum(-1)
+        return (term - _LN_LEVELS).flatten(2).sum(-1)
 
     @property
     def mean(self) -> Tensor:

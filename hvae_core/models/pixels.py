@@ -45,8 +45,8 @@ def binarise(x: Tensor, noise: Noise) -> Tensor:
 def dequantise(x: Tensor, noise: Noise) -> Tensor:
     """(255 x + u) / 256 in [0, 1) with fresh uniform u: each grey level becomes an interval.
 
-    A density of these bounds the log-probability of the grey levels from below, up to D ln 256
-    (Theis et al. 2016); a density of the levels themselves could grow without limit.
+    A density of 256 times these bounds the log-probability of the grey levels from below (Theis et
+    al. 2016); a density of the levels themselves could grow without limit.
     """
     return (255 * x + _uniform(x, noise)) / 256
 
