@@ -7,6 +7,8 @@ All functions return the likelihood's mean picture (N, C, H, W) in [0, 1]. Laten
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
@@ -94,6 +96,100 @@ def traversal(
     moved[:, unit] = torch.as_tensor(list(values), dtype=moved.dtype, device=moved.device)
     given[layer] = moved.view(n, *spec.shape)
     return _pictures(model, n, 0, temperature, given, alike=True)
+
+
+@dataclass(frozen=True, eq=False)
+class FromPictures:
+    """What a model makes of R pictures that stand at its top: mean picture and n draws of each.
+
+    ``pictures`` and ``means`` (R, C, H, W), ``draws`` (R, n, C, H, W), all in [0, 1].
+    """
+
+    pictures: np.ndarray
+    means: np.ndarray
+    draws: np.ndarray
+
+
+def picture_on_top(model: HierarchicalVAE) -> Literal["latent", "prior"] | None:
+    """Whether the topmost latent is a picture (DVP 4, DCT App. E), or its prior is made of some."""
+    with torch.inference_mode():
+        blank = torch.zeros(1, *model.latents[-1].shape, device=model.device)
+        if model.pictures_of(model.n_layers, blank) is not None:
+            return "latent"
+        return None if model.prior_images() is None else "prior"
+
+
+def from_top(
+    model: HierarchicalVAE, top: Tensor, n: int, *, seed: int = 0, temperature: float = 1.0
+) -> FromPictures:
+    """Keep each z_L of ``top`` (R, *shape) and draw the rest n times given it (DVP Fig. 3).
+
+    Raises ``ConfigError`` where z_L is no picture.
+    """
+    with torch.inference_mode():
+        pictures = model.pictures_of(model.n_layers, top)
+    if pictures is None:
+        raise ConfigError("The topmost latent of this model is not a picture.")
+    return _from_pictures(model, pictures, top, top.repeat_interleave(n, 0), seed, temperature)
+
+
+def drawn_tops(
+    model: HierarchicalVAE, n: int, *, seed: int = 0, temperature: float = 1.0
+) -> Tensor:
+    """Draw z_L (n, *shape) from its prior."""
+    noise = StreamNoise(torch.Generator().manual_seed(seed))
+    with torch.inference_mode():
+        return model.sample_top(n, noise=noise, temperature=temperature)
+
+
+def from_prior_images(
+    model: HierarchicalVAE,
+    which: Sequence[int],
+    n: int,
+    *,
+    seed: int = 0,
+    temperature: float = 1.0,
+) -> FromPictures:
+    """Draw z_L n times from q(z_L | u_k) of the k-th learned image, and the rest given it.
+
+    These are the components of a VampPrior (DVP Eq. 7): together they are the model's own samples.
+    Raises ``ConfigError`` where there are no such images.
+    """
+    with torch.inference_mode():
+        known = model.prior_images()
+        if known is None:
+            raise ConfigError("The prior of this model is not made of learned images.")
+        images, q = known
+        picks = torch.as_tensor(list(which), device=images.device)
+        if len(picks) and not 0 <= int(picks.min()) <= int(picks.max()) < len(images):
+            raise ConfigError(f"The prior has images 0 to {len(images) - 1}.")
+        mean, std = q.mean[picks], q.std[picks].repeat_interleave(n, 0)
+        eps = StreamNoise(torch.Generator().manual_seed(seed)).normal("top", 1, *_batch(std))[0]
+        draws = mean.repeat_interleave(n, 0) + temperature * std * eps.to(std)
+        return _from_pictures(model, images[picks], mean, draws, seed, temperature)
+
+
+def _batch(values: Tensor) -> tuple[int, tuple[int, ...]]:
+    return values.shape[0], tuple(values.shape[1:])
+
+
+def _from_pictures(
+    model: HierarchicalVAE,
+    pictures: Tensor,
+    means: Tensor,
+    draws: Tensor,
+    seed: int,
+    temperature: float,
+) -> FromPictures:
+    """The image at the prior means under z_L = ``means``, and drawn anew under ``draws``."""
+    top, n = model.n_layers, len(draws) // max(len(means), 1)
+    return FromPictures(
+        pictures.float().cpu().numpy(),
+        _pictures(model, len(means), 0, 0.0, {top: means}),
+        _pictures(model, len(draws), seed, temperature, {top: draws}).reshape(
+            len(means), n, *model.image_shape
+        ),
+    )
 
 
 def _skip(model: HierarchicalVAE, k: int) -> int:

@@ -6,11 +6,32 @@ import numpy as np
 import pytest
 import torch
 
+from hvae_core.config import DeepConfig
 from hvae_core.errors import ConfigError
-from hvae_core.generation import encode, interpolation, prior_samples, redraws, traversal
+from hvae_core.generation import (
+    drawn_tops,
+    encode,
+    from_prior_images,
+    from_top,
+    interpolation,
+    picture_on_top,
+    prior_samples,
+    redraws,
+    traversal,
+)
 from hvae_core.models import HierarchicalVAE
 from tests.linear_gaussian import LinearGaussian
-from tests.small import CONV, DENSE, tiny_config, tiny_model, tiny_set
+from tests.small import (
+    CONV,
+    DENSE,
+    FAMILIES,
+    stream,
+    tiny_config,
+    tiny_dct,
+    tiny_dvp,
+    tiny_model,
+    tiny_set,
+)
 
 
 @pytest.fixture(scope="module")
@@ -109,3 +130,85 @@ def test_what_the_model_lacks_is_said(model: HierarchicalVAE) -> None:
         interpolation(model, z, 1, 1)
     with pytest.raises(ConfigError, match="between 0 and 2"):
         redraws(model, z, 3, 2)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_top_is_what_a_sample_draws_first(family: str) -> None:
+    """Handing z_L to ``sample`` that it would have drawn itself changes nothing."""
+    model = tiny_model(FAMILIES[family])
+    with torch.inference_mode():
+        whole = model.sample(3, noise=stream(4)).mean
+        noise = stream(4)
+        top = model.sample_top(3, noise=noise)
+        assert top.shape == (3, *model.latents[-1].shape)
+        parts = model.sample(3, noise=noise, given={model.n_layers: top}).mean
+    torch.testing.assert_close(parts, whole)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_pictures_are_on_top_where_the_paper_puts_one(family: str) -> None:
+    config = FAMILIES[family]
+    kind = picture_on_top(tiny_model(config))
+    if config.family in ("dct-vae", "dvp-vae"):
+        assert kind == "latent"
+    else:
+        assert kind == ("prior" if getattr(config, "pseudoinputs", 0) else None)
+
+
+def test_a_latent_picture_is_the_low_frequencies_of_the_image() -> None:
+    """u of an image, back in the image domain, is x without its high frequencies (scipy)."""
+    fft = pytest.importorskip("scipy.fft")
+    model, images = tiny_model(tiny_dvp()), tiny_set(3)
+    x = images.images.astype(np.float64) / 255
+    with torch.inference_mode():
+        u = model.posterior_means(torch.from_numpy(x).float(), noise=stream())[-1]
+        shown = model.pictures_of(model.n_layers, u)
+        assert all(model.pictures_of(i, u) is None for i in range(1, model.n_layers))
+    low = fft.dctn(x, axes=(-2, -1), norm="ortho")
+    low[..., 3:, :] = low[..., :, 3:] = 0
+    expected = fft.idctn(low, axes=(-2, -1), norm="ortho").clip(0, 1)
+    assert shown is not None
+    np.testing.assert_allclose(shown.numpy(), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("config", [tiny_dvp(), tiny_dct()], ids=["dvp", "dct"])
+def test_what_is_made_from_pictures_keeps_them(config: DeepConfig) -> None:
+    model = tiny_model(config)
+    top = drawn_tops(model, 2, seed=3)
+    made = from_top(model, top, 4, seed=1)
+    assert made.pictures.shape == made.means.shape == (2, 1, 8, 8)
+    assert made.draws.shape == (2, 4, 1, 8, 8)
+    cold = from_top(model, top, 4, seed=1, temperature=0.0)
+    np.testing.assert_allclose(cold.draws, made.means[:, None].repeat(4, 1), atol=1e-6)
+    # one at a time: the row of a picture is made from that picture
+    alone = [from_top(model, top[i : i + 1], 1).means[0] for i in range(2)]
+    np.testing.assert_allclose(made.means, np.stack(alone), atol=1e-6)
+    assert (drawn_tops(model, 2, seed=3) == top).all()
+
+
+def test_components_of_a_vamp_prior_are_its_samples() -> None:
+    """Drawn evenly from all pseudoinputs, the latents have the moments of p(z_L)."""
+    model = tiny_model(tiny_config(family="lvae", pseudoinputs=5))
+    known = model.prior_images()
+    assert known is not None
+    images, q = known
+    made = from_prior_images(model, [4, 0], 3, seed=2)
+    np.testing.assert_allclose(made.pictures, images[[4, 0]].detach().numpy())
+    assert made.means.shape == (2, 1, 8, 8) and made.draws.shape == (2, 3, 1, 8, 8)
+    with torch.inference_mode():
+        kept = model.sample(1, noise=stream(), temperature=0.0, given={3: q.mean[4:5]}).mean[0]
+        drawn = model.sample_top(20_000, noise=stream(1))
+    np.testing.assert_allclose(made.means[0], kept[0].numpy(), atol=1e-6)
+    mean = q.mean.mean(0)
+    spread = (q.std**2 + q.mean**2).mean(0) - mean**2
+    torch.testing.assert_close(drawn.mean(0), mean.detach(), atol=0.03, rtol=0)
+    torch.testing.assert_close(drawn.var(0), spread.detach(), atol=0.05, rtol=0.05)
+    with pytest.raises(ConfigError, match="0 to 4"):
+        from_prior_images(model, [5], 1)
+
+
+def test_without_pictures_there_is_nothing_to_make(model: HierarchicalVAE) -> None:
+    with pytest.raises(ConfigError, match="not a picture"):
+        from_top(model, torch.zeros(1, *model.latents[-1].shape), 1)
+    with pytest.raises(ConfigError, match="learned images"):
+        from_prior_images(model, [0], 1)

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from hvae_core.bounds import BoundTable
+from hvae_core.cli.tables import print_report
 from hvae_core.errors import ScoreError
 from hvae_core.evaluated import EvalSettings, Evaluation
 from hvae_core.metrics import detect
@@ -120,3 +122,23 @@ def test_numbers_that_are_not_finite_become_none() -> None:
 def test_evaluations_of_different_kinds_are_refused(other: Evaluation) -> None:
     with pytest.raises(ScoreError, match="test and x"):
         report(evaluation("test", 5), [other])
+
+
+def test_many_layers_are_rows_on_the_command_line(
+    found: Report, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = (*(f"z{i}" for i in range(1, 13)), "u")
+    results = [
+        replace(r, kl=(9.0,) * 12 + (0.5,), kl_per_dim=(0.25,) * 13, active_units=(7,) * 13,
+                collapsed=(1, 2, 3, 4, 5))
+        for r in found.results
+    ]  # fmt: skip
+    deep = replace(found, names=names, units=(36,) * 13, inside=results[0],
+                   outside=tuple(results[1:]))  # fmt: skip
+    print_report(deep, {"test": "Letters", "far": "Far", "b": "B"})
+    text = capsys.readouterr().out
+    rows = [line.split() for line in text.splitlines() if line.strip().startswith(names)]
+    assert [row[0] for row in rows] == list(names)
+    assert rows[-1][1:5] == ["36", "0.50", "(0.2500),", "7"]
+    assert max(map(len, text.splitlines())) <= 120
+    assert "under 0.01 nats a unit): z1 to z5." in text

@@ -8,6 +8,7 @@ from rich.text import Text
 
 from hvae_core.cli import show
 from hvae_core.metrics import Detection
+from hvae_core.naming import layers_in_words
 from hvae_core.report import Report, SetResult
 
 _METRICS = {
@@ -16,6 +17,10 @@ _METRICS = {
     "fpr80": "FPR80 (false alarms at 80 % detected; lower is better)",
     "fpr95": "FPR95 (false alarms at 95 % detected; lower is better)",
 }
+
+
+_COLUMNS = 8
+"""Layers that a terminal can show side by side."""
 
 
 def print_report(result: Report, titles: Mapping[str, str]) -> None:
@@ -34,9 +39,9 @@ def print_report(result: Report, titles: Mapping[str, str]) -> None:
     _layer_table(result, titles)
     _bits_table(result, titles)
     flat = result.inside.collapsed
-    names = ", ".join(result.names[i - 1] for i in flat)
     show.say(
-        f"Collapsed on the in-distribution set (under 0.01 nats a unit): {names}."
+        "Collapsed on the in-distribution set (under 0.01 nats a unit): "
+        f"{layers_in_words(result.names, flat)}."
         if flat
         else "No layer is collapsed on the in-distribution set (under 0.01 nats a unit)."
     )
@@ -80,7 +85,10 @@ def _reasons(result: Report) -> dict[str, str]:
 
 
 def _layer_table(result: Report, titles: Mapping[str, str]) -> None:
-    """KL and active units by layer, for every set."""
+    """KL and active units by layer, for every set; many layers are the rows."""
+    if len(result.names) > _COLUMNS:
+        _deep_table(result, titles)
+        return
     layers = zip(result.names, result.units, strict=True)
     names = [f"{name} ({units:,})" for name, units in layers]
     heads = (
@@ -92,6 +100,23 @@ def _layer_table(result: Report, titles: Mapping[str, str]) -> None:
             for r in result.results]  # fmt: skip
     title = "KL by layer in nats, (nats a unit), and active units; units of a layer in its head"
     show.table(title, heads, rows)
+
+
+def _deep_table(result: Report, titles: Mapping[str, str]) -> None:
+    """A row a layer, a column a set: KL in nats, and active units."""
+    heads = ("layer", "units", *(titles.get(r.name, r.name) for r in result.results))
+    rows = [
+        (
+            name,
+            f"{units:,}",
+            *(
+                f"{r.kl[i]:.2f} ({r.kl_per_dim[i]:.4f}), {r.active_units[i]:,}"
+                for r in result.results
+            ),
+        )
+        for i, (name, units) in enumerate(zip(result.names, result.units, strict=True))
+    ]
+    show.table("KL by layer in nats, (nats a unit), and active units", heads, rows)
 
 
 def _kl_cells(result: SetResult) -> list[str]:

@@ -10,11 +10,11 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike, NDArray
 
-from .layers import COLLAPSED_BELOW, above_zero, layer_axis, log_axis, smallest, vector
+from .layers import COLLAPSED_BELOW, above_zero, log_axis, smallest, vector
 from .numbers import fmt, percent
-from .theme import Palette, base_layout, faded
+from .seats import Seats, names_or_numbers
+from .theme import Palette, base_layout, faded, layer_label
 
-GROUP_WIDTH = 0.78
 LABELLED_BARS = 12
 LABEL = 18
 """Pixels that a bar's label takes above it."""
@@ -37,18 +37,21 @@ def kl_bars(
     models: Sequence[tuple[str, ArrayLike, ArrayLike]],
     colors: Palette,
     *,
+    names: Sequence[Sequence[str]] | None = None,
     per_dim: bool = False,
     threshold: float = COLLAPSED_BELOW,
     height: int = 360,
 ) -> go.Figure:
     """KL(q(z_i) || p(z_i)) per layer on a log axis; models are (name, mean KL in nats, units).
 
-    A layer within ``threshold`` nats per unit of zero is hatched grey: it has collapsed. The
-    dotted line is that threshold, at ``threshold`` times its units where bars count the whole
-    layer.
+    ``names`` are those of each model's layers, z1 .. zL unless given; models of other layers stand
+    beside each other, those of the same in groups. A layer within ``threshold`` nats per unit of
+    zero is hatched grey: it has collapsed. The dotted line is that threshold, at ``threshold``
+    times its units where bars count the whole layer.
     """
     unit = "nats/dim" if per_dim else "nats"
     bars, limits = [], []
+    seats = Seats(names_or_numbers(names, [vector(units).size for _, _, units in models]))
     lowest = smallest([vector(kl) / (vector(n) if per_dim else 1) for _, kl, n in models])
     for name, kl_mean, units in models:
         kl, size = vector(kl_mean), vector(units)
@@ -65,10 +68,10 @@ def kl_bars(
     line = 10 ** (LABEL * (high - low) / (height - MARGINS))
     bars = [_clear_of(bar, limit, line) for bar, limit in zip(bars, limits, strict=True)]
     fig = go.Figure()
-    _add_bars(fig, colors, bars)
-    _add_limits(fig, colors, limits, f"{threshold:g} nats/dim")
+    _add_bars(fig, colors, bars, seats)
+    _add_limits(fig, colors, limits, f"{threshold:g} nats/dim", seats)
     base_layout(fig, colors, x_title="layer", y_title=f"KL ({unit})", height=height)
-    layer_axis(fig, max((limit.size for limit in limits), default=1))
+    fig.update_xaxes(**seats.axis)
     fig.update_yaxes(**log_axis([shown_values]), range=[low, high])
     return fig
 
@@ -81,13 +84,19 @@ def _clear_of(bars: _Bars, limits: NDArray[np.float64], line: float) -> _Bars:
 
 
 def active_units(
-    models: Sequence[tuple[str, ArrayLike, ArrayLike]], colors: Palette, *, height: int = 360
+    models: Sequence[tuple[str, ArrayLike, ArrayLike]],
+    colors: Palette,
+    *,
+    names: Sequence[Sequence[str]] | None = None,
+    height: int = 360,
 ) -> go.Figure:
     """Share of each layer's units whose posterior mean varies over images (Burda et al. 2016).
 
-    Models are (name, active units (L,), units (L,)); a layer without an active unit is collapsed.
+    Models are (name, active units (L,), units (L,)), ``names`` those of their layers as in
+    ``kl_bars``; a layer without an active unit is collapsed.
     """
     bars = []
+    seats = Seats(names_or_numbers(names, [vector(units).size for _, _, units in models]))
     for name, active, units in models:
         count, size = vector(active), vector(units)
         pairs = list(zip(count, size, strict=True))
@@ -95,23 +104,26 @@ def active_units(
         hover = [f"{a:.0f} of {n:.0f} units active, {percent(a / n)}" for a, n in pairs]
         bars.append(_Bars(name, 100 * count / size, labels, hover, count == 0))
     fig = go.Figure()
-    _add_bars(fig, colors, bars)
+    _add_bars(fig, colors, bars, seats)
     base_layout(fig, colors, x_title="layer", y_title="active units (%)", height=height)
-    layer_axis(fig, max((b.heights.size for b in bars), default=1))
+    fig.update_xaxes(**seats.axis)
     fig.update_yaxes(range=[0, 122], tickvals=[0, 25, 50, 75, 100])
     return fig
 
 
-def _add_bars(fig: go.Figure, colors: Palette, bars: Sequence[_Bars]) -> None:
+def _add_bars(fig: go.Figure, colors: Palette, bars: Sequence[_Bars], seats: Seats) -> None:
     """Bars of every model side by side, and the legend of their styles."""
-    width = GROUP_WIDTH / max(len(bars), 1)
     room = sum(b.heights.size for b in bars) <= LABELLED_BARS
     for index, model in enumerate(bars):
+        hover = [
+            f"{layer_label(layer)}: {text}"
+            for layer, text in zip(seats.names[index], model.hover, strict=True)
+        ]
         fig.add_trace(
             go.Bar(
-                x=_places(index, len(bars), model.heights.size).astype(np.float32),
+                x=seats.middles(index).astype(np.float32),
                 y=model.heights.astype(np.float32),
-                width=width * 0.92,
+                width=seats.width * 0.92,
                 name=model.name,
                 showlegend=False,
                 text=model.labels if room else None,
@@ -119,7 +131,7 @@ def _add_bars(fig: go.Figure, colors: Palette, bars: Sequence[_Bars]) -> None:
                 textfont={"size": 12, "color": colors.text},
                 cliponaxis=False,
                 marker=_bar_style(colors, index, model.collapsed),
-                customdata=model.hover,
+                customdata=hover,
                 hovertemplate=f"%{{customdata}}<extra>{model.name}</extra>",
             )
         )
@@ -166,12 +178,16 @@ def _add_legend(fig: go.Figure, colors: Palette, bars: Sequence[_Bars]) -> None:
 
 
 def _add_limits(
-    fig: go.Figure, colors: Palette, limits: Sequence[NDArray[np.float64]], name: str
+    fig: go.Figure,
+    colors: Palette,
+    limits: Sequence[NDArray[np.float64]],
+    name: str,
+    seats: Seats,
 ) -> None:
     """The collapse threshold as a short dotted line over each model's bar of each layer."""
-    half = GROUP_WIDTH / max(len(limits), 1) / 2
+    half = seats.width / 2
     for index, limit in enumerate(limits):
-        middle = _places(index, len(limits), limit.size)
+        middle = seats.middles(index)
         gap = np.full_like(middle, np.nan)
         x = np.stack([middle - half, middle + half, gap], axis=1).ravel()
         y = np.stack([limit, limit, gap], axis=1).ravel()
@@ -186,11 +202,3 @@ def _add_limits(
                 hoverinfo="skip",
             )
         )
-
-
-def _places(index: int, models: int, layers: int) -> NDArray[np.float64]:
-    """Middles of one model's bars within the groups at 1 ... L."""
-    places: NDArray[np.float64] = np.arange(1.0, layers + 1) + (
-        index - (models - 1) / 2
-    ) * GROUP_WIDTH / max(models, 1)
-    return places

@@ -10,30 +10,46 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike, NDArray
 
+from .seats import Seats, names_or_numbers, thinned_layers
 from .theme import Palette, base_layout, faded, layer_label
 
 COLLAPSED_BELOW = 0.01
 FLOOR = 1e-5
 """Nats; a log axis has no zero, so no KL is drawn lower; its label tells the truth."""
+END, MARGINS = 16, 90
+"""Pixels that a label at the end of a line takes, and those of a chart's height beside the plot."""
 
 
 def kl_history(
     models: Sequence[tuple[str, ArrayLike, ArrayLike]],
     colors: Palette,
     *,
+    names: Sequence[Sequence[str]] | None = None,
     unit: str = "nats",
     height: int = 360,
 ) -> go.Figure:
-    """KL per layer over training; models are (name, epochs (E,), KL (E, L)), A solid, B dashed."""
+    """KL per layer over training; models are (name, epochs (E,), KL (E, L)), A solid, B dashed.
+
+    ``names`` are those of each model's layers; of many lines some are named at their end, all in
+    the hover text.
+    """
     fig = go.Figure()
+    layers = names_or_numbers(names, [np.shape(kl)[1] for _, _, kl in models])
+    room = max(2, (height - MARGINS) // END)
+    lines = max(1, sum(map(len, layers)))
     ends: list[tuple[float, float, str, str]] = []
     lowest = smallest([kl for _, _, kl in models])
     for index, (name, epochs, kl) in enumerate(models):
         steps, letter = vector(epochs), f" {'ABCD'[index % 4]}" if len(models) > 1 else ""
         told = np.asarray(kl, dtype=np.float64)
         table = above_zero(told, lowest)
-        for i, color in enumerate(colors.layers(table.shape[1])):
-            label = layer_label(i + 1)
+        count = table.shape[1]
+        # All where they fit, else each model's share of the room.
+        named = set(
+            thinned_layers(count, count if lines <= room else max(2, room * count // lines))
+        )
+        for i, color in enumerate(colors.layers(count)):
+            label = layer_label(layers[index][i])
             fig.add_trace(
                 go.Scatter(
                     x=steps.astype(np.float32),
@@ -47,7 +63,7 @@ def kl_history(
                     f"<extra>{label} {name}</extra>",
                 )
             )
-            if steps.size:
+            if steps.size and i in named:
                 end = label + letter + (" &lt; 0" if told[-1, i] < 0 else "")
                 ends.append((steps[-1], table[-1, i], end, color))
     base_layout(fig, colors, x_title="epoch", y_title=f"KL ({unit})", height=height)
@@ -59,18 +75,25 @@ def kl_history(
 
 
 def bits_by_k(
-    models: Sequence[tuple[str, ArrayLike, ArrayLike]], colors: Palette, *, height: int = 360
+    models: Sequence[tuple[str, ArrayLike, ArrayLike]],
+    colors: Palette,
+    *,
+    levels: Sequence[Sequence[str]] | None = None,
+    counted: str = "layers",
+    height: int = 360,
 ) -> go.Figure:
     """Bits/dim by k of -L>k and of -log p(x | z>k); models are (name, (K,), (K,)) in bits/dim.
 
-    The gap between the two is what the layers above k cost; what rises with k is what the
-    skipped layers knew of the image.
+    ``levels`` are the names of each model's levels, ``counted`` says what k counts. The gap between
+    the two is what the layers above k cost; what rises with k is what the skipped layers knew of
+    the image.
     """
     fig = go.Figure()
     kinds = (
         ("−<i>L</i><sub>&gt;k</sub>", colors.text, "circle"),
         ("−log <i>p</i>(x | z<sub>&gt;k</sub>)", colors.categories[5], "square"),
     )
+    starts = names_or_numbers(levels, [vector(bound).size for _, bound, _ in models])
     for index, (name, *tables) in enumerate(models):
         for (kind, color, symbol), values in zip(kinds, tables, strict=True):
             y = vector(values).astype(np.float32)
@@ -83,30 +106,39 @@ def bits_by_k(
                     line={"color": color, "width": 2, "dash": colors.model_dash(index)},
                     marker={"color": color, "symbol": symbol, "size": 8},
                     showlegend=index == 0,
-                    hovertemplate=f"k = %{{x}}<br>%{{y:.3r}} bits/dim<extra>{kind} {name}</extra>",
+                    customdata=[layer_label(level) for level in starts[index]],
+                    hovertemplate="k = %{x}, from %{customdata} up<br>%{y:.3r} bits/dim"
+                    f"<extra>{kind} {name}</extra>",
                 )
             )
-    base_layout(fig, colors, x_title="k, layers skipped", y_title="bits/dim", height=height)
+    base_layout(fig, colors, x_title=f"k, {counted} skipped", y_title="bits/dim", height=height)
     fig.update_xaxes(dtick=1)
     _add_model_legend(fig, colors, [name for name, _, _ in models])
     return fig
 
 
 def layer_band(
-    reference: ArrayLike, values: ArrayLike, colors: Palette, *, height: int = 320
+    reference: ArrayLike,
+    values: ArrayLike,
+    colors: Palette,
+    *,
+    names: Sequence[str] | None = None,
+    height: int = 320,
 ) -> go.Figure:
     """One image's KL per layer (L,) against the reference images' (N, L), in nats.
 
-    Boxes are the central 50 % and 95 % of the reference, the tick its median; the image's mark is
-    orange where it leaves the central 95 %.
+    ``names`` are those of the layers, z1 .. zL unless given. Boxes are the central 50 % and 95 % of
+    the reference, the tick its median; the image's mark is orange where it leaves the central 95 %.
     """
     table = np.asarray(reference, dtype=np.float64)
     own = vector(values)
+    seats = Seats(names_or_numbers(None if names is None else [names], [own.size]))
+    labels = [layer_label(name) for name in seats.names[0]]
     levels = np.percentile(np.maximum(table, FLOOR), [2.5, 25, 50, 75, 97.5], axis=0)
     fig = go.Figure()
     for low, high, alpha, name in ((0, 4, 0.22, "95 %"), (1, 3, 0.5, "50 %")):
         color = faded(colors.in_color, alpha)
-        fig.add_trace(_boxes(levels[low], levels[high], color, f"{name} of reference"))
+        fig.add_trace(_boxes(levels[low], levels[high], labels, color, f"{name} of reference"))
     layers = np.arange(1, own.size + 1, dtype=np.int32)
     tick = {
         "symbol": "line-ew",
@@ -120,22 +152,16 @@ def layer_band(
             mode="markers",
             name="median",
             marker=tick,
-            hovertemplate="%{y:.3r} nats<extra>median of reference</extra>",
+            text=labels,
+            hovertemplate="%{text}: %{y:.3r} nats<extra>median of reference</extra>",
         )
     )
-    fig.add_trace(_own_marks(own, table, colors))
+    fig.add_trace(_own_marks(own, table, labels, colors))
     base_layout(fig, colors, x_title="layer", y_title="KL (nats)", height=height)
-    layer_axis(fig, own.size)
+    fig.update_xaxes(**seats.axis)
     fig.update_yaxes(**log_axis([levels, np.maximum(own, FLOOR)]))
     fig.update_layout(legend_itemsizing="constant")
     return fig
-
-
-def layer_axis(fig: go.Figure, count: int) -> None:
-    """The x axis of layers 1 ... L, its names thinned where there are many."""
-    ticks = list(range(1, count + 1, -(-count // 15)))
-    names = [layer_label(i) for i in ticks]
-    fig.update_xaxes(tickvals=ticks, ticktext=names, range=[0.45, count + 0.55], ticks="")
 
 
 def smallest(values: Sequence[ArrayLike]) -> float:
@@ -187,7 +213,7 @@ def _label_ends(fig: go.Figure, ends: Sequence[tuple[float, float, str, str]], h
     if not ends:
         return
     drawn = np.log10(np.concatenate([trace.y for trace in fig.data]))
-    line_height = 16 * max(float(np.ptp(drawn)), 0.5) / max(height - 90, 60)
+    line_height = END * max(float(np.ptp(drawn)), 0.5) / max(height - MARGINS, 60)
     places = spread([float(np.log10(value)) for _, value, _, _ in ends], line_height)
     for (x, _, text, color), y in zip(ends, places, strict=True):
         font = {"size": 14, "color": color}
@@ -205,7 +231,9 @@ def _add_model_legend(fig: go.Figure, colors: Palette, names: Sequence[str]) -> 
         )
 
 
-def _own_marks(own: NDArray[np.float64], table: NDArray[np.float64], colors: Palette) -> go.Scatter:
+def _own_marks(
+    own: NDArray[np.float64], table: NDArray[np.float64], labels: Sequence[str], colors: Palette
+) -> go.Scatter:
     """The image's own KL, blue within the reference's central 95 % and orange outside."""
     low, high = np.percentile(table, [2.5, 97.5], axis=0)
     outside = (own < low) | (own > high)
@@ -217,18 +245,23 @@ def _own_marks(own: NDArray[np.float64], table: NDArray[np.float64], colors: Pal
         name="this image",
         marker={
             "symbol": "diamond",
-            "size": 13,
+            "size": min(13, _band_width(own.size) + 4),
             "color": mark_colors,
-            "line": {"color": colors.text, "width": 1.5},
+            "line": {"color": colors.text, "width": 1.5 if own.size <= 15 else 1},
         },
+        text=labels,
         customdata=(100 * (table < own).mean(axis=0)).astype(np.float32),
-        hovertemplate="%{y:.3r} nats<br>above %{customdata:.3r} % of reference"
+        hovertemplate="%{text}: %{y:.3r} nats<br>above %{customdata:.3r} % of reference"
         "<extra>this image</extra>",
     )
 
 
 def _boxes(
-    start: NDArray[np.float64], end: NDArray[np.float64], color: str, name: str
+    start: NDArray[np.float64],
+    end: NDArray[np.float64],
+    labels: Sequence[str],
+    color: str,
+    name: str,
 ) -> go.Scatter:
     """Vertical boxes of a fixed width in pixels, as thick line segments."""
     layers = np.arange(1, start.size + 1, dtype=np.float64)
@@ -239,7 +272,8 @@ def _boxes(
         mode="lines",
         line={"color": color, "width": _band_width(start.size)},
         name=name,
-        hovertemplate=f"%{{y:.3r}} nats<extra>{name}</extra>",
+        text=[text for label in labels for text in (label, label, "")],
+        hovertemplate=f"%{{text}}: %{{y:.3r}} nats<extra>{name}</extra>",
     )
 
 

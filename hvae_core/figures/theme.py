@@ -7,8 +7,10 @@ layer is hatched grey, model A is solid and model B dashed.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
+from html import escape
 from typing import Any, Literal
 
 import plotly.graph_objects as go
@@ -171,9 +173,13 @@ def faded(color: str, alpha: float) -> str:
     return "rgba({}, {}, {}, {:g})".format(*channels(color), alpha)
 
 
-def layer_label(index: int) -> str:
-    """The name of layer z_index for charts."""
-    return f"z<sub>{index}</sub>"
+def layer_label(name: str) -> str:
+    """A layer's name for charts: its number below, the part of a pair above."""
+    found = re.fullmatch(r"z(\d+)(bu|td)?", name)
+    if found is None:
+        return escape(name)
+    number, part = found.groups()
+    return f"z<sub>{number}</sub>" + (f"<sup>{part.upper()}</sup>" if part else "")
 
 
 def _axis(colors: Palette) -> dict[str, Any]:

@@ -10,50 +10,64 @@ import plotly.graph_objects as go
 from numpy.typing import ArrayLike, NDArray
 
 from .numbers import MINUS, fmt
+from .seats import names_or_numbers
 from .theme import Palette, base_layout, layer_label
 
 ACTIVE_ABOVE = 0.01
 COLUMNS = 240
 LOWEST = 1e-5
+HIGH_ROWS, LOW_ROW = 12, 20
+"""Rows with room for a line of text above them, and the pixels of one where there are more."""
 
 
 def unit_heatmap(
     variances: Sequence[ArrayLike],
     colors: Palette,
     *,
+    names: Sequence[str] | None = None,
     threshold: float = ACTIVE_ABOVE,
     height: int | None = None,
 ) -> go.Figure:
     """Variance over images of each unit's posterior mean; one row a layer, z_1 at the bottom.
 
-    Units are sorted by variance and every row is stretched to the full width, so the place of the
-    tick, where variance falls below ``threshold``, is the share of active units.
+    ``names`` are those of the layers, z1 .. zL unless given; many rows are low ones, with the
+    number of active units beside the name. Units are sorted by variance and every row is stretched
+    to the full width, so the place of the tick, where variance falls below ``threshold``, is the
+    share of active units.
     """
     rows = [np.sort(np.asarray(v, dtype=np.float64).ravel())[::-1] for v in variances]
     cells = np.log10(np.stack([_stretched(row) for row in rows]))  # (L, COLUMNS)
     ceiling = int(np.ceil(max(cells.max(), np.log10(threshold) + 1)))
+    (layers,) = names_or_numbers(None if names is None else [names], [len(rows)])
+    labels = [layer_label(name) for name in layers]
+    low = len(rows) > HIGH_ROWS
     fig = go.Figure(
         go.Heatmap(
             x=((np.arange(COLUMNS) + 0.5) * 100 / COLUMNS).astype(np.float32),
             y=np.arange(1, len(rows) + 1, dtype=np.int32),
             z=cells.astype(np.float32),
-            text=_hover(rows),
+            text=_hover(rows, labels),
             hovertemplate="%{text}<extra></extra>",
             colorscale=colors.scale("heat"),
             zmin=np.log10(LOWEST),
             zmax=ceiling,
-            ygap=14,
+            ygap=2 if low else 14,
             colorbar=_colorbar(ceiling),
         )
     )
-    _add_shares(fig, colors, rows, threshold)
+    active = [int((row > threshold).sum()) for row in rows]
+    _add_ticks(fig, colors, rows, active)
+    if low:
+        pairs = zip(labels, active, rows, strict=True)
+        labels = [f"{label}, {n} of {row.size}" for label, n, row in pairs]
+    else:
+        _add_counts(fig, colors, rows, active)
     title = "units of the layer, by falling variance (%)"
-    height = height or 90 + 52 * len(rows)
+    height = height or 90 + (LOW_ROW if low else 52) * len(rows)
     base_layout(fig, colors, x_title=title, y_title="", height=height, legend=False)
     fig.update_xaxes(range=[0, 100], showline=False)
-    names = [layer_label(i + 1) for i in range(len(rows))]
-    fig.update_yaxes(tickvals=list(range(1, len(rows) + 1)), ticktext=names, showgrid=False)
-    fig.update_yaxes(ticklabelstandoff=6)
+    fig.update_yaxes(tickvals=list(range(1, len(rows) + 1)), ticktext=labels, showgrid=False)
+    fig.update_yaxes(ticklabelstandoff=6, tickfont_size=12 if low else 13)
     return fig
 
 
@@ -80,33 +94,35 @@ def _stretched(row: NDArray[np.float64]) -> NDArray[np.float64]:
     return means
 
 
-def _hover(rows: Sequence[NDArray[np.float64]]) -> list[list[str]]:
+def _hover(rows: Sequence[NDArray[np.float64]], labels: Sequence[str]) -> list[list[str]]:
     texts = []
-    for i, row in enumerate(rows):
+    for label, row in zip(labels, rows, strict=True):
         ranks = np.floor(np.arange(COLUMNS) * row.size / COLUMNS).astype(np.int64)
         texts.append(
-            [
-                f"{layer_label(i + 1)}, unit {r + 1} of {row.size}<br>variance {fmt(row[r])}"
-                for r in ranks
-            ]
+            [f"{label}, unit {r + 1} of {row.size}<br>variance {fmt(row[r])}" for r in ranks]
         )
     return texts
 
 
-def _add_shares(
-    fig: go.Figure, colors: Palette, rows: Sequence[NDArray[np.float64]], threshold: float
+def _add_ticks(
+    fig: go.Figure, colors: Palette, rows: Sequence[NDArray[np.float64]], active: Sequence[int]
 ) -> None:
-    """A tick where each layer's active units end, and their number above the row."""
-    for y, row in enumerate(rows, start=1):
-        active = int((row > threshold).sum())
-        x = 100 * active / row.size
-        if 0 < active < row.size:
-            line = {"color": colors.text, "width": 2}
+    """A tick where each layer's active units end."""
+    for y, (row, n) in enumerate(zip(rows, active, strict=True), start=1):
+        if 0 < n < row.size:
+            x, line = 100 * n / row.size, {"color": colors.text, "width": 2}
             fig.add_shape(type="line", x0=x, x1=x, y0=y - 0.42, y1=y + 0.42, line=line)
+
+
+def _add_counts(
+    fig: go.Figure, colors: Palette, rows: Sequence[NDArray[np.float64]], active: Sequence[int]
+) -> None:
+    """The number of each layer's active units, above its row."""
+    for y, (row, n) in enumerate(zip(rows, active, strict=True), start=1):
         fig.add_annotation(
             x=0,
             y=y + 0.5,
-            text=f"{active} of {row.size} active",
+            text=f"{n} of {row.size} active",
             showarrow=False,
             xanchor="left",
             yanchor="middle",

@@ -175,6 +175,24 @@ class HierarchicalVAE(nn.Module, ABC):
         shape = (1, batch, *self.latents[-1].shape)
         return Gaussian.standard_like(torch.zeros(shape, device=self.device))
 
+    def sample_top(self, n: int, *, noise: Noise, temperature: float = 1.0) -> Tensor:
+        """Draw z_L (n, *shape) from its prior: what ``sample`` draws first."""
+        return self._ancestor(self.top_prior(n), self.n_layers, n, noise, temperature)[0]
+
+    def pictures_of(self, index: int, z: Tensor) -> Tensor | None:
+        """The images (n, C, H, W) in [0, 1] that z_index (n, *shape) stands for.
+
+        None where the layer is no picture of anything, as most are.
+        """
+        return None
+
+    def prior_images(self) -> tuple[Tensor, Gaussian] | None:
+        """Learned images (K, C, H, W) in [0, 1] whose q(z_L | u_k) (K, *shape) make up p(z_L).
+
+        None where the prior is not made of images.
+        """
+        return None
+
     @property
     def device(self) -> torch.device:
         """Where the weights are."""

@@ -55,10 +55,19 @@ class LayeredVAE(ConfiguredVAE):
         Where q(z_L | u) goes through latents below, as in HVAE and BIVA, they pass their posterior
         means on. The divergence from the mixture has no closed form: it is sampled.
         """
-        if not self.config.pseudoinputs:
+        known = self.prior_images()
+        if known is None:
             return super().top_prior(batch)
-        q = self.top_posterior(self.pseudoinputs().unsqueeze(0))
-        return GaussianMixture(q.mean[0], q.std[0])
+        _, q = known
+        return GaussianMixture(q.mean, q.std)
+
+    def prior_images(self) -> tuple[Tensor, Gaussian] | None:
+        """The learned pseudoinputs u_k (K, C, H, W) and q(z_L | u_k) (K, *shape)."""
+        if not self.config.pseudoinputs:
+            return None
+        u = self.pseudoinputs()
+        q = self.top_posterior(u.unsqueeze(0))
+        return u, Gaussian(q.mean[0], q.std[0])
 
     def stage(self, i: int, size: tuple[int, int]) -> Stage:
         """Residual blocks of latent i (from 0) that end at ``size``."""

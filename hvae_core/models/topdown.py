@@ -99,6 +99,11 @@ class TopDownVAE(HierarchicalVAE):
             state = self.absorb(index, state, z)
         return self.emit(state)
 
+    def sample_top(self, n: int, *, noise: Noise, temperature: float = 1.0) -> Tensor:
+        """Draw z_L (n, *shape) from its prior: what ``sample`` draws first."""
+        p = self.prior(self.n_layers, self.start(n))
+        return self._ancestor(p, self.n_layers, n, noise, temperature)[0]
+
     def _finish(
         self, x: Tensor, path: _Path, k: int, draw: Draw, skipped: Skipped, temperature: float
     ) -> Trace:

@@ -119,6 +119,16 @@ class ToppedVAE(VDVAE):
         drawn = self.u_prior.sample(n, noise, temperature=temperature, **ways)
         return drawn[0].to(self.device)
 
+    def sample_top(self, n: int, *, noise: Noise, temperature: float = 1.0) -> Tensor:
+        """Draw u (n, C, d, d) from its prior."""
+        return self.sample_u(n, noise, temperature)
+
+    def pictures_of(self, index: int, z: Tensor) -> Tensor | None:
+        """The image that u stands for, cut to [0, 1]; other layers stand for none."""
+        if index != self.n_layers:
+            return None
+        return self.transform.inverse(z).clamp(0, 1)
+
     def init_from_data(self, x: Tensor, seed: int) -> None:
         """Fit the transform to one batch; ``fit_to_data`` does it with all images."""
         super().init_from_data(x, seed)

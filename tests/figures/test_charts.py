@@ -26,7 +26,8 @@ from hvae_core.figures import (
 )
 from hvae_core.figures.curves import thinned
 from hvae_core.figures.layers import FLOOR, log_axis, spread
-from hvae_core.figures.theme import contrast
+from hvae_core.figures.seats import Seats, thinned_layers
+from hvae_core.figures.theme import contrast, layer_label
 from hvae_core.figures.units import COLUMNS
 
 PLAIN = ("plain", [64.1, 9.7, 0.003], [784, 64, 8])
@@ -88,7 +89,7 @@ def test_kl_bars_hatch_the_collapsed_layer() -> None:
     assert plain.marker.color[2] == LIGHT.collapsed
     assert tuple(plain.marker.color[:2]) == LIGHT.layers(3)[:2]
     assert list(plain.text) == ["64.1", "9.70", "0.00300"]
-    assert plain.customdata[2] == "0.00300 nats<br>8 units"
+    assert plain.customdata[2] == "z<sub>3</sub>: 0.00300 nats<br>8 units"
     assert fig.layout.yaxis.title.text == "KL (nats)"
     assert fig.layout.yaxis.type == "log"
     assert 10 ** fig.layout.yaxis.range[0] < 0.003
@@ -130,6 +131,66 @@ def test_kl_history_is_one_line_a_layer() -> None:
     alone = kl_history([("plain", epochs, kl)], LIGHT)
     assert alone.layout.annotations[0].text == "z<sub>1</sub>"
     assert kl_history([("new", [], np.empty((0, 3)))], LIGHT).layout.annotations == ()
+
+
+MANY = [*(f"z{i}" for i in range(1, 46)), "u"]
+
+
+def test_pairs_and_other_names_are_labels_too() -> None:
+    assert layer_label("z12") == "z<sub>12</sub>"
+    assert layer_label("z1bu") == "z<sub>1</sub><sup>BU</sup>"
+    assert layer_label("context") == "context"
+    assert layer_label("a<b") == "a&lt;b"
+
+
+@pytest.mark.parametrize("count", [1, 2, 15, 16, 31, 45, 46, 64])
+def test_thinned_layers_keep_both_ends_apart(count: int) -> None:
+    picks = thinned_layers(count)
+    assert picks[0] == 0 and picks[-1] == count - 1
+    assert len(picks) <= 16
+    gaps = np.diff(picks)
+    assert count <= 15 or gaps.min() > gaps.max() / 4
+
+
+def test_models_of_the_same_layers_share_places_and_others_do_not() -> None:
+    three, five = ("z1", "z2", "z3"), ("z1", "z2", "z3", "z4", "z5")
+    together = Seats((three, five))
+    np.testing.assert_allclose(together.middles(0) + together.width, together.middles(1)[:3])
+    assert together.axis["ticktext"] == [layer_label(name) for name in five]
+    pairs = ("z1bu", "z1td", "z2")
+    apart = Seats((three, pairs))
+    np.testing.assert_allclose(apart.middles(0), [1, 2, 3])
+    np.testing.assert_allclose(apart.middles(1), [5, 6, 7])
+    assert apart.axis["ticktext"] == [layer_label(name) for name in (*three, *pairs)]
+    low, high = apart.axis["range"]
+    assert low < 1 - apart.width / 2 and high > 7 + apart.width / 2
+
+
+def test_many_layers_stay_readable_with_every_name_in_reach() -> None:
+    kl, units = np.geomspace(20, 1e-4, 46), np.full(46, 64)
+    fig = kl_bars([("deep", kl, units), ("flat", [9.0, 0.1], [64, 8])], LIGHT,
+                  names=[MANY, ("z1bu", "z2")])  # fmt: skip
+    deep, flat = [bar for bar in drawn(fig, go.Bar) if bar.y[0] is not None][:2]
+    assert deep.text is None and len(fig.layout.xaxis.ticktext) <= 17
+    assert [text.split(":")[0] for text in deep.customdata] == [layer_label(n) for n in MANY]
+    assert flat.customdata[0].startswith("z<sub>1</sub><sup>BU</sup>: 9.00 nats")
+    assert flat.x[0] > deep.x[-1]
+    lines = kl_history([("deep", [1, 2], np.stack([kl, kl]))], LIGHT, names=[MANY])
+    ends = [note.text for note in lines.layout.annotations]
+    assert len(ends) <= 18 and ends[0] == "z<sub>1</sub>" and ends[-1] == "u"
+    assert len(lines.data) == 46 and "u deep" in lines.data[-1].hovertemplate
+    heat = unit_heatmap([np.full(4, 0.5)] * 46, LIGHT, names=MANY)
+    assert heat.layout.height < 1100 and heat.layout.annotations == ()
+    assert heat.layout.yaxis.ticktext[-1] == "u, 4 of 4"
+    band = layer_band(np.ones((5, 46)), np.ones(46), LIGHT, names=MANY)
+    assert band.data[-1].text[-1] == "u" and "%{text}" in band.data[-1].hovertemplate
+
+
+def test_bits_by_k_name_the_level_from_which_they_are() -> None:
+    fig = bits_by_k([("A", [0.4, 0.5], [0.1, 0.3])], LIGHT, levels=[("14x14", "u")],
+                    counted="levels")  # fmt: skip
+    assert list(fig.data[0].customdata) == ["14x14", "u"]
+    assert fig.layout.xaxis.title.text == "k, levels skipped"
 
 
 def test_labels_spread_in_order() -> None:
