@@ -7,7 +7,7 @@ the same pixels; a figure never comes from weights or images other than those it
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hvae_core.cache import write_npz
@@ -113,9 +113,14 @@ def store_result(
     data_root: str | Path | None = None,
     progress: Progress = silent,
 ) -> Path:
-    """Evaluate a set under the default settings and write it to the project's stored results."""
+    """Evaluate a set under the default settings and write it to the project's stored results.
+
+    The latents of control sets, which few look at, are left out: an encoding brings them back.
+    """
     images = chosen_images(checkpoint, world, set_name, data_root=data_root, progress=progress)
     found = evaluate(checkpoint.model, checkpoint.digest, images, EvalSettings(), progress=progress)
+    if world.spec(set_name).role == "control":
+        found = replace(found, latents=tuple(z[:, :0] for z in found.latents))
     path = RESULTS / checkpoint.name / f"{set_name}.npz"
     write_npz(path, pack(found), compressed=True)
     return path

@@ -231,20 +231,28 @@ def test_stored_results_are_written_and_stand_in_for_missing_images(
     shutil.copy(trained, shipped / "small.safetensors")
     monkeypatch.setattr(library, "SHIPPED", shipped)
     monkeypatch.setattr(results, "RESULTS", tmp_path / "results")
-    roles = (("other", "in"), ("noise", "out"))
+    roles = (("other", "in"), ("noise", "out"), ("upright", "control"))
     small = _world(stripes, *roles)
     monkeypatch.setattr("hvae_core.cli.sources.world_of", lambda *_: small)
     assert main(["results"]) == 0
     written = sorted(path.name for path in (tmp_path / "results" / "small").iterdir())
-    assert written == ["own-noise-npz.npz", "own-other-npz.npz"]
+    assert written == ["own-noise-npz.npz", "own-other-npz.npz", "own-upright-npz.npz"]
     checkpoint = load_checkpoint(shipped / "small.safetensors")
     kept = shipped_evaluation(tmp_path / "results" / "small", checkpoint.digest, "own-noise-npz")
     assert kept is not None
+    assert [z.shape for z in kept.latents] == [(60, 0), (60, 3), (60, 2)]  # z1 is too wide to keep
+    control = shipped_evaluation(
+        tmp_path / "results" / "small", checkpoint.digest, "own-upright-npz"
+    )
+    assert control is not None
+    assert [z.shape for z in control.latents] == [(60, 0)] * 3
     capsys.readouterr()
 
     monkeypatch.setattr("hvae_core.cli.sources.world_key", lambda *_: "small")
     fresh = tell("evaluate", "small")
-    absent = _world({"other": Path("gone/away"), "noise": Path("gone/too")}, *roles)
+    absent = _world(
+        {name: Path(f"gone/{name}") for name, _ in roles}, *roles
+    )
     monkeypatch.setattr("hvae_core.cli.sources.world_of", lambda *_: absent)
     stored = tell("evaluate", "small")
     assert stored["out"] == fresh["out"]
