@@ -17,6 +17,7 @@ from hvae_core.errors import ScoreError
 Floats = NDArray[np.float64]
 
 COLLAPSE_THRESHOLD = 0.01  # nats per latent dimension
+SILENT_NATS = 0.1  # a layer that says less than this of an image in all says nothing
 ACTIVE_THRESHOLD = 0.01  # variance of the posterior mean over images (Burda et al. 2016)
 
 
@@ -38,22 +39,35 @@ def collapsed_layers(
     return tuple(int(i) + 1 for i in np.flatnonzero(flat))
 
 
-def collapsed_in_words(
-    kl_mean: ArrayLike, units: Sequence[int], threshold: float = COLLAPSE_THRESHOLD
-) -> tuple[str, ...]:
-    """The collapsed layers named, each as "z3 (8 units): 0.0004 nats/unit"."""
-    per_dim = kl_per_dim(kl_mean, units)
+def silent_layers(
+    kl_mean: ArrayLike,
+    units: Sequence[int],
+    active: Sequence[int],
+    exact: Sequence[bool],
+    threshold: float = COLLAPSE_THRESHOLD,
+) -> tuple[int, ...]:
+    """Numbers i of the collapsed layers z_i that say nothing, the others being thin per unit.
+
+    A layer without an active unit says nothing. Under top-down inference the posterior mean follows
+    the layers above even where it is the prior's, so there, where the KL term is ``exact``, under
+    0.1 nats in all say nothing whatever the activity.
+    """
+    kl = np.asarray(kl_mean, dtype=np.float64)
     return tuple(
-        layer_in_words(i, units[i - 1], float(per_dim[i - 1]))
-        for i in collapsed_layers(kl_mean, units, threshold)
+        i
+        for i in collapsed_layers(kl, units, threshold)
+        if active[i - 1] == 0 or (exact[i - 1] and abs(kl[i - 1]) < SILENT_NATS)
     )
 
 
-def layer_in_words(layer: int, units: int, nats_per_unit: float) -> str:
+def layer_in_words(name: str, units: int, nats_per_unit: float) -> str:
     """One layer and its KL term, as "z3 (8 units): 0.0004 nats/unit"."""
-    tiny = abs(nats_per_unit) < 0.00005
-    amount = "under 0.0001" if tiny else f"{nats_per_unit:.4f}"
-    return f"z{layer} ({units} unit{'s' if units != 1 else ''}): {amount} nats/unit"
+    return f"{name} ({units} unit{'s' if units != 1 else ''}): {amount(nats_per_unit)} nats/unit"
+
+
+def amount(nats_per_unit: float) -> str:
+    """A KL term a unit with four decimals, or "under 0.0001"."""
+    return "under 0.0001" if abs(nats_per_unit) < 0.00005 else f"{nats_per_unit:.4f}"
 
 
 def collapsed_since(

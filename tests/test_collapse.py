@@ -14,11 +14,11 @@ from hvae_core.collapse import (
     active_share,
     active_units,
     bits_per_dim,
-    collapsed_in_words,
     collapsed_layers,
     collapsed_since,
     kl_per_dim,
     layer_in_words,
+    silent_layers,
 )
 from hvae_core.errors import ScoreError
 
@@ -52,10 +52,9 @@ def test_a_term_far_below_zero_is_no_collapse() -> None:
 
 
 def test_words() -> None:
-    assert collapsed_in_words([100, 20, 0.0032], UNITS) == ("z3 (8 units): 0.0004 nats/unit",)
-    assert collapsed_in_words([100, 20, 5], UNITS) == ()
-    assert layer_in_words(2, 1, 1e-7) == "z2 (1 unit): under 0.0001 nats/unit"
-    assert layer_in_words(1, 8, -0.00123) == "z1 (8 units): -0.0012 nats/unit"
+    assert layer_in_words("z3", 8, 0.0004) == "z3 (8 units): 0.0004 nats/unit"
+    assert layer_in_words("z2", 1, 1e-7) == "z2 (1 unit): under 0.0001 nats/unit"
+    assert layer_in_words("z1bu", 8, -0.00123) == "z1bu (8 units): -0.0012 nats/unit"
 
 
 def test_collapsed_since_the_last_time_it_was_alive() -> None:
@@ -139,3 +138,16 @@ def test_results_are_copies() -> None:
     stats.add([[1.0, 2.0], [3.0, 2.0]])
     stats.mean[:] = 99
     assert stats.mean.tolist() == [2.0, 2.0]
+
+
+def test_silent_layers_are_judged_by_nats_where_the_divergence_is_exact() -> None:
+    kl, units, active = (
+        [0.003, 4.0, 0.0005, 0.05, 9.0],
+        (1568, 1568, 32, 16, 8),
+        (1568, 900, 0, 9, 8),
+    )
+    assert collapsed_layers(kl, units) == (1, 2, 3, 4)
+    # z1 follows the layers above, z2 is thin, z3 has no active unit, z4 says too little in all
+    assert silent_layers(kl, units, active, (True,) * 5) == (1, 3, 4)
+    # a sampled term may cancel: there activity decides
+    assert silent_layers(kl, units, active, (False,) * 4 + (True,)) == (3,)

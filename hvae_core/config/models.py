@@ -123,6 +123,17 @@ class HVAEConfig:
         return self._paired(self._z, self._z)
 
     @property
+    def exact_kl(self) -> tuple[bool, ...]:
+        """Whether each KL term is a divergence in the strict sense, never below 0 (HVK App. F).
+
+        Bottom-up latents under the top, and the top under a VampPrior, have log q - log p of a draw
+        instead, which may cancel.
+        """
+        below = (self.family == "lvae",) * (len(self.latents) - 1)
+        top = self.pseudoinputs == 0
+        return self._paired((*below, top), (True,) * (len(self.latents) - 1) + (top,))
+
+    @property
     def _z(self) -> tuple[str, ...]:
         return tuple(f"z{i}" for i in range(1, len(self.latents) + 1))
 

@@ -45,9 +45,8 @@ def kl_history(
         table = above_zero(told, lowest)
         count = table.shape[1]
         # All where they fit, else each model's share of the room.
-        named = set(
-            thinned_layers(count, count if lines <= room else max(2, room * count // lines))
-        )
+        share = count if lines <= room else max(4, room * count // lines)
+        named = set(thinned_layers(count, share))
         for i, color in enumerate(colors.layers(count)):
             label = layer_label(layers[index][i])
             fig.add_trace(

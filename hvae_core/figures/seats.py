@@ -41,17 +41,19 @@ def thinned_layers(count: int, most: int = NAMED) -> list[int]:
 class Seats:
     """Places of the layers of one or several models on an axis.
 
-    Layers of equal names stand together in groups, also where one model has more of them; models
-    whose layers are called otherwise stand one after the other.
+    Layers of equal names stand together in groups, also where one model has a few more of them;
+    models whose layers are called otherwise, or many times as many, stand one after the other.
     """
 
     names: Names
 
     @property
     def shared(self) -> bool:
-        """Whether every model's layers are the first of the longest's."""
+        """Whether every model's layers are the first of the longest's, at least half of them."""
         longest = max(self.names, key=len, default=())
-        return all(own == longest[: len(own)] for own in self.names)
+        return all(
+            own == longest[: len(own)] and 2 * len(own) >= len(longest) for own in self.names
+        )
 
     @property
     def starts(self) -> list[int]:

@@ -1,25 +1,28 @@
-"""What the collapse page says and shows of each model: layers, history, words, tables."""
+"""What the collapse page says and shows of each model: layers, history, words."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 import streamlit as st
 
 from hvae_core.collapse import (
     ACTIVE_THRESHOLD,
     COLLAPSE_THRESHOLD,
     active_units,
+    amount,
     collapsed_layers,
     collapsed_since,
     kl_per_dim,
     layer_in_words,
+    silent_layers,
 )
+from hvae_core.naming import layers_in_words, span
 from hvae_core.report import SetResult, report
 from pages.lib import store, ui
 from pages.lib.state import Context
@@ -28,10 +31,19 @@ from pages.lib.store import Handle
 if TYPE_CHECKING:
     from hvae_core.evaluated import Evaluation
 
-History = tuple[str, np.ndarray, np.ndarray]
-"""A model's title, its epochs (E,), and its KL terms (E, L)."""
 SPLITS = {"validation": "valid_kl", "training": "train_kl"}
 """Series of a checkpoint's history with the KL terms of every epoch."""
+EACH = 12
+"""Layers that get a line each; of more, neighbours alike share one."""
+
+
+class History(NamedTuple):
+    """A model's KL terms over training: epochs (E,), kl (E, L), and the names of its layers."""
+
+    title: str
+    epochs: np.ndarray
+    kl: np.ndarray
+    names: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -54,11 +66,13 @@ class Layers:
     active: tuple[int, ...]
     history: np.ndarray | None  # (epochs, L) nats
     since: tuple[int | None, ...]
+    silent: tuple[int, ...]
+    """Collapsed layers that say nothing, the others being thin."""
 
     @property
-    def silent(self) -> tuple[int, ...]:
-        """Collapsed layers without a single active unit."""
-        return tuple(i for i in self.collapsed if self.active[i - 1] == 0)
+    def followers(self) -> tuple[int, ...]:
+        """Layers that say nothing though units count as active: these follow the layers above."""
+        return tuple(i for i in self.silent if self.active[i - 1])
 
 
 def set_names(ctx: Context) -> list[str]:
@@ -101,14 +115,17 @@ def layers_of(handle: Handle, evaluation: Evaluation, settings: Settings, split:
     since: tuple[int | None, ...] = (None,) * handle.n_layers
     if history is not None:
         since = collapsed_since(history, handle.units, settings.collapsed_below)
+    below = settings.collapsed_below
+    active = tuple(active_units(v, settings.active_above) for v in evaluation.unit_variance)
     return Layers(
         handle,
         result,
         evaluation.unit_variance,
-        collapsed_layers(result.kl, handle.units, settings.collapsed_below),
-        tuple(active_units(v, settings.active_above) for v in evaluation.unit_variance),
+        collapsed_layers(result.kl, handle.units, below),
+        active,
         history,
         since,
+        silent_layers(result.kl, handle.units, active, handle.exact_kl, below),
     )
 
 
@@ -128,7 +145,8 @@ def histories(handles: Sequence[Handle], split: str, *, per_dim: bool) -> list[H
         kl = history_kl(handle, split)
         if kl is not None:
             shown = kl_per_dim(kl, handle.units) if per_dim else kl
-            found.append((handle.title, np.arange(1, len(kl) + 1), shown))
+            epochs = np.arange(1, len(kl) + 1)
+            found.append(History(handle.title, epochs, shown, handle.names))
     return found
 
 
@@ -185,30 +203,57 @@ def _sentence(model: Layers, title: str) -> str:
 
 
 def _findings(model: Layers) -> str:
+    names = model.handle.names
     faint = [i for i in model.collapsed if i not in model.silent]
     if not model.silent:
-        return f"{_names(faint)} little per unit"
-    text = f"{_names(model.silent)} nothing"
-    return f"{text}, {_list(faint)} little per unit" if faint else text
+        return f"{_say(names, faint)} little per unit"
+    text = f"{_say(names, model.silent)} nothing"
+    return f"{text}, {layers_in_words(names, faint)} little per unit" if faint else text
 
 
-def _names(layers: Sequence[int]) -> str:
-    return f"Layers {_list(layers)} say" if len(layers) > 1 else f"Layer {_list(layers)} says"
-
-
-def _list(layers: Sequence[int]) -> str:
-    *most, last = [f"z{i}" for i in layers]
-    return f"{', '.join(most)} and {last}" if most else last
+def _say(names: Sequence[str], layers: Sequence[int]) -> str:
+    words = layers_in_words(names, layers)
+    if words[0].isdigit():  # "23 of 45 layers"
+        return f"{words} say"
+    return f"Layers {words} say" if len(layers) > 1 else f"Layer {words} says"
 
 
 def _lower(text: str) -> str:
     return text[0].lower() + text[1:]
 
 
-def in_words(model: Layers) -> list[str]:
-    """A sentence or two a layer, the collapsed ones first."""
-    order = [*model.collapsed, *(i for i in _all(model) if i not in model.collapsed)]
-    return [_layer_in_words(model, i) for i in order]
+class Line(NamedTuple):
+    """A sentence or two on one layer, or on neighbours alike."""
+
+    text: str
+    collapsed: bool
+
+
+def in_words(model: Layers) -> list[Line]:
+    """A line a layer, the collapsed ones first; where there are many, a line for neighbours alike.
+
+    Alike are neighbours of one level and one finding.
+    """
+    parts = _alike(model) if model.handle.n_layers > EACH else [[i] for i in _all(model)]
+    parts.sort(key=lambda part: part[0] not in model.collapsed)  # stable
+    return [
+        Line(
+            _layer_in_words(model, part[0]) if len(part) == 1 else _run_in_words(model, part),
+            part[0] in model.collapsed,
+        )
+        for part in parts
+    ]
+
+
+def _alike(model: Layers) -> list[list[int]]:
+    """Neighbours of one level and size that are alike empty, thin or at work."""
+
+    def kind(i: int) -> tuple[object, ...]:
+        level, units = model.handle.levels[i - 1], model.handle.units[i - 1]
+        found = (i in model.collapsed, i in model.silent, i in model.followers)
+        return (level, units, *found)
+
+    return [list(run) for _, run in groupby(_all(model), key=kind)]
 
 
 def _all(model: Layers) -> range:
@@ -216,78 +261,47 @@ def _all(model: Layers) -> range:
 
 
 def _layer_in_words(model: Layers, layer: int) -> str:
-    units, active = model.handle.units[layer - 1], model.active[layer - 1]
-    text = f"{layer_in_words(layer, units, model.result.kl_per_dim[layer - 1])}, "
-    text += "no unit active." if not active else f"{active} of {units} units active."
+    name, _, units = model.handle.layers[layer - 1]
+    active = model.active[layer - 1]
+    text = f"{layer_in_words(name, units, model.result.kl_per_dim[layer - 1])}, "
+    text += "no unit active" if not active else f"{active} of {units} units active"
     since = model.since[layer - 1]
+    return text + _finding(model, layer, "" if since is None else f"epoch {since}")
+
+
+def _run_in_words(model: Layers, run: Sequence[int]) -> str:
+    """Neighbours alike: from the least to the most of them."""
+    units = model.handle.units[run[0] - 1]
+    kl = [model.result.kl_per_dim[i - 1] for i in run]
+    active = [model.active[i - 1] for i in run]
+    text = (
+        f"{span(model.handle.names, run)} ({len(run)} layers of {units} units): "
+        f"{_from_to(amount(min(kl)), amount(max(kl)))} nats/unit, "
+    )
+    if max(active):
+        text += f"{_from_to(min(active), max(active))} of {units} units active"
+    else:
+        text += "no unit active"
+    epochs = [epoch for i in run if (epoch := model.since[i - 1]) is not None]
+    since = f"epoch {_from_to(min(epochs), max(epochs))}" if epochs else ""
+    if since and len(epochs) < len(run):
+        since += f" ({len(epochs)} of them)"
+    return text + _finding(model, run[0], since)
+
+
+def _from_to(low: object, high: object) -> str:
+    return str(low) if low == high else f"{low} to {high}"
+
+
+def _finding(model: Layers, layer: int, since: str) -> str:
+    """The end of a layer's sentence, and whether and since when it is collapsed."""
+    text = ", all by following the layers above." if layer in model.followers else "."
     if layer not in model.collapsed:
         return text
     if model.history is None:
         return f"{text} Collapsed."
-    if since is None:
+    if not since:
         return f"{text} Collapsed on this set, not at the end of training."
-    text += f" Collapsed since epoch {since}."
-    return f"{text} What it says is spread thinly over its units." if active else text
-
-
-def layer_table(models: Sequence[Layers]) -> pd.DataFrame:
-    """Everything that the charts show, one row a model and layer; k = layer - 1."""
-    return pd.DataFrame(
-        {
-            "model": model.handle.title,
-            "set": model.result.name,
-            "images": model.result.images,
-            "layer": f"z{i}",
-            "units": model.handle.units[i - 1],
-            "kl_nats": model.result.kl[i - 1],
-            "kl_nats_per_dim": model.result.kl_per_dim[i - 1],
-            "collapsed": i in model.collapsed,
-            "collapsed_since_epoch": model.since[i - 1],
-            "active_units": model.active[i - 1],
-            "k": i - 1,
-            "bound_bits_per_dim": model.result.bound_bits[i - 1],
-            "nll_bits_per_dim": model.result.nll_bits[i - 1],
-        }
-        for model in models
-        for i in _all(model)
-    )
-
-
-def history_table(known: Sequence[History], split: str, unit: str) -> pd.DataFrame:
-    """KL terms over training as shown, one row a model, epoch and layer."""
-    return pd.DataFrame(
-        {"model": title, "images": split, "epoch": epoch, "layer": f"z{i}", f"kl ({unit})": kl}
-        for title, epochs, table in known
-        for epoch, row in zip(epochs, table, strict=True)
-        for i, kl in enumerate(row, start=1)
-    )
-
-
-def unit_table(models: Sequence[Layers]) -> pd.DataFrame:
-    """Variance of every unit's posterior mean, one row a unit."""
-    frames = [
-        pd.DataFrame(
-            {
-                "model": model.handle.title,
-                "layer": f"z{i}",
-                "unit": np.arange(1, len(variance) + 1),
-                "variance": variance,
-            }
-        )
-        for model in models
-        for i, variance in enumerate(model.variances, start=1)
-    ]
-    return pd.concat(frames, ignore_index=True)
-
-
-def cards(handles: Sequence[Handle]) -> pd.DataFrame:
-    """The model cards side by side: a row a field, a column a model."""
-    from hvae_core.describe import card_rows
-
-    columns = [dict(card_rows(store.info(handle))) for handle in handles]
-    fields = list(dict.fromkeys(field for column in columns for field in column))
-    letters = [f"{'AB'[i]}  {h.title}" for i, h in enumerate(handles)]
-    if len(handles) == 1:
-        letters = [handles[0].title]
-    values = [[column.get(field, "") for column in columns] for field in fields]
-    return pd.DataFrame(values, index=pd.Index(fields, name=""), columns=letters)
+    text += f" Collapsed since {since}."
+    thin = layer not in model.silent
+    return f"{text} What it says is spread thinly over its units." if thin else text

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import streamlit as st
 
 from hvae_core.figures import StripRow
 from hvae_core.losses import pixel_variance
+from hvae_core.naming import listed
 from pages.lib import rows, store
 from pages.lib.state import Context
 from pages.lib.store import Handle
+
+if TYPE_CHECKING:
+    from hvae_core.generation import FromPictures
 
 DRAWS = 6
 """Pictures beside each other: as many as a laptop's width holds at double size."""
@@ -136,6 +140,73 @@ def active_first(variance: np.ndarray | None, units: int) -> tuple[list[int], bo
     return [int(i) for i in order[:UNITS]], True
 
 
+@st.cache_data(max_entries=64, show_spinner=False)
+def picture_on_top(digest: str, _handle: Handle) -> str | None:
+    """ "latent" where the topmost latent is a picture, "prior" where its prior is made of some."""
+    from hvae_core.generation import picture_on_top as found
+
+    return found(store.model(_handle))
+
+
+def from_prior(handle: Handle, n: int, seed: int, temperature: float) -> FromPictures:
+    """n topmost latents drawn from their prior, and what the model makes of each."""
+    return _from_prior(handle.digest, n, seed, temperature, handle)
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _from_prior(
+    digest: str, n: int, seed: int, temperature: float, _handle: Handle
+) -> FromPictures:
+    from hvae_core.generation import drawn_tops, from_top
+
+    model = store.model(_handle)
+    top = drawn_tops(model, n, seed=seed, temperature=temperature)
+    return from_top(model, top, DRAWS, seed=seed, temperature=temperature)
+
+
+def from_images(handle: Handle, chosen: rows.Chosen, seed: int, temperature: float) -> FromPictures:
+    """The topmost latent of each chosen image, and what the model makes of that alone."""
+    digests = tuple(chosen.images.image_digests())
+    return _from_images(handle.digest, digests, seed, temperature, handle, chosen.images.images)
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _from_images(
+    digest: str,
+    image_digests: tuple[int, ...],
+    seed: int,
+    temperature: float,
+    _handle: Handle,
+    _pixels: np.ndarray,
+) -> FromPictures:
+    from hvae_core.generation import from_top
+
+    z = _encoded(digest, image_digests, seed, _handle, _pixels)
+    return from_top(store.model(_handle), z[-1], DRAWS, seed=seed, temperature=temperature)
+
+
+def learned(handle: Handle) -> int:
+    """How many learned images the prior is made of."""
+    images = store.model(handle).prior_images()
+    return 0 if images is None else len(images[0])
+
+
+def from_learned(
+    handle: Handle, which: Sequence[int], n: int, seed: int, temperature: float
+) -> FromPictures:
+    """Learned images of the prior by number, and what the model makes of each."""
+    return _from_learned(handle.digest, tuple(which), n, seed, temperature, handle)
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _from_learned(
+    digest: str, which: tuple[int, ...], n: int, seed: int, temperature: float, _handle: Handle
+) -> FromPictures:
+    from hvae_core.generation import from_prior_images
+
+    return from_prior_images(store.model(_handle), which, n, seed=seed, temperature=temperature)
+
+
 def pick(ctx: Context, key: str, label: str, index: int) -> str:
     """One image by set and number; both in the URL."""
     titles = {spec.name: spec.title for spec in ctx.world.with_role("in", "out", "control")}
@@ -158,16 +229,40 @@ def row(label: str, pictures: Any) -> StripRow:
     return StripRow(label, list(pictures), [None] * len(pictures), out=None)
 
 
+def picture_rows(
+    made: FromPictures, labels: Sequence[str], name: str, beside: Any = None
+) -> tuple[list[StripRow], list[str]]:
+    """One row a picture: it, the mean picture, the draws; before it the images it stands for."""
+    lines, heads = [], [name, "mean", *(f"draw {i + 1}" for i in range(made.draws.shape[1]))]
+    for i, label in enumerate(labels):
+        own = [made.pictures[i], made.means[i], *made.draws[i]]
+        lines.append(row(label, own if beside is None else [beside[i], *own]))
+    return lines, heads if beside is None else ["x", *heads]
+
+
+def picture_claim(made: FromPictures, name: str) -> str:
+    """How much of what the draws vary in the pictures at the top decide."""
+    whole = pixel_variance(made.draws.reshape(-1, *made.draws.shape[2:]))
+    within = float(np.mean([pixel_variance(draws) for draws in made.draws]))
+    share = max(0.0, 1 - within / whole) if whole > 0 else 0.0
+    return f"{name} decides {_percent(share)} of what these samples vary in"
+
+
 def redrawn_rows(
     handle: Handle, chosen: rows.Chosen, found: Sequence[tuple[np.ndarray, np.ndarray]]
 ) -> tuple[list[StripRow], list[str]]:
     """One row a k: what is kept, the mean picture, the draws."""
     x = chosen.images.images[0].astype(np.float32) / 255
-    names = [f"keep {level} and up" for level in handle.level_names[1:]] + ["keep nothing"]
+    names = [f"keep {part}" for part in (*upwards(handle.level_names[1:]), "nothing")]
     made = [
         row(name, [x, mean[0], *draws]) for name, (mean, draws) in zip(names, found, strict=True)
     ]
     return made, ["x", "mean", *(f"draw {i + 1}" for i in range(DRAWS))]
+
+
+def upwards(levels: Sequence[str]) -> list[str]:
+    """Each level and those over it, as "z2 and up", and the top alone."""
+    return [f"{level} and up" for level in levels[:-1]] + list(levels[-1:])
 
 
 def kept_share(found: Sequence[tuple[np.ndarray, np.ndarray]]) -> list[float]:
@@ -196,7 +291,7 @@ def prior_claim(handle: Handle, samples: np.ndarray, heat: Sequence[float], data
     if not any(heat):
         return "At temperature 0 every sample is the same picture"
     cold = [n for n, t in zip(names, heat, strict=True) if t == 0]
-    tail = f", with {' and '.join(cold)} at the mean" if cold else ""
+    tail = f", with {listed(cold)} at the mean" if cold else ""
     text = f"{len(samples)} pictures that this model expects"
     if data is not None:
         whole = pixel_variance(data.astype(np.float32) / 255)

@@ -50,7 +50,29 @@ def default_layer(handle: Handle, inside: Any) -> str:
     """The highest layer that says something and is at hand without encoding, else the top one."""
     kept = [i for i, z in enumerate(inside.latents) if z.shape[1]]
     awake = [i for i in kept if not sleeping(inside, i)]
-    return handle.layers[(awake or kept or [handle.n_layers - 1])[-1]][0]
+    return handle.names[(awake or kept or [handle.n_layers - 1])[-1]]
+
+
+BUTTONS = 10
+"""Layers that have a button each; more are a list."""
+
+
+def layer_control(place: Any, handle: Handle, default: str) -> str:
+    """Which layer is mapped; the choice stays between models of equally many layers."""
+    names, key = list(handle.names), f"l_layer_{handle.n_layers}"
+    if st.session_state.get(key) not in (None, *names):
+        del st.session_state[key]  # of a model that names its layers otherwise
+    if len(names) <= BUTTONS:
+        chosen = place.segmented_control(
+            "Layer", names, default=default, required=True, key=key, bind="query-params"
+        )
+    else:
+        of = dict(zip(names, handle.levels, strict=True))
+        chosen = place.selectbox(
+            "Layer", names, names.index(default), key=key, bind="query-params", width=150,
+            format_func=lambda name: name if of[name] == name else f"{name}, {of[name]}",
+        )  # fmt: skip
+    return str(chosen or default)
 
 
 def sleeping(inside: Any, layer: int) -> bool:
@@ -66,7 +88,7 @@ def gather(
     ctx: Context, handle: Handle, layer: int, evaluations: Mapping[str, Any], count: int
 ) -> Points | None:
     """The first ``count`` images of each set in a layer (from 0); None while they are encoded."""
-    if evaluations[ctx.in_name].latents[layer].shape[1]:
+    if all(found.latents[layer].shape[1] for found in evaluations.values()):
         rows = {name: found.latents[layer] for name, found in evaluations.items()}
         source = tuple(found.set_digest for found in evaluations.values())
     else:

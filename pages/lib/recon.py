@@ -55,14 +55,14 @@ def controls(ctx: Context) -> Settings:
     k = 0
     if top:
         k = st.slider(
-            "k, layers skipped",
+            f"k, {store.counted(ctx.models)} skipped",
             0,
             top,
             min(1, top),
             key="r_k",
             bind="query-params",
-            help="The k lowest layers are not told what the image is: they are drawn from what "
-            "the layers above them expect. k = 0 uses every layer.",
+            help=f"The k lowest {store.counted(ctx.models)} are not told what the image is: they "
+            "are drawn from what those above them expect. k = 0 uses every layer.",
         )
     skipped = _switch("Skipped layers", "r_skipped", "Draw the skipped layers, or take their mean.")
     up = _switch("Way up", "r_up", WAY_UP)
@@ -125,14 +125,14 @@ def images_control(ctx: Context) -> list[str]:
     return rows.limited(names)
 
 
-def claim(groups: Sequence[GroupLoss], k: int) -> str:
+def claim(groups: Sequence[GroupLoss], k: int, levels: Sequence[str]) -> str:
     """What the shown rows lose at k, in one sentence made of their numbers."""
+    start = f"From {levels[k]} up,"
     inside = [group for group in groups if not group.out]
     outside = [group for group in groups if group.out]
     if not k:
         costs = [f"{g.name} cost {fmt(g.nll, 'nats')}" for g in _ends(inside, outside, lost=False)]
-        return f"From z1 up, with every layer in use, {' and '.join(costs)}"
-    start = f"From z{k + 1} up,"
+        return f"{start} with every layer in use, {' and '.join(costs)}"
     ends = _ends(inside, outside, lost=True)
     if len(ends) == 1:
         return f"{start} {_loses(ends[0])}"
@@ -146,6 +146,14 @@ def claim(groups: Sequence[GroupLoss], k: int) -> str:
         only = "only " if other.lost > 2 * own.lost else ""
         return f"{start} {_loses(other)}, {own.name} {only}{fmt(own.lost)}"
     return f"{start} {_loses(other)}, no more than {own.name} with {fmt(own.lost)}"
+
+
+def starts(handles: Sequence[Handle], k: int) -> str:
+    """From where the models read at k, as "z3", or as "14x14 (A) and z3 (B)" where they differ."""
+    found = [handle.level_names[min(k, handle.n_levels - 1)] for handle in handles]
+    if len(set(found)) == 1:
+        return found[0]
+    return " and ".join(f"{name} ({letter})" for name, letter in zip(found, "AB", strict=True))
 
 
 def table(

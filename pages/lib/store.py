@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -36,6 +37,8 @@ class Handle:
     """(name, shape, units) of z_1 .. z_L."""
     levels: tuple[str, ...]
     """The level of each layer: k counts levels."""
+    exact_kl: tuple[bool, ...]
+    """Whether each layer's KL term is a divergence in the strict sense."""
     image_shape: tuple[int, int, int]
     shipped: bool
 
@@ -43,6 +46,11 @@ class Handle:
     def n_layers(self) -> int:
         """L."""
         return len(self.layers)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The layers' names, z_1 first."""
+        return tuple(name for name, _, _ in self.layers)
 
     @property
     def level_names(self) -> tuple[str, ...]:
@@ -55,9 +63,19 @@ class Handle:
         return len(self.level_names)
 
     @property
+    def grouped(self) -> bool:
+        """Whether a level may hold several layers, so that k does not count layers."""
+        return self.n_levels < self.n_layers
+
+    @property
     def units(self) -> tuple[int, ...]:
         """Units of each layer, z_1 first."""
         return tuple(units for _, _, units in self.layers)
+
+
+def counted(handles: Sequence[Handle]) -> str:
+    """What k counts, for labels: "layers", or "levels" where one of them may hold several."""
+    return "levels" if any(handle.grouped for handle in handles) else "layers"
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
@@ -90,6 +108,7 @@ def handle_of(path: Path, *, shipped: bool) -> Handle:
         known.digest,
         layers,
         config.levels,
+        config.exact_kl,
         config.image_shape,
         shipped,
     )

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby, pairwise
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
+from hvae_core.config import level_starts
 from hvae_core.data.image_set import ImageSet
 from hvae_core.errors import HVAEError, ScoreError
 from hvae_core.judgement import Judgement, Reading
+from hvae_core.naming import RANGE, span
 from pages.lib import rows, store, ui
 from pages.lib.state import Context
 from pages.lib.store import Handle
@@ -246,9 +249,25 @@ def _from_selection(ctx: Context) -> Subject | None:
 
 
 def unusual_layers(one: Judged) -> list[str]:
-    """Layers whose KL lies outside the central 95 % of the reference, with the side."""
+    """Layers whose KL lies outside the central 95 % of the reference, with the side.
+
+    Neighbours on one side are a range where they are many.
+    """
     low, high = np.percentile(one.reference.table.kl, [2.5, 97.5], axis=0)
-    sides = zip(one.kl, low, high, strict=True)
-    words = ["high" if kl > up else "low" if kl < down else "" for kl, down, up in sides]
-    named = zip(one.handle.layers, words, strict=True)
-    return [f"{layer[0]} ({word})" for layer, word in named if word]
+    sides = np.sign((one.kl > high).astype(int) - (one.kl < low).astype(int))
+    names, found = one.handle.names, []
+    for side, layers in groupby(range(1, len(names) + 1), key=lambda i: int(sides[i - 1])):
+        run = list(layers)
+        parts = [span(names, run)] if len(run) >= RANGE else [names[i - 1] for i in run]
+        found += [f"{part} ({'high' if side > 0 else 'low'})" for part in parts if side]
+    return found
+
+
+def terms(one: Judged) -> list[tuple[str, float]]:
+    """The KL of each layer by its name, or of each level where levels hold several (nats)."""
+    handle = one.handle
+    if not handle.grouped:
+        return list(zip(handle.names, map(float, one.kl), strict=True))
+    edges = (*level_starts(handle.levels), handle.n_layers)
+    sums = [float(one.kl[low:high].sum()) for low, high in pairwise(edges)]
+    return list(zip(handle.level_names, sums, strict=True))

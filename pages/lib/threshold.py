@@ -15,7 +15,7 @@ from hvae_core.figures import Curve, percent, symbol_text
 from hvae_core.figures.density import score_range
 from hvae_core.metrics import Share, equal_numbers, flagged, pr_curve, rates_at, roc_curve
 from hvae_core.scores import Score
-from pages.lib import ood, ui
+from pages.lib import ood, store, ui
 from pages.lib.ood import Study
 from pages.lib.state import Context
 
@@ -49,7 +49,8 @@ def scored(study: Study, score: Score) -> Scored:
     """A score of every set; ScoreError with the reason where the model has none."""
     if score.key not in {own.key for own in study.report.scores}:
         raise ScoreError(
-            f"{study.handle.title} has {study.handle.n_levels} layers, too few for "
+            f"{study.handle.title} has {study.handle.n_levels} {store.counted([study.handle])}, "
+            f"too few for "
             f"{symbol_text(score.symbol)}; choose another score."
         )
     outs = {

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from hvae_core.figures import fmt
+from hvae_core.naming import RANGE, layers_in_words, listed
 
 if TYPE_CHECKING:
     from pages.lib.collapse import Layers
@@ -66,7 +67,13 @@ def sentences(model: Layers, how: Recipe | None) -> list[str]:
     kept = model.history is not None
     empty = [i for i in model.silent if not kept or model.since[i - 1] is not None]
     told = [_empty(model, empty, how)] if empty and how is not None else []
-    told += [_thin(model, i) for i in model.collapsed if i not in model.silent]
+    if model.followers:
+        them = "Its units count" if len(model.followers) == 1 else "Their units count"
+        told.append(
+            f"{them} as active only because their means follow {_above(model)}: E[z | x] moves "
+            "with x even where the posterior is the prior."
+        )
+    told += _thin(model, [i for i in model.collapsed if i not in model.silent])
     if not model.collapsed and how is not None:
         told += _all_kept(model, how)
     return told
@@ -81,7 +88,7 @@ def _empty(model: Layers, empty: Sequence[int], how: Recipe) -> str:
     cost = f"Filling {_list(model, empty)} would cost {'its' if one else 'their'} whole KL"
     counts = [how.terms[i - 1] for i in empty]
     if how.objective == "informative" and min(counts) < how.all_terms:
-        helped = f"{_and(map(str, counts))} of {how.all_terms}"
+        helped = f"{_numbers(counts)} of {how.all_terms}"
         cost += f" and help in only {helped} reconstruction terms"
     place = " below" if max(awake) < min(empty) else " above" if min(awake) > max(empty) else ""
     carry = f"{_list(model, awake)}{place} {'carries' if len(awake) == 1 else 'carry'}"
@@ -105,15 +112,29 @@ def _none_awake(how: Recipe) -> str:
     return f"{price}; in {how.trained}{planned} epochs none of them began to repay it."
 
 
-def _thin(model: Layers, layer: int) -> str:
-    """A layer that is under the threshold for each unit, though many of its units are active."""
-    units, active = model.handle.units[layer - 1], model.active[layer - 1]
-    nats = float(model.result.kl[layer - 1])
+def _thin(model: Layers, layers: Sequence[int]) -> list[str]:
+    """Layers under the threshold for each unit, though units are active; many in one sentence."""
+    if len(layers) < RANGE:
+        return [_spread(model, [layer]) for layer in layers]
+    return [_spread(model, layers)]
+
+
+def _spread(model: Layers, layers: Sequence[int]) -> str:
+    units = sum(model.handle.units[i - 1] for i in layers)
+    active = sum(model.active[i - 1] for i in layers)
+    nats = sum(float(model.result.kl[i - 1]) for i in layers)
     kept = ", not lost" if nats >= 1 else ""
+    are, their = ("is", "its") if len(layers) == 1 else ("are", "their")
     return (
-        f"{_name(model, layer)} is thin{kept}: its {fmt(nats, 'nats')} are spread over "
+        f"{_list(model, layers)} {are} thin{kept}: {their} {fmt(nats, 'nats')} are spread over "
         f"{units:,} units, {active:,} of them active."
     )
+
+
+def _numbers(counts: Sequence[int]) -> str:
+    """Numbers of a rising sequence, each once: "1 and 2", or "1 to 7" where they are many."""
+    found = list(dict.fromkeys(counts))
+    return listed(map(str, found)) if len(found) < RANGE else f"{found[0]} to {found[-1]}"
 
 
 def _all_kept(model: Layers, how: Recipe) -> list[str]:
@@ -124,22 +145,21 @@ def _all_kept(model: Layers, how: Recipe) -> list[str]:
             f"{how.free_until:g}: no layer had to be empty to save them."
         ]
     if how.objective == "informative":
-        top = model.handle.n_layers
+        top = [i for i, terms in enumerate(how.terms, start=1) if terms == how.all_terms]
+        has = "has" if len(top) == 1 else "have"
         return [
             f"The objective asks for the image from the layers above every k too, so "
-            f"{_name(model, top)} alone has to describe it."
+            f"{_list(model, top)} alone {has} to describe it."
         ]
     return []
 
 
-def _name(model: Layers, layer: int) -> str:
-    return model.handle.layers[layer - 1][0]
+def _above(model: Layers) -> str:
+    """The layers that the followers copy from."""
+    kept = [i for i in range(min(model.followers) + 1, model.handle.n_layers + 1)
+            if i not in model.silent]  # fmt: skip
+    return _list(model, kept) if kept else "the layers above"
 
 
 def _list(model: Layers, layers: Sequence[int]) -> str:
-    return _and(_name(model, i) for i in layers)
-
-
-def _and(words: Iterable[str]) -> str:
-    *most, last = words
-    return f"{', '.join(most)} and {last}" if most else last
+    return layers_in_words([name for name, *_ in model.handle.layers], layers)

@@ -6,6 +6,7 @@ import streamlit as st
 
 from hvae_core.figures import active_units, bits_by_k, kl_bars, kl_history, unit_heatmap
 from pages.lib import collapse, store, ui, why, work
+from pages.lib import collapse_tables as tables
 from pages.lib.state import colors, context
 
 ctx = context()
@@ -24,7 +25,7 @@ UNITS_HELP = (
 )
 BITS_HELP = (
     "−L>k bounds the bits that an image costs when only the layers above k see it; −log p(x | z>k) "
-    "is the part paid for the pixels. A flat step means that the layer skipped there knew nothing."
+    "is the part paid for the pixels. A flat step means that what is skipped there knew nothing."
 )
 
 
@@ -35,6 +36,7 @@ def kl_part(models: list[collapse.Layers], settings: collapse.Settings) -> None:
     figure = kl_bars(
         [(m.handle.title, m.result.kl, m.handle.units) for m in models],
         palette,
+        names=[m.handle.names for m in models],
         per_dim=settings.per_dim,
         threshold=settings.collapsed_below,
     )
@@ -57,7 +59,7 @@ def split_control() -> str:
 def history_part(settings: collapse.Settings, split: str) -> None:
     """KL of each layer over training, for the models whose file tells."""
     known = collapse.histories(ctx.models, split, per_dim=settings.per_dim)
-    told = {title for title, _, _ in known}
+    told = {one.title for one in known}
     for handle in ctx.models:
         if handle.title not in told:
             st.caption(
@@ -65,9 +67,14 @@ def history_part(settings: collapse.Settings, split: str) -> None:
             )
     if known:
         unit = "nats/dim" if settings.per_dim else "nats"
-        figure = kl_history(known, palette, unit=unit)
+        figure = kl_history(
+            [(one.title, one.epochs, one.kl) for one in known],
+            palette,
+            names=[one.names for one in known],
+            unit=unit,
+        )
         ui.chart(figure, "collapse-history", "Lines of the KL of each layer over the epochs")
-        table = collapse.history_table(known, split, unit)
+        table = tables.history_table(known, split, unit)
         ui.csv_button(lambda: table, "history", "History (CSV)")
 
 
@@ -75,8 +82,8 @@ def words_part(models: list[collapse.Layers]) -> None:
     """The layers in words, collapsed ones first."""
     for column, model in zip(st.columns(len(models), gap="large"), models, strict=True):
         lines = [
-            f"- **{line}**" if i < len(model.collapsed) else f"- {line}"
-            for i, line in enumerate(collapse.in_words(model))
+            f"- **{line.text}**" if line.collapsed else f"- {line.text}"
+            for line in collapse.in_words(model)
         ]
         head = f"*{ui.plain(model.handle.title)}*"
         column.markdown("\n".join([head, "", *lines]))
@@ -88,7 +95,10 @@ def units_parts(models: list[collapse.Layers], settings: collapse.Settings) -> N
     with left, ui.in_place():
         st.subheader("Active units", anchor=False, help=UNITS_HELP)
         figure = active_units(
-            [(m.handle.title, m.active, m.handle.units) for m in models], palette, height=300
+            [(m.handle.title, m.active, m.handle.units) for m in models],
+            palette,
+            names=[m.handle.names for m in models],
+            height=300,
         )
         ui.chart(figure, "collapse-active", "Share of active units of each layer")
         bits_part(models)
@@ -97,17 +107,25 @@ def units_parts(models: list[collapse.Layers], settings: collapse.Settings) -> N
         for model in models:
             if len(models) > 1:
                 st.caption(ui.plain(model.handle.title))
-            figure = unit_heatmap(model.variances, palette, threshold=settings.active_above)
+            figure = unit_heatmap(
+                model.variances,
+                palette,
+                names=model.handle.names,
+                threshold=settings.active_above,
+            )
             name = f"collapse-units-{model.handle.name}"
             ui.chart(figure, name, f"Variance of every unit, {model.handle.title}")
-        ui.csv_button(lambda: collapse.unit_table(models), "units", "Units (CSV)")
+        ui.csv_button(lambda: tables.unit_table(models), "units", "Units (CSV)")
 
 
 def bits_part(models: list[collapse.Layers]) -> None:
     """What an image costs when the lowest k layers have not seen it."""
     st.subheader("Bits per dimension by k", anchor=False, help=BITS_HELP)
     figure = bits_by_k(
-        [(m.handle.title, m.result.bound_bits, m.result.nll_bits) for m in models], palette
+        [(m.handle.title, m.result.bound_bits, m.result.nll_bits) for m in models],
+        palette,
+        levels=[m.handle.level_names for m in models],
+        counted=store.counted(ctx.models),
     )
     ui.chart(figure, "collapse-bits", "Bits per dimension of the bound and of the pixels by k")
 
@@ -115,7 +133,7 @@ def bits_part(models: list[collapse.Layers]) -> None:
 def cards_part() -> None:
     """What the files say of themselves."""
     st.subheader("Model cards" if len(ctx.models) > 1 else "Model card", anchor=False)
-    st.table(collapse.cards(ctx.models).map(ui.plain).rename(columns=ui.plain))
+    st.table(tables.cards(ctx.models).map(ui.plain).rename(columns=ui.plain))
 
 
 def body() -> None:
@@ -146,7 +164,7 @@ def body() -> None:
     if models:
         with left, ui.in_place():
             kl_part(models, settings)
-            table = collapse.layer_table(models)
+            table = tables.layer_table(models)
             ui.csv_button(lambda: table, "layers", "Layers (CSV)")
         with ui.in_place():
             words_part(models)

@@ -18,9 +18,14 @@ VIEWS = {
     "Prior samples": "Latents are drawn from p(z) level by level from the top; each picture is the "
     "expected image. A lower temperature keeps a level closer to its mean.",
     "Redrawn": "The upper levels of one image are kept, the lower ones drawn anew. What stays the "
-    "same along a row is what the kept levels say.",
+    "same along a row is what the kept levels say. The column “mean” has the lower levels at "
+    "their prior means: read from below upwards, it adds one level of the image after another (a "
+    "generative reconstruction).",
     "Interpolation": "A straight line between the latents of two images. Each row walks from one "
     "level up; the levels below follow at their means.",
+    "Pseudoinput": "A picture stands above the layers, or their prior is made of pictures. Each "
+    "row has one, the mean picture that the model makes of it, and draws: what stays the same "
+    "along a row is what it decides.",
     "Traversal": "One unit of a layer moved from low to high, one row a unit; everything below "
     "follows at its mean. A row that stays the same is a unit that says nothing.",
 }
@@ -133,7 +138,7 @@ def interpolation_view(beside) -> str:  # type: ignore[no-untyped-def]
         if chosen is None:
             break
         made = generate.paths(handle, chosen, ctx.seed)
-        labels = [f"{level} and up" for level in handle.level_names]
+        labels = generate.upwards(handle.level_names)
         heads = [f"{100 * i // (generate.STEPS - 1)} %" for i in range(generate.STEPS)]
         lines = [generate.row(t, path) for t, path in zip(labels, made, strict=True)]
         show(strip(lines, heads, scale=2, colors=palette),
@@ -142,13 +147,91 @@ def interpolation_view(beside) -> str:  # type: ignore[no-untyped-def]
     return claim
 
 
+PICTURES = 6  # rows of pictures drawn from their prior
+LEARNED = 64  # learned images shown at once
+
+
+def picture_view(beside) -> str:  # type: ignore[no-untyped-def]
+    """What the model makes of the picture at its top: a latent, or a component of the prior."""
+    with beside:
+        temperature = temperature_control("g_heat")
+        seed = draw_control()
+    names: list[str] = []
+    if any(generate.picture_on_top(h.digest, h) == "latent" for h in ctx.models):
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            names = [generate.pick(ctx, "g_a", "Image", 0), generate.pick(ctx, "g_b", "Another", 1)]
+    claim = ""
+    for letter, handle in models():
+        kind = generate.picture_on_top(handle.digest, handle)
+        if kind == "latent":
+            said = latent_pictures(handle, letter, seed, temperature, names)
+        elif kind == "prior":
+            said = learned_pictures(handle, letter, seed, temperature, beside)
+        else:
+            said = ""
+            st.caption("No picture stands above the layers of this model.")
+        claim = claim or said
+    return claim
+
+
+def latent_pictures(  # type: ignore[no-untyped-def]
+    handle, letter: str, seed: int, temperature: float, names: list[str]
+) -> str:
+    """Rows of pictures drawn from their prior, then those of chosen images."""
+    name = handle.names[-1]
+    st.subheader(f"{name} drawn from its prior", anchor=False)
+    made = generate.from_prior(handle, PICTURES, seed, temperature)
+    lines, heads = generate.picture_rows(made, [""] * PICTURES, name)
+    show(strip(lines, heads, scale=2, colors=palette),
+         f"Draws of {name} and what {handle.title} makes of them", f"tops-{letter}")  # fmt: skip
+    st.subheader(f"{name} of images", anchor=False)
+    chosen, problems = rows.load(ctx, handle, names)
+    for problem in problems:
+        st.warning(ui.plain(problem), icon=":material/image_not_supported:")
+    if chosen is not None:
+        own = generate.from_images(handle, chosen, seed, temperature)
+        seen = chosen.images.images.astype("float32") / 255
+        lines, heads = generate.picture_rows(own, chosen.labels, name, seen)
+        show(strip(lines, heads, scale=2, colors=palette),
+             f"{name} of images and what {handle.title} makes of it", f"of-{letter}")  # fmt: skip
+    return generate.picture_claim(made, name)
+
+
+def learned_pictures(handle, letter: str, seed: int, temperature: float, beside) -> str:  # type: ignore[no-untyped-def]
+    """The learned images of the prior, what each gives, and draws from some."""
+    many = generate.learned(handle)
+    first = 0
+    if many > PICTURES:
+        last = many - PICTURES
+        rows.in_range(f"g_u_{letter}", last + 1)
+        with beside:
+            number = st.number_input(
+                f"First pseudoinput {letter}", 1, last + 1, 1, PICTURES, key=f"g_u_{letter}",
+                bind="query-params",
+            )  # fmt: skip
+        first = int(number or 1) - 1
+    which = list(range(first, min(first + PICTURES, many)))
+    made = generate.from_learned(handle, which, generate.DRAWS, seed, temperature)
+    lines, heads = generate.picture_rows(made, [f"u {k + 1}" for k in which], "u")
+    show(strip(lines, heads, scale=2, colors=palette),
+         f"Pseudoinputs and what {handle.title} makes of them", f"learned-{letter}")  # fmt: skip
+    shown = list(range(min(many, LEARNED)))
+    every = generate.from_learned(handle, shown, 2, seed, temperature)
+    st.caption(f"The first {len(shown)} of {many} pseudoinputs, and the mean picture of each.")
+    with st.container(horizontal=True, gap="large", key=f"scroll_g_learned_{letter}"):
+        for pictures, alt in ((every.pictures, "pseudoinputs"), (every.means, "mean pictures")):
+            picture = tile(pictures, columns=8, scale=1, gap=2, colors=palette)
+            ui.picture(picture, f"All shown {alt} of {handle.title}")
+    return generate.picture_claim(every, "Which pseudoinput is drawn")
+
+
 def traversal_view(beside) -> str:  # type: ignore[no-untyped-def]
     """The units of one layer, moved one by one."""
     with beside:
         reach = float(st.slider("Reach", 1.0, 5.0, 3.0, 0.5, key="g_reach", bind="query-params",
                                 help="The units run from minus to plus this value; the top layer's "
                                 "prior has standard deviation 1."))  # fmt: skip
-        names = [layer[0] for layer in ctx.a.layers]
+        names = list(ctx.a.names)
         if st.session_state.get("g_layer") not in (None, *names):
             del st.session_state["g_layer"]
         layer = st.select_slider("Layer", names, names[-1], key="g_layer", bind="query-params")
@@ -156,8 +239,9 @@ def traversal_view(beside) -> str:  # type: ignore[no-untyped-def]
         name = generate.pick(ctx, "g_a", "Image", 0)
     claim = ""
     for letter, handle in models():
-        number = [part[0] for part in handle.layers].index(layer) + 1 if layer in [
-            part[0] for part in handle.layers] else len(handle.layers)  # fmt: skip
+        # A second model without such a layer shows its top one.
+        number = handle.names.index(layer) + 1 if layer in handle.names else handle.n_layers
+        own = handle.names[number - 1]
         chosen = images([name], handle)
         if chosen is None:
             break
@@ -167,12 +251,12 @@ def traversal_view(beside) -> str:  # type: ignore[no-untyped-def]
         made, values = generate.traversed(handle, chosen, ctx.seed, number, units, reach)
         lines = [generate.row(f"unit {u}", path) for u, path in zip(units, made, strict=True)]
         show(strip(lines, [f"{v:+.1f}" for v in values], scale=2, colors=palette),
-             f"Units of {layer} moved, {handle.title}", f"traversal-{letter}")  # fmt: skip
+             f"Units of {own} moved, {handle.title}", f"traversal-{letter}")  # fmt: skip
         st.caption(
-            "The most active units first (variance of E[z | x] over the test set)."
+            f"The most active units first, of {own} (variance of E[z | x] over the test set)."
             if sorted_
-            else "The first units; evaluate the test set on the page Collapse to see the most "
-            "active ones."
+            else f"The first units of {own}; evaluate the test set on the page Collapse to see the "
+            "most active ones."
         )
         claim = claim or generate.traversal_claim(handle, number, made)
     return claim
@@ -194,8 +278,19 @@ DRAWN = {
     "Prior samples": prior_view,
     "Redrawn": redrawn_view,
     "Interpolation": interpolation_view,
+    "Pseudoinput": picture_view,
     "Traversal": traversal_view,
 }
+
+
+def view_control() -> str:
+    """Which view; that of pictures only where a model has one at its top."""
+    views = list(VIEWS)
+    if not any(generate.picture_on_top(h.digest, h) for h in ctx.models):
+        views.remove("Pseudoinput")
+    if st.session_state.get("g_view") not in (None, *views):
+        del st.session_state["g_view"]
+    return st.radio("Show", views, key="g_view", bind="query-params")
 
 
 @st.fragment
@@ -205,7 +300,7 @@ def body() -> None:
         head = st.container()
         pictured, beside = st.columns([3, 1], gap="large")
         with beside:
-            view = st.radio("Show", list(VIEWS), key="g_view", bind="query-params")
+            view = view_control()
         with pictured:
             claim = DRAWN[view](beside)
         with head:

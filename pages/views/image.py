@@ -89,9 +89,7 @@ def layers(one: subject.Judged) -> None:
     """KL per layer against the reference."""
     st.subheader("KL per layer", anchor=False)
     if one.reference is None:
-        named = zip(one.handle.layers, one.kl, strict=True)
-        terms = (f"{layer[0]}: {fmt(nats, 'nats')}" for layer, nats in named)
-        st.markdown(", ".join(terms))
+        st.markdown(", ".join(f"{n}: {fmt(nats, 'nats')}" for n, nats in subject.terms(one)))
         return
     outside = subject.unusual_layers(one)
     st.caption(
@@ -99,7 +97,7 @@ def layers(one: subject.Judged) -> None:
         if outside
         else "Every layer lies within the central 95 % of the reference."
     )
-    figure = layer_band(one.reference.table.kl, one.kl, palette, height=330)
+    figure = layer_band(one.reference.table.kl, one.kl, palette, names=one.handle.names, height=330)
     ui.chart(figure, "image-kl", "KL of each layer for this image, against the reference")
 
 

@@ -33,15 +33,8 @@ if ctx.in_name not in evaluations:
     st.stop()
 inside = evaluations[ctx.in_name]
 
-names = [name for name, _, _ in model.layers]
-layer = bar.segmented_control(
-    "Layer",
-    names,
-    default=latents.default_layer(model, inside),
-    required=True,
-    key=f"l_layer_{model.n_layers}",
-    bind="query-params",
-)
+names = list(model.names)
+layer = latents.layer_control(bar, model, latents.default_layer(model, inside))
 level = names.index(layer) if layer in names else 0
 method = bar.segmented_control(
     "Method", latent_map.METHODS, default="PCA", required=True, key="l_method", bind="query-params"

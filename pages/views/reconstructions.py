@@ -53,7 +53,7 @@ def strips(chosen: rows.Chosen, settings: recon.Settings) -> list:
 
 def several(chosen: rows.Chosen, settings: recon.Settings) -> None:
     """Several draws of one image: what the layers above k leave open."""
-    st.subheader(f"Several draws from z{settings.k + 1} up", anchor=False)
+    st.subheader(f"Several draws from {recon.starts(ctx.models, settings.k)} up", anchor=False)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         labels = dict(zip(chosen.names, chosen.labels, strict=True))
         if st.session_state.get("r_of") not in (None, *labels):
@@ -118,7 +118,7 @@ def draw() -> None:
         k = min(settings.k, len(nll) - 1)
         groups = group_losses(nll, chosen.titles, chosen.outs, k)
         with head:
-            ui.header(ui.plain(recon.claim(groups, k)), LOOK_FOR)
+            ui.header(ui.plain(recon.claim(groups, k, ctx.a.level_names)), LOOK_FOR)
     with ui.in_place():
         several(chosen, settings)
 

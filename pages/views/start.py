@@ -67,7 +67,7 @@ with middle, ui.in_place():
         rows, heads = pictures.story(ctx, model, chosen)
         st.image(
             png_bytes(strip(rows, heads, scale=3 if model.n_levels <= 3 else 2, colors=palette)),
-            alt="Two images and their reconstructions from z1 up, from z2 up, and so on",
+            alt="Two images and their reconstructions from each level up",
         )
     except MissingImages as missing:
         st.info(str(missing), icon=":material/image_not_supported:")

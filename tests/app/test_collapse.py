@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from hvae_core.cache import cache_dir
 from pages.lib import collapse, store
+from pages.lib import collapse_tables as tables
 from pages.lib.collapse import Layers, Settings
 from pages.lib.store import Handle
 from tests.app.conftest import LIMIT, Start
@@ -96,7 +97,15 @@ def handle(title: str = "plain ELBO", layers: int = 3) -> Handle:
     sizes = ((98,), (6,), (4,), (4,), (4,))[:layers]
     named = tuple((f"z{i}", size, size[0]) for i, size in enumerate(sizes, start=1))
     return Handle(
-        title, title, "", "0" * 64, named, tuple(n for n, _, _ in named), (1, 28, 28), True
+        title,
+        title,
+        "",
+        "0" * 64,
+        named,
+        tuple(n for n, _, _ in named),
+        (True,) * layers,
+        (1, 28, 28),
+        True,
     )
 
 
@@ -105,7 +114,8 @@ def layers(title: str, collapsed: tuple[int, ...], active: tuple[int, ...], **mo
     result = SimpleNamespace(
         name="test", images=LIMIT, kl=kl, kl_per_dim=kl, bound_bits=kl, nll_bits=kl
     )
-    settings = {"history": None, "since": (None,) * len(active), **more}
+    empty = tuple(i for i in collapsed if not active[i - 1])
+    settings = {"history": None, "since": (None,) * len(active), "silent": empty, **more}
     return Layers(
         handle(title, len(active)),
         result,  # type: ignore[arg-type]
@@ -149,14 +159,14 @@ def test_titles_stay_whole_where_short_ones_would_be_equal() -> None:
 def test_layers_in_words_begin_with_the_collapsed() -> None:
     history = np.ones((3, 3))
     known = layers("A", (3,), (9, 6, 0), history=history, since=(None, None, 2))
-    lines = collapse.in_words(known)
+    lines = [line.text for line in collapse.in_words(known)]
     assert lines[0] == "z3 (4 units): 0.0004 nats/unit, no unit active. Collapsed since epoch 2."
     assert lines[1].startswith("z1 (98 units)") and lines[1].endswith("9 of 98 units active.")
-    here = collapse.in_words(layers("A", (1,), (9, 6, 4), history=history))[0]
+    here = collapse.in_words(layers("A", (1,), (9, 6, 4), history=history))[0].text
     assert here.endswith("Collapsed on this set, not at the end of training.")
     thin = layers("A", (1,), (9, 6, 4), history=history, since=(1, None, None))
-    assert collapse.in_words(thin)[0].endswith("spread thinly over its units.")
-    assert collapse.in_words(layers("A", (3,), (9, 6, 0)))[0].endswith("Collapsed.")
+    assert collapse.in_words(thin)[0].text.endswith("spread thinly over its units.")
+    assert collapse.in_words(layers("A", (3,), (9, 6, 0)))[0].text.endswith("Collapsed.")
 
 
 @pytest.mark.parametrize("series", [[], [1.0, 2.0], [[1.0, 2.0]], [[1.0, 2.0, 3.0], [1.0]]])
@@ -172,10 +182,71 @@ def test_tables_hold_what_the_charts_show(monkeypatch: pytest.MonkeyPatch) -> No
     rows = [[98.0, 6.0, 4.0], [9.8, 0.6, 0.4]]
     monkeypatch.setattr(store, "info", lambda _: SimpleNamespace(history={"train_kl": rows}))
     known = collapse.histories([handle()], "training", per_dim=True)
-    table = collapse.history_table(known, "training", "nats/dim")
+    table = tables.history_table(known, "training", "nats/dim")
     assert table["epoch"].tolist() == [1, 1, 1, 2, 2, 2]
     np.testing.assert_allclose(table["kl (nats/dim)"], [1, 1, 1, 0.1, 0.1, 0.1])
     both = [layers("A", (3,), (9, 6, 0)), layers("B", (), (9, 6, 4))]
-    table = collapse.layer_table(both)
+    table = tables.layer_table(both)
     assert table["collapsed"].tolist() == [False, False, True, False, False, False]
-    assert len(collapse.unit_table(both)) == 2 * (98 + 6 + 4)
+    assert len(tables.unit_table(both)) == 2 * (98 + 6 + 4)
+
+
+def test_layers_that_only_follow_are_empty_and_it_is_said() -> None:
+    model = layers("A", (1, 2), (98, 6, 4), silent=(1, 2))
+    assert model.followers == (1, 2)
+    assert collapse.claim([model], "Glyphs") == "Layers z1 and z2 of “A” say nothing"
+    assert "all by following the layers above" in collapse.in_words(model)[0].text
+
+
+def deep(collapsed: tuple[int, ...], active: tuple[int, ...], **more: Any) -> Layers:
+    """Fourteen layers of four units on two scales under u."""
+    names = (*(f"z{i}" for i in range(1, 14)), "u")
+    levels = ("14x14",) * 8 + ("7x7",) * 5 + ("u",)
+    kl = [0.0004 * i if i in collapsed else 1.5 + i for i in range(1, 15)]
+    bits = [3.0, 2.0, 1.0]
+    result = SimpleNamespace(
+        name="test", images=LIMIT, kl=kl, kl_per_dim=kl, bound_bits=bits, nll_bits=bits[::-1]
+    )
+    layers = tuple((name, (4,), 4) for name in names)
+    known = Handle("Deep", "Deep", "", "0" * 64, layers, levels, (True,) * 14, (1, 28, 28), True)
+    settings = {"history": None, "since": (None,) * 14, "silent": collapsed, **more}
+    variances = (np.full(4, 0.5),) * 14
+    return Layers(known, result, variances, collapsed, active, **settings)  # type: ignore[arg-type]
+
+
+def test_many_layers_are_told_in_ranges() -> None:
+    flat = (*range(3, 11),)
+    model = deep(flat, (4, 4, *(0,) * 8, 4, 4, 4, 2))
+    assert collapse.claim([model], "Glyphs") == "Layers z3 to z10 of “Deep” say nothing"
+    assert [line.text for line in collapse.in_words(model)] == [
+        "z3 to z8 (6 layers of 4 units): 0.0012 to 0.0032 nats/unit, no unit active. Collapsed.",
+        "z9 and z10 (2 layers of 4 units): 0.0036 to 0.0040 nats/unit, no unit active. Collapsed.",
+        "z1 and z2 (2 layers of 4 units): 2.5000 to 3.5000 nats/unit, 4 of 4 units active.",
+        "z11 to z13 (3 layers of 4 units): 12.5000 to 14.5000 nats/unit, 4 of 4 units active.",
+        "u (4 units): 15.5000 nats/unit, 2 of 4 units active.",
+    ]
+    assert [line.collapsed for line in collapse.in_words(model)] == [True, True, *[False] * 3]
+    told = deep(flat, (4,) * 14, since=(None, None, *range(2, 10), *(None,) * 4),
+                history=np.ones((9, 14)))  # fmt: skip
+    assert told.followers == flat
+    assert collapse.in_words(told)[0].text.endswith(
+        "4 of 4 units active, all by following the layers above. Collapsed since epoch 2 to 7."
+    )
+    later = deep(flat, (4,) * 14, since=(None, None, 2, 2, *(None,) * 10),
+                 history=np.ones((9, 14)))  # fmt: skip
+    first, second = (line.text for line in collapse.in_words(later)[:2])
+    assert first.endswith("Collapsed since epoch 2 (2 of them).")
+    assert second.endswith("Collapsed on this set, not at the end of training.")
+    every_other = deep((*range(1, 14, 2),), (0, 4) * 7)
+    claim = "7 of 14 layers of “Deep” say nothing"
+    assert collapse.claim([every_other], "Glyphs") == claim
+
+
+def test_bits_stand_at_the_first_layer_of_each_level() -> None:
+    table = tables.layer_table([deep((), (4,) * 14)])
+    assert table["k"].tolist() == [0] * 8 + [1] * 5 + [2]
+    known = table.dropna(subset="bound_bits_per_dim")
+    assert known["layer"].tolist() == ["z1", "z9", "u"]
+    assert known["bound_bits_per_dim"].tolist() == [3.0, 2.0, 1.0]
+    assert known["nll_bits_per_dim"].tolist() == [1.0, 2.0, 3.0]
+    assert tables.unit_table([deep((), (4,) * 14)])["layer"].iloc[-1] == "u"

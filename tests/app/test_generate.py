@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,11 @@ from pages.lib.generate import (
     active_first,
     kept_share,
     path_claim,
+    picture_claim,
     prior_claim,
     redraw_claim,
     traversal_claim,
+    upwards,
 )
 from tests.app.conftest import Start
 
@@ -148,6 +151,19 @@ def test_claims_count_what_is_seen() -> None:
     assert traversal_claim(handle, 2, [way, still]).startswith("1 of 2 units of z2 changes")
     assert traversal_claim(handle, 2, [way, way / 2]).startswith("All 2 units of z2 shown change")
     assert "up to 100 %" in traversal_claim(handle, 3, [way])
+
+
+def test_the_top_level_has_nothing_above() -> None:
+    assert upwards(("14x14", "7x7", "u")) == ["14x14 and up", "7x7 and up", "u"]
+    assert upwards(()) == []
+
+
+def test_a_picture_decides_what_its_rows_share() -> None:
+    rows = np.concatenate([spread(0.3)[:2], spread(0.3)[:2]])[:, None].repeat(4, 1)
+    still: Any = SimpleNamespace(draws=rows)
+    assert picture_claim(still, "u") == "u decides 100 % of what these samples vary in"
+    moved: Any = SimpleNamespace(draws=rows.swapaxes(0, 1))
+    assert picture_claim(moved, "u").startswith("u decides 0 %")
 
 
 def test_most_active_units_come_first() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import struct
 import zlib
+from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 from PIL import Image
@@ -12,7 +14,8 @@ from streamlit.testing.v1 import AppTest
 
 from hvae_core.bounds import BoundTable
 from hvae_core.judgement import readings
-from pages.lib.subject import RATES, Judged, Subject, table
+from pages.lib.store import Handle
+from pages.lib.subject import RATES, Judged, Subject, table, terms, unusual_layers
 from tests.app.conftest import LIMIT, Start
 from tests.small import tiny_set
 
@@ -193,3 +196,17 @@ def test_the_table_holds_scores_terms_and_reasons() -> None:
     assert by_key.loc["llr_1", "nats"] == 20
     assert "above zero" in by_key.loc["llr_ada", "note"]
     assert by_key.loc["kl_z2", "nats"] == 2
+
+
+def test_many_layers_are_named_in_ranges_and_summed_by_level() -> None:
+    names = (*(f"z{i}" for i in range(1, 8)), "u")
+    levels = ("14x14",) * 4 + ("7x7",) * 3 + ("u",)
+    layers = tuple((name, (4,), 4) for name in names)
+    handle = Handle("", "Deep", "", "", layers, levels, (True,) * 8, (1, 28, 28), True)
+    known = SimpleNamespace(table=SimpleNamespace(kl=np.tile(np.linspace(1, 2, 50), (8, 1)).T))
+    kl = np.array([9.0, 9.0, 9.0, 9.0, 1.5, 0.0, 1.5, 0.5])
+    one = Judged(handle, known, kl, (), None)
+    assert unusual_layers(one) == ["z1 to z4 (high)", "z6 (low)", "u (low)"]
+    assert terms(one) == [("14x14", 36.0), ("7x7", 3.0), ("u", 0.5)]
+    flat = replace(handle, levels=names)
+    assert terms(replace(one, handle=flat)) == list(zip(names, kl, strict=True))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,7 +13,7 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from hvae_core.losses import GroupLoss
-from pages.lib.recon import Settings, claim, table
+from pages.lib.recon import Settings, claim, starts, table
 from pages.lib.rows import Chosen
 from tests.app.conftest import LIMIT, Start
 from tests.small import tiny_set
@@ -170,6 +172,9 @@ def group(name: str, out: bool, lost: float) -> GroupLoss:
     return GroupLoss(name, out, 100 + lost, lost)
 
 
+LEVELS = ("z1", "z2", "z3")
+
+
 @pytest.mark.parametrize(
     ("own", "other", "words"),
     [
@@ -183,12 +188,24 @@ def group(name: str, out: bool, lost: float) -> GroupLoss:
 )
 def test_the_claim_follows_from_the_losses(own: float, other: float, words: str) -> None:
     groups = (group("Letters", False, own), group("Digits", True, other))
-    assert claim(groups, 2) == words
+    assert claim(groups, 2, LEVELS) == words
 
 
 def test_the_claim_names_the_outsiders_that_lose_the_most() -> None:
     groups = (group("Letters", False, 9), group("Digits", True, 50), group("Signs", True, 70))
-    assert "Signs lose 70.0 nats" in claim(groups, 1)
+    assert "Signs lose 70.0 nats" in claim(groups, 1, LEVELS)
+
+
+def test_the_level_is_named_as_each_model_names_it() -> None:
+    groups = (group("Letters", False, 9), group("Digits", True, 57))
+    deep = ("14x14", "7x7", "u")
+    assert claim(groups, 1, deep).startswith("From 7x7 up, Digits lose")
+    assert claim(groups, 0, deep).startswith("From 14x14 up, with every layer in use")
+    models: Any = [SimpleNamespace(level_names=names, n_levels=len(names))
+                   for names in (deep, ("z1", "z2"))]  # fmt: skip
+    assert starts(models, 2) == "u (A) and z2 (B)"
+    assert starts(models[:1], 1) == "7x7"
+    assert starts([models[1]] * 2, 1) == "z2"
 
 
 def test_the_table_has_a_line_for_every_row_and_k() -> None:

@@ -27,7 +27,8 @@ def model(kl: list[float], active: list[int], collapsed: tuple[int, ...], **more
         ),
         result=SimpleNamespace(kl=kl),
         collapsed=collapsed,
-        silent=tuple(i for i in collapsed if not active[i - 1]),
+        silent=more.pop("silent", tuple(i for i in collapsed if not active[i - 1])),
+        followers=more.pop("followers", ()),
         active=tuple(active),
         **{"history": None, "since": (None,) * len(kl), **more},
     )
@@ -39,6 +40,7 @@ LOWER_TWO = model([0.09, 0.02, 16.0], [0, 0, 8], (1, 2))
 BARE = model([40.0, 0.06, 0.01], [160, 0, 0], (2, 3))
 NONE = model([0.2, 0.1, 0.0], [0, 0, 0], (1, 2, 3))
 THIN = model([4.46, 6.34, 5.71], [1240, 16, 8], (1,))
+FOLLOWS = model([0.003, 0.001, 15.0], [1568, 16, 8], (1, 2), silent=(1, 2), followers=(1, 2))
 KEPT = model([20.0, 2.6, 8.6], [500, 16, 8], ())
 
 
@@ -159,3 +161,41 @@ def test_the_page_says_why_under_its_claim(start: Start) -> None:
     assert not app.exception
     assert not app.error
     assert any(text.value.startswith("*Why?* ") for text in app.markdown)
+
+
+def test_units_that_only_follow_are_explained() -> None:
+    told = sentences(FOLLOWS, ELBO)
+    assert told[1] == (
+        "Their units count as active only because their means follow z3: E[z | x] moves with x "
+        "even where the posterior is the prior."
+    )
+    assert len(told) == 2
+
+
+def test_many_layers_fit_a_sentence() -> None:
+    """Fourteen layers on two levels: ranges, sums and each number of terms once."""
+    names = (*(f"z{i}" for i in range(1, 14)), "u")
+    many = SimpleNamespace(
+        handle=SimpleNamespace(layers=[(n, (4,), 4) for n in names], units=(4,) * 14, n_layers=14),
+        result=SimpleNamespace(kl=[0.0] * 6 + [0.03] * 4 + [2.0] * 4),
+        collapsed=tuple(range(1, 11)),
+        silent=tuple(range(1, 7)),
+        followers=(),
+        active=(0,) * 6 + (4,) * 8,
+        history=None,
+        since=(None,) * 14,
+    )
+    how = replace(INFORMATIVE, terms=(1,) * 8 + (2,) * 5 + (3,))
+    empty, thin = sentences(many, how)  # type: ignore[arg-type]
+    assert empty == (
+        "Filling z1 to z6 would cost their whole KL and help in only 1 of 3 reconstruction terms, "
+        "while z7 to u above carry 8.12 nats without them: the cheapest posterior is the prior."
+    )
+    assert thin == (
+        "z7 to z10 are thin: their 0.120 nats are spread over 16 units, 16 of them active."
+    )
+    kept = SimpleNamespace(**{**vars(many), "collapsed": (), "silent": ()})
+    assert sentences(kept, replace(how, terms=(1,) * 11 + (2,) * 3)) == [  # type: ignore[arg-type]
+        "The objective asks for the image from the layers above every k too, so z12, z13 and u "
+        "alone have to describe it."
+    ]

@@ -162,6 +162,7 @@ def test_models_of_the_same_layers_share_places_and_others_do_not() -> None:
     np.testing.assert_allclose(apart.middles(0), [1, 2, 3])
     np.testing.assert_allclose(apart.middles(1), [5, 6, 7])
     assert apart.axis["ticktext"] == [layer_label(name) for name in (*three, *pairs)]
+    assert not Seats((three, tuple(MANY))).shared
     low, high = apart.axis["range"]
     assert low < 1 - apart.width / 2 and high > 7 + apart.width / 2
 

@@ -1,0 +1,173 @@
+"""Every page with a model of every kind of family, and with every checkpoint that is shipped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from hvae_core.checkpoint import library, load_checkpoint, save_checkpoint
+from hvae_core.config import ModelCard, ModelConfig, TrainConfig
+from hvae_core.data.worlds import worlds
+from hvae_core.evaluated import EvalSettings
+from hvae_core.evaluation import evaluate
+from pages.lib import store
+from tests.app.conftest import Start, worlds_module
+from tests.conftest import ROOT
+from tests.small import FAMILIES, tiny_model
+
+LIMIT = 8
+SETS = ("validation", "test", "digits")
+KINDS = ("hvae", "lvae-vamp", "biva", "biva-vamp", "vdvae", "dct-vae", "dvp-vae")
+"""One configuration for every way in which layers are named, grouped and topped."""
+PAGES = ("start", "reconstructions", "collapse", "latents", "ood", "image", "generate")
+VIEWS = ("Redrawn", "Interpolation", "Traversal")
+PICTURED = {"lvae-vamp", "biva-vamp", "dct-vae", "dvp-vae"}
+
+Open = Callable[..., AppTest]
+
+
+def alive(app: AppTest) -> AppTest:
+    """The page drew itself: no exception and no error anywhere."""
+    assert not app.exception
+    assert not [error.value for error in app.error]
+    return app
+
+
+def shown(app: AppTest) -> str:
+    parts = (*app.title, *app.subheader, *app.markdown, *app.caption)
+    return "\n".join(part.value for part in parts)
+
+
+def wide(family: str) -> ModelConfig:
+    """The tiny configuration on images of the size of Glyphs."""
+    return replace(FAMILIES[family], image_shape=(1, 28, 28))
+
+
+def keep(folder: Path, family: str) -> None:
+    """A checkpoint of the family in the world of Glyphs, with results of every set."""
+    config = wide(family)
+    path = folder / "checkpoints" / f"glyphs-{family}.safetensors"
+    levels = [0.4 + i for i in range(len(config.latent_names))]
+    save_checkpoint(
+        path,
+        tiny_model(config),
+        card=ModelCard(family, data="a few images", epochs=2),
+        train=TrainConfig("glyphs", epochs=2),
+        history={"valid_kl": [levels, levels]},
+    )
+    checkpoint = load_checkpoint(path)
+    for name in SETS:
+        images = worlds()["glyphs"].load(name, limit=LIMIT)
+        evaluate(checkpoint.model, checkpoint.digest, images, EvalSettings())
+
+
+@pytest.fixture
+def with_families(
+    tiny_app: Path, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Open]:
+    """Opens the app with the checkpoints of these families, the first one as model A."""
+    whole = worlds_module._glyphs
+    monkeypatch.setattr(
+        worlds_module,
+        "_glyphs",
+        lambda: replace(whole(), sets=tuple(s for s in whole().sets if s.name in SETS)),
+    )
+    monkeypatch.setattr(store, "SHOWN_LIMIT", LIMIT)
+
+    def prepare(*families: str) -> Open:
+        worlds_module.worlds.cache_clear()
+        for family in families:
+            keep(tiny_app, family)
+        worlds_module.worlds.cache_clear()
+        names = dict(zip(("a_glyphs", "b_glyphs"), families, strict=False))
+        return lambda page, **query: start(page, **names, **query)
+
+    return prepare
+
+
+@pytest.mark.parametrize("family", KINDS)
+def test_every_page_knows_the_family(family: str, with_families: Callable[..., Open]) -> None:
+    start = with_families(family)
+    config = wide(family)
+    top = config.levels[-1]
+    for page in PAGES:
+        app = alive(start(page))
+        assert not any(button.label.startswith("Evaluate") for button in app.button), page
+        if page == "reconstructions":
+            app.slider("r_k").set_value(len(set(config.levels)) - 1)
+            assert alive(app.run()).title[0].value.startswith(f"From {top} up")
+        if page == "collapse":
+            assert f"{config.latent_names[0]} (" in shown(app)
+            assert len(app.get("plotly_chart")) == 5
+        if page == "generate":
+            assert ("Pseudoinput" in app.radio("g_view").options) == (family in PICTURED)
+            for view in VIEWS:
+                app.radio("g_view").set_value(view)
+                app = alive(app.run())
+                assert app.image and app.title[0].value != "Nothing to draw yet"
+
+
+@pytest.mark.parametrize("family", sorted(PICTURED))
+def test_pictures_at_the_top_have_a_view(family: str, with_families: Callable[..., Open]) -> None:
+    app = alive(with_families(family)("generate", g_view="Pseudoinput"))
+    assert " decides " in app.title[0].value
+    assert len(app.image) == (3 if "vamp" in family else 2)
+    app.slider("g_heat").set_value(0.0)
+    assert alive(app.run()).title[0].value
+
+
+def test_models_that_name_their_layers_otherwise(with_families: Callable[..., Open]) -> None:
+    """A deep model beside pairs: each layer by its own name, views where one of them has them."""
+    start = with_families("dvp-vae", "biva")
+    for page in PAGES:
+        app = alive(start(page))
+        if page == "collapse":
+            assert "z1td (" in shown(app) and "u (" in shown(app)
+        if page == "reconstructions":
+            assert app.subheader[0].value == "Several draws from 7x7 (A) and z2 (B) up"
+    app = alive(start("generate", g_view="Pseudoinput"))
+    assert any("No picture stands above" in caption.value for caption in app.caption)
+    app.radio("g_view").set_value("Traversal")
+    assert "Traversal" in app.radio("g_view").value and alive(app.run()).image
+
+
+def test_a_view_that_the_model_lacks_gives_way(with_families: Callable[..., Open]) -> None:
+    app = alive(with_families("vdvae")("generate", g_view="Pseudoinput"))
+    assert app.radio("g_view").value == "Prior samples" and app.image
+
+
+@pytest.fixture
+def shipped_app(monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]:
+    """The app as it is shipped, with an empty cache."""
+    monkeypatch.chdir(ROOT)
+    monkeypatch.delenv("STRATA_DATA", raising=False)
+    st.cache_resource.clear()
+    st.cache_data.clear()
+
+    def run(page: str, **query: str) -> AppTest:
+        app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)
+        for key, value in query.items():
+            app.query_params[key] = value
+        app.switch_page(f"pages/views/{page}.py")
+        return app.run()
+
+    yield run
+    st.cache_resource.clear()
+    st.cache_data.clear()
+
+
+@pytest.mark.parametrize("name", library.shipped_checkpoints())
+def test_every_shipped_checkpoint_opens_on_every_page(name: str, shipped_app: Open) -> None:
+    world = next(w for w in worlds().values() if name in w.checkpoints)
+    title = load_checkpoint(library.shipped_checkpoints()[name]).card.title or name
+    evaluated = (ROOT / "assets" / "results" / name).is_dir()
+    for page in PAGES:
+        app = alive(shipped_app(page, world=world.title, **{f"a_{world.key}": title}))
+        assert app.selectbox(f"a_{world.key}").value == name
+        offered = any(button.label.startswith("Evaluate") for button in app.button)
+        assert not (evaluated and offered), page
