@@ -80,12 +80,15 @@ def compare(found: Sequence[tuple[CheckpointInfo, Evaluation]]) -> tuple[Line, .
 
 
 def seconds_a_step(info: CheckpointInfo) -> float:
-    """Training time by the card, validation included, divided by the steps; NaN if not recorded."""
-    card, train = info.card, info.train
-    if train is None or not card.seconds or not card.epochs or not card.train_images:
+    """Time of the median epoch, validation included, divided by its steps; NaN if not recorded.
+
+    The median, as an epoch during which the machine did something else says nothing of the model.
+    """
+    images, train, epochs = info.card.train_images, info.train, info.history.get("seconds")
+    if train is None or not epochs or not images:
         return math.nan
-    images = min(train.epoch_images or card.train_images, card.train_images)
-    return card.seconds / (card.epochs * math.ceil(images / train.batch_size))
+    images = min(train.epoch_images or images, images)
+    return float(np.median(epochs)) / math.ceil(images / train.batch_size)
 
 
 def _line(preset: str, members: Sequence[tuple[CheckpointInfo, Evaluation]]) -> Line:

@@ -25,11 +25,15 @@ Latents = tuple[Tensor, ...]
 def encode(
     model: HierarchicalVAE, pixels: np.ndarray, digests: Sequence[int], *, seed: int = 0
 ) -> Latents:
-    """E[z_i | x] of uint8 images (N, C, H, W) for every layer, one draw of what it depends on."""
-    noise = ImageNoise(digests, seed)
+    """One joint state of all layers for uint8 images (N, C, H, W): every layer passes its mean on.
+
+    So each z_i is the posterior mean given the means of the layers that it is read with, which is
+    what the way down then meets. ``seed`` is that of the binary pixels.
+    """
     with torch.inference_mode():
         x = torch.from_numpy(np.array(pixels)).to(model.device).float() / 255
-        return model.posterior_means(model.prepare(x, noise), noise=noise, up="sample")
+        x = model.prepare(x, ImageNoise(digests, seed))
+        return model.posterior_means(x, noise=_Still(torch.Generator()), up="sample")
 
 
 def prior_samples(
@@ -200,6 +204,13 @@ def _skip(model: HierarchicalVAE, k: int) -> int:
 
 def _repeat(z: Tensor, n: int) -> Tensor:
     return z[:1].expand(n, *z.shape[1:])
+
+
+class _Still(StreamNoise):
+    """No noise: a draw is its mean."""
+
+    def normal(self, name: str, samples: int, batch: int, shape: Sequence[int]) -> Tensor:
+        return torch.zeros(samples, batch, *shape)
 
 
 class _Alike(StreamNoise):

@@ -103,24 +103,50 @@ def false_alarms(
 ) -> Share:
     """Share of in-distribution images that ``judge`` would call out, with its 95 % interval.
 
-    At most alpha for images drawn as the reference was; a test set made otherwise may differ.
+    At most alpha on average over references, for images drawn as the reference was; a test set made
+    otherwise may differ.
     """
     found = minimum_p_values(_ratios(reference), _ratios(test))
     p_values = found.calibrated if correction == "calibrated" else found.bonferroni
     return flagged(1.0, (p_values <= alpha).astype(np.float64))
 
 
-def alarms_in_words(share: Share, alpha: float, title: str) -> str:
+def expected_alarms(alpha: float, references: int, n: int) -> tuple[float, float]:
+    """95 % range of the share of n images called out when they are drawn as the reference was.
+
+    The threshold is itself an order statistic of N reference scores: with m = floor(alpha (N + 1))
+    the hits are beta-binomial, BetaBin(n, m, N + 1 - m), exactly so for one continuous score. With
+    m = 0 no image can be called out.
+    """
+    from scipy.stats import betabinom
+
+    m = int(np.floor(alpha * (references + 1) + 1e-9))
+    if m < 1:
+        return 0.0, 0.0
+    low, high = betabinom(n, m, references + 1 - m).ppf([0.025, 0.975])
+    return float(low / n), float(high / n)
+
+
+def alarms_in_words(
+    share: Share, alpha: float, references: int, correction: Correction, title: str
+) -> str:
     """How often the verdict errs on test images, and what it means if not as often as asked."""
     text = (
         f"Of {share.n:,} test images ({title}) this verdict calls out {percent(share.value)} "
         f"[{percent(share.low)}, {percent(share.high)}]"
     )
-    if share.low <= alpha <= share.high:
-        return f"{text}, as asked."
-    less = "fewer" if share.value < alpha else "more"
+    low, high = expected_alarms(alpha, references, share.n)
+    if share.value > high:
+        return (
+            f"{text}, more than the {percent(alpha)} asked for: to this model the test images "
+            "differ from the validation images, which are its measure."
+        )
+    if correction == "bonferroni":
+        return f"{text}; this correction errs on the safe side of {percent(alpha)}."
+    if share.value >= low:
+        return f"{text}, in line with the {percent(alpha)} asked for."
     return (
-        f"{text}, {less} than the {percent(alpha)} asked for: to this model the test images differ "
+        f"{text}, fewer than the {percent(alpha)} asked for: to this model the test images differ "
         "from the validation images, which are its measure."
     )
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from hvae_core.bounds import iw_bound
 from hvae_core.config import TrainConfig
+from hvae_core.context.diffusion import DiffusionPrior
 from hvae_core.errors import ConfigError
 from hvae_core.models.base import HierarchicalVAE
 from hvae_core.noise import Noise
@@ -83,11 +84,12 @@ class Objective(nn.Module):
 
     def __init__(self, model: HierarchicalVAE, config: TrainConfig) -> None:
         super().__init__()
-        if config.objective == "iwae" and getattr(model.config, "on_top", None) is not None:
+        prior = getattr(model, "u_prior", None)
+        if config.objective == "iwae" and isinstance(prior, DiffusionPrior):
             raise ConfigError(
-                "The iwae objective cannot train a model with a context or pseudoinput: its prior "
-                "is estimated at one random noise level, which importance weights would turn into "
-                "a bias. Choose the elbo objective."
+                "The iwae objective cannot train a diffusion prior: it is estimated at one random "
+                "noise level, which importance weights would turn into a bias. Choose the elbo "
+                "objective."
             )
         self.model = model
         self.config = config

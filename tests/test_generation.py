@@ -57,6 +57,31 @@ def test_prior_samples_have_the_moments_of_the_prior(linear: LinearGaussian) -> 
     )
 
 
+def test_encoded_layers_are_one_joint_state(linear: LinearGaussian) -> None:
+    """Exact inference with every mean passed on gives E[z_i | x], the mean of the joint posterior.
+
+    By Bayes' rule for the pixels and all layers at once, from their joint covariance.
+    """
+
+    class Read(LinearGaussian):  # images come as bytes; the model's own pixels are reals
+        def prepare(self, x: torch.Tensor, noise: object) -> torch.Tensor:
+            return x.double() * 3 - 1
+
+    model = Read(3).double()
+    pixels = np.random.default_rng(0).integers(0, 256, (4, 1, 2, 3)).astype(np.uint8)
+    x = (pixels.astype(np.float64) / 255 * 3 - 1).reshape(4, -1)
+    mean, variance = model.marginals()
+    inverse = np.linalg.inv(model.C * variance[0] @ model.C.T + model.s0**2 * np.eye(6))
+    z = encode(model, pixels, range(4))
+    above = np.ones(3)  # Cov(z_i, z_1) by unit, in units of Var(z_i)
+    for i in range(3):
+        cross = (variance[i] * above)[:, None] * model.C.T  # Cov(z_i, x)
+        expected = mean[i] + (x - model.C @ mean[0] - model.c) @ (cross @ inverse).T
+        np.testing.assert_allclose(z[i].numpy(), expected, atol=1e-5)
+        if i < 2:
+            above = above * model.a[i]
+
+
 def test_redraws_keep_what_is_above(linear: LinearGaussian) -> None:
     """z_2 and z_3 kept: z_1 is drawn from p(z_1 | z_2) alone."""
     z = latents()

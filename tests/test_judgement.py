@@ -13,6 +13,7 @@ from hvae_core.errors import ScoreError
 from hvae_core.judgement import (
     Judgement,
     alarms_in_words,
+    expected_alarms,
     false_alarms,
     in_words,
     judge,
@@ -217,10 +218,30 @@ def test_false_alarms_hold_in_a_simulation() -> None:
     assert sum(hits) / 3000 < 0.05 + 3 * (0.05 * 0.95 / 3000) ** 0.5
 
 
+def test_expected_alarms_are_those_of_a_simulation() -> None:
+    """The threshold is drawn too: shares of n test images above the m-th largest of N others."""
+    n_reference, n_test, alpha = 199, 300, 0.05
+    low, high = expected_alarms(alpha, n_reference, n_test)
+    rng = np.random.default_rng(0)
+    known = np.sort(rng.normal(size=(20_000, n_reference)), axis=1)
+    shares = (rng.normal(size=(20_000, n_test)) > known[:, [-10]]).mean(1)  # m = 10 of 200
+    assert 0.94 < ((shares >= low) & (shares <= high)).mean() < 0.97
+    assert expected_alarms(0.001, 199, 300) == (0.0, 0.0)
+
+
 def test_false_alarms_in_words() -> None:
-    same = alarms_in_words(Share(0.05, 0.04, 0.06, 50, 1000), 0.05, "Letters")
-    assert same == "Of 1,000 test images (Letters) this verdict calls out 5 % [4 %, 6 %], as asked."
-    few = alarms_in_words(Share(0.01, 0.005, 0.02, 10, 1000), 0.05, "Letters")
-    assert "fewer than the 5 % asked for" in few
-    many = alarms_in_words(Share(0.11, 0.09, 0.14, 110, 1000), 0.05, "Letters")
-    assert "more than the 5 % asked for" in many
+    same = alarms_in_words(Share(0.05, 0.04, 0.06, 50, 1000), 0.05, 999, "calibrated", "Letters")
+    assert same == (
+        "Of 1,000 test images (Letters) this verdict calls out 5 % [4 %, 6 %], in line with the "
+        "5 % asked for."
+    )
+    # within what a random reference of 780 explains, though the interval leaves 5 % out
+    share = Share(0.035, 0.025, 0.048, 35, 1000)
+    assert "in line" in alarms_in_words(share, 0.05, 780, "calibrated", "Letters")
+    few = Share(0.01, 0.005, 0.02, 10, 1000)
+    assert "fewer than the 5 % asked" in alarms_in_words(few, 0.05, 999, "calibrated", "Letters")
+    assert "on the safe side of 5 %" in alarms_in_words(few, 0.05, 999, "bonferroni", "Letters")
+    many = Share(0.11, 0.09, 0.14, 110, 1000)
+    for correction in ("calibrated", "bonferroni"):
+        told = alarms_in_words(many, 0.05, 999, correction, "Letters")  # type: ignore[arg-type]
+        assert "more than the 5 % asked for" in told

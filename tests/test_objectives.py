@@ -182,6 +182,6 @@ def test_objective_module_follows_its_schedule(model: HierarchicalVAE) -> None:
 @pytest.mark.parametrize("family", ["dct-vae", "dvp-vae"])
 def test_iwae_is_refused_where_the_prior_is_a_noisy_estimate(family: str) -> None:
     model = tiny_model(FAMILIES[family])
-    with pytest.raises(ConfigError, match="cannot train a model with a context or pseudoinput"):
+    with pytest.raises(ConfigError, match="cannot train a diffusion prior"):
         Objective(model, TrainConfig("bars", objective="iwae", samples=2))
     Objective(model, TrainConfig("bars"))

@@ -113,7 +113,11 @@ def _samplers(model: HierarchicalVAE, steps: list[int]) -> list[tuple[str, Any]]
 def _draw(
     model: HierarchicalVAE, n: int, seed: int, sampler: Any
 ) -> tuple[float | None, float, np.ndarray]:
-    """Seconds for u alone, seconds in all, and the samples' mean pictures as bytes (n, C, H, W)."""
+    """Seconds for u alone, seconds in all, and the samples as bytes (n, C, H, W).
+
+    Grey levels are drawn. Of binary pixels the probabilities are kept: the judge draws from them
+    as it does from the grey levels of real images.
+    """
     import numpy as np
     import torch
 
@@ -135,7 +139,11 @@ def _draw(
         for start in range(0, n, 100):
             kept = {i: z[start : start + 100] for i, z in given.items()}
             drawn = model.sample(min(100, n - start), noise=stream, given=kept)
-            parts.append(drawn.mean[0].cpu().numpy())
+            picture = drawn.mean
+            if model.config.likelihood != "bernoulli":
+                noise_x = stream.uniform("x", 1, picture.shape[1], picture.shape[2:])
+                picture = drawn.sample(noise_x.to(picture))
+            parts.append(picture[0].cpu().numpy())
     seconds = time.perf_counter() - begun
     pixels = np.rint(np.concatenate(parts).clip(0, 1) * 255).astype(np.uint8)
     return seconds_u, seconds, pixels

@@ -121,8 +121,11 @@ class DeepConfig:
 
     @property
     def exact_kl(self) -> tuple[bool, ...]:
-        """Whether each KL term is a divergence in the strict sense: here all of them are."""
-        return (True,) * len(self.latent_names)
+        """Whether each KL term is a divergence in the strict sense: all but that of u are.
+
+        Of a context or pseudoinput it is log q - log p of a draw, or an estimate of a bound.
+        """
+        return (True,) * len(self.scale_of) + (False,) * len(self._top_name)
 
     @property
     def levels(self) -> tuple[str, ...]:

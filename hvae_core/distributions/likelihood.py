@@ -11,7 +11,7 @@ class Likelihood(ABC):
     """p(x given z) for a batch: parameters (S, B, C, H, W) or with more numbers a pixel.
 
     Discrete likelihoods give probabilities of grey levels, so log p(x | z) <= 0. Continuous ones
-    give densities over x in [0, 1] that can be above 1.
+    give densities over 256 x, x in [0, 1], in which a grey level is an interval of width 1.
     """
 
     @abstractmethod
@@ -21,7 +21,10 @@ class Likelihood(ABC):
     @property
     @abstractmethod
     def mean(self) -> Tensor:
-        """Expected image (S, B, C, H, W) in [0, 1], for pictures."""
+        """Picture of what is expected (S, B, C, H, W) in [0, 1].
+
+        The expectation for binary pixels; elsewhere the location, brought into the grey range.
+        """
 
     @property
     @abstractmethod

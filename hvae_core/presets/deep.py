@@ -35,7 +35,7 @@ _DCT_GREY = Preset(
 )
 _DCT_COLOUR = Preset(
     "vdvae-dct-cifar29",
-    "paper size but for latents: VDVAE, 29 layers, host of DCT-VAE",
+    "paper size but for latents and weight norm: VDVAE, 29 layers, host of DCT-VAE",
     "cifar",
     DeepConfig(
         _COLOUR,
@@ -124,7 +124,7 @@ _DVP_COLOUR = Preset(
         clip_norm=200.0,
         ema=0.9998,
     ),
-    "DVP Table 3, 6.3, CIFAR10 (38M weights); latent width 2",
+    "DVP Table 3, 6.3, CIFAR10 (38M weights in the paper); latent width 2",
 )
 
 _SMALL = DeepConfig(

@@ -125,7 +125,7 @@ _ADAPTIVE = (
 def _relevance_ratios(nll: Floats) -> Floats:
     """R(x, z_{>k-1}) / R(x, z_{>k}) = NLL_k / NLL_{k-1} for neighbouring columns, (N, columns-1).
 
-    R = 1/NLL orders layers by relevance only while NLL > 0; a continuous density breaks that.
+    R = 1/NLL orders layers by relevance only while NLL > 0, which a narrow density can break.
     """
     bad = (nll <= 0).any(axis=1)
     if bad.any():

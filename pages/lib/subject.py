@@ -127,7 +127,8 @@ def alarms(ctx: Context, one: Judged, alpha: float, correction: str) -> str:
         return ""  # an own set that is its own reference
     keys = (one.handle.digest, test.set_digest, one.reference.set_digest, alpha, correction)
     share = _alarms(keys, one.reference.table, test.table)
-    return alarms_in_words(share, alpha, ctx.title(ctx.in_name))
+    title = ctx.title(ctx.in_name)
+    return alarms_in_words(share, alpha, len(one.reference), correction, title)  # type: ignore[arg-type]
 
 
 @st.cache_data(max_entries=64, show_spinner=False)

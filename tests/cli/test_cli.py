@@ -250,9 +250,7 @@ def test_stored_results_are_written_and_stand_in_for_missing_images(
 
     monkeypatch.setattr("hvae_core.cli.sources.world_key", lambda *_: "small")
     fresh = tell("evaluate", "small")
-    absent = _world(
-        {name: Path(f"gone/{name}") for name, _ in roles}, *roles
-    )
+    absent = _world({name: Path(f"gone/{name}") for name, _ in roles}, *roles)
     monkeypatch.setattr("hvae_core.cli.sources.world_of", lambda *_: absent)
     stored = tell("evaluate", "small")
     assert stored["out"] == fresh["out"]
