@@ -215,11 +215,11 @@ def pick(ctx: Context, key: str, label: str, index: int) -> str:
     names = list(titles)
     chosen = st.selectbox(
         label, names, names.index(ctx.in_name), format_func=titles.__getitem__, key=f"{key}_set",
-        bind="query-params", width=220,
+        bind="query-params", width=200,
     )  # fmt: skip
     number = st.number_input(
         "Number", 0, store.SHOWN_LIMIT - 1, index, key=f"{key}_number", bind="query-params",
-        width=110,
+        width=100,
     )  # fmt: skip
     return rows.name_of(chosen or ctx.in_name, int(number or 0))
 
