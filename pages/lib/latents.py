@@ -150,9 +150,9 @@ def _encoded(
     absent = [ctx.title(other) for other in evaluations if other not in sets]
     if absent:
         st.info(
-            f"{name} has {units:,} units, too many to be stored for every image, and these images "
-            f"are not on this machine: {ui.plain(', '.join(absent))}. Choose a higher layer, or "
-            "see *Images* in the sidebar.",
+            f"The latents of {name} ({units:,} units) are not stored for all of these sets, and "
+            f"these images are not on this machine: {ui.plain(', '.join(absent))}. Choose a higher "
+            "layer or other sets, or see *Images* in the sidebar.",
             icon=":material/image_not_supported:",
         )
     if ctx.in_name not in sets:
@@ -183,8 +183,8 @@ def _offer(handle: Handle, layer: str, units: int, waiting: list[ImageSet]) -> N
         st.error(error)
     count = sum(len(images) for images in waiting)
     st.info(
-        f"{layer} has {units:,} units, too many to be stored for every image: {count:,} images "
-        "have to go through the encoder once.",
+        f"The latents of {layer} ({units:,} units) are not stored for all of these sets: "
+        f"{count:,} images have to go through the encoder once.",
         icon=":material/hourglass_empty:",
     )
     if st.button(f"Encode {count:,} images"):
