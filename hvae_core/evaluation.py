@@ -69,7 +69,7 @@ def evaluate(
     parts: list[Mapping[str, np.ndarray]] = []
     part_keys = []
     for start in range(0, len(images), PART_IMAGES):
-        part_key = cache.digest(key, "part", start)
+        part_key = cache.digest(key, "part-2", start)  # 2: layers by number
         arrays: Mapping[str, np.ndarray] | None = cache.load("parts", part_key)
         if arrays is None:
             chosen = images.take(range(start, min(start + PART_IMAGES, len(images))))

@@ -124,14 +124,11 @@ def _draw(
     from hvae_core.models.topped import ToppedVAE
     from hvae_core.noise import StreamNoise
 
-    def noise() -> StreamNoise:
-        return StreamNoise(torch.Generator().manual_seed(seed))
-
     begun = time.perf_counter()
     seconds_u = None
     with torch.inference_mode():
         given = {}
-        stream = noise()
+        stream = StreamNoise(torch.Generator().manual_seed(seed))
         if sampler is not None and isinstance(model, ToppedVAE):
             given[model.n_layers] = model.sample_u(n, stream, 1.0, sampler)
             seconds_u = time.perf_counter() - begun

@@ -27,26 +27,36 @@ VISIBLE = 0.002
 """Mean change of a pixel that counts: half of one of 255 grey levels."""
 
 
-@st.cache_resource(max_entries=32, show_spinner=False)
-def _encoded(  # type: ignore[no-untyped-def]
-    digest: str, image_digests: tuple[int, ...], seed: int, _handle: Handle, _pixels: np.ndarray
-):
-    """E[z_i | x] of the chosen images under a model, z_1 first."""
+_BY_CONTENT: dict[str, Any] = {
+    "max_entries": 32,
+    "show_spinner": False,
+    "hash_funcs": {
+        Handle: lambda handle: handle.digest,
+        rows.Chosen: lambda chosen: tuple(chosen.images.image_digests()),
+    },
+}
+
+
+@st.cache_resource(**_BY_CONTENT)
+def _encoded(handle: Handle, chosen: rows.Chosen, seed: int):  # type: ignore[no-untyped-def]
+    """One joint state of all layers for the chosen images under a model, z_1 first."""
     from hvae_core.generation import encode
 
-    return encode(store.model(_handle), _pixels, image_digests, seed=seed)
+    images = chosen.images
+    return encode(store.model(handle), images.images, images.image_digests(), seed=seed)
 
 
-@st.cache_data(max_entries=32, show_spinner=False)
-def prior(digest: str, n: int, seed: int, heat: tuple[float, ...], _handle: Handle) -> np.ndarray:
+@st.cache_data(**_BY_CONTENT)
+def prior(handle: Handle, n: int, seed: int, heat: tuple[float, ...]) -> np.ndarray:
     """n prior samples with one temperature a level."""
     from hvae_core.generation import prior_samples
 
-    by_level = dict(zip(_handle.level_names, heat, strict=True))
-    temperature = [by_level[level] for level in _handle.levels]
-    return prior_samples(store.model(_handle), n, seed=seed, temperature=temperature)
+    by_level = dict(zip(handle.level_names, heat, strict=True))
+    temperature = [by_level[level] for level in handle.levels]
+    return prior_samples(store.model(handle), n, seed=seed, temperature=temperature)
 
 
+@st.cache_data(**_BY_CONTENT)
 def redrawn(
     handle: Handle, chosen: rows.Chosen, seed: int, temperature: float
 ) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -54,25 +64,11 @@ def redrawn(
 
     The last entry keeps nothing: it is drawn from the prior alone.
     """
-    digests = tuple(chosen.images.image_digests())
-    return _redrawn(handle.digest, digests, seed, temperature, handle, chosen.images.images)
-
-
-@st.cache_data(max_entries=32, show_spinner=False)
-def _redrawn(
-    digest: str,
-    image_digests: tuple[int, ...],
-    seed: int,
-    temperature: float,
-    _handle: Handle,
-    _pixels: np.ndarray,
-) -> list[tuple[np.ndarray, np.ndarray]]:
     from hvae_core.generation import prior_samples, redraws
 
-    z = _encoded(digest, image_digests, seed, _handle, _pixels)
-    model = store.model(_handle)
+    z, model = _encoded(handle, chosen, seed), store.model(handle)
     found = []
-    for k in range(1, _handle.n_levels):
+    for k in range(1, handle.n_levels):
         mean = redraws(model, z, k, 1, temperature=0.0)
         found.append((mean, redraws(model, z, k, DRAWS, seed=seed, temperature=temperature)))
     mean = prior_samples(model, 1, temperature=0.0)
@@ -80,56 +76,25 @@ def _redrawn(
     return found
 
 
-@st.cache_data(max_entries=32, show_spinner=False)
-def _paths(
-    digest: str,
-    image_digests: tuple[int, ...],
-    seed: int,
-    _handle: Handle,
-    _pixels: np.ndarray,
-) -> list[np.ndarray]:
-    from hvae_core.generation import interpolation
-
-    z = _encoded(digest, image_digests, seed, _handle, _pixels)
-    model = store.model(_handle)
-    return [interpolation(model, z, k, STEPS) for k in range(_handle.n_levels)]
-
-
+@st.cache_data(**_BY_CONTENT)
 def paths(handle: Handle, chosen: rows.Chosen, seed: int) -> list[np.ndarray]:
     """For every k the way from the first image's z_>k to the second's, (STEPS, C, H, W)."""
-    digests = tuple(chosen.images.image_digests())
-    return _paths(handle.digest, digests, seed, handle, chosen.images.images)
+    from hvae_core.generation import interpolation
+
+    z, model = _encoded(handle, chosen, seed), store.model(handle)
+    return [interpolation(model, z, k, STEPS) for k in range(handle.n_levels)]
 
 
-@st.cache_data(max_entries=32, show_spinner=False)
-def _traversed(
-    digest: str,
-    image_digests: tuple[int, ...],
-    seed: int,
-    layer: int,
-    units: tuple[int, ...],
-    values: tuple[float, ...],
-    _handle: Handle,
-    _pixels: np.ndarray,
-) -> list[np.ndarray]:
-    from hvae_core.generation import traversal
-
-    z = _encoded(digest, image_digests, seed, _handle, _pixels)
-    model = store.model(_handle)
-    return [traversal(model, z, layer, unit, values) for unit in units]
-
-
+@st.cache_data(**_BY_CONTENT)
 def traversed(
     handle: Handle, chosen: rows.Chosen, seed: int, layer: int, units: Sequence[int], reach: float
 ) -> tuple[list[np.ndarray], list[float]]:
     """One row of pictures a unit, set to values between -reach and reach, and those values."""
+    from hvae_core.generation import traversal
+
     values = [float(v) for v in np.linspace(-reach, reach, STEPS)]
-    digests = tuple(chosen.images.image_digests())
-    made = _traversed(
-        handle.digest, digests, seed, layer, tuple(units), tuple(values), handle,
-        chosen.images.images,
-    )  # fmt: skip
-    return made, values
+    z, model = _encoded(handle, chosen, seed), store.model(handle)
+    return [traversal(model, z, layer, unit, values) for unit in units], values
 
 
 def active_first(variance: np.ndarray | None, units: int) -> tuple[list[int], bool]:
@@ -140,49 +105,31 @@ def active_first(variance: np.ndarray | None, units: int) -> tuple[list[int], bo
     return [int(i) for i in order[:UNITS]], True
 
 
-@st.cache_data(max_entries=64, show_spinner=False)
-def picture_on_top(digest: str, _handle: Handle) -> str | None:
+@st.cache_data(**_BY_CONTENT)
+def picture_on_top(handle: Handle) -> str | None:
     """ "latent" where the topmost latent is a picture, "prior" where its prior is made of some."""
     from hvae_core.generation import picture_on_top as found
 
-    return found(store.model(_handle))
+    return found(store.model(handle))
 
 
+@st.cache_resource(**_BY_CONTENT)
 def from_prior(handle: Handle, n: int, seed: int, temperature: float) -> FromPictures:
     """n topmost latents drawn from their prior, and what the model makes of each."""
-    return _from_prior(handle.digest, n, seed, temperature, handle)
-
-
-@st.cache_resource(max_entries=32, show_spinner=False)
-def _from_prior(
-    digest: str, n: int, seed: int, temperature: float, _handle: Handle
-) -> FromPictures:
     from hvae_core.generation import drawn_tops, from_top
 
-    model = store.model(_handle)
+    model = store.model(handle)
     top = drawn_tops(model, n, seed=seed, temperature=temperature)
     return from_top(model, top, DRAWS, seed=seed, temperature=temperature)
 
 
+@st.cache_resource(**_BY_CONTENT)
 def from_images(handle: Handle, chosen: rows.Chosen, seed: int, temperature: float) -> FromPictures:
     """The topmost latent of each chosen image, and what the model makes of that alone."""
-    digests = tuple(chosen.images.image_digests())
-    return _from_images(handle.digest, digests, seed, temperature, handle, chosen.images.images)
-
-
-@st.cache_resource(max_entries=32, show_spinner=False)
-def _from_images(
-    digest: str,
-    image_digests: tuple[int, ...],
-    seed: int,
-    temperature: float,
-    _handle: Handle,
-    _pixels: np.ndarray,
-) -> FromPictures:
     from hvae_core.generation import from_top
 
-    z = _encoded(digest, image_digests, seed, _handle, _pixels)
-    return from_top(store.model(_handle), z[-1], DRAWS, seed=seed, temperature=temperature)
+    top = _encoded(handle, chosen, seed)[-1]
+    return from_top(store.model(handle), top, DRAWS, seed=seed, temperature=temperature)
 
 
 def learned(handle: Handle) -> int:
@@ -191,20 +138,14 @@ def learned(handle: Handle) -> int:
     return 0 if images is None else len(images[0])
 
 
+@st.cache_resource(**_BY_CONTENT)
 def from_learned(
     handle: Handle, which: Sequence[int], n: int, seed: int, temperature: float
 ) -> FromPictures:
     """Learned images of the prior by number, and what the model makes of each."""
-    return _from_learned(handle.digest, tuple(which), n, seed, temperature, handle)
-
-
-@st.cache_resource(max_entries=32, show_spinner=False)
-def _from_learned(
-    digest: str, which: tuple[int, ...], n: int, seed: int, temperature: float, _handle: Handle
-) -> FromPictures:
     from hvae_core.generation import from_prior_images
 
-    return from_prior_images(store.model(_handle), which, n, seed=seed, temperature=temperature)
+    return from_prior_images(store.model(handle), which, n, seed=seed, temperature=temperature)
 
 
 def pick(ctx: Context, key: str, label: str, index: int) -> str:
@@ -222,6 +163,26 @@ def pick(ctx: Context, key: str, label: str, index: int) -> str:
         width=100,
     )  # fmt: skip
     return rows.name_of(chosen or ctx.in_name, int(number or 0))
+
+
+def temperature_control(key: str) -> float:
+    """How far draws stray from the means."""
+    return float(
+        st.slider("Temperature", 0.0, 2.0, 1.0, 0.1, key=key, bind="query-params",
+                  help="Scales the spread of every draw: 0 is the mean, 1 the model's own.")
+    )  # fmt: skip
+
+
+def draw_control(ctx: Context) -> int:
+    """Which draw; the seed of the sidebar and this number make the picture again."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        draw = st.number_input("Draw", 0, 9999, key="g_draw", bind="query-params", width=120)
+        st.button("Redraw", on_click=_next_draw, icon=":material/casino:")
+    return ctx.seed + 1_000_000 * int(draw or 0)
+
+
+def _next_draw() -> None:
+    st.session_state["g_draw"] = (int(st.session_state.get("g_draw") or 0) + 1) % 10_000
 
 
 def row(label: str, pictures: Any) -> StripRow:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from hvae_core.figures import active_units, bits_by_k, kl_bars, kl_history, unit_heatmap
-from pages.lib import collapse, store, ui, why, work
+from pages.lib import collapse, collapse_words, store, ui, why, work
 from pages.lib import collapse_tables as tables
 from pages.lib.state import colors, context
 
@@ -83,7 +83,7 @@ def words_part(models: list[collapse.Layers]) -> None:
     for column, model in zip(st.columns(len(models), gap="large"), models, strict=True):
         lines = [
             f"- **{line.text}**" if line.collapsed else f"- {line.text}"
-            for line in collapse.in_words(model)
+            for line in collapse_words.in_words(model)
         ]
         head = f"*{ui.plain(model.handle.title)}*"
         column.markdown("\n".join([head, "", *lines]))

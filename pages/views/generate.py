@@ -66,20 +66,12 @@ def data_of(handle):  # type: ignore[no-untyped-def]
         return None
 
 
-def temperature_control(key: str) -> float:
-    """How far draws stray from the means."""
-    return float(
-        st.slider("Temperature", 0.0, 2.0, 1.0, 0.1, key=key, bind="query-params",
-                  help="Scales the spread of every draw: 0 is the mean, 1 the model's own.")
-    )  # fmt: skip
-
-
 def heat_control() -> dict[str, float]:
     """One temperature for all levels, or one each."""
     names = list(dict.fromkeys(name for handle in ctx.models for name in handle.level_names))
-    each = st.toggle("One temperature a level", key="g_each", bind="query-params")
+    each = st.toggle("By level", key="g_each", bind="query-params")
     if not each:
-        return dict.fromkeys(names, temperature_control("g_temp"))
+        return dict.fromkeys(names, generate.temperature_control("g_temp"))
     return {
         name: float(st.slider(f"Temperature of {name}", 0.0, 2.0, 1.0, 0.1, key=f"g_temp_{name}"))
         for name in reversed(names)
@@ -92,11 +84,11 @@ def prior_view(beside) -> str:  # type: ignore[no-untyped-def]
         n = int(st.segmented_control("Samples", [16, 36, 64], default=36, key="g_n",
                                      bind="query-params", required=True) or 36)  # fmt: skip
         heat = heat_control()
-        seed = draw_control()
+        seed = generate.draw_control(ctx)
     claim = ""
     for letter, handle in models():
         warm = tuple(heat[level] for level in handle.level_names)
-        made = generate.prior(handle.digest, n, seed, warm, handle)
+        made = generate.prior(handle, n, seed, warm)
         show(tile(made, columns=round(n**0.5), scale=3, colors=palette),
              f"{n} samples from the prior of {handle.title}", f"prior-{letter}")  # fmt: skip
         claim = claim or generate.prior_claim(handle, made, warm, data_of(handle))
@@ -106,8 +98,8 @@ def prior_view(beside) -> str:  # type: ignore[no-untyped-def]
 def redrawn_view(beside) -> str:  # type: ignore[no-untyped-def]
     """One image, its lower levels drawn again and again."""
     with beside:
-        temperature = temperature_control("g_warm")
-        seed = draw_control()
+        temperature = generate.temperature_control("g_warm")
+        seed = generate.draw_control(ctx)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         name = generate.pick(ctx, "g_a", "Image", 0)
     claim = ""
@@ -154,15 +146,15 @@ LEARNED = 64  # learned images shown at once
 def picture_view(beside) -> str:  # type: ignore[no-untyped-def]
     """What the model makes of the picture at its top: a latent, or a component of the prior."""
     with beside:
-        temperature = temperature_control("g_heat")
-        seed = draw_control()
+        temperature = generate.temperature_control("g_heat")
+        seed = generate.draw_control(ctx)
     names: list[str] = []
-    if any(generate.picture_on_top(h.digest, h) == "latent" for h in ctx.models):
+    if any(generate.picture_on_top(h) == "latent" for h in ctx.models):
         with st.container(horizontal=True, vertical_alignment="bottom"):
             names = [generate.pick(ctx, "g_a", "Image", 0), generate.pick(ctx, "g_b", "Another", 1)]
     claim = ""
     for letter, handle in models():
-        kind = generate.picture_on_top(handle.digest, handle)
+        kind = generate.picture_on_top(handle)
         if kind == "latent":
             said = latent_pictures(handle, letter, seed, temperature, names)
         elif kind == "prior":
@@ -262,18 +254,6 @@ def traversal_view(beside) -> str:  # type: ignore[no-untyped-def]
     return claim
 
 
-def draw_control() -> int:
-    """Which draw; the seed of the sidebar and this number make the picture again."""
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        draw = st.number_input("Draw", 0, 9999, key="g_draw", bind="query-params", width=120)
-        st.button("Redraw", on_click=_next_draw, icon=":material/casino:")
-    return ctx.seed + 1_000_000 * int(draw or 0)
-
-
-def _next_draw() -> None:
-    st.session_state["g_draw"] = (int(st.session_state.get("g_draw") or 0) + 1) % 10_000
-
-
 DRAWN = {
     "Prior samples": prior_view,
     "Redrawn": redrawn_view,
@@ -286,7 +266,7 @@ DRAWN = {
 def view_control() -> str:
     """Which view; that of pictures only where a model has one at its top."""
     views = list(VIEWS)
-    if not any(generate.picture_on_top(h.digest, h) for h in ctx.models):
+    if not any(generate.picture_on_top(h) for h in ctx.models):
         views.remove("Pseudoinput")
     if st.session_state.get("g_view") not in (None, *views):
         del st.session_state["g_view"]

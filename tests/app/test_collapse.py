@@ -14,6 +14,7 @@ from hvae_core.cache import cache_dir
 from pages.lib import collapse, store
 from pages.lib import collapse_tables as tables
 from pages.lib.collapse import Layers, Settings
+from pages.lib.collapse_words import in_words
 from pages.lib.store import Handle
 from tests.app.conftest import LIMIT, Start
 
@@ -159,14 +160,14 @@ def test_titles_stay_whole_where_short_ones_would_be_equal() -> None:
 def test_layers_in_words_begin_with_the_collapsed() -> None:
     history = np.ones((3, 3))
     known = layers("A", (3,), (9, 6, 0), history=history, since=(None, None, 2))
-    lines = [line.text for line in collapse.in_words(known)]
+    lines = [line.text for line in in_words(known)]
     assert lines[0] == "z3 (4 units): 0.0004 nats/unit, no unit active. Collapsed since epoch 2."
     assert lines[1].startswith("z1 (98 units)") and lines[1].endswith("9 of 98 units active.")
-    here = collapse.in_words(layers("A", (1,), (9, 6, 4), history=history))[0].text
+    here = in_words(layers("A", (1,), (9, 6, 4), history=history))[0].text
     assert here.endswith("Collapsed on this set, not at the end of training.")
     thin = layers("A", (1,), (9, 6, 4), history=history, since=(1, None, None))
-    assert collapse.in_words(thin)[0].text.endswith("spread thinly over its units.")
-    assert collapse.in_words(layers("A", (3,), (9, 6, 0)))[0].text.endswith("Collapsed.")
+    assert in_words(thin)[0].text.endswith("spread thinly over its units.")
+    assert in_words(layers("A", (3,), (9, 6, 0)))[0].text.endswith("Collapsed.")
 
 
 @pytest.mark.parametrize("series", [[], [1.0, 2.0], [[1.0, 2.0]], [[1.0, 2.0, 3.0], [1.0]]])
@@ -195,7 +196,7 @@ def test_layers_that_only_follow_are_empty_and_it_is_said() -> None:
     model = layers("A", (1, 2), (98, 6, 4), silent=(1, 2))
     assert model.followers == (1, 2)
     assert collapse.claim([model], "Glyphs") == "Layers z1 and z2 of “A” say nothing"
-    assert "all by following the layers above" in collapse.in_words(model)[0].text
+    assert "all by following the layers above" in in_words(model)[0].text
 
 
 def deep(collapsed: tuple[int, ...], active: tuple[int, ...], **more: Any) -> Layers:
@@ -218,23 +219,23 @@ def test_many_layers_are_told_in_ranges() -> None:
     flat = (*range(3, 11),)
     model = deep(flat, (4, 4, *(0,) * 8, 4, 4, 4, 2))
     assert collapse.claim([model], "Glyphs") == "Layers z3 to z10 of “Deep” say nothing"
-    assert [line.text for line in collapse.in_words(model)] == [
+    assert [line.text for line in in_words(model)] == [
         "z3 to z8 (6 layers of 4 units): 0.0012 to 0.0032 nats/unit, no unit active. Collapsed.",
         "z9 and z10 (2 layers of 4 units): 0.0036 to 0.0040 nats/unit, no unit active. Collapsed.",
         "z1 and z2 (2 layers of 4 units): 2.5000 to 3.5000 nats/unit, 4 of 4 units active.",
         "z11 to z13 (3 layers of 4 units): 12.5000 to 14.5000 nats/unit, 4 of 4 units active.",
         "u (4 units): 15.5000 nats/unit, 2 of 4 units active.",
     ]
-    assert [line.collapsed for line in collapse.in_words(model)] == [True, True, *[False] * 3]
+    assert [line.collapsed for line in in_words(model)] == [True, True, *[False] * 3]
     told = deep(flat, (4,) * 14, since=(None, None, *range(2, 10), *(None,) * 4),
                 history=np.ones((9, 14)))  # fmt: skip
     assert told.followers == flat
-    assert collapse.in_words(told)[0].text.endswith(
+    assert in_words(told)[0].text.endswith(
         "4 of 4 units active, all by following the layers above. Collapsed since epoch 2 to 7."
     )
     later = deep(flat, (4,) * 14, since=(None, None, 2, 2, *(None,) * 10),
                  history=np.ones((9, 14)))  # fmt: skip
-    first, second = (line.text for line in collapse.in_words(later)[:2])
+    first, second = (line.text for line in in_words(later)[:2])
     assert first.endswith("Collapsed since epoch 2 (2 of them).")
     assert second.endswith("Collapsed on this set, not at the end of training.")
     every_other = deep((*range(1, 14, 2),), (0, 4) * 7)

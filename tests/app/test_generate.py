@@ -170,3 +170,14 @@ def test_most_active_units_come_first() -> None:
     assert active_first(np.array([0.1, 3.0, 0.2]), 3) == ([1, 2, 0], True)
     assert active_first(None, 3) == ([0, 1, 2], False)
     assert active_first(np.arange(100.0), 100)[0] == [99, 98, 97, 96, 95, 94, 93, 92]
+
+
+@pytest.mark.parametrize("view", ["Redrawn", "Traversal"])
+def test_another_image_or_model_is_another_picture(start: Start, view: str) -> None:
+    app = alive(start("generate", g_view=view, b_glyphs="Tiny, informative"))
+    a, b = (image.proto for image in app.image)
+    assert a != b
+    app.number_input("g_a_number").set_value(7)
+    assert alive(app.run()).image[0].proto != a
+    app.number_input("g_a_number").set_value(0)
+    assert alive(app.run()).image[0].proto == a
