@@ -19,7 +19,7 @@ _model = HVAEConfig(
     stem=2,
     likelihood="mixture_logistic",
 )
-_run = replace(SHORT, data="cifar")
+_run = replace(SHORT, data="cifar", epochs=8)
 
 PRESETS = (
     Preset(
