@@ -16,12 +16,13 @@ from hvae_core.cli import (
     results,
     sampling,
     scores,
+    ship,
     train,
 )
 from hvae_core.cli.options import Formatter
 from hvae_core.errors import HVAEError
 
-COMMANDS = (train, evaluate, compare, inspect, datasets, models, scores, sampling, results)
+COMMANDS = (train, evaluate, compare, inspect, datasets, models, scores, sampling, ship, results)
 
 _EPILOG = """\
 Start here:
