@@ -142,4 +142,18 @@ PRESETS = (
         _dvp_of(_glyphs, replace(_PSEUDO, transform="downsample")),
         "DVP Figure 5; small",
     ),
+    _small(
+        "dvp-mixture",
+        "DVP-VAE, mixture of Gaussians over u",
+        "glyphs",
+        _dvp_of(_glyphs, replace(_PSEUDO, prior="mixture")),
+        "DVP Figure 5; small",
+    ),
+    _small(
+        "dvp-nopseudo",
+        "the host of DVP-VAE, without a pseudoinput",
+        "glyphs",
+        replace(_glyphs, combine="sum", blocks=3, aggregation=True),
+        "DVP Table 5; small",
+    ),
 )
