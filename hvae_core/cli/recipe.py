@@ -104,7 +104,14 @@ def starting_weights(config: TrainConfig, folder: Path) -> HierarchicalVAE | Non
     return load_checkpoint(path).model
 
 
-def card_of(preset: Preset, config: TrainConfig, data: Data, result: Run, device: str) -> ModelCard:
+def card_of(
+    preset: Preset,
+    config: TrainConfig,
+    data: Data,
+    result: Run,
+    device: str,
+    precision: str = "32-true",
+) -> ModelCard:
     """The model card of a run after as many epochs as its history has."""
     from hvae_core.cli.machine import hardware
 
@@ -114,6 +121,8 @@ def card_of(preset: Preset, config: TrainConfig, data: Data, result: Run, device
         notes.append(f"started from the weights of {config.start}")
     if config.epochs != preset.train.epochs:
         notes.append(f"{config.epochs} epochs where the preset has {preset.train.epochs}")
+    if precision != "32-true":
+        notes.append(f"trained in {precision}")
     if done < config.epochs:
         notes.append(f"unfinished, {done} of {config.epochs} epochs")
     return ModelCard(

@@ -107,7 +107,7 @@ def run(args: argparse.Namespace) -> None:
         data = find_data(args, preset, bar)
         config = adjusted(preset.train, args.epochs, args.seed, data.key)
         path = folder / f"{preset.name}.safetensors"
-        export = exporter(path, preset, config, data, fabric, bar.line)
+        export = exporter(path, preset, config, data, fabric, bar.line, args.precision)
         result = _train(preset, config, data, folder, export, fabric, bar)
     if fabric.is_global_zero:
         _finish(args, path, result, export)
@@ -190,6 +190,7 @@ def exporter(
     data: Data,
     fabric: Fabric,
     say: Callable[[str], None],
+    precision: str = "32-true",
 ) -> Callable[[Run], None]:
     """A function that writes the checkpoint of a run as it stands and says how the epoch went."""
     from hvae_core.checkpoint import save_checkpoint
@@ -199,7 +200,7 @@ def exporter(
 
     def export(result: Run) -> None:
         nonlocal written
-        card = card_of(preset, config, data, result, str(fabric.device))
+        card = card_of(preset, config, data, result, str(fabric.device), precision)
         save_checkpoint(path, result.model, card=card, history=result.history, train=config)
         if card.epochs > written:
             say(epoch_line(result, config.epochs))

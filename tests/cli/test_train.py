@@ -132,3 +132,10 @@ def test_a_recipe_that_starts_from_another_takes_the_run_beside_it(
     made = inspect_checkpoint(tmp_path / "then" / "then.safetensors")
     assert "started from the weights of long" in made.card.note
     assert made.history["valid_elbo"][0] > inspect_checkpoint(trained).history["valid_elbo"][0]
+
+
+def test_half_precision_works_and_is_on_the_card(start: list[str], tell: Tell) -> None:
+    told = tell(*start, "--precision", "bf16-mixed")
+    checkpoint = load_checkpoint(told["path"])
+    assert checkpoint.card.note == "recipe after the tests; trained in bf16-mixed"
+    assert {str(weight.dtype) for weight in checkpoint.model.parameters()} == {"torch.float32"}
