@@ -17,6 +17,7 @@ from hvae_core import cache
 from hvae_core.bounds import BoundTable
 from hvae_core.data.image_set import ImageSet
 from hvae_core.errors import ConfigError
+from hvae_core.scores import Material
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,11 @@ class Evaluation:
 
     def __len__(self) -> int:
         return len(self.table)
+
+    @property
+    def material(self) -> Material:
+        """What scores may read of it; references and other checkpoints are added by the reader."""
+        return Material(self.table, self.latents)
 
 
 def evaluation_key(checkpoint: str, images: ImageSet, settings: EvalSettings) -> str:

@@ -135,7 +135,7 @@ def _computed(evaluation: Evaluation, scores: Sequence[Score]) -> dict[str, Floa
     found: dict[str, Floats | ScoreError] = {}
     for score in scores:
         try:
-            found[score.key] = score(evaluation.table)
+            found[score.key] = score(evaluation.material)
         except ScoreError as error:
             found[score.key] = error
     return found
@@ -210,9 +210,9 @@ def telling_pair(
     Out: of the images at least as likely as the median image inside (of all, if there are none),
     the one with the largest ratio. In: the one with the median ratio.
     """
-    level = np.median(likelihood(inside.table))
-    ratios = ratio(outside.table)
-    likely = likelihood(outside.table) <= level
+    level = np.median(likelihood(inside.material))
+    ratios = ratio(outside.material)
+    likely = likelihood(outside.material) <= level
     candidates = np.where(likely, ratios, -np.inf) if likely.any() else ratios
-    order = np.argsort(ratio(inside.table), kind="stable")
+    order = np.argsort(ratio(inside.material), kind="stable")
     return int(order[len(order) // 2]), int(candidates.argmax())

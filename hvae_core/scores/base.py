@@ -1,21 +1,90 @@
-"""What a score is: one function from a table of bounds to one number an image, and its papers."""
+"""A score is one function from a ``Material``, what it may read, to one number an image."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 from hvae_core.bounds import BoundTable, Floats
+from hvae_core.errors import ScoreError
 
-Need = Literal["reference", "ensemble", "labels", "gradient"]
+Need = Literal["reference", "latents", "ensemble", "background", "labels", "gradient", "classifier"]
+"""What must be at hand beside the bounds; measures are named apart."""
+Cost = Literal["none", "seconds", "minutes", "hours"]
+"""Time for 1,000 images beside their evaluation, on two processor cores."""
+
+
+@dataclass(frozen=True, eq=False)
+class ClassGaussians:
+    """Gaussians of C classes (one where there are no labels) with one covariance, of U units."""
+
+    means: Floats  # (C, U)
+    precision: Floats  # (U, U)
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """Statistics of *training* images under one checkpoint, for scores that compare with them.
+
+    ``mean`` is the mean of -L in nats over ``images`` images; ``layers[i]`` describes the posterior
+    means of z_{i+1}, None where they are too many to be kept.
+    """
+
+    mean: float
+    layers: tuple[ClassGaussians | None, ...]
+    images: int
+
+
+@dataclass(frozen=True, eq=False)
+class Material:
+    """What scores may read of N images under one checkpoint.
+
+    ``latents[i]`` are posterior means (N, units) of z_{i+1}, (N, 0) where they are not kept.
+    ``ensemble`` holds the same images under other checkpoints, ``background`` those under the
+    background checkpoint. ``measures`` are further figures an image by name, (N,) or (N, m).
+    """
+
+    table: BoundTable
+    latents: tuple[NDArray[Any], ...] = ()
+    reference: Reference | None = None
+    ensemble: tuple[BoundTable, ...] = ()
+    background: BoundTable | None = None
+    measures: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        n = len(self.table)
+        others = (*self.latents, *self.ensemble, *self.measures.values())
+        if any(len(rows) != n for rows in (*others, self.background or self.table)):
+            raise ScoreError(
+                f"What a score reads must be of the same images; the bounds are of {n}. "
+                "Compute the other figures for these images again."
+            )
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def take(self, rows: NDArray[Any] | slice) -> Material:
+        """The material of some of the images: by indices, a boolean mask, or a slice."""
+        return replace(
+            self,
+            table=self.table.take(rows),
+            latents=tuple(z[rows] for z in self.latents),
+            ensemble=tuple(table.take(rows) for table in self.ensemble),
+            background=None if self.background is None else self.background.take(rows),
+            measures={name: values[rows] for name, values in self.measures.items()},
+        )
 
 
 @dataclass(frozen=True)
 class Score:
     """One score; higher means more out of distribution.
 
-    ``needs`` names what must be at hand beside the table of bounds, empty for most scores.
+    ``needs`` names what must be at hand beside the table of bounds, ``measures`` the figures an
+    image that it reads; both are empty for most scores. ``unit`` is "" where it has none.
     """
 
     key: str
@@ -23,8 +92,38 @@ class Score:
     symbol: str  # LaTeX, without dollar signs
     citation: str
     needs: tuple[Need, ...]
-    function: Callable[[BoundTable], Floats]
+    function: Callable[[Material], Floats]
+    measures: tuple[str, ...] = ()
+    cost: Cost = "none"
+    unit: str = "nats"
 
-    def __call__(self, table: BoundTable) -> Floats:
-        """Scores of the table's images, (N,) float64; ScoreError where the bounds forbid it."""
-        return self.function(table)
+    def __call__(self, material: Material | BoundTable) -> Floats:
+        """Scores of the images, (N,) float64; ScoreError where something it needs is missing.
+
+        A table alone is material enough for the scores of bounds.
+        """
+        if isinstance(material, BoundTable):
+            material = Material(material)
+        reason = self.missing(material)
+        if reason:
+            raise ScoreError(reason)
+        return np.asarray(self.function(material), dtype=np.float64)
+
+    def missing(self, material: Material) -> str:
+        """Why the material does not suffice, in a sentence; "" where nothing is missing."""
+        for need in self.needs:
+            if need in _LACK and not getattr(material, need):
+                return _LACK[need]
+        for name in self.measures:
+            if name not in material.measures:
+                return f"It reads the measure {name} of every image, which is not computed yet."
+        return ""
+
+
+_LACK = {
+    "reference": "It compares with statistics of the training images, which are not here: fit them "
+    "once with the training set on this machine.",
+    "latents": "It reads the posterior means of the latents, which these results do not keep.",
+    "ensemble": "It needs a second checkpoint trained on the same images; name one or more.",
+    "background": "It needs a background checkpoint, trained on images with mutated pixels.",
+}

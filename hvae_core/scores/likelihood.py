@@ -17,7 +17,7 @@ import numpy as np
 
 from hvae_core.bounds import BoundTable, Floats
 from hvae_core.errors import ScoreError
-from hvae_core.scores.base import Score
+from hvae_core.scores.base import Material, Score
 
 _HVK = "Havtorn et al. 2021, Hierarchical VAEs Know What They Don't Know"
 _INF = (
@@ -26,27 +26,30 @@ _INF = (
 )
 
 
-def negative_bound(table: BoundTable, k: int) -> Floats:
+def negative_bound(material: Material, k: int) -> Floats:
     """-L_{>k} in nats (Havtorn et al. 2021, section 6.1), (N,)."""
+    table = material.table
     _check_layer(table, k)
     return -table.bound[:, k]
 
 
-def llr(table: BoundTable, k: int) -> Floats:
+def llr(material: Material, k: int) -> Floats:
     """LLR_{>k} = L - L_{>k} in nats, with L^S for L when samples > 1 (Eq. 6, 10), (N,)."""
+    table = material.table
     _check_layer(table, k)
     first = table.iw if table.samples > 1 else table.bound
     return first[:, 0] - table.bound[:, k]
 
 
-def llr_ada(table: BoundTable) -> Floats:
+def llr_ada(material: Material) -> Floats:
     """sum_{k>=1} w_k (LLR_{>k} - LLR_{>k-1}), w_1 = 1, in nats (Li et al. 2022, Eq. 11), (N,).
 
     w_k = R(x, z_{>k-1}) / R(x, z_{>k}) = NLL_k / NLL_{k-1} for k >= 2, and LLR_{>0} = 0. With two
     layers it is LLR_{>1}. Raises ScoreError where an NLL is not positive.
     """
+    table = material.table
     _check_layer(table, 1)
-    ratios = np.stack([llr(table, k) for k in range(1, table.n_levels)], axis=1)  # (N, L-1)
+    ratios = np.stack([llr(material, k) for k in range(1, table.n_levels)], axis=1)  # (N, L-1)
     steps = np.diff(ratios, axis=1, prepend=0.0)
     weights = np.ones_like(steps)
     if table.n_levels > 2:
@@ -55,14 +58,15 @@ def llr_ada(table: BoundTable) -> Floats:
     return np.asarray((weights * steps).sum(axis=1))
 
 
-def llr_optk(table: BoundTable) -> Floats:
+def llr_optk(material: Material) -> Floats:
     """LLR_{>k*} in nats, k* = argmax_{k>=1} NLL_k / NLL_{k-1} an image (Li 2022, App. L), (N,).
 
     The first k wins a tie. Raises ScoreError where an NLL is not positive.
     """
+    table = material.table
     _check_layer(table, 1)
     best = 1 + _relevance_ratios(table.nll).argmax(axis=1)
-    ratios = np.stack([llr(table, k) for k in range(1, table.n_levels)], axis=1)  # (N, L-1)
+    ratios = np.stack([llr(material, k) for k in range(1, table.n_levels)], axis=1)  # (N, L-1)
     return np.asarray(np.take_along_axis(ratios, best[:, None] - 1, axis=1)[:, 0])
 
 

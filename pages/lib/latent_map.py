@@ -195,7 +195,7 @@ def score_values(score: Any, points: Points, evaluations: Mapping[str, Any]) -> 
     """The colouring by the score of every point, in nats."""
     values = np.concatenate(
         [
-            score(evaluations[name].table)[points.indices[points.sets == code]]
+            score(evaluations[name].material)[points.indices[points.sets == code]]
             for code, name in enumerate(points.set_names)
         ]
     )

@@ -227,7 +227,7 @@ def images_table(studied: Sequence[Study], ctx: Context) -> pd.DataFrame:
             frame["class"] = _classes(found)
             for score in study.report.scores:
                 try:
-                    frame[score.key] = score(found.table)
+                    frame[score.key] = score(found.material)
                 except ScoreError:
                     frame[score.key] = np.nan
             frames.append(frame)

@@ -54,12 +54,12 @@ def scored(study: Study, score: Score) -> Scored:
             f"{symbol_text(score.symbol)}; choose another score."
         )
     outs = {
-        name: score(found.table)
+        name: score(found.material)
         for name, found in study.outs.items()
         if score.key in study.metrics(name)  # the table says why another is left out
     }
-    reference = None if study.reference is None else score(study.reference.table)
-    return Scored(study, score, score(study.inside.table), outs, reference)
+    reference = None if study.reference is None else score(study.reference.material)
+    return Scored(study, score, score(study.inside.material), outs, reference)
 
 
 @dataclass(frozen=True)
