@@ -57,8 +57,9 @@ class Material:
 
     def __post_init__(self) -> None:
         n = len(self.table)
-        others = (*self.latents, *self.ensemble, *self.measures.values())
-        if any(len(rows) != n for rows in (*others, self.background or self.table)):
+        counts = [len(rows) for rows in (*self.latents, *self.measures.values())]
+        counts += [len(table) for table in (*self.ensemble, self.background or self.table)]
+        if any(count != n for count in counts):
             raise ScoreError(
                 f"What a score reads must be of the same images; the bounds are of {n}. "
                 "Compute the other figures for these images again."
