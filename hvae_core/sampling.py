@@ -7,15 +7,20 @@ apart, and how far each sample is from its nearest real image.
 
 from __future__ import annotations
 
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from hvae_core.errors import ScoreError
 from hvae_core.evaluated import EvalSettings
 from hvae_core.evaluation import STORED_UNITS, evaluate_batch
 from hvae_core.models import HierarchicalVAE
+from hvae_core.models.topped import Sampler, ToppedVAE
+from hvae_core.noise import StreamNoise
 from hvae_core.progress import Progress, silent
 
 Floats = NDArray[np.float64]
@@ -58,6 +63,53 @@ def judged(
         rows.append(np.concatenate(kept, axis=1))
         progress(min(1.0, (start + 100) / len(pixels)), "judging")
     return Judged(float(np.concatenate(nll).mean()), np.concatenate(rows))
+
+
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """Samples as bytes (n, C, H, W), with seconds for u alone (None without one) and in all."""
+
+    pixels: NDArray[np.uint8]
+    seconds_u: float | None
+    seconds: float
+
+
+def samplers(model: HierarchicalVAE, steps: Sequence[int]) -> list[tuple[str, Sampler | None]]:
+    """The ways to draw: one for most models, several for those with a diffusion prior."""
+    from hvae_core.context.diffusion import DiffusionPrior
+
+    if not isinstance(model, ToppedVAE) or not isinstance(model.u_prior, DiffusionPrior):
+        return [("prior", None)]
+    ways: list[tuple[str, Sampler | None]] = [(f"ancestral, {t} steps", Sampler(t)) for t in steps]
+    return [*ways, *((f"deterministic, {t} steps", Sampler(t, True)) for t in steps)]
+
+
+def draw(model: HierarchicalVAE, n: int, seed: int, sampler: Sampler | None = None) -> Drawn:
+    """n samples of the prior, and the time that they took.
+
+    Grey levels are drawn. Of binary pixels the probabilities are kept: the judge draws from them
+    as it does from the grey levels of real images.
+    """
+    begun = time.perf_counter()
+    seconds_u = None
+    with torch.inference_mode():
+        given = {}
+        stream = StreamNoise(torch.Generator().manual_seed(seed))
+        if sampler is not None and isinstance(model, ToppedVAE):
+            given[model.n_layers] = model.sample_u(n, stream, 1.0, sampler)
+            seconds_u = time.perf_counter() - begun
+        parts = []
+        for start in range(0, n, 100):
+            kept = {i: z[start : start + 100] for i, z in given.items()}
+            drawn = model.sample(min(100, n - start), noise=stream, given=kept)
+            picture = drawn.mean
+            if model.config.likelihood != "bernoulli":
+                noise_x = stream.uniform("x", 1, picture.shape[1], picture.shape[2:])
+                picture = drawn.sample(noise_x.to(picture))
+            parts.append(picture[0].cpu().numpy())
+    seconds = time.perf_counter() - begun
+    pixels = np.rint(np.concatenate(parts).clip(0, 1) * 255).astype(np.uint8)
+    return Drawn(pixels, seconds_u, seconds)
 
 
 def quality(samples: Judged, real: Judged) -> Quality:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,6 @@ if TYPE_CHECKING:
     import numpy as np
 
     from hvae_core.checkpoint import Checkpoint
-    from hvae_core.models import HierarchicalVAE
 
 _EXAMPLES = """\
   python -m hvae_core sampling glyphs-hvae3-elbo --judge glyphs-hvae3-freebits
@@ -57,7 +55,7 @@ def run(args: argparse.Namespace) -> None:
     from hvae_core.checkpoint import load_checkpoint
     from hvae_core.cli.sources import world_of
     from hvae_core.results import checkpoint_path
-    from hvae_core.sampling import judged, quality
+    from hvae_core.sampling import draw, judged, quality, samplers
 
     checkpoint = load_checkpoint(checkpoint_path(args.checkpoint))
     judge = load_checkpoint(checkpoint_path(args.judge))
@@ -75,12 +73,12 @@ def run(args: argparse.Namespace) -> None:
         found = quality(held["validation"], held["test"])
         rows.append({"sampler": "validation images", "seconds_u": None, "seconds": None,
                      **asdict(found)})  # fmt: skip
-        for name, ways in _samplers(checkpoint.model, args.steps):
-            seconds_u, seconds, pixels = _draw(checkpoint.model, args.n, args.seed, ways)
-            found = quality(judged(judge.model, pixels, progress=bar), held["test"])
+        for name, way in samplers(checkpoint.model, args.steps):
+            drawn = draw(checkpoint.model, args.n, args.seed, way)
+            found = quality(judged(judge.model, drawn.pixels, progress=bar), held["test"])
             per = 1000 / args.n
-            rows.append({"sampler": name, "seconds_u": seconds_u and seconds_u * per,
-                         "seconds": seconds * per, **asdict(found)})  # fmt: skip
+            rows.append({"sampler": name, "seconds_u": drawn.seconds_u and drawn.seconds_u * per,
+                         "seconds": drawn.seconds * per, **asdict(found)})  # fmt: skip
     if args.json:
         show.as_json({"n": args.n, "judge": judge.name, "samplers": rows})
         return
@@ -97,50 +95,3 @@ def _pixels(world: Any, name: str, args: argparse.Namespace, checkpoint: Checkpo
     found = world.choose(name, args.data_root, limit=args.n)
     pixels: np.ndarray = found.fit(checkpoint.config.image_shape).images
     return pixels
-
-
-def _samplers(model: HierarchicalVAE, steps: list[int]) -> list[tuple[str, Any]]:
-    """The ways to draw: one for most models, several for those with a diffusion prior."""
-    from hvae_core.context.diffusion import DiffusionPrior
-    from hvae_core.models.topped import Sampler, ToppedVAE
-
-    if not isinstance(model, ToppedVAE) or not isinstance(model.u_prior, DiffusionPrior):
-        return [("prior", None)]
-    ways = [(f"ancestral, {t} steps", Sampler(t)) for t in steps]
-    return [*ways, *((f"deterministic, {t} steps", Sampler(t, True)) for t in steps)]
-
-
-def _draw(
-    model: HierarchicalVAE, n: int, seed: int, sampler: Any
-) -> tuple[float | None, float, np.ndarray]:
-    """Seconds for u alone, seconds in all, and the samples as bytes (n, C, H, W).
-
-    Grey levels are drawn. Of binary pixels the probabilities are kept: the judge draws from them
-    as it does from the grey levels of real images.
-    """
-    import numpy as np
-    import torch
-
-    from hvae_core.models.topped import ToppedVAE
-    from hvae_core.noise import StreamNoise
-
-    begun = time.perf_counter()
-    seconds_u = None
-    with torch.inference_mode():
-        given = {}
-        stream = StreamNoise(torch.Generator().manual_seed(seed))
-        if sampler is not None and isinstance(model, ToppedVAE):
-            given[model.n_layers] = model.sample_u(n, stream, 1.0, sampler)
-            seconds_u = time.perf_counter() - begun
-        parts = []
-        for start in range(0, n, 100):
-            kept = {i: z[start : start + 100] for i, z in given.items()}
-            drawn = model.sample(min(100, n - start), noise=stream, given=kept)
-            picture = drawn.mean
-            if model.config.likelihood != "bernoulli":
-                noise_x = stream.uniform("x", 1, picture.shape[1], picture.shape[2:])
-                picture = drawn.sample(noise_x.to(picture))
-            parts.append(picture[0].cpu().numpy())
-    seconds = time.perf_counter() - begun
-    pixels = np.rint(np.concatenate(parts).clip(0, 1) * 255).astype(np.uint8)
-    return seconds_u, seconds, pixels
