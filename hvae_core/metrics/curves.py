@@ -1,9 +1,4 @@
-"""Detection metrics: ROC, precision-recall, AUROC with its DeLong interval, AUPRC, FPR80, FPR95.
-
-Everywhere: scores are higher for out-of-distribution (OOD) images, OOD is the positive class, and
-an image is flagged when score >= threshold. Written in numpy, as importing scikit-learn takes
-longer than all of these; the tests hold them equal to it.
-"""
+"""ROC and precision-recall curves, and their areas: AUROC with its DeLong interval, AUPRC, FPR."""
 
 from __future__ import annotations
 
@@ -28,40 +23,12 @@ class Curve:
 
 
 @dataclass(frozen=True)
-class Detection:
-    """How well a score tells two sets apart; ``low, high`` is the 95 % interval of the AUROC.
-
-    ``n_in, n_out`` are the numbers of images that the figures rest on.
-    """
-
-    auroc: float
-    low: float
-    high: float
-    auprc: float
-    fpr80: float
-    fpr95: float
-    n_in: int
-    n_out: int
-
-
-@dataclass(frozen=True)
 class Rates:
     """What a threshold does: shares flagged of either set, and precision among the flagged."""
 
     false_alarms: float  # FPR
     detected: float  # TPR
     precision: float  # 1 when nothing is flagged, where the PR curve begins
-
-
-@dataclass(frozen=True)
-class Share:
-    """A share of ``n`` images with its 95 % interval."""
-
-    value: float
-    low: float
-    high: float
-    hits: int
-    n: int
 
 
 def checked(scores: ArrayLike, what: str) -> Floats:
@@ -81,35 +48,9 @@ def checked(scores: ArrayLike, what: str) -> Floats:
     return values
 
 
-def equal_numbers(in_scores: ArrayLike, out_scores: ArrayLike, seed: int) -> tuple[Floats, Floats]:
-    """All of the smaller set and as many of the larger, drawn by seed (Havtorn 2021, section 5).
-
-    The draw depends on the seed and the sizes alone: every score is judged on the same images.
-    """
-    inside, outside = checked(in_scores, "in-distribution"), checked(out_scores, "OOD")
-    n = min(len(inside), len(outside))
-    return _subsample(inside, n, seed), _subsample(outside, n, seed)
-
-
-def detect(in_scores: ArrayLike, out_scores: ArrayLike, seed: int) -> Detection:
-    """Every metric on equal numbers of in- and out-of-distribution images."""
-    inside, outside = equal_numbers(in_scores, out_scores, seed)
-    area, low, high = auroc_interval(inside, outside)
-    return Detection(
-        auroc=area,
-        low=low,
-        high=high,
-        auprc=auprc(inside, outside),
-        fpr80=fpr_at(0.80, inside, outside),
-        fpr95=fpr_at(0.95, inside, outside),
-        n_in=len(inside),
-        n_out=len(outside),
-    )
-
-
 def auroc(in_scores: ArrayLike, out_scores: ArrayLike) -> float:
     """P(score_out > score_in) + P(equal)/2, the area under the ROC curve."""
-    _, out_place = _placements(in_scores, out_scores)
+    _, out_place = placements(in_scores, out_scores)
     return float(out_place.mean())
 
 
@@ -121,7 +62,7 @@ def auroc_interval(
     The interval is the normal one, clipped to [0, 1]. It has width zero when the sets are fully
     apart, where it says nothing about sets larger than these.
     """
-    in_place, out_place = _placements(in_scores, out_scores)
+    in_place, out_place = placements(in_scores, out_scores)
     if min(len(in_place), len(out_place)) < 2:
         raise ScoreError("The interval of an AUROC needs at least two images in either set.")
     area = float(out_place.mean())
@@ -138,8 +79,7 @@ def auprc(in_scores: ArrayLike, out_scores: ArrayLike) -> float:
 
 def fpr_at(tpr: float, in_scores: ArrayLike, out_scores: ArrayLike) -> float:
     """Share of in-distribution images flagged by the highest threshold that flags tpr of OOD."""
-    if not 0 < tpr <= 1:
-        raise ScoreError(f"A true-positive rate lies above 0 and at most at 1, not at {tpr}.")
+    _check_rate(tpr)
     _, false, true, n_in, n_out = _sweep(in_scores, out_scores)
     return float(false[np.argmax(true / n_out >= tpr)] / n_in)
 
@@ -171,24 +111,18 @@ def rates_at(threshold: float, in_scores: ArrayLike, out_scores: ArrayLike) -> R
     )
 
 
-def flagged(threshold: float, scores: ArrayLike, level: float = 0.95) -> Share:
-    """Share of a set with score >= threshold and its interval (Wilson 1927, score interval)."""
-    values = checked(scores, "image")
-    hits, n = int((values >= threshold).sum()), len(values)
-    z = NormalDist().inv_cdf((1 + level) / 2)
-    share = hits / n
-    middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
-    half = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + (z / (2 * n)) ** 2)
-    # At no hit or all hits the interval ends there exactly; rounding may miss it by one ulp.
-    low = 0.0 if hits == 0 else float(middle - half)
-    high = 1.0 if hits == n else float(middle + half)
-    return Share(share, low, high, hits, n)
+def images_needed(tpr: float, n: int) -> int:
+    """The fewest of n images that are a share of at least tpr.
+
+    Counted, not rounded from tpr * n: the product may miss a whole number by one ulp.
+    """
+    _check_rate(tpr)
+    return int(1 + np.argmax(np.arange(1, n + 1) / n >= tpr))
 
 
-def _subsample(values: Floats, n: int, seed: int) -> Floats:
-    if n == len(values):
-        return values
-    return values[np.random.default_rng(seed).choice(len(values), size=n, replace=False)]
+def _check_rate(tpr: float) -> None:
+    if not 0 < tpr <= 1:
+        raise ScoreError(f"A true-positive rate lies above 0 and at most at 1, not at {tpr}.")
 
 
 def _sweep(
@@ -207,7 +141,7 @@ def _sweep(
     return threshold, false, true, len(inside), len(outside)
 
 
-def _placements(in_scores: ArrayLike, out_scores: ArrayLike) -> tuple[Floats, Floats]:
+def placements(in_scores: ArrayLike, out_scores: ArrayLike) -> tuple[Floats, Floats]:
     """Structural components of DeLong: for each image, the share of the other set on its far side.
 
     For an in-distribution image the OOD scores above it, for an OOD image the in-distribution
