@@ -23,6 +23,7 @@ from hvae_core.evaluated import EvalSettings, Evaluation, evaluation_key, pack, 
 from hvae_core.models import HierarchicalVAE
 from hvae_core.noise import ImageNoise
 from hvae_core.progress import Progress, silent
+from hvae_core.streaming import in_parts, keep
 
 PART_IMAGES = 500
 STORED_UNITS = 64
@@ -66,25 +67,13 @@ def evaluate(
     if known is not None:
         return known
     key = evaluation_key(checkpoint, images, settings)
-    parts: list[Mapping[str, np.ndarray]] = []
-    part_keys = []
-    for start in range(0, len(images), PART_IMAGES):
-        part_key = cache.digest(key, "part-2", start)  # 2: layers by number
-        arrays: Mapping[str, np.ndarray] | None = cache.load("parts", part_key)
-        if arrays is None:
-            chosen = images.take(range(start, min(start + PART_IMAGES, len(images))))
 
-            def report(done: float, start: int = start, size: int = len(chosen)) -> None:
-                progress((start + done * size) / len(images), images.title)
+    def compute(part: ImageSet, report: Callable[[float], None]) -> dict[str, np.ndarray]:
+        return _evaluate_part(model, part, settings, batch_size, report)
 
-            arrays = _evaluate_part(model, chosen, settings, batch_size, report)
-            cache.store("parts", part_key, arrays)
-        parts.append(arrays)
-        part_keys.append(part_key)
+    parts = in_parts(key, images, compute, size=PART_IMAGES, progress=progress)
     packed = pack(_join(parts, model, checkpoint, images, settings))
-    if cache.store("evaluations", key, packed):
-        for part_key in part_keys:
-            cache.entry_path("parts", part_key).unlink(missing_ok=True)
+    keep("evaluations", key, packed, images, size=PART_IMAGES)
     # What was rounded to be stored, so that the first reader sees the same figures as the next.
     return _as_stored(packed, images)
 
