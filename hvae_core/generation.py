@@ -16,7 +16,7 @@ from torch import Tensor
 
 from hvae_core.errors import ConfigError
 from hvae_core.models import HierarchicalVAE
-from hvae_core.noise import ImageNoise, StreamNoise
+from hvae_core.noise import ImageNoise, StillNoise, StreamNoise
 
 Latents = tuple[Tensor, ...]
 """z_1 .. z_L of N images, each (N, *shape)."""
@@ -33,7 +33,7 @@ def encode(
     with torch.inference_mode():
         x = torch.from_numpy(np.array(pixels)).to(model.device).float() / 255
         x = model.prepare(x, ImageNoise(digests, seed))
-        return model.posterior_means(x, noise=_Still(torch.Generator()), up="sample")
+        return model.posterior_means(x, noise=StillNoise(), up="sample")
 
 
 def prior_samples(
@@ -204,13 +204,6 @@ def _skip(model: HierarchicalVAE, k: int) -> int:
 
 def _repeat(z: Tensor, n: int) -> Tensor:
     return z[:1].expand(n, *z.shape[1:])
-
-
-class _Still(StreamNoise):
-    """No noise: a draw is its mean."""
-
-    def normal(self, name: str, samples: int, batch: int, shape: Sequence[int]) -> Tensor:
-        return torch.zeros(samples, batch, *shape)
 
 
 class _Alike(StreamNoise):

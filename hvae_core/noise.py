@@ -46,6 +46,17 @@ class StreamNoise(Noise):
         return torch.rand(samples, batch, *shape, generator=self.generator)
 
 
+class StillNoise(StreamNoise):
+    """No normal noise: every draw of a Gaussian is its mean. Uniform numbers come from seed 0."""
+
+    def __init__(self) -> None:
+        super().__init__(torch.Generator().manual_seed(0))
+
+    def normal(self, name: str, samples: int, batch: int, shape: Sequence[int]) -> Tensor:
+        """Zeros (S, B, *shape)."""
+        return torch.zeros(samples, batch, *shape)
+
+
 class ImageNoise(Noise):
     """A stream of its own for every image, from its content digest and one seed."""
 

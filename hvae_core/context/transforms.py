@@ -43,10 +43,12 @@ def idct2(u: Tensor) -> Tensor:
 def quantise(u: Tensor, bins: int) -> Tensor:
     """The nearest of ``bins`` values evenly spread over [-1, 1], both ends included (DCT App. C).
 
-    What lies beyond the ends goes to the end; elsewhere the error is at most 1 / (bins - 1).
+    What lies beyond the ends goes to the end; elsewhere the error is at most 1 / (bins - 1). The
+    gradient is that without rounding, so that an attack can see where a value would go.
     """
-    index = ((u.clamp(-1, 1) + 1) * ((bins - 1) / 2)).round()
-    return index * (2 / (bins - 1)) - 1
+    inside = u.clamp(-1, 1)
+    index = ((inside + 1) * ((bins - 1) / 2)).round()
+    return index.detach() * (2 / (bins - 1)) - 1 + (inside - inside.detach())
 
 
 class Transform(nn.Module, ABC):

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from hvae_core.config import ModelConfig, level_starts
 from hvae_core.distributions import Gaussian, Likelihood
+from hvae_core.distributions.delta import Delta
 from hvae_core.models.vamp import GaussianMixture, Prior
 from hvae_core.noise import Noise
 
@@ -20,6 +21,9 @@ Skipped = Literal["sample", "mean"]
 """What a skipped layer z_i, i <= k, passes down: a draw from p(z_i | z_>i), or its mean."""
 Up = Literal["mean", "sample"]
 """What a skipped layer passes up to q(z_>k | x): its posterior mean (HVK App. D), or a draw."""
+
+Posterior = Gaussian | Delta
+"""What q(z_i | x, .) may be: Gaussian, or certain as for a context (DCT App. C)."""
 
 Draw = Callable[[str, int], Tensor]
 """Noise of a role ("q" or "p") and a layer's index, (S, B, *shape)."""
@@ -144,10 +148,20 @@ class HierarchicalVAE(nn.Module, ABC):
         )[0]
 
     @abstractmethod
+    def posteriors(
+        self, x: Tensor, *, noise: Noise, samples: int = 1, up: Up = "mean"
+    ) -> tuple[Posterior, ...]:
+        """q(z_i | x, .) of every layer, (1 or S, B, *shape), given S samples of those it reads.
+
+        With ``up="mean"`` the layers that are read on the way up stand at their means.
+        """
+
     def posterior_means(
         self, x: Tensor, *, noise: Noise, samples: int = 1, up: Up = "mean"
     ) -> tuple[Tensor, ...]:
-        """E[z_i | x] for every layer, (B, *shape), averaged over S samples of the layers below."""
+        """E[z_i | x] for every layer, (B, *shape), averaged over S samples of the other layers."""
+        found = self.posteriors(x, noise=noise, samples=samples, up=up)
+        return tuple(q.mean.mean(0) for q in found)
 
     @abstractmethod
     def sample(

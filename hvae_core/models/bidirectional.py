@@ -92,24 +92,22 @@ class BidirectionalVAE(HierarchicalVAE):
             out.append(self._finish(x, paths[by_mean], k, draw, skipped, temperature))
         return out
 
-    def posterior_means(
+    def posteriors(
         self, x: Tensor, *, noise: Noise, samples: int = 1, up: Up = "mean"
-    ) -> tuple[Tensor, ...]:
-        """E[z_i | x] for every layer, (B, *shape): the mean of q over S draws of the rest.
+    ) -> tuple[Gaussian, ...]:
+        """q(z_i | x, .) of every layer, given S draws of the rest.
 
         With ``up="mean"`` every z_i^BU stands at its posterior mean, upwards and downwards.
         """
         by_mean = self.n_levels - 1 if up == "mean" else 0
         chain, draw = _Chain(self, x.unsqueeze(0)), self._draws(noise, samples, x)
         path = _Path(self, chain, by_mean, 0, draw, [])
-        return tuple(path.q[i].mean.mean(0) for i in range(1, self.n_layers + 1))
+        return tuple(path.q[i] for i in range(1, self.n_layers + 1))
 
     def top_by_means(self, u: Tensor) -> Gaussian:
         """q(z_L | u) for images (1, K, C, H, W), where every z_i^BU passes its mean up."""
-        chain, top = _Chain(self, u), self.n_levels
-        return self.posterior_down(
-            top, self.start(u.shape[1]), self.features(top, chain.state(top - 1))
-        )
+        d = _Chain(self, u).features(self.n_levels)
+        return self.posterior_down(self.n_levels, self.start(u.shape[1]), d)
 
     def sample(
         self,
@@ -140,9 +138,11 @@ class BidirectionalVAE(HierarchicalVAE):
         """From the state below the last level kept: both parts from the prior, then the image."""
         state = path.below[k]
         for level in range(k, 0, -1):
+            known = path.p.get(level) if level == k else None  # where the path went on
+            priors: Sequence[Any] = self.priors(level, state) if known is None else known
             parts = [
                 p.mean if skipped == "mean" else p.sample(draw("p", index), temperature)
-                for index, p in enumerate(self.priors(level, state), start=2 * level - 1)
+                for index, p in enumerate(priors, start=2 * level - 1)
             ]
             state = self.absorb(level, state, parts)
         return assemble(k, self.skips[k], self.emit(state), x, path)
@@ -153,15 +153,26 @@ class _Chain:
 
     def __init__(self, model: BidirectionalVAE, image: Tensor) -> None:
         self.model = model
-        self.states = [model.enter(image)]
+        self._states = [model.enter(image)]
+        self._d: list[Tensor] = []
+        self._q: list[Gaussian] = []
 
-    def state(self, level: int) -> State:
-        """The state above z_level^BU."""
-        while len(self.states) <= level:
-            i = len(self.states)
-            d = self.model.features(i, self.states[-1])
-            self.states.append(self.model.rise(i, d, self.model.posterior_up(i, d).mean))
-        return self.states[level]
+    def features(self, level: int) -> Tensor:
+        """d_level, where every z^BU below it passes its mean up."""
+        while len(self._d) < level:
+            i = len(self._d)
+            if i:
+                mean = self.posterior_up(i).mean
+                self._states.append(self.model.rise(i, self._d[-1], mean))
+            self._d.append(self.model.features(i + 1, self._states[-1]))
+        return self._d[level - 1]
+
+    def posterior_up(self, level: int) -> Gaussian:
+        """q(z_level^BU | d_level)."""
+        while len(self._q) < level:
+            i = len(self._q) + 1
+            self._q.append(self.model.posterior_up(i, self.features(i)))
+        return self._q[level - 1]
 
 
 class _Path:
@@ -177,6 +188,7 @@ class _Path:
         top: list[Prior],
     ) -> None:
         self.model = model
+        self.p: dict[int, Sequence[Prior]] = {}  # by level
         self.q: dict[int, Gaussian] = {}
         self.z: dict[int, Tensor] = {}
         self.log_q: dict[int, Tensor] = {}
@@ -190,7 +202,8 @@ class _Path:
         state = self._down(model.n_levels, state, [top[0]], draw)
         self.below = {model.n_levels - 1: state}
         for level in range(model.n_levels - 1, lowest, -1):
-            state = self._down(level, state, model.priors(level, state), draw)
+            priors = self.p[level] = model.priors(level, state)
+            state = self._down(level, state, priors, draw)
             self.below[level - 1] = state
 
     def _up(self, chain: _Chain, by_mean: int, lowest: int, draw: Draw) -> None:
@@ -199,15 +212,18 @@ class _Path:
         Levels up to ``by_mean`` pass their means on. Where ``lowest`` is below that, their means
         stand for the draws on the way down too.
         """
-        state = chain.state(min(by_mean, lowest))
+        state: State = None
         for level in range(min(by_mean, lowest) + 1, self.model.n_levels + 1):
-            d = self.d[level] = self.model.features(level, state)
+            shared = level <= by_mean + 1  # means alone have passed up so far
+            d = chain.features(level) if shared else self.model.features(level, state)
+            self.d[level] = d
             if level == self.model.n_levels:
                 return
-            q = self.model.posterior_up(level, d)
+            q = chain.posterior_up(level) if shared else self.model.posterior_up(level, d)
             z = q.mean if level <= by_mean else q.sample(draw("q", 2 * level - 1))  # (S, B, ...)
             self.q[2 * level - 1], self.z[2 * level - 1] = q, z
-            state = self.model.rise(level, d, z)
+            if level > by_mean:
+                state = self.model.rise(level, d, z)
 
     def _down(self, level: int, state: State, priors: Sequence[Prior], draw: Draw) -> State:
         """One level of the way down: the terms of its part or parts, and the state below it."""

@@ -45,45 +45,36 @@ class BottomUpVAE(HierarchicalVAE):
         up: Up = "mean",
         temperature: float = 1.0,
     ) -> list[Trace]:
-        """L_>k for every k (HVK Eq. 5): with ``up="sample"`` one way up serves them all."""
+        """L_>k for every k (HVK Eq. 5): with ``up="sample"`` one way up serves them all.
+
+        With ``up="mean"`` all k share the chain of means, and with it the first stage: what comes
+        out of q(z_{k+1} | d_k) depends on the draws only from there on.
+        """
         self._check_levels(ks)
         draw = self._draws(noise, samples, x)
-        image = x.unsqueeze(0)  # (1, B, C, H, W)
+        chain = _Chain(self, x.unsqueeze(0))
         top: list[Prior] = []  # p(z_L), common to all k
-        sampled: _Path | None = None
-        means: list[Gaussian] = []
+        paths: dict[int, _Path] = {}  # by the number of layers that pass their means up
         out = []
         for k in ks:
-            if k == 0 or up == "sample":
-                # One inference pass and one set of priors serve every k.
-                if sampled is None:
-                    sampled = _Path(self, image, [], draw, top)
-                path = sampled
-            else:
-                while len(means) < k:  # the chain of means d_k is common to all k
-                    below = [q.mean for q in means]
-                    means.append(self.posterior(len(means) + 1, image, below))
-                path = _Path(self, image, means[:k], draw, top)
-            out.append(self._finish(x, path, k, draw, skipped, temperature))
+            by_mean = k if up == "mean" else 0
+            if by_mean not in paths:
+                paths[by_mean] = _Path(self, chain, by_mean, draw, top)
+            out.append(self._finish(x, paths[by_mean], k, draw, skipped, temperature))
         return out
 
-    def posterior_means(
+    def posteriors(
         self, x: Tensor, *, noise: Noise, samples: int = 1, up: Up = "mean"
-    ) -> tuple[Tensor, ...]:
-        """E[z_i | x] for every layer, (B, *shape): the mean of q over S draws of what is below."""
-        image = x.unsqueeze(0)
+    ) -> tuple[Gaussian, ...]:
+        """q(z_i | z_<i, x) of every layer, given S draws of what is below, or its means."""
+        chain = _Chain(self, x.unsqueeze(0))
         if up == "sample":
-            qs = _Path(self, image, [], self._draws(noise, samples, x), []).q
-        else:
-            qs = self.chain_of_means(image)
-        return tuple(q.mean.mean(0) for q in qs)
+            return tuple(_Path(self, chain, 0, self._draws(noise, samples, x), []).q)
+        return tuple(chain.up_to(self.n_layers))
 
     def chain_of_means(self, image: Tensor) -> list[Gaussian]:
         """q(z_i | .) of images (1, B, C, H, W) where every layer passes its mean up."""
-        qs: list[Gaussian] = []
-        for index in range(1, self.n_layers + 1):
-            qs.append(self.posterior(index, image, [q.mean for q in qs]))
-        return qs
+        return _Chain(self, image).up_to(self.n_layers)
 
     def sample(
         self,
@@ -111,7 +102,7 @@ class BottomUpVAE(HierarchicalVAE):
         """Complete a posterior path downwards: skipped layers from the prior, then the image."""
         z = list(path.z)
         for index in range(k, 0, -1):
-            p = self.prior(index, z[index:])
+            p = path.prior(k) if index == k else self.prior(index, z[index:])
             if skipped == "mean":
                 z[index - 1] = p.mean
             else:
@@ -132,36 +123,54 @@ class BottomUpVAE(HierarchicalVAE):
         )
 
 
+class _Chain:
+    """The way up by means alone, which all k share; climbed as far as one asks."""
+
+    def __init__(self, model: BottomUpVAE, image: Tensor) -> None:
+        self.model = model
+        self.image = image  # (1, B, C, H, W)
+        self._q: list[Gaussian] = []
+
+    def up_to(self, index: int) -> list[Gaussian]:
+        """q(z_1 | .) .. q(z_index | .), each given the means of those below it."""
+        while len(self._q) < index:
+            below = [q.mean for q in self._q]
+            self._q.append(self.model.posterior(len(below) + 1, self.image, below))
+        return self._q[:index]
+
+
 class _Path:
     """A way up: z_i = posterior mean for the first layers, draws above; priors on request, once."""
 
     def __init__(
-        self,
-        model: BottomUpVAE,
-        image: Tensor,
-        means: Sequence[Gaussian],
-        draw: Draw,
-        top: list[Prior],
+        self, model: BottomUpVAE, chain: _Chain, by_mean: int, draw: Draw, top: list[Prior]
     ) -> None:
         self.model = model
-        self.q = list(means)
-        self.z: list[Tensor] = [q.mean for q in means]
-        self.log_q: list[Tensor] = [q.mean.new_zeros(()) for q in means]
-        for index in range(len(means) + 1, model.n_layers + 1):
-            q = model.posterior(index, image, self.z)
+        self.q = chain.up_to(by_mean + 1)  # the first that is drawn from still knows means alone
+        self.z: list[Tensor] = [q.mean for q in self.q[:by_mean]]
+        self.log_q: list[Tensor] = [z.new_zeros(()) for z in self.z]
+        for index in range(by_mean + 1, model.n_layers + 1):
+            if index > len(self.q):
+                self.q.append(model.posterior(index, chain.image, self.z))
+            q = self.q[index - 1]
             z = q.sample(draw("q", index))  # (S, B, ...)
-            self.q.append(q)
             self.z.append(z)
             self.log_q.append(q.log_prob(z))
         if not top:  # only now: data-dependent initialisation looks at the images first
-            top.append(model.top_prior(image.shape[1]))
+            top.append(model.top_prior(chain.image.shape[1]))
         log_p = top[0].log_prob(self.z[-1])
         self.top_kl = divergence(self.q[-1], top[0], self.log_q[-1] - log_p).expand_as(log_p)
+        self._p: dict[int, Gaussian] = {}
         self._log_p = {model.n_layers: log_p}
+
+    def prior(self, index: int) -> Gaussian:
+        """p(z_i | z_>i) given the path's own draws above it, i < L."""
+        if index not in self._p:
+            self._p[index] = self.model.prior(index, self.z[index:])
+        return self._p[index]
 
     def log_prior(self, index: int) -> Tensor:
         """log p(z_i | z_>i) of the path's own draw (S, B)."""
         if index not in self._log_p:
-            prior = self.model.prior(index, self.z[index:])
-            self._log_p[index] = prior.log_prob(self.z[index - 1])
+            self._log_p[index] = self.prior(index).log_prob(self.z[index - 1])
         return self._log_p[index]

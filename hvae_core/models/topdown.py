@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from hvae_core.distributions import Gaussian, Likelihood
-from hvae_core.models.base import Draw, HierarchicalVAE, Skipped, Trace, Up
+from hvae_core.models.base import Draw, HierarchicalVAE, Posterior, Skipped, Trace, Up
 from hvae_core.models.vamp import Prior, divergence
 from hvae_core.noise import Noise
 
@@ -73,12 +73,12 @@ class TopDownVAE(HierarchicalVAE):
         path = _Path(self, x, draw, lowest, noise)
         return [self._finish(x, path, k, draw, skipped, temperature) for k in ks]
 
-    def posterior_means(
+    def posteriors(
         self, x: Tensor, *, noise: Noise, samples: int = 1, up: Up = "mean"
-    ) -> tuple[Tensor, ...]:
-        """E[z_i | x] for every layer, (B, *shape): the mean of q over S draws of what is above."""
+    ) -> tuple[Posterior, ...]:
+        """q(z_i | z_>i, x) of every layer, given S draws of what is above."""
         path = _Path(self, x, self._draws(noise, samples, x), 0, noise)
-        return tuple(path.q[i].mean.mean(0) for i in range(1, self.n_layers + 1))
+        return tuple(path.q[i] for i in range(1, self.n_layers + 1))
 
     def sample(
         self,
@@ -111,7 +111,9 @@ class TopDownVAE(HierarchicalVAE):
         skip = self.skips[k]
         state = path.below[skip]
         for index in range(skip, 0, -1):
-            p: Any = self.prior(index, state)  # a Gaussian: the top is never skipped
+            # A Gaussian: the top is never skipped. The path knows the first one if it went on.
+            known = path.p.get(index) if index == skip else None
+            p: Any = self.prior(index, state) if known is None else known
             z = p.mean if skipped == "mean" else p.sample(draw("p", index), temperature)
             state = self.absorb(index, state, z)
         return assemble(k, skip, self.emit(state), x, path)
@@ -147,13 +149,14 @@ class _Path:
     def __init__(self, model: TopDownVAE, x: Tensor, draw: Draw, lowest: int, noise: Noise) -> None:
         features = model.encode(x.unsqueeze(0))
         state = model.start(x.shape[0])
+        self.p: dict[int, Prior] = {}
         self.q: dict[int, Gaussian] = {}
         self.log_q: dict[int, Tensor] = {}
         self.log_p: dict[int, Tensor] = {}
         self.kl: dict[int, Tensor] = {}
         self.below: dict[int, State] = {}
         for index in range(model.n_layers, lowest, -1):
-            p = model.prior(index, state)
+            p = self.p[index] = model.prior(index, state)
             q = model.posterior(index, state, p, features)
             z = q.sample(draw("q", index))  # (S, B, ...)
             self.q[index], self.log_q[index] = q, q.log_prob(z)
