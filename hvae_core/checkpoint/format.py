@@ -57,21 +57,22 @@ def load_checkpoint(source: str | Path | bytes, *, name: str | None = None) -> C
 
     Raises ``CheckpointError`` in one sentence for anything that is wrong with the file.
     """
-    shown = _name(source, name)
+    shown = shown_name(source, name)
     with about(shown):
-        data = _read(source)
+        data = read_bytes(source)
         info, header, model = _inspect(data, shown)
         return Checkpoint(**vars(info), model=gate.fill(model, data, header))
 
 
 def inspect_checkpoint(source: str | Path | bytes, *, name: str | None = None) -> CheckpointInfo:
     """Everything a checkpoint says of itself, checked as in loading but for the weights' values."""
-    shown = _name(source, name)
+    shown = shown_name(source, name)
     with about(shown):
-        return _inspect(_read(source), shown)[0]
+        return _inspect(read_bytes(source), shown)[0]
 
 
-def _name(source: str | Path | bytes, name: str | None) -> str:
+def shown_name(source: str | Path | bytes, name: str | None) -> str:
+    """The name to show for a file: the one given, else the file's own without its digest."""
     if name is None and not isinstance(source, bytes):
         name = _STORED.sub("", Path(source).stem)
     return clean_name(name or "")
@@ -91,7 +92,7 @@ def about(name: str) -> Iterator[None]:
         raise CheckpointError(f"{name} {exc}.") from exc
 
 
-def _read(source: str | Path | bytes) -> bytes:
+def read_bytes(source: str | Path | bytes) -> bytes:
     """The bytes of ``source``, of a file no more than the gate allows."""
     if isinstance(source, bytes):
         return source
@@ -162,16 +163,17 @@ def _encode(
     metadata = {
         "format": gate.FORMAT,
         "config": to_json(model.config),
-        "card": _canonical(card),
+        "card": canonical(card),
         "history": json.dumps(gate.plain_history(history), sort_keys=True),
     }
     if train is not None:
-        metadata["train"] = _canonical(train)
+        metadata["train"] = canonical(train)
     weights = {name: tensor.detach().to(dtype) for name, tensor in model.state_dict().items()}
     return container.write(weights, metadata)
 
 
-def _canonical(value: ModelCard | TrainConfig) -> str:
+def canonical(value: Any) -> str:
+    """A configuration as text, the same for equal ones."""
     # Once there and back: a default of 0 in a field of floats is written as it will be read, 0.0.
     return to_json(from_json(type(value), to_json(value)))
 

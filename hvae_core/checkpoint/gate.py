@@ -8,12 +8,13 @@ allocated on the word of the file before that word was checked.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
+from torch import nn
 from torch.nn.utils import parametrize
 from torch.overrides import TorchFunctionMode
 
@@ -43,22 +44,48 @@ MAX_PARTS = 512  # numbers in one entry: layers, units
 
 History = dict[str, list[Any]]
 """One list a quantity, one entry an epoch: a number, or a list of numbers (one a layer)."""
+M = TypeVar("M", bound=nn.Module)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What one kind of file holds: its mark, and the classes of its configurations."""
+
+    mark: str
+    config: Any
+    train: Any
+    foreign: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """Marks of other kinds, each with what to tell who brings such a file."""
+
+
+CLASSIFIER_MARK = "strata-classifier-1"
+MODEL = Kind(
+    FORMAT,
+    ModelConfig,
+    TrainConfig,
+    {
+        CLASSIFIER_MARK: "is a classifier, not a hierarchical VAE; "
+        "it serves the scores that need labels and is not opened as a model"
+    },
+)
 
 
 @dataclass(frozen=True)
 class Contents:
-    """The metadata of a checkpoint, validated."""
+    """The metadata of a file, validated; ``config`` and ``train`` are of its kind's classes."""
 
-    config: ModelConfig
+    config: Any
     card: ModelCard
     history: History
-    train: TrainConfig | None
+    train: Any
 
 
-def read_contents(metadata: Mapping[str, str]) -> Contents:
+def read_contents(metadata: Mapping[str, str], kind: Kind = MODEL) -> Contents:
     """Validate the metadata strings; nothing is built and no weight is looked at."""
-    if metadata.get("format") != FORMAT:
-        raise CheckpointError(f"is a safetensors file without the mark {FORMAT!r}; {HOW_TO}")
+    mark = metadata.get("format", "")
+    if mark != kind.mark:
+        other = f"is a safetensors file without the mark {kind.mark!r}; {HOW_TO}"
+        raise CheckpointError(kind.foreign.get(mark, other))
     for name in _REQUIRED:
         if name not in metadata:
             raise CheckpointError(f"has no {name} in its metadata; {DAMAGED}")
@@ -73,9 +100,9 @@ def read_contents(metadata: Mapping[str, str]) -> Contents:
                 f"has a {name} of {len(text):,} characters where {MAX_LENGTHS[name]:,} "
                 f"is the most; {DAMAGED}"
             )
-    config: ModelConfig = _parse(ModelConfig, metadata["config"], "config")
+    config = _parse(kind.config, metadata["config"], "config")
     card = _parse(ModelCard, metadata["card"], "card")
-    train = _parse(TrainConfig, metadata["train"], "train") if "train" in metadata else None
+    train = _parse(kind.train, metadata["train"], "train") if "train" in metadata else None
     _check_fields(card, "card")
     if train is not None:
         _check_fields(train, "train")
@@ -96,7 +123,7 @@ def _parse(kind: Any, text: str, name: str) -> Any:
         raise CheckpointError(f"has a {name} that is not valid text; {DAMAGED}") from exc
 
 
-def _check_fields(value: ModelCard | TrainConfig, name: str) -> None:
+def _check_fields(value: Any, name: str) -> None:
     """Bound the free texts and numbers, which are shown to people as they are."""
     for field in dataclasses.fields(value):
         item = getattr(value, field.name)
@@ -181,15 +208,20 @@ class _NoNorms(TorchFunctionMode):
 
 def empty_model(config: ModelConfig) -> HierarchicalVAE:
     """Build the model on the meta device: names and shapes, no memory."""
+    return empty(lambda: model_from_config(config))
+
+
+def empty(build: Callable[[], M]) -> M:
+    """Whatever ``build`` makes, on the meta device."""
     try:
         with torch.device("meta"), _NoNorms():
-            return model_from_config(config)
+            return build()
     except Exception as exc:
         # Whatever torch finds impossible in an allowed configuration is the file's fault.
         raise CheckpointError(f"asks for a model that cannot be built; {DAMAGED}") from exc
 
 
-def check_shapes(model: HierarchicalVAE, header: Header) -> None:
+def check_shapes(model: nn.Module, header: Header) -> None:
     """The tensors are the model's, by name and shape, none missing and none over."""
     wanted = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
     for name, shape in wanted.items():
@@ -210,8 +242,8 @@ def check_shapes(model: HierarchicalVAE, header: Header) -> None:
             )
 
 
-def fill(model: HierarchicalVAE, data: bytes, header: Header) -> HierarchicalVAE:
-    """Give the model of ``empty_model`` its weights, in eval mode and frozen, on the CPU.
+def fill(model: M, data: bytes, header: Header) -> M:
+    """Give the model of ``empty`` its weights, in eval mode and frozen, on the CPU.
 
     Refuses NaN and infinity, in the file or in a weight that is normalised from it.
     """

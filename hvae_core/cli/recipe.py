@@ -14,6 +14,7 @@ from hvae_core.errors import ConfigError, DataError
 from hvae_core.progress import Progress
 
 if TYPE_CHECKING:
+    from hvae_core.classifier.presets import ClassifierPreset
     from hvae_core.data import ImageSet
     from hvae_core.models import HierarchicalVAE
     from hvae_core.presets import Preset
@@ -47,7 +48,9 @@ def adjusted(config: TrainConfig, epochs: int | None, seed: int | None, data: st
     return from_json(TrainConfig, json.dumps(asdict(config) | changed))
 
 
-def find_data(args: argparse.Namespace, preset: Preset, progress: Progress) -> Data:
+def find_data(
+    args: argparse.Namespace, preset: Preset | ClassifierPreset, progress: Progress
+) -> Data:
     """The world's training and validation sets, or the user's own images in two parts."""
     from hvae_core.cli import sources
     from hvae_core.data import worlds
@@ -65,7 +68,9 @@ def find_data(args: argparse.Namespace, preset: Preset, progress: Progress) -> D
     return Data(train, validation, world.key, f"{world.title}: {train.title}")
 
 
-def _own_data(args: argparse.Namespace, preset: Preset, progress: Progress) -> Data:
+def _own_data(
+    args: argparse.Namespace, preset: Preset | ClassifierPreset, progress: Progress
+) -> Data:
     from hvae_core.data import load_source
 
     shape = preset.model.image_shape

@@ -27,6 +27,8 @@ _EXAMPLES = """\
   python -m hvae_core train --preset glyphs-hvae3-elbo --data ~/images/cats --out runs/cats
       the preset's network on images of your own, a tenth of them held out for validation
   python -m hvae_core train --preset hvk-fashionmnist-hvae3 --devices 2 --precision bf16-mixed
+  python -m hvae_core train --preset glyphs-classifier --seed 1
+      a classifier for the scores that need labels; DIR/PRESET-SEED.safetensors, in minutes
 
 DIR/state.safetensors keeps the run after every epoch, and DIR/PRESET.safetensors is the checkpoint,
 renewed after every epoch, with the averaged weights. Ctrl-C, or a power cut, loses at most the
@@ -91,6 +93,8 @@ def _add_machine(command: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Train, keeping state and checkpoint after every epoch."""
+    from hvae_core.classifier.presets import PRESETS as CLASSIFIERS
+    from hvae_core.cli import classifier
     from hvae_core.cli.recipe import adjusted, find_data
     from hvae_core.errors import ConfigError
     from hvae_core.presets import PRESETS, get_preset
@@ -99,7 +103,11 @@ def run(args: argparse.Namespace) -> None:
         list_presets(as_json=args.json)
         return
     if not args.preset:
-        raise ConfigError(f"Name a recipe with --preset; there are {', '.join(PRESETS)}.")
+        known = ", ".join([*PRESETS, *CLASSIFIERS])
+        raise ConfigError(f"Name a recipe with --preset; there are {known}.")
+    if args.preset in CLASSIFIERS:
+        classifier.run(args, CLASSIFIERS[args.preset])
+        return
     preset = get_preset(args.preset)
     folder = Path(args.out or Path("runs") / preset.name).expanduser()
     fabric = make_fabric(args)
@@ -156,12 +164,14 @@ def _finish(
 
 def list_presets(*, as_json: bool) -> None:
     """Print name and purpose of every preset."""
+    from hvae_core.classifier.presets import PRESETS as CLASSIFIERS
     from hvae_core.presets import PRESETS
 
+    presets = (*PRESETS.values(), *CLASSIFIERS.values())
     if as_json:
-        show.as_json({"presets": {p.name: p.title for p in PRESETS.values()}})
+        show.as_json({"presets": {p.name: p.title for p in presets}})
         return
-    rows = [(p.name, p.title, p.world, p.source) for p in PRESETS.values()]
+    rows = [(p.name, p.title, p.world, p.source) for p in presets]
     show.table("Presets", ("preset", "what it is", "world", "from"), rows, left=4)
 
 
