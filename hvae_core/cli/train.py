@@ -95,7 +95,6 @@ def run(args: argparse.Namespace) -> None:
     """Train, keeping state and checkpoint after every epoch."""
     from hvae_core.classifier.presets import PRESETS as CLASSIFIERS
     from hvae_core.cli import classifier
-    from hvae_core.cli.recipe import adjusted, find_data
     from hvae_core.errors import ConfigError
     from hvae_core.presets import PRESETS, get_preset
 
@@ -111,14 +110,27 @@ def run(args: argparse.Namespace) -> None:
     preset = get_preset(args.preset)
     folder = Path(args.out or Path("runs") / preset.name).expanduser()
     fabric = make_fabric(args)
+    path = folder / f"{preset.name}.safetensors"
     with show.progress_bar() as bar:
-        data = find_data(args, preset, bar)
-        config = adjusted(preset.train, args.epochs, args.seed, data.key)
-        path = folder / f"{preset.name}.safetensors"
-        export = exporter(path, preset, config, data, fabric, bar.line, args.precision)
-        result = _train(preset, config, data, folder, export, fabric, bar)
+        result, export = train_preset(args, preset, folder, fabric, bar)
     if fabric.is_global_zero:
         _finish(args, path, result, export)
+
+
+def train_preset(
+    args: argparse.Namespace, preset: Preset, folder: Path, fabric: Fabric, bar: show.Bar
+) -> tuple[Run, Callable[[Run], None]]:
+    """Train into a folder, or continue there; the run, and what writes its checkpoint again.
+
+    Of ``args`` it reads epochs, seed, precision, and where the images are.
+    """
+    from hvae_core.cli.recipe import adjusted, find_data
+
+    data = find_data(args, preset, bar)
+    config = adjusted(preset.train, args.epochs, args.seed, data.key)
+    path = folder / f"{preset.name}.safetensors"
+    export = exporter(path, preset, config, data, fabric, bar.line, args.precision)
+    return _train(preset, config, data, folder, export, fabric, bar), export
 
 
 def _train(
