@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from hvae_core.draws import iw_error, iw_value, mean_error, ratio_error
 from hvae_core.errors import ScoreError
 
 if TYPE_CHECKING:
@@ -55,14 +56,19 @@ def log_weights(trace: TraceLike) -> Tensor:
     return trace.log_px + (trace.log_p[skip:] - trace.log_q[skip:]).sum(0)  # (S, B)
 
 
-def bound(trace: TraceLike) -> Tensor:
-    """L_{>k} = mean_s [log p(x|z) - sum_{i>k} KL_i] in nats; the ELBO at k = 0 (Eq. 5), (B,).
+def bound_terms(trace: TraceLike) -> Tensor:
+    """log p(x|z) - sum_{i>k} KL_i of every sample, the terms whose mean is L_{>k}, (S, B).
 
     The KL terms are the trace's: in closed form where one exists, log q - log p of the sample
-    elsewhere. The expectation is that of the mean log weight, with less variance, and
+    elsewhere. The expectation is that of the log weight, with less variance, and
     ELBO = -nll - sum of kl holds exactly in every table.
     """
-    return (trace.log_px - trace.kl[trace.skip :].sum(0)).mean(0)  # (B,)
+    return trace.log_px - trace.kl[trace.skip :].sum(0)
+
+
+def bound(trace: TraceLike) -> Tensor:
+    """L_{>k} = mean_s [log p(x|z) - sum_{i>k} KL_i] in nats; the ELBO at k = 0 (Eq. 5), (B,)."""
+    return bound_terms(trace).mean(0)
 
 
 def iw_bound(trace: TraceLike) -> Tensor:
@@ -79,70 +85,74 @@ def nll(trace: TraceLike) -> Tensor:
 
 @dataclass(frozen=True, eq=False)
 class Bounds:
-    """Bounds of B images at one k over ``samples`` samples, in nats."""
+    """Bounds of B images at one k over ``samples`` samples, in nats, with the draws behind them.
+
+    ``terms`` are those of L_{>k}, ``weights`` the log weights, ``log_px`` log p(x|z), each (S, B).
+    """
 
     k: int
     bound: Floats  # (B,)
     iw: Floats  # (B,)
     nll: Floats  # (B,)
     kl: Floats  # (L, B), zero for the skipped layers
-    samples: int
+    terms: Floats  # (S, B)
+    weights: Floats  # (S, B)
+    log_px: Floats  # (S, B)
+
+    @property
+    def samples(self) -> int:
+        """S."""
+        return len(self.terms)
+
+    @classmethod
+    def of(cls, k: int, kl: Floats, terms: Floats, weights: Floats, log_px: Floats) -> Bounds:
+        """The bounds that these draws make."""
+        nll = -log_px.mean(axis=0)
+        return cls(k, terms.mean(axis=0), iw_value(weights), nll, kl, terms, weights, log_px)
+
+    def first(self, samples: int) -> Bounds:
+        """The bounds by the first of the samples alone; the KL terms stay those of all."""
+        if not 1 <= samples <= self.samples:
+            raise ScoreError(f"These bounds have {self.samples} samples, so not {samples}.")
+        kept = (draws[:samples] for draws in (self.terms, self.weights, self.log_px))
+        return Bounds.of(self.k, self.kl, *kept)
 
 
 class BoundAccumulator:
     """Bounds of one batch at one k, gathered over chunks of samples.
 
     1000 importance samples do not fit in memory at once: add the traces of the chunks one by one,
-    in float64; ``result`` equals the one-shot functions on all samples together.
+    in float64; ``result`` equals the one-shot functions on all samples together. Three numbers of
+    each sample and image are kept.
     """
 
     def __init__(self) -> None:
-        self._total: Bounds | None = None
+        self._kl: Floats | None = None
+        self._k = 0
+        self._draws: list[tuple[Floats, Floats, Floats]] = []
 
     def add(self, trace: TraceLike) -> None:
         """Add the S samples of a trace; every trace must be of the same k and the same images."""
-        weights = _numpy(log_weights(trace))
-        samples = weights.shape[0]
         kl = _numpy(trace.kl).sum(1)  # (L, B)
         kl[: trace.skip] = 0.0
-        # sums instead of means, and the unnormalised logsumexp: these add up over chunks
-        chunk = Bounds(
-            k=trace.k,
-            bound=_numpy(bound(trace)) * samples,
-            iw=np.logaddexp.reduce(weights, axis=0),
-            nll=_numpy(nll(trace)) * samples,
-            kl=kl,
-            samples=samples,
-        )
-        self._total = chunk if self._total is None else _added(self._total, chunk)
+        if self._kl is None:
+            self._k, self._kl = trace.k, np.zeros_like(kl)
+        if self._k != trace.k or self._kl.shape != kl.shape:
+            raise ScoreError(
+                f"Samples of different traces cannot be added: k = {self._k} and {trace.k}, "
+                f"(layers, images) = {self._kl.shape} and {kl.shape}. Use one accumulator for each "
+                "k and batch."
+            )
+        self._kl += kl
+        parts = (bound_terms(trace), log_weights(trace), trace.log_px)
+        self._draws.append(tuple(map(_numpy, parts)))  # type: ignore[arg-type]
 
     def result(self) -> Bounds:
         """Bounds over all samples added so far."""
-        total = self._total
-        if total is None:
+        if self._kl is None:
             raise ScoreError("There are no bounds yet: add at least one trace first.")
-        n = total.samples
-        return Bounds(
-            total.k, total.bound / n, total.iw - np.log(n), total.nll / n, total.kl / n, n
-        )
-
-
-def _added(a: Bounds, b: Bounds) -> Bounds:
-    """Sums of two chunks of samples."""
-    if a.k != b.k or a.kl.shape != b.kl.shape:
-        raise ScoreError(
-            f"Samples of different traces cannot be added: k = {a.k} and {b.k}, "
-            f"(layers, images) = {a.kl.shape} and {b.kl.shape}. Use one accumulator for each k "
-            "and batch."
-        )
-    return Bounds(
-        k=a.k,
-        bound=a.bound + b.bound,
-        iw=np.logaddexp(a.iw, b.iw),
-        nll=a.nll + b.nll,
-        kl=a.kl + b.kl,
-        samples=a.samples + b.samples,
-    )
+        terms, weights, log_px = map(np.concatenate, zip(*self._draws, strict=True))
+        return Bounds.of(self._k, self._kl / len(terms), terms, weights, log_px)
 
 
 def _numpy(values: Tensor) -> Floats:
@@ -155,8 +165,9 @@ class BoundTable:
     """Bounds of N images for every k = 0..K-1, in nats; K <= L is the number of levels.
 
     ``kl`` holds the KL terms of the full trace (k = 0), ``dims`` is D = C*H*W of the images, and
-    ``samples`` the number of importance samples S of k = 0. Raises ScoreError when the
-    shapes do not belong together.
+    ``samples`` the number of importance samples S of k = 0. The ``_error`` columns are Monte-Carlo
+    standard errors: of L_{>k}, of L^S_{>k}, and of L^S - L_{>k}; NaN after one draw, None where
+    they were not recorded. Raises ScoreError when the shapes do not belong together.
     """
 
     bound: Floats  # (N, K)
@@ -165,18 +176,29 @@ class BoundTable:
     kl: Floats  # (N, L)
     dims: int
     samples: int
+    bound_error: Floats | None = None  # (N, K)
+    iw_error: Floats | None = None  # (N, K)
+    ratio_error: Floats | None = None  # (N, K)
 
     def __post_init__(self) -> None:
-        for name in _COLUMNS:
+        for name in COLUMNS:
             values = np.asarray(getattr(self, name), dtype=np.float64)
             object.__setattr__(self, name, values)
-        shapes = {name: getattr(self, name).shape for name in _COLUMNS}
+        for name, values in self.errors.items():
+            object.__setattr__(self, name, np.asarray(values, dtype=np.float64))
+        shapes = {name: getattr(self, name).shape for name in COLUMNS}
         levels = {shapes[name] for name in ("bound", "iw", "nll")}
         fits = len(levels) == 1 and self.bound.ndim == 2 and self.kl.ndim == 2
         if not fits or not 0 < self.n_levels <= self.n_layers or len(self.kl) != len(self):
             raise ScoreError(
                 f"A table of bounds needs arrays (images, levels) and as many or more layers in "
                 f"kl, not {shapes}. Evaluate the images again."
+            )
+        wrong = [name for name, values in self.errors.items() if values.shape != self.bound.shape]
+        if wrong:
+            raise ScoreError(
+                f"The standard errors {', '.join(wrong)} need the shape {self.bound.shape} of the "
+                "bounds. Evaluate the images again."
             )
         if self.dims < 1 or self.samples < 1:
             raise ScoreError(
@@ -186,6 +208,12 @@ class BoundTable:
 
     def __len__(self) -> int:
         return int(self.bound.shape[0])
+
+    @property
+    def errors(self) -> dict[str, Floats]:
+        """The standard errors that were recorded, by name."""
+        columns = {name: getattr(self, name) for name in ERRORS}
+        return {name: values for name, values in columns.items() if values is not None}
 
     @property
     def n_layers(self) -> int:
@@ -210,6 +238,9 @@ class BoundTable:
             kl=bounds[0].kl.T,
             dims=dims,
             samples=bounds[0].samples,
+            bound_error=_columns([mean_error(b.terms) for b in bounds]),
+            iw_error=_columns([iw_error(b.weights) for b in bounds]),
+            ratio_error=_columns([ratio_error(bounds[0].weights, b.terms) for b in bounds]),
         )
 
     def take(self, indices: ArrayLike | slice) -> BoundTable:
@@ -217,14 +248,9 @@ class BoundTable:
         rows = indices if isinstance(indices, slice) else np.asarray(indices)
         if isinstance(rows, np.ndarray) and rows.size == 0:
             rows = rows.astype(np.int64)  # an empty list has a float dtype
-        return BoundTable(
-            bound=self.bound[rows],
-            iw=self.iw[rows],
-            nll=self.nll[rows],
-            kl=self.kl[rows],
-            dims=self.dims,
-            samples=self.samples,
-        )
+        columns = {name: getattr(self, name)[rows] for name in COLUMNS}
+        columns |= {name: values[rows] for name, values in self.errors.items()}
+        return BoundTable(**columns, dims=self.dims, samples=self.samples)
 
     @classmethod
     def concat(cls, tables: Sequence[BoundTable]) -> BoundTable:
@@ -235,17 +261,17 @@ class BoundTable:
                 "Tables can be joined when they agree in (layers, levels, dims, samples); these "
                 f"have {kinds}."
             )
-        return cls(
-            bound=np.concatenate([t.bound for t in tables]),
-            iw=np.concatenate([t.iw for t in tables]),
-            nll=np.concatenate([t.nll for t in tables]),
-            kl=np.concatenate([t.kl for t in tables]),
-            dims=tables[0].dims,
-            samples=tables[0].samples,
-        )
+        recorded = [name for name in ERRORS if all(name in t.errors for t in tables)]
+        columns = {
+            n: np.concatenate([getattr(t, n) for t in tables]) for n in (*COLUMNS, *recorded)
+        }
+        return cls(**columns, dims=tables[0].dims, samples=tables[0].samples)
 
 
-_COLUMNS = ("bound", "iw", "nll", "kl")
+COLUMNS = ("bound", "iw", "nll", "kl")
+"""The arrays that every table has."""
+ERRORS = ("bound_error", "iw_error", "ratio_error")
+"""The arrays that a table has where standard errors were recorded."""
 
 
 def _columns(values: list[Floats]) -> Floats:

@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 
 from hvae_core import cache
-from hvae_core.bounds import BoundTable
+from hvae_core.bounds import COLUMNS, ERRORS, BoundTable
 from hvae_core.data.image_set import ImageSet
 from hvae_core.errors import ConfigError
 from hvae_core.scores import Material
@@ -91,7 +91,8 @@ def pack(evaluation: Evaluation) -> dict[str, np.ndarray]:
         "names": list(evaluation.names),
         "levels": list(evaluation.levels),
     }
-    arrays = {n: getattr(table, n).astype(np.float32) for n in ("bound", "iw", "nll", "kl")}
+    arrays = {n: getattr(table, n).astype(np.float32) for n in COLUMNS}
+    arrays |= {n: values.astype(np.float32) for n, values in table.errors.items()}
     arrays["labels"] = evaluation.labels.astype(np.int32)
     for i in range(table.n_layers):
         arrays[f"variance{i + 1}"] = evaluation.unit_variance[i].astype(np.float32)
@@ -104,8 +105,9 @@ def unpack(arrays: Mapping[str, np.ndarray]) -> Evaluation:
     """Read back what ``pack`` wrote."""
     about = json.loads(arrays["about"].tobytes())
     settings = EvalSettings(**about["settings"])
+    columns = {n: arrays[n].astype(np.float64) for n in (*COLUMNS, *ERRORS) if n in arrays}
     table = BoundTable(
-        **{name: arrays[name].astype(np.float64) for name in ("bound", "iw", "nll", "kl")},
+        **columns,
         dims=about["dims"],
         samples=settings.samples,
     )

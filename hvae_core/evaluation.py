@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from hvae_core import cache
-from hvae_core.bounds import BoundAccumulator, Bounds, BoundTable
+from hvae_core.bounds import COLUMNS, ERRORS, BoundAccumulator, Bounds, BoundTable
 from hvae_core.collapse import UnitStats
 from hvae_core.data.image_set import ImageSet
 from hvae_core.errors import DataError
@@ -170,7 +170,7 @@ def _evaluate_part(
         means.append(batch_means)
         report(min(1.0, stop / len(images)))
     table = BoundTable.concat(tables)
-    arrays = {name: getattr(table, name) for name in ("bound", "iw", "nll", "kl")}
+    arrays = {name: getattr(table, name) for name in COLUMNS} | table.errors
     for i in range(model.n_layers):  # by number: a family may name its layers as it likes
         arrays[f"z{i}"] = np.concatenate([row[i] for row in means])
     return arrays
@@ -185,7 +185,8 @@ def _join(
 ) -> Evaluation:
     columns = {
         name: np.concatenate([part[name] for part in parts])
-        for name in ("bound", "iw", "nll", "kl")
+        for name in (*COLUMNS, *ERRORS)
+        if all(name in part for part in parts)
     }
     variance, latents = [], []
     for i, spec in enumerate(model.latents):
