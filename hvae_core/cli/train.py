@@ -13,6 +13,7 @@ from hvae_core.cli.options import Commands, add_command, add_data, add_json, at_
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
+    from hvae_core.classifier.presets import ClassifierPreset
     from hvae_core.cli.recipe import Data
     from hvae_core.config import TrainConfig
     from hvae_core.presets import Preset
@@ -179,7 +180,7 @@ def list_presets(*, as_json: bool) -> None:
     from hvae_core.classifier.presets import PRESETS as CLASSIFIERS
     from hvae_core.presets import PRESETS
 
-    presets = (*PRESETS.values(), *CLASSIFIERS.values())
+    presets: list[Preset | ClassifierPreset] = [*PRESETS.values(), *CLASSIFIERS.values()]
     if as_json:
         show.as_json({"presets": {p.name: p.title for p in presets}})
         return
