@@ -8,6 +8,7 @@ the top term is a KL divergence in the strict sense, and a term far below zero i
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -108,6 +109,41 @@ def active_share(variance: ArrayLike, threshold: float = ACTIVE_THRESHOLD) -> fl
     if not values.size:
         raise ScoreError("A layer without units has no share of active ones.")
     return active_units(values, threshold) / values.size
+
+
+def active_curve(variance: ArrayLike, thresholds: ArrayLike) -> Floats:
+    """Share of units with Var_x(E[z_i|x]) above each threshold (DVP Eq. 23, 24), (T,)."""
+    return 1 - _share(variance, thresholds, "right")
+
+
+def collapse_levels(unit_kl: ArrayLike, delta: float) -> Floats:
+    """The eps above which each unit is collapsed: P_x(KL_i(x) < eps) >= 1 - delta, (units,).
+
+    ``unit_kl`` holds KL terms in nats (N, units) (Lucas et al. 2019). The level is the smallest KL
+    that at least a share 1 - delta of the images do not exceed.
+    """
+    kl = np.asarray(unit_kl, dtype=np.float64)
+    if kl.ndim != 2 or not len(kl) or not 0 <= delta < 1:
+        raise ScoreError(
+            f"Collapse levels need KL terms (images, units) and a delta from 0 to below 1, not "
+            f"the shape {kl.shape} and {delta:g}."
+        )
+    # 0.9 * 10 is a little more than 9 in floating point
+    needed = int(np.ceil((1 - delta) * len(kl) - 1e-9))
+    return np.asarray(np.partition(kl, needed - 1, axis=0)[needed - 1])
+
+
+def collapsed_curve(levels: ArrayLike, eps: ArrayLike) -> Floats:
+    """Share of units whose ``collapse_levels`` lie below each eps (Lucas et al. 2019), (E,)."""
+    return _share(levels, eps, "left")
+
+
+def _share(values: ArrayLike, limits: ArrayLike, side: Literal["left", "right"]) -> Floats:
+    """Share of values below each limit, or up to it."""
+    ranked = np.sort(np.asarray(values, dtype=np.float64).ravel())
+    if not ranked.size:
+        raise ScoreError("A layer without units has no share of them.")
+    return np.asarray(np.searchsorted(ranked, np.asarray(limits), side) / ranked.size)
 
 
 class UnitStats:

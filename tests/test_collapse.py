@@ -11,9 +11,12 @@ from hypothesis import strategies as st
 
 from hvae_core.collapse import (
     UnitStats,
+    active_curve,
     active_share,
     active_units,
     bits_per_dim,
+    collapse_levels,
+    collapsed_curve,
     collapsed_layers,
     collapsed_since,
     kl_per_dim,
@@ -95,6 +98,36 @@ def test_active_units() -> None:
     assert active_units(variance, threshold=0.1) == 1
     with pytest.raises(ScoreError, match="without units"):
         active_share([])
+
+
+def test_active_curve_is_the_share_at_every_threshold() -> None:
+    variance = np.random.default_rng(0).exponential(size=37) ** 3
+    variance[:5] = 0.01  # a variance at the threshold is not above it
+    grid = [0.0, 0.01, 0.1, 1.0, 1e9]
+    expected = [active_share(variance, threshold) for threshold in grid]
+    np.testing.assert_allclose(active_curve(variance, grid), expected)
+
+
+@pytest.mark.parametrize("delta", [0.0, 0.1, 0.25, 0.9])
+def test_collapsed_curve_counts_units_as_lucas_2019_does(delta: float) -> None:
+    rng = np.random.default_rng(1)
+    kl = rng.exponential(size=(20, 15)) * rng.choice([0.001, 0.1, 3.0], 15)
+    grid = [0.0, 0.001, 0.01, 0.1, float(kl[3, 4]), 1.0, 100.0]
+    twin = [
+        np.mean([(kl[:, unit] < eps).sum() >= (1 - delta) * 20 - 1e-9 for unit in range(15)])
+        for eps in grid
+    ]
+    assert 0 in twin and 1 in twin and len(set(twin)) > 3
+    np.testing.assert_allclose(collapsed_curve(collapse_levels(kl, delta), grid), twin)
+
+
+def test_collapse_levels_refuse_what_is_no_table() -> None:
+    with pytest.raises(ScoreError, match="images, units"):
+        collapse_levels(np.zeros(3), 0.1)
+    with pytest.raises(ScoreError, match="delta"):
+        collapse_levels(np.zeros((3, 2)), 1.0)
+    with pytest.raises(ScoreError, match="without units"):
+        collapsed_curve([], [0.1])
 
 
 @given(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 
@@ -18,5 +19,6 @@ class Delta:
         return self.mean.expand(noise.shape)
 
     def log_prob(self, z: Tensor) -> Tensor:
-        """log 1 = 0 of its own draws (S, B)."""
-        return z.new_zeros(z.shape[:2])
+        """log 1 = 0 of its own value, log 0 = -inf of any other (S, B)."""
+        same = (z == self.mean).flatten(2).all(-1)
+        return z.new_zeros(same.shape).masked_fill(~same, -torch.inf)
