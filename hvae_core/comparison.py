@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -18,6 +18,9 @@ from hvae_core.errors import ScoreError
 if TYPE_CHECKING:
     from hvae_core.checkpoint import CheckpointInfo
     from hvae_core.evaluated import Evaluation
+    from hvae_core.report import Report
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,15 @@ class Spread:
 
     mean: float
     deviation: float | None
+
+    def text(self, digits: int, factor: float = 1.0) -> str:
+        """``0.912 ± 0.004``, the mean alone for one seed, a dash for what is not known."""
+        if math.isnan(self.mean):
+            return "-"
+        text = f"{self.mean * factor:.{digits}f}"
+        if self.deviation is None:
+            return text
+        return f"{text} ± {self.deviation * factor:.{digits}f}"
 
     @classmethod
     def of(cls, values: Sequence[float]) -> Spread:
@@ -73,10 +85,45 @@ def compare(found: Sequence[tuple[CheckpointInfo, Evaluation]]) -> tuple[Line, .
             f"The likelihoods {' and '.join(likelihoods)} are of different kinds of data, binary "
             "and grey, whose nats do not compare; compare models of one kind."
         )
-    groups: dict[str, list[tuple[CheckpointInfo, Evaluation]]] = {}
-    for info, evaluation in found:
-        groups.setdefault(info.card.preset or info.name, []).append((info, evaluation))
+    groups = presets([(info, (info, evaluation)) for info, evaluation in found])
     return tuple(_line(preset, members) for preset, members in groups.items())
+
+
+def presets(found: Sequence[tuple[CheckpointInfo, T]]) -> dict[str, list[T]]:
+    """What belongs to the checkpoints of one preset, which differ in their seed, by its name."""
+    groups: dict[str, list[T]] = {}
+    for info, one in found:
+        groups.setdefault(info.card.preset or info.name, []).append(one)
+    return groups
+
+
+OverSeeds = dict[str, dict[str, dict[str, Spread]]]
+METRICS = ("auroc", "auprc", "fpr80", "fpr95")
+
+
+def over_seeds(reports: Sequence[Report]) -> OverSeeds:
+    """Each metric as mean and deviation over checkpoints (INF Table 5): by set, score and metric.
+
+    The reports are of checkpoints of one preset that differ in their seed. Sets and scores that
+    one of them lacks are left out: a mean over fewer seeds would stand beside the others unmarked.
+    """
+    if not reports:
+        return {}
+    by_set = [{result.name: result.detections for result in r.outside} for r in reports]
+    found: OverSeeds = {}
+    for name, first in by_set[0].items():
+        others = [known[name] for known in by_set if name in known]
+        if len(others) < len(reports):
+            continue
+        found[name] = {
+            key: {
+                metric: Spread.of([getattr(known[key], metric) for known in others])
+                for metric in METRICS
+            }
+            for key in first
+            if all(key in known for known in others)
+        }
+    return found
 
 
 def seconds_a_step(info: CheckpointInfo) -> float:

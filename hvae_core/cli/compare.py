@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -12,12 +13,14 @@ from hvae_core.cli.options import Commands, add_command, add_data, add_json, at_
 from hvae_core.report import SHIPPED_LIMIT
 
 if TYPE_CHECKING:
-    from hvae_core.comparison import Line, Spread
+    from hvae_core.comparison import Line, OverSeeds, Spread
 
 _EXAMPLES = """\
   python -m hvae_core compare glyphs-hvae3-elbo glyphs-hvae3-informative
   python -m hvae_core compare runs/*/*-small.safetensors --markdown
       checkpoints of one preset with different seeds make one line, with standard deviations
+  python -m hvae_core compare runs/*/*-elbo.safetensors --out lower signs
+      AUROC of every score on two sets too, a mean over the seeds of a preset
 """
 
 
@@ -38,6 +41,10 @@ def add(commands: Commands) -> None:
         "checkpoints", nargs="+", metavar="CHECKPOINT",
         help="a .safetensors file, or a checkpoint's name",
     )  # fmt: skip
+    command.add_argument(
+        "--out", dest="outside", metavar="SET", nargs="+", default=[],
+        help="out-of-distribution sets of the world: adds the AUROC of every score",
+    )  # fmt: skip
     command.add_argument("--world", metavar="NAME", help="world of the set (default: their own)")
     command.add_argument(
         "--limit", type=at_least(0), default=SHIPPED_LIMIT, metavar="N",
@@ -52,38 +59,74 @@ def run(args: argparse.Namespace) -> None:
     """Evaluate what is not at hand, then the table."""
     from hvae_core.checkpoint import load_checkpoint
     from hvae_core.cli.sources import fetch, world_of
-    from hvae_core.comparison import compare
+    from hvae_core.comparison import compare, over_seeds, presets
+    from hvae_core.report import report
     from hvae_core.results import checkpoint_path, gather
 
-    found = []
+    found, reports = [], []
     with show.progress_bar() as bar:
         for name in args.checkpoints:
             checkpoint = load_checkpoint(checkpoint_path(name))
             world = world_of(checkpoint, args.world)
-            if args.download:
-                fetch(world, world.in_name, args.data_root, bar)
-            gathered = gather(
-                checkpoint, world, world.in_name, limit=args.limit or None,
-                data_root=args.data_root, progress=bar,
-            )  # fmt: skip
-            found.append((checkpoint, gathered.evaluation))
+            sets = []
+            for set_name in (world.in_name, *args.outside):
+                if args.download:
+                    fetch(world, set_name, args.data_root, bar)
+                gathered = gather(
+                    checkpoint, world, set_name, limit=args.limit or None,
+                    data_root=args.data_root, progress=bar,
+                )  # fmt: skip
+                sets.append(gathered.evaluation)
+            found.append((checkpoint, sets[0]))
+            reports.append((checkpoint, report(sets[0], sets[1:], intervals=False)))
     lines = compare(found)
+    areas = {preset: over_seeds(members) for preset, members in presets(reports).items()}
     if args.json:
-        show.as_json([_plain(asdict(line)) for line in lines])
+        told = [{**asdict(line), "detection": _spreads(areas[line.preset])} for line in lines]
+        show.as_json([_plain(line) for line in told])
         return
     heads = ("preset", "parameters", "layers", "seeds", "NLL (nats)", "bits/dim",
              "collapsed", "active units", "ms a step")  # fmt: skip
     rows = [_cells(line) for line in lines]
-    if args.markdown:
-        show.say("| " + " | ".join(heads) + " |")
-        show.say("| --- |" + " ---: |" * (len(heads) - 1))
-        for row in rows:
-            show.say("| " + " | ".join((f"`{row[0]}`", *row[1:])) + " |")
-        return
     images, s = len(found[0][1]), found[0][1].settings.samples
-    show.table(
-        f"{images:,} test images; NLL = -L^S with S = {s}, an upper bound of -log p(x)", heads, rows
-    )
+    title = f"{images:,} test images; NLL = -L^S with S = {s}, an upper bound of -log p(x)"
+    _print(title, heads, rows, args.markdown)
+    if args.outside:
+        show.say()
+        _print("AUROC, mean and standard deviation over seeds", *_areas(areas), args.markdown)
+
+
+def _print(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]], markdown: bool) -> None:
+    if not markdown:
+        show.table(title, heads, rows)
+        return
+    show.say("| " + " | ".join(heads) + " |")
+    show.say("| --- |" + " ---: |" * (len(heads) - 1))
+    for row in rows:
+        show.say("| " + " | ".join((f"`{row[0]}`", *row[1:])) + " |")
+
+
+def _areas(areas: Mapping[str, OverSeeds]) -> tuple[list[str], list[list[str]]]:
+    """A row a preset and set, a column a score; a model of fewer levels has fewer scores."""
+    keys = list(dict.fromkeys(k for sets in areas.values() for s in sets.values() for k in s))
+    rows = [
+        [preset, name, *(_cell(scores, key) for key in keys)]
+        for preset, sets in areas.items()
+        for name, scores in sets.items()
+    ]
+    return ["preset", "set", *keys], rows
+
+
+def _cell(scores: Mapping[str, Mapping[str, Spread]], key: str) -> str:
+    return scores[key]["auroc"].text(3) if key in scores else "-"
+
+
+def _spreads(sets: OverSeeds) -> dict[str, Any]:
+    """The spreads as plain values."""
+    return {
+        name: {key: {m: asdict(spread) for m, spread in of.items()} for key, of in scores.items()}
+        for name, scores in sets.items()
+    }
 
 
 def _plain(value: Any) -> Any:
@@ -100,18 +143,9 @@ def _cells(line: Line) -> tuple[str, ...]:
         f"{line.parameters:,}",
         str(line.layers),
         str(line.seeds),
-        _spread(line.nll, 1),
-        _spread(line.bits, 3),
-        f"{_spread(line.collapsed, 1 if line.collapsed.deviation else 0)}{names}",
-        f"{_spread(line.active, 0)} of {line.units:,}",
-        _spread(line.seconds_a_step, 0, 1000),
+        line.nll.text(1),
+        line.bits.text(3),
+        f"{line.collapsed.text(1 if line.collapsed.deviation else 0)}{names}",
+        f"{line.active.text(0)} of {line.units:,}",
+        line.seconds_a_step.text(0, 1000),
     )
-
-
-def _spread(value: Spread, digits: int, factor: float = 1.0) -> str:
-    if math.isnan(value.mean):
-        return "-"
-    text = f"{value.mean * factor:.{digits}f}"
-    if value.deviation is None:
-        return text
-    return f"{text} ± {value.deviation * factor:.{digits}f}"

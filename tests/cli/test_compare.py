@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -11,11 +12,12 @@ import pytest
 
 from hvae_core.checkpoint import load_checkpoint, save_checkpoint
 from hvae_core.cli.main import main
-from hvae_core.comparison import Spread, compare, seconds_a_step
+from hvae_core.comparison import Spread, compare, over_seeds, seconds_a_step
 from hvae_core.config import HVAEConfig, LatentConfig, ModelCard, TrainConfig
 from hvae_core.errors import ScoreError
 from hvae_core.evaluated import EvalSettings
 from hvae_core.evaluation import evaluate
+from hvae_core.report import report
 from tests.cli.conftest import TINY
 from tests.conftest import ROOT
 from tests.small import tiny_model, tiny_set
@@ -63,6 +65,29 @@ def test_a_line_a_preset_with_the_spread_over_seeds(paths: list[Path], cache_fol
     assert b.active.mean == sum(wide)
 
 
+def test_areas_over_seeds_are_means_of_their_reports(paths: list[Path], cache_folder: Path) -> None:
+    reports = []
+    for path in paths[:2]:
+        one = load_checkpoint(path)
+        inside, near, far = (
+            evaluate(one.model, one.digest, tiny_set(n, seed=n, name=str(n)), EvalSettings(3, 3))
+            for n in (20, 21, 22)
+        )
+        reports.append(report(inside, [near, far]))
+    found = over_seeds(reports)
+    assert set(found) == {"21", "22"}
+    areas = [r.outside[1].detections["llr_1"].auroc for r in reports]
+    spread = found["22"]["llr_1"]["auroc"]
+    assert spread.mean == pytest.approx(np.mean(areas))
+    assert spread.deviation == pytest.approx(abs(areas[0] - areas[1]) / math.sqrt(2))
+    assert spread.text(2) == f"{np.mean(areas):.2f} ± {spread.deviation:.2f}"
+    # a set that one of the checkpoints lacks has no mean over all of them
+    fewer = replace(reports[1], outside=reports[1].outside[1:])
+    assert set(over_seeds([reports[0], fewer])) == {"22"}
+    assert over_seeds(reports[:1])["21"]["elbo"]["fpr95"].deviation is None
+    assert over_seeds([]) == {}
+
+
 def test_different_images_do_not_compare(paths: list[Path], cache_folder: Path) -> None:
     one = load_checkpoint(paths[0])
     found = [
@@ -101,3 +126,10 @@ def test_the_command_prints_table_markdown_and_json(
     assert len({line.count("|") for line in told}) == 1
     assert main([*argv, "--json"]) == 0
     assert '"preset": "mine"' in capsys.readouterr().out
+    assert main([*argv, "--out", "lower", "signs"]) == 0
+    printed = capsys.readouterr().out
+    assert "AUROC, mean and standard deviation over seeds" in printed
+    assert "lower" in printed and "llr_1" in printed
+    assert main([*argv, "--out", "lower", "--json"]) == 0
+    (line,) = json.loads(capsys.readouterr().out)
+    assert 0 <= line["detection"]["lower"]["elbo"]["auroc"]["mean"] <= 1
