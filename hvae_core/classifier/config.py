@@ -42,3 +42,14 @@ class ClassifierTraining:
     learning_rate: Annotated[float, Field(gt=0, le=1)] = 3e-3
     weight_decay: Annotated[float, Field(ge=0, le=1)] = 1e-2
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
+
+
+@dataclass(frozen=True, config=STRICT)
+class OdinSettings:
+    """T and epsilon of ODIN: the fixed ones of Liang et al. 2018, chosen on no image of ours.
+
+    ``epsilon`` is in units of pixels from 0 to 1.
+    """
+
+    temperature: Annotated[float, Field(gt=0)] = 1000.0
+    epsilon: Annotated[float, Field(ge=0, le=1)] = 0.0014

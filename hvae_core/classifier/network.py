@@ -6,11 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hvae_core.classifier.config import ClassifierConfig
+from hvae_core.classifier.config import ClassifierConfig, OdinSettings
 
-ODIN_TEMPERATURE = 1000.0
-ODIN_EPSILON = 0.0014
-"""T and epsilon of Liang et al. 2018 (section 4.3), epsilon in units of pixels from 0 to 1."""
 _KEPT = 1e-6
 """Directions of less than this share of the largest variance are left out, as a pseudo-inverse
 does: a feature that is always zero would have a variance of zero to divide by."""
@@ -84,20 +81,15 @@ def _block(inputs: int, outputs: int, kernel: int, stride: int = 1) -> list[nn.M
     ]
 
 
-def odin_logits(
-    model: Classifier,
-    x: Tensor,
-    temperature: float = ODIN_TEMPERATURE,
-    epsilon: float = ODIN_EPSILON,
-) -> Tensor:
+def odin_logits(model: Classifier, x: Tensor, settings: OdinSettings) -> Tensor:
     """Logits of x - epsilon sign(-grad_x log S(x; T)) (Liang et al. 2018, Eq. 2), (B, classes).
 
     S(x; T) is the largest softmax probability at temperature T. Images of a batch do not touch.
     """
     with torch.enable_grad():
         x = x.detach().clone().requires_grad_(True)
-        confidence = F.log_softmax(model(x) / temperature, dim=1).amax(1)
+        confidence = F.log_softmax(model(x) / settings.temperature, dim=1).amax(1)
         (gradient,) = torch.autograd.grad(confidence.sum(), x)
     with torch.no_grad():
-        out: Tensor = model(x + epsilon * gradient.sign())
+        out: Tensor = model(x + settings.epsilon * gradient.sign())
     return out
