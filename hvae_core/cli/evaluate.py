@@ -43,7 +43,7 @@ and stand in for images that are not on this machine.
 
 
 @dataclass(frozen=True)
-class _Found:
+class Found:
     """What the sets gave: evaluations, remarks on their images, and why others are missing."""
 
     evaluations: list[Evaluation]
@@ -67,6 +67,17 @@ def add(commands: Commands) -> None:
     command.add_argument(
         "checkpoint", metavar="CHECKPOINT", help="a .safetensors file, or a checkpoint's name"
     )
+    add_sets(command)
+    add_settings(command)
+    add_data(command)
+    add_json(command)
+    command.add_argument(
+        "--csv", metavar="FILE", help="write the detection metrics, one row for each set and score"
+    )
+
+
+def add_sets(command: argparse.ArgumentParser) -> None:
+    """Which sets, and how many images of each."""
     command.add_argument(
         "--in", dest="inside", metavar="SET", help="in-distribution set (default: the world's test)"
     )
@@ -82,15 +93,9 @@ def add(commands: Commands) -> None:
         "--limit", type=at_least(0), default=SHIPPED_LIMIT, metavar="N",
         help=f"images of each set at most; 0 for all (default: {SHIPPED_LIMIT})",
     )  # fmt: skip
-    _add_settings(command)
-    add_data(command)
-    add_json(command)
-    command.add_argument(
-        "--csv", metavar="FILE", help="write the detection metrics, one row for each set and score"
-    )
 
 
-def _add_settings(command: argparse.ArgumentParser) -> None:
+def add_settings(command: argparse.ArgumentParser) -> None:
     """What the bounds depend on beside checkpoint and images."""
     command.add_argument(
         "--samples", type=at_least(1), metavar="S",
@@ -121,20 +126,25 @@ def _add_settings(command: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
+def settings_of(args: argparse.Namespace) -> EvalSettings:
+    """The settings of the bounds that were asked for."""
+    from hvae_core.evaluated import EvalSettings
+
+    names = ("samples", "partial_samples", "skipped", "up")
+    chosen = {name: getattr(args, name) for name in names if getattr(args, name)}
+    return EvalSettings(seed=args.seed, **chosen)
+
+
 def run(args: argparse.Namespace) -> None:
     """Evaluate, report, print."""
     from hvae_core.checkpoint import load_checkpoint
-    from hvae_core.evaluated import EvalSettings
     from hvae_core.report import report
     from hvae_core.results import checkpoint_path
 
     checkpoint = load_checkpoint(checkpoint_path(args.checkpoint))
     world, in_name, out_names = choose_sets(args, checkpoint)
-    names = ("samples", "partial_samples", "skipped", "up")
-    chosen = {name: getattr(args, name) for name in names if getattr(args, name)}
-    settings = EvalSettings(seed=args.seed, **chosen)
-    _move(checkpoint, args.device)
-    found = _evaluate_all(args, checkpoint, world, [in_name, *out_names], settings)
+    move(checkpoint, args.device)
+    found = evaluate_all(args, checkpoint, world, [in_name, *out_names], settings_of(args))
     result = report(found.evaluations[0], found.evaluations[1:], args.seed)
     if args.csv:
         write_csv(Path(args.csv), result)
@@ -183,7 +193,8 @@ def choose_sets(
     return world, in_name, tuple(dict.fromkeys(out_names))
 
 
-def _move(checkpoint: Checkpoint, device: str) -> None:
+def move(checkpoint: Checkpoint, device: str) -> None:
+    """Bring the model where it is to compute."""
     from hvae_core.errors import ConfigError
 
     try:
@@ -192,19 +203,19 @@ def _move(checkpoint: Checkpoint, device: str) -> None:
         raise ConfigError(f"There is no device {device} on this machine; use cpu.") from exc
 
 
-def _evaluate_all(
+def evaluate_all(
     args: argparse.Namespace,
     checkpoint: Checkpoint,
     world: World,
     names: Sequence[str],
     settings: EvalSettings,
-) -> _Found:
+) -> Found:
     """Evaluate the sets; one that was not named and is not on this machine is left out."""
     from hvae_core.cli import sources
     from hvae_core.errors import DataError, MissingImages
     from hvae_core.results import gather
 
-    found = _Found([], {}, {})
+    found = Found([], {}, {})
     with show.progress_bar() as bar:
         for done, name in enumerate(names):
             step = _part(bar, done, len(names))
