@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from hvae_core.cli import (
     compare,
+    contest,
     datasets,
     evaluate,
     inspect,
@@ -17,12 +18,26 @@ from hvae_core.cli import (
     sampling,
     scores,
     ship,
+    study,
     train,
 )
 from hvae_core.cli.options import Formatter
 from hvae_core.errors import HVAEError
 
-COMMANDS = (train, evaluate, compare, inspect, datasets, models, scores, sampling, ship, results)
+COMMANDS = (
+    train,
+    evaluate,
+    compare,
+    contest,
+    inspect,
+    datasets,
+    models,
+    scores,
+    sampling,
+    study,
+    ship,
+    results,
+)
 
 _EPILOG = """\
 Start here:
