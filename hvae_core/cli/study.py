@@ -1,0 +1,239 @@
+"""``study``: models x sets x scores x seeds by a TOML file, into tables and one page."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hvae_core.cli import show
+from hvae_core.cli.options import Commands, add_command, add_data, add_json, at_least
+
+if TYPE_CHECKING:
+    from hvae_core.cli.study_run import Place
+    from hvae_core.studies.spec import StudySpec
+    from hvae_core.studies.table import Figure, Table
+
+_EXAMPLES = """\
+  python -m hvae_core study assets/studies/glyphs.toml
+      from stored results alone, in seconds
+  python -m hvae_core study assets/studies/inf-collapse.toml --data-root ~/images --dry-run
+      what would be trained and computed, and for how long
+  python -m hvae_core study assets/studies/inf-collapse.toml --data-root ~/images --limit 200
+  python -m hvae_core study mine.toml --no-train --runs ~/runs
+
+A study names models (a checkpoint, or a preset with seeds), sets, scores and tables. Presets that
+are not trained yet are trained first, into DIR/s<seed>/<preset>/ (DIR: --runs, else runs/NAME);
+after Ctrl-C the same command continues. Evaluations come from stored results, from the cache, or
+are computed. Every table is written to studies/NAME/ (--out) as CSV and Markdown, and all of them,
+with charts, to report.html, one file that needs no network. assets/studies/ has those of the
+papers' tables; their printed figures stand in a column of their own. A short one:
+
+  title = "Two models on Glyphs"
+  sets = ["lower", "digits"]
+  [settings]
+  limit = 500
+  [[models]]
+  checkpoint = "glyphs-hvae3-elbo"
+  [[models]]
+  preset = "glyphs-hvae3-freebits"
+  seeds = [0, 1, 2]
+  [[tables]]
+  kind = "detection"     # grid, collapse, bits, layers, families, units, samplers
+  key = "detection"
+  title = "Lower case and digits against capital letters"
+  scores = ["elbo", "llr_1"]
+"""
+
+
+def add(commands: Commands) -> None:
+    """Declare the command."""
+    command = add_command(
+        commands,
+        "study",
+        run,
+        summary="tables and a page of many models, sets, scores and seeds, by a TOML file",
+        description="Train what is missing, evaluate, and write tables with the papers' printed "
+        "figures beside them, a sentence where they differ much, and one page that opens offline.",
+        examples=_EXAMPLES,
+        kept="Finished epochs and evaluations are kept; the same command continues from there.",
+    )
+    command.add_argument("file", metavar="FILE", help="the study, a .toml file")
+    command.add_argument("--out", metavar="DIR", help="folder of the tables (studies/NAME)")
+    command.add_argument(
+        "--runs", metavar="DIR", action="append", default=[],
+        help="folder of runs DIR/s<seed>/<preset>/; the first one takes new runs, several may be "
+        "given (default: runs/NAME)",
+    )  # fmt: skip
+    command.add_argument(
+        "--limit", type=at_least(0), metavar="N", help="images of each set at most; 0 for all"
+    )
+    command.add_argument("--samples", type=at_least(1), metavar="S", help="draws of every bound")
+    command.add_argument(
+        "--no-train", action="store_true", help="leave out what is not trained yet, and say so"
+    )
+    command.add_argument(
+        "--dry-run", action="store_true", help="say what would be trained and computed, and stop"
+    )
+    add_data(command)
+    add_json(command)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Read the study, do what is missing, write and print its tables."""
+    from hvae_core.cli.study_run import Place, gather_all, make_table, train_missing
+    from hvae_core.studies.spec import read_study
+
+    study = _changed(read_study(args.file), args)
+    runs = tuple(Path(path).expanduser() for path in args.runs or [Path("runs") / _name(study)])
+    place = Place(runs, args.data_root, args.download)
+    if args.dry_run:
+        _announce(study, place, as_json=args.json, train=not args.no_train)
+        return
+    with show.progress_bar() as bar:
+        if not args.no_train:
+            train_missing(study, place, bar)
+        subjects = gather_all(study, place, bar)
+        about = _about(args, study)
+        tables = [
+            replace(make_table(study, spec, subjects, place, bar), about=about)
+            for spec in study.tables
+        ]
+    folder = Path(args.out or Path("studies") / _name(study)).expanduser()
+    paths = write(folder, study, tables)
+    if args.json:
+        show.as_json({"folder": str(folder), "tables": [_plain(table) for table in tables]})
+        return
+    for table in tables:
+        _print(table)
+    show.say(f"{paths[-1]}: {len(tables)} tables, beside it as CSV and Markdown")
+
+
+def _changed(study: StudySpec, args: argparse.Namespace) -> StudySpec:
+    """The study with settings from the command line."""
+    settings = study.settings
+    if args.limit is not None:
+        settings = replace(settings, limit=args.limit)
+    if args.samples is not None:
+        settings = replace(settings, samples=args.samples, partial_samples=args.samples)
+    return replace(study, settings=settings)
+
+
+def _name(study: StudySpec) -> str:
+    assert study.name is not None  # reading fills it in
+    return study.name
+
+
+def _about(args: argparse.Namespace, study: StudySpec) -> dict[str, str]:
+    """What every table says of itself: date, machine, settings, and the command that makes it."""
+    from hvae_core.cli.machine import cores, processor
+
+    s = study.settings
+    images = f"at most {s.limit:,} images a set" if s.limit else "all images"
+    options = "".join(
+        f" --{name} {value}"
+        for name, value in (("limit", args.limit), ("samples", args.samples))
+        if value is not None
+    )
+    draws = s.evaluation
+    return {
+        "date": datetime.now(UTC).date().isoformat(),
+        "settings": f"{images}, S = {draws.samples} and {draws.partial_samples} for k > 0, skipped "
+        f"layers pass a {draws.skipped} down and a {draws.up} up, seed {draws.seed}",
+        "hardware": f"{processor()}, {cores()} cores",
+        "command": f"python -m hvae_core study {_shown(args.file)}{options}",
+    }
+
+
+def _shown(file: str) -> str:
+    """A path as a table may show it: from here, or the name alone, no folders of this machine."""
+    path = Path(file).expanduser().resolve()
+    here = Path.cwd()
+    return path.relative_to(here).as_posix() if path.is_relative_to(here) else path.name
+
+
+def write(folder: Path, study: StudySpec, tables: Sequence[Table]) -> list[Path]:
+    """Write every table as CSV and Markdown, and the page; the paths, the page's last."""
+    from hvae_core.checkpoint.format import about, write_whole
+    from hvae_core.studies.page import page
+    from hvae_core.studies.table import as_csv, markdown
+
+    texts = {}
+    for table in tables:
+        texts[f"{table.key}.csv"] = as_csv(table)
+        texts[f"{table.key}.md"] = markdown(table)
+    texts["report.html"] = page(study, tables)
+    for name, text in texts.items():
+        with about(name):
+            write_whole(folder / name, text.encode())
+    return [folder / name for name in texts]
+
+
+def _print(table: Table) -> None:
+    from hvae_core.studies.table import cells, header
+
+    rows = [cells(table, row) for row in table.rows]
+    show.table(table.title, header(table), rows, left=len(table.shown_heads))
+    for remark in table.remarks:
+        show.say(f"- {remark}")
+    if table.remarks:
+        show.say()
+
+
+def _plain(table: Table) -> dict[str, Any]:
+    """A table for programs; a figure that is not a number is None."""
+    rows = [
+        {
+            **row.keys,
+            "figures": {
+                column.key: _figure(row.figures[column.key], column.factor)
+                for column in table.columns
+                if column.key in row.figures
+            },
+            "printed": dict(row.printed),
+            "missing": row.reason,
+            "checkpoints": list(row.checkpoints),
+        }
+        for row in table.rows
+    ]
+    told = {"key": table.key, "kind": table.kind, "title": table.title, "rows": rows}
+    return told | {"remarks": list(table.remarks), "about": dict(table.about)}
+
+
+def _figure(figure: Figure, factor: float) -> dict[str, float | None]:
+    return {
+        name: None if value is None or math.isnan(value) else value * factor
+        for name, value in asdict(figure).items()
+    }
+
+
+def _announce(study: StudySpec, place: Place, *, train: bool, as_json: bool) -> None:
+    """What a run would train and compute, and how long the training takes."""
+    from hvae_core.cli.study_run import evaluations_left
+    from hvae_core.studies.find import in_words, to_train, wanted
+
+    missing = to_train(study, place.runs) if train else ()
+    left, total = evaluations_left(study, place)
+    if as_json:
+        runs = [
+            {"preset": run.model.preset, "seed": run.seed, "epochs": run.epochs - run.done,
+             "seconds": None if math.isnan(run.seconds) else run.seconds}
+            for run in missing
+        ]  # fmt: skip
+        show.as_json({"train": runs, "evaluations": total, "to_compute": left})
+        return
+    rows = [
+        (run.what, "here", "-") for run in wanted(study, place.runs) if run.path is not None
+    ] + [(run.what, f"to train, {run.epochs - run.done} epochs", in_words(run.seconds))
+         for run in missing]  # fmt: skip
+    if not train:
+        rows += [(r.what, r.absent, "-") for r in wanted(study, place.runs) if r.path is None]
+    show.table(f"Checkpoints of {_name(study)}", ("checkpoint", "state", "training"), rows, left=3)
+    known = sum(run.seconds for run in missing if not math.isnan(run.seconds))
+    if missing:
+        show.say(f"Training: {len(missing)} runs, {in_words(known)} by recorded speed.")
+    show.say(f"Evaluations: {left} of {total} to compute, the others are here.")

@@ -1,0 +1,226 @@
+"""The slow part of ``study``: train what is missing, evaluate, draw samples; all resumable."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hvae_core.cli import show
+from hvae_core.progress import Progress, silent
+from hvae_core.studies.find import Wanted, to_train, wanted
+from hvae_core.studies.spec import StudySpec, TableSpec
+
+if TYPE_CHECKING:
+    from hvae_core.data import World
+    from hvae_core.studies.drawn import Sampled
+    from hvae_core.studies.subject import Member, Subject
+    from hvae_core.studies.table import Table
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a study finds runs (the first folder takes new ones) and images."""
+
+    runs: tuple[Path, ...]
+    data_root: str | None = None
+    download: bool = False
+
+
+def train_missing(study: StudySpec, place: Place, bar: show.Bar) -> None:
+    """Train every preset and seed that is not here, into its folder; resumes what was begun."""
+    from hvae_core.cli.train import make_fabric, train_preset
+    from hvae_core.presets import get_preset
+
+    told = argparse.Namespace(
+        accelerator="auto", devices=1, precision="32-true", threads=None, data=None,
+        data_root=place.data_root, download=place.download,
+    )  # fmt: skip
+    missing = to_train(study, place.runs)
+    fabric = make_fabric(told) if missing else None
+    for run in missing:
+        assert fabric is not None
+        bar.line(f"training {run.what}, epochs {run.done + 1} to {run.epochs}, in {run.folder}")
+        told.epochs, told.seed = run.epochs, run.seed
+        train_preset(told, get_preset(run.model.preset), run.folder, fabric, bar)
+
+
+def gather_all(study: StudySpec, place: Place, progress: Progress = silent) -> list[Subject]:
+    """The evaluations of every model of a study: stored, cached or computed.
+
+    What is not here, a run or a set, is named and left out. Raises ``DataError`` for a set that no
+    model's world has.
+    """
+    by_model: dict[str, list[Wanted]] = {}
+    for run in wanted(study, place.runs):
+        by_model.setdefault(run.model.name, []).append(run)
+    _check_sets(study, [_world(runs[0]) for runs in by_model.values()])
+    total = sum(run.path is not None for runs in by_model.values() for run in runs)
+    subjects, done = [], 0
+    for runs in by_model.values():
+        members: list[Member] = []
+        for run in runs:
+            if run.path is not None:
+                step = _part(progress, done, total, f"checkpoint {done + 1} of {total}")
+                members.append(_member(run, run.path, study, place, step))
+                done += 1
+        subjects.append(_subject(study, runs, members))
+    return subjects
+
+
+def _world(run: Wanted) -> World:
+    """The world of a checkpoint, or of the preset that is not trained yet."""
+    from hvae_core.checkpoint import inspect_checkpoint
+    from hvae_core.cli.sources import world_of
+    from hvae_core.data import worlds
+    from hvae_core.presets import get_preset
+
+    if run.path is None:
+        return worlds()[get_preset(run.model.preset).world]
+    return world_of(inspect_checkpoint(run.path))
+
+
+def _part(progress: Progress, done: int, of: int, where: str = "") -> Progress:
+    def step(fraction: float, message: str) -> None:
+        progress((done + min(fraction, 1.0)) / of, f"{message} ({where})" if where else message)
+
+    return step
+
+
+def sets_of(study: StudySpec, world: World, model: str) -> tuple[str, ...]:
+    """The out-of-distribution sets of a world that tables of the study show of a model."""
+    asked: set[str] = set()
+    for table in study.tables:
+        if not table.models or model in table.models:
+            asked |= set(table.sets or study.sets or (s.name for s in world.with_role("out")))
+    return tuple(s.name for s in world.with_role("out", "control") if s.name in asked)
+
+
+def _member(run: Wanted, path: Path, study: StudySpec, place: Place, progress: Progress) -> Member:
+    """One checkpoint with the sets that the study shows of it."""
+    from hvae_core.checkpoint import CheckpointInfo, load_checkpoint
+    from hvae_core.cli.sources import fetch, world_of
+    from hvae_core.errors import MissingImages
+    from hvae_core.results import gather
+    from hvae_core.studies.kinds import NO_IMAGES
+    from hvae_core.studies.subject import Member
+
+    checkpoint = load_checkpoint(path)
+    world = world_of(checkpoint)
+    names = (world.in_name, *sets_of(study, world, run.model.name))
+    found, missing = {}, {}
+    for at, name in enumerate(names):
+        step = _part(progress, at, len(names))
+        try:
+            if place.download:
+                fetch(world, name, place.data_root, step)
+            found[name] = gather(
+                checkpoint, world, name, study.settings.evaluation,
+                limit=study.settings.limit or None, data_root=place.data_root, progress=step,
+            ).evaluation  # fmt: skip
+        except MissingImages:
+            missing[name] = NO_IMAGES
+    info = CheckpointInfo(**{f.name: getattr(checkpoint, f.name) for f in fields(CheckpointInfo)})
+    return Member(info, world.in_name, found, missing, study.settings.seed)
+
+
+def _subject(study: StudySpec, runs: Sequence[Wanted], members: Sequence[Member]) -> Subject:
+    from hvae_core.studies.subject import Subject
+
+    model, world = runs[0].model, _world(runs[0])
+    titles = {spec.name: spec.title for spec in world.sets}
+    absent = tuple(run.absent for run in runs if run.path is None)
+    outside = sets_of(study, world, model.name)
+    return Subject(model, tuple(members), titles, world.in_name, outside, absent)
+
+
+def _check_sets(study: StudySpec, worlds: Sequence[World]) -> None:
+    from hvae_core.errors import DataError
+
+    specs = [spec for world in worlds for spec in world.with_role("in", "out", "control")]
+    known = sorted({spec.name for spec in specs})
+    for table in study.tables:
+        for name in table.sets or study.sets:
+            if name not in known:
+                raise DataError(
+                    f"Table {table.key} names the set {name}, which no world of the study has; it "
+                    f"has {', '.join(known)}."
+                )
+
+
+def make_table(
+    study: StudySpec, spec: TableSpec, subjects: Sequence[Subject], place: Place, bar: Progress
+) -> Table:
+    """One table of the study, with printed figures; samples are drawn where it is about them."""
+    from hvae_core.studies.drawn import samplers_table
+    from hvae_core.studies.kinds import make
+    from hvae_core.studies.printed import beside
+
+    if spec.kind != "samplers":
+        return beside(make(spec, subjects, study.sets), spec)
+    chosen = [s for s in subjects if not spec.models or s.name in spec.models]
+    drawn = {s.name: _draws(spec, s, study, place, bar) for s in chosen}
+    return beside(samplers_table(spec, chosen, drawn), spec)
+
+
+def _draws(
+    spec: TableSpec, subject: Subject, study: StudySpec, place: Place, progress: Progress
+) -> list[dict[str, Sampled]]:
+    """Samples of every seed of a model, read by the judge."""
+    from hvae_core.checkpoint import load_checkpoint
+    from hvae_core.cli.sources import world_of
+    from hvae_core.errors import MissingImages
+    from hvae_core.results import checkpoint_path, chosen_images
+    from hvae_core.studies.drawn import sampled
+
+    judge = load_checkpoint(checkpoint_path(spec.judge))
+    world = world_of(judge)
+    try:
+        held = {
+            name: chosen_images(judge, world, name, limit=spec.draws, data_root=place.data_root)
+            for name in (world.in_name, "validation")
+        }
+    except MissingImages:
+        return []
+    held["test"] = held[world.in_name]
+    runs = wanted(study, place.runs)
+    paths = [run.path for run in runs if run.model.name == subject.name and run.path is not None]
+    seed = study.settings.seed
+    return [
+        sampled(load_checkpoint(path), judge, held, spec, seed=seed, progress=progress)
+        for path in paths
+    ]
+
+
+def evaluations_left(study: StudySpec, place: Place) -> tuple[int, int]:
+    """Evaluations that are yet to be computed, and all that the study rests on.
+
+    Those of sets that are not on this machine do not count.
+    """
+    from hvae_core.checkpoint import inspect_checkpoint
+    from hvae_core.errors import MissingImages
+    from hvae_core.evaluation import stored_evaluation
+    from hvae_core.results import chosen_images, stored_result
+
+    left = total = 0
+    settings, limit = study.settings.evaluation, study.settings.limit or None
+    for run in wanted(study, place.runs):
+        world = _world(run)
+        names = (world.in_name, *sets_of(study, world, run.model.name))
+        if run.path is None:
+            here = sum(world.available(name, place.data_root) for name in names)
+            left, total = left + here, total + here
+            continue
+        info = inspect_checkpoint(run.path)
+        for name in names:
+            known = stored_result(info, name, settings, limit) is not None
+            try:
+                images = chosen_images(info, world, name, limit=limit, data_root=place.data_root)
+                known = known or stored_evaluation(info.digest, images, settings) is not None
+            except MissingImages:
+                total += known
+                continue
+            left, total = left + (not known), total + 1
+    return left, total

@@ -1,0 +1,1 @@
+"""Studies: models x sets x scores x seeds in, tables beside the papers' and one page out."""

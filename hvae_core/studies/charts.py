@@ -1,0 +1,85 @@
+"""Which figures of a table its chart shows, and how."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from hvae_core.studies.printed import number
+from hvae_core.studies.table import Column, Row, Table
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure as Chart
+
+    from hvae_core.figures.theme import Palette
+
+_FIRST = {"samplers": "frechet", "families": "nll", "units": "share", "collapse": "kl"}
+"""The column that a chart shows where it is not the first one."""
+_SERIES = {"detection": "set", "grid": "score", "collapse": "layer", "bits": "k", "layers": "k"}
+
+
+def chart(table: Table, colors: Palette) -> Chart | None:
+    """Dots with their spread, hollow diamonds for printed figures; None where there is nothing."""
+    from hvae_core.figures.studies import MOST_ROWS, dots
+
+    columns = _columns(table)
+    found = [
+        _dot(table, row, column, series)
+        for row in table.rows
+        for column, series in _entries(table, row, columns)
+    ]
+    if not found or len({dot.label for dot in found}) > MOST_ROWS:
+        return None
+    kind = {"set": "set", "layer": "layer", "k": "layer"}.get(_SERIES.get(table.kind, ""), "")
+    title = columns[0].title if len(columns) == 1 else _quantity(table)
+    log = table.kind in ("collapse", "layers") and all(dot.value > 0 for dot in found)
+    return dots(found, colors, x_title=title, kind=kind, log=log)
+
+
+def _quantity(table: Table) -> str:
+    return {"grid": "AUROC", "bits": "bits/dim"}.get(table.kind, "")
+
+
+def _columns(table: Table) -> list[Column]:
+    """All columns of one quantity, or the one column that a chart is about."""
+    if table.kind in ("grid", "bits"):
+        return list(table.columns)
+    wanted = _FIRST.get(table.kind)
+    return [c for c in table.columns if c.key == wanted] or list(table.columns[:1])
+
+
+def _entries(table: Table, row: Row, columns: list[Column]) -> list[tuple[Column, str]]:
+    """Columns of which this row has a figure, each with the series that it belongs to."""
+    by = _SERIES.get(table.kind)
+    several = len(columns) > 1
+    return [
+        (column, column.title if several else row.labels.get(by, "") if by else "")
+        for column in columns
+        if column.key in row.figures
+        and row.figures[column.key].mean == row.figures[column.key].mean
+    ]
+
+
+def _dot(table: Table, row: Row, column: Column, series: str):  # type: ignore[no-untyped-def]
+    from hvae_core.figures.studies import Dot
+
+    figure, factor = row.figures[column.key], column.factor
+    low, high = figure.low, figure.high
+    if figure.deviation is not None:
+        low, high = figure.mean - figure.deviation, figure.mean + figure.deviation
+    printed = number(row.printed.get(column.key, ""))
+    return Dot(
+        _label(table, row.labels, series),
+        series,
+        figure.mean * factor,
+        None if low is None else low * factor,
+        None if high is None else high * factor,
+        printed,
+    )
+
+
+def _label(table: Table, labels: Mapping[str, str], series: str) -> str:
+    """What a row is called beside its axis, without what its colour says."""
+    by = _SERIES.get(table.kind)
+    parts = [labels.get(key, "") for key in table.shown_heads if key != by or not series]
+    return ", ".join(part for part in parts if part) or labels.get(next(iter(table.heads)), "")
