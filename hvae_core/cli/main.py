@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from hvae_core.cli import (
+    calibration,
     compare,
     contest,
     datasets,
@@ -29,6 +30,7 @@ COMMANDS = (
     evaluate,
     compare,
     contest,
+    calibration,
     inspect,
     datasets,
     models,
