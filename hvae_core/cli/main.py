@@ -8,7 +8,6 @@ import sys
 from collections.abc import Sequence
 
 from hvae_core.cli import (
-    calibration,
     compare,
     contest,
     datasets,
@@ -30,7 +29,6 @@ COMMANDS = (
     evaluate,
     compare,
     contest,
-    calibration,
     inspect,
     datasets,
     models,
