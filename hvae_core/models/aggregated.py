@@ -98,6 +98,9 @@ class _TopDown(Aggregate):
         features, found = self.model.encode(x.unsqueeze(0)), {}
         for index, state, p, z in self.steps:
             found[index] = self.model.posterior(index, state, p, features).log_prob(z)[:, 0]
+            if found[index].isneginf().all():  # draws of other contexts: the rest cannot mend it
+                found.update((i, found[index]) for i in range(1, index))
+                break
         return self._by_level(found)
 
     def _by_level(self, terms: dict[int, Tensor]) -> Tensor:
