@@ -7,6 +7,7 @@ the same pixels; a figure never comes from weights or images other than those it
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -84,15 +85,16 @@ def gather(
     limit: int | None = SHIPPED_LIMIT,
     data_root: str | Path | None = None,
     progress: Progress = silent,
+    choose: Callable[..., ImageSet] = chosen_images,
 ) -> Gathered:
     """The evaluation (HVK Eq. 5, 9) of a world's set: stored, cached or computed, in this order.
 
-    Raises ``MissingImages`` where the images are absent and nothing is stored for them.
+    ``choose`` reads the images; one that remembers them spares work over many checkpoints. Raises ``MissingImages`` where the images are absent and nothing is stored for them.
     """
     settings = settings or EvalSettings()
     stored = stored_result(checkpoint, set_name, settings, limit)
     try:
-        images = chosen_images(
+        images = choose(
             checkpoint, world, set_name, limit=limit, data_root=data_root, progress=progress
         )
     except MissingImages:

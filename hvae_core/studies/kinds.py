@@ -6,7 +6,7 @@ Pure arithmetic on finished evaluations; all numbers are those of ``report`` and
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -35,9 +35,19 @@ def make(spec: TableSpec, subjects: Sequence[Subject], sets: tuple[str, ...] = (
     heads, columns, rows = _KINDS[spec.kind](spec, chosen)
     if spec.columns and spec.kind != "grid":
         columns = _picked(columns, spec, bool(rows) and any(row.figures for row in rows))
-    return Table(
+    table = Table(
         spec.key, spec.kind, spec.title, heads, tuple(columns), tuple(rows), spec.source, spec.note
     )
+    return replace(table, best=_better(spec)) if spec.kind == "grid" else table
+
+
+def _metric(spec: TableSpec) -> str:
+    """The metric of a grid."""
+    return spec.columns[0] if spec.columns and spec.columns[0] in _METRICS else "auroc"
+
+
+def _better(spec: TableSpec) -> Callable[[Iterable[float]], float]:
+    return min if _metric(spec).startswith("fpr") else max
 
 
 def _picked(columns: Sequence[Column], spec: TableSpec, filled: bool) -> list[Column]:
@@ -95,7 +105,7 @@ def detection(spec: TableSpec, subjects: Sequence[Subject]) -> Made:
         for name, title in _sets(subject, spec, inside=False):
             for key, symbol in _scores(subject, spec):
                 row = _row(subject, _reason(subject, name), set=(name, title), score=(key, symbol))
-                figures, why = _detected(subject, name, key)
+                figures, why = _detected(subject, name, key, intervals=True)
                 rows.append(_filled(row, figures) if figures else _because(row, why))
     return heads, columns, rows
 
@@ -111,7 +121,8 @@ def _scores(subject: Subject, spec: TableSpec) -> list[tuple[str, str]]:
     first = next((m.report for m in subject.members if m.report is not None), None)
     known = {} if first is None else {s.key: symbol_text(s.symbol) for s in first.scores}
     if first is not None and not spec.scores:
-        return list(known.items())
+        had = {key for result in first.outside for key in result.detections}
+        return [(key, symbol) for key, symbol in known.items() if key in had]
     levels = 1 if first is None else len(first.inside.bound_bits)
     for key in spec.scores:
         if first is not None and key not in known:
@@ -119,9 +130,15 @@ def _scores(subject: Subject, spec: TableSpec) -> list[tuple[str, str]]:
     return [(key, known.get(key, key)) for key in spec.scores]
 
 
-def _detected(subject: Subject, set_name: str, score: str) -> tuple[dict[str, Figure], str]:
-    """Metrics of one score on one set over the seeds, or why there are none."""
+def _detected(
+    subject: Subject, set_name: str, score: str, *, intervals: bool = False
+) -> tuple[dict[str, Figure], str]:
+    """Metrics of one score on one set over the seeds, or why there are none.
+
+    The bootstrap takes a while: only a single seed's figures have intervals, where asked for.
+    """
     found, why = [], ""
+    single = intervals and len(subject.members) == 1
     for member in subject.members:
         result = _result(member, set_name)
         if result is None:
@@ -130,7 +147,7 @@ def _detected(subject: Subject, set_name: str, score: str) -> tuple[dict[str, Fi
         if detection is None:
             why = result.unavailable.get(score, "")
         else:
-            found.append(detection)
+            found.append(member.with_intervals(set_name, score) if single else detection)
     if not found:
         return {}, why
     return {
@@ -147,7 +164,7 @@ def _result(member: Member, set_name: str) -> SetResult | None:
 
 def grid(spec: TableSpec, subjects: Sequence[Subject]) -> Made:
     """Sets by scores: one metric, AUROC unless told otherwise."""
-    metric = spec.columns[0] if spec.columns and spec.columns[0] in _METRICS else "auroc"
+    metric = _metric(spec)
     of = next(column for column in detection_columns(spec) if column.key == metric)
     columns: dict[str, Column] = {}
     rows = []

@@ -30,7 +30,8 @@ p, ul { max-width: 46rem; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .95rem; }
 th, td { padding: .25rem .75rem; text-align: right; white-space: nowrap;
   border-bottom: 1px solid var(--grid); }
-th { font-weight: 600; border-bottom-color: var(--muted); vertical-align: bottom; }
+th, strong { font-weight: 600; }
+th { border-bottom-color: var(--muted); vertical-align: bottom; }
 .label { text-align: left; padding-left: 0; }
 .printed { color: var(--muted); }
 .other td { color: var(--muted); }
@@ -126,8 +127,8 @@ def _html_table(table: Table) -> str:
 
 def _html_row(table: Table, row: Row, titles: Sequence[str], labels: int) -> str:
     found = "".join(
-        f"<td{_class(i, labels, titles[i])}>{escape(text)}</td>"
-        for i, text in enumerate(cells(table, row))
+        f"<td{_class(i, labels, titles[i])}>{text}</td>"
+        for i, text in enumerate(cells(table, row, "<strong>{}</strong>".format, escape))
     )
     return f"<tr>{found}</tr>" if row.figures else f'<tr class="other">{found}</tr>'
 

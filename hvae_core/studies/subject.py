@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from hvae_core.metrics import Detection, detect
 from hvae_core.report import Report, report
+from hvae_core.scores import get_score
 from hvae_core.studies.spec import ModelSpec
 
 if TYPE_CHECKING:
@@ -31,7 +33,13 @@ class Member:
         if self.inside not in self.found:
             return None
         others = [e for name, e in self.found.items() if name != self.inside]
-        return report(self.found[self.inside], others, self.seed)
+        return report(self.found[self.inside], others, self.seed, intervals=False)
+
+    def with_intervals(self, set_name: str, score: str) -> Detection:
+        """The detection of a set by a score that the report has, with all its intervals."""
+        inside, outside = self.found[self.inside].material, self.found[set_name].material
+        function = get_score(score, inside.table.n_levels)
+        return detect(function(inside), function(outside), self.seed)
 
 
 @dataclass(frozen=True, eq=False)

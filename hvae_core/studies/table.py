@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from hvae_core.comparison import Spread
@@ -90,6 +90,15 @@ class Table:
     """One sentence on every figure that lies far from the printed one."""
     about: Mapping[str, str] = field(default_factory=dict)
     """Date, hardware, command, settings."""
+    best: Callable[[Iterable[float]], float] | None = None
+    """Which of a row's figures is the best one, where its columns compete."""
+
+    def is_best(self, row: Row, column: Column) -> bool:
+        """Whether a figure is the best of its row, as shown."""
+        if self.best is None or column.key not in row.figures or len(row.figures) < 2:
+            return False
+        shown = column.number(self.best(figure.mean for figure in row.figures.values()))
+        return column.number(row.figures[column.key].mean) == shown
 
     def has_printed(self, column: Column) -> bool:
         """Whether a paper's figure stands beside this column."""
@@ -113,14 +122,20 @@ def header(table: Table) -> list[str]:
     return titles
 
 
-def cells(table: Table, row: Row) -> list[str]:
-    """One row under ``header``; why there is nothing stands in its first column of figures."""
-    found = [row.labels.get(key, "") for key in table.shown_heads]
+def cells(
+    table: Table, row: Row, strong: Callable[[str], str] = str, plain: Callable[[str], str] = str
+) -> list[str]:
+    """One row under ``header``; why there is nothing stands in its first column of figures.
+
+    ``plain`` writes every text as a format needs it, ``strong`` the best figure of a row.
+    """
+    found = [plain(row.labels.get(key, "")) for key in table.shown_heads]
     for index, column in enumerate(table.columns):
-        text = column.text(row.figures.get(column.key))
-        found.append(row.reason if row.reason and not index else text)
+        text = plain(column.text(row.figures.get(column.key)))
+        text = strong(text) if table.is_best(row, column) else text
+        found.append(plain(row.reason) if row.reason and not index else text)
         if table.has_printed(column):
-            found.append(row.printed.get(column.key, MISSING))
+            found.append(plain(row.printed.get(column.key, MISSING)))
     return found
 
 
@@ -130,9 +145,9 @@ def markdown(table: Table) -> str:
     lines = [f"### {table.title}", ""]
     if table.note:
         lines += [table.note, ""]
-    lines.append(_line(titles))
+    lines.append(_line([_escaped(title) for title in titles]))
     lines.append("| " + " | ".join(["---"] * labels + ["---:"] * (len(titles) - labels)) + " |")
-    lines += [_line(cells(table, row)) for row in table.rows]
+    lines += [_line(cells(table, row, "**{}**".format, _escaped)) for row in table.rows]
     if table.source:
         lines += ["", f"Printed: {table.source}."]
     if table.remarks:
@@ -143,11 +158,11 @@ def markdown(table: Table) -> str:
 
 
 def _line(texts: Sequence[str]) -> str:
-    return "| " + " | ".join(_escaped(text).replace("|", "\\|") for text in texts) + " |"
+    return "| " + " | ".join(texts) + " |"
 
 
 def _escaped(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;")
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace("|", "\\|")
 
 
 def _code(name: str, text: str) -> str:
