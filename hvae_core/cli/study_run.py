@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hvae_core.cli import show
 from hvae_core.progress import Progress, silent
@@ -14,7 +14,8 @@ from hvae_core.studies.find import Wanted, to_train, wanted
 from hvae_core.studies.spec import StudySpec, TableSpec
 
 if TYPE_CHECKING:
-    from hvae_core.data import World
+    from hvae_core.checkpoint import CheckpointInfo
+    from hvae_core.data import ImageSet, World
     from hvae_core.studies.drawn import Sampled
     from hvae_core.studies.subject import Member, Subject
     from hvae_core.studies.table import Table
@@ -58,13 +59,13 @@ def gather_all(study: StudySpec, place: Place, progress: Progress = silent) -> l
         by_model.setdefault(run.model.name, []).append(run)
     _check_sets(study, [_world(runs[0]) for runs in by_model.values()])
     total = sum(run.path is not None for runs in by_model.values() for run in runs)
-    subjects, done = [], 0
+    subjects, done, images = [], 0, _Images()
     for runs in by_model.values():
         members: list[Member] = []
         for run in runs:
             if run.path is not None:
                 step = _part(progress, done, total, f"checkpoint {done + 1} of {total}")
-                members.append(_member(run, run.path, study, place, step))
+                members.append(_member(run, study, place, images, step))
                 done += 1
         subjects.append(_subject(study, runs, members))
     return subjects
@@ -80,6 +81,24 @@ def _world(run: Wanted) -> World:
     if run.path is None:
         return worlds()[get_preset(run.model.preset).world]
     return world_of(inspect_checkpoint(run.path))
+
+
+class _Images:
+    """Sets as ``chosen_images`` reads them, each once for all models of a shape."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[Any, ...], ImageSet] = {}
+
+    def __call__(
+        self, checkpoint: CheckpointInfo, world: World, set_name: str, **how: Any
+    ) -> ImageSet:
+        """The images of a set at the model's shape."""
+        from hvae_core.results import chosen_images
+
+        key = (world.key, set_name, checkpoint.config.image_shape)
+        if key not in self._known:
+            self._known[key] = chosen_images(checkpoint, world, set_name, **how)
+        return self._known[key]
 
 
 def _part(progress: Progress, done: int, of: int, where: str = "") -> Progress:
@@ -98,7 +117,9 @@ def sets_of(study: StudySpec, world: World, model: str) -> tuple[str, ...]:
     return tuple(s.name for s in world.with_role("out", "control") if s.name in asked)
 
 
-def _member(run: Wanted, path: Path, study: StudySpec, place: Place, progress: Progress) -> Member:
+def _member(
+    run: Wanted, study: StudySpec, place: Place, images: _Images, progress: Progress
+) -> Member:
     """One checkpoint with the sets that the study shows of it."""
     from hvae_core.checkpoint import CheckpointInfo, load_checkpoint
     from hvae_core.cli.sources import fetch, world_of
@@ -107,7 +128,8 @@ def _member(run: Wanted, path: Path, study: StudySpec, place: Place, progress: P
     from hvae_core.studies.kinds import NO_IMAGES
     from hvae_core.studies.subject import Member
 
-    checkpoint = load_checkpoint(path)
+    assert run.path is not None
+    checkpoint = load_checkpoint(run.path)
     world = world_of(checkpoint)
     names = (world.in_name, *sets_of(study, world, run.model.name))
     found, missing = {}, {}
@@ -119,6 +141,7 @@ def _member(run: Wanted, path: Path, study: StudySpec, place: Place, progress: P
             found[name] = gather(
                 checkpoint, world, name, study.settings.evaluation,
                 limit=study.settings.limit or None, data_root=place.data_root, progress=step,
+                choose=images,
             ).evaluation  # fmt: skip
         except MissingImages:
             missing[name] = NO_IMAGES
