@@ -17,7 +17,7 @@ from hvae_core.bounds import Floats
 from hvae_core.collapse import active_units, bits_per_dim, collapsed_layers, kl_per_dim
 from hvae_core.errors import ScoreError
 from hvae_core.metrics import Detection, detect
-from hvae_core.scores import Score, score_list
+from hvae_core.scores import Material, Score, score_list
 
 if TYPE_CHECKING:  # evaluations are made with torch; reading them takes none
     from hvae_core.evaluated import Evaluation
@@ -106,11 +106,14 @@ def report(
     seed: int = 0,
     *,
     intervals: bool = True,
+    scores: Sequence[Score] | None = None,
+    materials: Mapping[str, Material] | None = None,
 ) -> Report:
     """Detection metrics of every score, on equal numbers drawn by ``seed``; figures by layer and k.
 
     Without ``intervals`` only AUROCs have theirs: the bootstrap of the others takes some
-    milliseconds a score and set.
+    milliseconds a score and set. ``scores`` are those of the bounds unless told otherwise, and
+    ``materials`` gives, by the name of the set, what they read beside an evaluation.
     Raises ``ScoreError`` when the evaluations are not of one checkpoint under one setting. A score
     that these bounds cannot give is listed with its reason instead.
     """
@@ -121,8 +124,9 @@ def report(
                 f"The sets {in_evaluation.set_name} and {other.set_name} were evaluated under "
                 "different checkpoints or settings; evaluate both in the same way."
             )
-    scores = score_list(in_evaluation.table.n_levels)
-    inside = _computed(in_evaluation, scores)
+    chosen = tuple(scores or score_list(in_evaluation.table.n_levels))
+    known = materials or {}
+    inside = _computed(in_evaluation, chosen, known)
     return Report(
         checkpoint=in_evaluation.checkpoint,
         settings=asdict(in_evaluation.settings),
@@ -130,20 +134,24 @@ def report(
         dims=in_evaluation.table.dims,
         names=in_evaluation.names,
         units=tuple(len(variance) for variance in in_evaluation.unit_variance),
-        scores=scores,
+        scores=chosen,
         inside=_set_result(in_evaluation, {}, {}),
         outside=tuple(
-            _against(inside, other, scores, seed, intervals) for other in out_evaluations
+            _against(inside, other, _computed(other, chosen, known), seed, intervals)
+            for other in out_evaluations
         ),
     )
 
 
-def _computed(evaluation: Evaluation, scores: Sequence[Score]) -> dict[str, Floats | ScoreError]:
+def _computed(
+    evaluation: Evaluation, scores: Sequence[Score], materials: Mapping[str, Material]
+) -> dict[str, Floats | ScoreError]:
     """Every score of a set, or why there is none."""
+    material = materials.get(evaluation.set_name, evaluation.material)
     found: dict[str, Floats | ScoreError] = {}
     for score in scores:
         try:
-            found[score.key] = score(evaluation.material)
+            found[score.key] = score(material)
         except ScoreError as error:
             found[score.key] = error
     return found
@@ -152,12 +160,11 @@ def _computed(evaluation: Evaluation, scores: Sequence[Score]) -> dict[str, Floa
 def _against(
     inside: Mapping[str, Floats | ScoreError],
     evaluation: Evaluation,
-    scores: Sequence[Score],
+    outside: Mapping[str, Floats | ScoreError],
     seed: int,
     intervals: bool,
 ) -> SetResult:
-    """One OOD set against the in-distribution scores."""
-    outside = _computed(evaluation, scores)
+    """The scores of one OOD set against the in-distribution ones."""
     detections: dict[str, Detection] = {}
     unavailable: dict[str, str] = {}
     for key, known in inside.items():

@@ -1,7 +1,7 @@
 """Out-of-distribution scores: one Material in, one number an image out."""
 
 from hvae_core.scores.base import ClassGaussians, Material, Need, Reference, Score
-from hvae_core.scores.registry import get_score, score_list
+from hvae_core.scores.registry import all_scores, get_score, score_list
 
 __all__ = [
     "ClassGaussians",
@@ -9,6 +9,7 @@ __all__ = [
     "Need",
     "Reference",
     "Score",
+    "all_scores",
     "get_score",
     "score_list",
 ]

@@ -11,6 +11,7 @@ and -L_{>k} are always the plain bounds.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
@@ -70,6 +71,11 @@ def llr_optk(material: Material) -> Floats:
     return np.asarray(np.take_along_axis(ratios, best[:, None] - 1, axis=1)[:, 0])
 
 
+def layer_kl(material: Material, layer: int) -> Floats:
+    """KL_i = E_q[log q(z_i|.) - log p(z_i|.)] of one layer in nats (HVK Eq. 1), (N,)."""
+    return material.table.kl[:, layer]
+
+
 def likelihood_scores(n_levels: int) -> tuple[Score, ...]:
     """Scores that a model of K levels offers from its bounds; one level has no ratio."""
     ks = range(1, n_levels)
@@ -104,6 +110,21 @@ def likelihood_scores(n_levels: int) -> tuple[Score, ...]:
         partial(negative_bound, k=0),
     )
     return (elbo, *partials, *llrs, *(_ADAPTIVE if n_levels > 1 else ()))
+
+
+def kl_scores(layers: Sequence[str]) -> tuple[Score, ...]:
+    """KL_i of every single layer as a score, for layers of these names."""
+    return tuple(
+        Score(
+            f"kl_{name}",
+            f"KL of layer {name}",
+            rf"\mathrm{{KL}}_{{{name}}}",
+            f"{_HVK}, Eq. 1",
+            (),
+            partial(layer_kl, layer=i),
+        )
+        for i, name in enumerate(layers)
+    )
 
 
 _ADAPTIVE = (

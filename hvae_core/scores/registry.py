@@ -2,29 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from hvae_core.errors import ScoreError
 from hvae_core.scores.base import Score
-from hvae_core.scores.likelihood import likelihood_scores
+from hvae_core.scores.comparing import comparing_scores
+from hvae_core.scores.labels import label_scores
+from hvae_core.scores.likelihood import kl_scores, likelihood_scores
+from hvae_core.scores.measured import measured_scores
 
-# A family gives its scores for a model of K levels, in the order in which they are shown.
-_FAMILIES: tuple[Callable[[int], tuple[Score, ...]], ...] = (likelihood_scores,)
+# A family gives its scores for a model of K levels and named layers, in the order of the tables.
+_FAMILIES: tuple[Callable[[int, Sequence[str]], tuple[Score, ...]], ...] = (
+    lambda n_levels, _layers: likelihood_scores(n_levels),
+    lambda _levels, layers: kl_scores(layers),
+    measured_scores,
+    comparing_scores,
+    lambda _levels, _layers: label_scores(),
+)
 
 
 def score_list(n_levels: int) -> tuple[Score, ...]:
-    """Every score that a model of K levels has, in the order in which tables show them."""
+    """The scores that tables show unasked: those of the bounds L_>k of a model of K levels."""
     if n_levels < 1:
         raise ScoreError(f"A model has at least one latent layer, not {n_levels}.")
-    return tuple(score for family in _FAMILIES for score in family(n_levels))
+    return likelihood_scores(n_levels)
 
 
-def get_score(key: str, n_levels: int) -> Score:
-    """The score of that key for a model of K levels; ScoreError lists the valid keys."""
-    scores = {score.key: score for score in score_list(n_levels)}
+def all_scores(n_levels: int, layers: Sequence[str] = ()) -> tuple[Score, ...]:
+    """Every score of a model of K levels, with the names of its layers (else z1 .. zK)."""
+    first = score_list(n_levels)
+    names = tuple(layers) or tuple(f"z{i}" for i in range(1, n_levels + 1))
+    rest = (score for family in _FAMILIES[1:] for score in family(n_levels, names))
+    return (*first, *rest)
+
+
+def get_score(key: str, n_levels: int, layers: Sequence[str] = ()) -> Score:
+    """The score of that key for a model of K levels; ScoreError says where the keys are."""
+    scores = {score.key: score for score in all_scores(n_levels, layers)}
     if key not in scores:
-        layers = f"{n_levels} layer" + ("s" if n_levels > 1 else "")
+        known = ", ".join(score.key for score in score_list(n_levels))
+        count = f"{n_levels} layer" + ("s" if n_levels > 1 else "")
         raise ScoreError(
-            f"There is no score {key!r} for a model of {layers}; choose one of {', '.join(scores)}."
+            f"There is no score {key!r} for a model of {count}; choose one of {known}, or another "
+            "that `python -m hvae_core scores` lists."
         )
     return scores[key]

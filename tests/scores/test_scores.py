@@ -147,9 +147,9 @@ def test_every_score_is_a_float64_vector() -> None:
 
 
 def test_unknown_key_lists_the_valid_ones() -> None:
-    with pytest.raises(ScoreError, match="elbo, bound_1, llr_1, llr_ada, llr_optk"):
+    with pytest.raises(ScoreError, match="elbo, bound_1, llr_1, llr_ada, llr_optk, or another"):
         get_score("llr_2", 2)
-    with pytest.raises(ScoreError, match=r"model of 1 layer; choose one of elbo\."):
+    with pytest.raises(ScoreError, match=r"model of 1 layer; choose one of elbo, or another"):
         get_score("llr_ada", 1)
 
 
