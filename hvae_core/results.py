@@ -89,7 +89,8 @@ def gather(
 ) -> Gathered:
     """The evaluation (HVK Eq. 5, 9) of a world's set: stored, cached or computed, in this order.
 
-    ``choose`` reads the images; one that remembers them spares work over many checkpoints. Raises ``MissingImages`` where the images are absent and nothing is stored for them.
+    ``choose`` reads the images; one that remembers them spares work over many checkpoints. Raises
+    ``MissingImages`` where the images are absent and nothing is stored for them.
     """
     settings = settings or EvalSettings()
     stored = stored_result(checkpoint, set_name, settings, limit)

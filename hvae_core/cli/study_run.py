@@ -114,7 +114,7 @@ def sets_of(study: StudySpec, world: World, model: str) -> tuple[str, ...]:
     for table in study.tables:
         if not table.models or model in table.models:
             asked |= set(table.sets or study.sets or (s.name for s in world.with_role("out")))
-    return tuple(s.name for s in world.with_role("out", "control") if s.name in asked)
+    return tuple(s.name for s in world.with_role("validation", "out", "control") if s.name in asked)
 
 
 def _member(
@@ -162,7 +162,9 @@ def _subject(study: StudySpec, runs: Sequence[Wanted], members: Sequence[Member]
 def _check_sets(study: StudySpec, worlds: Sequence[World]) -> None:
     from hvae_core.errors import DataError
 
-    specs = [spec for world in worlds for spec in world.with_role("in", "out", "control")]
+    specs = [
+        spec for world in worlds for spec in world.with_role("validation", "in", "out", "control")
+    ]
     known = sorted({spec.name for spec in specs})
     for table in study.tables:
         for name in table.sets or study.sets:

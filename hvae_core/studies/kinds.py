@@ -22,6 +22,8 @@ from hvae_core.studies.table import Column, Figure, Row, Table
 NO_IMAGES = "images not on this machine"
 _METRICS = {"auroc": "AUROC", "auprc": "AUPRC", "fpr80": "FPR80", "fpr95": "FPR95"}
 MODEL, SET = {"model": "model"}, {"set": "set"}
+TOP = "top"
+"""In the place of k: all levels but the last skipped, whatever their number (INF Table 6)."""
 
 
 def make(spec: TableSpec, subjects: Sequence[Subject], sets: tuple[str, ...] = ()) -> Table:
@@ -124,10 +126,16 @@ def _scores(subject: Subject, spec: TableSpec) -> list[tuple[str, str]]:
         had = {key for result in first.outside for key in result.detections}
         return [(key, symbol) for key, symbol in known.items() if key in had]
     levels = 1 if first is None else len(first.inside.bound_bits)
+    found = []
     for key in spec.scores:
-        if first is not None and key not in known:
+        stem, _, last = key.rpartition("_")
+        symbol = known.get(key, key)
+        if last == TOP and stem in ("llr", "bound"):
+            symbol = {"llr": "LLR>L−1", "bound": "−L>L−1"}[stem]
+        elif first is not None and key not in known:
             get_score(key, levels)  # says which keys there are
-    return [(key, known.get(key, key)) for key in spec.scores]
+        found.append((key, symbol))
+    return found
 
 
 def _detected(
@@ -138,11 +146,13 @@ def _detected(
     The bootstrap takes a while: only a single seed's figures have intervals, where asked for.
     """
     found, why = [], ""
+    asked = score
     single = intervals and len(subject.members) == 1
     for member in subject.members:
         result = _result(member, set_name)
         if result is None:
             continue
+        score = _numbered(asked, len(result.bound_bits))
         detection = result.detections.get(score)
         if detection is None:
             why = result.unavailable.get(score, "")
@@ -154,6 +164,12 @@ def _detected(
         key: Figure.of([d.interval(key)[0] for d in found], found[0].interval(key)[1:])
         for key in _METRICS
     }, ""
+
+
+def _numbered(score: str, levels: int) -> str:
+    """The key of a score that a model of so many levels knows: k = L - 1 for ``top``."""
+    stem, _, last = score.rpartition("_")
+    return f"{stem}_{levels - 1}" if last == TOP else score
 
 
 def _result(member: Member, set_name: str) -> SetResult | None:
@@ -232,10 +248,15 @@ def bits(spec: TableSpec, subjects: Sequence[Subject]) -> Made:
                 if k:
                     figures[f"bound_{k}"] = Figure.of([r.bound_bits[k] for r in found])
                 figures[f"nll_{k}"] = Figure.of([r.nll_bits[k] for r in found])
+            figures[f"bound_{TOP}"] = Figure.of([r.bound_bits[-1] for r in found])
             rows.append(_filled(row, figures))
+    asked = [int(key.rpartition("_")[2]) for key in spec.columns if key[-1:].isdigit()]
+    levels = max([levels, *(k + 1 for k in asked)])
     columns = [Column("bound_0", "−log p(x) ≤", 3)]
     columns += [Column(f"bound_{k}", f"−L>{k}", 3) for k in range(1, levels)]
     columns += [Column(f"nll_{k}", f"−log p(x|z>{k})", 3) for k in range(levels)]
+    if f"bound_{TOP}" in spec.columns:
+        columns.append(Column(f"bound_{TOP}", "−L>L−1", 3))
     return MODEL | SET, columns, rows
 
 
