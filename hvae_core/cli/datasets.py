@@ -26,11 +26,12 @@ def add(commands: Commands) -> None:
         commands,
         "datasets",
         run,
-        summary="list the worlds and their image sets, and which are on this machine",
+        summary="list the worlds and the sets that the papers name, and which are on this machine",
         description="List the worlds (an in-distribution set and what is held against it) with the "
-        "number of images, whether they are on this machine, and where they come from. Any folder "
-        "of images, Parquet file, .npz or Hugging Face name serves as a set of your own in "
-        "`evaluate` and `train`; it needs no entry here.",
+        "number of images, whether they are on this machine, and where they come from; then the "
+        "sets that the papers name, with licence and source, which `evaluate`, `train` and the "
+        "field for your own set take by name. Any folder of images, Parquet file, .npz or Hugging "
+        "Face name serves as well; it needs no entry here.",
         examples=_EXAMPLES,
     )
     command.add_argument("--world", metavar="NAME", help="show one world only")
@@ -55,7 +56,7 @@ def run(args: argparse.Namespace) -> None:
             }
             for world in chosen
         ]
-        show.as_json({"data_root": str(root), "worlds": listed})
+        show.as_json({"data_root": str(root), "worlds": listed, "sets": _entries(root)})
         return
     for world in chosen:
         rows = [
@@ -66,7 +67,55 @@ def run(args: argparse.Namespace) -> None:
         title = f"World {world.key}: {world.title}, {describe_shape(world.image_shape)}"
         heads = ("set", "what it is", "role", "from", "here", "images")
         show.table(title, heads, rows, left=5)
+    if args.world is None:
+        _print_entries(root)
     show.say(f"Data folder: {root}")
+
+
+def _print_entries(root: Path) -> None:
+    """The registry: what each set is, where it comes from, whose it is."""
+    entries = _entries(root)
+    rows = [
+        (e["name"], e["title"], e["source"], e["preparation"], ", ".join(e["here"]) or "no",
+         e["licence"])
+        for e in entries
+    ]  # fmt: skip
+    heads = ("set", "what it is", "from", "to the model's shape", "here", "licence")
+    show.table("Sets that the papers name, as NAME[:SPLIT][+CHANGE...]", heads, rows, left=6)
+    show.say("Sources:")
+    for citation in dict.fromkeys(e["citation"] for e in entries):
+        names = ", ".join(e["name"] for e in entries if e["citation"] == citation)
+        show.say(f"  {names}: {citation}")
+    show.say()
+
+
+def _entries(root: Path) -> list[dict[str, Any]]:
+    """The registry in plain values, each set with the splits that are on this machine."""
+    from hvae_core.data import ENTRIES, describe_shape
+    from hvae_core.data.stored import find_named
+
+    found = []
+    for entry in ENTRIES.values():
+        here = []
+        for split in ("train", "validation", "test"):
+            named = find_named(f"{entry.name}:{split}")
+            if named is not None and named.origin.available(root):
+                here.append(split)
+        base = ENTRIES[entry.of] if entry.of else entry
+        done = "cropped" if base.rule == "crop" else "resized"
+        found.append(
+            {
+                "name": entry.name,
+                "title": entry.title,
+                "source": f"hub {base.hub_source()}" if base.hub else "its homepage",
+                "preparation": f"{done} to {describe_shape(entry.shape)}"
+                + (f", {entry.change}" if entry.change else ""),
+                "here": here,
+                "licence": entry.licence,
+                "citation": entry.citation,
+            }
+        )
+    return found
 
 
 def find_worlds(key: str | None) -> list[World]:
@@ -122,6 +171,7 @@ def _source(origin: Origin) -> str:
             return f"{_source(of)}, {change}"
         case origins.HandwrittenDigits():
             return "scikit-learn's digits"
-        case origins.DataFolder(folder=folder, split=split, hub=hub):
-            return f"{folder}/{split}, hub {hub}"
+        case origins.DataFolder(folder=folder, split=split):
+            hub = origin.hub
+            return f"{folder}/{split}" + (f", hub {hub}" if hub else "")
     return "your own"

@@ -75,7 +75,11 @@ def _own_data(
 
     shape = preset.model.image_shape
     images = load_source(
-        args.data, image_shape=shape, allow_download=args.download, progress=progress
+        args.data,
+        image_shape=shape,
+        allow_download=args.download,
+        data_root=args.data_root,
+        progress=progress,
     ).fit(shape)
     images = images.shuffled()
     held = max(1, len(images) // _OWN_HELD_OUT)

@@ -6,8 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hvae_core.data import Role, World, custom_set, worlds
+from hvae_core.data import Role, SetSpec, World, custom_set, worlds
 from hvae_core.data.hub import is_hub_name
+from hvae_core.data.stored import find_named
 from hvae_core.errors import DataError
 from hvae_core.presets import PRESETS
 from hvae_core.progress import Progress
@@ -44,18 +45,33 @@ def own_world(checkpoint: CheckpointInfo) -> World:
 def with_source(world: World, source: str, role: Role, *, download: bool) -> tuple[World, str]:
     """The world with one more set, and that set's name.
 
-    ``source`` is a set of the world, a set of another world as WORLD:SET, a path, or a hub name.
+    ``source`` is a set of the world, a set of another world as WORLD:SET, a set of the registry as
+    NAME[:SPLIT][+CHANGE...], a path, or a hub name.
     """
-    if any(spec.name == source for spec in world.sets):
+    known = next((spec for spec in world.sets if spec.name == source), None)
+    if known is not None:
+        if role == "in" and known.role in ("train", "validation"):
+            raise DataError(
+                f"References and thresholds rest on {known.title}, so it cannot be judged as the "
+                "in-distribution set too; name a test split with --in."
+            )
         return world, source
     other, _, name = source.partition(":")
     if name and other in worlds() and not Path(source).exists():
         spec = worlds()[other].spec(name)
         return world.with_set(replace(spec, name=f"{other}-{name}", role=role)), f"{other}-{name}"
-    if not Path(source).expanduser().exists() and not is_hub_name(source):
-        names = ", ".join(spec.name for spec in world.sets)
-        there = f"a set of {world.title} ({names})" if names else "a set of a world"
-        raise DataError(f"{source} is neither {there} nor a file, a folder or a hub set.")
+    if not Path(source).expanduser().exists():
+        named = find_named(source)
+        if named is not None:
+            spec = SetSpec(source, named.title, role, named.origin)
+            return world.with_set(spec), spec.name
+        if not is_hub_name(source):
+            names = ", ".join(spec.name for spec in world.sets)
+            there = f"a set of {world.title} ({names})" if names else "a set of a world"
+            raise DataError(
+                f"{source} is neither {there} nor a file, a folder, a hub set or one of the sets "
+                "that `datasets` lists."
+            )
     own = custom_set(source, role, allow_download=download)
     if any(spec.name == own.name for spec in world.sets):  # two folders with the same last name
         own = custom_set(source, role, title=source, allow_download=download)

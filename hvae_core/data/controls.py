@@ -1,7 +1,8 @@
 """Control sets: known changes to known images, each a function of the image's content alone.
 
 What a detector says about these is easy to read: the classes are those of the original, and only
-one thing differs.
+one thing differs. Binarisation is among them as the papers' preparation: fixed, once for all
+readers, where a Bernoulli likelihood binarises grey images anew at every look.
 """
 
 from __future__ import annotations
@@ -55,11 +56,31 @@ def noise(images: ImageSet, seed: int = 0) -> ImageSet:
     return _changed(images, shuffled.reshape(images.images.shape), "pixels shuffled in place")
 
 
+def binarised(images: ImageSet, seed: int = 0) -> ImageSet:
+    """Return fixed binarisation: every pixel drawn once, 255 with probability x / 255, else 0.
+
+    The draw comes from seed and image (Salakhutdinov and Murray 2008 fixed MNIST so).
+    """
+    pixels = np.empty_like(images.images)
+    for row, image, digest in zip(pixels, images.images, images.image_digests(), strict=True):
+        # Of 255 equally likely numbers x lie below the grey level x: 0 and 255 never change.
+        draws = np.random.default_rng((seed, digest, 1)).integers(0, 255, image.shape)
+        row[...] = np.where(draws < image, 255, 0)
+    return _changed(images, pixels, "binarised, one draw for each pixel")
+
+
+def thresholded(images: ImageSet) -> ImageSet:
+    """Return 255 where a pixel is above 127, else 0."""
+    return _changed(images, np.where(images.images > 127, 255, 0).astype(np.uint8), "thresholded")
+
+
 CONTROLS: dict[str, Callable[[ImageSet], ImageSet]] = {
     "inverted": inverted,
     "blurred": blurred,
     "faint": faint,
     "noise": noise,
+    "binarised": binarised,
+    "thresholded": thresholded,
 }
 
 

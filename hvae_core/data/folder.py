@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from hvae_core.data.gather import Item, gather
-from hvae_core.data.image_set import ImageSet, Shape
+from hvae_core.data.image_set import ImageSet, Rule, Shape
 from hvae_core.data.images import SUFFIXES, open_image
 from hvae_core.errors import DataError
 from hvae_core.progress import Progress, silent
@@ -27,6 +27,7 @@ def load_folder(
     title: str | None = None,
     image_shape: Shape | None = None,
     limit: int | None = None,
+    rule: Rule = "resize",
     progress: Progress = silent,
 ) -> ImageSet:
     """Return the images of a folder, of its subfolders and of theirs; the first level is the class.
@@ -57,6 +58,7 @@ def load_folder(
         title=title,
         class_names=class_names,
         image_shape=image_shape,
+        rule=rule,
         progress=progress,
     )
 

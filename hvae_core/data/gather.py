@@ -11,6 +11,7 @@ import numpy as np
 from hvae_core.data.image_set import (
     ImageSet,
     Pixels,
+    Rule,
     Shape,
     describe_shape,
     fit_image,
@@ -45,11 +46,13 @@ def gather(
     title: str,
     class_names: tuple[str, ...] = (),
     image_shape: Shape | None = None,
+    rule: Rule = "resize",
     progress: Progress = silent,
 ) -> ImageSet:
     """Return the readable images of `items` as one set.
 
-    All are brought to `image_shape`, or where none is asked for to their most common shape.
+    All are brought to `image_shape` by `rule`, or where none is asked for to their most common
+    shape.
     Unreadable ones are left out with a note; an error is raised when none can be read.
     """
     kept, labels, failures, sizes = [], [], [], Counter[Shape]()
@@ -63,7 +66,7 @@ def gather(
             failures.append(str(exc))
             continue
         sizes[_shape(image)] += 1
-        image = image if image_shape is None else fit_image(image, image_shape)
+        image = image if image_shape is None else fit_image(image, image_shape, rule)
         used += image.nbytes
         if used > MAX_SET_BYTES:
             raise DataError(
@@ -77,7 +80,7 @@ def gather(
         raise DataError(f"{title} has no image that can be read.{reason}")
     target = image_shape or sizes.most_common(1)[0][0]
     images = np.stack([fit_image(image, target) for image in kept])
-    notes = (*_size_notes(sizes, target), *_failure_notes(failures, len(kept)))
+    notes = (*_size_notes(sizes, target, rule), *_failure_notes(failures, len(kept)))
     progress(1.0, f"read {title}: {len(kept):,} images")
     return ImageSet(name, title, images, np.array(labels, np.int64), class_names, notes)
 
@@ -87,15 +90,16 @@ def _shape(image: Pixels) -> Shape:
     return channels, height, width
 
 
-def _size_notes(sizes: Counter[Shape], target: Shape) -> tuple[str, ...]:
+def _size_notes(sizes: Counter[Shape], target: Shape, rule: Rule) -> tuple[str, ...]:
     changed = {shape: count for shape, count in sizes.items() if shape != target}
     if not changed:
         return ()
     if len(sizes) == 1:
         (shape,) = changed
-        return (fit_note(shape, target),)
+        return (fit_note(shape, target, rule),)
     count = sum(changed.values())
-    return (f"{count:,} of {sizes.total():,} images resized to {describe_shape(target)}",)
+    done = "cropped" if rule == "crop" else "resized"
+    return (f"{count:,} of {sizes.total():,} images {done} to {describe_shape(target)}",)
 
 
 def _failure_notes(failures: list[str], kept: int) -> tuple[str, ...]:

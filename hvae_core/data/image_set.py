@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,8 @@ from hvae_core.errors import DataError
 
 Shape = tuple[int, int, int]
 Pixels = NDArray[np.uint8]
+Rule = Literal["resize", "crop"]
+"""How a picture is brought to a smaller shape: all of it, or a window of it."""
 T = TypeVar("T", bound=np.generic)
 
 
@@ -26,10 +28,11 @@ def describe_shape(shape: Sequence[int]) -> str:
     return f"{width}x{height} {'grey' if channels == 1 else 'colour'}"
 
 
-def fit_image(image: Pixels, shape: Shape) -> Pixels:
-    """Return one (C, H, W) image brought to `shape`: luma or repeated channels, bilinear resize.
+def fit_image(image: Pixels, shape: Shape, rule: Rule = "resize") -> Pixels:
+    """Return one (C, H, W) image brought to `shape`: luma or repeated channels, then by `rule`.
 
-    The aspect ratio is not kept: the sets that papers compare are stretched in the same way.
+    "resize" is bilinear and does not keep the aspect ratio: the sets that papers compare are
+    stretched in the same way (HVK App. A). "crop" takes a window (INF App. D).
     """
     channels, height, width = shape
     if channels not in (1, 3):
@@ -39,12 +42,33 @@ def fit_image(image: Pixels, shape: Shape) -> Pixels:
     picture = to_picture(image)
     picture = picture.convert("L" if channels == 1 else "RGB")
     if picture.size != (width, height):
-        picture = picture.resize((width, height), Image.Resampling.BILINEAR)
+        if rule == "crop":
+            picture = _window(picture, width, height)
+        else:
+            picture = picture.resize((width, height), Image.Resampling.BILINEAR)
     return from_picture(picture)
 
 
-def fit_note(before: Shape, after: Shape) -> str:
+def _window(picture: Image.Image, width: int, height: int) -> Image.Image:
+    """A window at a place drawn from the pixels: uniform, and the same in every order and run.
+
+    A picture that is smaller on a side is first scaled up to it, its aspect ratio kept.
+    """
+    scale = max(width / picture.width, height / picture.height)
+    if scale > 1:
+        size = max(width, round(scale * picture.width)), max(height, round(scale * picture.height))
+        picture = picture.resize(size, Image.Resampling.BILINEAR)
+    key = f"{picture.mode} {picture.size}".encode() + picture.tobytes()
+    drawn = hashlib.blake2b(key, digest_size=16).digest()
+    left = int.from_bytes(drawn[:8], "little") % (picture.width - width + 1)
+    top = int.from_bytes(drawn[8:], "little") % (picture.height - height + 1)
+    return picture.crop((left, top, left + width, top + height))
+
+
+def fit_note(before: Shape, after: Shape, rule: Rule = "resize") -> str:
     """Return the note of a change of shape, for people."""
+    if rule == "crop" and before[1:] != after[1:]:
+        return f"cropped from {describe_shape(before)} to {describe_shape(after)}"
     stretched = before[1] * after[2] != before[2] * after[1]
     tail = ", aspect ratio not kept" if stretched else ""
     return f"resized from {describe_shape(before)} to {describe_shape(after)}{tail}"
@@ -159,15 +183,15 @@ class ImageSet:
         ]
         return np.array(sorted(range(len(self)), key=ranks.__getitem__), dtype=np.int64)
 
-    def fit(self, image_shape: Shape) -> ImageSet:
+    def fit(self, image_shape: Shape, rule: Rule = "resize") -> ImageSet:
         """Return the images brought to `image_shape` (C, H, W), with a note of the change."""
         target = (int(image_shape[0]), int(image_shape[1]), int(image_shape[2]))
         if self.image_shape == target:
             return self
         images = np.empty((len(self), *target), np.uint8)
         for row, image in zip(images, self.images, strict=True):
-            row[...] = fit_image(image, target)
-        note = fit_note(self.image_shape, target)
+            row[...] = fit_image(image, target, rule)
+        note = fit_note(self.image_shape, target, rule)
         return replace(self, images=images, notes=(*self.notes, note))
 
     def inverted(self) -> ImageSet:

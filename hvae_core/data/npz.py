@@ -12,7 +12,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from hvae_core.data.gather import MAX_SET_BYTES
-from hvae_core.data.image_set import ImageSet, Pixels, Shape
+from hvae_core.data.image_set import ImageSet, Pixels, Rule, Shape
 from hvae_core.errors import DataError
 from hvae_core.progress import Progress, silent
 
@@ -30,6 +30,7 @@ def load_npz(
     image_shape: Shape | None = None,
     limit: int | None = None,
     split: str = "test",
+    rule: Rule = "resize",
     progress: Progress = silent,
 ) -> ImageSet:
     """Return the images of an .npz: uint8, or float in [0, 1], of rank 3 or 4.
@@ -61,7 +62,7 @@ def load_npz(
     names = tuple(str(index) for index in range(int(labels.max(initial=-1)) + 1))
     found = ImageSet(name or path.stem, title, images, labels, names)
     progress(1.0, f"read {title}: {len(found):,} images")
-    return found if image_shape is None else found.fit(image_shape)
+    return found if image_shape is None else found.fit(image_shape, rule)
 
 
 def npz_bytes(images: ImageSet, **more: NDArray[Any]) -> bytes:

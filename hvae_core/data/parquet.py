@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from hvae_core.data.gather import Item, gather
-from hvae_core.data.image_set import ImageSet, Shape
+from hvae_core.data.image_set import ImageSet, Rule, Shape
 from hvae_core.data.images import open_image
 from hvae_core.errors import DataError
 from hvae_core.progress import Progress, silent
@@ -32,6 +32,7 @@ def load_parquet(
     image_shape: Shape | None = None,
     limit: int | None = None,
     rows: tuple[int, int | None] = (0, None),
+    rule: Rule = "resize",
     progress: Progress = silent,
 ) -> ImageSet:
     """Return the images of one Parquet file, or of a folder of shards in the order of names.
@@ -53,6 +54,7 @@ def load_parquet(
             title=title,
             class_names=class_names,
             image_shape=image_shape,
+            rule=rule,
             progress=progress,
         )
     except (pa.ArrowException, OSError, ValueError) as exc:

@@ -9,11 +9,13 @@ import numpy as np
 
 from hvae_core.data.folder import load_folder
 from hvae_core.data.gather import check_limit
-from hvae_core.data.hub import download, hub_path, is_hub_name
+from hvae_core.data.hub import download, hub_path, read_hub_name
 from hvae_core.data.image_set import ImageSet, Shape
 from hvae_core.data.images import SUFFIXES, open_image
 from hvae_core.data.npz import load_npz
 from hvae_core.data.parquet import load_parquet
+from hvae_core.data.places import default_data_root
+from hvae_core.data.stored import Named, Request, find_named, folder_of
 from hvae_core.data.zips import load_zip
 from hvae_core.errors import DataError, MissingImages
 from hvae_core.progress import Progress, silent
@@ -46,12 +48,15 @@ def load_source(
     image_shape: Shape | None = None,
     limit: int | None = None,
     allow_download: bool = False,
+    data_root: str | Path | None = None,
     progress: Progress = silent,
 ) -> ImageSet:
-    """Return the images of a folder, Parquet file, .npz, .zip, image file or hub set.
+    """Return the images of a folder, Parquet file, .npz, .zip, image file, or of a set by name.
 
-    A hub set is written owner/name or owner/name:split (without one: test). It is fetched only
-    where `allow_download` says that the person asked for it; else `MissingImages` says so.
+    A name is one of the registry, as NAME[:SPLIT][+CHANGE...] (see `find_named`), looked for under
+    `data_root`, or of the hub, as owner/name, owner/name:split or owner/name:config:split. Without
+    a split it is the test split. Images are fetched only where `allow_download` says that the
+    person asked for it; else `MissingImages` says so.
     """
     check_limit(limit)
     text = str(source).strip()
@@ -59,8 +64,12 @@ def load_source(
     if not text:
         raise DataError("No images are named; give a path, or a hub set as owner/name.")
     if not path.exists():
-        if not is_hub_name(text):
-            raise DataError(f"There is no file or folder {text}; check the path.")
+        named = find_named(text)
+        if named is not None:
+            root = Path(data_root).expanduser() if data_root else default_data_root()
+            shape = image_shape or named.shape
+            request = Request(title or named.title, root, shape, limit, progress)
+            return _registered(named, request, allow_download, name or text)
         path = _from_hub(text, allow_download, progress)
         title, name = title or text, name or text
     if path.is_dir():
@@ -88,9 +97,24 @@ def _has_parquet(folder: Path) -> bool:
     return next(folder.glob("*.parquet"), None) is not None
 
 
+def _registered(named: Named, request: Request, allow_download: bool, name: str) -> ImageSet:
+    """The images of a set of the registry, fetched first where that was asked for."""
+    folder = folder_of(named.origin)
+    absent = folder is not None and not folder.available(request.data_root)
+    if allow_download and folder is not None and absent and folder.hub:
+        folder.fetch(request.progress)
+    found = named.origin.load(request).fit(request.image_shape)
+    return found.renamed(name, request.title)
+
+
 def _from_hub(text: str, allow_download: bool, progress: Progress) -> Path:
-    hub_name, _, split = text.partition(":")
-    path = hub_path(hub_name, split or "test")
+    asked = read_hub_name(text)
+    if asked is None:
+        raise DataError(
+            f"There is no file or folder {text}, and no set of that name; check the path, or see "
+            "the names that `python -m hvae_core datasets` lists."
+        )
+    path = hub_path(asked.name, asked.split, config=asked.config)
     if path.is_file():
         return path
     if not allow_download:
@@ -98,4 +122,4 @@ def _from_hub(text: str, allow_download: bool, progress: Progress) -> Path:
             f"There is no file {text}, and the hub set of that name is not on this machine; "
             "check the path, or ask for the download."
         )
-    return download(hub_name, split or "test", progress=progress)
+    return download(asked.name, asked.split, config=asked.config, progress=progress)

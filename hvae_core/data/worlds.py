@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from hvae_core.data.gather import check_limit
-from hvae_core.data.hub import HUB_NAMES
 from hvae_core.data.image_set import ImageSet, Shape
 from hvae_core.data.origins import (
     Control,
@@ -22,6 +21,8 @@ from hvae_core.data.origins import (
     Shipped,
 )
 from hvae_core.data.places import ASSETS, default_data_root
+from hvae_core.data.registry import ENTRIES
+from hvae_core.data.stored import find_named, folder_of
 from hvae_core.errors import DataError
 from hvae_core.progress import Progress, silent
 
@@ -49,6 +50,17 @@ class World:
     sets: tuple[SetSpec, ...]
     checkpoints: tuple[str, ...]
     image_shape: Shape
+
+    def __post_init__(self) -> None:
+        # Scores are fitted on the training images and thresholds placed on the validation images:
+        # what is judged must be others.
+        for judged in self.with_role("in"):
+            for fitted in self.with_role("train", "validation"):
+                if share_images(judged.origin, fitted.origin):
+                    raise DataError(
+                        f"{judged.title} has images of {fitted.title}, on which references and "
+                        "thresholds rest; choose a test split to judge."
+                    )
 
     def spec(self, set_name: str) -> SetSpec:
         """Return the set of a name."""
@@ -113,10 +125,8 @@ class World:
         return self._hub_origin(set_name) is not None
 
     def _hub_origin(self, set_name: str) -> DataFolder | None:
-        origin = self.spec(set_name).origin
-        while isinstance(origin, Control):
-            origin = origin.of
-        return origin if isinstance(origin, DataFolder) and origin.hub else None
+        found = folder_of(self.spec(set_name).origin)
+        return found if found is not None and found.hub else None
 
     def download(self, set_name: str, progress: Progress = silent) -> Path:
         """Fetch the images of a set from the hub into the cache folder and return the file."""
@@ -149,11 +159,30 @@ def custom_set(
         title = title or source.title
         origin: Origin = InMemory(source)
     else:
-        path = Path(str(source).strip()).expanduser()
-        title = title or (path.name if path.exists() else str(source).strip())
-        origin = Own(str(source), allow_download)
+        text = str(source).strip()
+        path = Path(text).expanduser()
+        named = None if path.exists() else find_named(text)
+        title = title or (path.name if path.exists() else named.title if named else text)
+        origin = named.origin if named else Own(str(source), allow_download)
     slug = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-") or "set"
     return SetSpec(OWN + slug, title, role, origin)
+
+
+def share_images(one: Origin, other: Origin) -> bool:
+    """Return whether two origins are known to hold images of the same file, changed or not."""
+    first, second = folder_of(one), folder_of(other)
+    if first is None or second is None:
+        return _unchanged(one) == _unchanged(other)
+    if (first.folder, first.split) != (second.folder, second.split):
+        return False
+    apart = first.span[1] <= second.span[0] or second.span[1] <= first.span[0]
+    return not (apart and first.shuffle == second.shuffle)
+
+
+def _unchanged(origin: Origin) -> Origin:
+    while isinstance(origin, Control):
+        origin = origin.of
+    return origin
 
 
 def _root(data_root: str | Path | None) -> Path:
@@ -192,31 +221,37 @@ def _glyphs() -> World:
     return World("glyphs", "Glyphs", "test", sets, _checkpoints("glyphs"), (1, 28, 28))
 
 
-def _stored(
-    folder: str,
-    split: str = "test",
-    span: tuple[float, float] = (0.0, 1.0),
-    shuffle: bool = False,
-) -> DataFolder:
-    return DataFolder(folder, split, HUB_NAMES.get(folder, ""), span, shuffle)
+def _stored(folder: str, split: str = "test", span: tuple[float, float] = (0.0, 1.0)) -> DataFolder:
+    # Training splits keep their order: the spans that train and validate are cut out of it.
+    entry = ENTRIES[folder]
+    return DataFolder(folder, split, span, entry.shuffle and split == "test", entry.rule)
+
+
+def _registered(role: Role, **names: str) -> tuple[SetSpec, ...]:
+    """Sets of the registry by their names in a world, with the registry's titles."""
+    found = []
+    for name, text in names.items():
+        named = find_named(text)
+        assert named is not None
+        found.append(SetSpec(name, named.title, role, named.origin))
+    return tuple(found)
+
+
+# The sets that HVK Tables 7, 8 and INF Tables 10, 11 hold against grey images.
+_GREY_OUT = ("kmnist", "omniglot", "omniglot_inverted", "notmnist", "smallnorb",
+             "smallnorb_inverted")  # fmt: skip
 
 
 def _fashion_mnist() -> World:
     # 55,000 of the 60,000 official training images train, the last 5,000 validate.
     cut = 55 / 60
-    omniglot = _stored("omniglot", shuffle=True)
     sets = (
         SetSpec("train", "FashionMNIST, training", "train",
                 _stored("fashion_mnist", "train", (0.0, cut))),
         SetSpec("validation", "FashionMNIST, validation", "validation",
                 _stored("fashion_mnist", "train", (cut, 1.0))),
         SetSpec("test", "FashionMNIST", "in", _stored("fashion_mnist")),
-        SetSpec("mnist", "MNIST digits", "out", _stored("mnist", shuffle=True)),
-        SetSpec("kmnist", "KMNIST characters", "out", _stored("kmnist")),
-        SetSpec("omniglot", "Omniglot, dark on white", "out", omniglot),
-        SetSpec("omniglot_inverted", "Omniglot, light on black", "out",
-                Control(omniglot, "inverted")),
-        SetSpec("notmnist", "notMNIST letters", "out", _stored("notmnist", shuffle=True)),
+        *_registered("out", mnist="mnist", **{name: name for name in _GREY_OUT}),
     )  # fmt: skip
     return World("fashion", "FashionMNIST", "test", sets,
                  _checkpoints("fashion"), (1, 28, 28))  # fmt: skip
@@ -224,19 +259,13 @@ def _fashion_mnist() -> World:
 
 def _mnist() -> World:
     cut = 55 / 60
-    omniglot = _stored("omniglot", shuffle=True)
     sets = (
         SetSpec("train", "MNIST, training", "train", _stored("mnist", "train", (0.0, cut))),
         SetSpec("validation", "MNIST, validation", "validation",
                 _stored("mnist", "train", (cut, 1.0))),
         # In a mixed order: the halves of MNIST's test file come from different writers.
-        SetSpec("test", "MNIST", "in", _stored("mnist", shuffle=True)),
-        SetSpec("fashion", "FashionMNIST clothes", "out", _stored("fashion_mnist")),
-        SetSpec("kmnist", "KMNIST characters", "out", _stored("kmnist")),
-        SetSpec("omniglot", "Omniglot, dark on white", "out", omniglot),
-        SetSpec("omniglot_inverted", "Omniglot, light on black", "out",
-                Control(omniglot, "inverted")),
-        SetSpec("notmnist", "notMNIST letters", "out", _stored("notmnist", shuffle=True)),
+        SetSpec("test", "MNIST", "in", _stored("mnist")),
+        *_registered("out", fashion="fashion_mnist", **{name: name for name in _GREY_OUT}),
     )  # fmt: skip
     return World("mnist", "MNIST", "test", sets, _checkpoints("mnist"), (1, 28, 28))
 
@@ -250,9 +279,9 @@ def _cifar10() -> World:
         SetSpec("validation", "CIFAR10, validation", "validation",
                 _stored("cifar10", "train", (cut, 1.0))),
         SetSpec("test", "CIFAR10", "in", test),
-        SetSpec("signs", "Traffic signs (GTSRB)", "out", _stored("gtsrb", shuffle=True)),
-        SetSpec("street", "Street characters (Chars74K)", "out", _stored("chars74k")),
-        SetSpec("tiny", "Tiny ImageNet", "out", _stored("tiny_imagenet", shuffle=True)),
+        *_registered("out", signs="gtsrb", street="chars74k", tiny="tiny_imagenet", svhn="svhn",
+                     celeba="celeba", places365="places365", flowers102="flowers102", lfw="lfw",
+                     food101="food101", cifar100="cifar100"),
         SetSpec("inverted", "CIFAR10, inverted", "control", Control(test, "inverted")),
         SetSpec("noise", "Noise (CIFAR10, pixels shuffled)", "control", Control(test, "noise")),
     )  # fmt: skip

@@ -133,7 +133,7 @@ def _images(world: World) -> str | None:
             root = ""
         if absent:
             _downloads(world, [s.name for s in absent if world.downloadable(s.name)])
-        _own_set()
+        _own_set(root)
     return root or None
 
 
@@ -155,13 +155,19 @@ def _downloads(world: World, names: list[str]) -> None:
             st.rerun()
 
 
-def _own_set() -> None:
-    """Take a set of the user's own: an upload, or a path or hub name."""
+def _own_set(root: str) -> None:
+    """Take a set of the user's own: an upload, a path, or the name of a set."""
     from hvae_core.data.sources import load_source
 
     with st.form("own", clear_on_submit=True, border=False):
         upload = st.file_uploader("Your own set", type=["npz", "parquet", "zip"])
-        where = st.text_input("or a folder, file, or hub name on this machine", key="own_source")
+        where = st.text_input(
+            "or a folder, file, or set on this machine, by name",
+            key="own_source",
+            help="A set that the papers name, such as svhn, omniglot+inverted or celeba:train; or "
+            "one of the Hugging Face hub, as owner/name, once it is downloaded. "
+            "`python -m hvae_core datasets` lists the names.",
+        )
         role = st.radio(
             "It is",
             ["out", "in"],
@@ -175,9 +181,9 @@ def _own_set() -> None:
         if upload is not None:
             images = store.read_upload(upload.getvalue(), upload.name)
         elif where.strip():
-            images = load_source(where.strip())
+            images = load_source(where.strip(), data_root=root or None)
         else:
-            raise DataError("Choose a file or type a folder, file or hub name first.")
+            raise DataError("Choose a file or type a folder, a file or the name of a set first.")
         name = store.add_own_set(images, str(role), images.title)
     except HVAEError as error:
         st.error(str(error))

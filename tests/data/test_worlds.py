@@ -21,6 +21,7 @@ from hvae_core.data import (
     default_data_root,
     load_parquet,
     origins,
+    stored,
     worlds,
 )
 from hvae_core.data.parquet import write_parquet
@@ -149,13 +150,13 @@ def test_a_download_is_found_afterwards(
 ) -> None:
     world = worlds()["fashion"]
 
-    def fetch(hub_name: str, split: str, *, path: Path, progress: object) -> Path:
+    def fetch(hub_name: str, split: str, *, path: Path, **_options: object) -> Path:
         assert (hub_name, split) == ("dpdl-benchmark/omniglot", "test")
         path.parent.mkdir(parents=True)
         path.write_bytes((root / "fashion_mnist" / "train.parquet").read_bytes())
         return path
 
-    monkeypatch.setattr(origins, "download", fetch)
+    monkeypatch.setattr(stored, "download", fetch)
     world.download("omniglot_inverted")
     assert world.available("omniglot", tmp_path)
     dark, light = (world.load(name, tmp_path) for name in ("omniglot", "omniglot_inverted"))
@@ -170,11 +171,11 @@ def test_a_split_of_another_name_and_a_set_that_the_hub_lacks(
     world = worlds()["cifar"]
     asked: list[tuple[str, str, str]] = []
 
-    def fetch(hub_name: str, split: str, *, path: Path, progress: object) -> Path:
+    def fetch(hub_name: str, split: str, *, path: Path, **_options: object) -> Path:
         asked.append((hub_name, split, path.name))
         return path
 
-    monkeypatch.setattr(origins, "download", fetch)
+    monkeypatch.setattr(stored, "download", fetch)
     world.download("tiny")
     world.download("noise")  # a control of CIFAR10's test set
     assert asked == [

@@ -1,0 +1,219 @@
+"""Sets of the registry in the user's data folder: found, read, prepared, downloaded on request."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from hvae_core.data.controls import CONTROLS
+from hvae_core.data.folder import load_folder
+from hvae_core.data.hub import download
+from hvae_core.data.image_set import ImageSet, Rule, Shape
+from hvae_core.data.npz import load_npz
+from hvae_core.data.parquet import load_parquet, row_count
+from hvae_core.data.places import cache_data_root
+from hvae_core.data.registry import ENTRIES, Entry
+from hvae_core.errors import DataError, MissingImages
+from hvae_core.progress import Progress
+
+_RULES: dict[str, Rule] = {"resized": "resize", "cropped": "crop"}
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a page or a command asks of an origin."""
+
+    title: str
+    data_root: Path
+    image_shape: Shape
+    limit: int | None
+    progress: Progress
+
+
+class Origin(Protocol):
+    """Gives the images of one set."""
+
+    def available(self, data_root: Path) -> bool:
+        """Return whether the images are on this machine, without reading them."""
+
+    def load(self, request: Request) -> ImageSet:
+        """Return the images, at most `request.limit`, or raise MissingImages."""
+
+
+@dataclass(frozen=True)
+class Control:
+    """A control set: every image of another origin changed in one known way."""
+
+    of: Origin
+    change: str
+
+    def available(self, data_root: Path) -> bool:
+        """Return whether the unchanged images are there."""
+        return self.of.available(data_root)
+
+    def load(self, request: Request) -> ImageSet:
+        """Return the changed images."""
+        # At the shape of the model first: a blur of the original size would mean something else.
+        return CONTROLS[self.change](self.of.load(request).fit(request.image_shape))
+
+
+@dataclass(frozen=True)
+class DataFolder:
+    """A set in the user's data folder: <root>/<folder>/<split>.parquet, images, or <folder>.npz.
+
+    `folder` is the set's name in the registry, which knows where to download it. `span` cuts a part
+    out of the split, as fractions of its length. `shuffle` is for sets whose stored order goes by
+    class. `rule` brings larger pictures to the shape asked for. Downloads land in the cache folder,
+    which is looked at as well.
+    """
+
+    folder: str
+    split: str = "test"
+    span: tuple[float, float] = (0.0, 1.0)
+    shuffle: bool = False
+    rule: Rule = "resize"
+
+    @property
+    def entry(self) -> Entry:
+        """What the registry says of the set."""
+        return ENTRIES[self.folder]
+
+    @property
+    def hub(self) -> str:
+        """Where the hub has the split, in words; empty where it has none."""
+        return self.entry.hub_source(self.split) if self.entry.hub else ""
+
+    def find(self, data_root: Path) -> Path | None:
+        """Return the first place that holds the images, the data folder before the cache."""
+        for root in dict.fromkeys((data_root, cache_data_root())):
+            home = root / self.folder
+            for place in (home / f"{self.split}.parquet", home / self.split,
+                          root / f"{self.folder}.npz"):  # fmt: skip
+                if place.exists():
+                    return place
+            if home.is_dir() and next(home.glob("*.parquet"), None) is None:
+                return home
+        return None
+
+    def available(self, data_root: Path) -> bool:
+        """Return whether any of the places holds the images."""
+        return self.find(data_root) is not None
+
+    def load(self, request: Request) -> ImageSet:
+        """Return the images of the split, or of the span of it."""
+        place = self.find(request.data_root)
+        if place is None:
+            raise MissingImages(self.missing(request.title))
+        if place.suffix == ".parquet" and not self.shuffle:
+            return self._rows(place, request)
+        found = self._whole(place, request)
+        if self.shuffle or place.is_dir():
+            found = found.shuffled()
+        start, stop = self._cut(len(found))
+        found = found.take(np.arange(start, stop))
+        return found if request.limit is None else found.take(request.limit)
+
+    def fetch(self, progress: Progress) -> Path:
+        """Download the split into the cache folder."""
+        entry = self.entry
+        target = cache_data_root() / self.folder / f"{self.split}.parquet"
+        return download(
+            entry.hub,
+            entry.hub_split(self.split),
+            path=target,
+            config=entry.config,
+            columns=(entry.image, entry.label),
+            progress=progress,
+        )
+
+    def missing(self, title: str) -> str:
+        """Return the sentence that says what is missing and the ways to get it."""
+        first = (
+            f"Download them ({self.hub} on the Hugging Face hub), choose" if self.hub else "Choose"
+        )
+        return (
+            f"The images of {title} are not on this machine. {first} a data folder that holds "
+            f"{self.folder}/{self.split}.parquet, {self.folder}/ with images or "
+            f"{self.folder}.npz, or upload images of your own."
+        )
+
+    def _cut(self, count: int) -> tuple[int, int]:
+        return round(self.span[0] * count), round(self.span[1] * count)
+
+    def _rows(self, place: Path, request: Request) -> ImageSet:
+        return load_parquet(
+            place,
+            title=request.title,
+            image_shape=request.image_shape,
+            rows=self._cut(row_count(place)),
+            limit=request.limit,
+            rule=self.rule,
+            progress=request.progress,
+        )
+
+    def _whole(self, place: Path, request: Request) -> ImageSet:
+        title, shape, progress = request.title, request.image_shape, request.progress
+        if place.suffix == ".npz":
+            return load_npz(
+                place,
+                title=title,
+                image_shape=shape,
+                split=self.split,
+                rule=self.rule,
+                progress=progress,
+            )
+        load = load_folder if place.is_dir() else load_parquet
+        return load(place, title=title, image_shape=shape, rule=self.rule, progress=progress)
+
+
+@dataclass(frozen=True)
+class Named:
+    """A set of the registry as someone wrote it: its title, shape, and where its images are."""
+
+    title: str
+    shape: Shape
+    origin: DataFolder | Control
+
+
+def find_named(text: str) -> Named | None:
+    """Return the set that NAME[:SPLIT][+CHANGE...] means, or None where NAME is not registered.
+
+    A CHANGE is one of `CONTROLS`, or cropped or resized for the way to the model's shape. Raises
+    `DataError` for another one.
+    """
+    base, *changes = text.strip().split("+")
+    name, _, split = base.partition(":")
+    if name not in ENTRIES or ":" in split:
+        return None
+    entry = ENTRIES[name]
+    folder = DataFolder(entry.of or name, split or "test", shuffle=entry.shuffle, rule=entry.rule)
+    title = entry.title + (f", {split}" if split not in ("", "test") else "")
+    origin: DataFolder | Control = folder
+    for change in ([entry.change] if entry.change else []) + changes:
+        if change in _RULES:
+            origin = _with_rule(origin, _RULES[change])
+        elif change in CONTROLS:
+            origin = Control(origin, change)
+        else:
+            raise DataError(
+                f"{change or 'Nothing'} after the + in {text} is not a change that is known; "
+                f"write one of {', '.join([*CONTROLS, *_RULES])}."
+            )
+    return Named(", ".join([title, *changes]), entry.shape, origin)
+
+
+def _with_rule(origin: Origin, rule: Rule) -> DataFolder | Control:
+    if isinstance(origin, Control):
+        return replace(origin, of=_with_rule(origin.of, rule))
+    assert isinstance(origin, DataFolder)
+    return replace(origin, rule=rule)
+
+
+def folder_of(origin: object) -> DataFolder | None:
+    """The data folder under any changes, or None for images from elsewhere."""
+    while isinstance(origin, Control):
+        origin = origin.of
+    return origin if isinstance(origin, DataFolder) else None
