@@ -23,6 +23,7 @@ from hvae_core.config import ModelConfig, TrainConfig
 from hvae_core.data.image_set import ImageSet
 from hvae_core.errors import ConfigError, DataError
 from hvae_core.models import HierarchicalVAE, model_from_config
+from hvae_core.mutation import mutate
 from hvae_core.noise import ImageNoise, StreamNoise
 from hvae_core.objectives import Objective, free_bits_lambda, warmup_beta
 from hvae_core.optimisation import Gradients, learning_rate, make_optimizer
@@ -200,6 +201,8 @@ def _train_epoch(
             group["lr"] = rate
         batch = order[step * config.batch_size : (step + 1) * config.batch_size]
         x = (pixels[batch].float() / 255).to(fabric.device)
+        if config.mutation:
+            x = mutate(x, config.mutation, noise)
         terms = wrapped(x, noise, at)
         if not torch.isfinite(terms.loss):
             raise ConfigError(

@@ -46,6 +46,8 @@ class TrainConfig:
     """Decay of the running average of the weights, which is saved and evaluated; 0 for none."""
     epoch_images: Annotated[int, Field(ge=0, le=10_000_000)] = 0
     """Images in one epoch, drawn anew each time without replacement; 0 for the whole set."""
+    mutation: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Rate at which pixels are replaced by uniform grey levels: a background model (Ren 2019)."""
     start: Annotated[str, Field(max_length=200)] = ""
     """Preset whose finished checkpoint gives the starting weights; empty for a fresh start."""
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0

@@ -129,6 +129,19 @@ _bare = Preset(
     "HVK Eq. 2: without the skip connections that are there against collapse",
 )
 
+
+def _background(world: str, model: HVAEConfig, run: TrainConfig) -> Preset:
+    """The plain model of three layers on mutated pixels, for the background likelihood ratio."""
+    return Preset(
+        f"{world}-hvae3-background",
+        "background model: plain ELBO on mutated pixels, 3 layers",
+        world,
+        model,
+        replace(run, mutation=0.1),
+        "Ren et al. 2019, section 3, at the rate 0.1",
+    )
+
+
 PRESETS = (
     *_trio("glyphs", "glyphs", _glyphs3, _glyph_run),
     *_five("glyphs", _glyph_run),
@@ -137,5 +150,7 @@ PRESETS = (
     *_trio("fashion", "fashion", _fashion, SHORT),
     *_five("fashion", replace(SHORT, epochs=12)),
     *_trio("fashion", "fashion", replace(_fashion, family="lvae"), SHORT),
+    _background("glyphs", _glyphs3, _glyph_run),
+    _background("fashion", _fashion, SHORT),
     _paper,
 )
