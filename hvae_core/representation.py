@@ -136,12 +136,26 @@ def likeness(
     return Likeness(correlation, chance, cka)
 
 
-def likeness_key(a: str, b: str, images_a: ImageSet, images_b: ImageSet, seed: int) -> str:
+def layer_pairs(
+    found: Likeness, names_a: Sequence[str], names_b: Sequence[str]
+) -> list[tuple[int, int]]:
+    """Which layer of A stands beside which of B, by place from 0, in the order of A's layers.
+
+    Layers of the same names go by name; else each layer of the shallower model goes with one of the
+    other, so that their correlations, less those of chance, sum up to most.
+    """
+    if tuple(names_a) == tuple(names_b):
+        return [(i, i) for i in range(len(names_a))]
+    rows, columns = matched(found.correlation - found.chance)
+    return sorted((int(i), int(j)) for i, j in zip(rows, columns, strict=True))
+
+
+def likeness_key(checkpoints: tuple[str, str], images: tuple[ImageSet, ImageSet], seed: int) -> str:
     """The digest under which the cache keeps the likeness of two checkpoints on a set.
 
-    ``images_a`` and ``images_b`` are the same images at the shape of either model.
+    ``images`` are the same ones at the shape of either model.
     """
-    return cache.digest("likeness-1", a, b, images_a.digest, images_b.digest, seed)
+    return cache.digest("likeness-1", checkpoints, [one.digest for one in images], seed)
 
 
 def stored_likeness(key: str) -> Likeness | None:

@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from hvae_core import cache
-from hvae_core.checkpoint import load_checkpoint
+from hvae_core.attacks import Attacks, AttackSettings, attacked
+from hvae_core.checkpoint import Checkpoint, load_checkpoint
+from hvae_core.compression import Compression, compressed
 from hvae_core.data import ImageSet, worlds
+from hvae_core.data.image_set import Pixels
 from hvae_core.evaluated import EvalSettings
 from hvae_core.evaluation import evaluate, posterior_means
+from hvae_core.information import Information, measure_information
 from hvae_core.progress import Progress, silent
+from hvae_core.representation import (
+    Likeness,
+    likeness,
+    likeness_key,
+    store_likeness,
+    stored_likeness,
+)
 
 
 def evaluate_sets(
@@ -53,11 +65,71 @@ def latents_of_sets(
             progress((done + fraction) / len(sets), message)
 
         fitted = images.fit(checkpoint.model.image_shape)
-        key = latents_key(checkpoint.digest, fitted, seed)
-        if cache.entry_path("latents", key).exists():
-            continue
-        means = posterior_means(checkpoint.model, fitted, seed, progress=report)
-        cache.store("latents", key, {f"z{i}": mean for i, mean in enumerate(means, start=1)})
+        if not cache.entry_path("latents", latents_key(checkpoint.digest, fitted, seed)).exists():
+            _encoded(checkpoint, fitted, seed, report)
+
+
+def _encoded(
+    checkpoint: Checkpoint, images: ImageSet, seed: int, progress: Progress
+) -> list[np.ndarray]:
+    """E[z_i | x] of every layer, left in the cache too."""
+    means = posterior_means(checkpoint.model, images, seed, progress=progress)
+    key = latents_key(checkpoint.digest, images, seed)
+    cache.store("latents", key, {f"z{i}": mean for i, mean in enumerate(means, start=1)})
+    return means
+
+
+def information_of(
+    path: str, images: ImageSet, seed: int, *, progress: Progress = silent
+) -> Information:
+    """I_q(x; z_>k) and the KL of units (INF App. A.1) of a set; also left in the cache."""
+    checkpoint = load_checkpoint(path)
+    fitted = images.fit(checkpoint.model.image_shape)
+    return measure_information(checkpoint.model, checkpoint.digest, fitted, seed, progress=progress)
+
+
+def likeness_of_sets(
+    path_a: str, path_b: str, sets: Sequence[ImageSet], seed: int, *, progress: Progress = silent
+) -> list[Likeness]:
+    """Every layer of A against every one of B on each set (HVK Fig. 2); also left in the cache."""
+    models = [load_checkpoint(path) for path in (path_a, path_b)]
+    found = []
+    for done, images in enumerate(sets):
+
+        def report(fraction: float, message: str, *, part: int, done: int = done) -> None:
+            progress((done + (part + fraction) / 3) / len(sets), message)
+
+        fitted = [images.fit(one.model.image_shape) for one in models]
+        digests = (models[0].digest, models[1].digest)
+        key = likeness_key(digests, (fitted[0], fitted[1]), seed)
+        known = stored_likeness(key)
+        if known is None:
+            a, b = (
+                stored_latents(one.digest, pixels, seed)
+                or _encoded(one, pixels, seed, partial(report, part=part))
+                for part, (one, pixels) in enumerate(zip(models, fitted, strict=True))
+            )
+            known = likeness(a, b, seed, progress=partial(report, part=2))
+            store_likeness(key, known)
+        found.append(known)
+    return found
+
+
+def compress_picture(
+    path: str, picture: Pixels, seed: int, *, progress: Progress = silent
+) -> Compression:
+    """A picture rebuilt from the upper layers, beside JPEG (DCT App. G); also left in the cache."""
+    checkpoint = load_checkpoint(path)
+    return compressed(checkpoint.model, checkpoint.digest, picture, seed, progress=progress)
+
+
+def attack_images(
+    path: str, images: ImageSet, settings: AttackSettings, *, progress: Progress = silent
+) -> Attacks:
+    """Attacks on the upper layers of a set's images (DCT App. H); also left in the cache."""
+    checkpoint = load_checkpoint(path)
+    fitted = images.fit(checkpoint.model.image_shape)
+    return attacked(checkpoint.model, checkpoint.digest, fitted, settings, progress=progress)
 
 
 def download_set(world: str, set_name: str, *, progress: Progress = silent) -> Path:

@@ -14,6 +14,7 @@ from hvae_core.errors import DataError
 from hvae_core.representation import (
     Likeness,
     correlations,
+    layer_pairs,
     likeness,
     linear_cka,
     matched,
@@ -112,6 +113,19 @@ def test_every_layer_against_every_layer(monkeypatch: pytest.MonkeyPatch) -> Non
     wide = a[1] * np.array([1, 1, 1, 9, 1, 9, 1, 9, 1])
     few = likeness([wide], [a[1][:, [3, 5, 7]]])
     assert few.correlation[0, 0] == pytest.approx(1)  # the units that vary most
+
+
+def test_layers_go_by_name_or_by_what_they_share() -> None:
+    table = np.array([[0.9, 0.2, 0.8], [0.3, 0.25, 0.9]])
+    found = Likeness(table, np.zeros((2, 3)), table)
+    assert layer_pairs(found, ("z1", "z2"), ("z1bu", "z1td", "z2")) == [(0, 0), (1, 2)]
+    turned = Likeness(table.T, np.zeros((3, 2)), table.T)
+    assert layer_pairs(turned, ("z1", "z2", "z3"), ("z1", "z2")) == [(0, 0), (2, 1)]
+    square = Likeness(table[:, 1:], np.zeros((2, 2)), table[:, 1:])
+    assert layer_pairs(square, ("z1", "z2"), ("z1", "z2")) == [(0, 0), (1, 1)]
+    # what chance explains is no reason to go together
+    wide = Likeness(table, np.array([[0.85, 0, 0], [0, 0, 0]]), table)
+    assert layer_pairs(wide, ("a", "b"), ("c", "d", "e")) == [(0, 1), (1, 2)]
 
 
 def test_comparisons_are_kept(cache_folder: Any) -> None:

@@ -69,7 +69,7 @@ def kl_history(
     fig.update_yaxes(**log_axis([trace.y for trace in fig.data]))
     fig.update_layout(margin_r=60 if any("0" in end[2] for end in ends) else 40)
     _label_ends(fig, ends, height)
-    _add_model_legend(fig, colors, [name for name, _, _ in models])
+    add_model_legend(fig, colors, [name for name, _, _ in models])
     return fig
 
 
@@ -112,7 +112,7 @@ def bits_by_k(
             )
     base_layout(fig, colors, x_title=f"k, {counted} skipped", y_title="bits/dim", height=height)
     fig.update_xaxes(dtick=1)
-    _add_model_legend(fig, colors, [name for name, _, _ in models])
+    add_model_legend(fig, colors, [name for name, _, _ in models])
     return fig
 
 
@@ -221,7 +221,7 @@ def _label_ends(fig: go.Figure, ends: Sequence[tuple[float, float, str, str]], h
         )
 
 
-def _add_model_legend(fig: go.Figure, colors: Palette, names: Sequence[str]) -> None:
+def add_model_legend(fig: go.Figure, colors: Palette, names: Sequence[str]) -> None:
     """Neutral grey lines, model A solid and B dashed; nothing where there is one model."""
     for index, name in enumerate(names if len(names) > 1 else ()):
         line = {"color": colors.muted, "width": 2, "dash": colors.model_dash(index)}

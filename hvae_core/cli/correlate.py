@@ -1,0 +1,125 @@
+"""``correlate``: how alike two checkpoints represent the same images, layer by layer."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from typing import TYPE_CHECKING, Any
+
+from hvae_core.cli import show
+from hvae_core.cli.options import Commands, add_command, add_data, add_json, at_least
+from hvae_core.report import SHIPPED_LIMIT
+
+if TYPE_CHECKING:
+    from hvae_core.checkpoint import CheckpointInfo
+    from hvae_core.representation import Likeness
+
+_EXAMPLES = """\
+  python -m hvae_core correlate glyphs-hvae3-elbo glyphs-hvae3-freebits
+  python -m hvae_core correlate fashion-hvae3-elbo glyphs-hvae3-elbo --sets test glyphs:test
+      two models of different data, on images of either, as in Havtorn et al. 2021, Figure 2
+"""
+
+
+def add(commands: Commands) -> None:
+    """Declare the command."""
+    command = add_command(
+        commands,
+        "correlate",
+        run,
+        summary="feature correlation and CKA of two checkpoints, layer by layer",
+        description="Posterior means of every layer of A against those of every layer of B on the "
+        "same images: the mean absolute correlation of units matched one to one (Havtorn et al. "
+        "2021, Figure 2) and linear CKA, debiased (Kornblith et al. 2019).",
+        examples=_EXAMPLES,
+        kept="Finished sets are in the cache; the same command continues from there.",
+    )
+    command.add_argument("a", metavar="A", help="a .safetensors file, or a checkpoint's name")
+    command.add_argument("b", metavar="B", help="the other one")
+    command.add_argument(
+        "--sets", nargs="+", metavar="SET",
+        help="sets as in evaluate (default: the world's test set and every OOD set at hand)",
+    )  # fmt: skip
+    command.add_argument("--world", metavar="NAME", help="world of the sets (default: that of A)")
+    command.add_argument(
+        "--limit", type=at_least(0), default=SHIPPED_LIMIT, metavar="N",
+        help=f"images of each set at most; 0 for all (default: {SHIPPED_LIMIT})",
+    )  # fmt: skip
+    command.add_argument(
+        "--seed", type=at_least(0), default=0, metavar="N",
+        help="seed of the draws, and of the shuffle that gives the level of chance (default: 0)",
+    )  # fmt: skip
+    add_data(command)
+    add_json(command)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Encode and compare, set by set, then the tables."""
+    from hvae_core.checkpoint import inspect_checkpoint
+    from hvae_core.cli.sources import fetch, own_world, with_source, world_key, world_of
+    from hvae_core.results import checkpoint_path
+    from hvae_core.tasks import likeness_of_sets
+
+    paths = [checkpoint_path(name) for name in (args.a, args.b)]
+    infos = [inspect_checkpoint(path) for path in paths]
+    own = bool(args.sets) and not args.world and world_key(infos[0]) is None
+    world = own_world(infos[0]) if own else world_of(infos[0], args.world)
+    names = []
+    for source in args.sets or ():
+        role: Any = "in" if source == world.in_name else "out"
+        world, name = with_source(world, source, role, download=args.download)
+        names.append(name)
+    if not args.sets:
+        known = [world.in_name, *(spec.name for spec in world.with_role("out"))]
+        names = [n for n in known if n == world.in_name or world.available(n, args.data_root)]
+    with show.progress_bar() as bar:
+        sets = []
+        for name in dict.fromkeys(names):
+            if args.download:
+                fetch(world, name, args.data_root, bar)
+            sets.append(world.choose(name, args.data_root, limit=args.limit or None, progress=bar))
+        found = likeness_of_sets(str(paths[0]), str(paths[1]), sets, args.seed, progress=bar)
+    titles = [world.spec(name).title for name in dict.fromkeys(names)]
+    if args.json:
+        show.as_json(
+            {"a": infos[0].name, "b": infos[1].name,
+             "layers_a": infos[0].config.latent_names, "layers_b": infos[1].config.latent_names,
+             "sets": [{"set": images.name, "images": len(images), **_plain(one)}
+                      for images, one in zip(sets, found, strict=True)]}
+        )  # fmt: skip
+        return
+    _print(infos, titles, found)
+
+
+def _print(infos: list[CheckpointInfo], titles: list[str], found: list[Likeness]) -> None:
+    from hvae_core.representation import layer_pairs
+
+    a, b = (info.config.latent_names for info in infos)
+    pairs = layer_pairs(found[0], a, b)
+    title = f"Mean |r| of matched units, and of chance; A {infos[0].name}, B {infos[1].name}"
+    heads = ("set", *(a[i] if a[i] == b[j] else f"{a[i]}/{b[j]}" for i, j in pairs))
+    rows = [
+        (name, *(f"{one.correlation[i, j]:.3f} ({one.chance[i, j]:.3f})" for i, j in pairs))
+        for name, one in zip(titles, found, strict=True)
+    ]
+    show.table(title, heads, rows)
+    for what in ("correlation", "cka"):
+        for name, one in zip(titles, found, strict=True):
+            cells = [
+                (layer, *map(_cell, row)) for layer, row in zip(a, getattr(one, what), strict=True)
+            ]
+            shown = "Mean |r| of matched units" if what == "correlation" else "Linear CKA"
+            show.table(f"{shown} on {name}: layers of A in rows, of B in columns", ("", *b), cells)
+
+
+def _cell(value: float) -> str:
+    return "-" if math.isnan(value) else f"{value:.3f}"
+
+
+def _plain(found: Likeness) -> dict[str, Any]:
+    """The tables as lists, None where there is no value."""
+    tables = {name: getattr(found, name) for name in ("correlation", "chance", "cka")}
+    return {
+        name: [[None if math.isnan(v) else v for v in row] for row in table.tolist()]
+        for name, table in tables.items()
+    }
