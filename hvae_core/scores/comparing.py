@@ -14,7 +14,7 @@ from hvae_core.scores.base import ClassGaussians, Material, Score
 _TYPICAL = "Nalisnick et al. 2019, Detecting Out-of-Distribution Inputs Using Typicality"
 _WAIC = "Choi et al. 2019, WAIC, but Why?"
 _BACKGROUND = "Ren et al. 2019, Likelihood Ratios for Out-of-Distribution Detection"
-_LEE = "Lee et al. 2018, A Simple Unified Framework, on the latents as in Li et al. 2022, App. E"
+_LEE = "Lee et al. 2018, A Simple Unified Framework for Detecting Out-of-Distribution Samples"
 
 
 def typicality(material: Material) -> Floats:
