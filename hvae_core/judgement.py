@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -19,13 +19,11 @@ from hvae_core.conformal import (
     Correction,
     Verdict,
     conformal_p_values,
-    minimum_p_values,
     verdict,
 )
 from hvae_core.errors import ScoreError
 from hvae_core.figures.numbers import fmt, percent
-from hvae_core.metrics import Share, flagged
-from hvae_core.scores import Score, get_score, score_list
+from hvae_core.scores import Material, Score, get_score, score_list
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +31,7 @@ class Reading:
     """One score of one image: its value, the reference's (N,) and the conformal p-value.
 
     ``reason`` says why the score or its reference cannot be had; what is missing is None.
+    ``error`` is the Monte-Carlo standard error of the value, None where none is known.
     """
 
     score: Score
@@ -40,6 +39,7 @@ class Reading:
     reference: Floats | None
     p_value: float | None
     reason: str = ""
+    error: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,9 +61,28 @@ class Judgement:
     above: str
 
 
-def readings(image: BoundTable, reference: BoundTable | None) -> tuple[Reading, ...]:
-    """Every score of one image (a table of one row) held against the reference's scores."""
-    return tuple(_reading(score, image, reference) for score in score_list(image.n_levels))
+def readings(
+    image: Material | BoundTable, reference: Material | BoundTable | None
+) -> tuple[Reading, ...]:
+    """Every score of one image (material of one row) held against the reference's scores."""
+    table = image.table if isinstance(image, Material) else image
+    return tuple(
+        replace(_reading(score, image, reference), error=sampling_error(score.key, table))
+        for score in score_list(table.n_levels)
+    )
+
+
+def sampling_error(key: str, table: BoundTable) -> float | None:
+    """Monte-Carlo standard error of a score of the table's first image, in its nats.
+
+    Known for the bounds and the ratios LLR_{>k}; None for others, or where it was not recorded.
+    """
+    name, _, k = key.rpartition("_")
+    column = {"": "bound_error", "bound": "bound_error", "llr": "ratio_error"}.get(name)
+    if column not in table.errors or not (k.isdigit() or key == "elbo"):
+        return None
+    found = float(table.errors[column][0, int(k) if k.isdigit() else 0])
+    return found if math.isfinite(found) else None
 
 
 def judge(
@@ -81,7 +100,7 @@ def judge(
     decides. ScoreError where the scores are not finite or alpha lies outside (0, 1).
     """
     n_levels = image.n_levels
-    found = verdict(_ratios(reference), _ratios(image)[0], alpha, correction)
+    found = verdict(verdict_scores(reference), verdict_scores(image)[0], alpha, correction)
     k = found.place + 1 if n_levels > 1 else 0
     skip = level_starts(levels)[k]
     collapsed = set(collapsed_layers(reference.kl.mean(axis=0), units))
@@ -98,57 +117,10 @@ def judge(
     )
 
 
-def false_alarms(
-    reference: BoundTable, test: BoundTable, alpha: float, correction: Correction = "calibrated"
-) -> Share:
-    """Share of in-distribution images that ``judge`` would call out, with its 95 % interval.
-
-    At most alpha on average over references, for images drawn as the reference was; a test set made
-    otherwise may differ.
-    """
-    found = minimum_p_values(_ratios(reference), _ratios(test))
-    p_values = found.calibrated if correction == "calibrated" else found.bonferroni
-    return flagged(1.0, (p_values <= alpha).astype(np.float64))
-
-
-def expected_alarms(alpha: float, references: int, n: int) -> tuple[float, float]:
-    """95 % range of the share of n images called out when they are drawn as the reference was.
-
-    The threshold is itself an order statistic of N reference scores: with m = floor(alpha (N + 1))
-    the hits are beta-binomial, BetaBin(n, m, N + 1 - m), exactly so for one continuous score. With
-    m = 0 no image can be called out.
-    """
-    from scipy.stats import betabinom
-
-    m = int(np.floor(alpha * (references + 1) + 1e-9))
-    if m < 1:
-        return 0.0, 0.0
-    low, high = betabinom(n, m, references + 1 - m).ppf([0.025, 0.975])
-    return float(low / n), float(high / n)
-
-
-def alarms_in_words(
-    share: Share, alpha: float, references: int, correction: Correction, title: str
-) -> str:
-    """How often the verdict errs on test images, and what it means if not as often as asked."""
-    text = (
-        f"Of {share.n:,} test images ({title}) this verdict calls out {percent(share.value)} "
-        f"[{percent(share.low)}, {percent(share.high)}]"
-    )
-    low, high = expected_alarms(alpha, references, share.n)
-    if share.value > high:
-        return (
-            f"{text}, more than the {percent(alpha)} asked for: to this model the test images "
-            "differ from the validation images, which are its measure."
-        )
-    if correction == "bonferroni":
-        return f"{text}; this correction errs on the safe side of {percent(alpha)}."
-    if share.value >= low:
-        return f"{text}, in line with the {percent(alpha)} asked for."
-    return (
-        f"{text}, fewer than the {percent(alpha)} asked for: to this model the test images differ "
-        "from the validation images, which are its measure."
-    )
+def verdict_scores(table: BoundTable) -> Floats:
+    """The scores of the verdict, (N, levels): LLR_{>k} for k >= 1, or the bound of one level."""
+    keys = [f"llr_{k}" for k in range(1, table.n_levels)] or ["elbo"]
+    return np.stack([get_score(key, table.n_levels)(table) for key in keys], axis=1)
 
 
 def in_words(judged: Judgement) -> tuple[str, str]:
@@ -171,7 +143,9 @@ def needed_references(judged: Judgement) -> int:
     return max(1, math.ceil(factor / judged.verdict.alpha - 1 - 1e-9))
 
 
-def _reading(score: Score, image: BoundTable, reference: BoundTable | None) -> Reading:
+def _reading(
+    score: Score, image: Material | BoundTable, reference: Material | BoundTable | None
+) -> Reading:
     try:
         value = float(score(image)[0])
     except ScoreError as error:
@@ -183,12 +157,6 @@ def _reading(score: Score, image: BoundTable, reference: BoundTable | None) -> R
         return Reading(score, value, known, float(conformal_p_values(known, [value])[0]))
     except ScoreError as error:
         return Reading(score, value, None, None, str(error))
-
-
-def _ratios(table: BoundTable) -> Floats:
-    """The scores that are judged, (N, levels): LLR_{>k} for k >= 1, or the bound of one level."""
-    keys = [f"llr_{k}" for k in range(1, table.n_levels)] or ["elbo"]
-    return np.stack([get_score(key, table.n_levels)(table) for key in keys], axis=1)
 
 
 def _level_p(judged: Judgement) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,16 +13,13 @@ from hvae_core.conformal import verdict
 from hvae_core.errors import ScoreError
 from hvae_core.judgement import (
     Judgement,
-    alarms_in_words,
-    expected_alarms,
-    false_alarms,
     in_words,
     judge,
     needed_references,
     readings,
 )
 from hvae_core.losses import group_losses, pixel_variance
-from hvae_core.metrics import Share
+from hvae_core.scores import Material
 
 UNITS = (8, 4, 2)
 LEVELS = ("z1", "z2", "z3")
@@ -197,51 +195,17 @@ def test_pixel_variance_is_the_mean_unbiased_variance() -> None:
     assert pixel_variance(np.repeat(draws[1:], 5, axis=0)) == 0.0
 
 
-@pytest.mark.parametrize("correction", ["calibrated", "bonferroni"])
-def test_false_alarms_are_those_of_one_image_at_a_time(correction: str) -> None:
-    reference, test = table(99), table(60, seed=5)
-    share = false_alarms(reference, test, 0.1, correction)  # type: ignore[arg-type]
-    out = [
-        judge(test.take([i]), reference, UNITS, LEVELS, 0.1, correction).verdict.out  # type: ignore[arg-type]
-        for i in range(60)
-    ]
-    assert (share.hits, share.n) == (sum(out), 60)
-    assert share.low <= sum(out) / 60 <= share.high
-
-
-def test_false_alarms_hold_in_a_simulation() -> None:
-    """Reference and test of one kind: over many draws no more than the rate asked for."""
-    hits = [
-        false_alarms(table(199, seed=2 * s), table(50, seed=2 * s + 1), 0.05).hits
-        for s in range(60)
-    ]
-    assert sum(hits) / 3000 < 0.05 + 3 * (0.05 * 0.95 / 3000) ** 0.5
-
-
-def test_expected_alarms_are_those_of_a_simulation() -> None:
-    """The threshold is drawn too: shares of n test images above the m-th largest of N others."""
-    n_reference, n_test, alpha = 199, 300, 0.05
-    low, high = expected_alarms(alpha, n_reference, n_test)
-    rng = np.random.default_rng(0)
-    known = np.sort(rng.normal(size=(20_000, n_reference)), axis=1)
-    shares = (rng.normal(size=(20_000, n_test)) > known[:, [-10]]).mean(1)  # m = 10 of 200
-    assert 0.94 < ((shares >= low) & (shares <= high)).mean() < 0.97
-    assert expected_alarms(0.001, 199, 300) == (0.0, 0.0)
-
-
-def test_false_alarms_in_words() -> None:
-    same = alarms_in_words(Share(0.05, 0.04, 0.06, 50, 1000), 0.05, 999, "calibrated", "Letters")
-    assert same == (
-        "Of 1,000 test images (Letters) this verdict calls out 5 % [4 %, 6 %], in line with the "
-        "5 % asked for."
+def test_bounds_and_ratios_carry_their_sampling_error() -> None:
+    row = image([-100, -111, -190])
+    assert all(reading.error is None for reading in readings(row, table()))
+    told = replace(
+        row,
+        bound_error=np.array([[0.1, 0.2, 0.3]]),
+        iw_error=np.array([[0.4, 0.5, 0.6]]),
+        ratio_error=np.array([[0.7, 0.8, np.nan]]),
     )
-    # within what a random reference of 780 explains, though the interval leaves 5 % out
-    share = Share(0.035, 0.025, 0.048, 35, 1000)
-    assert "in line" in alarms_in_words(share, 0.05, 780, "calibrated", "Letters")
-    few = Share(0.01, 0.005, 0.02, 10, 1000)
-    assert "fewer than the 5 % asked" in alarms_in_words(few, 0.05, 999, "calibrated", "Letters")
-    assert "on the safe side of 5 %" in alarms_in_words(few, 0.05, 999, "bonferroni", "Letters")
-    many = Share(0.11, 0.09, 0.14, 110, 1000)
-    for correction in ("calibrated", "bonferroni"):
-        told = alarms_in_words(many, 0.05, 999, correction, "Letters")  # type: ignore[arg-type]
-        assert "more than the 5 % asked for" in told
+    errors = {r.score.key: r.error for r in readings(told, table())}
+    assert (errors["elbo"], errors["bound_1"], errors["llr_1"]) == (0.1, 0.2, 0.8)
+    assert errors["llr_2"] is None  # one draw
+    assert errors["llr_ada"] is None
+    assert errors == {r.score.key: r.error for r in readings(Material(told), Material(table()))}

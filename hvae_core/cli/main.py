@@ -8,10 +8,13 @@ import sys
 from collections.abc import Sequence
 
 from hvae_core.cli import (
+    calibration,
     compare,
     contest,
+    correlate,
     datasets,
     evaluate,
+    information,
     inspect,
     models,
     results,
@@ -29,6 +32,9 @@ COMMANDS = (
     evaluate,
     compare,
     contest,
+    calibration,
+    information,
+    correlate,
     inspect,
     datasets,
     models,

@@ -114,30 +114,6 @@ def judge(
     return Judged(handle, reference, kl, read, decided)
 
 
-def alarms(ctx: Context, one: Judged, alpha: float, correction: str) -> str:
-    """How often the verdict errs on the test set, in words; "" where that is not known."""
-    from hvae_core.judgement import alarms_in_words
-
-    if one.judgement is None or not one.judgement.verdict.possible:
-        return ""
-    test = store.evaluation(ctx.world, one.handle, ctx.in_name, ctx.data_root)
-    if test is None or test.settings != one.reference.settings:
-        return ""
-    if test.set_digest == one.reference.set_digest:
-        return ""  # an own set that is its own reference
-    keys = (one.handle.digest, test.set_digest, one.reference.set_digest, alpha, correction)
-    share = _alarms(keys, one.reference.table, test.table)
-    title = ctx.title(ctx.in_name)
-    return alarms_in_words(share, alpha, len(one.reference), correction, title)  # type: ignore[arg-type]
-
-
-@st.cache_data(max_entries=64, show_spinner=False)
-def _alarms(keys: tuple[Any, ...], _reference: Any, _test: Any) -> Any:
-    from hvae_core.judgement import false_alarms
-
-    return false_alarms(_reference, _test, keys[3], keys[4])
-
-
 def table(judged: Sequence[Judged], subject: Subject) -> pd.DataFrame:
     """Every score with its p-value, every KL term, and the verdict, a line each."""
     records = []
@@ -148,6 +124,7 @@ def table(judged: Sequence[Judged], subject: Subject) -> pd.DataFrame:
                 **about,
                 "quantity": reading.score.key,
                 "nats": reading.value,
+                "sampling_error": reading.error,
                 "p_value": reading.p_value,
                 "note": reading.reason,
             }

@@ -11,6 +11,7 @@ import streamlit as st
 from hvae_core.data import describe_shape
 from hvae_core.figures import (
     StripRow,
+    calibration,
     fmt,
     layer_band,
     png_bytes,
@@ -20,7 +21,7 @@ from hvae_core.figures import (
     tile,
 )
 from hvae_core.judgement import Reading, in_words
-from pages.lib import pictures, subject, ui, work
+from pages.lib import alarms, pictures, subject, ui, work
 from pages.lib.state import colors, context
 
 ctx = context()
@@ -29,6 +30,13 @@ LOOK_FOR = (
     "p is the share of held-out in-distribution images that are at least as unusual as this one; "
     "the p of the title allows for having looked at every level. A small p at level k says that "
     "the layers above the k lowest do not know what it shows."
+)
+
+ALARMS_HELP = (
+    "On the dotted line as many in-distribution images are called out as were asked for. Bars are "
+    "95 % intervals, bands what chance explains for images drawn as the reference was. Halves of "
+    "one set are drawn alike, so they test the procedure; the test set was made apart and tests "
+    "the claim itself. The same figures as `python -m hvae_core calibration`."
 )
 
 
@@ -101,6 +109,25 @@ def layers(one: subject.Judged) -> None:
     ui.chart(figure, "image-kl", "KL of each layer for this image, against the reference")
 
 
+def errs(one: subject.Judged, alpha: float, correction: str) -> None:
+    """How often the verdict errs: the rate asked for against the one obtained."""
+    found = alarms.calibrations(ctx, one, alpha, correction)
+    if not found:
+        return
+    st.subheader("How often the verdict errs", anchor=False)
+    with st.container(horizontal=True, gap="large"):
+        with st.container(width=560):
+            series = alarms.series(ctx, found)
+            rates = [point.asked for point in found[0].points]
+            figure = calibration(rates, series, palette, chosen=alpha, height=360)
+            alt = "False alarms obtained against those asked for, on held-out images"
+            ui.chart(figure, "image-calibration", alt)
+        with st.container(width=420):
+            for sentence in alarms.in_words(ctx, found, alpha):
+                st.markdown(ui.plain(sentence))
+            st.caption(ALARMS_HELP)
+
+
 def scores(one: subject.Judged) -> None:
     """Every score in the density of the reference, or the reason why it cannot be had."""
     st.subheader("Every score, and its place in the reference", anchor=False)
@@ -130,6 +157,8 @@ def score(reading: Reading) -> None:
     )
     alt = f"{name}: {fmt(reading.value, 'nats')}, p = {fmt(reading.p_value)}"
     ui.chart(figure, f"image-{reading.score.key}", alt)
+    if reading.error is not None:
+        st.caption(f"± {fmt(reading.error, 'nats')} of sampling noise")
 
 
 def draw() -> None:
@@ -155,14 +184,13 @@ def draw() -> None:
         judged.append(subject.judge(ctx, handle, image, alpha, correction, reference))
     with head, ui.in_place():
         verdicts(judged)
-        errs = subject.alarms(ctx, judged[0], alpha, correction)
-        if errs:
-            st.caption(ui.plain(errs))
     with right:
         with ui.in_place():
             rebuilt(image, judged)
         with ui.in_place():
             layers(judged[0])
+    with ui.in_place():
+        errs(judged[0], alpha, correction)
     with ui.in_place():
         scores(judged[0])
         ui.csv_button(lambda: subject.table(judged, image), "image-scores", "All scores (CSV)")

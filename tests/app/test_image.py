@@ -64,7 +64,7 @@ def test_an_image_of_a_set_is_judged(start: Start) -> None:
     assert not [error.value for error in app.error]
     assert portrait_title(app).startswith("Lower-case letters 0, class ")
     assert len(app.image) == 2  # the image, its reconstructions
-    assert charts(app) == 8  # seven scores of three layers, and KL
+    assert charts(app) == 9  # seven scores of three layers, KL, and how often the verdict errs
 
 
 def test_set_and_number_come_from_the_address(start: Start) -> None:
@@ -133,7 +133,7 @@ def test_a_broken_upload_gets_one_sentence_and_the_image_stays(start: Start) -> 
         assert error.value.count(". ") == 0
         assert len(error.value) < 160
         assert portrait_title(app).replace("\\", "") == "first.png"
-        assert charts(app) == 8
+        assert charts(app) == 9
 
 
 def test_a_broken_first_upload_leaves_the_image_of_the_set(start: Start) -> None:
@@ -165,7 +165,7 @@ def test_missing_images_still_offer_an_upload_and_the_stored_reference(start: St
     app = start("image", world="FashionMNIST", i_from="upload")
     app.file_uploader("i_file").upload("mine.png", file_of("PNG"))
     alive(app.run())
-    assert charts(app) == 8
+    assert charts(app) == 9
 
 
 def test_without_a_reference_the_scores_stand_alone_and_one_is_offered(
