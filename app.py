@@ -23,6 +23,7 @@ PAGES = [
     st.Page("pages/views/start.py", title="Start", default=True),
     st.Page("pages/views/reconstructions.py", title="Reconstructions", url_path="reconstructions"),
     st.Page("pages/views/collapse.py", title="Collapse", url_path="collapse"),
+    st.Page("pages/views/two.py", title="Two models", url_path="two"),
     st.Page("pages/views/generate.py", title="Generate", url_path="generate"),
     st.Page("pages/views/latents.py", title="Latent space", url_path="latents"),
     st.Page("pages/views/ood.py", title="OOD detection", url_path="ood"),

@@ -200,3 +200,43 @@ def _checked(a: ArrayLike, b: ArrayLike) -> tuple[Floats, Floats]:
             "Some latents are not numbers, so a checkpoint is damaged or its training diverged."
         )
     return x - x.mean(0), y - y.mean(0)
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """One score of the same N images under A and under B, in the score's unit.
+
+    ``mean`` is that of A - B with its standard ``error``, ``correlation`` Pearson's r, NaN where a
+    score does not vary.
+    """
+
+    mean: float
+    error: float
+    correlation: float
+
+
+def agreement(a: ArrayLike, b: ArrayLike) -> Agreement:
+    """How far two models agree on the images of a set, by one score (N,) each."""
+    x, y = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
+    if x.shape != y.shape or x.ndim != 1 or len(x) < 2:
+        raise DataError(
+            f"Two models agree or not on the same images, two or more; these have the shapes "
+            f"{x.shape} and {y.shape}."
+        )
+    d = x - y
+    spread = x.std() * y.std()
+    r = float(((x - x.mean()) * (y - y.mean())).mean() / spread) if spread > 0 else float("nan")
+    return Agreement(float(d.mean()), float(d.std(ddof=1) / np.sqrt(len(d))), r)
+
+
+def most_different(
+    a: ArrayLike, b: ArrayLike, usual: float, count: int
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Images whose A - B lies farthest above and farthest below the ``usual`` difference.
+
+    At most ``count`` to each side, the farthest first; an image on the other side is not taken.
+    """
+    d = np.asarray(a, dtype=np.float64) - np.asarray(b, dtype=np.float64) - usual
+    order = np.argsort(-d, kind="stable")
+    above, below = order[:count], order[::-1][:count]
+    return above[d[above] > 0], below[d[below] < 0]

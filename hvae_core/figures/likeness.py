@@ -35,9 +35,10 @@ def likeness_by_layer(
     pairs: Sequence[tuple[str, str]],
     colors: Palette,
     *,
-    height: int = 360,
+    title: str,
+    height: int = 380,
 ) -> go.Figure:
-    """Correlation of matched units by pair of layers (HVK Fig. 2), a line a set.
+    """Likeness of the layers by pair (HVK Fig. 2), a line a set; ``title`` names the measure.
 
     The grey dotted line is what pairs of shuffled images give, the mean over the sets.
     """
@@ -71,9 +72,7 @@ def likeness_by_layer(
                 hovertemplate="%{customdata}: %{y:.3r}<extra>images shuffled</extra>",
             )
         )
-    base_layout(
-        fig, colors, x_title="layer", y_title="mean |<i>r</i>| of matched units", height=height
-    )
+    base_layout(fig, colors, x_title="layer", y_title=title, height=height)
     shown = thinned_layers(len(pairs))
     fig.update_xaxes(
         tickvals=[int(x[i]) for i in shown],

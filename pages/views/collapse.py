@@ -4,8 +4,16 @@ from __future__ import annotations
 
 import streamlit as st
 
-from hvae_core.figures import active_units, bits_by_k, kl_bars, kl_history, unit_heatmap
-from pages.lib import collapse, collapse_words, store, ui, why, work
+from hvae_core.figures import (
+    active_units,
+    bits_by_k,
+    information_by_k,
+    kl_bars,
+    kl_history,
+    unit_heatmap,
+)
+from hvae_core.information import DELTAS
+from pages.lib import collapse, collapse_words, information, store, ui, why, work
 from pages.lib import collapse_tables as tables
 from pages.lib.state import colors, context
 
@@ -26,6 +34,17 @@ UNITS_HELP = (
 BITS_HELP = (
     "−L>k bounds the bits that an image costs when only the layers above k see it; −log p(x | z>k) "
     "is the part paid for the pixels. A flat step means that what is skipped there knew nothing."
+)
+INFORMATION_HELP = (
+    "I(x; z>k), what the levels above k know of the image: the KL term E KL(q(z>k | x) || p(z>k)) "
+    "less KL(q(z>k) || p(z>k)), with the aggregated posterior q(z>k) over these images (Li et al. "
+    "2022, App. A.1). N images cannot show more than log N nats: a mark at the dotted line says "
+    '"as much or more". Bars are 95 % intervals.'
+)
+CURVES_HELP = (
+    "*active*: units whose posterior mean varies over the images by more than a threshold "
+    "(Kuzina and Tomczak 2024, Eq. 23, 24). *collapsed*: units whose KL stays below eps for at "
+    "least 1 − δ of the images (Lucas et al. 2019). The dotted line is the threshold chosen above."
 )
 
 
@@ -130,6 +149,52 @@ def bits_part(models: list[collapse.Layers]) -> None:
     ui.chart(figure, "collapse-bits", "Bits per dimension of the bound and of the pixels by k")
 
 
+def information_parts(
+    models: list[collapse.Layers], settings: collapse.Settings, name: str
+) -> None:
+    """What the levels know of the image, and the share of units that do, over thresholds."""
+    left, right = st.columns(2, gap="large")
+    with left, ui.in_place():
+        st.subheader("Mutual information by k", anchor=False, help=INFORMATION_HELP)
+        known = information.measured(ctx, name)
+        handles = [m.handle for m in models if m.handle.name in known]
+        if handles:
+            found = [(h, known[h.name]) for h in handles]
+            figure = information_by_k(
+                [(h.title, one.mean, one.error, one.ceiling) for h, one in found],
+                palette,
+                levels=[h.level_names for h in handles],
+                counted=store.counted(ctx.models),
+            )
+            ui.chart(figure, "collapse-information", "Mutual information by k under its ceiling")
+            st.caption(" ".join(information.in_words(*one) for one in found))
+            ui.csv_button(
+                lambda: information.information_table(handles, known, name),
+                "information",
+                "Information (CSV)",
+            )
+    with right, ui.in_place():
+        with st.container(
+            horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
+        ):
+            st.subheader("Units by threshold", anchor=False, width="content", help=CURVES_HELP)
+            which = st.segmented_control(
+                "Units", list(information.CURVES), default="active", key="c_curve",
+                bind="query-params", required=True, label_visibility="collapsed",
+            )  # fmt: skip
+            delta = 0.1
+            if which == "collapsed":
+                delta = st.selectbox(
+                    "δ", DELTAS, index=DELTAS.index(0.1), format_func=lambda d: f"δ = {d:g}",
+                    key="c_delta", bind="query-params", label_visibility="collapsed", width=110,
+                )  # fmt: skip
+        chart = information.curves(which or "active", models, known, settings, delta, palette)
+        if chart is None:
+            st.caption("Measure the images on the left once, and the curves appear here.")
+        else:
+            ui.chart(chart, f"collapse-{which}-curve", f"Share of {which} units over thresholds")
+
+
 def cards_part() -> None:
     """What the files say of themselves."""
     st.subheader("Model cards" if len(ctx.models) > 1 else "Model card", anchor=False)
@@ -169,6 +234,7 @@ def body() -> None:
         with ui.in_place():
             words_part(models)
         units_parts(models, settings)
+        information_parts(models, settings, name)
     with ui.in_place():
         cards_part()
 
