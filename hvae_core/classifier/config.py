@@ -19,9 +19,9 @@ class ClassifierConfig:
 
     image_shape: ImageShape
     classes: Annotated[int, Field(ge=2, le=1000)]
-    channels: Annotated[int, Field(ge=1, le=128)] = 24
+    channels: Annotated[int, Field(ge=1, le=128)] = 16
     """Of the first convolution; the two after it have twice as many."""
-    features: Annotated[int, Field(ge=1, le=512)] = 64
+    features: Annotated[int, Field(ge=1, le=512)] = 48
     """Width of the last layer before the classes, which Mahalanobis distances are taken in."""
 
     def __post_init__(self) -> None:

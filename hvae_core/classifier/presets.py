@@ -29,14 +29,14 @@ PRESETS: dict[str, ClassifierPreset] = {
             "classifier of the letters A-J",
             "glyphs",
             _GREY,
-            ClassifierTraining("glyphs", epochs=6),
+            ClassifierTraining("glyphs", epochs=5),
         ),
         ClassifierPreset(
             "fashion-classifier",
             "classifier of the ten clothes",
             "fashion",
             _GREY,
-            ClassifierTraining("fashion", epochs=6, epoch_images=20_000),
+            ClassifierTraining("fashion", epochs=5, epoch_images=15_000),
         ),
     )
 }

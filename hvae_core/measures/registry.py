@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from hvae_core.measures.base import Measure
+from hvae_core.classifier.config import OdinSettings
+from hvae_core.measures.base import Function, Measure
 from hvae_core.measures.complexity import ComplexitySettings, compressed_bits
 from hvae_core.measures.settings import LowerSettings, RegretSettings
 
@@ -27,6 +28,15 @@ def _regret_z(*args: Any) -> Any:
     return regret_z(*args)
 
 
+def _of_labels(name: str) -> Function:
+    def function(*args: Any) -> Any:
+        from hvae_core.measures import labels
+
+        return getattr(labels, name)(*args)
+
+    return function
+
+
 MEASURES: dict[str, Measure] = {
     measure.name: measure
     for measure in (
@@ -36,6 +46,13 @@ MEASURES: dict[str, Measure] = {
         Measure("lower", "Drawing upper levels from the prior", _lower, LowerSettings(), 60),
         Measure("regret", "Refitting the encoder to each image", _regret, RegretSettings(), 3000),
         Measure("regret_z", "Refitting the posterior of each image", _regret_z,
-                RegretSettings(learning_rate=0.05), 600),
+                RegretSettings(learning_rate=0.1, epsilon=1.0), 600),
+        Measure("logits", "Classifying", _of_labels("logits"), None, 1, of="classifier"),
+        Measure("odin", "Perturbing towards the class", _of_labels("odin"), OdinSettings(), 4,
+                of="classifier"),
+        Measure("class_distances", "Measuring the distance to each class",
+                _of_labels("class_distances"), None, 1, of="classifier"),
+        Measure("ensemble_log_p", "Classifying by every classifier",
+                _of_labels("ensemble_log_p"), None, 3, of="classifier"),
     )
 }  # fmt: skip

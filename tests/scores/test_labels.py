@@ -14,8 +14,9 @@ from hvae_core.bounds import BoundTable
 from hvae_core.classifier.config import ClassifierConfig, OdinSettings
 from hvae_core.classifier.ensemble import ClassifierEnsemble
 from hvae_core.classifier.network import Classifier
-from hvae_core.errors import ScoreError
-from hvae_core.measures import labels
+from hvae_core.errors import DataError, ScoreError
+from hvae_core.measures import MEASURES, compute, labels, stored
+from hvae_core.scores import all_scores
 from hvae_core.scores.base import Material
 from hvae_core.scores.labels import label_scores
 from tests.small import tiny_set
@@ -97,3 +98,30 @@ def test_measures_are_loops_over_images_and_members(ensemble: ClassifierEnsemble
         assert confident[i] == pytest.approx(softmax(moved / 5.0).max(), rel=1e-6)
     entropies = SCORES["deep_ensemble"](_material(ensemble_log_p=log_p))
     assert entropies == pytest.approx(entropy(np.exp(log_p), axis=1), rel=1e-6)
+
+
+def test_measures_are_kept_by_the_classifiers_and_the_pixels(ensemble: ClassifierEnsemble) -> None:
+    images = tiny_set(5)
+    for name in ("logits", "odin", "class_distances", "ensemble_log_p"):
+        measure = MEASURES[name]
+        assert measure.of == "classifier"
+        assert stored(measure, ensemble.digest, images) is None
+        found = compute(measure, ensemble, ensemble.digest, images)
+        direct = measure.function(ensemble, images.images, images.image_digests(), measure.settings)
+        assert found == pytest.approx(direct)
+        known = stored(measure, ensemble.digest, images)
+        assert known is not None and (known == found).all()
+        assert stored(measure, "1" * 64, images) is None
+        # One image alone gets the same: nothing rests on its batch.
+        alone = compute(measure, ensemble, ensemble.digest, images.take([3]))
+        assert alone[0] == pytest.approx(found[3], abs=1e-5)
+    with pytest.raises(DataError, match="resize the set first"):
+        compute(MEASURES["odin"], ensemble, ensemble.digest, tiny_set(5, (1, 4, 4)))
+
+
+def test_every_model_has_the_label_scores() -> None:
+    keys = {score.key for score in all_scores(1)}
+    assert set(SCORES) <= keys
+    for score in SCORES.values():
+        assert "labels" in score.needs
+        assert set(score.measures) <= set(MEASURES)
