@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from hvae_core import cache
-from hvae_core.checkpoint import Checkpoint
+from hvae_core.availability import background_path
+from hvae_core.checkpoint import Checkpoint, load_checkpoint
 from hvae_core.data import World
 from hvae_core.errors import DataError, ScoreError
 from hvae_core.evaluated import EvalSettings, Evaluation
@@ -137,3 +138,17 @@ def material_of(
             measures[measure.name] = compute(measure, *models[measure.of], images, progress=step)
             done += 1
     return replace(material, measures=measures)
+
+
+def world_helpers(
+    world: World, ensemble: Sequence[Checkpoint] = (), background: Checkpoint | None = None
+) -> Helpers:
+    """Other checkpoints, with what ships with a world: its background model and classifiers."""
+    from hvae_core.classifier.ensemble import world_ensemble
+
+    if background is None:
+        path = background_path(world)
+        background = None if path is None else load_checkpoint(path)
+    classifiers = world_ensemble(world.key)
+    models = {} if classifiers is None else {"classifier": (classifiers, classifiers.digest)}
+    return Helpers(tuple(ensemble), background, models)

@@ -17,7 +17,7 @@ from hvae_core.bounds import Floats
 from hvae_core.collapse import active_units, bits_per_dim, collapsed_layers, kl_per_dim
 from hvae_core.errors import ScoreError
 from hvae_core.metrics import Detection, detect
-from hvae_core.scores import Material, Score, score_list
+from hvae_core.scores import Material, Score, richest, score_list
 
 if TYPE_CHECKING:  # evaluations are made with torch; reading them takes none
     from hvae_core.evaluated import Evaluation
@@ -107,13 +107,13 @@ def report(
     *,
     intervals: bool = True,
     scores: Sequence[Score] | None = None,
-    materials: Mapping[str, Material] | None = None,
+    materials: Mapping[str, Sequence[Material]] | None = None,
 ) -> Report:
     """Detection metrics of every score, on equal numbers drawn by ``seed``; figures by layer and k.
 
     Without ``intervals`` only AUROCs have theirs: the bootstrap of the others takes some
     milliseconds a score and set. ``scores`` are those of the bounds unless told otherwise, and
-    ``materials`` gives, by the name of the set, what they read beside an evaluation.
+    ``materials`` gives, by the name of the set, what they may read, the most images first.
     Raises ``ScoreError`` when the evaluations are not of one checkpoint under one setting. A score
     that these bounds cannot give is listed with its reason instead.
     """
@@ -144,14 +144,14 @@ def report(
 
 
 def _computed(
-    evaluation: Evaluation, scores: Sequence[Score], materials: Mapping[str, Material]
+    evaluation: Evaluation, scores: Sequence[Score], materials: Mapping[str, Sequence[Material]]
 ) -> dict[str, Floats | ScoreError]:
     """Every score of a set, or why there is none."""
-    material = materials.get(evaluation.set_name, evaluation.material)
+    known = materials.get(evaluation.set_name, (evaluation.material,))
     found: dict[str, Floats | ScoreError] = {}
     for score in scores:
         try:
-            found[score.key] = score(material)
+            found[score.key] = score(richest(score, known))
         except ScoreError as error:
             found[score.key] = error
     return found

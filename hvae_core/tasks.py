@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -130,6 +131,46 @@ def attack_images(
     checkpoint = load_checkpoint(path)
     fitted = images.fit(checkpoint.model.image_shape)
     return attacked(checkpoint.model, checkpoint.digest, fitted, settings, progress=progress)
+
+
+def measure_sets(
+    path: str,
+    world: str,
+    names: Sequence[str],
+    sets: Sequence[ImageSet],
+    *,
+    progress: Progress = silent,
+) -> None:
+    """Measures of sets by name, under a checkpoint file or what a world has; left in the cache."""
+    from hvae_core.classifier.ensemble import world_ensemble
+    from hvae_core.measures import MEASURES, compute
+
+    checkpoint = load_checkpoint(path)
+    models: dict[str, tuple[Any, str]] = {"": (None, "")}
+    models["checkpoint"] = (checkpoint.model, checkpoint.digest)
+    classifiers = world_ensemble(world)
+    if classifiers is not None:
+        models["classifier"] = (classifiers, classifiers.digest)
+    work = [(name, images) for name in names for images in sets]
+    for done, (name, images) in enumerate(work):
+
+        def report(fraction: float, message: str, done: int = done) -> None:
+            progress((done + fraction) / len(work), message)
+
+        measure = MEASURES[name]
+        fitted = images.fit(checkpoint.model.image_shape)
+        compute(measure, *models[measure.of], fitted, progress=report)
+
+
+def fit_reference_to(path: str, images: ImageSet, *, progress: Progress = silent) -> None:
+    """Statistics of training images under a checkpoint file; left in the cache."""
+    from hvae_core.references import fit_reference, pack_reference, reference_key
+
+    checkpoint, settings = load_checkpoint(path), EvalSettings()
+    fitted = images.fit(checkpoint.model.image_shape)
+    found = evaluate(checkpoint.model, checkpoint.digest, fitted, settings, progress=progress)
+    key = reference_key(checkpoint.digest, fitted.digest, settings)
+    cache.store("references", key, pack_reference(fit_reference(found)))
 
 
 def download_set(world: str, set_name: str, *, progress: Progress = silent) -> Path:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hvae_core.cli import show
+from hvae_core.cli import scoring, show
 from hvae_core.cli.options import Commands, add_command, add_data, add_json, at_least
 from hvae_core.cli.tables import print_report
 from hvae_core.report import SHIPPED_LIMIT, Report
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from hvae_core.checkpoint import Checkpoint
     from hvae_core.data import World
     from hvae_core.evaluated import EvalSettings, Evaluation
+    from hvae_core.scores import Material, Score
 
 _EXAMPLES = f"""\
   python -m hvae_core evaluate glyphs-hvae3-elbo
@@ -31,9 +32,12 @@ _EXAMPLES = f"""\
   python -m hvae_core evaluate fashion-hvae3-freebits --data-root ~/images --limit 0 --samples 100
       all images of every set, importance-weighted bounds of 100 samples
 
-A SET is a name of the world (see `datasets`), a set of another world as WORLD:SET, a path (a folder
-of images, .parquet, .npz, .zip, or one image), or OWNER/NAME[:SPLIT] on the Hugging Face hub with
---download. Images of another size are resized to the model's, and a line says so.
+{scoring.EXAMPLES}
+A SET is a name of the world (see `datasets`), a set of another world as WORLD:SET, a set that the
+papers name as NAME[:SPLIT][+CHANGE...] (svhn, mnist:train, smallnorb+inverted, celeba+resized), a
+path (a folder of images, .parquet, .npz, .zip, or one image), or OWNER/NAME[:SPLIT] on the Hugging
+Face hub, with a configuration OWNER/NAME:CONFIG:SPLIT; --download fetches what is not here. Images
+of another size are resized to the model's, and a line says so.
 
 Every set is represented by at most {SHIPPED_LIMIT:,} images unless --limit says otherwise. A result
 is kept in the cache: asking again is quick, and after Ctrl-C the same command continues where it
@@ -69,6 +73,7 @@ def add(commands: Commands) -> None:
     )
     add_sets(command)
     add_settings(command)
+    scoring.add_scores(command)
     add_data(command)
     add_json(command)
     command.add_argument(
@@ -95,16 +100,12 @@ def add_sets(command: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
-def add_settings(command: argparse.ArgumentParser) -> None:
-    """What the bounds depend on beside checkpoint and images."""
-    command.add_argument(
-        "--samples", type=at_least(1), metavar="S",
-        help="importance samples of L; above 1, LLR uses L^S in its first term (default: 10)",
-    )  # fmt: skip
-    command.add_argument(
-        "--partial-samples", type=at_least(1), metavar="S",
-        help="samples over which L>k is averaged for k >= 1 (default: 10)",
-    )  # fmt: skip
+def add_settings(command: argparse.ArgumentParser, *, samples: bool = True) -> None:
+    """What the bounds depend on beside checkpoint and images; ``samples`` but for ``draws``."""
+    if samples:
+        _add_samples(command)
+    else:
+        command.set_defaults(samples=None, partial_samples=None)
     command.add_argument(
         "--seed", type=at_least(0), default=0, metavar="N",
         help="seed of the draws from the model and of the equal numbers (default: 0)",
@@ -126,6 +127,17 @@ def add_settings(command: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
+def _add_samples(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--samples", type=at_least(1), metavar="S",
+        help="importance samples of L; above 1, LLR uses L^S in its first term (default: 10)",
+    )  # fmt: skip
+    command.add_argument(
+        "--partial-samples", type=at_least(1), metavar="S",
+        help="samples over which L>k is averaged for k >= 1 (default: 10)",
+    )  # fmt: skip
+
+
 def settings_of(args: argparse.Namespace) -> EvalSettings:
     """The settings of the bounds that were asked for."""
     from hvae_core.evaluated import EvalSettings
@@ -143,9 +155,13 @@ def run(args: argparse.Namespace) -> None:
 
     checkpoint = load_checkpoint(checkpoint_path(args.checkpoint))
     world, in_name, out_names = choose_sets(args, checkpoint)
+    scores = scoring.chosen_scores(args, checkpoint)  # a misspelt one is told at once
     move(checkpoint, args.device)
     found = evaluate_all(args, checkpoint, world, [in_name, *out_names], settings_of(args))
-    result = report(found.evaluations[0], found.evaluations[1:], args.seed)
+    materials = score_materials(args, checkpoint, world, found, scores)
+    result = report(
+        found.evaluations[0], found.evaluations[1:], args.seed, scores=scores, materials=materials
+    )
     if args.csv:
         write_csv(Path(args.csv), result)
     if args.json:
@@ -239,6 +255,22 @@ def evaluate_all(
             "with --download, name a folder with --data-root, or a set of your own with --out."
         )
     return found
+
+
+def score_materials(
+    args: argparse.Namespace,
+    checkpoint: Checkpoint,
+    world: World,
+    found: Found,
+    scores: Sequence[Score],
+) -> dict[str, list[Material]]:
+    """What the scores read beside the bounds, by set; what is not here is noted in ``found``."""
+    with show.progress_bar() as bar:
+        materials, missing = scoring.materials_of(
+            args, checkpoint, world, found.evaluations, scores, lambda i, of: _part(bar, i, of)
+        )
+    found.missing.update(missing)
+    return {name: [material] for name, material in materials.items()}
 
 
 def _part(bar: show.Bar, done: int, of: int) -> Callable[[float, str], None]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from rich.text import Text
 
@@ -48,22 +48,31 @@ def print_report(result: Report, titles: Mapping[str, str]) -> None:
 
 
 def _detection_table(result: Report, titles: Mapping[str, str], metric: str, title: str) -> None:
-    """Sets by scores; the best score of a set is bold."""
-    keys = [score.key for score in result.scores]
-    rows: list[list[str | Text]] = []
-    for outside in result.outside:
-        values = {key: getattr(found, metric) for key, found in outside.detections.items()}
-        best = (min if metric.startswith("fpr") else max)(values.values(), default=None)
-        cells = [
-            Text(f"{values[key]:.3f}", style="bold" if values[key] == best else "")
-            if key in values
-            else Text("-")
-            for key in keys
-        ]
-        count = next((str(found.n_out) for found in outside.detections.values()), "-")
-        rows.append([titles.get(outside.name, outside.name), *cells, count])
+    """Sets by scores; the best score of a set is bold. Many scores are the rows."""
+    keys = [s.key for s in result.scores if any(s.key in o.detections for o in result.outside)]
+    heads = [titles.get(outside.name, outside.name) for outside in result.outside]
+    columns = [_detection_cells(outside, keys, metric) for outside in result.outside]
     caption = _interval(result) if metric == "auroc" else None
-    show.table(title, ("set", *keys, "images"), rows, caption=caption)
+    if len(keys) > 2 * _COLUMNS:
+        rows = [[key, *cells] for key, cells in zip(keys, zip(*columns, strict=True), strict=False)]
+        counts = [column[-1] for column in columns]
+        show.table(title, ("score", *heads), [*rows, ["images", *counts]], caption=caption)
+        return
+    by_set = [[head, *cells] for head, cells in zip(heads, columns, strict=True)]
+    show.table(title, ("set", *keys, "images"), by_set, caption=caption)
+
+
+def _detection_cells(outside: SetResult, keys: Sequence[str], metric: str) -> list[str | Text]:
+    """One metric of every score on a set, and the number of images of either side."""
+    values = {key: getattr(found, metric) for key, found in outside.detections.items()}
+    best = (min if metric.startswith("fpr") else max)(values.values(), default=None)
+    cells: list[str | Text] = [
+        Text(f"{values[key]:.3f}", style="bold" if values[key] == best else "")
+        if key in values
+        else "-"
+        for key in keys
+    ]
+    return [*cells, next((str(found.n_out) for found in outside.detections.values()), "-")]
 
 
 def _interval(result: Report) -> str | None:

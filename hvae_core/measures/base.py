@@ -18,6 +18,8 @@ Function = Callable[[Any, np.ndarray, Sequence[int], Any], np.ndarray]
 """(model or None, pixels (B, C, H, W) uint8, digests, settings) -> (B,) or (B, m)."""
 
 PART_IMAGES = 100
+KIND = "measures"
+"""Where the cache keeps them."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ def stored(
     measure: Measure, checkpoint: str, images: ImageSet, settings: Any = None
 ) -> np.ndarray | None:
     """The finished measure from the cache, or None: never computes anything."""
-    arrays = cache.load("measures", measure_key(measure, checkpoint, images, settings))
+    arrays = cache.load(KIND, measure_key(measure, checkpoint, images, settings))
     return None if arrays is None else arrays["values"]
 
 
@@ -79,7 +81,7 @@ def compute(
     key = measure_key(measure, checkpoint, images, settings)
     parts = in_parts(key, images, part, size=PART_IMAGES, progress=progress)
     values = np.concatenate([arrays["values"] for arrays in parts])
-    keep("measures", key, {"values": values}, images, size=PART_IMAGES)
+    keep(KIND, key, {"values": values}, images, size=PART_IMAGES)
     return values
 
 

@@ -1,6 +1,6 @@
 """Out-of-distribution scores: one Material in, one number an image out."""
 
-from hvae_core.scores.base import ClassGaussians, Material, Need, Reference, Score
+from hvae_core.scores.base import ClassGaussians, Material, Need, Reference, Score, richest
 from hvae_core.scores.registry import all_scores, get_score, score_list
 
 __all__ = [
@@ -11,5 +11,6 @@ __all__ = [
     "Score",
     "all_scores",
     "get_score",
+    "richest",
     "score_list",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -80,6 +80,14 @@ class Material:
         )
 
 
+def richest(score: Score, materials: Sequence[Material]) -> Material:
+    """The first of several materials that suffices for a score, else the first of all.
+
+    A costly measure may be had of the first images of a set alone, in a material of their own.
+    """
+    return next((m for m in materials if not score.missing(m)), materials[0])
+
+
 @dataclass(frozen=True)
 class Score:
     """One score; higher means more out of distribution.
@@ -117,6 +125,8 @@ class Score:
                 return _LACK[need]
         for name in self.measures:
             if name not in material.measures:
+                if "labels" in self.needs:
+                    return "It needs a classifier of the in-distribution classes, and none is here."
                 return f"It reads the measure {name} of every image, which is not computed yet."
         return ""
 

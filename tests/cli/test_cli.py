@@ -18,7 +18,7 @@ from hvae_core.cli.main import COMMANDS, main
 from hvae_core.data import World, custom_set, worlds
 from hvae_core.evaluated import shipped_evaluation
 from hvae_core.presets import PRESETS
-from hvae_core.scores import score_list
+from hvae_core.scores import all_scores, score_list
 
 NAMES = [command.__name__.rpartition(".")[2] for command in COMMANDS]
 Tell = Callable[..., dict[str, Any]]
@@ -81,8 +81,8 @@ def test_a_number_below_its_bound_is_refused(capsys: pytest.CaptureFixture[str])
 
 def test_scores_are_those_of_the_registry(tell: Tell) -> None:
     told = tell("scores", "--layers", "5")
-    assert [s["key"] for s in told["scores"]] == [s.key for s in score_list(5)]
-    assert set(told["scores"][0]) == {"key", "name", "symbol", "citation", "needs"}
+    assert [s["key"] for s in told["scores"]] == [s.key for s in all_scores(5)]
+    assert {"key", "name", "symbol", "citation", "needs", "cost"} <= set(told["scores"][0])
 
 
 def test_models_are_the_presets_with_their_sizes(tell: Tell) -> None:
