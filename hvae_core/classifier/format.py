@@ -24,6 +24,7 @@ from hvae_core.checkpoint.gate import History
 from hvae_core.classifier.config import ClassifierConfig, ClassifierTraining
 from hvae_core.classifier.network import Classifier
 from hvae_core.config import ModelCard, to_json
+from hvae_core.errors import CheckpointError
 
 KIND = gate.Kind(
     gate.CLASSIFIER_MARK,
@@ -58,6 +59,14 @@ def load_classifier(source: str | Path | bytes, *, name: str | None = None) -> C
     shown = shown_name(source, name)
     with about(shown):
         return _decode(read_bytes(source), shown)
+
+
+def is_classifier(source: str | Path) -> bool:
+    """Return whether a file says that it is a classifier; what is wrong with it, loading says."""
+    try:
+        return container.read_header(read_bytes(source)).metadata.get("format") == KIND.mark
+    except CheckpointError:
+        return False
 
 
 def save_classifier(

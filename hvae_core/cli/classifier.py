@@ -69,6 +69,33 @@ def _say(args: argparse.Namespace, folder: Path, file: ClassifierFile) -> None:
     )
 
 
+def inspect(args: argparse.Namespace) -> bool:
+    """Show what a classifier's file says of itself; False where the file is none."""
+    from hvae_core.classifier.format import is_classifier, load_classifier
+    from hvae_core.classifier.library import shipped_classifiers
+
+    path = shipped_classifiers().get(args.file, Path(args.file).expanduser())
+    if not path.is_file() or not is_classifier(path):
+        return False
+    file = load_classifier(path)
+    if args.json:
+        show.as_json(describe(file))
+        return True
+    show.say(f"{file.card.title or file.name}")
+    show.say(f"sha256 {file.digest}, {file.size:,} bytes\n")
+    parts: dict[str, Any] = {"Card": file.card, "Network": file.config, "Training": file.train}
+    for title, part in parts.items():
+        values = {} if part is None else asdict(part)
+        show.table(title, ("", ""), [(k, str(v)) for k, v in values.items() if v != ""], left=2)
+    rows = [
+        (str(i), *(f"{value:.4f}" for value in values))
+        for i, values in enumerate(zip(*file.history.values(), strict=False), start=1)
+    ]
+    heads = ("epoch", *(key.replace("_", " ") for key in file.history))
+    show.table("History", heads, rows if args.epochs else rows[-1:])
+    return True
+
+
 def describe(file: ClassifierFile) -> dict[str, Any]:
     """A classifier in plain values."""
     return {

@@ -17,6 +17,7 @@ _EXAMPLES = """\
   python -m hvae_core inspect runs/glyphs-hvae3-elbo/glyphs-hvae3-elbo.safetensors
   python -m hvae_core inspect glyphs-hvae3-informative --epochs
   python -m hvae_core inspect model.safetensors --json     the whole history, too
+  python -m hvae_core inspect glyphs-classifier-0          a classifier of the label baselines
 """
 
 
@@ -42,8 +43,11 @@ def add(commands: Commands) -> None:
 def run(args: argparse.Namespace) -> None:
     """Print what the file says."""
     from hvae_core.checkpoint import inspect_checkpoint
+    from hvae_core.cli import classifier
     from hvae_core.results import checkpoint_path
 
+    if classifier.inspect(args):
+        return
     info = inspect_checkpoint(checkpoint_path(args.file))
     if args.json:
         show.as_json(describe(info))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from hvae_core.cli import show
 from hvae_core.cli.options import Commands, add_command, add_json
 
 if TYPE_CHECKING:
+    from hvae_core.classifier.presets import ClassifierPreset
     from hvae_core.presets import Preset
 
 _EXAMPLES = """\
@@ -41,14 +43,16 @@ def add(commands: Commands) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Print families and presets."""
+    from hvae_core.classifier.presets import PRESETS as CLASSIFIERS
     from hvae_core.describe import shapes_in_words
     from hvae_core.models import FAMILIES
     from hvae_core.presets import PRESETS
 
     families = {name: (kind.__doc__ or "").splitlines()[0] for name, kind in FAMILIES.items()}
     presets = [describe(preset) for preset in PRESETS.values()]
+    classifiers = [describe_classifier(preset) for preset in CLASSIFIERS.values()]
     if args.json:
-        show.as_json({"families": families, "presets": presets})
+        show.as_json({"families": families, "presets": presets, "classifiers": classifiers})
         return
     for name, summary in families.items():
         show.say(f"{name}: {summary}")
@@ -60,7 +64,34 @@ def run(args: argparse.Namespace) -> None:
     ]  # fmt: skip
     heads = ("preset", "what it is", "world", "from", "latents z1..zL", "parameters", "epochs")
     show.table("Presets for `train --preset`", heads, rows, left=5)
+    _classifiers(classifiers)
     show.say(_PAPERS)
+
+
+def _classifiers(classifiers: Sequence[dict[str, Any]]) -> None:
+    rows = [
+        (c["name"], c["title"], c["world"], c["source"], f"{c['parameters']:,}", str(c["epochs"]))
+        for c in classifiers
+    ]
+    heads = ("preset", "what it is", "world", "from", "parameters", "epochs")
+    title = "Classifiers for the scores that need labels, by `train --preset`"
+    show.table(title, heads, rows, left=4)
+
+
+def describe_classifier(preset: ClassifierPreset) -> dict[str, Any]:
+    """A classifier's preset in plain values."""
+    from hvae_core.checkpoint.gate import empty
+    from hvae_core.classifier.network import Classifier
+
+    model = empty(lambda: Classifier(preset.model))
+    return {
+        "name": preset.name,
+        "title": preset.title,
+        "world": preset.world,
+        "source": preset.source,
+        "parameters": sum(weight.numel() for weight in model.parameters()),
+        "epochs": preset.train.epochs,
+    }
 
 
 def describe(preset: Preset) -> dict[str, Any]:

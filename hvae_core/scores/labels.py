@@ -51,7 +51,7 @@ def label_scores() -> tuple[Score, ...]:
         Score(
             "msp",
             "maximum softmax probability",
-            r"1 - \max_y p(y \mid x)",
+            r"1 - \max p(y \mid x)",
             "Hendrycks and Gimpel 2017, A Baseline for Detecting Misclassified and "
             "Out-of-Distribution Examples",
             needs,
@@ -73,7 +73,7 @@ def label_scores() -> tuple[Score, ...]:
         Score(
             "odin",
             "ODIN",
-            r"1 - \max_y p(y \mid \tilde{x}; T)",
+            r"\mathrm{ODIN}",
             "Liang et al. 2018, Enhancing the Reliability of Out-of-distribution Image Detection, "
             "Eq. 1, 2",
             (*needs, "gradient"),
@@ -85,7 +85,7 @@ def label_scores() -> tuple[Score, ...]:
         Score(
             "class_mahalanobis",
             "Mahalanobis distance of a classifier's features",
-            r"\min_y d_\Sigma^2(f(x), \mu_y)",
+            r"M(f)",
             "Lee et al. 2018, A Simple Unified Framework for Detecting Out-of-Distribution "
             "Samples, Eq. 1, 2",
             needs,
@@ -97,7 +97,7 @@ def label_scores() -> tuple[Score, ...]:
         Score(
             "deep_ensemble",
             "entropy of an ensemble of classifiers",
-            r"\mathrm{H}[\overline{p}(y \mid x)]",
+            r"\mathrm{H}[\mathrm{mean} p(y \mid x)]",
             "Lakshminarayanan et al. 2017, Simple and Scalable Predictive Uncertainty Estimation "
             "using Deep Ensembles",
             needs,
