@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
+from hvae_core import cache
 from hvae_core.errors import ScoreError
 from hvae_core.figures import symbol_text
 from hvae_core.metrics import Detection
 from hvae_core.report import Report, report
-from hvae_core.scores import Score, score_list
-from pages.lib import ui, work
+from hvae_core.scores import Score, richest, score_list
+from pages.lib import scoring, ui, work
 from pages.lib.state import Context
 from pages.lib.store import Handle
 
@@ -38,6 +39,12 @@ class Study:
     outs: Mapping[str, Evaluation]
     reference: Evaluation | None
     report: Report
+    materials: scoring.Materials = field(default_factory=dict)
+
+    def values(self, score: Score, evaluation: Evaluation) -> np.ndarray:
+        """A score of an evaluated set; costly ones are of its first images alone."""
+        known = self.materials.get(evaluation.set_name, (evaluation.material,))
+        return score(richest(score, known))
 
     def metrics(self, set_name: str) -> Mapping[str, Detection]:
         """The metrics on a set of every score that can be had there, by its key."""
@@ -68,41 +75,94 @@ def studies(ctx: Context) -> list[Study]:
         outs.pop(ctx.in_name, None)
         known = done.get(reference) if reference else None
         letter = "AB"[index] if len(ctx.models) > 1 else ""
-        made = _report(inside, outs)
-        found.append(Study(handle, index, letter, inside, outs, known, made))
+        named = {e.set_name: e for e in (inside, *outs.values())}
+        if known is not None:
+            known = replace(known, set_name=str(reference))
+            named[known.set_name] = known
+        materials = scoring.materials(ctx, handle, named)
+        made = _report(handle, inside, outs, materials)
+        found.append(Study(handle, index, letter, inside, outs, known, made, materials))
     return found
 
 
-def _report(inside: Evaluation, outs: Mapping[str, Evaluation]) -> Report:
+def with_intervals(studied: Sequence[Study]) -> list[Study]:
+    """The same with the intervals of every metric, whose bootstrap takes a moment."""
+    return [
+        replace(
+            study,
+            report=_report(study.handle, study.inside, study.outs, study.materials, intervals=True),
+        )
+        for study in studied
+    ]
+
+
+def _report(
+    handle: Handle,
+    inside: Evaluation,
+    outs: Mapping[str, Evaluation],
+    materials: scoring.Materials,
+    *,
+    intervals: bool = False,
+) -> Report:
     """The same figures as the command line's: its report, with the evaluation's own seed."""
     sets = tuple((name, found.set_digest) for name, found in outs.items())
-    key = (inside.checkpoint, inside.set_digest, str(inside.settings), sets)
-    return _made(key, inside, outs)
+    names = (inside.set_name, *outs)
+    scores = scoring.available(handle, materials, list(materials)) if materials else ()
+    # What a score reads beside the bounds is told by its being there, and for others by the models.
+    beside = tuple(
+        (name, tuple(cache.digest(table.bound) for m in materials[name] for table in m.ensemble))
+        for name in names
+        if name in materials
+    )
+    keys = tuple(score.key for score in scores)
+    key = (inside.checkpoint, inside.set_digest, str(inside.settings), sets, keys, beside)
+    return _made(key, intervals, inside, outs, scores, materials)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def _made(key: tuple[object, ...], _inside: Evaluation, _outs: Mapping[str, Evaluation]) -> Report:
-    return report(_inside, list(_outs.values()), _inside.settings.seed)
+def _made(
+    key: tuple[object, ...],
+    intervals: bool,
+    _inside: Evaluation,
+    _outs: Mapping[str, Evaluation],
+    _scores: tuple[Score, ...],
+    _materials: scoring.Materials,
+) -> Report:
+    return report(
+        _inside,
+        list(_outs.values()),
+        _inside.settings.seed,
+        intervals=intervals,
+        scores=_scores or None,
+        materials=_materials,
+    )
 
 
 def scores_of(studied: Sequence[Study]) -> dict[str, Score]:
     """Every score that one of the models has, by its label in lists."""
     deepest = max(study.handle.n_levels for study in studied)
-    return {label(score): score for score in score_list(deepest)}
+    known = {score.key: score for score in score_list(deepest)}
+    known |= {score.key: score for study in studied for score in study.report.scores}
+    return {label(score): score for score in known.values()}
 
 
 def label(score: Score) -> str:
     """A score in a list: its symbol, then its name without the symbol."""
     symbol = symbol_text(score.symbol)
-    name = re.sub(r"\s*\S*>\d+$", "", score.name)
+    name = re.sub(r"\s*\S*[<>]\d+$", "", score.name)
     return f"{symbol} · {name}"
 
 
 def remedy(study: Study, set_name: str) -> Score | None:
     """The likelihood ratio with the largest AUROC on a set."""
     known = study.metrics(set_name)
-    ratios = [s for s in study.report.scores if s.key.startswith("llr") and s.key in known]
+    ratios = [s for s in study.report.scores if _is_ratio(s) and s.key in known]
     return max(ratios, key=lambda score: known[score.key].auroc, default=None)
+
+
+def _is_ratio(score: Score) -> bool:
+    """Whether a score is a ratio of bounds that every model has."""
+    return score.key.startswith("llr") and not score.measures
 
 
 def hardest(study: Study) -> str | None:
@@ -168,9 +228,7 @@ def heat(
 def _cell(found: Detection | None, metric: str) -> tuple[float, float, float]:
     if found is None:
         return (np.nan, np.nan, np.nan)
-    if metric == "AUROC":
-        return (found.auroc, found.low, found.high)
-    return (getattr(found, METRICS[metric]), np.nan, np.nan)
+    return found.interval(METRICS[metric])
 
 
 def equal_numbers_note(studied: Sequence[Study], titles: Mapping[str, str]) -> str:
@@ -211,7 +269,8 @@ def numbers(studied: Sequence[Study], titles: Mapping[str, str]) -> pd.DataFrame
         frames.append(rows)
     if not frames:
         return pd.DataFrame()
-    columns = ["model", "title", "symbol", "auroc", "low", "high", "auprc", "fpr80", "fpr95"]
+    ends = [f"{metric}_{end}" for metric in ("auprc", "fpr80", "fpr95") for end in ("low", "high")]
+    columns = ["model", "title", "symbol", "auroc", "low", "high", "auprc", "fpr80", "fpr95", *ends]
     return pd.concat(frames, ignore_index=True)[[*columns, "n_in", "n_out", "set", "score"]]
 
 
@@ -226,10 +285,12 @@ def images_table(studied: Sequence[Study], ctx: Context) -> pd.DataFrame:
             frame["image"] = np.arange(len(found))
             frame["class"] = _classes(found)
             for score in study.report.scores:
+                frame[score.key] = np.nan
                 try:
-                    frame[score.key] = score(found.material)
+                    values = study.values(score, found)
                 except ScoreError:
-                    frame[score.key] = np.nan
+                    continue
+                frame.loc[: len(values) - 1, score.key] = values
             frames.append(frame)
     return pd.concat(frames, ignore_index=True)
 

@@ -8,6 +8,7 @@ from functools import partial
 import numpy as np
 import streamlit as st
 
+from hvae_core.calibration import Calibration
 from hvae_core.data import describe_shape
 from hvae_core.figures import (
     StripRow,
@@ -36,7 +37,8 @@ ALARMS_HELP = (
     "On the dotted line as many in-distribution images are called out as were asked for. Bars are "
     "95 % intervals, bands what chance explains for images drawn as the reference was. Halves of "
     "one set are drawn alike, so they test the procedure; the test set was made apart and tests "
-    "the claim itself. The same figures as `python -m hvae_core calibration`."
+    "the claim itself. None at all stands on the lower edge. The same "
+    "figures as `python -m hvae_core calibration`."
 )
 
 
@@ -109,23 +111,22 @@ def layers(one: subject.Judged) -> None:
     ui.chart(figure, "image-kl", "KL of each layer for this image, against the reference")
 
 
-def errs(one: subject.Judged, alpha: float, correction: str) -> None:
+def errs(found: Sequence[Calibration], alpha: float) -> None:
     """How often the verdict errs: the rate asked for against the one obtained."""
-    found = alarms.calibrations(ctx, one, alpha, correction)
     if not found:
         return
     st.subheader("How often the verdict errs", anchor=False)
-    with st.container(horizontal=True, gap="large"):
-        with st.container(width=560):
-            series = alarms.series(ctx, found)
-            rates = [point.asked for point in found[0].points]
-            figure = calibration(rates, series, palette, chosen=alpha, height=360)
-            alt = "False alarms obtained against those asked for, on held-out images"
-            ui.chart(figure, "image-calibration", alt)
-        with st.container(width=420):
-            for sentence in alarms.in_words(ctx, found, alpha):
-                st.markdown(ui.plain(sentence))
-            st.caption(ALARMS_HELP)
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        rates = [point.asked for point in found[0].points]
+        series = alarms.series(ctx, found)
+        figure = calibration(rates, series, palette, chosen=alpha, height=360)
+        alt = "False alarms obtained against those asked for, on held-out images"
+        ui.chart(figure, "image-calibration", alt)
+    with right:
+        for sentence in alarms.in_words(ctx, found, alpha):
+            st.markdown(ui.plain(sentence))
+        st.caption(ALARMS_HELP)
 
 
 def scores(one: subject.Judged) -> None:
@@ -190,10 +191,10 @@ def draw() -> None:
         with ui.in_place():
             layers(judged[0])
     with ui.in_place():
-        errs(judged[0], alpha, correction)
-    with ui.in_place():
         scores(judged[0])
         ui.csv_button(lambda: subject.table(judged, image), "image-scores", "All scores (CSV)")
+    with ui.in_place():
+        errs(alarms.calibrations(ctx, judged[0], alpha, correction), alpha)
 
 
 @st.fragment

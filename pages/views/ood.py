@@ -15,7 +15,8 @@ from hvae_core.figures import (
     symbol_html,
 )
 from hvae_core.metrics import flagged
-from pages.lib import ood, ui
+from hvae_core.scores import Score
+from pages.lib import contests, ood, scoring, ui
 from pages.lib import threshold as cut
 from pages.lib.ood import Study
 from pages.lib.state import colors, context
@@ -30,7 +31,15 @@ TABLE_HELP = (
     "Each score on equal numbers of in- and out-of-distribution images (Havtorn et al. 2021, "
     "section 5), the larger set thinned by seed. OOD is the positive class; AUROC with its DeLong "
     "95 % interval, AUPRC as average precision, FPR80 and FPR95 the false alarms at which 80 % and "
-    "95 % of the OOD images are caught. The same figures as `python -m hvae_core evaluate`."
+    "95 % of the OOD images are caught, each with its bootstrap interval. The same figures as "
+    "`python -m hvae_core evaluate`."
+)
+
+TESTS_HELP = (
+    "Paired test of DeLong et al. 1988: both scores rate the same images, so what they have in "
+    "common cancels and a small difference can be certain where two intervals overlap. p is "
+    "corrected for all tests of all scores on all sets (Holm), because the best score is known "
+    "only after all were tried. The same figures as `python -m hvae_core contest`."
 )
 
 
@@ -45,6 +54,7 @@ def density_charts(every: list[Scored], placed: list[Placed | None], drawn: list
             [(titles[name], one.outs[name]) for name in shown],
             palette,
             symbol=symbol_html(one.score.symbol),
+            unit=one.score.unit,
             in_name=ctx.title(ctx.in_name),
             threshold=None if at is None else at.threshold,
             places=[places[name] for name in shown],
@@ -65,8 +75,9 @@ def in_words(every: list[Scored], placed: list[Placed | None]) -> None:
         who = f"**{one.study.letter}** " if one.study.letter else ""
         test = flagged(at.threshold, one.inside)
         st.markdown(
-            f"{who}Flagged from **{fmt(at.threshold, 'nats')}** up: {percent(at.held_out.value)} "
-            f"of {at.held_out.n} validation images, and of {ui.plain(ctx.title(ctx.in_name))} "
+            f"{who}Flagged from **{fmt(at.threshold, one.score.unit)}** up: "
+            f"{percent(at.held_out.value)} of {at.held_out.n} validation images, and of "
+            f"{ui.plain(ctx.title(ctx.in_name))} "
             f"**{interval(100 * test.value, 100 * test.low, 100 * test.high, '%')}**."
             + cut.unlike(at, test)
         )
@@ -123,6 +134,9 @@ def detection(studied: list[Study]) -> None:
         if any(placed):
             with ui.in_place():
                 rates(every, placed)
+        if len(every) == 2:
+            with ui.in_place():
+                versus(studied, every[0].score)
 
 
 @st.fragment
@@ -135,6 +149,8 @@ def table(studied: list[Study]) -> None:
             required=True, label_visibility="collapsed",
         ) or "AUROC"  # fmt: skip
         scores = list(ood.scores_of(studied).values())
+        if metric != "AUROC":
+            studied = ood.with_intervals(studied)
         rows, values, lows, highs = ood.heat(studied, titles, scores, metric)
         figure = metric_heat(
             values, rows, [symbol_html(score.symbol) for score in scores], palette, metric=metric,
@@ -148,10 +164,43 @@ def table(studied: list[Study]) -> None:
             st.caption(f"${score.symbol}$ cannot be had: {ui.plain(reason)}")
         with st.expander("All numbers", key="o_numbers", on_change="rerun") as panel:
             if panel.open:
-                st.dataframe(ood.numbers(studied, titles).round(3), hide_index=True)
+                every = ood.numbers(ood.with_intervals(studied), titles)
+                st.dataframe(every.round(3), hide_index=True)
         with st.container(horizontal=True):
-            ui.csv_button(lambda: ood.numbers(studied, titles), "detection", "Table (CSV)")
+            ui.csv_button(
+                lambda: ood.numbers(ood.with_intervals(studied), titles), "detection", "Table (CSV)"
+            )
             ui.csv_button(lambda: ood.images_table(studied, ctx), "scores", "Every image (CSV)")
+
+
+def tests(studied: list[Study]) -> None:
+    """Which differences between areas are more than chance: paired tests on the same images."""
+    st.subheader("Which differences are certain", anchor=False, help=TESTS_HELP)
+    for study in studied:
+        with ui.in_place():
+            found = contests.against_likelihood(study)
+            who = f"**{study.letter}** " if study.letter else ""
+            st.markdown(
+                f"{who}The best score of each set against $-\\mathcal{{L}}$:"
+                if found
+                else f"{who}No score does better than $-\\mathcal{{L}}$ on any set."
+            )
+            if found:
+                made = contests.table(titles, found, study.report.scores)
+                names = {"First": "AUROC", "Second": "AUROC of −L"}
+                st.dataframe(made.rename(columns=names), hide_index=True, alt="Tests against −L")
+
+
+def versus(studied: list[Study], score: Score) -> None:
+    """The chosen score under A against the same under B."""
+    found = contests.of_models(studied, score)
+    st.markdown(
+        f"${score.symbol}$ under **A** against the same under **B**, a paired test on the same "
+        "images:"
+    )
+    made = contests.table(titles, found, [score]).drop(columns="Score")
+    names = {"First": "AUROC of A", "Second": "AUROC of B"}
+    st.dataframe(made.rename(columns=names), hide_index=True, alt="Tests of A against B")
 
 
 head, body, offers = st.container(), st.container(), st.container()
@@ -164,3 +213,13 @@ with body:
         detection(found)
     if found and any(study.outs for study in found):
         table(found)
+        with ui.in_place():
+            tests(found)
+    if found:
+        with st.expander("More scores", key="o_more", on_change="rerun") as panel:
+            if panel.open:
+                for study in found:
+                    with ui.in_place():
+                        if study.letter:
+                            st.markdown(f"**{study.letter}** {ui.plain(study.handle.title)}")
+                        scoring.draw(ctx, study.handle, study.materials, study.letter)

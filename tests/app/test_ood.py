@@ -17,7 +17,7 @@ from hvae_core.data.worlds import worlds
 from hvae_core.metrics import Detection, Share
 from hvae_core.report import report
 from hvae_core.scores import get_score, score_list
-from pages.lib import ood, store, threshold
+from pages.lib import contests, ood, store, threshold
 from pages.lib.ood import Study
 from pages.lib.state import Context
 from tests.app.conftest import LIMIT, Start
@@ -117,10 +117,11 @@ def test_words_of_the_url_that_mean_nothing_are_ignored(start: Start) -> None:
 
 def test_all_numbers_are_listed_on_demand(start: Start) -> None:
     app = alive(start("ood"))
-    assert len(app.dataframe) == 1
+    shown = len(app.dataframe)
     app.session_state["o_numbers"] = True
     app.run()
     assert {"auroc", "fpr80", "n_in"} <= set(alive(app).dataframe[1].value.columns)
+    assert len(app.dataframe) == shown + 1
 
 
 def test_no_set_drawn_and_no_set_chosen(start: Start) -> None:
@@ -150,7 +151,7 @@ def test_without_the_validation_set_there_is_no_threshold(
     app = alive(start("ood"))
     assert "A threshold needs the validation set" in text(app)
     assert charts(app) == 3
-    assert not app.dataframe
+    assert not [f for f in app.dataframe if "Flagged" in f.value.columns]
 
 
 def test_stored_results_show_without_images(start: Start) -> None:
@@ -260,3 +261,33 @@ def test_labels_carry_symbol_and_name() -> None:
 
 def test_fixture_moves_every_place(tiny_app: Path) -> None:
     assert cache_dir().is_relative_to(tiny_app.parent)
+
+
+def test_other_metrics_have_their_intervals(study: Callable[..., Study]) -> None:
+    one = study()
+    titles = {name: name for name in one.outs}
+    for metric in ("AUPRC", "FPR80", "FPR95"):
+        _, values, lows, highs = ood.heat(ood.with_intervals([one]), titles, score_list(3), metric)
+        assert (lows <= values).all() and (values <= highs).all()
+
+
+def test_the_best_score_meets_the_likelihood(study: Callable[..., Study]) -> None:
+    one, other = study(), study("glyphs-hvae3-informative", 1, "B")
+    found = contests.against_likelihood(one)
+    for name, entry in found.items():
+        areas = {key: d.auroc for key, d in one.metrics(name).items()}
+        assert entry.result.first == pytest.approx(max(areas.values()))
+        assert entry.result.second == pytest.approx(areas["elbo"])
+    titles = {name: name.upper() for name in one.outs}
+    table = contests.table(titles, found, one.report.scores)
+    assert list(table["Set"]) == [name.upper() for name in one.outs if name in found]
+    both = contests.of_models([one, other], get_score("llr_1", 3))
+    assert set(both) == set(one.outs)
+    assert both["lower"].result.first == pytest.approx(one.metrics("lower")["llr_1"].auroc)
+    assert both["lower"].result.second == pytest.approx(other.metrics("lower")["llr_1"].auroc)
+
+
+def test_the_page_names_the_certain_differences(start: Start) -> None:
+    app = alive(start("ood", **B))
+    assert "Which differences are certain" in [part.value for part in app.subheader]
+    assert "a paired test on the same images" in text(app)
