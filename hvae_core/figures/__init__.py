@@ -4,6 +4,7 @@ from .bars import active_units, kl_bars
 from .calibration import Alarms, calibration
 from .curves import Curve, precision_recall, roc
 from .density import densities, reference_density, smooth_density
+from .draws import auroc_by_draws
 from .grids import StripRow, png_bytes, strip, tile
 from .information import information_by_k, unit_curves
 from .layers import bits_by_k, kl_history, layer_band
@@ -26,6 +27,7 @@ __all__ = [
     "StripRow",
     "active_units",
     "attack_curve",
+    "auroc_by_draws",
     "bits_by_k",
     "calibration",
     "densities",
