@@ -23,6 +23,8 @@ from pathlib import Path
 
 import numpy as np
 
+LATER = {"later": True}
+"""Metadata of a dataclass's field that came later: its default leaves digests as they were."""
 MAX_BYTES = 2 * 1024**3
 _STALE_SECONDS = 3600.0
 _KIND = re.compile(r"[a-z][a-z0-9_-]{0,31}")
@@ -69,7 +71,13 @@ def _canonical(part: object) -> tuple[str, bytes | memoryview]:
         return f"array {flat.dtype.str} {list(part.shape)}", flat.reshape(-1).view(np.uint8).data
     name = "json"
     if dataclasses.is_dataclass(part) and not isinstance(part, type):
-        name, part = f"json {type(part).__name__}", dataclasses.asdict(part)
+        name = f"json {type(part).__name__}"
+        silent = [
+            field.name
+            for field in dataclasses.fields(part)
+            if field.metadata.get("later") and getattr(part, field.name) == field.default
+        ]
+        part = {k: v for k, v in dataclasses.asdict(part).items() if k not in silent}
     text = json.dumps(part, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return name, text.encode()
 

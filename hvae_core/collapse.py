@@ -167,6 +167,20 @@ class UnitStats:
         mean = values.mean(axis=0)
         self._merge(len(values), mean, ((values - mean) ** 2).sum(axis=0))
 
+    @property
+    def state(self) -> Floats:
+        """All that it knows as one array, (1 + 2 units,): what ``of`` reads."""
+        return np.concatenate([[float(self.count)], self._mean, self._squares])
+
+    @classmethod
+    def of(cls, state: ArrayLike) -> UnitStats:
+        """The accumulator whose ``state`` this is."""
+        values = np.asarray(state, dtype=np.float64)
+        stats = cls()
+        stats.count = int(values[0])
+        stats._mean, stats._squares = np.split(values[1:], 2)
+        return stats
+
     def merge(self, other: UnitStats) -> None:
         """Add the images that another accumulator of the same layer has seen."""
         if other.count:

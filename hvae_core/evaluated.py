@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -27,7 +27,8 @@ class EvalSettings:
     ``samples`` is S of the ELBO and of L^S (HVK Eq. 9), the first term of a likelihood ratio;
     ``partial_samples`` that of L_>k for k >= 1 (HVK Eq. 10 keeps the plain bound there). Equal
     numbers share their draws, and what these add to both terms cancels in the ratio: fewer in the
-    second term make every ratio noisier.
+    second term make every ratio noisier. ``precision`` is that of the networks; densities are
+    summed in float32 in any case.
     """
 
     samples: int = 10
@@ -35,11 +36,14 @@ class EvalSettings:
     seed: int = 0
     skipped: Literal["sample", "mean"] = "mean"
     up: Literal["mean", "sample"] = "mean"
+    precision: Literal["float32", "bfloat16"] = field(default="float32", metadata=cache.LATER)
 
     def __post_init__(self) -> None:
         for count in (self.samples, self.partial_samples):
             if count < 1:
                 raise ConfigError(f"Bounds need at least one sample, not {count}.")
+        if self.precision not in ("float32", "bfloat16"):
+            raise ConfigError(f"The precision is float32 or bfloat16, not {self.precision}.")
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,8 +2,8 @@
 
 Images go through the model in batches; every part is kept on disk as soon as it is done, so an
 interrupted evaluation continues where it stopped. Noise comes from the pictures themselves
-(``ImageNoise``): but for rounding (about 1e-4 nats) the table does not depend on batch size, order
-of the images, or number of parts.
+(``ImageNoise``): but for rounding (about 1e-4 nats in float32) the table does not depend on batch
+size, order of the images, or number of parts.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from hvae_core.data.image_set import ImageSet
 from hvae_core.errors import DataError
 from hvae_core.evaluated import EvalSettings, Evaluation, evaluation_key, pack, unpack
 from hvae_core.models import HierarchicalVAE
+from hvae_core.models.frozen import frozen
 from hvae_core.noise import ImageNoise
 from hvae_core.progress import Progress, silent
 from hvae_core.streaming import in_parts, keep
@@ -28,8 +29,10 @@ from hvae_core.streaming import in_parts, keep
 PART_IMAGES = 500
 STORED_UNITS = 64
 """Posterior means of layers with more units than this are not kept image by image."""
-_SAMPLES_AT_ONCE = 10
-BATCH_PIXELS = 100 * 28 * 28
+BATCH_PIXELS = 200 * 28 * 28
+"""Pixels of images x samples that go through a model at once: few, as processors have caches."""
+_ACCELERATOR = 10
+"""How many times as many keep an accelerator busy."""
 
 
 def stored_evaluation(
@@ -61,15 +64,17 @@ def evaluate(
         )
     if not len(images):
         raise DataError(f"{images.title} holds no images; choose another set.")
-    # Larger images come in smaller batches: activations of all samples at once must fit in memory.
-    batch_size = batch_size or min(100, max(1, BATCH_PIXELS // model.dims))
     known = stored_evaluation(checkpoint, images, settings)
     if known is not None:
         return known
     key = evaluation_key(checkpoint, images, settings)
+    samples = max(settings.samples, settings.partial_samples)
+    # Few images with all their samples: what does not depend on the sample is computed once.
+    batch_size = batch_size or max(1, _rows(model) // samples)
+    twin = frozen(model)
 
     def compute(part: ImageSet, report: Callable[[float], None]) -> dict[str, np.ndarray]:
-        return _evaluate_part(model, part, settings, batch_size, report)
+        return _evaluate_part(twin, part, settings, batch_size, report)
 
     parts = in_parts(key, images, compute, size=PART_IMAGES, progress=progress)
     packed = pack(_join(parts, model, checkpoint, images, settings))
@@ -96,15 +101,19 @@ def evaluate_batch(
 ) -> tuple[list[Bounds], list[np.ndarray]]:
     """Bounds of uint8 images (B, C, H, W) for k = 0..K-1, and E[z_i | x] (B, units) a layer.
 
-    Samples come in chunks, so that 1000 of them need no more memory than ten; the posterior means
-    are averaged over the samples of the layers below them.
+    Samples come in chunks, so that 1000 of them need no more memory than a few; the posterior
+    means are averaged over the samples of the layers below them.
     """
+    half = torch.autocast(
+        model.device.type, torch.bfloat16, enabled=settings.precision == "bfloat16"
+    )
     x = torch.from_numpy(np.array(pixels)).to(model.device).float() / 255
     accumulators = [BoundAccumulator() for _ in range(model.n_levels)]
     means = [np.zeros((len(pixels), spec.units)) for spec in model.latents]
-    with torch.inference_mode():
+    at_once = max(1, _rows(model) // len(pixels))
+    with torch.inference_mode(), half:
         x = model.prepare(x, ImageNoise(digests, settings.seed))
-        for ks, first, count in _chunks(model.n_levels, settings):
+        for ks, first, count in _chunks(model.n_levels, settings, at_once):
             traces = model.traces(
                 x,
                 ks,
@@ -121,14 +130,22 @@ def evaluate_batch(
     return [accumulator.result() for accumulator in accumulators], means
 
 
-def _chunks(levels: int, settings: EvalSettings) -> Iterator[tuple[range, int, int]]:
+def _rows(model: HierarchicalVAE) -> int:
+    """Images x samples that go through the model at once."""
+    pixels = BATCH_PIXELS * (1 if model.device.type == "cpu" else _ACCELERATOR)
+    return max(1, pixels // model.dims)
+
+
+def _chunks(levels: int, settings: EvalSettings, at_once: int) -> Iterator[tuple[range, int, int]]:
     """(ks, first sample, number of samples) of the passes that make one batch's bounds."""
-    passes = [(range(levels), settings.samples)]
-    if settings.partial_samples != settings.samples:
-        passes = [(range(1), settings.samples), (range(1, levels), settings.partial_samples)]
-    for ks, samples in passes:
-        for first in range(0, samples, _SAMPLES_AT_ONCE):
-            yield ks, first, min(_SAMPLES_AT_ONCE, samples - first)
+    both = min(settings.samples, settings.partial_samples)
+    more = range(1) if settings.samples > both else range(1, levels)
+    for ks, begin, end in (
+        (range(levels), 0, both),
+        (more, both, max(settings.samples, settings.partial_samples)),
+    ):
+        for first in range(begin, end if ks else begin, at_once):
+            yield ks, first, min(at_once, end - first)
 
 
 def posterior_means(
@@ -160,20 +177,30 @@ def _evaluate_part(
     batch_size: int,
     report: Callable[[float], None],
 ) -> dict[str, np.ndarray]:
+    """Columns of the table, latents that are kept, and moments of all units, by array name."""
     digests = images.image_digests()
-    tables, means = [], []
+    tables, latents = [], []
+    stats = [UnitStats() for _ in model.latents]
     for start in range(0, len(images), batch_size):
         stop = start + batch_size
         pixels, keys = images.images[start:stop], digests[start:stop]
-        bounds, batch_means = evaluate_batch(model, pixels, keys, settings)
+        bounds, means = evaluate_batch(model, pixels, keys, settings)
         tables.append(BoundTable.from_bounds(bounds, model.dims))
-        means.append(batch_means)
+        for moments, mean in zip(stats, means, strict=True):
+            moments.add(mean)
+        latents.append([mean[:, : _kept(mean.shape[1])].astype(np.float32) for mean in means])
         report(min(1.0, stop / len(images)))
     table = BoundTable.concat(tables)
     arrays = {name: getattr(table, name) for name in COLUMNS} | table.errors
-    for i in range(model.n_layers):  # by number: a family may name its layers as it likes
-        arrays[f"z{i}"] = np.concatenate([row[i] for row in means])
+    for i, moments in enumerate(stats):  # by number: a family may name its layers as it likes
+        arrays[f"z{i}"] = np.concatenate([row[i] for row in latents])
+        arrays[f"moments{i}"] = moments.state
     return arrays
+
+
+def _kept(units: int) -> int:
+    """How many units of a layer are kept image by image: all or none."""
+    return units if units <= STORED_UNITS else 0
 
 
 def _join(
@@ -189,13 +216,12 @@ def _join(
         if all(name in part for part in parts)
     }
     variance, latents = [], []
-    for i, spec in enumerate(model.latents):
+    for i in range(model.n_layers):
         stats = UnitStats()
         for part in parts:
-            stats.add(part[f"z{i}"])
+            stats.merge(UnitStats.of(part[f"moments{i}"]))
         variance.append(stats.variance.astype(np.float32))
-        kept = spec.units if spec.units <= STORED_UNITS else 0
-        latents.append(np.concatenate([part[f"z{i}"][:, :kept] for part in parts]))
+        latents.append(np.concatenate([part[f"z{i}"] for part in parts]))
     return Evaluation(
         checkpoint,
         images.name,

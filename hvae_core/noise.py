@@ -70,30 +70,30 @@ class ImageNoise(Noise):
     def normal(self, name: str, samples: int, batch: int, shape: Sequence[int]) -> Tensor:
         """Standard normal numbers of each image's own streams (S, B, *shape)."""
         out = torch.empty(samples, batch, *shape)
-        for s, b, generator in self._streams(name, samples, batch):
-            torch.randn(out[s, b].shape, generator=generator, out=out[s, b])
+        for row, generator in self._streams(name, out):
+            row.normal_(generator=generator)
         return out
 
     def uniform(self, name: str, samples: int, batch: int, shape: Sequence[int]) -> Tensor:
         """Uniform numbers of each image's own streams (S, B, *shape)."""
         out = torch.empty(samples, batch, *shape)
-        for s, b, generator in self._streams(name, samples, batch):
-            torch.rand(out[s, b].shape, generator=generator, out=out[s, b])
+        for row, generator in self._streams(name, out):
+            row.uniform_(generator=generator)
         return out
 
-    def _streams(
-        self, name: str, samples: int, batch: int
-    ) -> Iterator[tuple[int, int, torch.Generator]]:
-        if batch != len(self.digests):
-            raise ValueError(f"{len(self.digests)} image digests for a batch of {batch}")
-        for s in range(samples):
+    def _streams(self, name: str, out: Tensor) -> Iterator[tuple[Tensor, torch.Generator]]:
+        """Each image's numbers of each sample in ``out`` (S, B, *shape), with their generator."""
+        if out.shape[1] != len(self.digests):
+            raise ValueError(f"{len(self.digests)} image digests for a batch of {out.shape[1]}")
+        rows = iter(out.flatten(0, 1).unbind())
+        for s in range(len(out)):
             salt = _mix(name, self.seed, self.first_sample + s)
-            for b, digest in enumerate(self.digests):
+            for digest in self.digests:
                 # Multiplying by an odd constant spreads neighbouring digests over the seed space,
                 # of which torch reads the lower 32 bits: two of 60,000 images may share a stream,
                 # which leaves the distribution of each as it is.
                 self._generator.manual_seed(((digest ^ salt) * 0x9E3779B97F4A7C15) & _MASK)
-                yield s, b, self._generator
+                yield next(rows), self._generator
 
 
 def _mix(*parts: object) -> int:

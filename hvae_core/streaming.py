@@ -52,4 +52,4 @@ def keep(kind: str, key: str, arrays: Arrays, images: ImageSet, *, size: int) ->
 
 def _keys(key: str, count: int, size: int) -> list[tuple[int, str]]:
     """Where each part begins, and its key."""
-    return [(start, cache.digest(key, "part-3", start, size)) for start in range(0, count, size)]
+    return [(start, cache.digest(key, "part-4", start, size)) for start in range(0, count, size)]

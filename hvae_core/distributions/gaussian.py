@@ -19,6 +19,11 @@ def positive(raw: Tensor) -> Tensor:
     return F.softplus(raw, beta=_BETA)
 
 
+def widened(raw: Tensor) -> Tensor:
+    """A network's output in at least float32: densities need digits that half precision lacks."""
+    return raw if raw.dtype in (torch.float32, torch.float64) else raw.float()
+
+
 @dataclass(frozen=True)
 class Gaussian:
     """A diagonal Gaussian N(mean, std^2); both tensors (S, B, ...)."""
@@ -29,7 +34,7 @@ class Gaussian:
     @staticmethod
     def from_raw(raw: Tensor, dim: int) -> Gaussian:
         """Split a network's output along ``dim`` into mean and softplus scale (HVK App. B.1)."""
-        mean, scale = raw.chunk(2, dim=dim)
+        mean, scale = widened(raw).chunk(2, dim=dim)
         # The floor keeps log-densities finite where a layer becomes deterministic.
         return Gaussian(mean, positive(scale) + _MIN_STD)
 

@@ -184,6 +184,9 @@ class HierarchicalVAE(nn.Module, ABC):
     def fit_to_data(self, batches: Iterable[Tensor], seed: int) -> None:
         """Take constants from all training images, batches of grey levels, if there are any."""
 
+    def settle(self) -> None:
+        """Compute once what depends on the weights alone, which change no more, if there is any."""
+
     def top_prior(self, batch: int) -> Prior:
         """p(z_L) for B images: N(0, I) unless the family has another."""
         shape = (1, batch, *self.latents[-1].shape)

@@ -30,6 +30,7 @@ class LayeredVAE(ConfiguredVAE):
     def __init__(self, config: HVAEConfig) -> None:
         super().__init__()
         self.config = config
+        self._settled: tuple[Tensor, Gaussian] | None = None
         self.build_up()
         self.build_down()
         self.pixels = PixelHead(config.likelihood, config.image_shape[0], config.stem)
@@ -65,9 +66,15 @@ class LayeredVAE(ConfiguredVAE):
         """The learned pseudoinputs u_k (K, C, H, W) and q(z_L | u_k) (K, *shape)."""
         if not self.config.pseudoinputs:
             return None
+        if self._settled is not None:
+            return self._settled
         u = self.pseudoinputs()
         q = self.top_posterior(u.unsqueeze(0))
         return u, Gaussian(q.mean[0], q.std[0])
+
+    def settle(self) -> None:
+        """Keep the posteriors of the pseudoinputs."""
+        self._settled = self.prior_images()
 
     def stage(self, i: int, size: tuple[int, int]) -> Stage:
         """Residual blocks of latent i (from 0) that end at ``size``."""

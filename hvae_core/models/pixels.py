@@ -14,6 +14,7 @@ from hvae_core.distributions import (
     Likelihood,
     MixtureLogistic,
 )
+from hvae_core.distributions.gaussian import widened
 from hvae_core.distributions.mixture import numbers_a_pixel
 from hvae_core.distributions.normal import pixel_std
 from hvae_core.nn.blocks import fold
@@ -78,7 +79,7 @@ class PixelHead(nn.Module):
     def forward(self, raw: Tensor) -> Likelihood:
         """p(x | z) with the parameters that a network gave."""
         # Every number of a pixel lies in stem^2 neighbouring channels: unfolding keeps their order.
-        raw = fold(lambda t: F.pixel_shuffle(t, self.stem), raw)
+        raw = widened(fold(lambda t: F.pixel_shuffle(t, self.stem), raw))
         if self.kind == "bernoulli":
             return Bernoulli(raw)
         if self.kind == "discretised_logistic":

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any, TypeVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.utils import parametrize
 from torch.nn.utils.parametrizations import weight_norm
 
 
@@ -18,6 +20,33 @@ def conv(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Module:
 def linear(inputs: int, outputs: int) -> nn.Module:
     """Dense layer with weight normalisation."""
     return weight_norm(nn.Linear(inputs, outputs))
+
+
+Module = TypeVar("Module", bound=nn.Module)
+
+
+def without_weight_norm(module: Module) -> Module:
+    """Put plain layers with the weights of now in place of weight-normalised ones, and return it.
+
+    torch's own ``remove_parametrizations`` changes the class of the layer, which its copies share.
+    """
+    for parent in list(module.modules()):
+        for name, child in list(parent.named_children()):
+            if parametrize.is_parametrized(child, "weight"):
+                setattr(parent, name, _plain(child))
+    return module
+
+
+def _plain(layer: nn.Module) -> nn.Module:
+    """The layer with its weights as they are, without what makes them."""
+    kind: Any = type(layer).__bases__[0]  # nn.Conv2d of ParametrizedConv2d
+    plain: nn.Module = kind.__new__(kind)
+    plain.__dict__.update(layer.__dict__)
+    plain._modules = {}
+    plain._parameters = {
+        name: nn.Parameter(getattr(layer, name).detach()) for name in ("weight", "bias")
+    }
+    return plain
 
 
 class Residual(nn.Module):

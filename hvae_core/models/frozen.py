@@ -1,0 +1,25 @@
+"""A copy of a model for evaluation alone: what depends on the weights only is computed once."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+
+from hvae_core.models.base import HierarchicalVAE
+from hvae_core.nn.blocks import without_weight_norm
+
+
+def frozen(model: HierarchicalVAE) -> HierarchicalVAE:
+    """A copy whose traces equal the model's but for rounding (about 1e-4 nats), and come sooner.
+
+    Weight normalisation and learned priors are worked out once instead of in every batch, and
+    convolutions read channels last: with the few channels of these networks that takes a third to
+    two thirds of the time. The model itself is left as it is.
+    """
+    twin = without_weight_norm(copy.deepcopy(model)).eval().requires_grad_(False)
+    if twin.device.type in ("cpu", "cuda"):
+        twin = twin.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    with torch.no_grad():
+        twin.settle()
+    return twin
