@@ -5,14 +5,14 @@ Pure arithmetic on what scores read; the command line and the page call the same
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hvae_core.errors import ScoreError
 from hvae_core.figures.numbers import fmt, interval
 from hvae_core.metrics import Contest, Floats, contest, holm
-from hvae_core.scores import Material, Score
+from hvae_core.scores import Score
 
 if TYPE_CHECKING:  # evaluations are made with torch; reading them takes none
     from hvae_core.evaluated import Evaluation
@@ -20,20 +20,25 @@ if TYPE_CHECKING:  # evaluations are made with torch; reading them takes none
 
 @dataclass(frozen=True, eq=False)
 class Side:
-    """What scores read of one checkpoint's in-distribution set and of the others, by set.
+    """The scores of one checkpoint: ``values(score, set)``, by the names of the sets.
 
-    ``digests`` are those of the pixels, the in-distribution set under "".
+    ``digests`` are those of the pixels, the in-distribution set under "", its name here.
     """
 
-    inside: Material
-    outs: Mapping[str, Material]
+    values: Callable[[Score, str], Floats]
+    outs: tuple[str, ...]
     digests: Mapping[str, str]
 
     @classmethod
     def of(cls, inside: Evaluation, outs: Sequence[Evaluation]) -> Side:
-        """Finished evaluations of one checkpoint."""
-        digests = {"": inside.set_digest, **{out.set_name: out.set_digest for out in outs}}
-        return cls(inside.material, {out.set_name: out.material for out in outs}, digests)
+        """Finished evaluations of one checkpoint, with the scores of their bounds."""
+        sets = {"": inside, **{out.set_name: out for out in outs}}
+
+        def values(score: Score, name: str) -> Floats:
+            return score(sets[name].material)
+
+        digests = {name: found.set_digest for name, found in sets.items()}
+        return cls(values, tuple(out.set_name for out in outs), digests)
 
 
 @dataclass(frozen=True)
@@ -55,7 +60,8 @@ def between_scores(
 ) -> tuple[Entry, ...]:
     """Every score against one of them, set by set (paired DeLong test; Holm over all).
 
-    A score that cannot be had on a set is left out there; ScoreError where ``against`` cannot.
+    A score that cannot be had on a set, or is known for fewer of its images, is left out there;
+    ScoreError where ``against`` cannot.
     """
     pairs = [
         (name, score, against, side, side)
@@ -115,4 +121,4 @@ def _entries(pairs: Sequence[tuple[str, Score, Score, Side, Side]], seed: int) -
 
 
 def _pair(score: Score, side: Side, name: str) -> tuple[Floats, Floats]:
-    return score(side.inside), score(side.outs[name])
+    return side.values(score, ""), side.values(score, name)

@@ -77,7 +77,7 @@ def run(args: argparse.Namespace) -> None:
 
     names = [args.checkpoint, *([args.other] if args.other else [])]
     loaded = [_side(args, name) for name in names]
-    levels = min(side.inside.table.n_levels for side, _ in loaded)
+    levels = min(levels for *_, levels in loaded)
     asked = [key for group in args.score or [] for key in group]
     scores = [get_score(key, levels) for key in asked] or list(score_list(levels))
     titles = loaded[0][1]
@@ -101,8 +101,8 @@ def run(args: argparse.Namespace) -> None:
     )
 
 
-def _side(args: argparse.Namespace, name: str) -> tuple[Side, dict[str, str]]:
-    """A checkpoint's sets, and their titles."""
+def _side(args: argparse.Namespace, name: str) -> tuple[Side, dict[str, str], int]:
+    """The scores of a checkpoint, the titles of its sets, and its number of levels."""
     from hvae_core.checkpoint import load_checkpoint
     from hvae_core.contests import Side
     from hvae_core.results import checkpoint_path
@@ -112,7 +112,8 @@ def _side(args: argparse.Namespace, name: str) -> tuple[Side, dict[str, str]]:
     move(checkpoint, args.device)
     found = evaluate_all(args, checkpoint, world, [in_name, *out_names], settings_of(args))
     titles = {spec.name: spec.title for spec in world.sets}
-    return Side.of(found.evaluations[0], found.evaluations[1:]), titles
+    inside = found.evaluations[0]
+    return Side.of(inside, found.evaluations[1:]), titles, inside.table.n_levels
 
 
 def _rows(entries: Sequence[Entry], titles: Mapping[str, str]) -> list[list[str | Text]]:

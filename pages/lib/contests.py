@@ -15,9 +15,9 @@ from pages.lib.ood import Study
 
 def side(study: Study) -> Side:
     """What the scores of one model read, by set."""
-    digests = {"": study.inside.set_digest, **{n: e.set_digest for n, e in study.outs.items()}}
-    materials = {name: found.material for name, found in study.outs.items()}
-    return Side(study.inside.material, materials, digests)
+    sets = {"": study.inside, **study.outs}
+    digests = {name: found.set_digest for name, found in sets.items()}
+    return Side(lambda s, name: study.values(s, sets[name]), tuple(study.outs), digests)
 
 
 def against_likelihood(study: Study) -> dict[str, Entry]:
@@ -28,7 +28,8 @@ def against_likelihood(study: Study) -> dict[str, Entry]:
     scores = {score.key: score for score in study.report.scores}
     if "elbo" not in scores or len(scores) == 1:
         return {}
-    found = _scores(_key(study), study, tuple(scores.values()), scores["elbo"])
+    key = (*_key(study), *scores)
+    found = _scores(key, study, tuple(scores.values()), scores["elbo"])
     best: dict[str, Entry] = {}
     for entry in found:
         known = best.get(entry.set_name)
