@@ -138,10 +138,14 @@ def measure_sets(
     world: str,
     names: Sequence[str],
     sets: Sequence[ImageSet],
+    first: int | None = None,
     *,
     progress: Progress = silent,
 ) -> None:
-    """Measures of sets by name, under a checkpoint file or what a world has; left in the cache."""
+    """Measures of sets by name, under a checkpoint file or what a world has; left in the cache.
+
+    ``first`` leaves out all images of a set but the first.
+    """
     from hvae_core.classifier.ensemble import world_ensemble
     from hvae_core.measures import MEASURES, compute
 
@@ -159,7 +163,7 @@ def measure_sets(
 
         measure = MEASURES[name]
         fitted = images.fit(checkpoint.model.image_shape)
-        compute(measure, *models[measure.of], fitted, progress=report)
+        compute(measure, *models[measure.of], fitted, first=first, progress=report)
 
 
 def fit_reference_to(path: str, images: ImageSet, *, progress: Progress = silent) -> None:

@@ -18,6 +18,8 @@ Function = Callable[[Any, np.ndarray, Sequence[int], Any], np.ndarray]
 """(model or None, pixels (B, C, H, W) uint8, digests, settings) -> (B,) or (B, m)."""
 
 PART_IMAGES = 100
+_SLOW_SECONDS = 300.0
+"""Measures above this come in smaller parts, so that progress is seen and little is lost."""
 KIND = "measures"
 """Where the cache keeps them."""
 
@@ -40,10 +42,15 @@ class Measure:
 
 
 def stored(
-    measure: Measure, checkpoint: str, images: ImageSet, settings: Any = None
+    measure: Measure,
+    checkpoint: str,
+    digest: str,
+    settings: Any = None,
+    *,
+    first: int | None = None,
 ) -> np.ndarray | None:
-    """The finished measure from the cache, or None: never computes anything."""
-    arrays = cache.load(KIND, measure_key(measure, checkpoint, images, settings))
+    """The finished measure of the images of a digest from the cache, or None."""
+    arrays = cache.load(KIND, measure_key(measure, checkpoint, digest, settings, first))
     return None if arrays is None else arrays["values"]
 
 
@@ -54,14 +61,15 @@ def compute(
     images: ImageSet,
     settings: Any = None,
     *,
+    first: int | None = None,
     progress: Progress = silent,
 ) -> np.ndarray:
     """The measure of every image, (N,) or (N, m) float64, from the cache or computed.
 
-    ``checkpoint`` is the digest of the model's weights. Raises ``DataError`` if the images do not
-    have the model's shape.
+    ``checkpoint`` is the digest of the model's weights; ``first`` leaves out all images but the
+    first. Raises ``DataError`` if the images do not have the model's shape.
     """
-    known = stored(measure, checkpoint, images, settings)
+    known = stored(measure, checkpoint, images.digest, settings, first=first)
     if known is not None:
         return known
     if not len(images):
@@ -78,14 +86,18 @@ def compute(
         report(1.0)
         return {"values": np.asarray(values, dtype=np.float64)}
 
-    key = measure_key(measure, checkpoint, images, settings)
-    parts = in_parts(key, images, part, size=PART_IMAGES, progress=progress)
+    key = measure_key(measure, checkpoint, images.digest, settings, first)
+    chosen = images if first is None else images.take(first)
+    size = PART_IMAGES if measure.seconds < _SLOW_SECONDS else PART_IMAGES // 10
+    parts = in_parts(key, chosen, part, size=size, progress=progress)
     values = np.concatenate([arrays["values"] for arrays in parts])
-    keep(KIND, key, {"values": values}, images, size=PART_IMAGES)
+    keep(KIND, key, {"values": values}, chosen, size=size)
     return values
 
 
-def measure_key(measure: Measure, checkpoint: str, images: ImageSet, settings: Any = None) -> str:
-    """The digest under which the cache keeps a measure."""
+def measure_key(
+    measure: Measure, checkpoint: str, digest: str, settings: Any = None, first: int | None = None
+) -> str:
+    """The digest under which the cache keeps a measure of the images of a digest."""
     of = checkpoint if measure.of else ""
-    return cache.digest("measure-1", measure.name, of, images.digest, settings or measure.settings)
+    return cache.digest("measure-2", measure.name, of, digest, first, settings or measure.settings)

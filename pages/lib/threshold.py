@@ -15,7 +15,7 @@ from hvae_core.figures import Curve, percent, symbol_text
 from hvae_core.figures.density import score_range
 from hvae_core.metrics import Share, equal_numbers, flagged, pr_curve, rates_at, roc_curve
 from hvae_core.scores import Score
-from pages.lib import ood, store, ui
+from pages.lib import ood, scoring, store, ui
 from pages.lib.ood import Study
 from pages.lib.state import Context
 
@@ -48,18 +48,23 @@ class Scored:
 def scored(study: Study, score: Score) -> Scored:
     """A score of every set; ScoreError with the reason where the model has none."""
     if score.key not in {own.key for own in study.report.scores}:
+        if score.key in {own.key for own in scoring.scores_of(study.handle)}:
+            raise ScoreError(
+                f"{symbol_text(score.symbol)} is not computed for {study.handle.title}; it is "
+                "offered under More scores below."
+            )
         raise ScoreError(
             f"{study.handle.title} has {study.handle.n_levels} {store.counted([study.handle])}, "
             f"too few for "
             f"{symbol_text(score.symbol)}; choose another score."
         )
     outs = {
-        name: score(found.material)
+        name: study.values(score, found)
         for name, found in study.outs.items()
         if score.key in study.metrics(name)  # the table says why another is left out
     }
-    reference = None if study.reference is None else score(study.reference.material)
-    return Scored(study, score, score(study.inside.material), outs, reference)
+    reference = None if study.reference is None else study.values(score, study.reference)
+    return Scored(study, score, study.values(score, study.inside), outs, reference)
 
 
 @dataclass(frozen=True)
@@ -244,8 +249,9 @@ def _alarm_slider() -> float:
 
 def _score_slider(one: Scored) -> float:
     low, high = one.span
+    unit = f" ({one.score.unit})" if one.score.unit else ""
     return st.slider(
-        f"Threshold of {ui.plain(one.study.handle.title)} (nats)",
+        f"Threshold of {ui.plain(one.study.handle.title)}{unit}",
         low,
         high,
         min(max(default_threshold(one), low), high),

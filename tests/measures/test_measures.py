@@ -44,12 +44,21 @@ def work(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 def test_a_measure_is_computed_once_in_parts(work: list[int]) -> None:
     measure = MEASURES["complexity"]
-    assert stored(measure, "", IMAGES) is None
+    assert stored(measure, "", IMAGES.digest) is None
     first = compute(measure, None, "", IMAGES)
     assert work == [2, 2, 1] and first.shape == (5,)
     np.testing.assert_array_equal(compute(measure, None, "any model", IMAGES), first)
-    np.testing.assert_array_equal(stored(measure, "", IMAGES), first)
+    np.testing.assert_array_equal(stored(measure, "", IMAGES.digest), first)
     assert work == [2, 2, 1]
+
+
+def test_the_first_images_alone_are_a_result_of_their_own(work: list[int]) -> None:
+    measure = MEASURES["complexity"]
+    few = compute(measure, None, "", IMAGES, first=3)
+    assert work == [2, 1]
+    np.testing.assert_array_equal(stored(measure, "", IMAGES.digest, first=3), few)
+    assert stored(measure, "", IMAGES.digest) is None
+    np.testing.assert_array_equal(compute(measure, None, "", IMAGES)[:3], few)
 
 
 def test_an_interruption_costs_one_part(work: list[int]) -> None:

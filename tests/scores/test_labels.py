@@ -105,13 +105,13 @@ def test_measures_are_kept_by_the_classifiers_and_the_pixels(ensemble: Classifie
     for name in ("logits", "odin", "class_distances", "ensemble_log_p"):
         measure = MEASURES[name]
         assert measure.of == "classifier"
-        assert stored(measure, ensemble.digest, images) is None
+        assert stored(measure, ensemble.digest, images.digest) is None
         found = compute(measure, ensemble, ensemble.digest, images)
         direct = measure.function(ensemble, images.images, images.image_digests(), measure.settings)
         assert found == pytest.approx(direct)
-        known = stored(measure, ensemble.digest, images)
+        known = stored(measure, ensemble.digest, images.digest)
         assert known is not None and (known == found).all()
-        assert stored(measure, "1" * 64, images) is None
+        assert stored(measure, "1" * 64, images.digest) is None
         # One image alone gets the same: nothing rests on its batch.
         alone = compute(measure, ensemble, ensemble.digest, images.take([3]))
         assert alone[0] == pytest.approx(found[3], abs=1e-5)
