@@ -73,14 +73,13 @@ def gather_all(study: StudySpec, place: Place, progress: Progress = silent) -> l
 
 def _world(run: Wanted) -> World:
     """The world of a checkpoint, or of the preset that is not trained yet."""
-    from hvae_core.checkpoint import inspect_checkpoint
     from hvae_core.cli.sources import world_of
     from hvae_core.data import worlds
     from hvae_core.presets import get_preset
 
-    if run.path is None:
+    if run.info is None:
         return worlds()[get_preset(run.model.preset).world]
-    return world_of(inspect_checkpoint(run.path))
+    return world_of(run.info)
 
 
 class _Images:
@@ -224,7 +223,6 @@ def evaluations_left(study: StudySpec, place: Place) -> tuple[int, int]:
 
     Those of sets that are not on this machine do not count.
     """
-    from hvae_core.checkpoint import inspect_checkpoint
     from hvae_core.errors import MissingImages
     from hvae_core.evaluation import stored_evaluation
     from hvae_core.results import chosen_images, stored_result
@@ -234,11 +232,11 @@ def evaluations_left(study: StudySpec, place: Place) -> tuple[int, int]:
     for run in wanted(study, place.runs):
         world = _world(run)
         names = (world.in_name, *sets_of(study, world, run.model.name))
-        if run.path is None:
+        info = run.info
+        if info is None:
             here = sum(world.available(name, place.data_root) for name in names)
             left, total = left + here, total + here
             continue
-        info = inspect_checkpoint(run.path)
         for name in names:
             known = stored_result(info, name, settings, limit) is not None
             try:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 class Wanted:
     """One checkpoint of a study: ``path`` where it is here and finished, else ``folder`` to train.
 
+    ``info`` is what the file at ``path`` says of itself.
+
     ``seconds`` estimates the training that is left, NaN where no run has recorded its speed.
     """
 
@@ -27,6 +29,7 @@ class Wanted:
     seed: int
     path: Path | None
     folder: Path
+    info: CheckpointInfo | None = None
     epochs: int = 0
     done: int = 0
     seconds: float = 0.0
@@ -84,7 +87,8 @@ def _of_model(model: ModelSpec, runs: Sequence[Path]) -> Iterable[Wanted]:
 
     if model.checkpoint:
         path = checkpoint_path(model.checkpoint)
-        yield Wanted(model, inspect_checkpoint(path).card.seed, path, path.parent)
+        info = inspect_checkpoint(path)
+        yield Wanted(model, info.card.seed, path, path.parent, info)
         return
     for seed in model.seeds:
         yield _of_seed(model, seed, runs)
@@ -104,16 +108,16 @@ def _of_seed(model: ModelSpec, seed: int, runs: Sequence[Path]) -> Wanted:
         info = inspect_checkpoint(path)
         if _is_run(info, preset, seed, epochs):
             if info.card.epochs == epochs:
-                return Wanted(model, seed, path, folder, epochs, epochs)
+                return Wanted(model, seed, path, folder, info, epochs, epochs)
             begun = begun or (folder, info.card.epochs)
     shipped = shipped_checkpoints().get(preset.name)
     if shipped is not None:
         info = inspect_checkpoint(shipped)
         if _is_run(info, preset, seed, epochs) and info.card.epochs == epochs:
-            return Wanted(model, seed, shipped, shipped.parent, epochs, epochs)
+            return Wanted(model, seed, shipped, shipped.parent, info, epochs, epochs)
     folder, done = begun or (run_folder(runs[0], seed, preset.name), 0)
     left = seconds_of(preset, epochs - done, runs)
-    return Wanted(model, seed, None, folder, epochs, done, left)
+    return Wanted(model, seed, None, folder, None, epochs, done, left)
 
 
 def run_folder(base: Path, seed: int, preset: str) -> Path:
