@@ -8,8 +8,10 @@ import sys
 from collections.abc import Sequence
 
 from hvae_core.cli import (
+    attack,
     calibration,
     compare,
+    compress,
     contest,
     correlate,
     datasets,
@@ -37,6 +39,8 @@ COMMANDS = (
     draws,
     information,
     correlate,
+    compress,
+    attack,
     inspect,
     datasets,
     models,
