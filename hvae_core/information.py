@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
-IMAGES = 256
-"""Images that the pages take: log N = 5.5 nats can be told."""
+IMAGES = 200
+"""Images that the pages take: log N = 5.3 nats can be told."""
 MAX_IMAGES = 1000
 DELTAS = (0.01, 0.05, 0.1, 0.2)
 """Shares of images that may exceed eps in a collapsed unit."""

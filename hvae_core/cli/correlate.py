@@ -92,24 +92,29 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _print(infos: list[CheckpointInfo], titles: list[str], found: list[Likeness]) -> None:
+    """Both measures by pair of layers for every set, and the whole tables of the first set."""
     from hvae_core.representation import layer_pairs
 
     a, b = (info.config.latent_names for info in infos)
     pairs = layer_pairs(found[0], a, b)
-    title = f"Mean |r| of matched units, and of chance; A {infos[0].name}, B {infos[1].name}"
     heads = ("set", *(a[i] if a[i] == b[j] else f"{a[i]}/{b[j]}" for i, j in pairs))
+    show.say(f"A {infos[0].name}, B {infos[1].name}\n")
     rows = [
         (name, *(f"{one.correlation[i, j]:.3f} ({one.chance[i, j]:.3f})" for i, j in pairs))
         for name, one in zip(titles, found, strict=True)
     ]
-    show.table(title, heads, rows)
-    for what in ("correlation", "cka"):
-        for name, one in zip(titles, found, strict=True):
-            cells = [
-                (layer, *map(_cell, row)) for layer, row in zip(a, getattr(one, what), strict=True)
-            ]
-            shown = "Mean |r| of matched units" if what == "correlation" else "Linear CKA"
-            show.table(f"{shown} on {name}: layers of A in rows, of B in columns", ("", *b), cells)
+    show.table("Mean |r| of matched units (and with the images of B shuffled)", heads, rows)
+    rows = [
+        (name, *(_cell(one.cka[i, j]) for i, j in pairs))
+        for name, one in zip(titles, found, strict=True)
+    ]
+    show.table("Linear CKA, debiased", heads, rows)
+    for title, table in (("Mean |r|", found[0].correlation), ("Linear CKA", found[0].cka)):
+        cells = [(layer, *map(_cell, row)) for layer, row in zip(a, table, strict=True)]
+        show.table(
+            f"{title} on {titles[0]}: layers of A in rows, of B in columns", ("", *b), cells,
+            caption="Those of the other sets are in --json" if len(found) > 1 else None,
+        )  # fmt: skip
 
 
 def _cell(value: float) -> str:

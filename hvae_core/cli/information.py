@@ -19,7 +19,7 @@ _EXAMPLES = f"""\
   python -m hvae_core information glyphs-hvae5-freebits
   python -m hvae_core information glyphs-hvae5-freebits --set digits --images 128 --json
 
-N images can show log N nats at most: {IMAGES} images 5.55 nats, {MAX_IMAGES:,} images 6.91.
+N images can show log N nats at most: {IMAGES} images 5.30 nats, {MAX_IMAGES:,} images 6.91.
 The time grows with the square of N.
 """
 

@@ -35,7 +35,7 @@ JOB = "likeness"
 SEED = 0
 """Of the draws and of the shuffle that gives the level of chance."""
 MEASURES = {"matched units": "correlation", "CKA": "cka"}
-PICTURES = 8
+PICTURES = 7
 """Images of either side that the models differ on most."""
 ALIKE, UNLIKE = 0.7, 0.3
 """Parts of the way from chance to 1, above and below which a claim says "alike" or "hardly"."""

@@ -39,7 +39,7 @@ def text(app: AppTest) -> str:
 def test_page_draws_layers_history_units_bits_and_card(start: Start) -> None:
     app = alive(start("collapse"))
     assert "“Tiny, plain”" in app.title[0].value
-    assert charts(app) == 5  # KL, history, active units, heat map, bits
+    assert charts(app) == 6  # KL, history, active units, heat map, bits, units by threshold
     card = app.table[0].value
     assert card.loc["Data"].iloc[0] == "a few images"
     assert card.loc["Hardware"].iloc[0] == "not recorded"
@@ -49,7 +49,7 @@ def test_page_draws_layers_history_units_bits_and_card(start: Start) -> None:
 
 def test_models_stand_side_by_side(start: Start) -> None:
     app = alive(start("collapse", **B))
-    assert charts(app) == 6
+    assert charts(app) == 7
     assert "“Tiny, informative”" in app.title[0].value
     assert app.table[0].value.shape[1] == 2
 
@@ -64,7 +64,7 @@ def test_threshold_names_more_layers(start: Start) -> None:
 def test_thresholds_out_of_bounds_are_ignored(start: Start) -> None:
     app = alive(start("collapse", c_below="7777", c_active="x", c_set="nowhere", c_history="x"))
     assert app.number_input(key="c_below").value == 0.01
-    assert charts(app) == 5
+    assert charts(app) == 6
 
 
 def test_another_evaluated_set(start: Start) -> None:
@@ -76,7 +76,7 @@ def test_another_evaluated_set(start: Start) -> None:
 
 def test_training_images_have_a_history_of_their_own(start: Start) -> None:
     app = alive(start("collapse", c_history="training"))
-    assert charts(app) == 5
+    assert charts(app) == 6
 
 
 def test_file_without_history_says_so_and_shows_stored_results(start: Start) -> None:

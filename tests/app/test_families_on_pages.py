@@ -24,7 +24,7 @@ LIMIT = 8
 SETS = ("validation", "test", "digits")
 KINDS = ("hvae", "lvae-vamp", "biva", "biva-vamp", "vdvae", "dct-vae", "dvp-vae")
 """One configuration for every way in which layers are named, grouped and topped."""
-PAGES = ("start", "reconstructions", "collapse", "latents", "ood", "image", "generate")
+PAGES = ("start", "reconstructions", "collapse", "two", "latents", "ood", "image", "generate")
 VIEWS = ("Redrawn", "Interpolation", "Traversal")
 PICTURED = {"lvae-vamp", "biva-vamp", "dct-vae", "dvp-vae"}
 
@@ -103,7 +103,7 @@ def test_every_page_knows_the_family(family: str, with_families: Callable[..., O
             assert alive(app.run()).title[0].value.startswith(f"From {top} up")
         if page == "collapse":
             assert f"{config.latent_names[0]} (" in shown(app)
-            assert len(app.get("plotly_chart")) == 5
+            assert len(app.get("plotly_chart")) == 6
         if page == "generate":
             assert ("Pseudoinput" in app.radio("g_view").options) == (family in PICTURED)
             for view in VIEWS:

@@ -1,0 +1,141 @@
+"""The page of two models: offers, likeness, matrices, scores, and what is absent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from hvae_core.data.worlds import worlds
+from hvae_core.representation import Likeness
+from hvae_core.tasks import information_of, likeness_of_sets
+from pages.lib import store, two, work
+from pages.lib.store import handle_of
+from tests.app.conftest import LIMIT, Start
+
+B = {"b_glyphs": "Tiny, informative"}
+
+
+def alive(app: AppTest) -> AppTest:
+    assert not app.exception
+    assert not app.error
+    return app
+
+
+def charts(app: AppTest) -> int:
+    return len(app.get("plotly_chart"))
+
+
+def text(app: AppTest) -> str:
+    return "\n".join(part.value for part in (*app.markdown, *app.caption, *app.info))
+
+
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Jobs run where they are submitted, so that a page's button has its result at once."""
+
+    def submit(name: str, digest: str, function: Callable[..., Any], *args: Any) -> None:
+        function(*args)
+
+    monkeypatch.setattr(work, "submit", submit)
+
+
+def test_one_model_alone_is_told_what_to_choose(start: Start) -> None:
+    app = alive(start("two"))
+    assert "one is chosen" in app.title[0].value and "Model B" in text(app)
+    assert not charts(app)
+
+
+def test_layers_are_offered_then_compared(start: Start, at_once: None) -> None:
+    app = alive(start("two", **B, t_set="digits"))
+    assert app.title[0].value == "“Tiny, plain” beside “Tiny, informative”"
+    assert charts(app) == 3  # scores, and bits of either set
+    button = next(b for b in app.button if b.label.startswith("Compare layers on"))
+    app = alive(button.click().run())
+    assert not any(b.label.startswith("Compare") for b in app.button)
+    assert charts(app) == 6
+    assert "Tiny, plain" in app.title[0].value
+    assert "Mean over the layers" in text(app) and "A − B is" in text(app)
+    assert app.get("imgs") or app.image  # where they differ most
+    app.segmented_control(key="t_measure").set_value("CKA").run()
+    assert charts(alive(app)) == 6
+
+
+def test_another_score_and_set(start: Start) -> None:
+    app = alive(start("two", **B))
+    app.selectbox(key="t_score").set_value("llr_1").run()
+    app.selectbox(key="t_set").set_value("digits").run()
+    assert "Digits" in text(alive(app))
+
+
+def test_without_images_the_scores_remain(start: Start, tiny_app: Any) -> None:
+    """FashionMNIST has stored results and no images; its only checkpoint has no partner."""
+    app = alive(start("two", world="FashionMNIST"))
+    assert "one is chosen" in app.title[0].value
+
+
+def test_information_is_offered_then_drawn(start: Start, at_once: None) -> None:
+    app = alive(start("collapse"))
+    before = charts(app)
+    button = next(b for b in app.button if b.label.startswith("Measure"))
+    app = alive(button.click().run())
+    assert charts(app) == before + 1
+    assert "z3 alone tells" in text(app)
+    app.segmented_control(key="c_curve").set_value("collapsed").run()
+    assert charts(alive(app)) == before + 1
+    assert app.selectbox(key="c_delta").value == 0.1
+
+
+def _context(tiny_app: Any) -> Any:
+    from pages.lib.state import Context
+
+    paths = sorted((tiny_app / "checkpoints").glob("glyphs-hvae3-*"))
+    handles = tuple(handle_of(path, shipped=True) for path in paths)
+    return Context(worlds()["glyphs"], handles, ("digits", "lower"), 0, None)
+
+
+def test_claims_follow_the_layers(tiny_app: Any) -> None:
+    ctx = _context(tiny_app)
+    chance = np.full((3, 3), 0.1)
+
+    def claim(*diagonal: float) -> str:
+        table = np.full((3, 3), 0.2)
+        np.fill_diagonal(table, diagonal)
+        return two.headline(ctx, {ctx.in_name: Likeness(table, chance, table)})[0]
+
+    assert claim(0.9, 0.8, 0.85).endswith("alike in every layer")
+    assert "share hardly a unit" in claim(0.2, 0.15, 0.1)
+    assert claim(0.9, 0.5, 0.3).endswith("agree most in z1 and least in z3")
+    # what chance gives is no likeness
+    level = Likeness(chance + 0.5, chance + 0.5, chance)
+    assert "share hardly a unit" in two.headline(ctx, {ctx.in_name: level})[0]
+
+
+def test_the_strangest_images_lie_beyond_the_usual_difference(tiny_app: Any) -> None:
+    ctx = _context(tiny_app)
+    a = np.array([5.0, 6.0, 7.0, 20.0, 6.0])
+    inside = two.Scored("test", "Test", a, np.array([4.0, 5.0, 6.0, 7.0, 9.0]), None)
+    outside = two.Scored("digits", "Digits", a + 1, a, 0)
+    (letter, of_a), (other, of_b) = two.strangest(ctx, [inside, outside])
+    assert (letter, other) == ("A", "B")
+    assert of_a[0][1].tolist() == [3] and of_b[0][1].tolist() == [4]
+    assert not of_a[1][1].size and not of_b[1][1].size  # the usual difference is 1
+    assert two.strangest(ctx, [outside]) == []
+
+
+def test_tables_hold_every_pair(tiny_app: Any) -> None:
+    ctx = _context(tiny_app)
+    ctx = replace(ctx, models=ctx.models)
+    images = store.images(ctx.world, "digits", None)
+    assert len(images) == LIMIT
+    found = likeness_of_sets(ctx.a.path, ctx.models[1].path, [images], two.SEED)
+    table = two.likeness_table(ctx, {"digits": found[0]})
+    assert len(table) == 9
+    row = table[(table.layer_a == "z2") & (table.layer_b == "z3")].iloc[0]
+    assert row.matched_correlation == found[0].correlation[1, 2]
+    info = information_of(ctx.a.path, images, 0)
+    assert len(info) == LIMIT
