@@ -33,7 +33,9 @@ class SetResult:
     By layer, z_1 first: ``kl`` (nats), ``kl_per_dim`` (nats a latent unit), ``active_units``;
     ``collapsed`` are the numbers of the layers under the threshold of ``collapse``. By k = 0..K-1,
     in bits per image dimension: ``bound_bits`` of L_>k, ``iw_bits`` of its importance-weighted
-    form, ``nll_bits`` of -log p(x|z_>k). ``detections`` holds every score that could be had
+    form, ``nll_bits`` of -log p(x|z_>k). ``errors`` are Monte-Carlo standard errors of one image in
+    nats, means over images by k, named as in ``BoundTable``; empty where they were not recorded or
+    there was one draw. ``detections`` holds every score that could be had
     against the in-distribution set, ``unavailable`` the reason for every other; both are empty for
     the in-distribution set itself.
     """
@@ -49,6 +51,7 @@ class SetResult:
     nll_bits: tuple[float, ...]
     detections: Mapping[str, Detection]
     unavailable: Mapping[str, str]
+    errors: Mapping[str, tuple[float, ...]]
 
 
 @dataclass(frozen=True)
@@ -201,6 +204,11 @@ def _set_result(
         nll_bits=_floats(bits_per_dim(table.nll.mean(0), table.dims)),
         detections=detections,
         unavailable=unavailable,
+        errors={
+            name: _floats(values.mean(0))
+            for name, values in table.errors.items()
+            if np.isfinite(values).all()
+        },
     )
 
 

@@ -104,6 +104,24 @@ def test_rows_and_json_say_the_same(found: Report) -> None:
     assert len(found.rows()) == 2 * len(found.scores)
 
 
+def test_sampling_errors_are_means_over_images(
+    found: Report, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert found.inside.errors == {}
+    print_report(found, {})
+    assert "not recorded in these results" in capsys.readouterr().out
+    known = evaluation("test", 30)
+    errors = np.arange(90.0).reshape(30, 3)
+    table = replace(known.table, bound_error=errors, ratio_error=np.full((30, 3), np.nan))
+    made = report(replace(known, table=table), [evaluation("far", 30)])
+    assert made.inside.errors == {"bound_error": tuple(errors.mean(0))}
+    print_report(made, {})
+    told = capsys.readouterr().out
+    assert "Monte-Carlo standard error of one image" in told
+    assert "43.50" in told
+    assert "(bootstrap) within" in told
+
+
 def test_numbers_that_are_not_finite_become_none() -> None:
     broken = evaluation("test", 30)
     broken.table.nll[0, 0] = np.nan

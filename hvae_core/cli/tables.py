@@ -38,6 +38,7 @@ def print_report(result: Report, titles: Mapping[str, str]) -> None:
         show.say(f"Without {key}: {reason}\n")
     _layer_table(result, titles)
     _bits_table(result, titles)
+    _noise_table(result, titles)
     flat = result.inside.collapsed
     show.say(
         "Collapsed on the in-distribution set (under 0.01 nats a unit): "
@@ -52,7 +53,7 @@ def _detection_table(result: Report, titles: Mapping[str, str], metric: str, tit
     keys = [s.key for s in result.scores if any(s.key in o.detections for o in result.outside)]
     heads = [titles.get(outside.name, outside.name) for outside in result.outside]
     columns = [_detection_cells(outside, keys, metric) for outside in result.outside]
-    caption = _interval(result) if metric == "auroc" else None
+    caption = _interval(result, metric)
     if len(keys) > 2 * _COLUMNS:
         rows = [[key, *cells] for key, cells in zip(keys, zip(*columns, strict=True), strict=False)]
         counts = [column[-1] for column in columns]
@@ -75,13 +76,15 @@ def _detection_cells(outside: SetResult, keys: Sequence[str], metric: str) -> li
     return [*cells, next((str(found.n_out) for found in outside.detections.values()), "-")]
 
 
-def _interval(result: Report) -> str | None:
+def _interval(result: Report, metric: str) -> str | None:
     """How far the 95 % intervals reach, as one number."""
     found: list[Detection] = [d for out in result.outside for d in out.detections.values()]
     if not found:
         return None
-    widest = max((d.high - d.low) / 2 for d in found)
-    return f"95 % intervals (DeLong) within +-{widest:.3f}; each is in --json and --csv"
+    ends = [d.interval(metric) for d in found]
+    widest = max((high - low) / 2 for _, low, high in ends)
+    way = "DeLong" if metric == "auroc" else "bootstrap"
+    return f"95 % intervals ({way}) within +-{widest:.3f}; each is in --json and --csv"
 
 
 def _reasons(result: Report) -> dict[str, str]:
@@ -144,3 +147,23 @@ def _bits_table(result: Report, titles: Mapping[str, str]) -> None:
         rows.append((titles.get(r.name, r.name), *(f"{b:.4f}" for b in (*bounds, *r.nll_bits))))
     kind = "L>k (k = 0: L^S)" if weighted else "L>k"
     show.table(f"Bits per dimension of {kind} and of the reconstruction, by k", heads, rows)
+
+
+def _noise_table(result: Report, titles: Mapping[str, str]) -> None:
+    """How far the draws behind each bound leave it uncertain."""
+    names = {"bound_error": "L>{}", "iw_error": "L^S>{}", "ratio_error": "L^S - L>{}"}
+    known = [name for name in names if name in result.inside.errors]
+    if not known:
+        show.say(
+            "Monte-Carlo standard errors: not recorded in these results, or of one draw; `draws` "
+            "computes them.\n"
+        )
+        return
+    ks = range(len(result.inside.nll_bits))
+    rows = [
+        (titles.get(r.name, r.name), *(f"{r.errors[n][k]:.2f}" for n in known for k in ks))
+        for r in result.results
+        if set(known) <= set(r.errors)
+    ]
+    title = "Monte-Carlo standard error of one image in nats, mean over images"
+    show.table(title, ("set", *(names[n].format(k) for n in known for k in ks)), rows)
