@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 from numpy.typing import ArrayLike
 
 from .layers import add_model_legend, vector
+from .numbers import fmt
 from .seats import names_or_numbers
 from .theme import Palette, base_layout, layer_label
 
@@ -33,7 +34,7 @@ def information_by_k(
     for index, (name, values, errors, ceiling) in enumerate(models):
         y = vector(values)
         hover = [
-            f"k = {k}, from {layer_label(level)} up<br>{value:.3g} of {ceiling:.3g} nats"
+            f"k = {k}, from {layer_label(level)} up<br>{fmt(value)} of {fmt(ceiling, 'nats')}"
             for k, (level, value) in enumerate(zip(levels[index], y, strict=True))
         ]
         fig.add_trace(
@@ -59,7 +60,7 @@ def information_by_k(
             ceiling,
             line={"color": colors.muted, "width": 1.5, "dash": "dot"},
             annotation={
-                "text": f"ceiling, log <i>N</i> = {ceiling:.3g} nats",
+                "text": f"ceiling, log <i>N</i> = {fmt(ceiling, 'nats')}",
                 "font": {"size": 13, "color": colors.muted},
             },
             annotation_position="bottom left",
