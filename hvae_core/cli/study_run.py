@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hvae_core.cli import show
+from hvae_core.cli.study_scores import materials_of, scores_of
 from hvae_core.progress import Progress, silent
 from hvae_core.studies.find import Wanted, to_train, wanted
 from hvae_core.studies.spec import StudySpec, TableSpec
@@ -124,7 +125,7 @@ def _member(
     from hvae_core.cli.sources import fetch, world_of
     from hvae_core.errors import MissingImages
     from hvae_core.results import gather
-    from hvae_core.studies.kinds import NO_IMAGES
+    from hvae_core.studies.rows import NO_IMAGES
     from hvae_core.studies.subject import Member
 
     assert run.path is not None
@@ -144,8 +145,12 @@ def _member(
             ).evaluation  # fmt: skip
         except MissingImages:
             missing[name] = NO_IMAGES
+    scores = scores_of(study, checkpoint, run.model.name)
+    materials = materials_of(
+        checkpoint, world, list(found.values()), scores, study, place.data_root
+    )
     info = CheckpointInfo(**{f.name: getattr(checkpoint, f.name) for f in fields(CheckpointInfo)})
-    return Member(info, world.in_name, found, missing, study.settings.seed)
+    return Member(info, world.in_name, found, missing, study.settings.seed, scores, materials)
 
 
 def _subject(study: StudySpec, runs: Sequence[Wanted], members: Sequence[Member]) -> Subject:

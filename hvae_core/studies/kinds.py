@@ -6,24 +6,30 @@ Pure arithmetic on finished evaluations; all numbers are those of ``report`` and
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from hvae_core.comparison import Line, compare
 from hvae_core.errors import ScoreError
-from hvae_core.report import Report, SetResult
+from hvae_core.report import Report
 from hvae_core.scores import get_score
+from hvae_core.studies.detections import better, detection, grid
+from hvae_core.studies.rows import (
+    MODEL,
+    SET,
+    TOP,
+    Made,
+    filled,
+    reason_of,
+    result_of,
+    row_of,
+    shown_sets,
+)
 from hvae_core.studies.spec import TableSpec
-from hvae_core.studies.subject import Member, Subject
-from hvae_core.studies.table import Column, Figure, Row, Table
-
-NO_IMAGES = "images not on this machine"
-_METRICS = {"auroc": "AUROC", "auprc": "AUPRC", "fpr80": "FPR80", "fpr95": "FPR95"}
-MODEL, SET = {"model": "model"}, {"set": "set"}
-TOP = "top"
-"""In the place of k: all levels but the last skipped, whatever their number (INF Table 6)."""
+from hvae_core.studies.subject import Subject
+from hvae_core.studies.table import Column, Figure, Table
 
 
 def make(spec: TableSpec, subjects: Sequence[Subject], sets: tuple[str, ...] = ()) -> Table:
@@ -40,163 +46,16 @@ def make(spec: TableSpec, subjects: Sequence[Subject], sets: tuple[str, ...] = (
     table = Table(
         spec.key, spec.kind, spec.title, heads, tuple(columns), tuple(rows), spec.source, spec.note
     )
-    return replace(table, best=_better(spec)) if spec.kind == "grid" else table
+    return replace(table, best=better(spec)) if spec.kind == "grid" else table
 
 
-def _metric(spec: TableSpec) -> str:
-    """The metric of a grid."""
-    return spec.columns[0] if spec.columns and spec.columns[0] in _METRICS else "auroc"
-
-
-def _better(spec: TableSpec) -> Callable[[Iterable[float]], float]:
-    return min if _metric(spec).startswith("fpr") else max
-
-
-def _picked(columns: Sequence[Column], spec: TableSpec, filled: bool) -> list[Column]:
+def _picked(columns: Sequence[Column], spec: TableSpec, known_k: bool) -> list[Column]:
     """The columns that a table names; those by k are only known where there are figures."""
     known = {column.key: column for column in columns}
     for key in spec.columns:
-        if key not in known and filled:
+        if key not in known and known_k:
             raise ScoreError(f"Table {spec.key} has no column {key}; it has {', '.join(known)}.")
     return [known.get(key, Column(key, key)) for key in spec.columns]
-
-
-Made = tuple[Mapping[str, str], Sequence[Column], Sequence[Row]]
-
-
-def _row(subject: Subject, reason: str = "", **more: tuple[str, str]) -> Row:
-    """A row of a model; further keys come with their labels."""
-    keys = {"model": subject.name} | {key: value for key, (value, _) in more.items()}
-    labels = {"model": subject.title} | {key: label for key, (_, label) in more.items()}
-    return Row(keys, labels, checkpoints=subject.digests, reason=subject.reason or reason)
-
-
-def _filled(row: Row, figures: Mapping[str, Figure]) -> Row:
-    return Row(row.keys, row.labels, figures, row.checkpoints)
-
-
-def _sets(subject: Subject, spec: TableSpec, *, inside: bool) -> Iterator[tuple[str, str]]:
-    """Names and titles of a model's sets that a table shows, the in-distribution one first."""
-    known = ((subject.inside,) if inside else ()) + subject.outside
-    for name in known:
-        if not spec.sets or name in spec.sets:
-            yield name, subject.titles.get(name, name)
-
-
-def _reason(subject: Subject, name: str) -> str:
-    """Why a set has no figures under any checkpoint of a model."""
-    reasons = [m.missing[name] for m in subject.members if name in m.missing]
-    return reasons[0] if reasons else ""
-
-
-def detection_columns(spec: TableSpec) -> list[Column]:
-    """Metrics of detection, as shares or percentages."""
-    digits, factor = (1, 100.0) if spec.percent else (3, 1.0)
-    unit = " (%)" if spec.percent else ""
-    return [Column(key, title + unit, digits, factor) for key, title in _METRICS.items()]
-
-
-def detection(spec: TableSpec, subjects: Sequence[Subject]) -> Made:
-    """AUROC, AUPRC, FPR80 by model, set and score (HVK Tables 2, 7; INF Tables 5-7, 10-12)."""
-    heads = MODEL | SET | {"score": "score"}
-    columns = detection_columns(spec)
-    if not spec.columns:
-        columns = columns[:3]
-    rows = []
-    for subject in subjects:
-        for name, title in _sets(subject, spec, inside=False):
-            for key, symbol in _scores(subject, spec):
-                row = _row(subject, _reason(subject, name), set=(name, title), score=(key, symbol))
-                figures, why = _detected(subject, name, key, intervals=True)
-                rows.append(_filled(row, figures) if figures else _because(row, why))
-    return heads, columns, rows
-
-
-def _because(row: Row, why: str) -> Row:
-    return Row(row.keys, row.labels, {}, row.checkpoints, row.reason or why)
-
-
-def _scores(subject: Subject, spec: TableSpec) -> list[tuple[str, str]]:
-    """Keys and symbols of the scores that a table shows of a model."""
-    from hvae_core.figures.numbers import symbol_text
-
-    first = next((m.report for m in subject.members if m.report is not None), None)
-    known = {} if first is None else {s.key: symbol_text(s.symbol) for s in first.scores}
-    if first is not None and not spec.scores:
-        had = {key for result in first.outside for key in result.detections}
-        return [(key, symbol) for key, symbol in known.items() if key in had]
-    levels = 1 if first is None else len(first.inside.bound_bits)
-    found = []
-    for key in spec.scores:
-        stem, _, last = key.rpartition("_")
-        symbol = known.get(key, key)
-        if last == TOP and stem in ("llr", "bound"):
-            symbol = {"llr": "LLR>L−1", "bound": "−L>L−1"}[stem]
-        elif first is not None and key not in known:
-            get_score(key, levels)  # says which keys there are
-        found.append((key, symbol))
-    return found
-
-
-def _detected(
-    subject: Subject, set_name: str, score: str, *, intervals: bool = False
-) -> tuple[dict[str, Figure], str]:
-    """Metrics of one score on one set over the seeds, or why there are none.
-
-    The bootstrap takes a while: only a single seed's figures have intervals, where asked for.
-    """
-    found, why = [], ""
-    asked = score
-    single = intervals and len(subject.members) == 1
-    for member in subject.members:
-        result = _result(member, set_name)
-        if result is None:
-            continue
-        score = _numbered(asked, len(result.bound_bits))
-        detection = result.detections.get(score)
-        if detection is None:
-            why = result.unavailable.get(score, "")
-        else:
-            found.append(member.with_intervals(set_name, score) if single else detection)
-    if not found:
-        return {}, why
-    return {
-        key: Figure.of([d.interval(key)[0] for d in found], found[0].interval(key)[1:])
-        for key in _METRICS
-    }, ""
-
-
-def _numbered(score: str, levels: int) -> str:
-    """The key of a score that a model of so many levels knows: k = L - 1 for ``top``."""
-    stem, _, last = score.rpartition("_")
-    return f"{stem}_{levels - 1}" if last == TOP else score
-
-
-def _result(member: Member, set_name: str) -> SetResult | None:
-    if member.report is None:
-        return None
-    return next((r for r in member.report.results if r.name == set_name), None)
-
-
-def grid(spec: TableSpec, subjects: Sequence[Subject]) -> Made:
-    """Sets by scores: one metric, AUROC unless told otherwise."""
-    metric = _metric(spec)
-    of = next(column for column in detection_columns(spec) if column.key == metric)
-    columns: dict[str, Column] = {}
-    rows = []
-    for subject in subjects:
-        scores = _scores(subject, spec)
-        for key, symbol in scores:
-            columns.setdefault(key, Column(key, symbol, of.digits, of.factor))
-        for name, title in _sets(subject, spec, inside=False):
-            figures = {}
-            for key, _ in scores:
-                found = _detected(subject, name, key)[0].get(metric)
-                if found is not None:  # an interval in every cell is more than a grid can hold
-                    figures[key] = Figure(found.mean, found.deviation)
-            row = _row(subject, _reason(subject, name), set=(name, title))
-            rows.append(_filled(row, figures) if figures else row)
-    return MODEL | SET, list(columns.values()), rows
 
 
 def collapse(spec: TableSpec, subjects: Sequence[Subject]) -> Made:
@@ -212,7 +71,7 @@ def collapse(spec: TableSpec, subjects: Sequence[Subject]) -> Made:
     for subject in subjects:
         reports = _reports(subject)
         if not reports:
-            rows.append(_row(subject, _reason(subject, subject.inside), layer=("", "")))
+            rows.append(row_of(subject, reason_of(subject, subject.inside), layer=("", "")))
             continue
         for i, name in enumerate(reports[0].names):
             inside = [r.inside for r in reports]
@@ -223,7 +82,7 @@ def collapse(spec: TableSpec, subjects: Sequence[Subject]) -> Made:
                 "active": Figure.of([float(r.active_units[i]) for r in inside]),
                 "units": Figure(float(reports[0].units[i])),
             }
-            rows.append(_filled(_row(subject, layer=(str(i + 1), name)), figures))
+            rows.append(filled(row_of(subject, layer=(str(i + 1), name)), figures))
     return MODEL | {"layer": "layer"}, columns, rows
 
 
@@ -235,9 +94,9 @@ def bits(spec: TableSpec, subjects: Sequence[Subject]) -> Made:
     """Bits a dimension of L_>k (at 0 L^S) and of log p(x|z_>k) (HVK Table 1; INF Tables 4, 15)."""
     levels, rows = 0, []
     for subject in subjects:
-        for name, title in _sets(subject, spec, inside=True):
-            found = [r for m in subject.members if (r := _result(m, name)) is not None]
-            row = _row(subject, _reason(subject, name), set=(name, title))
+        for name, title in shown_sets(subject, spec, inside=True):
+            found = [r for m in subject.members if (r := result_of(m, name)) is not None]
+            row = row_of(subject, reason_of(subject, name), set=(name, title))
             if not found:
                 rows.append(row)
                 continue
@@ -249,7 +108,7 @@ def bits(spec: TableSpec, subjects: Sequence[Subject]) -> Made:
                     figures[f"bound_{k}"] = Figure.of([r.bound_bits[k] for r in found])
                 figures[f"nll_{k}"] = Figure.of([r.nll_bits[k] for r in found])
             figures[f"bound_{TOP}"] = Figure.of([r.bound_bits[-1] for r in found])
-            rows.append(_filled(row, figures))
+            rows.append(filled(row, figures))
     asked = [int(key.rpartition("_")[2]) for key in spec.columns if key[-1:].isdigit()]
     levels = max([levels, *(k + 1 for k in asked)])
     columns = [Column("bound_0", "−log p(x) ≤", 3)]
@@ -265,18 +124,20 @@ def layers(spec: TableSpec, subjects: Sequence[Subject]) -> Made:
     columns = [Column("nll", "−log p(x|z>k) (nats)"), Column("llr", "LLR>k (nats)")]
     rows = []
     for subject in subjects:
-        for name, title in _sets(subject, spec, inside=True):
+        for name, title in shown_sets(subject, spec, inside=True):
             tables = [m.found[name].table for m in subject.members if name in m.found]
             if not tables:
-                rows.append(_row(subject, _reason(subject, name), set=(name, title), k=("", "")))
+                rows.append(
+                    row_of(subject, reason_of(subject, name), set=(name, title), k=("", ""))
+                )
                 continue
             for k in range(tables[0].n_levels):
                 figures = {"nll": Figure.of([float(t.nll[:, k].mean()) for t in tables])}
                 if k:
                     ratio = get_score(f"llr_{k}", tables[0].n_levels)
                     figures["llr"] = Figure.of([float(ratio(t).mean()) for t in tables])
-                row = _row(subject, set=(name, title), k=(str(k), str(k)))
-                rows.append(_filled(row, figures))
+                row = row_of(subject, set=(name, title), k=(str(k), str(k)))
+                rows.append(filled(row, figures))
     return MODEL | SET | {"k": "k"}, columns, rows
 
 
@@ -298,9 +159,9 @@ def families(spec: TableSpec, subjects: Sequence[Subject]) -> Made:
     rows = []
     for subject in subjects:
         found = [(m.info, m.found[m.inside]) for m in subject.members if m.inside in m.found]
-        row = _row(subject, _reason(subject, subject.inside))
+        row = row_of(subject, reason_of(subject, subject.inside))
         figures = _line(compare(found)[0]) | _epoch(subject) if found else {}
-        rows.append(_filled(row, figures) if found else row)
+        rows.append(filled(row, figures) if found else row)
     _comparable(subjects)
     return MODEL, columns, rows
 

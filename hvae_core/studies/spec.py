@@ -124,6 +124,10 @@ class StudySpec:
     note: Text = ""
     sets: tuple[str, ...] = ()
     """Out-of-distribution sets; those of each model's world if not given."""
+    ensemble: tuple[str, ...] = ()
+    """Checkpoints of the same images beside each model, for WAIC."""
+    background: Annotated[str, Field(max_length=1000)] = ""
+    """Checkpoint trained on mutated pixels; the world's own if not given."""
     settings: SettingsSpec = SettingsSpec()
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from hvae_core.metrics import Detection, detect
 from hvae_core.report import Report, report
-from hvae_core.scores import get_score
+from hvae_core.scores import Material, Score
 from hvae_core.studies.spec import ModelSpec
 
 if TYPE_CHECKING:
@@ -19,13 +19,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Member:
-    """One checkpoint: ``found`` are its evaluations by set, ``missing`` says why others are not."""
+    """One checkpoint: ``found`` are its evaluations by set, ``missing`` says why others are not.
+
+    ``scores`` are those that its tables show (of the bounds if none are given), ``materials`` what
+    they read of a set where the bounds are not enough.
+    """
 
     info: CheckpointInfo
     inside: str
     found: Mapping[str, Evaluation]
     missing: Mapping[str, str] = field(default_factory=dict)
     seed: int = 0
+    scores: tuple[Score, ...] = ()
+    materials: Mapping[str, Material] = field(default_factory=dict)
 
     @cached_property
     def report(self) -> Report | None:
@@ -33,13 +39,24 @@ class Member:
         if self.inside not in self.found:
             return None
         others = [e for name, e in self.found.items() if name != self.inside]
-        return report(self.found[self.inside], others, self.seed, intervals=False)
+        return report(
+            self.found[self.inside],
+            others,
+            self.seed,
+            intervals=False,
+            scores=self.scores or None,
+            materials={name: (material,) for name, material in self.materials.items()},
+        )
 
     def with_intervals(self, set_name: str, score: str) -> Detection:
         """The detection of a set by a score that the report has, with all its intervals."""
-        inside, outside = self.found[self.inside].material, self.found[set_name].material
-        function = get_score(score, inside.table.n_levels)
-        return detect(function(inside), function(outside), self.seed)
+        assert self.report is not None
+        function = next(known for known in self.report.scores if known.key == score)
+        inside, outside = (
+            function(self.materials.get(name, self.found[name].material))
+            for name in (self.inside, set_name)
+        )
+        return detect(inside, outside, self.seed)
 
 
 @dataclass(frozen=True, eq=False)
