@@ -158,7 +158,7 @@ def score_pairs(
                 y=y.astype(np.float32),
                 mode="markers",
                 name=name,
-                marker={"color": mark.color, "symbol": mark.symbol, "size": 5, "opacity": 0.55},
+                marker={"color": mark.color, "symbol": mark.symbol, "size": 5, "opacity": 0.45},
                 customdata=np.arange(x.size, dtype=np.int32),
                 hovertemplate=f"image %{{customdata}}<br>A %{{x:.3r}}, B %{{y:.3r}} {unit}"
                 f"<extra>{name}</extra>",

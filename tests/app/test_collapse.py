@@ -81,7 +81,7 @@ def test_training_images_have_a_history_of_their_own(start: Start) -> None:
 
 def test_file_without_history_says_so_and_shows_stored_results(start: Start) -> None:
     app = alive(start("collapse", world="FashionMNIST"))
-    assert charts(app) == 4
+    assert charts(app) == 5
     assert "keeps no history" in text(app)
 
 
