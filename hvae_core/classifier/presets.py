@@ -36,7 +36,7 @@ PRESETS: dict[str, ClassifierPreset] = {
             "classifier of the ten clothes",
             "fashion",
             _GREY,
-            ClassifierTraining("fashion", epochs=5, epoch_images=15_000),
+            ClassifierTraining("fashion", epochs=12, epoch_images=15_000),
         ),
     )
 }
