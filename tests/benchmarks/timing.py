@@ -25,15 +25,15 @@ def networks() -> Iterator[tuple[str, HierarchicalVAE]]:
             yield f"{family}, L = {layers}", model_from_config(config)
 
 
-def rounds(ways: Mapping[str, Callable[[], object]]) -> dict[str, np.ndarray]:
-    """Seconds of each way in every round, (rounds,); their order changes from round to round.
+def rounds(ways: Mapping[str, Callable[[], object]], count: int = ROUNDS) -> dict[str, np.ndarray]:
+    """Seconds of each way in every round, (count,); their order changes from round to round.
 
     They are seconds of the processor, not of the clock: other work on the machine, which would
     swamp the ratios, counts for little. Use one thread.
     """
     seconds: dict[str, list[float]] = {name: [] for name in ways}
     names = list(ways)
-    for _ in range(_WARM + ROUNDS):
+    for _ in range(_WARM + count):
         names = [*names[1:], names[0]]
         for name in names:
             begun = time.process_time()
