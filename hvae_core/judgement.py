@@ -62,13 +62,15 @@ class Judgement:
 
 
 def readings(
-    image: Material | BoundTable, reference: Material | BoundTable | None
+    image: Material | BoundTable,
+    reference: Material | BoundTable | None,
+    scores: Sequence[Score] | None = None,
 ) -> tuple[Reading, ...]:
-    """Every score of one image (material of one row) held against the reference's scores."""
+    """Scores of one image (material of one row) held against the reference's; those of bounds."""
     table = image.table if isinstance(image, Material) else image
     return tuple(
         replace(_reading(score, image, reference), error=sampling_error(score.key, table))
-        for score in score_list(table.n_levels)
+        for score in scores or score_list(table.n_levels)
     )
 
 

@@ -14,6 +14,7 @@ import streamlit as st
 from hvae_core import cache
 from hvae_core.errors import ScoreError
 from hvae_core.figures import symbol_text
+from hvae_core.measures import MEASURES
 from hvae_core.metrics import Detection
 from hvae_core.report import Report, report
 from hvae_core.scores import Score, richest, score_list
@@ -233,6 +234,23 @@ def _cell(found: Detection | None, metric: str) -> tuple[float, float, float]:
 
 def equal_numbers_note(studied: Sequence[Study], titles: Mapping[str, str]) -> str:
     """On how many images of either side the figures rest, set by set where they differ."""
+    return _sides(studied, titles) + _fewer(studied)
+
+
+def _fewer(studied: Sequence[Study]) -> str:
+    """A remark on costly scores, which are of the first images of each set."""
+    costly = {
+        symbol_text(score.symbol)
+        for study in studied
+        for score in study.report.scores
+        if any(scoring.is_costly(MEASURES[name]) for name in score.measures)
+    }
+    if not costly:
+        return ""
+    return f" {', '.join(sorted(costly))} on the first {scoring.LEADING} images alone."
+
+
+def _sides(studied: Sequence[Study], titles: Mapping[str, str]) -> str:
     sizes: dict[int, list[str]] = {}
     for name, title in titles.items():
         numbers = [d.n_out for s in studied for d in s.metrics(name).values()]

@@ -52,16 +52,16 @@ def _of_set(
 ) -> tuple[Material, ...]:
     others = [other for other in ctx.models if other.digest != handle.digest]
     tables = [_table(ctx, other, name, evaluation) for other in others]
-    background = _background(ctx)
+    other_one = background(ctx)
     whole = replace(
         evaluation.material,
         reference=known,
         ensemble=tuple(table for table in tables if table is not None),
-        background=None if background is None else _table(ctx, background, name, evaluation),
+        background=None if other_one is None else _table(ctx, other_one, name, evaluation),
     )
     cheap, costly = {}, {}
     for measure in MEASURES.values():
-        values = _stored(ctx, handle, measure, evaluation.set_digest)
+        values = stored(ctx, handle, measure, evaluation.set_digest)
         if values is not None:
             (costly if is_costly(measure) else cheap)[measure.name] = values
     whole = replace(whole, measures=cheap)
@@ -124,7 +124,8 @@ def _has_training(ctx: Context) -> bool:
     return any(ctx.world.available(spec.name, ctx.data_root) for spec in splits)
 
 
-def _background(ctx: Context) -> Handle | None:
+def background(ctx: Context) -> Handle | None:
+    """The world's background checkpoint, if it has one."""
     path = background_path(ctx.world)
     return None if path is None else store.handle_of(path, shipped=True)
 
@@ -137,7 +138,8 @@ def _table(ctx: Context, other: Handle, name: str, evaluation: Evaluation) -> An
     return found.table if found.settings == evaluation.settings else None
 
 
-def _stored(ctx: Context, handle: Handle, measure: Measure, digest: str) -> np.ndarray | None:
+def stored(ctx: Context, handle: Handle, measure: Measure, digest: str) -> np.ndarray | None:
+    """A measure of the images of a digest, of the first alone where it is costly; or None."""
     of = _model_digest(ctx, handle, measure)
     if of is None:
         return None
@@ -225,7 +227,7 @@ def _not_everywhere(ctx: Context, score: Score, found: Materials) -> str:
     if "latents" in score.needs and not without:
         return "The posterior means of some of these sets are not kept."
     other = "the background checkpoint" if "background" in score.needs else "the other model"
-    names = ", ".join(ctx.title(name) for name in without)
+    names = ", ".join(ctx.title(name) for name in without if name != "image")
     return f"Not evaluated under {other} on the same images: {names}."
 
 
@@ -238,18 +240,29 @@ def _offer(name: str, scores: Sequence[Score], found: Materials) -> Offer:
     return Offer(name, tuple(scores), tuple(found), limit, measure.seconds * images / 1000)
 
 
-def draw(ctx: Context, handle: Handle, found: Materials, letter: str = "") -> None:
-    """A line an offer, with its button or its progress; then what cannot be had, and why."""
+def draw(
+    ctx: Context,
+    handle: Handle,
+    found: Materials,
+    letter: str = "",
+    own: Mapping[str, ImageSet] | None = None,
+) -> None:
+    """A line an offer, with its button or its progress; then what cannot be had, and why.
+
+    ``own`` are images by name that are no set of the world.
+    """
     waiting, lacking = offers(ctx, handle, found)
     for offer in waiting:
-        _draw(ctx, handle, offer, letter)
+        _draw(ctx, handle, offer, letter, own or {})
     for score, reason in lacking:
         st.caption(f"${score.symbol}$, {ui.plain(score.name)}: {ui.plain(reason)}")
     if not waiting and not lacking:
         st.caption("Every score is there.")
 
 
-def _draw(ctx: Context, handle: Handle, offer: Offer, letter: str) -> None:
+def _draw(
+    ctx: Context, handle: Handle, offer: Offer, letter: str, own: Mapping[str, ImageSet]
+) -> None:
     name = f"{offer.job}-{handle.digest[:12]}"
     job = work.current(name)
     symbols = ", ".join(symbol_text(score.symbol) for score in offer.scores)
@@ -265,11 +278,13 @@ def _draw(ctx: Context, handle: Handle, offer: Offer, letter: str) -> None:
         who = f" for {letter}" if letter else ""
         if st.button(f"Compute{who}", key=f"go-{name}", help=offer.scores[0].citation):
             with ui.in_place():
-                _submit(ctx, handle, offer, name)
+                _submit(ctx, handle, offer, name, own)
                 st.rerun()
 
 
-def _submit(ctx: Context, handle: Handle, offer: Offer, name: str) -> None:
+def _submit(
+    ctx: Context, handle: Handle, offer: Offer, name: str, own: Mapping[str, ImageSet]
+) -> None:
     from hvae_core.tasks import fit_reference_to, measure_sets
 
     if offer.measure == "reference":
@@ -278,7 +293,10 @@ def _submit(ctx: Context, handle: Handle, offer: Offer, name: str) -> None:
             key = cache.digest("reference", handle.digest, images.digest)
             work.submit(name, key, fit_reference_to, handle.path, images)
         return
-    sets = [store.images(ctx.world, one, ctx.data_root, handle) for one in offer.sets]
+    sets = [
+        own[one] if one in own else store.images(ctx.world, one, ctx.data_root, handle)
+        for one in offer.sets
+    ]
     key = cache.digest(handle.digest, offer.measure, [images.digest for images in sets])
     names = [offer.measure]
     work.submit(name, key, measure_sets, handle.path, ctx.world.key, names, sets, offer.limit)

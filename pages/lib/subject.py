@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby, pairwise
 from typing import Any
 
@@ -16,7 +16,7 @@ from hvae_core.data.image_set import ImageSet
 from hvae_core.errors import HVAEError, ScoreError
 from hvae_core.judgement import Judgement, Reading
 from hvae_core.naming import RANGE, span
-from pages.lib import rows, store, ui
+from pages.lib import image_scores, rows, scoring, store, ui
 from pages.lib.state import Context
 from pages.lib.store import Handle
 
@@ -47,6 +47,7 @@ class Judged:
     readings: tuple[Reading, ...]
     judgement: Judgement | None
     problem: str = ""
+    materials: scoring.Materials | None = None
 
 
 def choose(ctx: Context) -> Subject | None:
@@ -96,22 +97,26 @@ def judge(
 ) -> Judged:
     """Bounds, scores and verdict of the image under a model, held against the reference."""
     from hvae_core.judgement import judge as decide
-    from hvae_core.judgement import readings
 
     images = subject.at(handle)
     digest = images.image_digests()[0]
     settings = None if reference is None else reference.settings
-    table = _bounds(handle.digest, digest, settings, handle, images.images)
+    table, _ = image_scores.evaluated(handle.digest, digest, settings, handle, images.images)
     known = None if reference is None else reference.table
-    read = readings(table, known)
+    found = None
+    if reference is not None:
+        # A stored evaluation knows the name under which its pixels were first seen.
+        named = replace(reference, set_name=reference_name(ctx))
+        found = image_scores.materials(ctx, handle, images, named)
+    read = image_scores.read(handle, table, found)
     kl = table.kl[0]
     if known is None:
         return Judged(handle, None, kl, read, None)
     try:
         decided = decide(table, known, handle.units, handle.levels, alpha, correction)  # type: ignore[arg-type]
     except ScoreError as error:
-        return Judged(handle, reference, kl, read, None, str(error))
-    return Judged(handle, reference, kl, read, decided)
+        return Judged(handle, reference, kl, read, None, str(error), found)
+    return Judged(handle, reference, kl, read, decided, "", found)
 
 
 def table(judged: Sequence[Judged], subject: Subject) -> pd.DataFrame:
@@ -123,7 +128,8 @@ def table(judged: Sequence[Judged], subject: Subject) -> pd.DataFrame:
             {
                 **about,
                 "quantity": reading.score.key,
-                "nats": reading.value,
+                "value": reading.value,
+                "unit": reading.score.unit,
                 "sampling_error": reading.error,
                 "p_value": reading.p_value,
                 "note": reading.reason,
@@ -131,7 +137,9 @@ def table(judged: Sequence[Judged], subject: Subject) -> pd.DataFrame:
             for reading in one.readings
         ]
         for (layer, _, _), nats in zip(one.handle.layers, one.kl, strict=True):
-            records.append({**about, "quantity": f"kl_{layer}", "nats": float(nats)})
+            records.append(
+                {**about, "quantity": f"kl_{layer}", "value": float(nats), "unit": "nats"}
+            )
         if one.judgement is not None:
             found = one.judgement.verdict
             note = f"{found.correction} at false-alarm rate {found.alpha:g}, " + (
@@ -139,19 +147,6 @@ def table(judged: Sequence[Judged], subject: Subject) -> pd.DataFrame:
             )
             records.append({**about, "quantity": "verdict", "p_value": found.p_value, "note": note})
     return pd.DataFrame(records)
-
-
-@st.cache_data(max_entries=256, show_spinner=False)
-def _bounds(  # type: ignore[no-untyped-def]
-    digest: str, image: int, settings: Any, _handle: Handle, _pixels: np.ndarray
-):
-    from hvae_core.bounds import BoundTable
-    from hvae_core.evaluated import EvalSettings
-    from hvae_core.evaluation import evaluate_batch
-
-    model = store.model(_handle)
-    bounds, _ = evaluate_batch(model, _pixels, [image], settings or EvalSettings())
-    return BoundTable.from_bounds(bounds, model.dims)
 
 
 def _from_set(ctx: Context, *, quiet: bool = False) -> Subject | None:

@@ -22,7 +22,7 @@ from hvae_core.figures import (
     tile,
 )
 from hvae_core.judgement import Reading, in_words
-from pages.lib import alarms, pictures, subject, ui, work
+from pages.lib import alarms, image_scores, pictures, subject, ui, work
 from pages.lib.state import colors, context
 
 ctx = context()
@@ -146,7 +146,7 @@ def score(reading: Reading) -> None:
     st.markdown(ui.plain(name[0].upper() + name[1:]))
     if reading.value is None or reading.reference is None or reading.p_value is None:
         if reading.value is not None:
-            st.markdown(f"**{fmt(reading.value, 'nats')}**")
+            st.markdown(f"**{fmt(reading.value, reading.score.unit)}**")
         st.caption(ui.plain(reading.reason))
         return
     figure = reference_density(
@@ -155,8 +155,9 @@ def score(reading: Reading) -> None:
         reading.p_value,
         palette,
         symbol=symbol_html(reading.score.symbol),
+        unit=reading.score.unit,
     )
-    alt = f"{name}: {fmt(reading.value, 'nats')}, p = {fmt(reading.p_value)}"
+    alt = f"{name}: {fmt(reading.value, reading.score.unit)}, p = {fmt(reading.p_value)}"
     ui.chart(figure, f"image-{reading.score.key}", alt)
     if reading.error is not None:
         st.caption(f"± {fmt(reading.error, 'nats')} of sampling noise")
@@ -193,6 +194,11 @@ def draw() -> None:
     with ui.in_place():
         scores(judged[0])
         ui.csv_button(lambda: subject.table(judged, image), "image-scores", "All scores (CSV)")
+    with st.expander("More scores", key="i_more", on_change="rerun") as panel:
+        if panel.open and judged[0].materials is not None:
+            with ui.in_place():
+                handle = judged[0].handle
+                image_scores.draw_offers(ctx, handle, image.at(handle), judged[0].materials)
     with ui.in_place():
         errs(alarms.calibrations(ctx, judged[0], alpha, correction), alpha)
 

@@ -193,9 +193,9 @@ def test_the_table_holds_scores_terms_and_reasons() -> None:
     one = Judged(Handle(), None, bounds.kl[0], readings(bounds, None), None)  # type: ignore[arg-type]
     made = table([one], Subject(tiny_set(1), "a picture", False))
     by_key = made.set_index("quantity")
-    assert by_key.loc["llr_1", "nats"] == 20
+    assert by_key.loc["llr_1", "value"] == 20
     assert "above zero" in by_key.loc["llr_ada", "note"]
-    assert by_key.loc["kl_z2", "nats"] == 2
+    assert by_key.loc["kl_z2", "value"] == 2
 
 
 def test_many_layers_are_named_in_ranges_and_summed_by_level() -> None:

@@ -1,0 +1,120 @@
+"""Scores beyond the bounds on the pages: offered, computed by a job, then there like the others."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from hvae_core.checkpoint.library import shipped_checkpoints
+from hvae_core.data.worlds import worlds
+from hvae_core.tasks import fit_reference_to, measure_sets
+from pages.lib import scoring, store, work
+from tests.app.conftest import LIMIT, Start
+
+NAME = "glyphs-hvae3-elbo"
+B = {"b_glyphs": "Tiny, informative"}
+OPEN = {"o_more": True}
+
+
+def options(app: AppTest) -> str:
+    assert not app.exception
+    assert not [error.value for error in app.error]
+    return "\n".join(app.selectbox(key="o_score").options)
+
+
+def text(app: AppTest) -> str:
+    return "\n".join(part.value for part in (*app.markdown, *app.caption))
+
+
+def measure(*names: str) -> None:
+    """Measures of the sets of the page, as its job leaves them in the cache."""
+    path = str(shipped_checkpoints()[NAME])
+    world = worlds()["glyphs"]
+    sets = [store.images(world, spec.name, None)
+            for spec in world.with_role("in", "out", "validation")]  # fmt: skip
+    measure_sets(path, "glyphs", names, sets)
+
+
+def test_what_is_at_hand_is_offered_and_the_rest_has_reasons(start: Start) -> None:
+    app = start("ood", OPEN)
+    assert "KLz2" in options(app)
+    assert "WAIC" not in options(app)
+    told = text(app)
+    assert "second checkpoint trained on the same images" in told
+    assert "No background checkpoint of Glyphs is here" in told
+    assert "z1 are too many" in told
+    for shown in ("bits", "LRz", "LLR\\>1\\<2"):
+        assert shown in told
+    assert "for the first 100 images of each set" in told
+    assert {b.label for b in app.button} >= {"Compute"}
+
+
+def test_a_second_model_gives_waic(start: Start) -> None:
+    app = start("ood", OPEN, **B)
+    assert "WAIC" in options(app)
+    app.selectbox(key="o_score").set_value("WAIC · WAIC over checkpoints").run()
+    assert not app.exception
+    assert not app.error
+
+
+def test_a_job_is_submitted_for_the_measure(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[Any] = []
+    monkeypatch.setattr(work, "submit", lambda *args: sent.append(args))
+    app = start("ood", OPEN)
+    button = next(b for b in app.button if b.key.startswith("go-measure-lower"))
+    button.click().run()
+    name, _, function, path, world, names, sets, first = sent[0]
+    assert name.startswith("measure-lower") and function is measure_sets
+    assert (world, names, first) == ("glyphs", ["lower"], None) and path.endswith(
+        f"{NAME}.safetensors"
+    )
+    assert len(sets) == 5 and all(len(images) == LIMIT for images in sets)
+
+
+def test_what_a_job_has_computed_is_a_score_like_any_other(start: Start) -> None:
+    measure("complexity", "lower")
+    path = str(shipped_checkpoints()[NAME])
+    training = store.images(worlds()["glyphs"], "train", None)
+    fit_reference_to(path, training)
+    app = start("ood", OPEN)
+    found = options(app)
+    for shown in ("−log2 p − bits(x)", "−L<2", "LLR>1<3", "M(z2)", "|L − mean L|"):
+        assert shown in found
+    label = next(o for o in app.selectbox(key="o_score").options if o.startswith("−log2"))
+    app.selectbox(key="o_score").set_value(label).run()
+    assert not app.exception
+    assert "bits** up" in text(app)
+
+
+def test_one_image_has_the_same_scores(start: Start, tmp_path: Path) -> None:
+    before = start("image", {"i_more": True})
+    assert not before.exception
+    measure("complexity")
+    after = start("image", {"i_more": True})
+    assert not after.exception and not after.error
+    charts = [len(app.get("plotly_chart")) for app in (before, after)]
+    assert charts[1] == charts[0] + 1
+    assert "Input complexity" in text(after)
+
+
+def test_costly_measures_are_of_the_first_images(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scoring, "LEADING", 20)
+    values = np.arange(20.0)
+
+    def given(ctx: Any, handle: Any, one: Any, digest: str) -> np.ndarray | None:
+        return values if one.name == "regret_z" else None
+
+    monkeypatch.setattr(scoring, "stored", given)
+    app = start("ood")
+    label = next(o for o in app.selectbox(key="o_score").options if o.startswith("LRz"))
+    app.selectbox(key="o_score").set_value(label).run()
+    assert not app.exception
+    assert not app.error
+    assert set(app.dataframe[0].value["Images"].dropna()) == {20}
+    assert "LRz on the first 20 images alone" in text(app)
