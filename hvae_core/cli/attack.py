@@ -44,6 +44,9 @@ def add(commands: Commands) -> None:
         "--set", metavar="SET", help="a set as in evaluate (default: the world's test set)"
     )
     command.add_argument(
+        "--world", metavar="NAME", help="world of the set (default: the checkpoint's own)"
+    )
+    command.add_argument(
         "--images", type=at_least(1), default=50, metavar="N", help="images (default: 50)"
     )
     command.add_argument(
@@ -71,7 +74,7 @@ def run(args: argparse.Namespace) -> None:
 
     settings = AttackSettings(args.radius, args.steps, args.starts, args.seed)
     checkpoint = load_checkpoint(checkpoint_path(args.checkpoint))
-    world = world_of(checkpoint)
+    world = world_of(checkpoint, args.world)
     name = world.in_name
     if args.set:
         world, name = with_source(world, args.set, "out", download=args.download)

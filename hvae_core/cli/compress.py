@@ -55,6 +55,9 @@ def add(commands: Commands) -> None:
     )  # fmt: skip
     command.add_argument("--set", metavar="SET", help="pictures of a set as in evaluate instead")
     command.add_argument(
+        "--world", metavar="NAME", help="world of the set (default: the checkpoint's own)"
+    )
+    command.add_argument(
         "--images", type=at_least(1), default=100, metavar="N", help="of the set (default: 100)"
     )
     command.add_argument("--save", metavar="DIR", help="write the pictures as PNG files")
@@ -99,7 +102,9 @@ def _pictures(
     from hvae_core.results import chosen_images
 
     if args.set:
-        world, name = with_source(world_of(checkpoint), args.set, "out", download=args.download)
+        world, name = with_source(
+            world_of(checkpoint, args.world), args.set, "out", download=args.download
+        )
         if args.download:
             fetch(world, name, args.data_root, bar)
         images = chosen_images(

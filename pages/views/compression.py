@@ -25,34 +25,41 @@ VIEWS = {
     "for a curve of the attack far below that of a random change.",
 }
 MEASURES = {"PSNR": ("psnr", "dB"), "MS-SSIM": ("ms_ssim", "")}
-SHOWN = 300  # pixels on screen, at least, of a small picture's larger side; a photograph's width
+# Pictures with shorter sides are shown pixel by pixel, three in a row; others two in a row.
+SMALL = 200
+THREE, TWO = 215, 335
 
 
 def shown(picture: np.ndarray, caption: str, alt: str, head: str) -> None:
-    """One picture under its head: small ones pixel by pixel, photographs at a readable width."""
-    side = max(picture.shape[1:])
-    with st.container(width=SHOWN if side < SHOWN else 400, gap="small"):
+    """One picture between its head and what it costs."""
+    side, whole = max(picture.shape[1:]), picture[None]
+    small = side < SMALL
+    with st.container(width=THREE if small else TWO, gap="small"):
         st.markdown(head)
-        if side < SHOWN:
-            scale = max(1, SHOWN // side // 2)
-            ui.picture(tile(picture[None], columns=1, scale=scale, colors=palette), alt)
+        if small:
+            scale = max(1, SMALL // side)
+            ui.picture(tile(whole, columns=1, scale=scale, colors=palette), alt)
         else:
-            image = tile(picture[None], columns=1, scale=1, colors=palette)
-            st.image(png_bytes(image), width=400, alt=alt)
+            image = tile(whole, columns=1, scale=1, colors=palette)
+            st.image(png_bytes(image), width=TWO, output_format="PNG", alt=alt)
         st.caption(ui.plain(caption))
 
 
 def pairs(handle, one, k: int, letter: str) -> None:  # type: ignore[no-untyped-def]
     """The original, what the layers above k rebuild, and JPEG at that rate."""
-    with st.container(horizontal=True, gap="medium", key=f"scroll_c_{letter}"):
-        channels, height, width = one.original.shape
-        kind = "luminance" if channels == 1 else "colour"
-        shown(one.original, f"{width}x{height}, {kind}", "The picture as the model codes it", "x")
-        level, ours, jpeg = handle.level_names[k], one.ratings[k], one.jpeg[k]
-        shown(one.pictures[k], compression.rated(ours), f"Rebuilt from {level} up",
-              f"from {level} up")  # fmt: skip
-        shown(one.jpeg_pictures[k], compression.rated(jpeg), f"JPEG at quality {jpeg.quality}",
-              f"JPEG, quality {jpeg.quality}")  # fmt: skip
+    channels, height, width = one.original.shape
+    size = f"{width}x{height}, {'luminance' if channels == 1 else 'colour'}"
+    level, ours, jpeg = handle.level_names[k], one.ratings[k], one.jpeg[k]
+    original = (one.original, size, "The picture as the model codes it", "The picture")
+    coded = [
+        (one.pictures[k], compression.rated(ours), f"Rebuilt from {level} up", f"From {level} up"),
+        (one.jpeg_pictures[k], compression.rated(jpeg), f"JPEG at quality {jpeg.quality}",
+         f"JPEG, quality {jpeg.quality}"),
+    ]  # fmt: skip
+    with st.container(horizontal=True, gap="small", key=f"scroll_c_{letter}"):
+        # Where two fit in a row, those are the ones to compare.
+        for each in [original, *coded] if max(height, width) < SMALL else [*coded, original]:
+            shown(*each)
     made = tile(np.concatenate([one.original[None], one.pictures, one.jpeg_pictures]),
                 columns=len(one.pictures) + 1, scale=1, colors=palette)  # fmt: skip
     label = f"All k of {letter} (PNG)" if len(ctx.models) > 1 else "All k (PNG)"
