@@ -25,9 +25,7 @@ PAGES = [
     st.Page("pages/views/collapse.py", title="Collapse", url_path="collapse"),
     st.Page("pages/views/two.py", title="Two models", url_path="two"),
     st.Page("pages/views/generate.py", title="Generate", url_path="generate"),
-    st.Page(
-        "pages/views/compression.py", title="Compression and attacks", url_path="compression"
-    ),
+    st.Page("pages/views/compression.py", title="Compression and attacks", url_path="compression"),
     st.Page("pages/views/latents.py", title="Latent space", url_path="latents"),
     st.Page("pages/views/ood.py", title="OOD detection", url_path="ood"),
     st.Page("pages/views/image.py", title="One image", url_path="image"),

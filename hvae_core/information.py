@@ -17,13 +17,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from hvae_core import cache
 from hvae_core.collapse import collapse_levels
-from hvae_core.data.image_set import ImageSet
 from hvae_core.errors import DataError, ScoreError
 from hvae_core.progress import Progress, silent
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from hvae_core.data.image_set import ImageSet
     from hvae_core.models import HierarchicalVAE
     from hvae_core.models.aggregated import Conditional
 

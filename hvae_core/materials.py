@@ -9,6 +9,7 @@ from typing import Any
 
 from hvae_core import cache
 from hvae_core.availability import background_path
+from hvae_core.cache import write_npz
 from hvae_core.checkpoint import Checkpoint, load_checkpoint
 from hvae_core.data import World
 from hvae_core.errors import DataError, ScoreError
@@ -17,6 +18,8 @@ from hvae_core.evaluation import evaluate
 from hvae_core.measures import MEASURES, compute
 from hvae_core.progress import Progress, silent
 from hvae_core.references import (
+    FILE,
+    Fitted,
     cached_reference,
     fit_reference,
     pack_reference,
@@ -80,6 +83,22 @@ def reference_of(
     fitted = fit_reference(found)
     cache.store("references", key, pack_reference(fitted))
     return fitted.reference
+
+
+def store_reference(
+    checkpoint: Checkpoint,
+    world: World,
+    *,
+    data_root: str | Path | None = None,
+    progress: Progress = silent,
+) -> Path:
+    """Fit the reference of a shipped checkpoint and write it to the project's stored results."""
+    settings = EvalSettings()
+    found = reference_of(checkpoint, world, settings, data_root=data_root, progress=progress)
+    path = RESULTS / checkpoint.name / FILE
+    fitted = Fitted(checkpoint.digest, settings, found)
+    write_npz(path, pack_reference(fitted), compressed=True)
+    return path
 
 
 def material_of(

@@ -69,15 +69,12 @@ def run(args: argparse.Namespace) -> None:
     """Attack, then the table."""
     from hvae_core.attacks import AttackSettings, attacked
     from hvae_core.checkpoint import load_checkpoint
-    from hvae_core.cli.sources import fetch, with_source, world_of
+    from hvae_core.cli.sources import fetch, one_set
     from hvae_core.results import checkpoint_path, chosen_images
 
     settings = AttackSettings(args.radius, args.steps, args.starts, args.seed)
     checkpoint = load_checkpoint(checkpoint_path(args.checkpoint))
-    world = world_of(checkpoint, args.world)
-    name = world.in_name
-    if args.set:
-        world, name = with_source(world, args.set, "out", download=args.download)
+    world, name = one_set(checkpoint, args.world, args.set, download=args.download)
     with show.progress_bar() as bar:
         if args.download:
             fetch(world, name, args.data_root, bar)

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from hvae_core.cli import show
 from hvae_core.cli.options import Commands, add_command, add_data, add_json, at_least
-from hvae_core.data.photographs import PHOTOGRAPHS, photograph
 from hvae_core.errors import DataError
 
 if TYPE_CHECKING:
@@ -97,14 +96,13 @@ def _pictures(
     args: argparse.Namespace, checkpoint: Checkpoint, bar: show.Bar
 ) -> Iterator[tuple[str, Pixels]]:
     """Title and pixels, read one by one."""
-    from hvae_core.cli.sources import fetch, with_source, world_of
+    from hvae_core.cli.sources import fetch, one_set
     from hvae_core.data import open_image
+    from hvae_core.data.photographs import PHOTOGRAPHS, photograph
     from hvae_core.results import chosen_images
 
     if args.set:
-        world, name = with_source(
-            world_of(checkpoint, args.world), args.set, "out", download=args.download
-        )
+        world, name = one_set(checkpoint, args.world, args.set, download=args.download)
         if args.download:
             fetch(world, name, args.data_root, bar)
         images = chosen_images(

@@ -10,15 +10,9 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from hvae_core.cli import show
-from hvae_core.cli.evaluate import (
-    add_sets,
-    add_settings,
-    choose_sets,
-    evaluate_all,
-    move,
-    settings_of,
-)
+from hvae_core.cli.evaluate import add_sets, choose_sets, evaluate_all
 from hvae_core.cli.options import Commands, add_command, add_data, add_json
+from hvae_core.cli.settings import add_settings, move, settings_of
 
 if TYPE_CHECKING:
     from hvae_core.contests import Entry, Side

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hvae_core.cli import show
-from hvae_core.cli.evaluate import add_settings, move
 from hvae_core.cli.options import Commands, add_command, add_data, add_json, at_least
+from hvae_core.cli.settings import add_settings, move, settings_of
 
 if TYPE_CHECKING:
     from hvae_core.bounds import BoundTable
@@ -86,7 +86,6 @@ def _tables(
 ) -> tuple[dict[int, BoundTable], dict[int, BoundTable], str]:
     """The nested tables of both sets, and a title that names them."""
     from hvae_core.checkpoint import load_checkpoint
-    from hvae_core.cli.evaluate import settings_of
     from hvae_core.cli.sources import fetch, with_source, world_of
     from hvae_core.nested import nested_tables
     from hvae_core.results import checkpoint_path, chosen_images

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hvae_core.cli import scoring, show
 from hvae_core.cli.options import Commands, add_command, add_data, add_json, at_least
+from hvae_core.cli.settings import add_settings, move, settings_of
 from hvae_core.cli.tables import print_report
 from hvae_core.report import SHIPPED_LIMIT, Report
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from hvae_core.checkpoint import Checkpoint
     from hvae_core.data import World
     from hvae_core.evaluated import EvalSettings, Evaluation
+    from hvae_core.precision import PrecisionError
     from hvae_core.scores import Material, Score
 
 _EXAMPLES = f"""\
@@ -100,53 +102,6 @@ def add_sets(command: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
-def add_settings(command: argparse.ArgumentParser, *, samples: bool = True) -> None:
-    """What the bounds depend on beside checkpoint and images; ``samples`` but for ``draws``."""
-    if samples:
-        _add_samples(command)
-    else:
-        command.set_defaults(samples=None, partial_samples=None)
-    command.add_argument(
-        "--seed", type=at_least(0), default=0, metavar="N",
-        help="seed of the draws from the model and of the equal numbers (default: 0)",
-    )  # fmt: skip
-    # No default here: those of EvalSettings are the ones that stored results were made with.
-    command.add_argument(
-        "--skipped", choices=("sample", "mean"),
-        help="what a skipped layer z_i, i <= k, passes down: a draw from its prior, or the prior's "
-        "mean (default: as in the stored results)",
-    )  # fmt: skip
-    command.add_argument(
-        "--up", choices=("mean", "sample"),
-        help="what a skipped layer passes up to the layers above it: its posterior mean, or a draw "
-        "(default: as in the stored results)",
-    )  # fmt: skip
-    command.add_argument(
-        "--device", default="cpu", metavar="NAME",
-        help="where to compute: cpu, cuda, cuda:1, mps (default: cpu)",
-    )  # fmt: skip
-
-
-def _add_samples(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--samples", type=at_least(1), metavar="S",
-        help="importance samples of L; above 1, LLR uses L^S in its first term (default: 10)",
-    )  # fmt: skip
-    command.add_argument(
-        "--partial-samples", type=at_least(1), metavar="S",
-        help="samples over which L>k is averaged for k >= 1 (default: 10)",
-    )  # fmt: skip
-
-
-def settings_of(args: argparse.Namespace) -> EvalSettings:
-    """The settings of the bounds that were asked for."""
-    from hvae_core.evaluated import EvalSettings
-
-    names = ("samples", "partial_samples", "skipped", "up")
-    chosen = {name: getattr(args, name) for name in names if getattr(args, name)}
-    return EvalSettings(seed=args.seed, **chosen)
-
-
 def run(args: argparse.Namespace) -> None:
     """Evaluate, report, print."""
     from hvae_core.checkpoint import load_checkpoint
@@ -162,13 +117,15 @@ def run(args: argparse.Namespace) -> None:
     result = report(
         found.evaluations[0], found.evaluations[1:], args.seed, scores=scores, materials=materials
     )
+    rounding = precision_error(args, checkpoint, world, found)
     if args.csv:
         write_csv(Path(args.csv), result)
     if args.json:
         show.as_json(
             {"name": checkpoint.name, "title": checkpoint.card.title, "world": world.key,
              "limit": args.limit or None, "notes": {k: list(v) for k, v in found.notes.items()},
-             "missing": found.missing, **result.to_dict()}
+             "missing": found.missing, "precision_error": rounding and asdict(rounding),
+             **result.to_dict()}
         )  # fmt: skip
         return
     titles = {spec.name: spec.title for spec in world.sets}
@@ -179,6 +136,24 @@ def run(args: argparse.Namespace) -> None:
             show.note(f"{name}: {'; '.join(notes)}")
     for name, reason in found.missing.items():
         show.note(f"left out {name}: {reason}")
+    if rounding:
+        show.note(f"{args.precision} {rounding}")
+
+
+def precision_error(
+    args: argparse.Namespace, checkpoint: Checkpoint, world: World, found: Found
+) -> PrecisionError | None:
+    """What another precision than float32 costs, on some images of each set; else None."""
+    from hvae_core.precision import measured_error
+
+    settings = settings_of(args)
+    if settings.precision == "float32":
+        return None
+    names = list(found.notes)  # those that were evaluated, in order
+    with show.progress_bar() as bar:
+        return measured_error(
+            checkpoint, world, names, settings, data_root=args.data_root, progress=bar
+        )
 
 
 def choose_sets(
@@ -207,16 +182,6 @@ def choose_sets(
     if in_name in out_names:
         raise DataError(f"{in_name} is in-distribution here; name another set with --out.")
     return world, in_name, tuple(dict.fromkeys(out_names))
-
-
-def move(checkpoint: Checkpoint, device: str) -> None:
-    """Bring the model where it is to compute."""
-    from hvae_core.errors import ConfigError
-
-    try:
-        checkpoint.model.to(device)
-    except (RuntimeError, AssertionError) as exc:  # torch raises either where a device is absent
-        raise ConfigError(f"There is no device {device} on this machine; use cpu.") from exc
 
 
 def evaluate_all(

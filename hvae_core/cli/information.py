@@ -65,16 +65,12 @@ def add(commands: Commands) -> None:
 def run(args: argparse.Namespace) -> None:
     """Measure what is not at hand, then the tables."""
     from hvae_core.checkpoint import load_checkpoint
-    from hvae_core.cli.sources import fetch, own_world, with_source, world_key, world_of
+    from hvae_core.cli.sources import fetch, one_set
     from hvae_core.information import measure_information
     from hvae_core.results import checkpoint_path, chosen_images
 
     checkpoint = load_checkpoint(checkpoint_path(args.checkpoint))
-    own = bool(args.set) and not args.world and world_key(checkpoint) is None
-    world = own_world(checkpoint) if own else world_of(checkpoint, args.world)
-    name = world.in_name
-    if args.set:
-        world, name = with_source(world, args.set, "out", download=args.download)
+    world, name = one_set(checkpoint, args.world, args.set, download=args.download)
     with show.progress_bar() as bar:
         if args.download:
             fetch(world, name, args.data_root, bar)

@@ -16,6 +16,8 @@ class Formatter(argparse.RawDescriptionHelpFormatter):
 
     def __init__(self, prog: str) -> None:
         super().__init__(prog, max_help_position=30, width=100)
+        # argparse forgets that commands are indented twice, and breaks the line after long names.
+        self._action_max_length = 15
 
 
 def add_command(

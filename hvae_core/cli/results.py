@@ -24,7 +24,8 @@ def add(commands: Commands) -> None:
         description="For maintainers, after a shipped checkpoint or set has changed: evaluate the "
         "checkpoints in assets/checkpoints/ on every set of their world but the training set "
         "(default settings, at most 1,000 images a set) and write "
-        "assets/results/<checkpoint>/<set>.npz. Sets whose images are not on this machine are "
+        "assets/results/<checkpoint>/<set>.npz, and reference.npz with what scores read of 1,000 "
+        "training images. Sets whose images are not on this machine are "
         "named and their files are left as they are.",
         examples=_EXAMPLES,
         kept="Files already written stay; the same command computes only what is missing.",
@@ -40,6 +41,7 @@ def run(args: argparse.Namespace) -> None:
     from hvae_core.checkpoint import load_checkpoint, shipped_checkpoints
     from hvae_core.cli.sources import fetch, world_of
     from hvae_core.errors import CheckpointError, MissingImages
+    from hvae_core.materials import store_reference
     from hvae_core.results import store_result
 
     shipped = shipped_checkpoints()
@@ -64,5 +66,13 @@ def run(args: argparse.Namespace) -> None:
                     missing.add(str(error))
                     continue
                 bar.line(f"{name}/{path.name}: {path.stat().st_size:,} bytes")
+            if not world.with_role("train"):
+                continue
+            try:
+                path = store_reference(checkpoint, world, data_root=args.data_root, progress=bar)
+            except MissingImages as error:
+                missing.add(str(error))
+                continue
+            bar.line(f"{name}/{path.name}: {path.stat().st_size:,} bytes")
     for reason in sorted(missing):
         show.note(f"left out: {reason}")

@@ -42,6 +42,21 @@ def own_world(checkpoint: CheckpointInfo) -> World:
     return World("own", "Own images", "", (), (), checkpoint.config.image_shape)
 
 
+def one_set(
+    checkpoint: CheckpointInfo, key: str | None, source: str | None, *, download: bool
+) -> tuple[World, str]:
+    """A world and one set of it: the source named, else the in-distribution set.
+
+    A checkpoint that knows no world needs none for images of the user's own.
+    """
+    if source and not key and world_key(checkpoint) is None:
+        return with_source(own_world(checkpoint), source, "out", download=download)
+    world = world_of(checkpoint, key)
+    if not source:
+        return world, world.in_name
+    return with_source(world, source, "out", download=download)
+
+
 def with_source(world: World, source: str, role: Role, *, download: bool) -> tuple[World, str]:
     """The world with one more set, and that set's name.
 

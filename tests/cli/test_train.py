@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from hvae_core.checkpoint import inspect_checkpoint, load_checkpoint
+from hvae_core.classifier.presets import PRESETS as CLASSIFIERS
 from hvae_core.cli.main import main
 from hvae_core.presets import PRESETS
 from hvae_core.training import Run
@@ -93,7 +94,7 @@ def test_schedules_shrink_with_the_epochs() -> None:
 
 
 def test_presets_are_listed(tell: Tell, capsys: pytest.CaptureFixture[str]) -> None:
-    assert set(tell("train", "--list")["presets"]) == set(PRESETS)
+    assert set(tell("train", "--list")["presets"]) == {*PRESETS, *CLASSIFIERS}
     assert main(["train", "--list"]) == 0
     assert "glyphs-hvae3-elbo" in capsys.readouterr().out
 

@@ -59,7 +59,7 @@ def test_sure_images_are_still_told_apart() -> None:
 
 
 def test_what_is_missing_is_said() -> None:
-    with pytest.raises(ScoreError, match="measure logits"):
+    with pytest.raises(ScoreError, match="needs a classifier"):
         SCORES["msp"](_material(odin=np.zeros(3)))
 
 
