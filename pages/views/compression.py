@@ -26,8 +26,8 @@ VIEWS = {
 }
 MEASURES = {"PSNR": ("psnr", "dB"), "MS-SSIM": ("ms_ssim", "")}
 # Pictures with shorter sides are shown pixel by pixel, three in a row; others two in a row.
-SMALL = 200
-THREE, TWO = 215, 335
+SMALL = 180
+THREE, TWO = 180, 335
 
 
 def shown(picture: np.ndarray, caption: str, alt: str, head: str) -> None:
