@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from hvae_core.cli import show
-from hvae_core.cli.options import Commands, add_command, add_data, add_json, at_least
+from hvae_core.cli.options import Commands, add_command, add_data, add_json, add_one_set, at_least
 
 if TYPE_CHECKING:
     from hvae_core.attacks import Attacks
@@ -37,15 +37,7 @@ def add(commands: Commands) -> None:
         examples=_EXAMPLES,
         kept="Nothing is kept of what was not finished.",
     )
-    command.add_argument(
-        "checkpoint", metavar="CHECKPOINT", help="a .safetensors file, or a checkpoint's name"
-    )
-    command.add_argument(
-        "--set", metavar="SET", help="a set as in evaluate (default: the world's test set)"
-    )
-    command.add_argument(
-        "--world", metavar="NAME", help="world of the set (default: the checkpoint's own)"
-    )
+    add_one_set(command)
     command.add_argument(
         "--images", type=at_least(1), default=50, metavar="N", help="images (default: 50)"
     )

@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from hvae_core.cli import show
-from hvae_core.cli.options import Commands, add_command, add_data, add_json, at_least
+from hvae_core.cli.options import Commands, add_command, add_data, add_json, add_one_set, at_least
 from hvae_core.collapse import COLLAPSE_THRESHOLD, collapsed_curve
 from hvae_core.information import DELTAS, IMAGES, MAX_IMAGES
 from hvae_core.report import SHIPPED_LIMIT
@@ -38,15 +38,7 @@ def add(commands: Commands) -> None:
         examples=_EXAMPLES,
         kept="Nothing is kept of what was not finished.",
     )
-    command.add_argument(
-        "checkpoint", metavar="CHECKPOINT", help="a .safetensors file, or a checkpoint's name"
-    )
-    command.add_argument(
-        "--set", metavar="SET", help="a set as in evaluate (default: the world's test set)"
-    )
-    command.add_argument(
-        "--world", metavar="NAME", help="world of the set (default: the checkpoint's own)"
-    )
+    add_one_set(command)
     command.add_argument(
         "--images", type=at_least(2), default=IMAGES, metavar="N",
         help=f"images, at most {MAX_IMAGES:,} (default: {IMAGES})",

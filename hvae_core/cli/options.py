@@ -79,3 +79,16 @@ def at_least(lowest: int) -> Callable[[str], int]:
         return value
 
     return whole
+
+
+def add_one_set(command: argparse.ArgumentParser) -> None:
+    """A checkpoint, and one set of images to look at under it."""
+    command.add_argument(
+        "checkpoint", metavar="CHECKPOINT", help="a .safetensors file, or a checkpoint's name"
+    )
+    command.add_argument(
+        "--set", metavar="SET", help="a set as in evaluate (default: the world's test set)"
+    )
+    command.add_argument(
+        "--world", metavar="NAME", help="world of the set (default: the checkpoint's own)"
+    )

@@ -16,7 +16,7 @@ from hvae_core.figures import (
 )
 from hvae_core.metrics import flagged
 from hvae_core.scores import Score
-from pages.lib import contests, ood, scoring, ui
+from pages.lib import contests, ood, ood_tables, scoring, ui
 from pages.lib import threshold as cut
 from pages.lib.ood import Study
 from pages.lib.state import colors, context
@@ -145,13 +145,13 @@ def table(studied: list[Study]) -> None:
     with ui.in_place():
         st.subheader("All scores on all sets", anchor=False, help=TABLE_HELP)
         metric = st.segmented_control(
-            "Metric", list(ood.METRICS), default="AUROC", key="o_metric", bind="query-params",
-            required=True, label_visibility="collapsed",
+            "Metric", list(ood_tables.METRICS), default="AUROC", key="o_metric",
+            bind="query-params", required=True, label_visibility="collapsed",
         ) or "AUROC"  # fmt: skip
         scores = list(ood.scores_of(studied).values())
         if metric != "AUROC":
             studied = ood.with_intervals(studied)
-        rows, values, lows, highs = ood.heat(studied, titles, scores, metric)
+        rows, values, lows, highs = ood_tables.heat(studied, titles, scores, metric)
         figure = metric_heat(
             values, rows, [symbol_html(score.symbol) for score in scores], palette, metric=metric,
             lows=lows, highs=highs, higher_is_better=not metric.startswith("FPR"),
@@ -164,13 +164,17 @@ def table(studied: list[Study]) -> None:
             st.caption(f"${score.symbol}$ cannot be had: {ui.plain(reason)}")
         with st.expander("All numbers", key="o_numbers", on_change="rerun") as panel:
             if panel.open:
-                every = ood.numbers(ood.with_intervals(studied), titles)
+                every = ood_tables.numbers(ood.with_intervals(studied), titles)
                 st.dataframe(every.round(3), hide_index=True)
         with st.container(horizontal=True):
             ui.csv_button(
-                lambda: ood.numbers(ood.with_intervals(studied), titles), "detection", "Table (CSV)"
+                lambda: ood_tables.numbers(ood.with_intervals(studied), titles),
+                "detection",
+                "Table (CSV)",
             )
-            ui.csv_button(lambda: ood.images_table(studied, ctx), "scores", "Every image (CSV)")
+            ui.csv_button(
+                lambda: ood_tables.images_table(studied, ctx), "scores", "Every image (CSV)"
+            )
 
 
 def tests(studied: list[Study]) -> None:

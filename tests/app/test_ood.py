@@ -17,7 +17,7 @@ from hvae_core.data.worlds import worlds
 from hvae_core.metrics import Detection, Share
 from hvae_core.report import report
 from hvae_core.scores import get_score, score_list
-from pages.lib import contests, ood, store, threshold
+from pages.lib import contests, ood, ood_tables, store, threshold
 from pages.lib.ood import Study
 from pages.lib.state import Context
 from tests.app.conftest import LIMIT, Start
@@ -163,13 +163,13 @@ def test_stored_results_show_without_images(start: Start) -> None:
 def test_numbers_are_those_of_the_report(study: Callable[..., Study]) -> None:
     one = study()
     titles = {name: name.upper() for name in one.outs}
-    table = ood.numbers([one], titles)
+    table = ood_tables.numbers([one], titles)
     known = {(row["set"], row["score"]): row for row in one.report.rows()}
     assert len(table) == len(known) == len(one.outs) * len(score_list(3))
     for row in table.to_dict("records"):
         assert row["auroc"] == known[row["set"], row["score"]]["auroc"]
         assert row["title"] == row["set"].upper()
-    rows, values, lows, _ = ood.heat([one], titles, score_list(3), "AUROC")
+    rows, values, lows, _ = ood_tables.heat([one], titles, score_list(3), "AUROC")
     assert rows == list(titles.values()) and values.shape == (len(rows), 7)
     assert (lows <= values).all()
     np.testing.assert_allclose(values.ravel(), table["auroc"])
@@ -178,7 +178,7 @@ def test_numbers_are_those_of_the_report(study: Callable[..., Study]) -> None:
 def test_every_image_is_exported_with_every_score(study: Callable[..., Study]) -> None:
     one = study()
     context = Context(worlds()["glyphs"], (one.handle,), tuple(one.outs), 0, None)
-    table = ood.images_table([one], context)
+    table = ood_tables.images_table([one], context)
     assert len(table) == LIMIT * (1 + len(one.outs))
     assert {score.key for score in score_list(3)} <= set(table.columns)
     inside = table[~table["out"]]
@@ -267,7 +267,9 @@ def test_other_metrics_have_their_intervals(study: Callable[..., Study]) -> None
     one = study()
     titles = {name: name for name in one.outs}
     for metric in ("AUPRC", "FPR80", "FPR95"):
-        _, values, lows, highs = ood.heat(ood.with_intervals([one]), titles, score_list(3), metric)
+        _, values, lows, highs = ood_tables.heat(
+            ood.with_intervals([one]), titles, score_list(3), metric
+        )
         assert (lows <= values).all() and (values <= highs).all()
 
 
