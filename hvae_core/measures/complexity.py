@@ -14,7 +14,7 @@ from hvae_core.data.image_set import to_picture
 
 @dataclass(frozen=True)
 class ComplexitySettings:
-    """PNG and lossless WebP at their strongest; ``formats`` are Pillow's names."""
+    """PNG, optimised, and lossless WebP; ``formats`` are Pillow's names."""
 
     formats: tuple[str, ...] = ("PNG", "WEBP")
 
