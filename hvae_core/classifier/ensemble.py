@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
 from hvae_core.classifier.format import load_classifier
-from hvae_core.classifier.library import world_classifiers
+from hvae_core.classifier.library import joint_digest, world_classifiers
 from hvae_core.classifier.network import Classifier
 from hvae_core.errors import CheckpointError
 
@@ -36,7 +35,7 @@ def load_ensemble(paths: tuple[Path, ...]) -> ClassifierEnsemble:
         raise CheckpointError(
             "These classifiers are of different images or classes; take those of one preset."
         )
-    digest = hashlib.sha256("".join(file.digest for file in files).encode()).hexdigest()
+    digest = joint_digest(file.digest for file in files)
     return ClassifierEnsemble(tuple(file.model for file in files), digest)
 
 

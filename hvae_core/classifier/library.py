@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 
 SHIPPED = Path(__file__).resolve().parents[2] / "assets" / "classifiers"
@@ -16,3 +18,13 @@ def world_classifiers(world: str, folder: Path | None = None) -> tuple[Path, ...
 def shipped_classifiers() -> dict[str, Path]:
     """The classifiers that come with the program, by name."""
     return {path.stem: path for path in sorted(SHIPPED.glob("*.safetensors"))}
+
+
+def joint_digest(digests: Iterable[str]) -> str:
+    """The digest of an ensemble whose files have these, in their order."""
+    return hashlib.sha256("".join(digests).encode()).hexdigest()
+
+
+def ensemble_digest(paths: Iterable[Path]) -> str:
+    """The digest that ``load_ensemble`` gives these files, without building a network."""
+    return joint_digest(hashlib.sha256(path.read_bytes()).hexdigest() for path in paths)

@@ -110,7 +110,7 @@ def _offer(handle: Handle, subject: Subject, seed: int) -> None:
     name = f"compress-{handle.digest[:12]}"
     job = work.current(name)
     if job is not None and job.active:
-        work.show(name, f"{subject.title} under {handle.title}")
+        work.show(name, f"{ui.plain(subject.title)} under {handle.title}")
         return
     error = work.failed(name)
     if error:

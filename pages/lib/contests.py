@@ -10,6 +10,7 @@ import streamlit as st
 from hvae_core.contests import Entry, Side, between_models, between_scores
 from hvae_core.figures import fmt, interval, symbol_text
 from hvae_core.scores import Score
+from pages.lib import ood
 from pages.lib.ood import Study
 
 
@@ -76,7 +77,8 @@ def table(
 def _key(study: Study) -> tuple[object, ...]:
     sets = tuple((name, found.set_digest) for name, found in study.outs.items())
     inside = study.inside
-    return inside.checkpoint, inside.set_digest, str(inside.settings), study.report.seed, sets
+    read = ood.beside(study.materials, (inside.set_name, *study.outs))
+    return inside.checkpoint, inside.set_digest, str(inside.settings), study.report.seed, sets, read
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -105,15 +105,33 @@ def _report(
     sets = tuple((name, found.set_digest) for name, found in outs.items())
     names = (inside.set_name, *outs)
     scores = scoring.available(handle, materials, list(materials)) if materials else ()
-    # What a score reads beside the bounds is told by its being there, and for others by the models.
-    beside = tuple(
-        (name, tuple(cache.digest(table.bound) for m in materials[name] for table in m.ensemble))
-        for name in names
-        if name in materials
-    )
     keys = tuple(score.key for score in scores)
-    key = (inside.checkpoint, inside.set_digest, str(inside.settings), sets, keys, beside)
+    key = (
+        inside.checkpoint,
+        inside.set_digest,
+        str(inside.settings),
+        sets,
+        keys,
+        beside(materials, names),
+    )
     return _made(key, intervals, inside, outs, scores, materials)
+
+
+def beside(materials: scoring.Materials, names: Iterable[str]) -> tuple[object, ...]:
+    """What scores read beside the model's own bounds, for the key of what rests on them.
+
+    Measures are told by their being there; tables of other models and the training reference may
+    change while it all looks the same.
+    """
+    return tuple(
+        (
+            name,
+            tuple(cache.digest(table.bound) for table in (*m.ensemble, m.background) if table),
+            None if m.reference is None else m.reference.mean,
+        )
+        for name in names
+        for m in materials.get(name, ())
+    )
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)

@@ -12,7 +12,7 @@ import streamlit as st
 
 from hvae_core import cache
 from hvae_core.availability import background_path, why_not
-from hvae_core.classifier.library import world_classifiers
+from hvae_core.classifier.library import ensemble_digest, world_classifiers
 from hvae_core.data.image_set import ImageSet
 from hvae_core.data.places import ASSETS
 from hvae_core.errors import MissingImages
@@ -156,9 +156,7 @@ def _model_digest(ctx: Context, handle: Handle, measure: Measure) -> str | None:
 
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _classifier_digest(paths: tuple[Path, ...]) -> str | None:
-    from hvae_core.classifier.ensemble import load_ensemble
-
-    return load_ensemble(paths).digest if paths else None
+    return ensemble_digest(paths) if paths else None
 
 
 @st.cache_resource(max_entries=512, show_spinner=False)

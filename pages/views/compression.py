@@ -158,8 +158,9 @@ def attack_view(beside) -> str:  # type: ignore[no-untyped-def]
         moved = known[0][1].moved.mean((2, 3))
         top = known[0][0].level_names[-1]
         st.caption(
-            f"Mean over {count} images, with 95 % intervals. Under attack the posterior of {top} "
-            f"moves by {fmt(moved[0, -1], 'nats')} (symmetric KL), by chance {fmt(moved[1, -1])}."
+            f"Mean over {len(known[0][1].seen)} images, with 95 % intervals. Under attack the "
+            f"posterior of {top} moves by {fmt(moved[0, -1], 'nats')} (symmetric KL), by chance "
+            f"{fmt(moved[1, -1])}."
         )
         ui.csv_button(lambda: attacks.table(known, settings), "attacks")
     handle, one = known[0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from hvae_core.conformal import threshold_at
 from hvae_core.data.worlds import worlds
 from hvae_core.metrics import Detection, Share
 from hvae_core.report import report
-from hvae_core.scores import get_score, score_list
+from hvae_core.scores import Material, get_score, score_list
 from pages.lib import contests, ood, ood_tables, store, threshold
 from pages.lib.ood import Study
 from pages.lib.state import Context
@@ -293,3 +294,16 @@ def test_the_page_names_the_certain_differences(start: Start) -> None:
     app = alive(start("ood", **B))
     assert "Which differences are certain" in [part.value for part in app.subheader]
     assert "a paired test on the same images" in text(app)
+
+
+def test_another_ensemble_or_reference_is_another_key(study: Callable[..., Study]) -> None:
+    one = study()
+    # Else tests and figures of WAIC made beside one model would be shown beside the next.
+    table = one.inside.table
+    other = replace(table, bound=table.bound + 1)
+    name = one.inside.set_name
+    keys = {
+        contests._key(replace(one, materials={name: (Material(table, ensemble=ensemble),)}))
+        for ensemble in ((), (table,), (other,))
+    }
+    assert len(keys) == 3

@@ -12,7 +12,7 @@ from hvae_core.checkpoint import load_checkpoint, save_checkpoint, shipped_check
 from hvae_core.checkpoint.container import read_header, write
 from hvae_core.classifier.ensemble import load_ensemble, world_ensemble
 from hvae_core.classifier.format import ClassifierFile, load_classifier, save_classifier
-from hvae_core.classifier.library import SHIPPED, world_classifiers
+from hvae_core.classifier.library import SHIPPED, ensemble_digest, world_classifiers
 from hvae_core.classifier.network import Classifier
 from hvae_core.classifier.training import ClassifierRun
 from hvae_core.config import ModelCard
@@ -121,6 +121,7 @@ def test_the_shipped_ones(world: str) -> None:
     ensemble = world_ensemble(world)
     assert ensemble is not None
     assert len(ensemble.members) == 3
+    assert ensemble.digest == ensemble_digest(world_classifiers(world))
     assert ensemble.image_shape == worlds()[world].image_shape
     assert not {path.stem for path in world_classifiers(world)} & set(shipped_checkpoints())
     assert sum(path.stat().st_size for path in SHIPPED.glob("*.safetensors")) < 1_500_000
