@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
-from hvae_core.checkpoint.library import shipped_checkpoints
 from hvae_core.data.worlds import World
 from hvae_core.scores import Score
 
 
 def background_path(world: World) -> Path | None:
     """The shipped checkpoint of a world that was trained on mutated pixels, or None."""
+    from hvae_core.checkpoint.library import shipped_checkpoints  # it loads torch
+
     names = (name for name in world.checkpoints if name.endswith("-background"))
     return shipped_checkpoints().get(next(names, ""))
 

@@ -1,24 +1,27 @@
-"""Pictures rebuilt from the upper layers alone, at their rate, beside JPEG (DCT App. G)."""
+"""Pictures rebuilt from the upper layers alone, at their rate, beside JPEG (DCT App. G).
+
+Reading results needs no torch; ``rebuild`` does.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
 from dataclasses import astuple, dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from hvae_core import cache, jpeg
 from hvae_core.data.image_set import ImageSet, Pixels, fit_image
 from hvae_core.errors import DataError
-from hvae_core.evaluation import BATCH_PIXELS
-from hvae_core.models import HierarchicalVAE
-from hvae_core.noise import ImageNoise
 from hvae_core.progress import Progress, silent
 from hvae_core.similarity import ms_ssim, psnr
 from hvae_core.tiles import cut, join
+
+if TYPE_CHECKING:
+    from hvae_core.models import HierarchicalVAE
 
 Floats = NDArray[np.float64]
 
@@ -97,6 +100,11 @@ def rebuild(
     sampled, the rate is the mean over ten draws; over one from a hundred tiles on, which average
     among themselves.
     """
+    import torch
+
+    from hvae_core.evaluation import BATCH_PIXELS
+    from hvae_core.noise import ImageNoise
+
     digests = ImageSet("tiles", "Tiles", tiles, np.full(len(tiles), -1)).image_digests()
     samples = _DRAWS if len(tiles) < _MANY else 1
     size = max(1, BATCH_PIXELS // model.dims // samples)

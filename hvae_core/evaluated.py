@@ -138,3 +138,16 @@ def shipped_evaluation(folder: Path, checkpoint: str, set_name: str) -> Evaluati
     with np.load(path, allow_pickle=False) as file:
         evaluation = unpack(dict(file))
     return evaluation if evaluation.checkpoint == checkpoint else None
+
+
+def latents_key(checkpoint: str, images: ImageSet, seed: int) -> str:
+    """The digest under which the posterior means of a set are kept."""
+    return cache.digest("latents-1", checkpoint, images.digest, seed)
+
+
+def stored_latents(checkpoint: str, images: ImageSet, seed: int) -> list[np.ndarray] | None:
+    """Posterior means of every layer from the cache, z_1 first, or None: computes nothing."""
+    arrays = cache.load("latents", latents_key(checkpoint, images, seed))
+    if arrays is None:
+        return None
+    return [arrays[f"z{i}"] for i in range(1, len(arrays) + 1)]

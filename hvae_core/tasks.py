@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 
 from hvae_core import cache
-from hvae_core.attacks import Attacks, AttackSettings, attacked
+from hvae_core.attacked import Attacks, AttackSettings
+from hvae_core.attacks import attacked
 from hvae_core.checkpoint import Checkpoint, load_checkpoint
 from hvae_core.compression import Compression, compressed
 from hvae_core.data import ImageSet, worlds
 from hvae_core.data.image_set import Pixels
-from hvae_core.evaluated import EvalSettings
+from hvae_core.evaluated import EvalSettings, latents_key, stored_latents
 from hvae_core.evaluation import evaluate, posterior_means
 from hvae_core.information import Information, measure_information
 from hvae_core.progress import Progress, silent
@@ -40,19 +41,6 @@ def evaluate_sets(
 
         fitted = images.fit(checkpoint.model.image_shape)
         evaluate(checkpoint.model, checkpoint.digest, fitted, settings, progress=report)
-
-
-def latents_key(checkpoint: str, images: ImageSet, seed: int) -> str:
-    """The digest under which the posterior means of a set are kept."""
-    return cache.digest("latents-1", checkpoint, images.digest, seed)
-
-
-def stored_latents(checkpoint: str, images: ImageSet, seed: int) -> list[np.ndarray] | None:
-    """Posterior means of every layer from the cache, z_1 first, or None: computes nothing."""
-    arrays = cache.load("latents", latents_key(checkpoint, images, seed))
-    if arrays is None:
-        return None
-    return [arrays[f"z{i}"] for i in range(1, len(arrays) + 1)]
 
 
 def latents_of_sets(

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from hvae_core import attacks
-from hvae_core.attacks import FIGURES, Attacks, AttackSettings, attack, divergence, pack, unpack
+from hvae_core.attacked import Attacks, AttackSettings, pack, unpack
+from hvae_core.attacks import FIGURES, attack, divergence
 from hvae_core.data.image_set import ImageSet
 from hvae_core.distributions import Gaussian
 from hvae_core.errors import ConfigError, DataError

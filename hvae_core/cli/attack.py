@@ -9,7 +9,7 @@ from hvae_core.cli import show
 from hvae_core.cli.options import Commands, add_command, add_data, add_json, add_one_set, at_least
 
 if TYPE_CHECKING:
-    from hvae_core.attacks import Attacks
+    from hvae_core.attacked import Attacks
     from hvae_core.checkpoint import Checkpoint
 
 _EXAMPLES = """\
@@ -59,7 +59,8 @@ def add(commands: Commands) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Attack, then the table."""
-    from hvae_core.attacks import AttackSettings, attacked
+    from hvae_core.attacked import AttackSettings
+    from hvae_core.attacks import attacked
     from hvae_core.checkpoint import load_checkpoint
     from hvae_core.cli.sources import fetch, one_set
     from hvae_core.results import checkpoint_path, chosen_images

@@ -18,7 +18,7 @@ from pages.lib.state import Context
 from pages.lib.store import Handle
 
 if TYPE_CHECKING:
-    from hvae_core.attacks import Attacks, AttackSettings
+    from hvae_core.attacked import Attacks, AttackSettings
 
 COUNTS = (4, 16, 50)
 RADII = (0.02, 0.05, 0.1, 0.2)
@@ -28,7 +28,7 @@ LOST = "lost"
 
 def controls(ctx: Context) -> tuple[AttackSettings, int]:
     """How strong the attack is, and on how many images of the in-distribution set."""
-    from hvae_core.attacks import AttackSettings
+    from hvae_core.attacked import AttackSettings
 
     count = st.segmented_control(
         "Images", list(COUNTS), default=COUNTS[0], key="a_count", bind="query-params",
@@ -54,7 +54,7 @@ def images_of(ctx: Context, handle: Handle, count: int) -> ImageSet:
 
 def found(handle: Handle, images: ImageSet, settings: AttackSettings) -> Attacks | None:
     """Attacks that are at hand; else they are offered as a job."""
-    from hvae_core.attacks import stored_attacks
+    from hvae_core.attacked import stored_attacks
 
     known = stored_attacks(handle.digest, images, settings)
     if known is None:

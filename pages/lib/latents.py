@@ -168,7 +168,7 @@ def _encoded(
 
 @st.cache_resource(max_entries=32, show_spinner=False)
 def _stored(checkpoint: str, set_digest: str, _images: ImageSet) -> list[np.ndarray] | None:
-    from hvae_core.tasks import stored_latents
+    from hvae_core.evaluated import stored_latents
 
     return stored_latents(checkpoint, _images, LATENTS_SEED)
 

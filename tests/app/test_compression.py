@@ -12,7 +12,8 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from hvae_core.attacks import AttackSettings, attack
+from hvae_core.attacked import AttackSettings
+from hvae_core.attacks import attack
 from hvae_core.checkpoint import load_checkpoint
 from hvae_core.compression import Rating
 from hvae_core.data import worlds

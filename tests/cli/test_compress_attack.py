@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hvae_core.attacks import AttackSettings, stored_attacks
+from hvae_core.attacked import AttackSettings, stored_attacks
 from hvae_core.checkpoint import load_checkpoint
 from hvae_core.cli.main import main
 from hvae_core.compression import stored_compression

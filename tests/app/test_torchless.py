@@ -1,0 +1,81 @@
+"""What is stored is read without torch, which takes seconds to import."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hvae_core import attacks, cache, compression
+from hvae_core.attacked import AttackSettings
+from hvae_core.evaluated import EvalSettings, evaluation_key, latents_key
+from hvae_core.evaluation import evaluate
+from hvae_core.information import measure_information
+from hvae_core.representation import Likeness, store_likeness
+from pages.lib import latents
+from tests.conftest import ROOT
+from tests.small import tiny_model, tiny_set
+
+MODULES = sorted(path.stem for path in (ROOT / "pages" / "lib").glob("*.py"))
+OPENS = "sidebar"
+"""The one that passes checkpoints through the gate, which builds a model without memory."""
+
+HEAVY = "print([name for name in ('torch', 'sklearn', 'datasets') if name in sys.modules])"
+
+READ = """
+import sys
+import numpy as np
+from hvae_core.attacked import AttackSettings
+from hvae_core.data.image_set import ImageSet
+from pages.lib import attacks, compression, information, latents, store, two
+
+pixels, digest, evaluated = np.load(sys.argv[1]), *sys.argv[2:]
+images = ImageSet("few", "Few", pixels, np.full(len(pixels), -1))
+layers = tuple((f"z{i}", (4,), 4) for i in (1, 2, 3))
+handle = store.Handle("tiny", "Tiny", "", digest, layers, ("z1", "z2", "z3"), (True,) * 3,
+                      pixels.shape[1:], False)
+known = {
+    "compression": compression.found(handle, compression.Subject("One", pixels[0]), 0),
+    "attacks": attacks.found(handle, images, AttackSettings(steps=1)),
+    "information": information._stored("", True, digest, images),
+    "latents": latents._stored(digest, images.digest, images),
+    "likeness": two._stored("b" * 64, True),
+    "evaluation": store._cached(evaluated, True),
+}
+assert all(one is not None for one in known.values()), known
+"""
+
+
+def heavy(code: str, *argv: str) -> str:
+    """Which slow libraries a fresh interpreter has loaded after the code."""
+    done = subprocess.run(
+        [sys.executable, "-c", f"import sys\n{code}\n{HEAVY}", *argv],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert not done.returncode, done.stderr
+    return done.stdout.strip()
+
+
+def test_no_page_brings_torch_along() -> None:
+    modules = ", ".join(name for name in MODULES if name != OPENS)
+    assert heavy(f"from pages.lib import {modules}") == "[]"
+
+
+def test_stored_results_are_read_without_torch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (attacks, compression):
+        monkeypatch.setattr(module, "ms_ssim", lambda one, other: np.ones(len(one)))
+    model, images, digest = tiny_model(), tiny_set(3), "a" * 64
+    compression.compressed(model, digest, images.images[0])
+    attacks.attacked(model, digest, images, AttackSettings(steps=1))
+    measure_information(model, digest, images)
+    evaluate(model, digest, images, EvalSettings(samples=1, partial_samples=1))
+    store_likeness("b" * 64, Likeness(*np.zeros((3, 1, 1))))
+    cache.store("latents", latents_key(digest, images, latents.LATENTS_SEED), {"z1": np.ones(3)})
+    np.save(tmp_path / "few.npy", images.images)
+    key = evaluation_key(digest, images, EvalSettings(samples=1, partial_samples=1))
+    assert heavy(READ, str(tmp_path / "few.npy"), digest, key) == "[]"
