@@ -309,6 +309,7 @@ def test_what_is_on_top_is_told_in_words() -> None:
 def test_presets_have_the_layers_of_their_tables() -> None:
     """DCT Table 6: L counts the context; DVP Tables 3, 5: u stands above the L layers."""
     layers = {"dct-mnist": 8, "dct-omniglot": 8, "dct-cifar10": 29, "dvp-cifar10": 46}
+    layers |= {"dvp-mnist": 9, "dvp-omniglot": 9, "dvp-cifar10-28": 29}
     for name, count in layers.items():
         assert len(PRESETS[name].model.latent_shapes) == count
     sizes: Any = {"dct-mnist": (1, 6, 6), "dct-omniglot": (1, 7, 7), "dct-cifar10": (3, 6, 6)}
@@ -317,6 +318,7 @@ def test_presets_have_the_layers_of_their_tables() -> None:
     scales: Any = PRESETS["dct-cifar10"].model
     assert [s.layers for s in scales.scales] == [10, 10, 5, 2, 1]
     weights = {"dvp-mnist": 0.7e6, "dvp-omniglot": 1.3e6, "dvp-cifar10": 38e6, "dct-cifar10": 22e6}
+    weights["dvp-cifar10-28"] = 19.5e6
     for name, count in weights.items():
         model = empty_model(PRESETS[name].model)
         assert sum(p.numel() for p in model.parameters()) == pytest.approx(count, rel=0.1)

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 _EXAMPLES = """\
   python -m hvae_core study assets/studies/glyphs.toml
       from stored results alone, in seconds
-  python -m hvae_core study assets/studies/inf-collapse.toml --data-root ~/images --dry-run
+  python -m hvae_core study assets/studies/inf-fashion-5.toml --data-root ~/images --dry-run
       what would be trained and computed, and for how long
-  python -m hvae_core study assets/studies/inf-collapse.toml --data-root ~/images --limit 200
+  python -m hvae_core study assets/studies/inf-fashion-5.toml --data-root ~/images --limit 200
   python -m hvae_core study mine.toml --no-train --runs ~/runs
 
 A study names models (a checkpoint, or a preset with seeds), sets, scores and tables. Presets that

@@ -10,9 +10,10 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from hvae_core.config.context import ContextConfig, PseudoConfig, check_context
-from hvae_core.config.models import MAX_UNITS, STRICT, ImageShape, LikelihoodName
+from hvae_core.config.models import STRICT, ImageShape, LikelihoodName
 
 MAX_LAYERS = 64
+MAX_DEEP_UNITS = 2**17  # latent units in all layers together: DCT Table 6 has 105,460
 MAX_FEATURES = 2**22  # values of one image's features at all scales together
 
 
@@ -73,8 +74,8 @@ class DeepConfig:
         layers = sum(scale.layers for scale in self.scales)
         if not 2 <= layers <= MAX_LAYERS:
             raise ValueError(f"{layers} latent layers where 2 to {MAX_LAYERS} are allowed")
-        if sum(math.prod(shape) for shape in self.latent_shapes) > MAX_UNITS:
-            raise ValueError(f"more than {MAX_UNITS:,} latent units")
+        if sum(math.prod(shape) for shape in self.latent_shapes) > MAX_DEEP_UNITS:
+            raise ValueError(f"more than {MAX_DEEP_UNITS:,} latent units")
         places = math.prod(self.output_size) + sum(math.prod(size) for size in self.sizes)
         if self.channels * places > MAX_FEATURES:
             raise ValueError(f"more than {MAX_FEATURES:,} values in the features of one image")

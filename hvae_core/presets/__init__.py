@@ -1,9 +1,9 @@
 """Recorded training recipes: ``python -m hvae_core train --preset NAME`` makes one again.
 
 The shipped ones are sized for two processor cores: the stem folds 2x2 pixel squares into channels,
-stages have two residual blocks, and epochs are counted in images. ``hvk-...``, ``dvp-...``,
-``vdvae-dct-...`` and ``vdvae-dvp-...`` are the networks and schedules of the papers, for a machine
-with a GPU.
+stages have two residual blocks, and epochs are counted in images. ``hvk-...``, ``inf-...``,
+``dct-...``, ``dvp-...``, ``vdvae-dct-...`` and ``vdvae-dvp-...`` are the networks and schedules of
+the papers, for a machine with a GPU; ``--data svhn:train`` and the like give them other images.
 """
 
 from hvae_core.errors import ConfigError

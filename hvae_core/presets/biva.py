@@ -50,6 +50,7 @@ _paper = Preset(
         free_bits=2.0,
         free_bits_constant=200,
         free_bits_annealed=200,
+        ema=0.0,
     ),
     "HVK App. B.2, Table 4",
 )

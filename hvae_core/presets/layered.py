@@ -54,29 +54,102 @@ def _trio(prefix: str, world: str, model: HVAEConfig, base: TrainConfig) -> list
 _fashion = HVAEConfig(GREY, _THREE, channels=32, blocks=2, stem=2)
 _glyphs3 = HVAEConfig(GREY, _THREE, channels=24, blocks=2, stem=2)
 _FIVE_LAYERS = HVAEConfig(GREY, _FIVE, channels=16, blocks=2, stem=2)
-_paper = Preset(
-    "hvk-fashionmnist-hvae3",
-    "paper size: free bits and warm-up, 3 layers",
-    "fashion",
-    HVAEConfig(
-        GREY,
-        (
-            LatentConfig(8, "conv", stride=2, kernel=5),
-            LatentConfig(16, "dense", stride=2),
-            LatentConfig(8, "dense", stride=1),
-        ),
-        channels=64,
-        blocks=3,
+_HVK_RUN = TrainConfig(
+    data="fashion",
+    epochs=2000,
+    warmup_epochs=200,
+    free_bits=2.0,
+    free_bits_constant=200,
+    free_bits_annealed=200,
+    ema=0.0,
+)
+_HVK_GREY = HVAEConfig(
+    GREY,
+    (
+        LatentConfig(8, "conv", stride=2, kernel=5),
+        LatentConfig(16, "dense", stride=2),
+        LatentConfig(8, "dense", stride=1),
     ),
-    TrainConfig(
-        data="fashion",
-        epochs=2000,
-        warmup_epochs=200,
-        free_bits=2.0,
-        free_bits_constant=200,
-        free_bits_annealed=200,
+    channels=64,
+    blocks=3,
+)
+# B.1 and Table 4 give natural images three layers; section 5 says four, without their sizes.
+_HVK_COLOUR = HVAEConfig(
+    (3, 32, 32),
+    (
+        LatentConfig(128, "conv", stride=2, kernel=5),
+        LatentConfig(64, "conv", stride=2),
+        LatentConfig(32, "dense", stride=1),
     ),
-    "HVK App. B.1, Table 4",
+    channels=256,
+    blocks=3,
+    likelihood="mixture_logistic",
+)
+# INF App. F and J: no warm-up, no free bits, 1000 epochs, all else as HVK. Its bits/dim (Tables 4,
+# 15) are of 256 grey levels, so the likelihood is HVK's for natural images. The sizes of its five
+# layers are in the part of the paper that our copy lacks: HVK's three, with two between them.
+_INF_RUN = TrainConfig(data="fashion", objective="informative", epochs=1000, ema=0.0)
+_INF_GREY = replace(_HVK_GREY, likelihood="mixture_logistic")
+_INF_FIVE = replace(
+    _INF_GREY,
+    latents=(
+        LatentConfig(8, "conv", stride=2, kernel=5),
+        LatentConfig(8, "conv", stride=2),
+        LatentConfig(32, "dense", stride=1),
+        LatentConfig(16, "dense", stride=1),
+        LatentConfig(8, "dense", stride=1),
+    ),
+)
+_SIZES = "INF Eq. 10, App. F, J; sizes of HVK App. B.1"
+_PAPERS = (
+    Preset(
+        "hvk-fashionmnist-hvae3",
+        "paper size: free bits and warm-up, 3 layers",
+        "fashion",
+        _HVK_GREY,
+        _HVK_RUN,
+        "HVK App. B.1, Table 4",
+    ),
+    Preset(
+        "hvk-cifar10-hvae3",
+        "paper size: free bits and warm-up, 3 layers",
+        "cifar",
+        _HVK_COLOUR,
+        replace(_HVK_RUN, data="cifar"),
+        "HVK App. B.1, Table 4",
+    ),
+    Preset(
+        "inf-fashionmnist-hvae3",
+        "paper size: informative, 3 layers",
+        "fashion",
+        _INF_GREY,
+        _INF_RUN,
+        _SIZES,
+    ),
+    Preset(
+        "inf-fashionmnist-hvae5",
+        "paper size: informative, 5 layers",
+        "fashion",
+        _INF_FIVE,
+        _INF_RUN,
+        f"{_SIZES} and two between",
+    ),
+    Preset(
+        "inf-fashionmnist-lvae5",
+        "paper size: LVAE, informative, 5 layers",
+        "fashion",
+        replace(_INF_FIVE, family="lvae"),
+        _INF_RUN,
+        f"{_SIZES} and two between; top-down as in INF App. A",
+    ),
+    Preset(
+        "inf-cifar10-hvae3",
+        "paper size: informative, 3 layers",
+        "cifar",
+        _HVK_COLOUR,
+        replace(_INF_RUN, data="cifar"),
+        _SIZES,
+    ),
 )
 
 
@@ -152,5 +225,5 @@ PRESETS = (
     *_trio("fashion", "fashion", replace(_fashion, family="lvae"), SHORT),
     _background("glyphs", _glyphs3, _glyph_run),
     _background("fashion", _fashion, SHORT),
-    _paper,
+    *_PAPERS,
 )

@@ -49,7 +49,7 @@ PRESETS = (
             pseudoinputs=500,
             family="lvae",
         ),
-        TrainConfig(data="fashion", epochs=2000, warmup_epochs=200),
+        TrainConfig(data="fashion", epochs=2000, warmup_epochs=200, ema=0.0),
         "DVP Eq. 7, Table 6 (K = 500, 32 channels); layers and schedule of HVK App. B.1, Table 4",
     ),
 )
