@@ -28,6 +28,7 @@ Floats = NDArray[np.float64]
 MAX_PIXELS = 2048 * 2048
 CURVE = (1, 2, 5, 10, 20, 30, 50, 70, 80, 90, 95)
 """Qualities of JPEG that draw its curve."""
+_JPEG = "jpeg"
 _DRAWS, _MANY = 10, 100
 
 
@@ -87,8 +88,19 @@ def compress(
         tuple(_rated(original, one, b) for one, b in zip(pictures, bits.sum(1), strict=True)),
         np.stack([one.picture for one in near]),
         tuple(_of_jpeg(original, one) for one in near),
-        tuple(_of_jpeg(original, jpeg.encoded(original, quality)) for quality in CURVE),
+        jpeg_curve(original),
     )
+
+
+def jpeg_curve(original: Pixels) -> tuple[Rating, ...]:
+    """JPEG at each quality of ``CURVE``, from the cache or computed: it hangs on no model."""
+    key = cache.digest("jpeg-curve-1", original, CURVE)
+    known = cache.load(_JPEG, key)
+    if known is not None:
+        return _ratings(known["curve"])
+    curve = tuple(_of_jpeg(original, jpeg.encoded(original, quality)) for quality in CURVE)
+    cache.store(_JPEG, key, {"curve": _table(curve)})
+    return curve
 
 
 def rebuild(
@@ -137,10 +149,7 @@ def pack(found: Compression) -> dict[str, np.ndarray]:
 
 def unpack(arrays: Mapping[str, np.ndarray]) -> Compression:
     """Read back what ``pack`` wrote."""
-    told = {
-        name: tuple(Rating(bpp, near, like, int(q)) for bpp, near, like, q in arrays[name].tolist())
-        for name in ("ratings", "jpeg", "curve")
-    }
+    told = {name: _ratings(arrays[name]) for name in ("ratings", "jpeg", "curve")}
     return Compression(
         arrays["original"],
         arrays["pictures"],
@@ -155,6 +164,10 @@ def _table(ratings: tuple[Rating, ...]) -> Floats:
     return np.array([astuple(rating) for rating in ratings], dtype=np.float64)
 
 
+def _ratings(table: Floats) -> tuple[Rating, ...]:
+    return tuple(Rating(bpp, near, like, int(q)) for bpp, near, like, q in table.tolist())
+
+
 def _rated(original: Pixels, coded: Pixels, bits: float, quality: int = 0) -> Rating:
     pixels = original.shape[1] * original.shape[2]
     like = float(ms_ssim(original[None], coded[None])[0])
@@ -167,7 +180,7 @@ def _of_jpeg(original: Pixels, found: jpeg.Jpeg) -> Rating:
 
 def stored_compression(checkpoint: str, picture: Pixels, seed: int = 0) -> Compression | None:
     """A compression from the cache, by the digest of the weights: computes nothing."""
-    arrays = cache.load("compression", _key(checkpoint, picture, seed))
+    arrays = cache.load("compression", compression_key(checkpoint, picture, seed))
     return None if arrays is None else unpack(arrays)
 
 
@@ -183,9 +196,10 @@ def compressed(
     known = stored_compression(checkpoint, picture, seed)
     if known is None:
         known = compress(model, picture, seed=seed, progress=progress)
-        cache.store("compression", _key(checkpoint, picture, seed), pack(known))
+        cache.store("compression", compression_key(checkpoint, picture, seed), pack(known))
     return known
 
 
-def _key(checkpoint: str, picture: Pixels, seed: int) -> str:
+def compression_key(checkpoint: str, picture: Pixels, seed: int) -> str:
+    """The digest under which the cache keeps what is left of a picture under a checkpoint."""
     return cache.digest("compression-1", checkpoint, picture, seed)

@@ -17,7 +17,7 @@ from hvae_core.compression import CURVE, compress, pack, rebuild, unpack
 from hvae_core.data.image_set import fit_image
 from hvae_core.data.photographs import PHOTOGRAPHS, photograph
 from hvae_core.errors import DataError
-from hvae_core.jpeg import encoded, nearest_rate
+from hvae_core.jpeg import Jpeg, encoded, nearest_rate
 from hvae_core.similarity import ms_ssim, psnr
 from hvae_core.tiles import cut, join
 from tests.linear_gaussian import Chain, LinearGaussian, TopDownGaussian
@@ -93,7 +93,7 @@ def test_rates_are_the_kl_of_exact_inference(family: type[Chain]) -> None:
         np.testing.assert_allclose(bits[2] * math.log(2), top, rtol=1e-6)
 
 
-@pytest.mark.parametrize("family", ["hvae", "dvp-vae", "biva-grey-levels"])
+@pytest.mark.parametrize("family", ["hvae", "dvp-vae", "lvae-grey-levels"])
 def test_a_tile_is_coded_alike_in_any_company(family: str) -> None:
     model, tiles = tiny_model(FAMILIES[family]), tiny_set(5).images
     pictures, bits = rebuild(model, tiles)
@@ -163,3 +163,23 @@ def test_a_picture_that_is_too_large_is_refused(monkeypatch: pytest.MonkeyPatch)
 def test_photographs_are_there_without_a_network() -> None:
     for name in PHOTOGRAPHS:
         assert photograph(name).shape == (3, 427, 640)
+
+
+def test_the_curve_of_jpeg_is_computed_once_a_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not once a model; colour, luminance and other sizes are pictures of their own."""
+    coded: list[tuple[int, ...]] = []
+
+    def counted(picture: np.ndarray, quality: int) -> Jpeg:
+        coded.append((*picture.shape, quality))
+        return encoded(picture, quality)
+
+    monkeypatch.setattr(compression.jpeg, "encoded", counted)
+    monkeypatch.setattr(compression.jpeg, "nearest_rate", lambda picture, bits: encoded(picture, 5))
+    picture = fit_image(photograph("china"), (3, 20, 29))
+    first, second = (compress(tiny_model(seed=seed), picture) for seed in (0, 1))
+    assert coded == [(1, 20, 29, quality) for quality in CURVE]
+    assert first.curve == second.curve and first.ratings != second.ratings
+    coloured = compress(tiny_model(COLOUR), picture)
+    assert len(coded) == 2 * len(CURVE) and coloured.curve != first.curve
+    compress(tiny_model(), picture[:, :16])
+    assert len(coded) == 3 * len(CURVE)
