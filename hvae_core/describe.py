@@ -107,13 +107,20 @@ def latent_rows(config: ModelConfig) -> list[tuple[str, str]]:
     return rows
 
 
-def shapes_in_words(shapes: Sequence[Sequence[int]]) -> str:
-    """Shapes, z1 first, equal neighbours counted, as "8x14x14, 16, 8" or "4 of 1x14x14, 1x7x7"."""
+def shapes_in_words(shapes: Sequence[Sequence[int]], names: Sequence[str]) -> str:
+    """Shapes, z1 first, equal neighbours counted, as "8x14x14, 16, 8" or "4 of 1x14x14, u 1x7x7".
+
+    A context or pseudoinput, which is not counted among the layers, stands by its name.
+    """
     parts = []
-    for shape, run in groupby(map(tuple, shapes)):
+    layers = zip(map(tuple, shapes), (name if name in _TOPS else "" for name in names), strict=True)
+    for (shape, top), run in groupby(layers):
         times, text = len(list(run)), "x".join(map(str, shape))
-        parts.append(text if times == 1 else f"{times} of {text}")
+        parts.append(f"{top} {text}".strip() if times == 1 else f"{times} of {text}")
     return ", ".join(parts)
+
+
+_TOPS = ("u", "context")
 
 
 def training_in_words(train: TrainConfig) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -68,6 +69,7 @@ def tiny_dvp(prior: dict[str, Any] | None = None, **changes: Any) -> DeepConfig:
 
 
 FOUR = (CONV, HALF, DENSE, DENSE)
+COLOUR: Any = {"image_shape": (3, 8, 8), "likelihood": "mixture_logistic"}
 
 FAMILIES: dict[str, ModelConfig] = {
     "hvae": tiny_config(latents=FOUR),
@@ -77,14 +79,12 @@ FAMILIES: dict[str, ModelConfig] = {
         family="lvae", likelihood="discretised_logistic", skip=False, stem=2
     ),
     "biva": tiny_config(latents=FOUR, family="biva"),
-    "biva-grey-levels": tiny_config(
-        family="biva", likelihood="discretised_logistic", skip=False, stem=2
-    ),
+    "biva-colour": tiny_config(family="biva", skip=False, stem=2, **COLOUR),
     "hvae-vamp": tiny_config(pseudoinputs=5),
     "lvae-vamp": tiny_config(family="lvae", pseudoinputs=5),
     "biva-vamp": tiny_config(family="biva", pseudoinputs=5),
     "vdvae": tiny_deep(),
-    "vdvae-aggregation": tiny_deep(aggregation=True),
+    "vdvae-aggregation": tiny_deep(aggregation=True, likelihood="gaussian"),
     "vdvae-sum": tiny_deep(
         scales=(ScaleConfig(2, 3, stride=1), ScaleConfig(2, 1), ScaleConfig(1, 2, stride=4)),
         combine="sum",
@@ -99,12 +99,16 @@ FAMILIES: dict[str, ModelConfig] = {
         likelihood="discretised_logistic",
     ),
     "dct-vae": tiny_dct(),
-    "dct-vae-downsample": tiny_dct(transform="downsample"),
+    "dct-vae-downsample": replace(tiny_dct(transform="downsample"), **COLOUR),
     "dvp-vae": tiny_dvp(),
-    "dvp-vae-mixture": tiny_dvp({"prior": "mixture", "transform": "downsample"}),
-    "dvp-vae-linear": tiny_dvp({"prior": "normal", "transform": "linear"}, aggregation=False),
+    "dvp-vae-mixture": tiny_dvp({"prior": "mixture", "transform": "downsample"}, **COLOUR),
+    "dvp-vae-linear": tiny_dvp(
+        {"prior": "normal", "transform": "linear"}, aggregation=False, likelihood="oversmooth"
+    ),
 }
-"""One tiny configuration a family and variant: ``test_families`` runs its suite on every entry."""
+"""One tiny configuration a family and variant: ``test_families`` runs its suite on every entry.
+
+Priors, likelihoods and colours are spread over them."""
 
 
 def tiny_model(config: ModelConfig | None = None, seed: int = 0) -> HierarchicalVAE:

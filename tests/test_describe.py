@@ -27,6 +27,7 @@ from hvae_core.describe import (
     training_in_words,
 )
 from hvae_core.models.pixels import CONTINUOUS
+from hvae_core.presets import get_preset
 
 CONFIG = HVAEConfig(
     image_shape=(1, 28, 28),
@@ -89,7 +90,17 @@ def test_deep_networks_are_told_by_scale() -> None:
         ("z4", "2×7×7 = 98 units, convolutional"),
     ]
     assert latent_rows(CONFIG)[1:] == [("z2", "16 units, dense"), ("z3", "1 unit, dense")]
-    assert shapes_in_words(config.latent_shapes) == "3 of 2x14x14, 2x7x7"
+    assert shapes_in_words(config.latent_shapes, config.latent_names) == "3 of 2x14x14, 2x7x7"
+
+
+def test_what_stands_above_the_layers_is_not_counted_among_them() -> None:
+    """DCT Table 6, OMNIGLOT: the context of 7 x 7 has the size of the layers below it."""
+    config = get_preset("dct-omniglot").model
+    words = shapes_in_words(config.latent_shapes, config.latent_names)
+    assert words == "4 of 1x14x14, 3 of 1x7x7, context 1x7x7"
+    config = get_preset("dvp-mnist").model
+    words = shapes_in_words(config.latent_shapes, config.latent_names)
+    assert words == "4 of 1x14x14, 4 of 1x7x7, u 1x7x7"
 
 
 def test_training() -> None:

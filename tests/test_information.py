@@ -108,7 +108,7 @@ def test_densities_of_pairs_are_those_of_traces(
 ) -> None:
     """The trace of x_j whose every draw is z^i has the same log q, by code that knows no pairs."""
     model = tiny_model(FAMILIES[family]).eval()
-    images = tiny_set(4)
+    images = tiny_set(4, model.image_shape)
     x, noise = prepared(model, images), ImageNoise(images.image_digests())
     drawn: list[Tensor] = []
     given: list[Tensor] = []
@@ -146,7 +146,8 @@ def test_a_certain_latent_has_no_density_elsewhere() -> None:
 
 @pytest.mark.parametrize("family", ["hvae", "lvae-vamp", "biva", "dct-vae", "dvp-vae-mixture"])
 def test_measure_keeps_what_it_found(family: str, cache_folder: Any) -> None:
-    model, images = tiny_model(FAMILIES[family]).eval(), tiny_set(9)
+    model = tiny_model(FAMILIES[family]).eval()
+    images = tiny_set(9, model.image_shape)
     whole = measure_information(model, "0" * 64, images)
     assert stored_information("0" * 64, images) is not None
     again = stored_information("0" * 64, images)

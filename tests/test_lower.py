@@ -14,11 +14,13 @@ from hvae_core.models.lower import lower
 from hvae_core.noise import ImageNoise
 from tests.linear_gaussian import Array, Chain, LinearGaussian, TopDownGaussian
 from tests.small import FAMILIES, prepared, stream, tiny_model, tiny_set
+from tests.test_biva import LinearPairs, pictures
 
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_it_becomes_the_elbo_in_every_family(family: str) -> None:
-    model, images = tiny_model(FAMILIES[family]), tiny_set(5)
+    model = tiny_model(FAMILIES[family])
+    images = tiny_set(5, model.image_shape)
     x, noise = prepared(model, images), ImageNoise(images.image_digests())
     top = model.n_levels + 1
     with torch.no_grad():
@@ -100,6 +102,42 @@ def test_the_mean_over_draws_is_that_of_the_linear_gaussian_truth(kind: type, of
         assert (gap < 4.5 * error[read].numpy() + 1e-6).all(), (read, gap, error[read])
     if not off:  # exact inference: the last is log p(x)
         np.testing.assert_allclose(mean[3], model.log_evidence(images.numpy()), atol=0.2)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_with_everything_from_the_prior_it_is_the_likelihood_of_samples(family: str) -> None:
+    """L_<1 = E_p(z) log p(x|z), which knows no inference: by ``sample``, in every family."""
+    model, many = tiny_model(FAMILIES[family]).eval(), 600
+    image = prepared(model, tiny_set(1, model.image_shape))
+    x = image.expand(many, *model.image_shape)
+    with torch.no_grad():
+        found = lower(model, x, [1], stream(1))[0].double()
+        likelihood = model.sample(many, noise=stream(2))
+        expected = likelihood.log_prob(x)[0].double()
+    error = math.sqrt(float(found.var() + expected.var()) / many)
+    assert float(found.std()) > 0
+    assert abs(float(found.mean() - expected.mean())) < 4.5 * error
+
+
+@pytest.mark.parametrize("level", [1, 2, 3, 4])
+def test_weights_of_pairs_average_to_the_evidence(
+    level: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """E[p(x|z) p(z_<l|z_>=l) / q(z_<l|x)] = p(x) for every l, z_>=l being the prior's own.
+
+    So it is only where each density is the one that was drawn from, bottom-up and top-down.
+    """
+    monkeypatch.setattr("hvae_core.models.lower.divergence", lambda q, p, log_ratio: log_ratio)
+    model, many = LinearPairs(), 60_000
+    images = pictures(model, 4)
+    x = images.repeat_interleave(many, 0)
+    with torch.no_grad():
+        weights = lower(model, x, [level], stream(4))[0].unflatten(0, (4, many))
+    evidence = model.log_evidence(images)
+    ratio = (weights - evidence[:, None]).exp()
+    error = ratio.std(1) / many**0.5
+    assert ((ratio.mean(1) - 1).abs() < 5 * error).all()
+    assert float(error.max()) < 0.2
 
 
 def test_a_level_that_does_not_exist_is_refused() -> None:

@@ -17,6 +17,7 @@ _EXAMPLES = """\
   python -m hvae_core models
   python -m hvae_core models --json
 """
+_VAMP = "hvae, lvae and biva take a VampPrior over z_L, with K learned pseudoinputs (DVP Eq. 7)."
 _PAPERS = """\
 HVK: Havtorn et al. 2021, Hierarchical VAEs Know What They Don't Know
 INF: Li et al. 2022, Out-of-Distribution Detection with an Adaptive Likelihood Ratio on Informative
@@ -56,10 +57,11 @@ def run(args: argparse.Namespace) -> None:
         return
     for name, summary in families.items():
         show.say(f"{name}: {summary}")
+    show.say(_VAMP)
     show.say()
     rows = [
         (p["name"], p["title"], p["world"], p["source"],
-         shapes_in_words(p["latents"]), f"{p['parameters']:,}", str(p["epochs"]))
+         shapes_in_words(p["latents"], p["latent_names"]), f"{p['parameters']:,}", str(p["epochs"]))
         for p in presets
     ]  # fmt: skip
     heads = ("preset", "what it is", "world", "from", "latents z1..zL", "parameters", "epochs")
@@ -106,6 +108,7 @@ def describe(preset: Preset) -> dict[str, Any]:
         "source": preset.source,
         "family": preset.model.family,
         "latents": [list(shape) for shape in preset.model.latent_shapes],
+        "latent_names": list(preset.model.latent_names),
         "parameters": sum(weight.numel() for weight in model.parameters()),
         "objective": preset.train.objective,
         "epochs": preset.train.epochs,
