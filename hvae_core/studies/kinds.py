@@ -38,7 +38,7 @@ def make(spec: TableSpec, subjects: Sequence[Subject], sets: tuple[str, ...] = (
     ``sets`` are the out-of-distribution sets where the table names none.
     """
     if sets and not spec.sets:
-        spec = replace(spec, sets=(*sets, *{subject.inside for subject in subjects}))
+        spec = replace(spec, sets=(*(subject.inside for subject in subjects), *sets))
     chosen = [s for s in subjects if not spec.models or s.name in spec.models]
     heads, columns, rows = _KINDS[spec.kind](spec, chosen)
     if spec.columns and spec.kind != "grid":

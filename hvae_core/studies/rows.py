@@ -30,10 +30,13 @@ def filled(row: Row, figures: Mapping[str, Figure]) -> Row:
 
 
 def shown_sets(subject: Subject, spec: TableSpec, *, inside: bool) -> Iterator[tuple[str, str]]:
-    """Names and titles of a model's sets that a table shows, the in-distribution one first."""
+    """Names and titles of a model's sets that a table shows, in the order in which it names them.
+
+    Where it names none, the in-distribution set comes first, then the others as in their world.
+    """
     known = ((subject.inside,) if inside else ()) + subject.outside
-    for name in known:
-        if not spec.sets or name in spec.sets:
+    for name in dict.fromkeys(spec.sets or known):
+        if name in known:
             yield name, subject.titles.get(name, name)
 
 

@@ -28,7 +28,9 @@ from hvae_core.presets import PRESETS
 from hvae_core.results import checkpoint_path, chosen_images
 from hvae_core.scores import get_score
 from hvae_core.studies.find import to_train, wanted
-from hvae_core.studies.spec import read_study
+from hvae_core.studies.rows import shown_sets
+from hvae_core.studies.spec import ModelSpec, TableSpec, read_study
+from hvae_core.studies.subject import Subject
 from tests.cli.conftest import TINY
 from tests.conftest import ROOT
 from tests.small import tiny_model, tiny_set
@@ -532,3 +534,25 @@ def test_shipped_studies_are_valid(path: Path) -> None:
     if folder.is_dir():
         assert {file.stem for file in folder.glob("*.md")} == {spec.key for spec in study.tables}
         assert not list(folder.glob("*.html")) and not list(folder.glob("*.png"))
+
+
+def test_sets_stand_in_the_order_of_the_table() -> None:
+    subject = Subject(
+        ModelSpec(preset="tiny-study"), (), {"a": "A set"}, "test", ("validation", "a", "b")
+    )
+
+    def shown(*sets: str, inside: bool = False) -> list[str]:
+        spec = TableSpec(kind="bits", key="t", title="T", sets=sets)
+        return [name for name, _ in shown_sets(subject, spec, inside=inside)]
+
+    assert shown("b", "a", "validation", "elsewhere") == ["b", "a", "validation"]
+    assert shown("b", "test", "b", inside=True) == ["b", "test"]
+    assert shown(inside=True) == ["test", "validation", "a", "b"]
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_rows_stand_in_the_order_of_print(path: Path) -> None:
+    """The rows of a table, as it names its sets, follow those that a paper prints."""
+    for spec in read_study(path).tables:
+        printed = list(dict.fromkeys(row["set"] for row in spec.printed if "set" in row))
+        assert [name for name in spec.sets if name in printed] == (printed if spec.sets else [])
