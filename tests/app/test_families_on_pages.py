@@ -24,7 +24,10 @@ LIMIT = 8
 SETS = ("validation", "test", "digits")
 KINDS = ("hvae", "lvae-vamp", "biva", "biva-vamp", "vdvae", "dct-vae", "dvp-vae")
 """One configuration for every way in which layers are named, grouped and topped."""
-PAGES = ("start", "reconstructions", "collapse", "two", "latents", "ood", "image", "generate")
+PAGES = (
+    "start", "reconstructions", "collapse", "two", "latents", "ood", "image", "generate",
+    "compression",
+)  # fmt: skip
 VIEWS = ("Redrawn", "Interpolation", "Traversal")
 PICTURED = {"lvae-vamp", "biva-vamp", "dct-vae", "dvp-vae"}
 
