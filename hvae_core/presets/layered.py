@@ -37,7 +37,7 @@ def _trio(prefix: str, world: str, model: HVAEConfig, base: TrainConfig) -> list
         "freebits": (
             f"{named}free bits and warm-up, {layers} layers",
             free,
-            "HVK Table 4, schedule scaled to the run",
+            "HVK Table 4; warm-up over a fifth of the run, free bits over four fifths",
         ),
         "informative": (
             f"{named}informative, {layers} layers",
