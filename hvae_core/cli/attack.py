@@ -6,7 +6,16 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from hvae_core.cli import show
-from hvae_core.cli.options import Commands, add_command, add_data, add_json, add_one_set, at_least
+from hvae_core.cli.options import (
+    Commands,
+    add_command,
+    add_data,
+    add_images,
+    add_json,
+    add_one_set,
+    add_seed,
+    at_least,
+)
 
 if TYPE_CHECKING:
     from hvae_core.attacked import Attacks
@@ -38,9 +47,7 @@ def add(commands: Commands) -> None:
         kept="Nothing is kept of what was not finished.",
     )
     add_one_set(command)
-    command.add_argument(
-        "--images", type=at_least(1), default=50, metavar="N", help="images (default: 50)"
-    )
+    add_images(command, 50)
     command.add_argument(
         "--radius", type=float, default=0.1, metavar="R", help="of the ball (default: 0.1)"
     )
@@ -50,9 +57,7 @@ def add(commands: Commands) -> None:
     command.add_argument(
         "--starts", type=at_least(1), default=1, metavar="R", help="random starts (default: 1)"
     )
-    command.add_argument(
-        "--seed", type=at_least(0), default=0, metavar="N", help="of the starts (default: 0)"
-    )
+    add_seed(command, "the starts")
     add_data(command)
     add_json(command)
 

@@ -8,8 +8,15 @@ from typing import TYPE_CHECKING
 
 from hvae_core.calibration import CLAIMED
 from hvae_core.cli import show
-from hvae_core.cli.options import Commands, add_command, add_data, add_json, at_least
-from hvae_core.report import SHIPPED_LIMIT
+from hvae_core.cli.options import (
+    Commands,
+    add_checkpoint,
+    add_command,
+    add_data,
+    add_json,
+    add_limit,
+    add_seed,
+)
 
 if TYPE_CHECKING:
     from hvae_core.calibration import Calibration, Point
@@ -43,10 +50,7 @@ def add(commands: Commands) -> None:
         examples=_EXAMPLES,
         kept="Finished parts are in the cache; the same command continues from there.",
     )
-    command.add_argument(
-        "checkpoints", metavar="CHECKPOINT", nargs="+",
-        help="a .safetensors file, or a checkpoint's name",
-    )  # fmt: skip
+    add_checkpoint(command, several=True)
     command.add_argument(
         "--rates", type=_rate, nargs="+", default=list(CLAIMED), metavar="RATE",
         help="false-alarm rates to ask for (default: 0.01 0.05 0.1)",
@@ -55,13 +59,8 @@ def add(commands: Commands) -> None:
     command.add_argument(
         "--bonferroni", action="store_true", help="correct by Bonferroni, not by the ranked minimum"
     )
-    command.add_argument(
-        "--seed", type=at_least(0), default=0, metavar="N", help="seed of the halves (default: 0)"
-    )
-    command.add_argument(
-        "--limit", type=at_least(0), default=SHIPPED_LIMIT, metavar="N",
-        help=f"images of each split at most; 0 for all (default: {SHIPPED_LIMIT})",
-    )  # fmt: skip
+    add_seed(command, "the halves")
+    add_limit(command)
     add_data(command)
     add_json(command)
 

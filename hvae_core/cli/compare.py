@@ -9,8 +9,15 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from hvae_core.cli import show
-from hvae_core.cli.options import Commands, add_command, add_data, add_json, at_least
-from hvae_core.report import SHIPPED_LIMIT
+from hvae_core.cli.options import (
+    Commands,
+    add_checkpoint,
+    add_command,
+    add_data,
+    add_json,
+    add_limit,
+    add_world,
+)
 
 if TYPE_CHECKING:
     from hvae_core.comparison import Line, OverSeeds, Spread
@@ -37,19 +44,13 @@ def add(commands: Commands) -> None:
         examples=_EXAMPLES,
         kept="Finished parts are in the cache; the same command continues from there.",
     )
-    command.add_argument(
-        "checkpoints", nargs="+", metavar="CHECKPOINT",
-        help="a .safetensors file, or a checkpoint's name",
-    )  # fmt: skip
+    add_checkpoint(command, several=True)
     command.add_argument(
         "--out", dest="outside", metavar="SET", nargs="+", default=[],
         help="out-of-distribution sets of the world: adds the AUROC of every score",
     )  # fmt: skip
-    command.add_argument("--world", metavar="NAME", help="world of the set (default: their own)")
-    command.add_argument(
-        "--limit", type=at_least(0), default=SHIPPED_LIMIT, metavar="N",
-        help=f"images at most; 0 for all (default: {SHIPPED_LIMIT})",
-    )  # fmt: skip
+    add_world(command, default="their own")
+    add_limit(command)
     command.add_argument("--markdown", action="store_true", help="print a Markdown table")
     add_data(command)
     add_json(command)

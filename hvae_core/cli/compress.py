@@ -9,7 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hvae_core.cli import show
-from hvae_core.cli.options import Commands, add_command, add_data, add_json, at_least
+from hvae_core.cli.options import (
+    Commands,
+    add_checkpoint,
+    add_command,
+    add_data,
+    add_images,
+    add_json,
+    add_seed,
+    add_world,
+)
 from hvae_core.errors import DataError
 
 if TYPE_CHECKING:
@@ -45,24 +54,16 @@ def add(commands: Commands) -> None:
         examples=_EXAMPLES,
         kept="Finished pictures are in the cache.",
     )
-    command.add_argument(
-        "checkpoint", metavar="CHECKPOINT", help="a .safetensors file, or a checkpoint's name"
-    )
+    add_checkpoint(command)
     command.add_argument(
         "--image", metavar="FILE", nargs="+",
         help="PNG, JPEG, BMP or WebP files, or china or flower (default: both)",
     )  # fmt: skip
     command.add_argument("--set", metavar="SET", help="pictures of a set as in evaluate instead")
-    command.add_argument(
-        "--world", metavar="NAME", help="world of the set (default: the checkpoint's own)"
-    )
-    command.add_argument(
-        "--images", type=at_least(1), default=100, metavar="N", help="of the set (default: 100)"
-    )
+    add_world(command)
+    add_images(command, 100)
     command.add_argument("--save", metavar="DIR", help="write the pictures as PNG files")
-    command.add_argument(
-        "--seed", type=at_least(0), default=0, metavar="N", help="of the draws (default: 0)"
-    )
+    add_seed(command, "the draws")
     add_data(command)
     add_json(command)
 

@@ -7,8 +7,16 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from hvae_core.cli import show
-from hvae_core.cli.options import Commands, add_command, add_data, add_json, at_least
-from hvae_core.report import SHIPPED_LIMIT
+from hvae_core.cli.options import (
+    CHECKPOINT,
+    Commands,
+    add_command,
+    add_data,
+    add_json,
+    add_limit,
+    add_seed,
+    add_world,
+)
 
 if TYPE_CHECKING:
     from hvae_core.checkpoint import CheckpointInfo
@@ -34,21 +42,15 @@ def add(commands: Commands) -> None:
         examples=_EXAMPLES,
         kept="Finished sets are in the cache; the same command continues from there.",
     )
-    command.add_argument("a", metavar="A", help="a .safetensors file, or a checkpoint's name")
+    command.add_argument("a", metavar="A", help=CHECKPOINT)
     command.add_argument("b", metavar="B", help="the other one")
     command.add_argument(
         "--sets", nargs="+", metavar="SET",
         help="sets as in evaluate (default: the world's test set and every OOD set at hand)",
     )  # fmt: skip
-    command.add_argument("--world", metavar="NAME", help="world of the sets (default: that of A)")
-    command.add_argument(
-        "--limit", type=at_least(0), default=SHIPPED_LIMIT, metavar="N",
-        help=f"images of each set at most; 0 for all (default: {SHIPPED_LIMIT})",
-    )  # fmt: skip
-    command.add_argument(
-        "--seed", type=at_least(0), default=0, metavar="N",
-        help="seed of the draws, and of the shuffle that gives the level of chance (default: 0)",
-    )  # fmt: skip
+    add_world(command, "sets", "that of A")
+    add_limit(command)
+    add_seed(command, "the draws, and of the shuffle that gives the level of chance")
     add_data(command)
     add_json(command)
 

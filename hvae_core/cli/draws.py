@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hvae_core.cli import show
-from hvae_core.cli.options import Commands, add_command, add_data, add_json, at_least
+from hvae_core.cli.options import (
+    Commands,
+    add_checkpoint,
+    add_command,
+    add_data,
+    add_json,
+    add_limit,
+    at_least,
+)
 from hvae_core.cli.settings import add_settings, move, settings_of
 
 if TYPE_CHECKING:
@@ -42,18 +50,13 @@ def add(commands: Commands) -> None:
         examples=_EXAMPLES,
         kept="Finished parts are in the cache; the same command continues from there.",
     )
-    command.add_argument(
-        "checkpoint", metavar="CHECKPOINT", help="a .safetensors file, or a checkpoint's name"
-    )
+    add_checkpoint(command)
     command.add_argument("--out", metavar="SET", required=True, help="out-of-distribution set")
     command.add_argument(
         "--counts", type=at_least(1), nargs="+", default=list(COUNTS), metavar="S",
         help="numbers of draws (default: 1 5 25 100)",
     )  # fmt: skip
-    command.add_argument(
-        "--limit", type=at_least(0), default=200, metavar="N",
-        help="images of each set at most; 0 for all (default: 200)",
-    )  # fmt: skip
+    add_limit(command, 200)
     command.add_argument("--chart", metavar="FILE.html", help="write the curves as a page")
     add_settings(command, samples=False)
     add_data(command)

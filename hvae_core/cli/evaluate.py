@@ -9,7 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hvae_core.cli import scoring, show
-from hvae_core.cli.options import Commands, add_command, add_data, add_json, at_least
+from hvae_core.cli.options import (
+    Commands,
+    add_checkpoint,
+    add_command,
+    add_data,
+    add_json,
+    add_limit,
+    add_world,
+)
 from hvae_core.cli.settings import add_settings, move, settings_of
 from hvae_core.cli.tables import print_report
 from hvae_core.report import SHIPPED_LIMIT, Report
@@ -70,9 +78,7 @@ def add(commands: Commands) -> None:
         examples=_EXAMPLES,
         kept="Finished parts are in the cache; the same command continues from there.",
     )
-    command.add_argument(
-        "checkpoint", metavar="CHECKPOINT", help="a .safetensors file, or a checkpoint's name"
-    )
+    add_checkpoint(command)
     add_sets(command)
     add_settings(command)
     scoring.add_scores(command)
@@ -93,13 +99,8 @@ def add_sets(command: argparse.ArgumentParser) -> None:
         help="out-of-distribution sets; may be given several times (default: every set of the "
         "world that is at hand)",
     )  # fmt: skip
-    command.add_argument(
-        "--world", metavar="NAME", help="world of the sets (default: the checkpoint's own)"
-    )
-    command.add_argument(
-        "--limit", type=at_least(0), default=SHIPPED_LIMIT, metavar="N",
-        help=f"images of each set at most; 0 for all (default: {SHIPPED_LIMIT})",
-    )  # fmt: skip
+    add_world(command, "sets")
+    add_limit(command)
 
 
 def run(args: argparse.Namespace) -> None:

@@ -6,7 +6,15 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from hvae_core.cli import show
-from hvae_core.cli.options import Commands, add_command, add_data, add_json, add_one_set, at_least
+from hvae_core.cli.options import (
+    Commands,
+    add_command,
+    add_data,
+    add_images,
+    add_json,
+    add_one_set,
+    add_seed,
+)
 from hvae_core.collapse import COLLAPSE_THRESHOLD, collapsed_curve
 from hvae_core.information import DELTAS, IMAGES, MAX_IMAGES
 from hvae_core.report import SHIPPED_LIMIT
@@ -39,17 +47,12 @@ def add(commands: Commands) -> None:
         kept="Nothing is kept of what was not finished.",
     )
     add_one_set(command)
-    command.add_argument(
-        "--images", type=at_least(2), default=IMAGES, metavar="N",
-        help=f"images, at most {MAX_IMAGES:,} (default: {IMAGES})",
-    )  # fmt: skip
+    add_images(command, IMAGES, lowest=2, most=MAX_IMAGES)
     command.add_argument(
         "--eps", type=float, default=COLLAPSE_THRESHOLD, metavar="NATS",
         help=f"KL of a unit that counts as nothing (default: {COLLAPSE_THRESHOLD})",
     )  # fmt: skip
-    command.add_argument(
-        "--seed", type=at_least(0), default=0, metavar="N", help="seed of the draws (default: 0)"
-    )
+    add_seed(command, "the draws")
     add_data(command)
     add_json(command)
 

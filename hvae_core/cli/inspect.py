@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from hvae_core.cli import show
-from hvae_core.cli.options import Commands, add_command, add_json
+from hvae_core.cli.options import CHECKPOINT, Commands, add_command, add_json
 
 if TYPE_CHECKING:
     from hvae_core.checkpoint import CheckpointInfo
@@ -33,7 +33,7 @@ def add(commands: Commands) -> None:
         "the same gate as everywhere; nothing in it is ever executed.",
         examples=_EXAMPLES,
     )
-    command.add_argument("file", metavar="FILE", help="a .safetensors file, or a checkpoint's name")
+    command.add_argument("file", metavar="FILE", help=CHECKPOINT)
     command.add_argument(
         "--epochs", action="store_true", help="print the history of every epoch, not of the last"
     )

@@ -7,6 +7,8 @@ import textwrap
 from collections.abc import Callable
 from typing import Any
 
+from hvae_core.report import SHIPPED_LIMIT
+
 Commands = Any  # argparse keeps the class of its subparsers private
 NOTHING_KEPT = "Nothing was changed."
 
@@ -81,14 +83,54 @@ def at_least(lowest: int) -> Callable[[str], int]:
     return whole
 
 
+CHECKPOINT = "a .safetensors file, or a checkpoint's name"
+
+
+def add_checkpoint(command: argparse.ArgumentParser, *, several: bool = False) -> None:
+    """A checkpoint by file or name; ``several`` gives ``checkpoints``, at least one."""
+    if several:
+        command.add_argument("checkpoints", metavar="CHECKPOINT", nargs="+", help=CHECKPOINT)
+    else:
+        command.add_argument("checkpoint", metavar="CHECKPOINT", help=CHECKPOINT)
+
+
+def add_world(
+    command: argparse.ArgumentParser, of: str = "set", default: str = "the checkpoint's own"
+) -> None:
+    """``--world``: where the names of sets are looked up."""
+    command.add_argument("--world", metavar="NAME", help=f"world of the {of} (default: {default})")
+
+
+def add_limit(command: argparse.ArgumentParser, default: int = SHIPPED_LIMIT) -> None:
+    """``--limit``: images of a set at most; those of the stored results unless told otherwise."""
+    command.add_argument(
+        "--limit", type=at_least(0), default=default, metavar="N",
+        help=f"images of each set at most; 0 for all (default: {default})",
+    )  # fmt: skip
+
+
+def add_images(
+    command: argparse.ArgumentParser, default: int, *, lowest: int = 1, most: int | None = None
+) -> None:
+    """``--images``: how many of one set; ``most`` is said and not checked here."""
+    bound = f", at most {most:,}" if most else ""
+    command.add_argument(
+        "--images", type=at_least(lowest), default=default, metavar="N",
+        help=f"images of the set{bound} (default: {default})",
+    )  # fmt: skip
+
+
+def add_seed(command: argparse.ArgumentParser, of: str) -> None:
+    """``--seed``: what is drawn by it."""
+    command.add_argument(
+        "--seed", type=at_least(0), default=0, metavar="N", help=f"seed of {of} (default: 0)"
+    )
+
+
 def add_one_set(command: argparse.ArgumentParser) -> None:
     """A checkpoint, and one set of images to look at under it."""
-    command.add_argument(
-        "checkpoint", metavar="CHECKPOINT", help="a .safetensors file, or a checkpoint's name"
-    )
+    add_checkpoint(command)
     command.add_argument(
         "--set", metavar="SET", help="a set as in evaluate (default: the world's test set)"
     )
-    command.add_argument(
-        "--world", metavar="NAME", help="world of the set (default: the checkpoint's own)"
-    )
+    add_world(command)

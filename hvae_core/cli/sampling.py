@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from hvae_core.cli import show
-from hvae_core.cli.options import Commands, add_command, add_data, add_json, at_least
+from hvae_core.cli.options import Commands, add_command, add_data, add_json, add_seed, at_least
 from hvae_core.errors import CheckpointError
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def add(commands: Commands) -> None:
         "--steps", type=at_least(1), nargs="+", default=[50, 20, 10, 5, 2], metavar="T",
         help="steps of a diffusion prior (default: 50 20 10 5 2)",
     )  # fmt: skip
-    command.add_argument("--seed", type=at_least(0), default=0, metavar="N", help="of the samples")
+    add_seed(command, "the samples")
     add_data(command)
     add_json(command)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from hvae_core.cli.options import at_least
+from hvae_core.cli.options import add_seed, at_least
 
 if TYPE_CHECKING:
     from hvae_core.checkpoint import Checkpoint
@@ -18,10 +18,7 @@ def add_settings(command: argparse.ArgumentParser, *, samples: bool = True) -> N
         _add_samples(command)
     else:
         command.set_defaults(samples=None, partial_samples=None)
-    command.add_argument(
-        "--seed", type=at_least(0), default=0, metavar="N",
-        help="seed of the draws from the model and of the equal numbers (default: 0)",
-    )  # fmt: skip
+    add_seed(command, "the draws from the model and of the equal numbers")
     # No default here: those of EvalSettings are the ones that stored results were made with.
     command.add_argument(
         "--skipped", choices=("sample", "mean"),
