@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from hvae_core.errors import ScoreError
 from hvae_core.figures.numbers import fmt, interval
 from hvae_core.metrics import Contest, Floats, contest, holm
-from hvae_core.scores import Score
+from hvae_core.scores import Material, Score, richest
 
 if TYPE_CHECKING:  # evaluations are made with torch; reading them takes none
     from hvae_core.evaluated import Evaluation
@@ -30,12 +30,24 @@ class Side:
     digests: Mapping[str, str]
 
     @classmethod
-    def of(cls, inside: Evaluation, outs: Sequence[Evaluation]) -> Side:
-        """Finished evaluations of one checkpoint, with the scores of their bounds."""
+    def of(
+        cls,
+        inside: Evaluation,
+        outs: Sequence[Evaluation],
+        materials: Mapping[str, Sequence[Material]] | None = None,
+        scores: Sequence[Score] = (),
+    ) -> Side:
+        """Finished evaluations of one checkpoint.
+
+        ``materials`` are those of ``report``; without them there are the scores of the bounds.
+        ``scores`` are this checkpoint's own: a key may read another layer in another model.
+        """
         sets = {"": inside, **{out.set_name: out for out in outs}}
+        own = {score.key: score for score in scores}
 
         def values(score: Score, name: str) -> Floats:
-            return score(sets[name].material)
+            mine, one = own.get(score.key, score), sets[name]
+            return mine(richest(mine, (materials or {}).get(one.set_name, (one.material,))))
 
         digests = {name: found.set_digest for name, found in sets.items()}
         return cls(values, tuple(out.set_name for out in outs), digests)

@@ -87,3 +87,25 @@ def test_words_follow_the_corrected_p_value() -> None:
     )
     unsure = replace(sure, corrected=0.2)
     assert in_words(unsure, "LLR>1", "−L").startswith("Between LLR>1 and −L no difference")
+
+
+def test_a_key_may_read_another_layer_of_another_model() -> None:
+    """Here kl_z2 of the second model is its lowest layer."""
+    lowest, second = get_score("kl_z1", 3), get_score("kl_z2", 3)
+    renamed = replace(lowest, key="kl_z2")
+    plain = Side.of(IN, [NEAR])
+    (entry,) = between_models(plain, Side.of(IN, [NEAR], scores=[renamed]), [second])
+    pairs = [(score(IN.material), score(NEAR.material)) for score in (second, lowest)]
+    assert entry.result == contest(pairs[0], pairs[1], 0)
+
+
+def test_what_scores_read_beside_the_bounds_is_given_by_set() -> None:
+    waic, outs = get_score("waic", 3), [NEAR]
+    with pytest.raises(ScoreError, match="second checkpoint"):
+        between_scores(Side.of(IN, outs), [waic], ELBO)
+    materials = {
+        one.set_name: (one.material, replace(one.material, ensemble=(one.table,)))
+        for one in (IN, NEAR)
+    }
+    (entry,) = between_scores(Side.of(IN, outs, materials), [waic], ELBO)
+    assert entry.result.difference == pytest.approx(0)  # WAIC of twice the same is -L

@@ -4,25 +4,32 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from rich.text import Text
 
 from hvae_core.cli import show
-from hvae_core.cli.evaluate import add_sets, choose_sets, evaluate_all
-from hvae_core.cli.options import Commands, add_command, add_data, add_json
+from hvae_core.cli.evaluate import add_sets, choose_sets, evaluate_all, score_materials
+from hvae_core.cli.options import Commands, add_checkpoint, add_command, add_data, add_json
+from hvae_core.cli.scoring import add_scores, chosen_scores
 from hvae_core.cli.settings import add_settings, move, settings_of
+from hvae_core.errors import ScoreError
 
 if TYPE_CHECKING:
+    from hvae_core.checkpoint import Checkpoint
     from hvae_core.contests import Entry, Side
+    from hvae_core.scores import Score
 
 _EXAMPLES = """\
   python -m hvae_core contest fashion-hvae3-elbo
       every score against -L, on every set of the world
 
   python -m hvae_core contest glyphs-hvae3-elbo --against llr_1 --out lower signs
-  python -m hvae_core contest glyphs-hvae3-elbo glyphs-hvae3-freebits --score llr_1
+  python -m hvae_core contest glyphs-hvae3-elbo --against llr_1 --scores typicality complexity
+      scores that read more than the bounds (`scores` lists all of them)
+
+  python -m hvae_core contest glyphs-hvae3-elbo glyphs-hvae3-freebits --scores llr_1
       the same score under two checkpoints
 
 The difference of two AUROCs comes with its 95 % interval and the p-value of the paired test of
@@ -44,70 +51,112 @@ def add(commands: Commands) -> None:
         examples=_EXAMPLES,
         kept="Finished parts are in the cache; the same command continues from there.",
     )
-    command.add_argument(
-        "checkpoint", metavar="CHECKPOINT", help="a .safetensors file, or a checkpoint's name"
-    )
+    add_checkpoint(command)
     command.add_argument(
         "other", metavar="OTHER", nargs="?", help="a second checkpoint of the same world"
     )
-    command.add_argument(
-        "--score", metavar="KEY", action="append", nargs="+",
-        help="scores to test, by key as `scores` lists them (default: all)",
-    )  # fmt: skip
     command.add_argument(
         "--against", metavar="KEY", default="elbo",
         help="with one checkpoint, the score that the others are held against (default: elbo)",
     )  # fmt: skip
     add_sets(command)
     add_settings(command)
+    add_scores(command)
     add_data(command)
     add_json(command)
 
 
 def run(args: argparse.Namespace) -> None:
     """Evaluate what is not at hand, test, print."""
+    from hvae_core.checkpoint import load_checkpoint
     from hvae_core.contests import between_models, between_scores
-    from hvae_core.scores import get_score, score_list
+    from hvae_core.results import checkpoint_path
 
     names = [args.checkpoint, *([args.other] if args.other else [])]
-    loaded = [_side(args, name) for name in names]
-    levels = min(levels for *_, levels in loaded)
-    asked = [key for group in args.score or [] for key in group]
-    scores = [get_score(key, levels) for key in asked] or list(score_list(levels))
-    titles = loaded[0][1]
+    checkpoints = [load_checkpoint(checkpoint_path(name)) for name in names]
+    chosen = [_scores(args, checkpoint) for checkpoint in checkpoints]  # misspelt: told at once
+    loaded = [_side(args, *pair) for pair in zip(checkpoints, chosen, strict=True)]
+    first = loaded[0]
+    shared = {score.key for score in chosen[-1]}
+    scores = [score for score in chosen[0] if score.key in shared]
     if args.other:
-        entries = between_models(loaded[0][0], loaded[1][0], scores, args.seed)
+        entries = between_models(first.side, loaded[1].side, scores, args.seed)
         heads = ("set", "score", "A", "B")
         title = f"AUROC of the same score, A: {args.checkpoint}, B: {args.other}"
     else:
-        against = get_score(args.against, levels)
-        entries = between_scores(loaded[0][0], scores, against, args.seed)
+        against = next(score for score in scores if score.key == args.against)
+        entries = between_scores(first.side, scores, against, args.seed)
         heads = ("set", "score", "its AUROC", f"that of {against.key}")
         title = f"AUROC of every score against {against.key}, {args.checkpoint}"
+    missing = {name: why for one in reversed(loaded) for name, why in one.missing.items()}
+    untested = _untested([one.side for one in loaded], scores, entries)
     if args.json:
-        show.as_json({"checkpoints": names, "tests": [asdict(entry) for entry in entries]})
+        show.as_json({"checkpoints": names, "tests": [asdict(entry) for entry in entries],
+                      "missing": missing, "unavailable": untested})  # fmt: skip
         return
     show.table(
         f"{title}; paired DeLong test",
         (*heads, "difference, 95 % interval", "images", "p", "p, Holm"),
-        _rows(entries, titles),
+        _rows(entries, first.titles),
         left=2,
     )
+    for key, reason in untested.items():
+        show.say(f"Without {key}: {reason}")
+    for name, reason in missing.items():
+        show.note(f"left out {name}: {reason}")
 
 
-def _side(args: argparse.Namespace, name: str) -> tuple[Side, dict[str, str], int]:
-    """The scores of a checkpoint, the titles of its sets, and its number of levels."""
-    from hvae_core.checkpoint import load_checkpoint
+@dataclass(frozen=True)
+class _Loaded:
+    """The scores of a checkpoint, titles of its sets, and what is not here, with the reason."""
+
+    side: Side
+    titles: Mapping[str, str]
+    missing: Mapping[str, str]
+
+
+def _scores(args: argparse.Namespace, checkpoint: Checkpoint) -> tuple[Score, ...]:
+    """The scores that were asked for, with the one that they are held against."""
+    from hvae_core.config import level_starts
+    from hvae_core.scores import get_score
+
+    chosen = chosen_scores(args, checkpoint)
+    if args.other or any(score.key == args.against for score in chosen):
+        return chosen
+    config = checkpoint.config
+    against = get_score(args.against, len(level_starts(config.levels)), config.latent_names)
+    return (against, *chosen)
+
+
+def _side(args: argparse.Namespace, checkpoint: Checkpoint, scores: Sequence[Score]) -> _Loaded:
+    """Evaluate what is not at hand, and all that the scores read."""
     from hvae_core.contests import Side
-    from hvae_core.results import checkpoint_path
 
-    checkpoint = load_checkpoint(checkpoint_path(name))
     world, in_name, out_names = choose_sets(args, checkpoint)
     move(checkpoint, args.device)
     found = evaluate_all(args, checkpoint, world, [in_name, *out_names], settings_of(args))
+    materials = score_materials(args, checkpoint, world, found, scores)
     titles = {spec.name: spec.title for spec in world.sets}
-    inside = found.evaluations[0]
-    return Side.of(inside, found.evaluations[1:]), titles, inside.table.n_levels
+    side = Side.of(found.evaluations[0], found.evaluations[1:], materials, scores)
+    return _Loaded(side, titles, found.missing)
+
+
+def _untested(
+    sides: Sequence[Side], scores: Sequence[Score], entries: Sequence[Entry]
+) -> dict[str, str]:
+    """Why a score is in no test, by key."""
+    tested = {key for entry in entries for key in (entry.first, entry.second)}
+    found: dict[str, str] = {}
+    for score in scores:
+        if score.key in tested:
+            continue
+        for side in sides:
+            for name in ("", *side.outs):
+                try:
+                    side.values(score, name)
+                except ScoreError as error:
+                    found.setdefault(score.key, str(error))
+    return found
 
 
 def _rows(entries: Sequence[Entry], titles: Mapping[str, str]) -> list[list[str | Text]]:
