@@ -141,16 +141,28 @@ def images(world: World, set_name: str, root: str | None, handle: Handle | None 
     spec = world.spec(set_name)
     own = own_sets().get(set_name)
     if own is not None:
-        chosen = _own_images(own[1].digest, own[1]).sample(SHOWN_LIMIT)
-        chosen = chosen.renamed(spec.name, spec.title)
+        chosen = _own_images(_known_by(own[1]), spec.name, spec.title, own[1])
     else:
         chosen = _images(world.key, set_name, root, world)
-    return chosen if handle is None else chosen.fit(handle.image_shape)
+    if handle is None or chosen.image_shape == handle.image_shape:
+        return chosen
+    return _fitted(_known_by(chosen), handle.image_shape, chosen)
+
+
+def _known_by(images: ImageSet) -> str:
+    """All of a set in a digest: pixels, labels and names."""
+    names = [images.name, images.title, *images.class_names]
+    return cache.digest(images.digest, images.labels, names)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _own_images(digest: str, _images: ImageSet) -> ImageSet:
-    return _images
+def _own_images(known_by: str, name: str, title: str, _images: ImageSet) -> ImageSet:
+    return _images.sample(SHOWN_LIMIT).renamed(name, title)
+
+
+@st.cache_resource(max_entries=24, show_spinner=False)
+def _fitted(known_by: str, shape: tuple[int, int, int], _images: ImageSet) -> ImageSet:
+    return _images.fit(shape)
 
 
 def own_sets() -> dict[str, tuple[SetSpec, ImageSet]]:
