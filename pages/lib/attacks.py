@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from hvae_core import cache
 from hvae_core.data.image_set import ImageSet
+from hvae_core.errors import DataError
 from hvae_core.figures import Palette, StripRow, fmt
 from hvae_core.figures.theme import channels
 from pages.lib import store, work
@@ -49,7 +49,10 @@ def controls(ctx: Context) -> tuple[AttackSettings, int]:
 
 def images_of(ctx: Context, handle: Handle, count: int) -> ImageSet:
     """The images that are attacked."""
-    return store.images(ctx.world, ctx.in_name, ctx.data_root, handle).take(count)
+    images = store.images(ctx.world, ctx.in_name, ctx.data_root, handle).take(count)
+    if not len(images):
+        raise DataError(f"{images.title} holds no images; choose another set.")
+    return images
 
 
 def found(handle: Handle, images: ImageSet, settings: AttackSettings) -> Attacks | None:
@@ -63,19 +66,14 @@ def found(handle: Handle, images: ImageSet, settings: AttackSettings) -> Attacks
 
 
 def _offer(handle: Handle, images: ImageSet, settings: AttackSettings) -> None:
-    name = f"attack-{handle.digest[:12]}"
-    job = work.current(name)
-    if job is not None and job.active:
-        work.show(name, f"Attacking {handle.title}")
-        return
-    error = work.failed(name)
-    if error:
-        st.error(error)
-    words = f"Attack {len(images)} images under {handle.title}"
-    if st.button(words, key=f"go-{name}"):
+    from hvae_core.attacked import attacks_key
+
+    key = attacks_key(handle.digest, images, settings)
+    name = work.name_of("attack", key)
+    words = f"Attack {len(images)} image{'s' * (len(images) > 1)} under {handle.title}"
+    if work.asked(name, f"Attacking {handle.title}", words):
         from hvae_core.tasks import attack_images
 
-        key = cache.digest("attack", handle.digest, images.digest, settings)
         work.submit(name, key, attack_images, handle.path, images, settings)
         st.rerun()
 

@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from hvae_core import cache
 from hvae_core.data.photographs import PHOTOGRAPHS, photograph
 from hvae_core.errors import HVAEError
 from hvae_core.figures import fmt
@@ -107,19 +106,14 @@ def _computed(handle: Handle, subject: Subject, seed: int) -> Compression:
 
 def _offer(handle: Handle, subject: Subject, seed: int) -> None:
     """One button, then the progress of the job."""
-    name = f"compress-{handle.digest[:12]}"
-    job = work.current(name)
-    if job is not None and job.active:
-        work.show(name, f"{ui.plain(subject.title)} under {handle.title}")
-        return
-    error = work.failed(name)
-    if error:
-        st.error(error)
-    count = tiles_of(handle, subject)
-    if st.button(f"Code {count:,} tiles under {handle.title}", key=f"go-{name}"):
+    from hvae_core.compression import compression_key
+
+    key = compression_key(handle.digest, subject.picture, seed)
+    name = work.name_of("compress", key)
+    words = f"Code {tiles_of(handle, subject):,} tiles under {handle.title}"
+    if work.asked(name, f"{ui.plain(subject.title)} under {handle.title}", words):
         from hvae_core.tasks import compress_picture
 
-        key = cache.digest("compress", handle.digest, subject.picture, seed)
         work.submit(name, key, compress_picture, handle.path, subject.picture, seed)
         st.rerun()
 

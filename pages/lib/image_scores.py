@@ -13,12 +13,10 @@ from hvae_core.data.image_set import ImageSet
 from hvae_core.judgement import Reading, readings
 from hvae_core.measures import MEASURES, compute
 from hvae_core.scores import Material, richest, score_list
-from pages.lib import scoring, store
+from pages.lib import offers, scoring, store
+from pages.lib.scoring import IMAGE
 from pages.lib.state import Context
 from pages.lib.store import Handle
-
-IMAGE = "image"
-"""The name under which the image stands beside the set that it is held against."""
 
 
 @st.cache_data(max_entries=256, show_spinner=False)
@@ -91,4 +89,4 @@ def read(handle: Handle, table: BoundTable, found: scoring.Materials | None) -> 
 def draw_offers(ctx: Context, handle: Handle, images: ImageSet, found: scoring.Materials) -> None:
     """Jobs for the scores that are not there yet, of the image and the reference set together."""
     own = {IMAGE: replace(images, name=IMAGE)}
-    scoring.draw(ctx, handle, found, own=own)
+    offers.draw(ctx, handle, found, own=own)

@@ -35,7 +35,7 @@ GRID = np.geomspace(1e-5, 10, 121)
 def measured(ctx: Context, name: str) -> dict[str, Information]:
     """What is known of the chosen models by their name; the rest is offered."""
     try:
-        images = store.images(ctx.world, name, ctx.data_root)
+        fitted = [store.images(ctx.world, name, ctx.data_root, handle) for handle in ctx.models]
     except MissingImages:
         st.caption(
             ":material/image_not_supported: Information is measured on the images themselves, and "
@@ -44,9 +44,9 @@ def measured(ctx: Context, name: str) -> dict[str, Information]:
         )
         return {}
     done = {}
-    for handle in ctx.models:
+    for handle, images in zip(ctx.models, fitted, strict=True):
         # The images are those of the command `information` too: drawn by their content.
-        chosen = images.fit(handle.image_shape).sample(IMAGES)
+        chosen = images.sample(IMAGES)
         key = information_key(handle.digest, chosen, SEED)
         found = _stored(key, cache.entry_path(KIND, key).exists(), handle.digest, chosen)
         if found is not None:
@@ -62,21 +62,13 @@ def _stored(key: str, exists: bool, _checkpoint: str, _images: ImageSet) -> Info
 
 
 def _offer(handle: Handle, images: ImageSet, key: str) -> None:
-    name = f"information-{handle.digest[:12]}"
-    job = work.current(name)
-    if job is not None and job.active:
-        work.show(name, f"Measuring {handle.title}")
-        return
-    error = work.failed(name)
-    if error:
-        st.error(error)
+    name = work.name_of("information", key)
     pairs = len(images) ** 2
-    st.info(
+    note = (
         f"{ui.plain(images.title)} under {ui.plain(handle.title)}: not yet measured. Each of "
-        f"{len(images)} images is held against every other, {pairs:,} densities a level.",
-        icon=":material/hourglass_empty:",
+        f"{len(images)} images is held against every other, {pairs:,} densities a level."
     )
-    if st.button(f"Measure {len(images)} images", key=f"go-{name}"):
+    if work.asked(name, f"Measuring {handle.title}", f"Measure {len(images)} images", note):
         from hvae_core.tasks import information_of
 
         work.submit(name, key, information_of, handle.path, images, SEED)

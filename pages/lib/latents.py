@@ -162,7 +162,7 @@ def _encoded(
     if not waiting:
         return {other: latents for other, latents in found.items() if latents is not None}
     _stored.clear()
-    _offer(handle, name, units, waiting)
+    _offer(handle, name, units, list(sets.values()), waiting)
     return None
 
 
@@ -173,25 +173,21 @@ def _stored(checkpoint: str, set_digest: str, _images: ImageSet) -> list[np.ndar
     return stored_latents(checkpoint, _images, LATENTS_SEED)
 
 
-def _offer(handle: Handle, layer: str, units: int, waiting: list[ImageSet]) -> None:
-    job = work.current(JOB)
-    if job is not None and job.active:
-        work.show(JOB, f"Encoding for {layer}")
-        return
-    error = work.failed(JOB)
-    if error:
-        st.error(error)
+def _offer(
+    handle: Handle, layer: str, units: int, sets: list[ImageSet], waiting: list[ImageSet]
+) -> None:
+    # By all sets, not by those that wait: these become fewer while the job runs.
+    name = work.name_of(JOB, handle.digest, [images.digest for images in sets], LATENTS_SEED)
     count = sum(len(images) for images in waiting)
-    st.info(
+    note = (
         f"The latents of {layer} ({units:,} units) are not stored for all of these sets: "
-        f"{count:,} images have to go through the encoder once.",
-        icon=":material/hourglass_empty:",
+        f"{count:,} images have to go through the encoder once."
     )
-    if st.button(f"Encode {count:,} images"):
+    if work.asked(name, f"Encoding {handle.title}", f"Encode {count:,} images", note):
         from hvae_core.tasks import latents_of_sets
 
-        key = cache.digest(handle.digest, [images.digest for images in waiting], LATENTS_SEED)
-        work.submit(JOB, key, latents_of_sets, handle.path, waiting, LATENTS_SEED)
+        key = cache.digest(JOB, handle.digest, [images.digest for images in waiting], LATENTS_SEED)
+        work.submit(name, key, latents_of_sets, handle.path, waiting, LATENTS_SEED)
         st.rerun()
 
 

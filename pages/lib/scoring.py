@@ -1,9 +1,9 @@
-"""What the scores of a model read beside its bounds: what is at hand, and jobs for the rest."""
+"""What the scores of a model read beside its bounds, as far as it is at hand."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,17 +11,15 @@ import numpy as np
 import streamlit as st
 
 from hvae_core import cache
-from hvae_core.availability import background_path, why_not
+from hvae_core.availability import background_path
 from hvae_core.classifier.library import ensemble_digest, world_classifiers
 from hvae_core.data.image_set import ImageSet
 from hvae_core.data.places import ASSETS
 from hvae_core.errors import MissingImages
-from hvae_core.figures import symbol_text
 from hvae_core.measures import MEASURES, Measure
 from hvae_core.measures.base import KIND, measure_key
-from hvae_core.report import SHIPPED_LIMIT
 from hvae_core.scores import Material, Reference, Score, all_scores, richest
-from pages.lib import store, ui, work
+from pages.lib import store
 from pages.lib.state import Context
 from pages.lib.store import Handle
 
@@ -31,6 +29,8 @@ if TYPE_CHECKING:
 LEADING = 100
 """Images of a set for which a page offers what takes many minutes for all of them."""
 _MANY_SECONDS = 300.0
+IMAGE = "image"
+"""The name under which one image stands beside the set that it is held against."""
 Materials = Mapping[str, tuple[Material, ...]]
 """By the name of the set: of all its images, and of its first ones with costly measures."""
 
@@ -101,7 +101,7 @@ def reference(ctx: Context, handle: Handle, settings: Any) -> Reference | None:
         return shipped
     if not any((cache.cache_dir() / "references").glob("*.npz")):
         return None  # without reading the training images to know it
-    images = _training(ctx, handle)
+    images = training(ctx, handle)
     return (
         None
         if images is None
@@ -109,17 +109,18 @@ def reference(ctx: Context, handle: Handle, settings: Any) -> Reference | None:
     )
 
 
-def _training(ctx: Context, handle: Handle) -> ImageSet | None:
+def training(ctx: Context, handle: Handle) -> ImageSet | None:
     """The training images that a reference is fitted to, or None where they are not here."""
     for spec in ctx.world.with_role("train"):
         try:
-            return store.images(ctx.world, spec.name, ctx.data_root, handle).take(SHIPPED_LIMIT)
+            return store.images(ctx.world, spec.name, ctx.data_root, handle)
         except MissingImages:
             return None
     return None
 
 
-def _has_training(ctx: Context) -> bool:
+def has_training(ctx: Context) -> bool:
+    """Whether training images of the world are on this machine."""
     splits = ctx.world.with_role("train")
     return any(ctx.world.available(spec.name, ctx.data_root) for spec in splits)
 
@@ -163,142 +164,3 @@ def _classifier_digest(paths: tuple[Path, ...]) -> str | None:
 def _values(key: str, exists: bool) -> np.ndarray | None:
     arrays = cache.load(KIND, key) if exists else None
     return None if arrays is None else arrays["values"]
-
-
-@dataclass(frozen=True)
-class Offer:
-    """Scores that one job would add: what it computes, of which sets, and about how long."""
-
-    measure: str
-    scores: tuple[Score, ...]
-    sets: tuple[str, ...]
-    limit: int | None
-    seconds: float
-
-    @property
-    def job(self) -> str:
-        """The end of the job's name."""
-        return f"measure-{self.measure}"
-
-
-def offers(
-    ctx: Context, handle: Handle, found: Materials
-) -> tuple[list[Offer], list[tuple[Score, str]]]:
-    """Jobs for the scores that are not there yet, and scores that cannot be had, with reasons."""
-    waiting: dict[str, list[Score]] = {}
-    lacking = []
-    at_hand = _at_hand(ctx, handle, found)
-    have = {score.key for score in available(handle, found, list(found))}
-    for score in scores_of(handle):
-        if score.key in have:
-            continue
-        reason = why_not(score, ctx.world, **at_hand)
-        if reason:
-            lacking.append((score, reason))
-        elif "reference" in score.needs and not _any(found).reference:
-            waiting.setdefault("reference", []).append(score)
-        elif score.measures:
-            waiting.setdefault(score.measures[0], []).append(score)
-        else:
-            lacking.append((score, _not_everywhere(ctx, score, found)))
-    return [_offer(name, scores, found) for name, scores in waiting.items()], lacking
-
-
-def _any(found: Materials) -> Material:
-    return next(iter(found.values()))[0]
-
-
-def _at_hand(ctx: Context, handle: Handle, found: Materials) -> dict[str, Any]:
-    latents = _any(found).latents
-    return {
-        "kept": [n for n, z in zip(handle.names, latents, strict=False) if z.shape[1]],
-        "reference": bool(_any(found).reference) or _has_training(ctx),
-        "ensemble": len(ctx.models) > 1,
-        "background": background_path(ctx.world) is not None,
-        "classifiers": bool(world_classifiers(ctx.world.key)),
-    }
-
-
-def _not_everywhere(ctx: Context, score: Score, found: Materials) -> str:
-    """Which sets have no material for a score."""
-    without = [n for n, known in found.items() if score.missing(known[0])]
-    if "latents" in score.needs and not without:
-        return "The posterior means of some of these sets are not kept."
-    other = "the background checkpoint" if "background" in score.needs else "the other model"
-    names = ", ".join(ctx.title(name) for name in without if name != "image")
-    return f"Not evaluated under {other} on the same images: {names}."
-
-
-def _offer(name: str, scores: Sequence[Score], found: Materials) -> Offer:
-    if name == "reference":
-        return Offer(name, tuple(scores), (), None, 60.0)
-    measure = MEASURES[name]
-    limit = LEADING if is_costly(measure) else None
-    images = sum(min(limit or len(known[0]), len(known[0])) for known in found.values())
-    return Offer(name, tuple(scores), tuple(found), limit, measure.seconds * images / 1000)
-
-
-def draw(
-    ctx: Context,
-    handle: Handle,
-    found: Materials,
-    letter: str = "",
-    own: Mapping[str, ImageSet] | None = None,
-) -> None:
-    """A line an offer, with its button or its progress; then what cannot be had, and why.
-
-    ``own`` are images by name that are no set of the world.
-    """
-    waiting, lacking = offers(ctx, handle, found)
-    for offer in waiting:
-        _draw(ctx, handle, offer, letter, own or {})
-    for score, reason in lacking:
-        st.caption(f"${score.symbol}$, {ui.plain(score.name)}: {ui.plain(reason)}")
-    if not waiting and not lacking:
-        st.caption("Every score is there.")
-
-
-def _draw(
-    ctx: Context, handle: Handle, offer: Offer, letter: str, own: Mapping[str, ImageSet]
-) -> None:
-    name = f"{offer.job}-{handle.digest[:12]}"
-    job = work.current(name)
-    symbols = ", ".join(symbol_text(score.symbol) for score in offer.scores)
-    if job is not None and job.active:
-        work.show(name, f"{symbols}")
-        return
-    error = work.failed(name)
-    if error:
-        st.error(error)
-    of = f" for the first {offer.limit} images of each set" if offer.limit else ""
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"{ui.plain(symbols)}{of}: about {_about(offer.seconds)}", width="stretch")
-        who = f" for {letter}" if letter else ""
-        if st.button(f"Compute{who}", key=f"go-{name}", help=offer.scores[0].citation):
-            with ui.in_place():
-                _submit(ctx, handle, offer, name, own)
-                st.rerun()
-
-
-def _submit(
-    ctx: Context, handle: Handle, offer: Offer, name: str, own: Mapping[str, ImageSet]
-) -> None:
-    from hvae_core.tasks import fit_reference_to, measure_sets
-
-    if offer.measure == "reference":
-        images = _training(ctx, handle)
-        if images is not None:
-            key = cache.digest("reference", handle.digest, images.digest)
-            work.submit(name, key, fit_reference_to, handle.path, images)
-        return
-    sets = [
-        own[one] if one in own else store.images(ctx.world, one, ctx.data_root, handle)
-        for one in offer.sets
-    ]
-    key = cache.digest(handle.digest, offer.measure, [images.digest for images in sets])
-    names = [offer.measure]
-    work.submit(name, key, measure_sets, handle.path, ctx.world.key, names, sets, offer.limit)
-
-
-def _about(seconds: float) -> str:
-    return f"{max(5, round(seconds, -1)):.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"

@@ -143,13 +143,8 @@ def _downloads(world: World, names: list[str]) -> None:
     st.caption("Not on this machine; a click downloads a set from the Hugging Face hub:")
     for name in names:
         job_name = f"download-{world.key}-{name}"
-        job = work.current(job_name)
-        if job is not None and job.active:
-            work.show(job_name, world.spec(name).title)
+        if work.going_on(job_name, world.spec(name).title):
             continue
-        error = work.failed(job_name)
-        if error:
-            st.error(error)
         if st.button(world.spec(name).title, key=job_name, icon=":material/download:"):
             work.submit(job_name, job_name, download_set, world.key, name)
             st.rerun()

@@ -1,4 +1,8 @@
-"""Long work on a page: offered with one button, shown with time left and Cancel, then there."""
+"""Long work on a page: offered with one button, shown with time left and Cancel, then there.
+
+A job's name holds all that its result depends on: what runs or failed for one choice is not shown
+under the next.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +23,11 @@ from pages.lib.store import Handle
 @st.cache_resource(show_spinner=False, on_release=lambda table: table.close())
 def _table() -> JobTable:
     return JobTable()
+
+
+def name_of(kind: str, *parts: object) -> str:
+    """The name of the job of a kind ("attack") that depends on these parts and nothing else."""
+    return f"{kind}-{cache.digest(*parts)[:16]}"
 
 
 def submit(name: str, digest: str, function: Callable[..., Any], *args: Any) -> Job:
@@ -71,6 +80,27 @@ def failed(name: str) -> str | None:
     return None
 
 
+def going_on(name: str, doing: str) -> bool:
+    """Whether a job runs or waits: then its progress is drawn, else why it failed the last time."""
+    job = current(name)
+    if job is not None and job.active:
+        show(name, doing)
+        return True
+    error = failed(name)
+    if error:
+        st.error(error, icon=":material/error:")
+    return False
+
+
+def asked(name: str, doing: str, words: str, note: str = "") -> bool:
+    """Whether the reader now asks for a job: ``note`` and its button, or its progress instead."""
+    if going_on(name, doing):
+        return False
+    if note:
+        st.info(note, icon=":material/hourglass_empty:")
+    return st.button(words, key=f"go-{name}")
+
+
 def evaluations(
     ctx: Context, handle: Handle, set_names: Sequence[str], *, name_missing: bool = True
 ) -> dict[str, Any]:
@@ -105,16 +135,10 @@ def evaluations(
 def _offer(ctx: Context, handle: Handle, waiting: Sequence[str]) -> None:
     """One button that evaluates the sets one after another, then their progress."""
     name = f"evaluate-{handle.digest[:12]}"
-    job = current(name)
     titles = ", ".join(ctx.title(set_name) for set_name in waiting)
-    if job is not None and job.active:
-        show(name, f"Evaluating {handle.title}")
-        return
-    error = failed(name)
-    if error:
-        st.error(error)
-    st.info(f"{titles}: not yet evaluated under {handle.title}.", icon=":material/hourglass_empty:")
-    if st.button(f"Evaluate {len(waiting)} set{'s' * (len(waiting) > 1)}", key=f"go-{name}"):
+    note = f"{titles}: not yet evaluated under {handle.title}."
+    words = f"Evaluate {len(waiting)} set{'s' * (len(waiting) > 1)}"
+    if asked(name, f"Evaluating {handle.title}", words, note):
         from hvae_core.evaluated import EvalSettings
         from hvae_core.tasks import evaluate_sets
 

@@ -123,22 +123,25 @@ def attack_view(beside) -> str:  # type: ignore[no-untyped-def]
     """The curve of MS-SSIM by attacked levels, and one image with its twins."""
     with beside:
         settings, count = attacks.controls(ctx)
-        rows.in_range("a_which", count - 1)
-        which = int(st.number_input("Image shown", 0, count - 1, key="a_which",
-                                    bind="query-params") or 0)  # fmt: skip
+        sets = [attacks.images_of(ctx, handle, count) for handle in ctx.models]
+        # A set of the reader's own may have fewer images than are asked for.
+        last = len(sets[0]) - 1
+        rows.in_range("a_which", last)
+        which = 0
+        if last:
+            which = int(st.number_input("Image shown", 0, last, key="a_which",
+                                        bind="query-params") or 0)  # fmt: skip
     known = []
     place = st.container()
-    for index, handle in enumerate(ctx.models):
-        images = attacks.images_of(ctx, handle, count)
+    for index, (handle, images) in enumerate(zip(ctx.models, sets, strict=True)):
         one = attacks.found(handle, images, settings)
         if one is None:
             continue
         known.append((handle, one))
         if len(ctx.models) > 1:
             st.markdown(f"**{'AB'[index]}** {ui.plain(handle.title)}")
-        shown_row = min(which, len(images) - 1)
         made = strip(
-            attacks.strip_rows(one, shown_row, palette), attacks.heads(handle), scale=3,
+            attacks.strip_rows(one, which, palette), attacks.heads(handle), scale=3,
             unit=attacks.LOST, colors=palette,
         )  # fmt: skip
         with st.container(key=f"scroll_a_{index}"):
@@ -155,10 +158,11 @@ def attack_view(beside) -> str:  # type: ignore[no-untyped-def]
         ui.chart(
             figure, "attack-curve", "MS-SSIM after an attack, by the number of attacked levels"
         )
+        count = len(known[0][1].seen)
         moved = known[0][1].moved.mean((2, 3))
         top = known[0][0].level_names[-1]
         st.caption(
-            f"Mean over {len(known[0][1].seen)} images, with 95 % intervals. Under attack the "
+            f"Mean over {count} image{'s' * (count > 1)}, with 95 % intervals. Under attack the "
             f"posterior of {top} moves by {fmt(moved[0, -1], 'nats')} (symmetric KL), by chance "
             f"{fmt(moved[1, -1])}."
         )

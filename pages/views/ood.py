@@ -16,7 +16,7 @@ from hvae_core.figures import (
 )
 from hvae_core.metrics import flagged
 from hvae_core.scores import Score
-from pages.lib import contests, ood, ood_tables, scoring, ui
+from pages.lib import contests, offers, ood, ood_tables, ui
 from pages.lib import threshold as cut
 from pages.lib.ood import Study
 from pages.lib.state import colors, context
@@ -207,8 +207,8 @@ def versus(studied: list[Study], score: Score) -> None:
     st.dataframe(made.rename(columns=names), hide_index=True, alt="Tests of A against B")
 
 
-head, body, offers = st.container(), st.container(), st.container()
-with offers, ui.in_place():
+head, body, jobs = st.container(), st.container(), st.container()
+with jobs, ui.in_place():
     found = ood.studies(ctx)
 with head:
     ui.header(*ood.headline(ctx, found))
@@ -226,4 +226,4 @@ with body:
                     with ui.in_place():
                         if study.letter:
                             st.markdown(f"**{study.letter}** {ui.plain(study.handle.title)}")
-                        scoring.draw(ctx, study.handle, study.materials, study.letter)
+                        offers.draw(ctx, study.handle, study.materials, study.letter)

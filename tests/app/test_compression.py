@@ -16,9 +16,10 @@ from hvae_core.attacked import AttackSettings
 from hvae_core.attacks import attack
 from hvae_core.checkpoint import load_checkpoint
 from hvae_core.compression import Rating
-from hvae_core.data import worlds
+from hvae_core.data import custom_set, worlds
 from pages.lib import attacks, compression, work
 from tests.app.conftest import LIMIT, Start
+from tests.small import tiny_set
 
 
 def alive(app: AppTest) -> AppTest:
@@ -94,6 +95,26 @@ def test_an_attack_is_offered_and_shown_once_it_is_there(
     assert len(app.image) == 1 and len(app.get("plotly_chart")) == 1
     app.number_input("a_which").set_value(3)
     alive(app.run())
+
+
+@pytest.mark.parametrize("count", [0, 1, 2])
+def test_a_set_with_fewer_images_than_are_attacked(
+    count: int, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = tiny_set(count, (1, 28, 28))
+    own = {"own-few": (custom_set(few, "in", title="Few"), few)}
+    inline(monkeypatch)
+    query = {"c_view": "Attacks", "a_steps": "10", "a_which": "3"}
+    app = start("compression", {"own_sets": own}, **query)
+    if not count:
+        assert not app.exception
+        assert "Few holds no images; choose another set." in [one.value for one in app.error]
+        return
+    button(alive(app), f"Attack {count} image{'s' * (count > 1)} under").click()
+    assert alive(app.run()).title[0].value.startswith("A change of 0.1 a pixel")
+    numbers = [one for one in app.number_input if one.key == "a_which"]
+    assert [one.max for one in numbers] == [1] * (count > 1)
+    assert any(f"Mean over {count} image" in one.value for one in app.caption)
 
 
 def inline(monkeypatch: pytest.MonkeyPatch) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,9 @@ from streamlit.testing.v1 import AppTest
 
 from hvae_core.checkpoint.library import shipped_checkpoints
 from hvae_core.data.worlds import worlds
+from hvae_core.scores import all_scores
 from hvae_core.tasks import fit_reference_to, measure_sets
-from pages.lib import scoring, store, work
+from pages.lib import offers, scoring, store, work
 from tests.app.conftest import LIMIT, Start
 
 NAME = "glyphs-hvae3-elbo"
@@ -118,3 +120,25 @@ def test_costly_measures_are_of_the_first_images(
     assert not app.error
     assert set(app.dataframe[0].value["Images"].dropna()) == {20}
     assert "LRz on the first 20 images alone" in text(app)
+
+
+def test_what_lacks_everywhere_is_a_whole_sentence(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of a single image there is no set to name."""
+
+    def lacks(score: Any, material: Any) -> str:
+        return "" if material == "there" else "It is not there."
+
+    waic = next(score for score in all_scores(3, ("z1", "z2", "z3")) if "ensemble" in score.needs)
+    monkeypatch.setattr(type(waic), "missing", lacks)
+    ctx: Any = SimpleNamespace(title={"test": "Test", "lower": "Lower case"}.__getitem__)
+
+    def told(**found: str) -> str:
+        return offers._not_everywhere(ctx, waic, {name: (one,) for name, one in found.items()})
+
+    alone = "This image is not of the shape that the other model reads."
+    assert told(test="there", image="no") == alone
+    both = "Not evaluated under the other model on the same images: Test and Lower case."
+    assert told(test="no", lower="no", image="no") == both
+    assert told(test="no", lower="there") == both.replace(" and Lower case", "")
