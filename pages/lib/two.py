@@ -1,10 +1,8 @@
-"""What the page of two models reads: likeness by layer, bits, and one score under both."""
+"""What the page of two models reads of their layers: the likeness, its jobs and its words."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -12,44 +10,30 @@ import streamlit as st
 
 from hvae_core import cache
 from hvae_core.data.image_set import ImageSet
-from hvae_core.errors import MissingImages, ScoreError
+from hvae_core.errors import MissingImages
 from hvae_core.figures import SetLine, fmt
+from hvae_core.naming import listed
 from hvae_core.representation import (
     MIN_IMAGES,
     Likeness,
-    agreement,
     layer_pairs,
     likeness_key,
-    most_different,
     stored_likeness,
 )
-from hvae_core.scores import Score, score_list
 from pages.lib import collapse, store, ui, work
 from pages.lib.state import Context
 from pages.lib.store import Handle
-
-if TYPE_CHECKING:
-    from hvae_core.evaluated import Evaluation
 
 JOB = "likeness"
 SEED = 0
 """Of the draws and of the shuffle that gives the level of chance."""
 MEASURES = {"matched units": "correlation", "CKA": "cka"}
-PICTURES = 7
-"""Images of either side that the models differ on most."""
+BEFORE = (
+    "Compare their layers on the same images once, and this title says where they agree. Until "
+    "then: a score of every image under both, and bits by k, A drawn solid and B dashed."
+)
 ALIKE, UNLIKE = 0.7, 0.3
 """Parts of the way from chance to 1, above and below which a claim says "alike" or "hardly"."""
-
-
-@dataclass(frozen=True, eq=False)
-class Scored:
-    """One score of a set's images under both models; ``place`` is None for the set inside."""
-
-    name: str
-    title: str
-    a: np.ndarray
-    b: np.ndarray
-    place: int | None
 
 
 def sets_of(ctx: Context) -> list[str]:
@@ -69,26 +53,31 @@ def letters(ctx: Context) -> tuple[str, str]:
 
 
 def likenesses(ctx: Context, names: Sequence[str]) -> dict[str, Likeness]:
-    """Finished comparisons by set; the others are offered with one button."""
+    """Finished comparisons by set; the others are offered with one button.
+
+    Before the first one, the offer stands in a frame that says what will be there.
+    """
     done: dict[str, Likeness] = {}
+    every: list[ImageSet] = []
     waiting: list[ImageSet] = []
     missing: list[str] = []
     a, b = ctx.models
     for name in names:
         try:
             images = store.images(ctx.world, name, ctx.data_root)
+            fitted = tuple(store.images(ctx.world, name, ctx.data_root, one) for one in (a, b))
         except MissingImages:
             missing.append(ctx.title(name))
             continue
-        fitted = (images.fit(a.image_shape), images.fit(b.image_shape))
         key = likeness_key((a.digest, b.digest), fitted, SEED)
         found = _stored(key, cache.entry_path(JOB, key).exists())
+        every.append(images)
         if found is not None:
             done[name] = found
         elif len(images) >= MIN_IMAGES:
             waiting.append(images)
     if waiting:
-        _offer(a, b, waiting)
+        _offer(a, b, every, waiting, first=not done)
     if missing:
         st.caption(
             ":material/image_not_supported: Layers are compared on the images themselves, and "
@@ -103,32 +92,41 @@ def _stored(key: str, exists: bool) -> Likeness | None:
     return stored_likeness(key) if exists else None
 
 
-def _offer(a: Handle, b: Handle, waiting: Sequence[ImageSet]) -> None:
-    job = work.current(JOB)
-    if job is not None and job.active:
-        work.show(JOB, "Comparing layers")
-        return
-    error = work.failed(JOB)
-    if error:
-        st.error(error)
-    titles = ", ".join(images.title for images in waiting)
-    st.info(
-        f"{ui.plain(titles)}: the layers of these two models are not yet compared.",
-        icon=":material/hourglass_empty:",
-    )
-    if st.button(f"Compare layers on {len(waiting)} set{'s' * (len(waiting) > 1)}"):
+def _offer(
+    a: Handle, b: Handle, every: Sequence[ImageSet], waiting: Sequence[ImageSet], *, first: bool
+) -> None:
+    # By all sets, not by those that wait: these become fewer while the job runs.
+    name = work.name_of(JOB, a.digest, b.digest, [images.digest for images in every], SEED)
+    titles = ui.plain(listed(images.title for images in waiting))
+    words = f"Compare layers on {len(waiting)} set{'s' * (len(waiting) > 1)}"
+    if first:
+        with st.container(border=True):
+            st.markdown(
+                "**Not compared yet.** Here will stand, layer by layer, how much of what A holds "
+                f"of an image B holds too, on {titles}. Each image passes both models once; what "
+                "is found is kept."
+            )
+            pressed = work.asked(name, "Comparing layers", words)
+    else:
+        note = f"{titles}: the layers of these two models are not yet compared."
+        pressed = work.asked(name, "Comparing layers", words, note)
+    if pressed:
         from hvae_core.tasks import likeness_of_sets
 
         key = cache.digest(JOB, a.digest, b.digest, [images.digest for images in waiting], SEED)
-        work.submit(JOB, key, likeness_of_sets, a.path, b.path, list(waiting), SEED)
+        work.submit(name, key, likeness_of_sets, a.path, b.path, list(waiting), SEED)
         st.rerun()
 
 
 def pairs_of(ctx: Context, found: Mapping[str, Likeness]) -> list[tuple[int, int]]:
     """Which layer of A stands beside which of B: one pairing, that of the first set, for all."""
     a, b = ctx.models
-    first = found.get(ctx.in_name) or next(iter(found.values()))
-    return layer_pairs(first, a.names, b.names)
+    return layer_pairs(found[_leading(ctx, found)], a.names, b.names)
+
+
+def _leading(ctx: Context, found: Mapping[str, Likeness]) -> str:
+    """The set that is spoken of: the one inside, or the first that is compared."""
+    return ctx.in_name if ctx.in_name in found else next(iter(found))
 
 
 def lines(
@@ -153,17 +151,17 @@ def headline(ctx: Context, found: Mapping[str, Likeness]) -> tuple[str, str]:
         "A is drawn solid and B dashed. The nearer a value to 1, the more one layer's units can be "
         "told from the other's; the dotted line is what images in another order give."
     )
-    inside = found.get(ctx.in_name)
-    if inside is None:
-        return f"{a} beside {b}", look
-    pairs = pairs_of(ctx, found)
+    if not found:
+        return f"What do {a} and {b} have in common?", BEFORE
+    name = _leading(ctx, found)
+    one, pairs = found[name], pairs_of(ctx, found)
     above = [
-        (inside.correlation[i, j] - inside.chance[i, j]) / (1 - inside.chance[i, j])
-        if inside.chance[i, j] < 1
+        (one.correlation[i, j] - one.chance[i, j]) / (1 - one.chance[i, j])
+        if one.chance[i, j] < 1
         else 0.0
         for i, j in pairs
     ]
-    own = ui.plain(ctx.title(ctx.in_name))
+    own = ui.plain(ctx.title(name))
     low, high = int(np.argmin(above)), int(np.argmax(above))
     if above[low] >= ALIKE:
         return f"{a} and {b} represent {own} alike in every layer", look
@@ -194,66 +192,6 @@ def shift_in_words(
     return f"Mean over the layers: {ui.plain(ctx.title(ctx.in_name))} {fmt(own)}; {told}."
 
 
-def scores(ctx: Context) -> dict[str, Score]:
-    """Scores that both models have, by key."""
-    least = min(handle.n_levels for handle in ctx.models)
-    return {score.key: score for score in score_list(least)}
-
-
-def scored(
-    ctx: Context, score: Score, both: Sequence[Mapping[str, Evaluation]], names: Sequence[str]
-) -> list[Scored]:
-    """The score of every image under both models, for the sets evaluated under both."""
-    made = []
-    for name in names:
-        if not all(name in one for one in both):
-            continue
-        try:
-            a, b = (score(one[name].material) for one in both)
-        except ScoreError as error:
-            st.caption(f"{ui.plain(ctx.title(name))}: {ui.plain(str(error))}")
-            continue
-        if len(a) == len(b):
-            made.append(Scored(name, ctx.title(name), a, b, place(ctx, name)))
-    return made
-
-
-def agreement_in_words(one: Scored, unit: str) -> str:
-    """The mean difference with its 95 % interval, and the correlation."""
-    found = agreement(one.a, one.b)
-    return (
-        f"{ui.plain(one.title)}: A − B is {fmt(found.mean)} ± {fmt(1.96 * found.error, unit)} on "
-        f"average, r = {fmt(found.correlation)}"
-    )
-
-
-def strangest(
-    ctx: Context, every: Sequence[Scored]
-) -> list[tuple[str, list[tuple[Scored, np.ndarray]]]]:
-    """For either model the images that it finds stranger than the other one does, by set.
-
-    The difference of the median image inside is what is usual between the two.
-    """
-    inside = next((one for one in every if one.place is None), None)
-    if inside is None:
-        return []
-    usual = float(np.median(inside.a - inside.b))
-    sides = [[(one, most_different(one.a, one.b, usual, PICTURES)[side]) for one in every]
-             for side in (0, 1)]  # fmt: skip
-    return list(zip("AB", sides, strict=True))
-
-
-def pictures(ctx: Context, one: Scored, picks: np.ndarray, evaluation: Any) -> np.ndarray | None:
-    """The images at hand, where they are those that were evaluated."""
-    try:
-        images = store.images(ctx.world, one.name, ctx.data_root, ctx.a)
-    except MissingImages:
-        return None
-    if images.digest != evaluation.set_digest or not len(picks):
-        return None
-    return images.images[picks]
-
-
 def likeness_table(ctx: Context, found: Mapping[str, Likeness]) -> pd.DataFrame:
     """Every layer of A against every one of B, one row a set and pair."""
     a, b = ctx.models
@@ -270,20 +208,3 @@ def likeness_table(ctx: Context, found: Mapping[str, Likeness]) -> pd.DataFrame:
         for i in range(a.n_layers)
         for j in range(b.n_layers)
     )
-
-
-def score_table(score: Score, every: Sequence[Scored]) -> pd.DataFrame:
-    """The score under both models and its difference, one row an image."""
-    frames = [
-        pd.DataFrame(
-            {
-                "set": one.name,
-                "image": np.arange(len(one.a)),
-                f"{score.key}_a": one.a,
-                f"{score.key}_b": one.b,
-                "a_minus_b": one.a - one.b,
-            }
-        )
-        for one in every
-    ]
-    return pd.concat(frames, ignore_index=True)

@@ -19,7 +19,7 @@ from hvae_core.figures import (
 from hvae_core.report import report
 from hvae_core.representation import PAIRED_UNITS, Likeness
 from hvae_core.scores import Score
-from pages.lib import store, two, ui, work
+from pages.lib import store, two, two_scores, ui, work
 from pages.lib.state import colors, context
 
 ctx = context()
@@ -46,10 +46,7 @@ SCORES_HELP = (
 def likeness_part(found: Mapping[str, Likeness], measure: str) -> None:
     """The likeness by layer, a line a set."""
     key = two.MEASURES[measure]
-    help_text = CKA_HELP if key == "cka" else MATCHED_HELP
-    st.subheader("What the layers share", anchor=False, help=help_text)
     if not found:
-        st.caption("Compare the layers on a set once, and they appear here.")
         return
     pairs = two.pairs_of(ctx, found)
     a, b = (handle.names for handle in ctx.models)
@@ -95,7 +92,7 @@ def bits_part(both: Sequence[Mapping[str, Any]], name: str) -> None:
     ui.chart(figure, f"two-bits-{name}", f"Bits per dimension by k on {ctx.title(name)}")
 
 
-def scores_part(every: list[two.Scored], score: Score) -> None:
+def scores_part(every: list[two_scores.Scored], score: Score) -> None:
     """One score of every image under both models."""
     st.subheader("One score under both", anchor=False, help=SCORES_HELP)
     if not every:
@@ -108,13 +105,15 @@ def scores_part(every: list[two.Scored], score: Score) -> None:
         unit=score.unit,
     )
     ui.chart(figure, f"two-scores-{score.key}", "The score of every image under A and under B")
-    st.caption(". ".join(two.agreement_in_words(one, score.unit) for one in every) + ".")
-    ui.csv_button(lambda: two.score_table(score, every), "scores", "Scores (CSV)")
+    st.caption(". ".join(two_scores.agreement_in_words(one, score.unit) for one in every) + ".")
+    ui.csv_button(lambda: two_scores.score_table(score, every), "scores", "Scores (CSV)")
 
 
-def pictures_part(every: list[two.Scored], both: Sequence[Mapping[str, Any]], score: Score) -> None:
+def pictures_part(
+    every: list[two_scores.Scored], both: Sequence[Mapping[str, Any]], score: Score
+) -> None:
     """The images on which the models differ most."""
-    sides = two.strangest(ctx, every)
+    sides = two_scores.strangest(ctx, every)
     if not sides:
         return
     st.subheader("Where they differ most", anchor=False)
@@ -125,13 +124,13 @@ def pictures_part(every: list[two.Scored], both: Sequence[Mapping[str, Any]], sc
                 "the usual difference, the largest first."
             )
             for one, picks in picked:
-                pixels = two.pictures(ctx, one, picks, both[0][one.name])
+                pixels = two_scores.pictures(ctx, one, picks, both[0][one.name])
                 if pixels is None:
                     continue
                 st.markdown(ui.plain(one.title))
                 scale = max(1, 56 // pixels.shape[-1])
                 with st.container(key=f"scroll_two{letter}_{one.name}"):
-                    picture = tile(pixels, columns=two.PICTURES, scale=scale, colors=palette)
+                    picture = tile(pixels, columns=two_scores.PICTURES, scale=scale, colors=palette)
                     ui.picture(picture, f"Images of {one.title} that are stranger to {letter}")
 
 
@@ -148,24 +147,24 @@ def body() -> None:
             "Layers by", list(two.MEASURES), default="matched units", key="t_measure",
             bind="query-params", required=True,
         )  # fmt: skip
-        known = two.scores(ctx)
+        known = two_scores.scores(ctx)
         chosen = st.selectbox(
             "Score", list(known), format_func=lambda key: symbol_text(known[key].symbol),
             key="t_score", bind="query-params", width=170,
         )  # fmt: skip
     measure, score = measure or "matched units", known[chosen or next(iter(known))]
     shown = [ctx.in_name, *([held] if held else [])]
-    offers = st.container()
-    with offers:
-        both = [
-            work.evaluations(ctx, handle, shown, name_missing=handle is ctx.a)
-            for handle in ctx.models
-        ]
+    both = [
+        work.evaluations(ctx, handle, shown, name_missing=handle is ctx.a) for handle in ctx.models
+    ]
+    left, right = st.columns(2, gap="large")
+    with left:
+        help_text = CKA_HELP if two.MEASURES[measure] == "cka" else MATCHED_HELP
+        st.subheader("What the layers share", anchor=False, help=help_text)
         found = two.likenesses(ctx, two.sets_of(ctx))
     with head:
         ui.header(*two.headline(ctx, found))
-    every = two.scored(ctx, score, both, shown)
-    left, right = st.columns(2, gap="large")
+    every = two_scores.scored(ctx, score, both, shown)
     with left, ui.in_place():
         likeness_part(found, measure)
     with right, ui.in_place():

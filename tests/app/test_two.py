@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 from hvae_core.data.worlds import worlds
 from hvae_core.representation import Likeness
 from hvae_core.tasks import information_of, likeness_of_sets
-from pages.lib import store, two, work
+from pages.lib import store, two, two_scores, work
 from pages.lib.store import handle_of
 from tests.app.conftest import LIMIT, Start
 
@@ -52,13 +52,15 @@ def test_one_model_alone_is_told_what_to_choose(start: Start) -> None:
 
 def test_layers_are_offered_then_compared(start: Start, at_once: None) -> None:
     app = alive(start("two", **B, t_set="digits"))
-    assert app.title[0].value == "“Tiny, plain” beside “Tiny, informative”"
+    assert app.title[0].value == "What do “Tiny, plain” and “Tiny, informative” have in common?"
+    assert "Not compared yet" in text(app)
     assert charts(app) == 3  # scores, and bits of either set
     button = next(b for b in app.button if b.label.startswith("Compare layers on"))
     app = alive(button.click().run())
     assert not any(b.label.startswith("Compare") for b in app.button)
+    assert "ot compared yet" not in text(app)
     assert charts(app) == 6
-    assert "Tiny, plain" in app.title[0].value
+    assert "?" not in app.title[0].value and "Tiny, plain" in app.title[0].value
     assert "Mean over the layers" in text(app) and "A − B is" in text(app)
     assert app.get("imgs") or app.image  # where they differ most
     app.segmented_control(key="t_measure").set_value("CKA").run()
@@ -118,13 +120,13 @@ def test_claims_follow_the_layers(tiny_app: Any) -> None:
 def test_the_strangest_images_lie_beyond_the_usual_difference(tiny_app: Any) -> None:
     ctx = _context(tiny_app)
     a = np.array([5.0, 6.0, 7.0, 20.0, 6.0])
-    inside = two.Scored("test", "Test", a, np.array([4.0, 5.0, 6.0, 7.0, 9.0]), None)
-    outside = two.Scored("digits", "Digits", a + 1, a, 0)
-    (letter, of_a), (other, of_b) = two.strangest(ctx, [inside, outside])
+    inside = two_scores.Scored("test", "Test", a, np.array([4.0, 5.0, 6.0, 7.0, 9.0]), None)
+    outside = two_scores.Scored("digits", "Digits", a + 1, a, 0)
+    (letter, of_a), (other, of_b) = two_scores.strangest(ctx, [inside, outside])
     assert (letter, other) == ("A", "B")
     assert of_a[0][1].tolist() == [3] and of_b[0][1].tolist() == [4]
     assert not of_a[1][1].size and not of_b[1][1].size  # the usual difference is 1
-    assert two.strangest(ctx, [outside]) == []
+    assert two_scores.strangest(ctx, [outside]) == []
 
 
 def test_tables_hold_every_pair(tiny_app: Any) -> None:
@@ -139,3 +141,11 @@ def test_tables_hold_every_pair(tiny_app: Any) -> None:
     assert row.matched_correlation == found[0].correlation[1, 2]
     info = information_of(ctx.a.path, images, 0)
     assert len(info) == LIMIT
+
+
+def test_the_set_that_is_compared_is_the_one_spoken_of(tiny_app: Any) -> None:
+    ctx = _context(tiny_app)
+    table = np.full((3, 3), 0.2)
+    np.fill_diagonal(table, 0.9)
+    claim, _ = two.headline(ctx, {"digits": Likeness(table, np.full((3, 3), 0.1), table)})
+    assert claim.endswith("represent Digits alike in every layer")

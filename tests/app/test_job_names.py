@@ -1,0 +1,140 @@
+"""A job belongs to one choice: what runs or failed for it is not shown under the next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from hvae_core.data.image_set import ImageSet
+from hvae_core.errors import HVAEError
+from hvae_core.jobs import JobProgress
+from pages.lib import compression, offers, store, work
+from pages.lib.state import Context
+from tests.app.conftest import Start
+from tests.app.test_two import _context
+
+Change = Callable[[AppTest], Any]
+
+
+class Table:
+    """Jobs by name that never end by themselves."""
+
+    def __init__(self) -> None:
+        self.jobs: dict[str, Any] = {}
+
+    def submit(self, name: str, digest: str, function: Any, *args: Any) -> Any:
+        self.jobs[name] = SimpleNamespace(
+            active=True, status="running", digest=digest, progress=JobProgress(0.5, "half", None)
+        )
+        return self.jobs[name]
+
+    def current(self, name: str) -> Any:
+        return self.jobs.get(name)
+
+    def fail(self) -> None:
+        def result() -> None:
+            raise HVAEError("It came to nothing.")
+
+        for job in self.jobs.values():
+            job.active, job.status, job.result = False, "failed", result
+
+
+@pytest.fixture
+def jobs(monkeypatch: pytest.MonkeyPatch) -> Table:
+    table = Table()
+    monkeypatch.setattr(work, "_table", lambda: table)
+    monkeypatch.setattr(compression, "AT_ONCE", 0)
+    return table
+
+
+def offered(app: AppTest, words: str) -> bool:
+    assert not app.exception
+    return any(one.label.startswith(words) for one in app.button)
+
+
+def select(key: str, value: Any) -> Change:
+    return lambda app: app.selectbox(key).set_value(value)
+
+
+CASES: dict[str, tuple[str, dict[str, str], str, Change, Change]] = {
+    "the picture": (
+        "compression", {}, "Code 1 tiles",
+        lambda app: app.number_input("c_id").set_value(1),
+        lambda app: app.number_input("c_id").set_value(0),
+    ),
+    "the settings of an attack": (
+        "compression", {"c_view": "Attacks"}, "Attack 4 images",
+        lambda app: app.segmented_control("a_steps").set_value(10),
+        lambda app: app.segmented_control("a_steps").set_value(50),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_job_is_shown_under_its_own_choice_alone(case: str, start: Start, jobs: Table) -> None:
+    page, query, words, other, back = CASES[case]
+    app = start(page, **query)
+    next(one for one in app.button if one.label.startswith(words)).click()
+    assert not offered(app.run(), words) and len(jobs.jobs) == 1  # its progress stands there
+    other(app)
+    assert offered(app.run(), words)
+    back(app)
+    assert not offered(app.run(), words)
+    jobs.fail()
+    assert offered(app.run(), words)
+    assert [one.value for one in app.error] == ["It came to nothing."]
+    other(app)
+    assert offered(app.run(), words) and not app.error
+
+
+def test_a_comparison_is_of_its_sets(start: Start, jobs: Table) -> None:
+    app = start("two", b_glyphs="Tiny, informative")
+    next(one for one in app.button if one.label.startswith("Compare layers")).click()
+    assert not offered(app.run(), "Compare layers")
+    out = next(one for one in app.multiselect if "digits" in one.value)
+    out.set_value([name for name in out.value if name != "digits"])
+    assert offered(app.run(), "Compare layers")
+
+
+def test_a_measure_is_of_its_checkpoint_and_images(tiny_app: Any) -> None:
+    ctx: Context = _context(tiny_app)
+    offer = offers.Offer("lower", (), ("test", "digits"), None, 1.0)
+    pixels = np.zeros((2, 1, 1, 28, 28), np.uint8)
+    pixels[1] += 1
+    one, other = (ImageSet("test", "Test", each, np.array([-1])) for each in pixels)
+    names = [
+        offers.job_name(ctx, ctx.a, offer, {}),
+        offers.job_name(ctx, ctx.models[1], offer, {}),
+        offers.job_name(ctx, ctx.a, replace(offer, measure="regret"), {}),
+        offers.job_name(ctx, ctx.a, replace(offer, sets=("test",)), {}),
+        offers.job_name(ctx, ctx.a, replace(offer, limit=100), {}),
+        offers.job_name(replace(ctx, data_root="elsewhere"), ctx.a, offer, {}),
+        offers.job_name(ctx, ctx.a, offer, {"test": one}),
+        offers.job_name(ctx, ctx.a, offer, {"test": other}),
+    ]
+    assert len(set(names)) == len(names)
+    assert names[0] == offers.job_name(ctx, ctx.a, offer, {})
+
+
+def test_images_are_fitted_to_a_model_once(tiny_app: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    ctx = _context(tiny_app)
+    wide = replace(ctx.a, image_shape=(3, 32, 32))
+    fits: list[Any] = []
+    plain = ImageSet.fit
+
+    def fit(images: ImageSet, shape: Any, *rest: Any) -> ImageSet:
+        fits.append(shape)
+        return plain(images, shape, *rest)
+
+    monkeypatch.setattr(ImageSet, "fit", fit)
+    first, again = (store.images(ctx.world, "digits", None, wide) for _ in range(2))
+    assert first is again and first.image_shape == (3, 32, 32)
+    assert fits.count((3, 32, 32)) == 1
+    bare = store.images(ctx.world, "digits", None)
+    np.testing.assert_array_equal(first.images, plain(bare, (3, 32, 32)).images)
