@@ -16,5 +16,17 @@ class Cancelled(Exception):
     """Raised from inside a progress call by a receiver that wants the work to stop."""
 
 
+def part(progress: Progress, done: int, of: int, where: str = "") -> Progress:
+    """The progress of one of several equal parts of a whole, ``done`` of them before it.
+
+    ``where`` stands behind every message.
+    """
+
+    def step(fraction: float, message: str) -> None:
+        progress((done + min(fraction, 1.0)) / of, f"{message} ({where})" if where else message)
+
+    return step
+
+
 def silent(fraction: float, message: str) -> None:
     """Receive progress and show nothing."""

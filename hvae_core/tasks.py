@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from hvae_core.data.image_set import Pixels
 from hvae_core.evaluated import EvalSettings, latents_key, stored_latents
 from hvae_core.evaluation import evaluate, posterior_means
 from hvae_core.information import Information, measure_information
-from hvae_core.progress import Progress, silent
+from hvae_core.progress import Progress, part, silent
 from hvae_core.representation import (
     Likeness,
     likeness,
@@ -35,12 +34,14 @@ def evaluate_sets(
     """Evaluate sets under a checkpoint file (HVK Eq. 5); the results are left in the cache."""
     checkpoint = load_checkpoint(path)
     for done, images in enumerate(sets):
-
-        def report(fraction: float, message: str, done: int = done) -> None:
-            progress((done + fraction) / len(sets), message)
-
         fitted = images.fit(checkpoint.model.image_shape)
-        evaluate(checkpoint.model, checkpoint.digest, fitted, settings, progress=report)
+        evaluate(
+            checkpoint.model,
+            checkpoint.digest,
+            fitted,
+            settings,
+            progress=part(progress, done, len(sets)),
+        )
 
 
 def latents_of_sets(
@@ -49,13 +50,9 @@ def latents_of_sets(
     """E[z_i | x] of every layer of sets under a checkpoint file, by one draw; left in the cache."""
     checkpoint = load_checkpoint(path)
     for done, images in enumerate(sets):
-
-        def report(fraction: float, message: str, done: int = done) -> None:
-            progress((done + fraction) / len(sets), message)
-
         fitted = images.fit(checkpoint.model.image_shape)
         if not cache.entry_path("latents", latents_key(checkpoint.digest, fitted, seed)).exists():
-            _encoded(checkpoint, fitted, seed, report)
+            _encoded(checkpoint, fitted, seed, part(progress, done, len(sets)))
 
 
 def _encoded(
@@ -84,10 +81,7 @@ def likeness_of_sets(
     models = [load_checkpoint(path) for path in (path_a, path_b)]
     found = []
     for done, images in enumerate(sets):
-
-        def report(fraction: float, message: str, *, part: int, done: int = done) -> None:
-            progress((done + (part + fraction) / 3) / len(sets), message)
-
+        whole = part(progress, done, len(sets))
         fitted = [images.fit(one.model.image_shape) for one in models]
         digests = (models[0].digest, models[1].digest)
         key = likeness_key(digests, (fitted[0], fitted[1]), seed)
@@ -95,10 +89,10 @@ def likeness_of_sets(
         if known is None:
             a, b = (
                 stored_latents(one.digest, pixels, seed)
-                or _encoded(one, pixels, seed, partial(report, part=part))
-                for part, (one, pixels) in enumerate(zip(models, fitted, strict=True))
+                or _encoded(one, pixels, seed, part(whole, which, 3))
+                for which, (one, pixels) in enumerate(zip(models, fitted, strict=True))
             )
-            known = likeness(a, b, seed, progress=partial(report, part=2))
+            known = likeness(a, b, seed, progress=part(whole, 2, 3))
             store_likeness(key, known)
         found.append(known)
     return found
@@ -145,13 +139,15 @@ def measure_sets(
         models["classifier"] = (classifiers, classifiers.digest)
     work = [(name, images) for name in names for images in sets]
     for done, (name, images) in enumerate(work):
-
-        def report(fraction: float, message: str, done: int = done) -> None:
-            progress((done + fraction) / len(work), message)
-
         measure = MEASURES[name]
         fitted = images.fit(checkpoint.model.image_shape)
-        compute(measure, *models[measure.of], fitted, first=first, progress=report)
+        compute(
+            measure,
+            *models[measure.of],
+            fitted,
+            first=first,
+            progress=part(progress, done, len(work)),
+        )
 
 
 def fit_reference_to(path: str, images: ImageSet, *, progress: Progress = silent) -> None:

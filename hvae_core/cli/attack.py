@@ -67,18 +67,14 @@ def run(args: argparse.Namespace) -> None:
     from hvae_core.attacked import AttackSettings
     from hvae_core.attacks import attacked
     from hvae_core.checkpoint import load_checkpoint
-    from hvae_core.cli.sources import fetch, one_set
-    from hvae_core.results import checkpoint_path, chosen_images
+    from hvae_core.cli.sources import images_of, one_set
+    from hvae_core.results import checkpoint_path
 
     settings = AttackSettings(args.radius, args.steps, args.starts, args.seed)
     checkpoint = load_checkpoint(checkpoint_path(args.checkpoint))
     world, name = one_set(checkpoint, args.world, args.set, download=args.download)
     with show.progress_bar() as bar:
-        if args.download:
-            fetch(world, name, args.data_root, bar)
-        images = chosen_images(
-            checkpoint, world, name, limit=args.images, data_root=args.data_root, progress=bar
-        )
+        images = images_of(args, checkpoint, world, name, args.images, bar)
         found = attacked(checkpoint.model, checkpoint.digest, images, settings, progress=bar)
     rows = levels_of(found, checkpoint)
     if args.json:

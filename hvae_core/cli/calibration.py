@@ -108,23 +108,18 @@ def run(args: argparse.Namespace) -> None:
 def _splits(args: argparse.Namespace, name: str) -> tuple[Evaluation, Evaluation]:
     """The held-out and the test evaluation of a checkpoint's world."""
     from hvae_core.checkpoint import load_checkpoint
-    from hvae_core.cli.sources import fetch, world_of
-    from hvae_core.results import checkpoint_path, gather
+    from hvae_core.cli.sources import evaluated, world_of
+    from hvae_core.results import checkpoint_path
 
     checkpoint = load_checkpoint(checkpoint_path(name))
     world = world_of(checkpoint)
     held_out = world.with_role("validation")[0].name
     with show.progress_bar() as bar:
-        found = []
-        for set_name in (held_out, world.in_name):
-            if args.download:
-                fetch(world, set_name, args.data_root, bar)
-            gathered = gather(
-                checkpoint, world, set_name, limit=args.limit or None,
-                data_root=args.data_root, progress=bar,
-            )  # fmt: skip
-            found.append(gathered.evaluation)
-    return found[0], found[1]
+        known, new = (
+            evaluated(args, checkpoint, world, name, bar).evaluation
+            for name in (held_out, world.in_name)
+        )
+    return known, new
 
 
 def _cells(point: Point) -> tuple[str, str, str]:

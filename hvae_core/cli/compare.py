@@ -59,25 +59,20 @@ def add(commands: Commands) -> None:
 def run(args: argparse.Namespace) -> None:
     """Evaluate what is not at hand, then the table."""
     from hvae_core.checkpoint import load_checkpoint
-    from hvae_core.cli.sources import fetch, world_of
+    from hvae_core.cli.sources import evaluated, world_of
     from hvae_core.comparison import compare, over_seeds, presets
     from hvae_core.report import report
-    from hvae_core.results import checkpoint_path, gather
+    from hvae_core.results import checkpoint_path
 
     found, reports = [], []
     with show.progress_bar() as bar:
         for name in args.checkpoints:
             checkpoint = load_checkpoint(checkpoint_path(name))
             world = world_of(checkpoint, args.world)
-            sets = []
-            for set_name in (world.in_name, *args.outside):
-                if args.download:
-                    fetch(world, set_name, args.data_root, bar)
-                gathered = gather(
-                    checkpoint, world, set_name, limit=args.limit or None,
-                    data_root=args.data_root, progress=bar,
-                )  # fmt: skip
-                sets.append(gathered.evaluation)
+            sets = [
+                evaluated(args, checkpoint, world, set_name, bar).evaluation
+                for set_name in (world.in_name, *args.outside)
+            ]
             found.append((checkpoint, sets[0]))
             reports.append((checkpoint, report(sets[0], sets[1:], intervals=False)))
     lines = compare(found)

@@ -97,18 +97,13 @@ def _pictures(
     args: argparse.Namespace, checkpoint: Checkpoint, bar: show.Bar
 ) -> Iterator[tuple[str, Pixels]]:
     """Title and pixels, read one by one."""
-    from hvae_core.cli.sources import fetch, one_set
+    from hvae_core.cli.sources import images_of, one_set
     from hvae_core.data import open_image
     from hvae_core.data.photographs import PHOTOGRAPHS, photograph
-    from hvae_core.results import chosen_images
 
     if args.set:
         world, name = one_set(checkpoint, args.world, args.set, download=args.download)
-        if args.download:
-            fetch(world, name, args.data_root, bar)
-        images = chosen_images(
-            checkpoint, world, name, limit=args.images, data_root=args.data_root, progress=bar
-        )
+        images = images_of(args, checkpoint, world, name, args.images, bar)
         for number, picture in enumerate(images.images):
             yield f"{name} {number}", picture
         return

@@ -89,9 +89,9 @@ def _tables(
 ) -> tuple[dict[int, BoundTable], dict[int, BoundTable], str]:
     """The nested tables of both sets, and a title that names them."""
     from hvae_core.checkpoint import load_checkpoint
-    from hvae_core.cli.sources import fetch, with_source, world_of
+    from hvae_core.cli.sources import images_of, with_source, world_of
     from hvae_core.nested import nested_tables
-    from hvae_core.results import checkpoint_path, chosen_images
+    from hvae_core.results import checkpoint_path
 
     checkpoint = load_checkpoint(checkpoint_path(args.checkpoint))
     move(checkpoint, args.device)
@@ -99,12 +99,7 @@ def _tables(
     tables = []
     with show.progress_bar() as bar:
         for name in (world.in_name, out_name):
-            if args.download:
-                fetch(world, name, args.data_root, bar)
-            images = chosen_images(
-                checkpoint, world, name, limit=args.limit or None, data_root=args.data_root,
-                progress=bar,
-            )  # fmt: skip
+            images = images_of(args, checkpoint, world, name, args.limit, bar)
             settings = settings_of(args)
             tables.append(
                 nested_tables(
@@ -144,15 +139,10 @@ def _means(values: np.ndarray) -> list[float | None]:
 
 
 def _chart(path: Path, found: tuple[ByDraws, ...], scores: tuple[Score, ...]) -> None:
-    from hvae_core.errors import DataError
     from hvae_core.figures import LIGHT, auroc_by_draws, figure_config, symbol_html
 
     symbols = {score.key: symbol_html(score.symbol) for score in scores}
     areas = {symbols[one.score]: one.areas for one in found}
     figure = auroc_by_draws(found[0].samples, areas, LIGHT)
-    try:
+    with show.writing(path):
         figure.write_html(path, include_plotlyjs=True, config=figure_config("auroc-by-draws"))
-    except OSError as exc:
-        raise DataError(
-            f"{path} cannot be written; check that its folder exists and may be written."
-        ) from exc

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,7 @@ from hvae_core.cli.options import (
 )
 from hvae_core.cli.settings import add_settings, move, settings_of
 from hvae_core.cli.tables import print_report
+from hvae_core.progress import part
 from hvae_core.report import SHIPPED_LIMIT, Report
 
 if TYPE_CHECKING:
@@ -195,19 +196,13 @@ def evaluate_all(
     """Evaluate the sets; one that was not named and is not on this machine is left out."""
     from hvae_core.cli import sources
     from hvae_core.errors import DataError, MissingImages
-    from hvae_core.results import gather
 
     found = Found([], {}, {})
     with show.progress_bar() as bar:
         for done, name in enumerate(names):
-            step = _part(bar, done, len(names))
+            step = part(bar, done, len(names), f"{done + 1} of {len(names)}")
             try:
-                if args.download:
-                    sources.fetch(world, name, args.data_root, step)
-                gathered = gather(
-                    checkpoint, world, name, settings,
-                    limit=args.limit or None, data_root=args.data_root, progress=step,
-                )  # fmt: skip
+                gathered = sources.evaluated(args, checkpoint, world, name, step, settings)
             except MissingImages as error:
                 if done == 0 or args.outside:
                     raise
@@ -233,32 +228,18 @@ def score_materials(
     """What the scores read beside the bounds, by set; what is not here is noted in ``found``."""
     with show.progress_bar() as bar:
         materials, missing = scoring.materials_of(
-            args, checkpoint, world, found.evaluations, scores, lambda i, of: _part(bar, i, of)
+            args, checkpoint, world, found.evaluations, scores, bar
         )
     found.missing.update(missing)
     return {name: [material] for name, material in materials.items()}
-
-
-def _part(bar: show.Bar, done: int, of: int) -> Callable[[float, str], None]:
-    def step(fraction: float, message: str) -> None:
-        bar((done + min(fraction, 1.0)) / of, f"{message} ({done + 1} of {of})")
-
-    return step
 
 
 def write_csv(path: Path, result: Report) -> None:
     """Write the detection metrics to a file, one row for each set and score."""
     import csv
 
-    from hvae_core.errors import DataError
-
     rows: list[dict[str, Any]] = result.rows()
-    try:
-        with path.open("w", newline="") as file:
-            writer = csv.DictWriter(file, list(rows[0]) if rows else ["set", "score"])
-            writer.writeheader()
-            writer.writerows(rows)
-    except OSError as exc:
-        raise DataError(
-            f"{path} cannot be written; check that its folder exists and may be written."
-        ) from exc
+    with show.writing(path), path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]) if rows else ["set", "score"])
+        writer.writeheader()
+        writer.writerows(rows)

@@ -60,20 +60,16 @@ def add(commands: Commands) -> None:
 def run(args: argparse.Namespace) -> None:
     """Measure what is not at hand, then the tables."""
     from hvae_core.checkpoint import load_checkpoint
-    from hvae_core.cli.sources import fetch, one_set
+    from hvae_core.cli.sources import images_of, one_set
     from hvae_core.information import measure_information
-    from hvae_core.results import checkpoint_path, chosen_images
+    from hvae_core.results import checkpoint_path
 
     checkpoint = load_checkpoint(checkpoint_path(args.checkpoint))
     world, name = one_set(checkpoint, args.world, args.set, download=args.download)
     with show.progress_bar() as bar:
-        if args.download:
-            fetch(world, name, args.data_root, bar)
         # The pages take their images from the same ones.
         limit = max(SHIPPED_LIMIT, args.images)
-        images = chosen_images(
-            checkpoint, world, name, limit=limit, data_root=args.data_root, progress=bar
-        )
+        images = images_of(args, checkpoint, world, name, limit, bar)
         found = measure_information(
             checkpoint.model, checkpoint.digest, images.sample(args.images), args.seed, progress=bar
         )

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from hvae_core.errors import ScoreError
+from hvae_core.progress import Progress, part
 
 if TYPE_CHECKING:
     from hvae_core.checkpoint import Checkpoint, CheckpointInfo
@@ -105,12 +106,9 @@ def materials_of(
     world: World,
     evaluations: Sequence[Evaluation],
     scores: Sequence[Score],
-    step: Callable[[int, int], Callable[[float, str], None]],
+    progress: Progress,
 ) -> tuple[dict[str, Material], dict[str, str]]:
-    """What the scores read of every set, and notes on what is not here; nothing where bounds do.
-
-    ``step(done, of)`` gives the progress of each part.
-    """
+    """What the scores read of every set, and notes on what is not here; nothing where bounds do."""
     from hvae_core.errors import DataError
     from hvae_core.materials import material_of, needed, reference_of
 
@@ -119,11 +117,15 @@ def materials_of(
         return {}, {}
     helpers, notes, reference = helpers_of(args, world), {}, None
     parts = len(evaluations) + 1
+
+    def step(done: int) -> Progress:
+        return part(progress, done, parts, f"{done + 1} of {parts}")
+
     if "reference" in needs:
         try:
             reference = reference_of(
                 checkpoint, world, evaluations[0].settings,
-                data_root=args.data_root, progress=step(0, parts),
+                data_root=args.data_root, progress=step(0),
             )  # fmt: skip
         except DataError as error:
             notes["reference"] = str(error)
@@ -132,6 +134,6 @@ def materials_of(
         found[evaluation.set_name] = material_of(
             checkpoint, world, evaluation, scores, helpers,
             reference=reference, limit=args.limit or None, data_root=args.data_root,
-            progress=step(done, parts),
+            progress=step(done),
         )  # fmt: skip
     return found, notes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +15,10 @@ from hvae_core.presets import PRESETS
 from hvae_core.progress import Progress
 
 if TYPE_CHECKING:
-    from hvae_core.checkpoint import CheckpointInfo
+    from hvae_core.checkpoint import Checkpoint, CheckpointInfo
+    from hvae_core.data import ImageSet
+    from hvae_core.evaluated import EvalSettings
+    from hvae_core.results import Gathered
 
 
 def world_key(checkpoint: CheckpointInfo) -> str | None:
@@ -97,3 +101,41 @@ def fetch(world: World, set_name: str, data_root: str | None, progress: Progress
     """Download a set's images unless they are on this machine."""
     if not world.available(set_name, data_root):
         world.download(set_name, progress)
+
+
+def images_of(
+    args: argparse.Namespace,
+    checkpoint: CheckpointInfo,
+    world: World,
+    set_name: str,
+    limit: int,
+    progress: Progress,
+) -> ImageSet:
+    """Images of a set at the model's shape, 0 for all; fetched before where that was asked for."""
+    from hvae_core.results import chosen_images
+
+    if args.download:
+        fetch(world, set_name, args.data_root, progress)
+    return chosen_images(
+        checkpoint, world, set_name, limit=limit or None, data_root=args.data_root,
+        progress=progress,
+    )  # fmt: skip
+
+
+def evaluated(
+    args: argparse.Namespace,
+    checkpoint: Checkpoint,
+    world: World,
+    set_name: str,
+    progress: Progress,
+    settings: EvalSettings | None = None,
+) -> Gathered:
+    """A set's evaluation by the options of a command, its images fetched before where asked for."""
+    from hvae_core.results import gather
+
+    if args.download:
+        fetch(world, set_name, args.data_root, progress)
+    return gather(
+        checkpoint, world, set_name, settings, limit=args.limit or None,
+        data_root=args.data_root, progress=progress,
+    )  # fmt: skip

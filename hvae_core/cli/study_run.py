@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from hvae_core.cli import show
 from hvae_core.cli.study_scores import materials_of, scores_of
-from hvae_core.progress import Progress, silent
+from hvae_core.progress import Progress, part, silent
 from hvae_core.studies.find import Wanted, to_train, wanted
 from hvae_core.studies.spec import StudySpec, TableSpec
 
@@ -65,7 +65,7 @@ def gather_all(study: StudySpec, place: Place, progress: Progress = silent) -> l
         members: list[Member] = []
         for run in runs:
             if run.path is not None:
-                step = _part(progress, done, total, f"checkpoint {done + 1} of {total}")
+                step = part(progress, done, total, f"checkpoint {done + 1} of {total}")
                 members.append(_member(run, study, place, images, step))
                 done += 1
         subjects.append(_subject(study, runs, members))
@@ -101,13 +101,6 @@ class _Images:
         return self._known[key]
 
 
-def _part(progress: Progress, done: int, of: int, where: str = "") -> Progress:
-    def step(fraction: float, message: str) -> None:
-        progress((done + min(fraction, 1.0)) / of, f"{message} ({where})" if where else message)
-
-    return step
-
-
 def sets_of(study: StudySpec, world: World, model: str) -> tuple[str, ...]:
     """The out-of-distribution sets of a world that tables of the study show of a model."""
     asked: set[str] = set()
@@ -134,7 +127,7 @@ def _member(
     names = (world.in_name, *sets_of(study, world, run.model.name))
     found, missing = {}, {}
     for at, name in enumerate(names):
-        step = _part(progress, at, len(names))
+        step = part(progress, at, len(names))
         try:
             if place.download:
                 fetch(world, name, place.data_root, step)
