@@ -7,11 +7,12 @@ readers, where a Bernoulli likelihood binarises grey images anew at every look.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
-from PIL import ImageFilter
+from PIL import Image, ImageFilter
 
 from hvae_core.data.image_set import ImageSet, Pixels, from_picture, to_picture
 
@@ -74,6 +75,21 @@ def thresholded(images: ImageSet) -> ImageSet:
     return _changed(images, np.where(images.images > 127, 255, 0).astype(np.uint8), "thresholded")
 
 
+def jpeg(images: ImageSet, quality: int = 75) -> ImageSet:
+    """Return every image through one JPEG compression, its colours at half the resolution.
+
+    A set that was stored so and one that was not can be told apart by the compression alone.
+    """
+
+    def compress(image: Pixels) -> Pixels:
+        picture = to_picture(image)
+        file = io.BytesIO()
+        picture.save(file, "JPEG", quality=quality)
+        return from_picture(Image.open(file))
+
+    return _map(images, compress, f"JPEG-compressed at quality {quality}")
+
+
 CONTROLS: dict[str, Callable[[ImageSet], ImageSet]] = {
     "inverted": inverted,
     "blurred": blurred,
@@ -81,6 +97,7 @@ CONTROLS: dict[str, Callable[[ImageSet], ImageSet]] = {
     "noise": noise,
     "binarised": binarised,
     "thresholded": thresholded,
+    "jpeg": jpeg,
 }
 
 

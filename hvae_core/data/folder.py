@@ -12,7 +12,7 @@ import numpy as np
 
 from hvae_core.data.gather import Item, gather
 from hvae_core.data.image_set import ImageSet, Rule, Shape
-from hvae_core.data.images import SUFFIXES, open_image
+from hvae_core.data.images import SUFFIXES, named_jpeg, open_image
 from hvae_core.errors import DataError
 from hvae_core.progress import Progress, silent
 
@@ -48,7 +48,11 @@ def load_folder(
     class_names = tuple(sorted({text for text in classes if text is not None}))
     index: dict[str | None, int] = {text: number for number, text in enumerate(class_names)}
     items = (
-        Item(partial(open_image, file, str(file.relative_to(path))), index.get(text, -1))
+        Item(
+            partial(open_image, file, str(file.relative_to(path))),
+            index.get(text, -1),
+            named_jpeg(file.name),
+        )
         for file, text in zip(files, classes, strict=True)
     )
     return gather(

@@ -30,6 +30,7 @@ class Item:
 
     read: Callable[[], Pixels]
     label: int = -1
+    jpeg: bool = False
 
 
 def check_limit(limit: int | None) -> None:
@@ -55,7 +56,7 @@ def gather(
     shape.
     Unreadable ones are left out with a note; an error is raised when none can be read.
     """
-    kept, labels, failures, sizes = [], [], [], Counter[Shape]()
+    kept, labels, failures, sizes, jpegs = [], [], [], Counter[Shape](), Counter[Shape]()
     used = 0
     for done, item in enumerate(items):
         if done % _PROGRESS_EVERY == 0:
@@ -66,6 +67,7 @@ def gather(
             failures.append(str(exc))
             continue
         sizes[_shape(image)] += 1
+        jpegs[_shape(image)] += item.jpeg
         image = image if image_shape is None else fit_image(image, image_shape, rule)
         used += image.nbytes
         if used > MAX_SET_BYTES:
@@ -80,7 +82,11 @@ def gather(
         raise DataError(f"{title} has no image that can be read.{reason}")
     target = image_shape or sizes.most_common(1)[0][0]
     images = np.stack([fit_image(image, target) for image in kept])
-    notes = (*_size_notes(sizes, target, rule), *_failure_notes(failures, len(kept)))
+    notes = (
+        *_size_notes(sizes, target, rule),
+        *_jpeg_notes(jpegs[target], len(kept)),
+        *_failure_notes(failures, len(kept)),
+    )
     progress(1.0, f"read {title}: {len(kept):,} images")
     return ImageSet(name, title, images, np.array(labels, np.int64), class_names, notes)
 
@@ -100,6 +106,13 @@ def _size_notes(sizes: Counter[Shape], target: Shape, rule: Rule) -> tuple[str, 
     count = sum(changed.values())
     done = "cropped" if rule == "crop" else "resized"
     return (f"{count:,} of {sizes.total():,} images {done} to {describe_shape(target)}",)
+
+
+def _jpeg_notes(count: int, total: int) -> tuple[str, ...]:
+    # At the very size that the model reads, its blocks alone can tell a set from one without them.
+    if not count:
+        return ()
+    return ("JPEG-compressed" if count == total else f"{count:,} of {total:,} JPEG-compressed",)
 
 
 def _failure_notes(failures: list[str], kept: int) -> tuple[str, ...]:

@@ -50,6 +50,16 @@ def open_image(source: bytes | Path | BinaryIO, name: str = "The file") -> Pixel
         ) from exc
 
 
+def is_jpeg(data: bytes) -> bool:
+    """Return whether a file's bytes begin as those of a JPEG."""
+    return data.startswith(b"\xff\xd8\xff")
+
+
+def named_jpeg(name: str) -> bool:
+    """Return whether a file's name says that it is a JPEG."""
+    return name.lower().endswith((".jpg", ".jpeg"))
+
+
 def _read(source: bytes | Path | BinaryIO, name: str) -> bytes:
     try:
         if isinstance(source, bytes):

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from hvae_core.data.gather import Item, gather
 from hvae_core.data.image_set import ImageSet, Rule, Shape
-from hvae_core.data.images import open_image
+from hvae_core.data.images import is_jpeg, open_image
 from hvae_core.errors import DataError
 from hvae_core.progress import Progress, silent
 
@@ -189,7 +189,9 @@ def _items(
                 for index, stored in enumerate(images):
                     if rows[0] <= number < rows[1]:
                         label = labels_of(labels[index]) if labels else -1
-                        yield Item(partial(open_image, _bytes(stored), f"Row {number}"), label)
+                        data = _bytes(stored)
+                        read = partial(open_image, data, f"Row {number}")
+                        yield Item(read, label, is_jpeg(data))
                     number += 1
 
 

@@ -284,5 +284,10 @@ def _cifar10() -> World:
                      food101="food101", cifar100="cifar100"),
         SetSpec("inverted", "CIFAR10, inverted", "control", Control(test, "inverted")),
         SetSpec("noise", "Noise (CIFAR10, pixels shuffled)", "control", Control(test, "noise")),
+        # Where CIFAR10 is a copy that went through JPEG, its blocks alone would tell sets from it.
+        SetSpec("signs_jpeg", "Traffic signs, as JPEG", "control",
+                Control(_stored("gtsrb"), "jpeg")),
+        SetSpec("street_jpeg", "Street characters, as JPEG", "control",
+                Control(_stored("chars74k"), "jpeg")),
     )  # fmt: skip
     return World("cifar", "CIFAR10", "test", sets, _checkpoints("cifar"), (3, 32, 32))

@@ -11,7 +11,7 @@ import numpy as np
 
 from hvae_core.data.gather import Item, gather
 from hvae_core.data.image_set import ImageSet, Pixels, Shape
-from hvae_core.data.images import MAX_BYTES, open_image
+from hvae_core.data.images import MAX_BYTES, named_jpeg, open_image
 from hvae_core.errors import DataError, ImageFileError
 from hvae_core.progress import Progress, silent
 
@@ -73,7 +73,8 @@ def _checked(archive: zipfile.ZipFile, name: str) -> list[zipfile.ZipInfo]:
 
 def _items(archive: zipfile.ZipFile, infos: list[zipfile.ZipInfo]) -> Iterator[Item]:
     for number, info in enumerate(infos, start=1):
-        yield Item(partial(_read, archive, info, f"File {number} of the zip"))
+        read = partial(_read, archive, info, f"File {number} of the zip")
+        yield Item(read, jpeg=named_jpeg(info.filename))
 
 
 def _read(archive: zipfile.ZipFile, info: zipfile.ZipInfo, what: str) -> Pixels:

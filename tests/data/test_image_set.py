@@ -134,5 +134,7 @@ def test_controls_do_what_they_say(small_set: ImageSet) -> None:
     letter = ImageSet("l", "L", drawing, np.array([-1]))
     assert np.unique(CONTROLS["faint"](letter).images).tolist() == [0, 60]
     assert np.unique(CONTROLS["faint"](letter.inverted()).images).tolist() == [195, 255]
+    flat = ImageSet("f", "F", np.full((1, 3, 16, 16), 128, np.uint8), np.array([-1]))
+    assert (CONTROLS["jpeg"](flat).images == 128).all()  # nothing but its mean: no loss
     blurred = CONTROLS["blurred"](letter).images[0, 0]
     assert 0 < blurred[3, 4] < blurred[4, 4] < 200

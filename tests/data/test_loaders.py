@@ -156,6 +156,16 @@ class TestMixedSizes:
         assert asked.image_shape == (3, 20, 20)
         assert asked.notes == ("3 of 4 images resized to 20x20 colour",)
 
+    def test_compression_at_the_size_that_is_read_is_named(
+        self, tmp_path: Path, encode: Encode, pictures: np.ndarray
+    ) -> None:
+        for index in range(3):
+            (tmp_path / f"{index}.jpg").write_bytes(encode(pictures[index], "JPEG"))
+        assert load_folder(tmp_path).notes == ("JPEG-compressed",)
+        assert load_folder(tmp_path, image_shape=(1, 4, 4)).notes[1:] == ()
+        (tmp_path / "x.png").write_bytes(encode(pictures[3]))
+        assert load_folder(tmp_path).notes == ("3 of 4 JPEG-compressed",)
+
     def test_one_size_is_named(self, parquet_file: Path) -> None:
         found = load_parquet(parquet_file, image_shape=(1, 28, 28))
         assert found.notes == ("resized from 7x9 grey to 28x28 grey, aspect ratio not kept",)
