@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hvae_core.config import ModelCard, TrainConfig, from_json
+from hvae_core.config import ModelCard, TrainConfig, from_json, schedules_over
 from hvae_core.errors import ConfigError, DataError
 from hvae_core.progress import Progress
 
@@ -35,14 +35,12 @@ class Data:
 
 def adjusted(config: TrainConfig, epochs: int | None, seed: int | None, data: str) -> TrainConfig:
     """The preset's settings with another seed or length; its schedules shrink or grow with it."""
-    share = 1.0 if epochs is None else epochs / config.epochs
+    length = epochs or config.epochs
     changed = {
         "data": data,
         "seed": config.seed if seed is None else seed,
-        "epochs": epochs or config.epochs,
-        "warmup_epochs": config.warmup_epochs * share,
-        "free_bits_constant": config.free_bits_constant * share,
-        "free_bits_annealed": config.free_bits_annealed * share,
+        "epochs": length,
+        **schedules_over(config, length),
     }
     # Through JSON, where a number out of bounds becomes an error that names the field.
     return from_json(TrainConfig, json.dumps(asdict(config) | changed))
@@ -65,7 +63,7 @@ def find_data(
         world.load(name, args.data_root, progress=progress).fit(preset.model.image_shape)
         for name in ("train", "validation")
     )
-    return Data(train, validation, world.key, f"{world.title}: {train.title}")
+    return Data(train, validation, world.key, f"{world.title}: {_noted(train)}")
 
 
 def _own_data(
@@ -85,13 +83,17 @@ def _own_data(
     held = max(1, len(images) // _OWN_HELD_OUT)
     if len(images) <= held:
         raise DataError(f"{images.title} holds {len(images)} image(s), too few to train on.")
-    notes = f" ({'; '.join(images.notes)})" if images.notes else ""
     return Data(
         images.take(range(held, len(images))),
         images.take(held),
         f"own: {images.title}",
-        f"{images.title}{notes}",
+        _noted(images),
     )
+
+
+def _noted(images: ImageSet) -> str:
+    """What a card calls a set: its title, and what was done to its images on their way here."""
+    return images.title + (f" ({'; '.join(images.notes)})" if images.notes else "")
 
 
 def starting_weights(config: TrainConfig, folder: Path) -> HierarchicalVAE | None:
