@@ -17,6 +17,7 @@ from hvae_core import cache
 from hvae_core.bounds import COLUMNS, ERRORS, BoundTable
 from hvae_core.data.image_set import ImageSet
 from hvae_core.errors import ConfigError
+from hvae_core.planes import from_planes
 from hvae_core.scores import Material
 
 
@@ -136,7 +137,7 @@ def shipped_evaluation(folder: Path, checkpoint: str, set_name: str) -> Evaluati
     if not path.is_file():
         return None
     with np.load(path, allow_pickle=False) as file:
-        evaluation = unpack(dict(file))
+        evaluation = unpack(from_planes(file))
     return evaluation if evaluation.checkpoint == checkpoint else None
 
 
