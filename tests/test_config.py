@@ -203,7 +203,7 @@ def test_presets_are_known_by_their_names() -> None:
         assert get_preset(name) is preset
         assert preset.train.data == preset.world
         assert from_json(ModelConfig, to_json(preset.model)) == preset.model
-    with pytest.raises(ConfigError, match="no preset 'x'; the presets are"):
+    with pytest.raises(ConfigError, match="no preset 'x'; all are in"):
         get_preset("x")
 
 

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from hvae_core.checkpoint.gate import empty_model
-from hvae_core.config import TrainConfig
-from hvae_core.presets import PRESETS
+from hvae_core.config import DeepConfig, TrainConfig
+from hvae_core.errors import ConfigError
+from hvae_core.presets import PRESETS, biva, context, deep, get_preset, layered, vamp
+from hvae_core.training import train
+from tests.small import tiny_set
 
-PAPERS = ("hvk-", "inf-", "dct-", "dvp-", "vdvae-d")
+PREFIXES = ("hvk-", "inf-", "dct-", "dvp-", "vdvae-d")
+TWINS = {preset.twin_of: preset for preset in PRESETS.values() if preset.twin_of}
+PAPERS = [name for name in PRESETS if name.startswith(PREFIXES) and not PRESETS[name].twin_of]
+
+
+def bits(norm: float, name: str) -> float:
+    """A gradient's norm for a loss in nats an image, as one for the authors' loss in bits/dim."""
+    return norm / np.log(2) / np.prod(model(name).image_shape)
 
 
 def model(name: str) -> Any:
@@ -71,7 +82,7 @@ def test_schedule_of_hvk(name: str) -> None:
 # --- INF App. F, J -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", [name for name in PRESETS if name.startswith("inf-")])
+@pytest.mark.parametrize("name", [name for name in PAPERS if name.startswith("inf-")])
 def test_informative_recipes_take_neither_warm_up_nor_free_bits(name: str) -> None:
     hvk = PRESETS["hvk-fashionmnist-hvae3"].train
     plain = replace(hvk, warmup_epochs=0, free_bits=0, free_bits_constant=0, free_bits_annealed=0)
@@ -116,10 +127,12 @@ def test_columns_of_dct_table_6(name: str) -> None:
     assert {scale.dim for scale in config.scales} == {width}
     assert (config.channels, config.hidden) == (channels, hidden)
     assert config.likelihood == ("mixture_logistic" if "cifar" in name else "bernoulli")
-    assert (train.clip_norm, train.epochs, train.batch_size) == (clip, epochs, batch)
+    assert (train.epochs, train.batch_size) == (epochs, batch)
+    assert bits(train.clip_norm, name) == pytest.approx(clip)
+    assert bits(train.skip_norm, name) == pytest.approx(100)
     assert (train.learning_rate, train.final_learning_rate) == (first, last)
     assert (train.optimizer, train.weight_decay) == ("adamw", 1e-2)
-    assert (train.skip_norm, train.ema) == (100, 0)
+    assert train.ema == 0
 
 
 @pytest.mark.parametrize("name", DCT_PRIORS)
@@ -140,7 +153,8 @@ def test_training_of_dvp_table_3() -> None:
     train = PRESETS["dvp-cifar10"].train
     assert len(model("dvp-cifar10").scale_of) == 45
     assert (train.optimizer, train.learning_rate, train.skip_norm) == ("adamax", 1e-3, 0)
-    assert (train.batch_size, train.clip_norm, train.ema) == (32, 200, 0.9998)
+    assert (train.batch_size, train.ema) == (32, 0.9998)
+    assert bits(train.clip_norm, "dvp-cifar10") == pytest.approx(200)
     assert train.epochs * 45_000 / 32 == pytest.approx(0.4e6, rel=2e-3)
 
 
@@ -152,7 +166,7 @@ def test_weights_of_dvp_table_6() -> None:
     assert weights(model("dvp-cifar10-28")) == pytest.approx(19.5, abs=0.1)
 
 
-@pytest.mark.parametrize("name", [name for name in PRESETS if name.startswith("dvp-")])
+@pytest.mark.parametrize("name", [name for name in PAPERS if name.startswith("dvp-")])
 def test_what_dvp_says_of_all_its_models(name: str) -> None:
     """Section 4 and 7: sums, three residual blocks, aggregation, DCT, 50 steps, gamma up to 7."""
     config = model(name)
@@ -167,8 +181,88 @@ def test_what_dvp_says_of_all_its_models(name: str) -> None:
 
 
 def test_recipes_of_papers_name_their_source() -> None:
-    found = [preset for name, preset in PRESETS.items() if name.startswith(PAPERS)]
-    assert len(found) > 15
-    for preset in found:
+    assert len(PAPERS) > 15
+    for preset in map(PRESETS.get, PAPERS):
+        assert preset
         assert preset.title.startswith("paper size")
         assert preset.source.split()[0] in ("HVK", "INF", "DCT", "DVP")
+
+
+# --- small twins ---------------------------------------------------------------------------------
+
+
+def test_every_paper_recipe_has_a_twin_and_nothing_else_has() -> None:
+    assert list(TWINS) == [
+        paper.name for part in (layered, biva, vamp, deep, context) for paper in part.PAPERS
+    ]
+    assert sorted(TWINS) == sorted(PAPERS)
+    for paper, twin in TWINS.items():
+        assert twin.name == f"{paper}-small"
+        assert get_preset(twin.name) is twin
+        assert twin.source.startswith(PRESETS[paper].source)
+
+
+@pytest.mark.parametrize("name", PAPERS)
+def test_twins_keep_what_their_paper_compares(name: str) -> None:
+    """All but widths, blocks, folded pixels and the length of the run."""
+    twin, paper = TWINS[name], PRESETS[name]
+    small, large = asdict(twin.model), asdict(paper.model)
+    free = {"channels", "hidden", "blocks", "encoder_blocks", "stem", "latents", "scales"}
+    for top in ("context", "pseudo"):
+        for side in (small, large):
+            if side.get(top):
+                side[top]["denoiser"] |= {"channels": 0, "blocks": 0}
+    assert {key: small[key] for key in small.keys() - free} == {
+        key: large[key] for key in large.keys() - free
+    }
+    if isinstance(paper.model, DeepConfig):
+        assert isinstance(twin.model, DeepConfig)
+        assert [(s.layers, s.dim) for s in twin.model.scales] == [
+            (s.layers, s.dim) for s in paper.model.scales
+        ]
+        assert twin.model.blocks == paper.model.blocks
+    run = {
+        "epochs", "epoch_images", "batch_size", "learning_rate", "final_learning_rate", "ema",
+        "warmup_epochs", "free_bits_constant", "free_bits_annealed",
+    }  # fmt: skip
+    short, long = asdict(twin.train), asdict(paper.train)
+    assert {k: short[k] for k in short.keys() - run} == {k: long[k] for k in long.keys() - run}
+    for schedule in ("warmup_epochs", "free_bits_constant", "free_bits_annealed"):
+        share = long[schedule] / long["epochs"]
+        assert short[schedule] / short["epochs"] == pytest.approx(share)
+    assert twin.world == paper.world
+    assert twin.train.epochs * twin.train.epoch_images <= 140_000
+    assert weights(twin.model) < 4
+
+
+@pytest.mark.parametrize("name", PAPERS)
+def test_twins_keep_the_shapes_of_latents_unless_they_say_so(name: str) -> None:
+    small, large = TWINS[name].model, PRESETS[name].model
+    if "half the side" not in TWINS[name].source:
+        assert small.latent_shapes == large.latent_shapes
+        return
+    assert isinstance(small, DeepConfig)
+    assert isinstance(large, DeepConfig)
+    assert small.image_shape[0] == 3
+    assert small.sizes == tuple((-(-h // 2), -(-w // 2)) for h, w in large.sizes)
+
+
+def test_no_twin_is_another_recipe_by_a_second_name() -> None:
+    made = [(preset.model, replace(preset.train, seed=0)) for preset in PRESETS.values()]
+    assert all(made.count((twin.model, twin.train)) == 1 for twin in TWINS.values())
+
+
+@pytest.mark.parametrize("name", ["hvk-fashionmnist-hvae3", "vdvae-dct-grey8", "dvp-mnist"])
+def test_a_twin_learns(name: str) -> None:
+    """By its own optimiser, rate and clipping; no step is left out."""
+    twin = TWINS[name]
+    images = tiny_set(8, twin.model.image_shape)
+    config = replace(twin.train, batch_size=8, epoch_images=8, epochs=4, ema=0.0)
+    history = train(twin.model, config, images, images.take(4)).history
+    assert history["skipped"] == [0] * 4
+    assert history["train_elbo"][-1] > history["train_elbo"][0]
+
+
+def test_an_unknown_preset_is_answered_with_the_nearest() -> None:
+    with pytest.raises(ConfigError, match="did you mean .*hvk-fashionmnist-hvae3-small"):
+        get_preset("hvk-fashionmnist-hvae3-smal")

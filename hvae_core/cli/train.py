@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hvae_core.cli import show
+from hvae_core.cli.models import TWINS
 from hvae_core.cli.options import Commands, add_command, add_data, add_json, at_least
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ _EXAMPLES = """\
   python -m hvae_core train --preset glyphs-hvae3-elbo --data ~/images/cats --out runs/cats
       the preset's network on images of your own, a tenth of them held out for validation
   python -m hvae_core train --preset hvk-fashionmnist-hvae3 --devices 2 --precision bf16-mixed
+  python -m hvae_core train --preset hvk-fashionmnist-hvae3-small
+      the small twin of a paper's recipe, for two processor cores
   python -m hvae_core train --preset glyphs-classifier --seed 1
       a classifier for the scores that need labels; DIR/PRESET-SEED.safetensors, in minutes
 
@@ -97,14 +100,15 @@ def run(args: argparse.Namespace) -> None:
     from hvae_core.classifier.presets import PRESETS as CLASSIFIERS
     from hvae_core.cli import classifier
     from hvae_core.errors import ConfigError
-    from hvae_core.presets import PRESETS, get_preset
+    from hvae_core.presets import get_preset
 
     if args.list:
         list_presets(as_json=args.json)
         return
     if not args.preset:
-        known = ", ".join([*PRESETS, *CLASSIFIERS])
-        raise ConfigError(f"Name a recipe with --preset; there are {known}.")
+        raise ConfigError(
+            "Name a recipe with --preset; `python -m hvae_core train --list` lists them."
+        )
     if args.preset in CLASSIFIERS:
         classifier.run(args, CLASSIFIERS[args.preset])
         return
@@ -184,8 +188,9 @@ def list_presets(*, as_json: bool) -> None:
     if as_json:
         show.as_json({"presets": {p.name: p.title for p in presets}})
         return
-    rows = [(p.name, p.title, p.world, p.source) for p in presets]
+    rows = [(p.name, p.title, p.world, p.source) for p in presets if not getattr(p, "twin_of", "")]
     show.table("Presets", ("preset", "what it is", "world", "from"), rows, left=4)
+    show.say(TWINS)
 
 
 def make_fabric(args: argparse.Namespace) -> Fabric:

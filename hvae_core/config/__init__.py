@@ -23,7 +23,7 @@ from hvae_core.config.models import (
     level_starts,
 )
 from hvae_core.config.text import from_json, to_json
-from hvae_core.config.training import ModelCard, TrainConfig
+from hvae_core.config.training import ModelCard, TrainConfig, schedules_over
 
 ModelConfig = Annotated[HVAEConfig | DeepConfig, Field(discriminator="family")]
 """A configuration of any family; in a file, ``family`` says of which."""
@@ -44,5 +44,6 @@ __all__ = [
     "check_context",
     "from_json",
     "level_starts",
+    "schedules_over",
     "to_json",
 ]

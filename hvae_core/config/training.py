@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 from pydantic.dataclasses import dataclass
@@ -38,10 +38,10 @@ class TrainConfig:
     weight_decay: Annotated[float, Field(ge=0, le=1)] = 0.0
     """On all weights: decoupled from the gradient in ``adamw``, added to it in the other two."""
     clip_norm: Annotated[float, Field(gt=0, le=1e6)] = 100.0
-    """Gradients of a larger norm are scaled down to it."""
+    """Gradients (of a loss in nats an image) with a larger norm are scaled down to it."""
     skip_norm: Annotated[float, Field(ge=0, le=1e12)] = 0.0
-    """Steps whose gradient, before clipping, has a larger norm are left out (Child 2021; DVP
-    Table 3: 400 for VDVAE); 0 leaves out none."""
+    """Steps whose gradient, before clipping, has a larger norm are left out (Child 2021); 0 leaves
+    out none. Papers that print thresholds may train a loss a dimension: DCT's are of bits/dim."""
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.999
     """Decay of the running average of the weights, which is saved and evaluated; 0 for none."""
     epoch_images: Annotated[int, Field(ge=0, le=10_000_000)] = 0
@@ -61,6 +61,16 @@ class TrainConfig:
             raise ValueError("the iwae objective has no KL term for warm-up or free bits to act on")
         if self.objective != "iwae" and self.samples > 1:
             raise ValueError("samples above 1 have no effect but with the iwae objective")
+
+
+def schedules_over(config: TrainConfig, epochs: int) -> dict[str, Any]:
+    """Epochs of warm-up and free bits that are the same shares of a run of ``epochs``."""
+    share = epochs / config.epochs
+    return {
+        "warmup_epochs": config.warmup_epochs * share,
+        "free_bits_constant": config.free_bits_constant * share,
+        "free_bits_annealed": config.free_bits_annealed * share,
+    }
 
 
 @dataclass(frozen=True, config=STRICT)

@@ -17,6 +17,8 @@ class Preset:
     model: ModelConfig
     train: TrainConfig
     source: str
+    twin_of: str = ""
+    """The recipe of a paper that this one makes small; empty for every other."""
 
 
 GREY = (1, 28, 28)

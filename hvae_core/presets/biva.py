@@ -24,7 +24,7 @@ _small = HVAEConfig(
 # B.2 gives the spatial layers 8, 16 and 32 channels, Table 4 gives them 10, 8 and 6; the text is
 # followed, which has their sizes too. Width and blocks are those of the HVAE for natural images
 # (B.1), to which B.2 refers; Table 4 gives a warm-up for the HVAE alone.
-_paper = Preset(
+_PAPER = Preset(
     "hvk-cifar10-biva10",
     "paper size: BIVA, free bits, 10 layers",
     "cifar",
@@ -55,6 +55,7 @@ _paper = Preset(
     "HVK App. B.2, Table 4",
 )
 
+PAPERS = (_PAPER,)
 PRESETS = (
     *(
         Preset(
@@ -67,5 +68,5 @@ PRESETS = (
         )
         for world in ("glyphs", "fashion")
     ),
-    _paper,
+    *PAPERS,
 )

@@ -101,7 +101,7 @@ _INF_FIVE = replace(
     ),
 )
 _SIZES = "INF Eq. 10, App. F, J; sizes of HVK App. B.1"
-_PAPERS = (
+PAPERS = (
     Preset(
         "hvk-fashionmnist-hvae3",
         "paper size: free bits and warm-up, 3 layers",
@@ -225,5 +225,5 @@ PRESETS = (
     *_trio("fashion", "fashion", replace(_fashion, family="lvae"), SHORT),
     _background("glyphs", _glyphs3, _glyph_run),
     _background("fashion", _fashion, SHORT),
-    *_PAPERS,
+    *PAPERS,
 )
