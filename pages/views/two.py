@@ -185,7 +185,7 @@ def body() -> None:
 
 if len(ctx.models) < 2:
     ui.header(
-        "This page sets two models side by side, and one is chosen",
+        "What do two models share? The second one is yet to be chosen",
         f"Choose *Model B* in the sidebar: another objective or family beside "
         f"{ui.plain(ctx.a.title)} says most.",
     )

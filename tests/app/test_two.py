@@ -46,7 +46,7 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_one_model_alone_is_told_what_to_choose(start: Start) -> None:
     app = alive(start("two"))
-    assert "one is chosen" in app.title[0].value and "Model B" in text(app)
+    assert "yet to be chosen" in app.title[0].value and "Model B" in text(app)
     assert not charts(app)
 
 
@@ -77,7 +77,7 @@ def test_another_score_and_set(start: Start) -> None:
 def test_without_images_the_scores_remain(start: Start, tiny_app: Any) -> None:
     """FashionMNIST has stored results and no images; its only checkpoint has no partner."""
     app = alive(start("two", world="FashionMNIST"))
-    assert "one is chosen" in app.title[0].value
+    assert "yet to be chosen" in app.title[0].value
 
 
 def test_information_is_offered_then_drawn(start: Start, at_once: None) -> None:
