@@ -158,6 +158,25 @@ def test_training_of_dvp_table_3() -> None:
     assert train.epochs * 45_000 / 32 == pytest.approx(0.4e6, rel=2e-3)
 
 
+# gradient clipping, epochs, first and last rate, batch of the authors' public configurations
+DVP = {
+    "dvp-mnist": (5.0, 300, 1e-2, 1e-5, 250),
+    "dvp-omniglot": (2.0, 500, 1e-2, 1e-4, 250),
+    "dvp-cifar10-28": (150.0, 3000, 3e-3, 1e-4, 128),
+}
+
+
+@pytest.mark.parametrize("name", DVP)
+def test_schedules_of_the_authors_of_dvp(name: str) -> None:
+    """Adamax adds the decay to the gradient: it is in the unit of the loss, as the clipping is."""
+    clip, epochs, first, last, batch = DVP[name]
+    train = PRESETS[name].train
+    assert bits(train.clip_norm, name) == pytest.approx(clip)
+    assert bits(train.weight_decay, name) == pytest.approx(1e-6)
+    assert (train.epochs, train.batch_size, train.ema) == (epochs, batch, 0.999)
+    assert (train.learning_rate, train.final_learning_rate) == (first, last)
+
+
 def test_weights_of_dvp_table_6() -> None:
     """MNIST at 32 and at 64 channels, CIFAR10; the network of the prior over u is smaller here."""
     mnist = model("dvp-mnist")

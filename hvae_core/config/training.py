@@ -36,7 +36,8 @@ class TrainConfig:
     beta2: Annotated[float, Field(ge=0, lt=1)] = 0.999
     """Decays of the optimiser's running moments of the gradient."""
     weight_decay: Annotated[float, Field(ge=0, le=1)] = 0.0
-    """On all weights: decoupled from the gradient in ``adamw``, added to it in the other two."""
+    """On all weights: decoupled from the gradient in ``adamw``, added to it (that of a loss in nats
+    an image) in the other two."""
     clip_norm: Annotated[float, Field(gt=0, le=1e6)] = 100.0
     """Gradients (of a loss in nats an image) with a larger norm are scaled down to it."""
     skip_norm: Annotated[float, Field(ge=0, le=1e12)] = 0.0

@@ -21,7 +21,9 @@ _COLOUR = (3, 32, 32)
 def _nats(norm: float, image_shape: tuple[int, int, int]) -> float:
     """A gradient's norm for the loss of here, nats an image, from one for the authors' bits/dim.
 
-    So both of their public programs train; at 100 nats an image no step at all would be taken.
+    So both of their public programs train (that of DCT divides colour by the dimensions once more,
+    and then never clips); at 100 nats an image no step at all would be taken. Weight decay that is
+    added to a gradient is in its unit too.
     """
     return norm * math.log(2) * math.prod(image_shape)
 
@@ -102,7 +104,7 @@ _DVP_GREY = Preset(
         learning_rate=1e-2,
         final_learning_rate=1e-5,
         optimizer="adamax",
-        weight_decay=1e-6,
+        weight_decay=_nats(1e-6, GREY),
         clip_norm=_nats(5.0, GREY),
         ema=0.999,
     ),
@@ -144,7 +146,7 @@ _DVP_COLOUR_28 = Preset(
         learning_rate=3e-3,
         final_learning_rate=1e-4,
         optimizer="adamax",
-        weight_decay=1e-6,
+        weight_decay=_nats(1e-6, _COLOUR),
         clip_norm=_nats(150.0, _COLOUR),
         ema=0.999,
     ),
