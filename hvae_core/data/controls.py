@@ -84,7 +84,7 @@ def jpeg(images: ImageSet, quality: int = 75) -> ImageSet:
     def compress(image: Pixels) -> Pixels:
         picture = to_picture(image)
         file = io.BytesIO()
-        picture.save(file, "JPEG", quality=quality)
+        picture.save(file, "JPEG", quality=quality, subsampling="4:2:0")
         return from_picture(Image.open(file))
 
     return _map(images, compress, f"JPEG-compressed at quality {quality}")

@@ -56,7 +56,8 @@ def gather(
     shape.
     Unreadable ones are left out with a note; an error is raised when none can be read.
     """
-    kept, labels, failures, sizes, jpegs = [], [], [], Counter[Shape](), Counter[Shape]()
+    kept, labels, failures, sizes = [], [], [], Counter[Shape]()
+    jpegs = Counter[tuple[int, int]]()  # by height and width: colours do not hide the blocks
     used = 0
     for done, item in enumerate(items):
         if done % _PROGRESS_EVERY == 0:
@@ -67,7 +68,7 @@ def gather(
             failures.append(str(exc))
             continue
         sizes[_shape(image)] += 1
-        jpegs[_shape(image)] += item.jpeg
+        jpegs[_shape(image)[1:]] += item.jpeg
         image = image if image_shape is None else fit_image(image, image_shape, rule)
         used += image.nbytes
         if used > MAX_SET_BYTES:
@@ -84,7 +85,7 @@ def gather(
     images = np.stack([fit_image(image, target) for image in kept])
     notes = (
         *_size_notes(sizes, target, rule),
-        *_jpeg_notes(jpegs[target], len(kept)),
+        *_jpeg_notes(jpegs[target[1:]], len(kept)),
         *_failure_notes(failures, len(kept)),
     )
     progress(1.0, f"read {title}: {len(kept):,} images")

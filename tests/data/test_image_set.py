@@ -12,6 +12,7 @@ from PIL import Image
 
 from hvae_core.data import CONTROLS, ImageSet
 from hvae_core.errors import DataError
+from hvae_core.jpeg import encoded
 
 
 def test_arrays_are_read_only_and_the_callers_own_stay_writable(pictures: np.ndarray) -> None:
@@ -136,5 +137,8 @@ def test_controls_do_what_they_say(small_set: ImageSet) -> None:
     assert np.unique(CONTROLS["faint"](letter.inverted()).images).tolist() == [195, 255]
     flat = ImageSet("f", "F", np.full((1, 3, 16, 16), 128, np.uint8), np.array([-1]))
     assert (CONTROLS["jpeg"](flat).images == 128).all()  # nothing but its mean: no loss
+    compressed = CONTROLS["jpeg"](small_set)
+    for made, image in zip(compressed.images, small_set.images, strict=True):
+        assert (made == encoded(image, 75).picture).all()
     blurred = CONTROLS["blurred"](letter).images[0, 0]
     assert 0 < blurred[3, 4] < blurred[4, 4] < 200

@@ -163,6 +163,7 @@ class TestMixedSizes:
             (tmp_path / f"{index}.jpg").write_bytes(encode(pictures[index], "JPEG"))
         assert load_folder(tmp_path).notes == ("JPEG-compressed",)
         assert load_folder(tmp_path, image_shape=(1, 4, 4)).notes[1:] == ()
+        assert load_folder(tmp_path, image_shape=(3, 9, 7)).notes[1:] == ("JPEG-compressed",)
         (tmp_path / "x.png").write_bytes(encode(pictures[3]))
         assert load_folder(tmp_path).notes == ("3 of 4 JPEG-compressed",)
 
