@@ -150,9 +150,9 @@ def images(world: World, set_name: str, root: str | None, handle: Handle | None 
 
 
 def _known_by(images: ImageSet) -> str:
-    """All of a set in a digest: pixels, labels and names."""
-    names = [images.name, images.title, *images.class_names]
-    return cache.digest(images.digest, images.labels, names)
+    """All of a set in a digest: pixels, labels, names and notes."""
+    words = [images.name, images.title, list(images.class_names), list(images.notes)]
+    return cache.digest(images.digest, images.labels, words)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)

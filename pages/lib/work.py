@@ -1,11 +1,12 @@
 """Long work on a page: offered with one button, shown with time left and Cancel, then there.
 
 A job's name holds all that its result depends on: what runs or failed for one choice is not shown
-under the next.
+under the next. What was left running so is named where another job has to wait for it.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -18,6 +19,11 @@ from hvae_core.progress import Cancelled
 from pages.lib import store
 from pages.lib.state import Context
 from pages.lib.store import Handle
+
+_DRAWN = "jobs_drawn"
+"""In the session's state: what each job does, and when it was last drawn, by its name."""
+OUT_OF_SIGHT = 3.0
+"""Seconds after which a job that is not drawn again stands on no page of the session."""
 
 
 @st.cache_resource(show_spinner=False, on_release=lambda table: table.close())
@@ -55,6 +61,7 @@ def show(name: str, doing: str) -> None:
     def bar() -> None:
         if not job.active:
             st.rerun()
+        st.session_state.setdefault(_DRAWN, {})[name] = (doing, time.monotonic())
         fraction, message, left = job.progress
         wait = f", about {_seconds(left)} left" if left is not None else ""
         row = st.container(horizontal=True, vertical_alignment="bottom")
@@ -62,8 +69,23 @@ def show(name: str, doing: str) -> None:
         if row.button("Cancel", key=f"cancel-{name}"):
             cancel(name)
             st.rerun()
+        if job.status == "waiting":
+            _left_running(name)
 
     bar()
+
+
+def _left_running(name: str) -> None:
+    """Jobs of choices that were left while they ran, which a waiting one waits for."""
+    for other, (doing, seen) in st.session_state[_DRAWN].items():
+        job = current(other)
+        if job is None or job.status != "running" or time.monotonic() - seen < OUT_OF_SIGHT:
+            continue
+        row = st.container(horizontal=True, vertical_alignment="bottom")
+        row.caption(f"Still running for an earlier choice: {doing}")
+        if row.button("Cancel", key=f"cancel-{other}-before-{name}"):
+            cancel(other)
+            st.rerun()
 
 
 def failed(name: str) -> str | None:

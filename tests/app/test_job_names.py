@@ -37,6 +37,9 @@ class Table:
     def current(self, name: str) -> Any:
         return self.jobs.get(name)
 
+    def cancel(self, name: str) -> None:
+        self.jobs[name].active, self.jobs[name].status = False, "cancelled"
+
     def fail(self) -> None:
         def result() -> None:
             raise HVAEError("It came to nothing.")
@@ -91,6 +94,31 @@ def test_a_job_is_shown_under_its_own_choice_alone(case: str, start: Start, jobs
     assert [one.value for one in app.error] == ["It came to nothing."]
     other(app)
     assert offered(app.run(), words) and not app.error
+
+
+def test_a_job_that_waits_names_what_was_left_running(
+    start: Start, jobs: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = start("compression", c_view="Attacks")
+    attack = "Attack 4 images"
+    next(one for one in app.button if one.label.startswith(attack)).click().run()
+    app.segmented_control("a_steps").set_value(10)
+    next(one for one in app.run().button if one.label.startswith(attack)).click()
+
+    def told() -> list[str]:
+        app.run()
+        assert not app.exception
+        return [one.value for one in app.caption if "earlier choice" in one.value]
+
+    assert told() == []  # it runs
+    first, second = jobs.jobs
+    jobs.jobs[second].status = "waiting"
+    monkeypatch.setattr(work, "OUT_OF_SIGHT", 1e9)
+    assert told() == []  # both may stand on the page
+    monkeypatch.setattr(work, "OUT_OF_SIGHT", 0.0)
+    assert told() == ["Still running for an earlier choice: Attacking Tiny, plain"]
+    next(one for one in app.button if "-before-" in (one.key or "")).click()
+    assert told() == [] and not jobs.jobs[first].active and jobs.jobs[second].active
 
 
 def test_a_comparison_is_of_its_sets(start: Start, jobs: Table) -> None:
