@@ -88,6 +88,11 @@ def run(args: argparse.Namespace) -> None:
         entries = between_scores(first.side, scores, against, args.seed)
         heads = ("set", "score", "its AUROC", f"that of {against.key}")
         title = f"AUROC of every score against {against.key}, {args.checkpoint}"
+    if not entries:
+        raise ScoreError(
+            "There is nothing to test: name a score other than that of --against with --scores, "
+            "and a set with --out."
+        )
     missing = {name: why for one in reversed(loaded) for name, why in one.missing.items()}
     untested = _untested([one.side for one in loaded], scores, entries)
     if args.json:

@@ -126,6 +126,14 @@ def test_a_score_without_its_material_is_named_with_the_reason(
     assert "classifier" in capsys.readouterr().err
 
 
+def test_a_score_against_itself_is_no_test(
+    trained: Path, ask: list[object], capsys: pytest.CaptureFixture[str]
+) -> None:
+    alone = [*map(str, ask[: ask.index("--ensemble")]), "--samples", "2", "--partial-samples", "2"]
+    assert main(["contest", str(trained), *alone, "--scores", "elbo"]) == 2
+    assert "nothing to test: name a score other" in capsys.readouterr().err.replace("\n", " ")
+
+
 def test_a_key_is_read_by_each_checkpoint_in_its_own_way(
     tell: Tell, ask: list[object], trained: Path
 ) -> None:
