@@ -140,6 +140,18 @@ def test_one_job_a_digest(table: JobTable) -> None:
     assert table.current("yours") is first
 
 
+def test_a_forgotten_digest_is_run_again_once_it_is_done(table: JobTable) -> None:
+    first = table.submit("open", "d", functions.slow, 3, 0.1)
+    table.forget("d")
+    assert table.current("open") is first  # it waits or runs
+    assert first.wait(60)
+    table.forget("d")
+    table.forget("unknown")
+    second = table.submit("open", "d", functions.add, 1, 1)
+    assert second.wait(60)
+    assert second is not first and second.result() == 2
+
+
 def test_a_failed_digest_is_run_again(table: JobTable) -> None:
     first = table.submit("open", "d", functions.refuse)
     assert first.wait(60)

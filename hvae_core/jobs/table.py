@@ -55,6 +55,13 @@ class JobTable:
             self._dispatch()
         return job
 
+    def forget(self, digest: str) -> None:
+        """Let the job of this digest, if it is done, be run again when it is submitted again."""
+        with self._lock:
+            job = self._jobs.get(digest)
+            if job is not None and job.status == "done":
+                del self._jobs[digest]
+
     def get(self, digest: str) -> Job | None:
         """The job of this digest, whatever its status."""
         with self._lock:

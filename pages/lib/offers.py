@@ -152,7 +152,8 @@ def _submit(
         own[one] if one in own else store.images(ctx.world, one, ctx.data_root, handle)
         for one in offer.sets
     ]
-    key = cache.digest(handle.digest, offer.measure, [images.digest for images in sets])
+    pixels = [images.digest for images in sets]
+    key = cache.digest(handle.digest, ctx.world.key, offer.measure, offer.limit, pixels)
     names = [offer.measure]
     work.submit(name, key, measure_sets, handle.path, ctx.world.key, names, sets, offer.limit)
 

@@ -38,7 +38,10 @@ def name_of(kind: str, *parts: object) -> str:
 
 def submit(name: str, digest: str, function: Callable[..., Any], *args: Any) -> Job:
     """Start ``function(*args, progress=...)`` in a worker, under a name of this session's own."""
-    return _table().submit(f"{_session()}:{name}", digest, function, *args)
+    table = _table()
+    # What is done is read from the cache: who asks for it again has found it gone from there.
+    table.forget(digest)
+    return table.submit(f"{_session()}:{name}", digest, function, *args)
 
 
 def current(name: str) -> Job | None:

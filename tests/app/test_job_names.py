@@ -37,6 +37,9 @@ class Table:
     def current(self, name: str) -> Any:
         return self.jobs.get(name)
 
+    def forget(self, digest: str) -> None:
+        pass
+
     def cancel(self, name: str) -> None:
         self.jobs[name].active, self.jobs[name].status = False, "cancelled"
 
