@@ -129,7 +129,7 @@ def _card(
     from hvae_core.config import ModelCard
 
     return ModelCard(
-        title=f"{data.words.split(':')[0]}, classifier",
+        title=f"{data.title}, classifier",
         preset=preset.name,
         data=f"{data.words}, {len(data.train):,} images; {len(data.validation):,} for validation",
         train_images=len(data.train),

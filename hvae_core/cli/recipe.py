@@ -32,6 +32,12 @@ class Data:
     key: str
     words: str
 
+    @property
+    def title(self) -> str:
+        """What a checkpoint's title calls them: the world, or an own set without its notes."""
+        own = self.key.startswith("own: ")
+        return self.train.title if own else self.words.partition(":")[0]
+
 
 def adjusted(config: TrainConfig, epochs: int | None, seed: int | None, data: str) -> TrainConfig:
     """The preset's settings with another seed or length; its schedules shrink or grow with it."""
@@ -137,7 +143,7 @@ def card_of(
     if done < config.epochs:
         notes.append(f"unfinished, {done} of {config.epochs} epochs")
     return ModelCard(
-        title=f"{data.words.split(':')[0]}, {preset.title}",
+        title=f"{data.title}, {preset.title}",
         preset=preset.name,
         data=f"{data.words}, {len(data.train):,} images; {len(data.validation):,} for validation",
         train_images=len(data.train),

@@ -1,8 +1,9 @@
 """NAME-small for every recipe of a paper: the same model made narrow, and a short run.
 
 One rule makes them all. What a paper compares stays: world, family, objective, likelihood, priors,
-number of layers, skips, aggregation, optimiser, clipping. Networks have half the width or less and
-one residual block where there were several, and 2 x 2 squares of pixels are folded into channels.
+number of layers, skips, aggregation, optimiser, clipping. Networks have half the width or less and,
+but for the way down of the deep ones, one residual block where there were several; 2 x 2 squares of
+pixels are folded into channels.
 A run is that of the other small recipes. On two processor cores none takes an hour:
 ``python -m tests.benchmarks.twins`` measures a step of each and estimates its run.
 """

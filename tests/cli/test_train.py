@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from hvae_core.checkpoint import inspect_checkpoint, load_checkpoint
 from hvae_core.classifier.presets import PRESETS as CLASSIFIERS
@@ -91,6 +93,21 @@ def test_schedules_shrink_with_the_epochs() -> None:
     assert (short.epochs, short.seed) == (2, 7)
     assert short.free_bits_constant / 2 == pytest.approx(config.free_bits_constant / config.epochs)
     assert short.warmup_epochs / 2 == pytest.approx(config.warmup_epochs / config.epochs)
+
+
+def test_a_title_is_without_the_notes_of_its_images(tmp_path: Path) -> None:
+    """They stand on the card, where a colon in them cuts nothing."""
+    from hvae_core.cli.recipe import Data, find_data
+    from hvae_core.progress import silent
+
+    for index in range(12):
+        Image.new("L", (8, 8), index).save(tmp_path / f"{index}.jpg")
+    (tmp_path / "x.png").write_bytes(b"no picture")
+    args = Namespace(data=str(tmp_path), download=False, data_root=None)
+    data = find_data(args, TINY, silent)
+    assert data.title == data.train.title == tmp_path.name
+    assert data.words.startswith(f"{tmp_path.name} (JPEG-compressed; 1 of 13 images could not be")
+    assert Data(data.train, data.validation, "glyphs", "Letters: train (a: b)").title == "Letters"
 
 
 def test_presets_are_listed(tell: Tell, capsys: pytest.CaptureFixture[str]) -> None:
