@@ -12,7 +12,7 @@ def claim(title: str, area: float) -> str:
         return f"{title} look more likely to this model than its own data"
     if area < NEARLY:
         return f"{title} look nearly as likely to this model as its own data"
-    return f"{title} are the hardest for this model's likelihood to tell from its own data"
+    return f"This model's likelihood has the most trouble telling {title} from its own data"
 
 
 def look_for(model: str, own: str, area: float) -> str:

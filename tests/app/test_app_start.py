@@ -67,7 +67,7 @@ def test_the_story_is_told_in_three_parts(start: Start) -> None:
         (0.59, "Digits look nearly as likely to this model as its own data", "1 The likelihood"),
         (
             0.97,
-            "Digits are the hardest for this model's likelihood to tell from its own data",
+            "This model's likelihood has the most trouble telling Digits from its own data",
             "1 The likelihood",
         ),
     ],
