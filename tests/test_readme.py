@@ -30,6 +30,8 @@ SETS = {
     "handwritten digits": "handwritten",
     "traffic signs": "signs",
     "street characters": "street",
+    "traffic signs, as JPEG": "signs_jpeg",
+    "street characters, as JPEG": "street_jpeg",
     "Tiny ImageNet": "tiny",
 }
 
