@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from hvae_core.scores import Score
+from hvae_core.config.deep import MAX_LAYERS
+from hvae_core.errors import ScoreError
+from hvae_core.scores import Score, get_score
 from hvae_core.studies.rows import (
     MODEL,
     SET,
@@ -59,7 +61,7 @@ def _scores(subject: Subject, spec: TableSpec) -> list[tuple[str, str]]:
     found = []
     for key in spec.scores:
         stem, _, last = key.rpartition("_")
-        symbol = known.get(key, key)
+        symbol = known.get(key) or _of_any_model(key)
         if last == TOP and stem in ("llr", "bound"):
             symbol = {"llr": "LLR>L−1", "bound": "−L>L−1"}[stem]
         found.append((key, symbol))
@@ -71,6 +73,14 @@ def _shown(score: Score) -> str:
     from hvae_core.figures.numbers import symbol_text
 
     return score.name if score.needs or score.measures else symbol_text(score.symbol)
+
+
+def _of_any_model(key: str) -> str:
+    """The symbol of a score of a model that is not here; the key where that depends on it."""
+    try:
+        return _shown(get_score(key, MAX_LAYERS))
+    except ScoreError:
+        return key
 
 
 def _detected(

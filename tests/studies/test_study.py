@@ -332,12 +332,14 @@ def test_a_set_that_is_not_here_leaves_the_rest_alive(
 
 
 def test_a_seed_that_is_not_trained_is_named(
-    told: Callable[..., dict[str, Any]],
+    told: Callable[..., dict[str, Any]], tmp_path: Path
 ) -> None:
     head = STUDY.replace('preset = "tiny-study"\n"""', "") + "seeds = [9]\n"
-    found = told(table("detection", 'scores = ["elbo"]'), head=head)["detection"]
+    found = told(table("detection", 'scores = ["elbo", "llr_ada"]'), head=head)["detection"]
     assert {row["missing"] for row in rows(found, model="one")} == {"seed 9 not trained yet"}
     assert all(row["figures"] for row in rows(found, model="tiny"))
+    page = (tmp_path / "out" / "detection.md").read_text()
+    assert "| −L | seed 9 not trained yet" in page and "llr_ada" not in page
 
 
 PRINTED = """
