@@ -25,6 +25,7 @@ from hvae_core.conformal import Correction, minimum_p_values
 from hvae_core.data.places import ASSETS
 from hvae_core.errors import ScoreError
 from hvae_core.evaluated import Evaluation, unpack
+from hvae_core.planes import from_planes
 from hvae_core.judgement import judge, verdict_scores
 from hvae_core.metrics import share_of
 from tests.test_judgement import LEVELS, UNITS, table
@@ -142,7 +143,7 @@ def test_expected_alarms_are_those_of_a_simulation() -> None:
 
 def stored(name: str, set_name: str) -> Evaluation:
     with np.load(ASSETS / "results" / name / f"{set_name}.npz") as file:
-        return unpack(dict(file))
+        return unpack(from_planes(file))
 
 
 @pytest.mark.parametrize("name", ["fashion-hvae3-elbo", "glyphs-hvae3-elbo"])
