@@ -25,9 +25,9 @@ from hvae_core.conformal import Correction, minimum_p_values
 from hvae_core.data.places import ASSETS
 from hvae_core.errors import ScoreError
 from hvae_core.evaluated import Evaluation, unpack
-from hvae_core.planes import from_planes
 from hvae_core.judgement import judge, verdict_scores
 from hvae_core.metrics import share_of
+from hvae_core.planes import from_planes
 from tests.test_judgement import LEVELS, UNITS, table
 
 CORRECTIONS: tuple[Correction, ...] = get_args(Correction)
