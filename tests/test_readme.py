@@ -1,4 +1,4 @@
-"""The figures of the README are those of the stored results."""
+"""The figures of the README are those of the stored results and of the studies' tables."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from hvae_core.checkpoint import inspect_checkpoint
+from hvae_core.data.places import ASSETS
 from hvae_core.evaluated import EvalSettings, Evaluation
 from hvae_core.metrics import auroc
 from hvae_core.report import SHIPPED_LIMIT
@@ -79,3 +81,63 @@ def test_kl_of_layers() -> None:
             wrong.append(f"{name}: {figures} is {kl.round(2).tolist()}")
     assert rows > 5
     assert not wrong, "\n".join(wrong)
+
+
+def study(path: str) -> Iterator[list[str]]:
+    """The rows of a study's table as it is stored."""
+    lines = (ASSETS / "studies" / f"{path}.md").read_text().splitlines()
+    rows = [line for line in lines if line.startswith("|")]
+    for line in rows[2:]:
+        yield [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def test_families() -> None:
+    known = {row[0]: row for row in study("families/families")}
+    rows = list(table("| preset | parameters"))
+    assert {name for name, *_ in rows} == set(known)
+    for row in rows:
+        *first, active, units, step = known[row[0]]
+        assert row == [*first, f"{active} of {units}", step]
+
+
+def test_families_on_lower_case() -> None:
+    known = {(row[0], row[1]): row[2].split(" [")[0] for row in study("families/lower-case")}
+    rows = list(table("| preset | −L "))
+    assert {name for name, *_ in rows} == {name for name, _ in known}
+    for name, *printed in rows:
+        assert printed == [known[name, s] for s in ("−L", "LLR>1", "LLR>L−1", "LLRada")]
+
+
+def test_remedies() -> None:
+    names = {
+        "plain": "Vanilla",
+        "warm-up": "Warm-up",
+        "free bits and warm-up": "Free bits and warm-up",
+        "OverSmooth": "OverSmooth",
+        "BIVA": "BIVA, 4 levels",
+        "informative, after free bits": "Informative",
+    }
+    known = {(row[0], row[1]): row[2:4] for row in study("inf-fashion-5/table-6")}
+    layers = {row[0]: row[2] for row in study("inf-fashion-5/table-14") if len(row) > 2}
+    print_4 = {row[0]: row[4] for row in study("inf-fashion-5/table-4-detection")}
+    rows = list(table("| objective or model"))
+    assert [name for name, *_ in rows] == list(names)
+    for name, plain, top, top_print, ada, ada_print, kl in rows:
+        model = names[name]
+        ours = [known[model, s][0].split(" [")[0] for s in ("−L", "LLR>L−1", "LLRada")]
+        assert [plain, top, ada] == ours
+        in_print = known[model, "LLR>L−1"][1]
+        assert top_print == (print_4[model] if in_print == "–" else in_print)
+        assert ada_print == known[model, "LLRada"][1]
+        assert float(kl) == pytest.approx(float(layers[model]), abs=0.0051)  # the last row: the top
+
+
+def test_ablations() -> None:
+    known = {row[0]: (row[4], row[6]) for row in study("dvp-ablations/table-4")}
+    known |= {row[0]: (row[4], row[6]) for row in study("dvp-ablations/table-5")}
+    known |= {row[0]: (row[3], row[5]) for row in study("dvp-ablations/figure-5")}
+    rows = list(table("| DVP-VAE | NLL"))
+    assert len(rows) == 5
+    for name, *printed in rows:
+        full = name if name in known else f"DVP-VAE: {name}"
+        assert printed == [known[full][0], f"{known[full][1]} %"]

@@ -37,16 +37,13 @@ def train_missing(study: StudySpec, place: Place, bar: show.Bar) -> None:
     from hvae_core.presets import get_preset
 
     told = argparse.Namespace(
-        accelerator="auto", devices=1, precision="32-true", threads=None, data=None,
+        accelerator="auto", devices=1, threads=None, data=None,
         data_root=place.data_root, download=place.download,
     )  # fmt: skip
-    missing = to_train(study, place.runs)
-    fabric = make_fabric(told) if missing else None
-    for run in missing:
-        assert fabric is not None
+    for run in to_train(study, place.runs):
         bar.line(f"training {run.what}, epochs {run.done + 1} to {run.epochs}, in {run.folder}")
-        told.epochs, told.seed = run.epochs, run.seed
-        train_preset(told, get_preset(run.model.preset), run.folder, fabric, bar)
+        told.epochs, told.seed, told.precision = run.epochs, run.seed, run.model.precision
+        train_preset(told, get_preset(run.model.preset), run.folder, make_fabric(told), bar)
 
 
 def gather_all(study: StudySpec, place: Place, progress: Progress = silent) -> list[Subject]:

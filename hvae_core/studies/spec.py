@@ -59,12 +59,14 @@ class ModelSpec:
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1, max_length=100)] = (0,)
     epochs: Annotated[int, Field(ge=1, le=10_000)] | None = None
     """Epochs of training; the preset's if not given."""
+    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
+    """Of training, as ``train --precision`` has it."""
 
     def __post_init__(self) -> None:
         if bool(self.checkpoint) == bool(self.preset):
             raise ValueError("a model needs either a preset or a checkpoint")
-        if self.checkpoint and (self.epochs is not None or self.seeds != (0,)):
-            raise ValueError("seeds and epochs go with a preset, not with a checkpoint")
+        if self.checkpoint and (self.epochs, self.seeds, self.precision) != (None, (0,), "32-true"):
+            raise ValueError("seeds, epochs and precision go with a preset, not with a checkpoint")
         if len(set(self.seeds)) < len(self.seeds):
             raise ValueError("a seed is named twice")
 

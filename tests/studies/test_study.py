@@ -253,8 +253,8 @@ def test_what_is_missing_is_trained_and_a_stopped_study_goes_on(
 ) -> None:
     few = Data(tiny_set(80), tiny_set(20, seed=1), "glyphs", "Glyphs: bars")
     monkeypatch.setattr("hvae_core.cli.recipe.find_data", lambda *_: few)
-    head = STUDY.replace("seeds = [0, 1]", "seeds = [3]").split('[[models]]\nkey = "one"')[0]
-    path = toml(table("families"), head)
+    head = STUDY.replace("seeds = [0, 1]", 'seeds = [3]\nprecision = "bf16-mixed"')
+    path = toml(table("families"), head.split('[[models]]\nkey = "one"')[0])
     argv = ["study", str(path), "--runs", str(tmp_path / "r"), "--out", str(tmp_path / "o")]
     assert main([*argv, "--dry-run", "--json"]) == 0
     plan = json.loads(capsys.readouterr().out)
@@ -271,6 +271,7 @@ def test_what_is_missing_is_trained_and_a_stopped_study_goes_on(
     trained = tmp_path / "r" / "s3" / "tiny-study" / "tiny-study.safetensors"
     info = inspect_checkpoint(trained)
     assert (info.card.seed, info.card.epochs) == (3, 2)
+    assert "trained in bf16-mixed" in info.card.note
     monkeypatch.setattr("hvae_core.cli.train.train_preset", stop)  # nothing is left to train
     assert main(argv) == 0
     assert (tmp_path / "o" / "report.html").is_file()
@@ -381,6 +382,11 @@ BAD = [
     (table("detection"), STUDY.replace("tiny-study", "nowhere"), "no preset 'nowhere'"),
     (table("detection"), STUDY + 'checkpoint = "a"\n', "either a preset or a checkpoint"),
     (table("detection"), STUDY.replace("[0, 1]", "[0, 0]"), "seed is named twice"),
+    (
+        table("detection"),
+        '[[models]]\ncheckpoint = "a"\nprecision = "bf16-mixed"\n'.join(("title = 'A'\n", "")),
+        "precision go with a preset",
+    ),
     (table("detection"), STUDY.replace('"one"', '"tiny"'), "two models are called tiny"),
     (table("detection") * 2, STUDY, "two tables are called detection"),
     (table("detection", 'models = ["two"]'), STUDY, "names the model two"),
