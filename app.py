@@ -9,9 +9,9 @@ from __future__ import annotations
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from pages.lib import sidebar, ui
-from pages.lib.serve import serve
-from pages.lib.state import set_context
+from pages.shared import sidebar, ui
+from pages.shared.serve import serve
+from pages.shared.state import set_context
 
 if get_script_run_ctx(suppress_warning=True) is None:
     serve(__file__)
@@ -20,15 +20,15 @@ st.set_page_config(page_title="Strata", page_icon=":material/layers:", layout="w
 ui.style()
 
 PAGES = [
-    st.Page("pages/views/start.py", title="Start", default=True),
-    st.Page("pages/views/reconstructions.py", title="Reconstructions", url_path="reconstructions"),
-    st.Page("pages/views/collapse.py", title="Collapse", url_path="collapse"),
-    st.Page("pages/views/two.py", title="Two models", url_path="two"),
-    st.Page("pages/views/generate.py", title="Generate", url_path="generate"),
-    st.Page("pages/views/compression.py", title="Compression and attacks", url_path="compression"),
-    st.Page("pages/views/latents.py", title="Latent space", url_path="latents"),
-    st.Page("pages/views/ood.py", title="OOD detection", url_path="ood"),
-    st.Page("pages/views/image.py", title="One image", url_path="image"),
+    st.Page("pages/start/page.py", title="Start", default=True),
+    st.Page("pages/reconstructions/page.py", title="Reconstructions", url_path="reconstructions"),
+    st.Page("pages/collapse/page.py", title="Collapse", url_path="collapse"),
+    st.Page("pages/two/page.py", title="Two models", url_path="two"),
+    st.Page("pages/generate/page.py", title="Generate", url_path="generate"),
+    st.Page("pages/compression/page.py", title="Compression and attacks", url_path="compression"),
+    st.Page("pages/latents/page.py", title="Latent space", url_path="latents"),
+    st.Page("pages/ood/page.py", title="OOD detection", url_path="ood"),
+    st.Page("pages/image/page.py", title="One image", url_path="image"),
 ]
 
 page = st.navigation(PAGES)

@@ -8,18 +8,18 @@ from typing import Any
 
 import numpy as np
 
-from hvae_core import cache
-from hvae_core.attacked import Attacks, AttackSettings
-from hvae_core.attacks import attacked
 from hvae_core.checkpoint import Checkpoint, load_checkpoint
-from hvae_core.compression import Compression, compressed
+from hvae_core.common import cache
+from hvae_core.common.progress import Progress, part, silent
 from hvae_core.data import ImageSet, worlds
 from hvae_core.data.image_set import Pixels
-from hvae_core.evaluated import EvalSettings, latents_key, stored_latents
-from hvae_core.evaluation import evaluate, posterior_means
-from hvae_core.information import Information, measure_information
-from hvae_core.progress import Progress, part, silent
-from hvae_core.representation import (
+from hvae_core.evaluation.compute import evaluate, posterior_means
+from hvae_core.evaluation.evaluation import EvalSettings, latents_key, stored_latents
+from hvae_core.probes.attack import attacked
+from hvae_core.probes.attack_record import Attacks, AttackSettings
+from hvae_core.probes.compression import Compression, compressed
+from hvae_core.probes.information import Information, measure_information
+from hvae_core.probes.layer_likeness import (
     Likeness,
     likeness,
     likeness_key,
@@ -128,8 +128,8 @@ def measure_sets(
 
     ``first`` leaves out all images of a set but the first.
     """
-    from hvae_core.classifier.ensemble import world_ensemble
-    from hvae_core.measures import MEASURES, compute
+    from hvae_core.scores.classifier.ensemble import world_ensemble
+    from hvae_core.scores.measures import MEASURES, compute
 
     checkpoint = load_checkpoint(path)
     models: dict[str, tuple[Any, str]] = {"": (None, "")}
@@ -152,7 +152,7 @@ def measure_sets(
 
 def fit_reference_to(path: str, images: ImageSet, *, progress: Progress = silent) -> None:
     """Statistics of training images under a checkpoint file; left in the cache."""
-    from hvae_core.references import fit_reference, pack_reference, reference_key
+    from hvae_core.scores.reference import fit_reference, pack_reference, reference_key
 
     checkpoint, settings = load_checkpoint(path), EvalSettings()
     fitted = images.fit(checkpoint.model.image_shape)

@@ -9,8 +9,8 @@ import sys
 import time
 from pathlib import Path
 
-from hvae_core.errors import ImageFileError
-from hvae_core.progress import Progress
+from hvae_core.common.errors import ImageFileError
+from hvae_core.common.progress import Progress
 
 
 def add(a: int, b: int, *, progress: Progress) -> int:

@@ -17,11 +17,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from hvae_core.distributions import LOG_2PI, Gaussian, Likelihood
+from hvae_core.common.noise import Noise
 from hvae_core.models.base import HierarchicalVAE, LatentSpec
-from hvae_core.models.bottomup import BottomUpVAE
-from hvae_core.models.topdown import TopDownVAE
-from hvae_core.noise import Noise
+from hvae_core.models.distributions import LOG_2PI, Gaussian, Likelihood
+from hvae_core.models.inference.bottom_up import BottomUpVAE
+from hvae_core.models.inference.top_down import TopDownVAE
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 

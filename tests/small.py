@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from hvae_core.common.noise import ImageNoise, StreamNoise
 from hvae_core.config import (
     ContextConfig,
     DeepConfig,
@@ -21,7 +22,6 @@ from hvae_core.config import (
 )
 from hvae_core.data.image_set import ImageSet
 from hvae_core.models import HierarchicalVAE, model_from_config
-from hvae_core.noise import ImageNoise, StreamNoise
 
 CONV = LatentConfig(2, "conv", stride=1)
 HALF = LatentConfig(2, "conv", stride=2)

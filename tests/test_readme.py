@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from hvae_core.checkpoint import inspect_checkpoint
-from hvae_core.data.places import ASSETS
-from hvae_core.evaluated import EvalSettings, Evaluation
-from hvae_core.metrics import auroc
-from hvae_core.report import SHIPPED_LIMIT
-from hvae_core.results import checkpoint_path, stored_result
+from hvae_core.common.places import ASSETS
+from hvae_core.detection.metrics import auroc
+from hvae_core.detection.report import SHIPPED_LIMIT
+from hvae_core.evaluation.evaluation import EvalSettings, Evaluation
+from hvae_core.evaluation.lookup import checkpoint_path, stored_result
 from hvae_core.scores import Material, get_score
 
 README = Path(__file__).parents[1] / "README.md"

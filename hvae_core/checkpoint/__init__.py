@@ -1,6 +1,6 @@
 """Checkpoints: one safetensors file each, loaded only through the gate."""
 
-from hvae_core.checkpoint.format import (
+from hvae_core.checkpoint.file import (
     Checkpoint,
     CheckpointInfo,
     inspect_checkpoint,

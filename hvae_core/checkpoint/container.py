@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hvae_core.errors import CheckpointError
+from hvae_core.common.errors import CheckpointError
 
 MAX_BYTES = 512 * 1024**2
 MAX_HEADER = 16 * 1024**2

@@ -27,8 +27,8 @@ from hvae_core.checkpoint.container import (
     read_tensor,
     strict_json,
 )
+from hvae_core.common.errors import CheckpointError, ConfigError
 from hvae_core.config import ModelCard, ModelConfig, TrainConfig, from_json
-from hvae_core.errors import CheckpointError, ConfigError
 from hvae_core.models import HierarchicalVAE, model_from_config
 
 FORMAT = "strata-1"

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from hvae_core.cache import cache_dir
-from hvae_core.checkpoint.format import Checkpoint, about, load_checkpoint, write_whole
+from hvae_core.checkpoint.file import Checkpoint, about, load_checkpoint, write_whole
+from hvae_core.common.cache import cache_dir
+from hvae_core.common.places import ASSETS
 
-SHIPPED = Path(__file__).resolve().parents[2] / "assets" / "checkpoints"
+SHIPPED = ASSETS / "checkpoints"
 _SUFFIX = ".safetensors"
 
 

@@ -18,8 +18,8 @@ from hvae_core.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from hvae_core.attacked import Attacks
     from hvae_core.checkpoint import Checkpoint
+    from hvae_core.probes.attack_record import Attacks
 
 _EXAMPLES = """\
   python -m hvae_core attack glyphs-hvae3-freebits
@@ -64,11 +64,11 @@ def add(commands: Commands) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Attack, then the table."""
-    from hvae_core.attacked import AttackSettings
-    from hvae_core.attacks import attacked
     from hvae_core.checkpoint import load_checkpoint
     from hvae_core.cli.sources import images_of, one_set
-    from hvae_core.results import checkpoint_path
+    from hvae_core.evaluation.lookup import checkpoint_path
+    from hvae_core.probes.attack import attacked
+    from hvae_core.probes.attack_record import AttackSettings
 
     settings = AttackSettings(args.radius, args.steps, args.starts, args.seed)
     checkpoint = load_checkpoint(checkpoint_path(args.checkpoint))

@@ -6,7 +6,6 @@ import argparse
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from hvae_core.calibration import CLAIMED
 from hvae_core.cli import show
 from hvae_core.cli.options import (
     Commands,
@@ -17,11 +16,12 @@ from hvae_core.cli.options import (
     add_limit,
     add_seed,
 )
+from hvae_core.detection.false_alarms import CLAIMED
 
 if TYPE_CHECKING:
-    from hvae_core.calibration import Calibration, Point
-    from hvae_core.conformal import Correction
-    from hvae_core.evaluated import Evaluation
+    from hvae_core.detection.conformal import Correction
+    from hvae_core.detection.false_alarms import Calibration, Point
+    from hvae_core.evaluation.evaluation import Evaluation
 
 _EXAMPLES = """\
   python -m hvae_core calibration glyphs-hvae3-elbo fashion-hvae3-elbo
@@ -67,8 +67,8 @@ def add(commands: Commands) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Evaluate what is not at hand, then the table."""
-    from hvae_core.calibration import calibrate, calibrate_halves
-    from hvae_core.judgement import verdict_scores
+    from hvae_core.detection.false_alarms import calibrate, calibrate_halves
+    from hvae_core.detection.verdict import verdict_scores
     from hvae_core.scores import get_score
 
     correction: Correction = "bonferroni" if args.bonferroni else "calibrated"
@@ -109,7 +109,7 @@ def _splits(args: argparse.Namespace, name: str) -> tuple[Evaluation, Evaluation
     """The held-out and the test evaluation of a checkpoint's world."""
     from hvae_core.checkpoint import load_checkpoint
     from hvae_core.cli.sources import evaluated, world_of
-    from hvae_core.results import checkpoint_path
+    from hvae_core.evaluation.lookup import checkpoint_path
 
     checkpoint = load_checkpoint(checkpoint_path(name))
     world = world_of(checkpoint)

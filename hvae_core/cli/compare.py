@@ -20,7 +20,7 @@ from hvae_core.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from hvae_core.comparison import Line, OverSeeds, Spread
+    from hvae_core.studies.compare import Line, OverSeeds, Spread
 
 _EXAMPLES = """\
   python -m hvae_core compare glyphs-hvae3-elbo glyphs-hvae3-informative
@@ -60,9 +60,9 @@ def run(args: argparse.Namespace) -> None:
     """Evaluate what is not at hand, then the table."""
     from hvae_core.checkpoint import load_checkpoint
     from hvae_core.cli.sources import evaluated, world_of
-    from hvae_core.comparison import compare, over_seeds, presets
-    from hvae_core.report import report
-    from hvae_core.results import checkpoint_path
+    from hvae_core.detection.report import report
+    from hvae_core.evaluation.lookup import checkpoint_path
+    from hvae_core.studies.compare import compare, over_seeds, presets
 
     found, reports = [], []
     with show.progress_bar() as bar:

@@ -19,12 +19,12 @@ from hvae_core.cli.options import (
     add_seed,
     add_world,
 )
-from hvae_core.errors import DataError
+from hvae_core.common.errors import DataError
 
 if TYPE_CHECKING:
     from hvae_core.checkpoint import Checkpoint
-    from hvae_core.compression import Compression, Rating
     from hvae_core.data.image_set import Pixels
+    from hvae_core.probes.compression import Compression, Rating
 
 _EXAMPLES = """\
   python -m hvae_core compress fashion-hvae3-freebits
@@ -71,8 +71,8 @@ def add(commands: Commands) -> None:
 def run(args: argparse.Namespace) -> None:
     """Code every picture, print a table each, or one of means for a set."""
     from hvae_core.checkpoint import load_checkpoint
-    from hvae_core.compression import compressed
-    from hvae_core.results import checkpoint_path
+    from hvae_core.evaluation.lookup import checkpoint_path
+    from hvae_core.probes.compression import compressed
 
     if args.set and args.image:
         raise DataError("Name pictures with --image or a set with --set, not both.")

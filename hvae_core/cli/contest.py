@@ -11,14 +11,22 @@ from rich.text import Text
 
 from hvae_core.cli import show
 from hvae_core.cli.evaluate import add_sets, choose_sets, evaluate_all, score_materials
-from hvae_core.cli.options import Commands, add_checkpoint, add_command, add_data, add_json
-from hvae_core.cli.scoring import add_scores, chosen_scores
-from hvae_core.cli.settings import add_settings, move, settings_of
-from hvae_core.errors import ScoreError
+from hvae_core.cli.options import (
+    Commands,
+    add_checkpoint,
+    add_command,
+    add_data,
+    add_json,
+    add_settings,
+    move,
+    settings_of,
+)
+from hvae_core.cli.score_options import add_scores, chosen_scores
+from hvae_core.common.errors import ScoreError
 
 if TYPE_CHECKING:
     from hvae_core.checkpoint import Checkpoint
-    from hvae_core.contests import Entry, Side
+    from hvae_core.detection.paired_tests import Entry, Side
     from hvae_core.scores import Score
 
 _EXAMPLES = """\
@@ -69,8 +77,8 @@ def add(commands: Commands) -> None:
 def run(args: argparse.Namespace) -> None:
     """Evaluate what is not at hand, test, print."""
     from hvae_core.checkpoint import load_checkpoint
-    from hvae_core.contests import between_models, between_scores
-    from hvae_core.results import checkpoint_path
+    from hvae_core.detection.paired_tests import between_models, between_scores
+    from hvae_core.evaluation.lookup import checkpoint_path
 
     names = [args.checkpoint, *([args.other] if args.other else [])]
     checkpoints = [load_checkpoint(checkpoint_path(name)) for name in names]
@@ -135,7 +143,7 @@ def _scores(args: argparse.Namespace, checkpoint: Checkpoint) -> tuple[Score, ..
 
 def _side(args: argparse.Namespace, checkpoint: Checkpoint, scores: Sequence[Score]) -> _Loaded:
     """Evaluate what is not at hand, and all that the scores read."""
-    from hvae_core.contests import Side
+    from hvae_core.detection.paired_tests import Side
 
     world, in_name, out_names = choose_sets(args, checkpoint)
     move(checkpoint, args.device)

@@ -20,7 +20,7 @@ from hvae_core.cli.options import (
 
 if TYPE_CHECKING:
     from hvae_core.checkpoint import CheckpointInfo
-    from hvae_core.representation import Likeness
+    from hvae_core.probes.layer_likeness import Likeness
 
 _EXAMPLES = """\
   python -m hvae_core correlate glyphs-hvae3-elbo glyphs-hvae3-freebits
@@ -59,7 +59,7 @@ def run(args: argparse.Namespace) -> None:
     """Encode and compare, set by set, then the tables."""
     from hvae_core.checkpoint import inspect_checkpoint
     from hvae_core.cli.sources import fetch, own_world, with_source, world_key, world_of
-    from hvae_core.results import checkpoint_path
+    from hvae_core.evaluation.lookup import checkpoint_path
     from hvae_core.tasks import likeness_of_sets
 
     paths = [checkpoint_path(name) for name in (args.a, args.b)]
@@ -95,7 +95,7 @@ def run(args: argparse.Namespace) -> None:
 
 def _print(infos: list[CheckpointInfo], titles: list[str], found: list[Likeness]) -> None:
     """Both measures by pair of layers for every set, and the whole tables of the first set."""
-    from hvae_core.representation import layer_pairs
+    from hvae_core.probes.layer_likeness import layer_pairs
 
     a, b = (info.config.latent_names for info in infos)
     pairs = layer_pairs(found[0], a, b)

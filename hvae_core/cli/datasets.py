@@ -120,8 +120,8 @@ def _entries(root: Path) -> list[dict[str, Any]]:
 
 def find_worlds(key: str | None) -> list[World]:
     """All worlds, or the one of that key; ``DataError`` lists the keys."""
+    from hvae_core.common.errors import DataError
     from hvae_core.data import worlds
-    from hvae_core.errors import DataError
 
     known = worlds()
     if key is not None and key not in known:
@@ -144,7 +144,7 @@ def _describe(world: World, spec: SetSpec, root: Path) -> dict[str, Any]:
 def _count(origin: Origin, root: Path) -> int | None:
     """The number of images, where it can be told without decoding any."""
     from hvae_core.data import ASSETS, origins
-    from hvae_core.data.parquet import row_count
+    from hvae_core.data.readers.parquet import row_count
 
     match origin:
         case origins.Shipped(path=path):

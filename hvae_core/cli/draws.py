@@ -17,13 +17,15 @@ from hvae_core.cli.options import (
     add_data,
     add_json,
     add_limit,
+    add_settings,
     at_least,
+    move,
+    settings_of,
 )
-from hvae_core.cli.settings import add_settings, move, settings_of
 
 if TYPE_CHECKING:
-    from hvae_core.bounds import BoundTable
-    from hvae_core.nested import ByDraws
+    from hvae_core.detection.by_draws import ByDraws
+    from hvae_core.evaluation.bounds import BoundTable
     from hvae_core.scores import Score
 
 COUNTS = (1, 5, 25, 100)
@@ -65,7 +67,7 @@ def add(commands: Commands) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Compute what is not at hand, then the tables and the chart."""
-    from hvae_core.nested import auroc_by_draws
+    from hvae_core.detection.by_draws import auroc_by_draws
     from hvae_core.scores import score_list
 
     inside, outside, title = _tables(args)
@@ -90,8 +92,8 @@ def _tables(
     """The nested tables of both sets, and a title that names them."""
     from hvae_core.checkpoint import load_checkpoint
     from hvae_core.cli.sources import images_of, with_source, world_of
-    from hvae_core.nested import nested_tables
-    from hvae_core.results import checkpoint_path
+    from hvae_core.detection.by_draws import nested_tables
+    from hvae_core.evaluation.lookup import checkpoint_path
 
     checkpoint = load_checkpoint(checkpoint_path(args.checkpoint))
     move(checkpoint, args.device)

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hvae_core.cli import scoring, show
+from hvae_core.cli import score_options, show
 from hvae_core.cli.options import (
     Commands,
     add_checkpoint,
@@ -16,18 +16,20 @@ from hvae_core.cli.options import (
     add_data,
     add_json,
     add_limit,
+    add_settings,
     add_world,
+    move,
+    settings_of,
 )
-from hvae_core.cli.settings import add_settings, move, settings_of
-from hvae_core.cli.tables import print_report
-from hvae_core.progress import part
-from hvae_core.report import SHIPPED_LIMIT, Report
+from hvae_core.cli.report import print_report
+from hvae_core.common.progress import part
+from hvae_core.detection.report import SHIPPED_LIMIT, Report
 
 if TYPE_CHECKING:
     from hvae_core.checkpoint import Checkpoint
     from hvae_core.data import World
-    from hvae_core.evaluated import EvalSettings, Evaluation
-    from hvae_core.precision import PrecisionError
+    from hvae_core.detection.half_precision import PrecisionError
+    from hvae_core.evaluation.evaluation import EvalSettings, Evaluation
     from hvae_core.scores import Material, Score
 
 _EXAMPLES = f"""\
@@ -43,7 +45,7 @@ _EXAMPLES = f"""\
   python -m hvae_core evaluate fashion-hvae3-freebits --data-root ~/images --limit 0 --samples 100
       all images of every set, importance-weighted bounds of 100 samples
 
-{scoring.EXAMPLES}
+{score_options.EXAMPLES}
 A SET is a name of the world (see `datasets`), a set of another world as WORLD:SET, a set that the
 papers name as NAME[:SPLIT][+CHANGE...] (svhn, mnist:train, smallnorb+inverted, celeba+resized), a
 path (a folder of images, .parquet, .npz, .zip, or one image), or OWNER/NAME[:SPLIT] on the Hugging
@@ -82,7 +84,7 @@ def add(commands: Commands) -> None:
     add_checkpoint(command)
     add_sets(command)
     add_settings(command)
-    scoring.add_scores(command)
+    score_options.add_scores(command)
     add_data(command)
     add_json(command)
     command.add_argument(
@@ -107,12 +109,12 @@ def add_sets(command: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Evaluate, report, print."""
     from hvae_core.checkpoint import load_checkpoint
-    from hvae_core.report import report
-    from hvae_core.results import checkpoint_path
+    from hvae_core.detection.report import report
+    from hvae_core.evaluation.lookup import checkpoint_path
 
     checkpoint = load_checkpoint(checkpoint_path(args.checkpoint))
     world, in_name, out_names = choose_sets(args, checkpoint)
-    scores = scoring.chosen_scores(args, checkpoint)  # a misspelt one is told at once
+    scores = score_options.chosen_scores(args, checkpoint)  # a misspelt one is told at once
     move(checkpoint, args.device)
     found = evaluate_all(args, checkpoint, world, [in_name, *out_names], settings_of(args))
     materials = score_materials(args, checkpoint, world, found, scores)
@@ -146,7 +148,7 @@ def precision_error(
     args: argparse.Namespace, checkpoint: Checkpoint, world: World, found: Found
 ) -> PrecisionError | None:
     """What another precision than float32 costs, on some images of each set; else None."""
-    from hvae_core.precision import measured_error
+    from hvae_core.detection.half_precision import measured_error
 
     settings = settings_of(args)
     if settings.precision == "float32":
@@ -163,7 +165,7 @@ def choose_sets(
 ) -> tuple[World, str, tuple[str, ...]]:
     """The world with the user's own sets, the in-distribution set, and those held against it."""
     from hvae_core.cli import sources
-    from hvae_core.errors import DataError
+    from hvae_core.common.errors import DataError
 
     asked = [name for group in args.outside or [] for name in group]
     if args.world or sources.world_key(checkpoint):
@@ -195,7 +197,7 @@ def evaluate_all(
 ) -> Found:
     """Evaluate the sets; one that was not named and is not on this machine is left out."""
     from hvae_core.cli import sources
-    from hvae_core.errors import DataError, MissingImages
+    from hvae_core.common.errors import DataError, MissingImages
 
     found = Found([], {}, {})
     with show.progress_bar() as bar:
@@ -227,7 +229,7 @@ def score_materials(
 ) -> dict[str, list[Material]]:
     """What the scores read beside the bounds, by set; what is not here is noted in ``found``."""
     with show.progress_bar() as bar:
-        materials, missing = scoring.materials_of(
+        materials, missing = score_options.materials_of(
             args, checkpoint, world, found.evaluations, scores, bar
         )
     found.missing.update(missing)

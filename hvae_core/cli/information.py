@@ -15,13 +15,13 @@ from hvae_core.cli.options import (
     add_one_set,
     add_seed,
 )
-from hvae_core.collapse import COLLAPSE_THRESHOLD, collapsed_curve
-from hvae_core.information import DELTAS, IMAGES, MAX_IMAGES
-from hvae_core.report import SHIPPED_LIMIT
+from hvae_core.detection.report import SHIPPED_LIMIT
+from hvae_core.evaluation.collapse import COLLAPSE_THRESHOLD, collapsed_curve
+from hvae_core.probes.information import DELTAS, IMAGES, MAX_IMAGES
 
 if TYPE_CHECKING:
     from hvae_core.checkpoint import Checkpoint
-    from hvae_core.information import Information
+    from hvae_core.probes.information import Information
 
 _EXAMPLES = f"""\
   python -m hvae_core information glyphs-hvae5-freebits
@@ -61,8 +61,8 @@ def run(args: argparse.Namespace) -> None:
     """Measure what is not at hand, then the tables."""
     from hvae_core.checkpoint import load_checkpoint
     from hvae_core.cli.sources import images_of, one_set
-    from hvae_core.information import measure_information
-    from hvae_core.results import checkpoint_path
+    from hvae_core.evaluation.lookup import checkpoint_path
+    from hvae_core.probes.information import measure_information
 
     checkpoint = load_checkpoint(checkpoint_path(args.checkpoint))
     world, name = one_set(checkpoint, args.world, args.set, download=args.download)

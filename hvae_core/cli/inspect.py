@@ -43,10 +43,10 @@ def add(commands: Commands) -> None:
 def run(args: argparse.Namespace) -> None:
     """Print what the file says."""
     from hvae_core.checkpoint import inspect_checkpoint
-    from hvae_core.cli import classifier
-    from hvae_core.results import checkpoint_path
+    from hvae_core.cli import train_classifier
+    from hvae_core.evaluation.lookup import checkpoint_path
 
-    if classifier.inspect(args):
+    if train_classifier.inspect(args):
         return
     info = inspect_checkpoint(checkpoint_path(args.file))
     if args.json:

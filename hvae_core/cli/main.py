@@ -19,16 +19,15 @@ from hvae_core.cli import (
     evaluate,
     information,
     inspect,
+    maintain,
     models,
-    results,
     sampling,
     scores,
-    ship,
     study,
     train,
 )
 from hvae_core.cli.options import Formatter
-from hvae_core.errors import HVAEError
+from hvae_core.common.errors import HVAEError
 
 COMMANDS = (
     train,
@@ -47,8 +46,7 @@ COMMANDS = (
     scores,
     sampling,
     study,
-    ship,
-    results,
+    maintain,
 )
 
 _EPILOG = """\

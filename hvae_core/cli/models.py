@@ -10,8 +10,8 @@ from hvae_core.cli import show
 from hvae_core.cli.options import Commands, add_command, add_json
 
 if TYPE_CHECKING:
-    from hvae_core.classifier.presets import ClassifierPreset
-    from hvae_core.presets import Preset
+    from hvae_core.config.presets import Preset
+    from hvae_core.scores.classifier.config import ClassifierPreset
 
 _EXAMPLES = """\
   python -m hvae_core models
@@ -47,10 +47,10 @@ def add(commands: Commands) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Print families and presets."""
-    from hvae_core.classifier.presets import PRESETS as CLASSIFIERS
-    from hvae_core.describe import shapes_in_words
+    from hvae_core.config.describe import shapes_in_words
+    from hvae_core.config.presets import PRESETS
     from hvae_core.models import FAMILIES
-    from hvae_core.presets import PRESETS
+    from hvae_core.scores.classifier.config import PRESETS as CLASSIFIERS
 
     families = {name: (kind.__doc__ or "").splitlines()[0] for name, kind in FAMILIES.items()}
     presets = [describe(preset) for preset in PRESETS.values()]
@@ -88,7 +88,7 @@ def _classifiers(classifiers: Sequence[dict[str, Any]]) -> None:
 def describe_classifier(preset: ClassifierPreset) -> dict[str, Any]:
     """A classifier's preset in plain values."""
     from hvae_core.checkpoint.gate import empty
-    from hvae_core.classifier.network import Classifier
+    from hvae_core.scores.classifier.network import Classifier
 
     model = empty(lambda: Classifier(preset.model))
     return {

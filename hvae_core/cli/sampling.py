@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from hvae_core.cli import show
 from hvae_core.cli.options import Commands, add_command, add_data, add_json, add_seed, at_least
-from hvae_core.errors import CheckpointError
+from hvae_core.common.errors import CheckpointError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -54,8 +54,8 @@ def run(args: argparse.Namespace) -> None:
     """Draw, judge, print."""
     from hvae_core.checkpoint import load_checkpoint
     from hvae_core.cli.sources import world_of
-    from hvae_core.results import checkpoint_path
-    from hvae_core.sampling import draw, judged, quality, samplers
+    from hvae_core.evaluation.lookup import checkpoint_path
+    from hvae_core.probes.sample_quality import draw, judged, quality, samplers
 
     checkpoint = load_checkpoint(checkpoint_path(args.checkpoint))
     judge = load_checkpoint(checkpoint_path(args.judge))

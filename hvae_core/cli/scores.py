@@ -66,16 +66,16 @@ def _of_checkpoint(args: argparse.Namespace) -> None:
     """The scores of a checkpoint: what it can give, and why it cannot give others."""
     import math
 
-    from hvae_core.availability import background_path, why_not
     from hvae_core.checkpoint import inspect_checkpoint
-    from hvae_core.classifier.library import world_classifiers
     from hvae_core.cli.sources import world_of
     from hvae_core.config import level_starts
-    from hvae_core.evaluated import EvalSettings
-    from hvae_core.evaluation import STORED_UNITS
-    from hvae_core.references import shipped_reference
-    from hvae_core.results import RESULTS, checkpoint_path
+    from hvae_core.evaluation.compute import STORED_UNITS
+    from hvae_core.evaluation.evaluation import EvalSettings
+    from hvae_core.evaluation.lookup import RESULTS, checkpoint_path
     from hvae_core.scores import all_scores
+    from hvae_core.scores.available import background_path, why_not
+    from hvae_core.scores.classifier.ensemble import world_classifiers
+    from hvae_core.scores.reference import shipped_reference
 
     info = inspect_checkpoint(checkpoint_path(args.checkpoint))
     world, config = world_of(info), info.config
@@ -104,7 +104,7 @@ def _of_checkpoint(args: argparse.Namespace) -> None:
 
 
 def _row(score: Score) -> tuple[str, ...]:
-    from hvae_core.figures.numbers import symbol_text
+    from hvae_core.common.words import symbol_text
 
     needs = ", ".join((*score.needs, *(f"measure {m}" for m in score.measures))) or _BOUNDS
     return score.key, score.name, symbol_text(score.symbol), needs, score.cost, _short(score)

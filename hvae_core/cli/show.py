@@ -15,7 +15,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from hvae_core.errors import DataError
+from hvae_core.common.errors import DataError
 
 _WIDE = 200  # columns, where no terminal sets a limit: a table in a file is never folded
 

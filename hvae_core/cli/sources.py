@@ -7,18 +7,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hvae_core.common.errors import DataError
+from hvae_core.common.progress import Progress
+from hvae_core.config.presets import PRESETS
 from hvae_core.data import Role, SetSpec, World, custom_set, worlds
-from hvae_core.data.hub import is_hub_name
+from hvae_core.data.readers.hub import is_hub_name
 from hvae_core.data.stored import find_named
-from hvae_core.errors import DataError
-from hvae_core.presets import PRESETS
-from hvae_core.progress import Progress
 
 if TYPE_CHECKING:
     from hvae_core.checkpoint import Checkpoint, CheckpointInfo
     from hvae_core.data import ImageSet
-    from hvae_core.evaluated import EvalSettings
-    from hvae_core.results import Gathered
+    from hvae_core.evaluation.evaluation import EvalSettings
+    from hvae_core.evaluation.lookup import Gathered
 
 
 def world_key(checkpoint: CheckpointInfo) -> str | None:
@@ -112,7 +112,7 @@ def images_of(
     progress: Progress,
 ) -> ImageSet:
     """Images of a set at the model's shape, 0 for all; fetched before where that was asked for."""
-    from hvae_core.results import chosen_images
+    from hvae_core.evaluation.lookup import chosen_images
 
     if args.download:
         fetch(world, set_name, args.data_root, progress)
@@ -131,7 +131,7 @@ def evaluated(
     settings: EvalSettings | None = None,
 ) -> Gathered:
     """A set's evaluation by the options of a command, its images fetched before where asked for."""
-    from hvae_core.results import gather
+    from hvae_core.evaluation.lookup import gather
 
     if args.download:
         fetch(world, set_name, args.data_root, progress)

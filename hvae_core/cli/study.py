@@ -14,7 +14,7 @@ from hvae_core.cli import show
 from hvae_core.cli.options import Commands, add_command, add_data, add_json, at_least
 
 if TYPE_CHECKING:
-    from hvae_core.cli.study_run import Place
+    from hvae_core.studies.run import Place
     from hvae_core.studies.spec import StudySpec
     from hvae_core.studies.table import Figure, Table
 
@@ -85,7 +85,7 @@ def add(commands: Commands) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Read the study, do what is missing, write and print its tables."""
-    from hvae_core.cli.study_run import Place, gather_all, make_table, train_missing
+    from hvae_core.studies.run import Place, gather_all, make_table, train_missing
     from hvae_core.studies.spec import read_study
 
     study = _changed(read_study(args.file), args)
@@ -130,7 +130,7 @@ def _name(study: StudySpec) -> str:
 
 def _about(args: argparse.Namespace, study: StudySpec) -> dict[str, str]:
     """What every table says of itself: date, machine, settings, and the command that makes it."""
-    from hvae_core.cli.machine import cores, processor
+    from hvae_core.common.machine import cores, processor
 
     s = study.settings
     images = f"at most {s.limit:,} images a set" if s.limit else "all images"
@@ -158,7 +158,7 @@ def _shown(file: str) -> str:
 
 def write(folder: Path, study: StudySpec, tables: Sequence[Table]) -> list[Path]:
     """Write every table as CSV and Markdown, and the page; the paths, the page's last."""
-    from hvae_core.checkpoint.format import about, write_whole
+    from hvae_core.checkpoint.file import about, write_whole
     from hvae_core.studies.page import page
     from hvae_core.studies.table import as_csv, markdown
 
@@ -213,8 +213,8 @@ def _figure(figure: Figure, factor: float) -> dict[str, float | None]:
 
 def _announce(study: StudySpec, place: Place, *, train: bool, as_json: bool) -> None:
     """What a run would train and compute, and how long the training takes."""
-    from hvae_core.cli.study_run import evaluations_left
     from hvae_core.studies.find import in_words, to_train, wanted
+    from hvae_core.studies.run import evaluations_left
 
     missing = to_train(study, place.runs) if train else ()
     left, total = evaluations_left(study, place)

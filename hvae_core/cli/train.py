@@ -14,11 +14,11 @@ from hvae_core.cli.options import Commands, add_command, add_data, add_json, at_
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
-    from hvae_core.classifier.presets import ClassifierPreset
-    from hvae_core.cli.recipe import Data
     from hvae_core.config import TrainConfig
-    from hvae_core.presets import Preset
-    from hvae_core.training import Run
+    from hvae_core.config.presets import Preset
+    from hvae_core.scores.classifier.config import ClassifierPreset
+    from hvae_core.training.loop import Run
+    from hvae_core.training.recipe import Data
 
 _EXAMPLES = """\
   python -m hvae_core train --list
@@ -97,10 +97,10 @@ def _add_machine(command: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Train, keeping state and checkpoint after every epoch."""
-    from hvae_core.classifier.presets import PRESETS as CLASSIFIERS
-    from hvae_core.cli import classifier
-    from hvae_core.errors import ConfigError
-    from hvae_core.presets import get_preset
+    from hvae_core.cli import train_classifier
+    from hvae_core.common.errors import ConfigError
+    from hvae_core.config.presets import get_preset
+    from hvae_core.scores.classifier.config import PRESETS as CLASSIFIERS
 
     if args.list:
         list_presets(as_json=args.json)
@@ -110,7 +110,7 @@ def run(args: argparse.Namespace) -> None:
             "Name a recipe with --preset; `python -m hvae_core train --list` lists them."
         )
     if args.preset in CLASSIFIERS:
-        classifier.run(args, CLASSIFIERS[args.preset])
+        train_classifier.run(args, CLASSIFIERS[args.preset])
         return
     preset = get_preset(args.preset)
     folder = Path(args.out or Path("runs") / preset.name).expanduser()
@@ -129,7 +129,7 @@ def train_preset(
 
     Of ``args`` it reads epochs, seed, precision, and where the images are.
     """
-    from hvae_core.cli.recipe import adjusted, find_data
+    from hvae_core.training.recipe import adjusted, find_data
 
     data = find_data(args, preset, bar)
     config = adjusted(preset.train, args.epochs, args.seed, data.key)
@@ -147,8 +147,8 @@ def _train(
     fabric: Fabric,
     bar: show.Bar,
 ) -> Run:
-    from hvae_core.cli.recipe import starting_weights
-    from hvae_core.training import train
+    from hvae_core.training.loop import train
+    from hvae_core.training.recipe import starting_weights
 
     return train(
         preset.model,
@@ -181,8 +181,8 @@ def _finish(
 
 def list_presets(*, as_json: bool) -> None:
     """Print name and purpose of every preset."""
-    from hvae_core.classifier.presets import PRESETS as CLASSIFIERS
-    from hvae_core.presets import PRESETS
+    from hvae_core.config.presets import PRESETS
+    from hvae_core.scores.classifier.config import PRESETS as CLASSIFIERS
 
     presets: list[Preset | ClassifierPreset] = [*PRESETS.values(), *CLASSIFIERS.values()]
     if as_json:
@@ -198,7 +198,7 @@ def make_fabric(args: argparse.Namespace) -> Fabric:
     import torch
     from lightning_fabric import Fabric
 
-    from hvae_core.errors import ConfigError
+    from hvae_core.common.errors import ConfigError
 
     if args.threads:
         torch.set_num_threads(args.threads)
@@ -222,7 +222,7 @@ def exporter(
 ) -> Callable[[Run], None]:
     """A function that writes the checkpoint of a run as it stands and says how the epoch went."""
     from hvae_core.checkpoint import save_checkpoint
-    from hvae_core.cli.recipe import card_of, epoch_line
+    from hvae_core.training.recipe import card_of, epoch_line
 
     written = 0
 

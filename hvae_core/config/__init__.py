@@ -8,6 +8,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from hvae_core.config.as_json import from_json, to_json
 from hvae_core.config.context import (
     ContextConfig,
     DenoiserConfig,
@@ -15,14 +16,13 @@ from hvae_core.config.context import (
     check_context,
 )
 from hvae_core.config.deep import DeepConfig, ScaleConfig
-from hvae_core.config.models import (
+from hvae_core.config.layered import (
     MAX_UNITS,
     HVAEConfig,
     LatentConfig,
     LikelihoodName,
     level_starts,
 )
-from hvae_core.config.text import from_json, to_json
 from hvae_core.config.training import ModelCard, TrainConfig, schedules_over
 
 ModelConfig = Annotated[HVAEConfig | DeepConfig, Field(discriminator="family")]

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from hvae_core.config.models import STRICT
+from hvae_core.config.layered import STRICT
 
 TransformName = Literal["dct", "downsample", "linear"]
 MAX_CONTEXT_UNITS = 4096  # values of one pseudoinput or context

@@ -10,7 +10,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from hvae_core.config.context import ContextConfig, PseudoConfig, check_context
-from hvae_core.config.models import STRICT, ImageShape, LikelihoodName
+from hvae_core.config.layered import STRICT, ImageShape, LikelihoodName
 
 MAX_LAYERS = 64
 MAX_DEEP_UNITS = 2**17  # latent units in all layers together: DCT Table 6 has 105,460

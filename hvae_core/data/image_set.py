@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from hvae_core.errors import DataError
+from hvae_core.common.errors import DataError
 
 Shape = tuple[int, int, int]
 Pixels = NDArray[np.uint8]

@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from hvae_core.common.errors import MissingImages
+from hvae_core.common.places import ASSETS
 from hvae_core.data.image_set import ImageSet
-from hvae_core.data.parquet import load_parquet
-from hvae_core.data.places import ASSETS
-from hvae_core.data.sources import load_source
+from hvae_core.data.load import load_source
+from hvae_core.data.readers.parquet import load_parquet
 from hvae_core.data.stored import Control, DataFolder, Origin, Request
-from hvae_core.errors import MissingImages
 
 __all__ = [
     "Control",

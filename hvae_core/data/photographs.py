@@ -5,9 +5,9 @@ from __future__ import annotations
 from importlib.util import find_spec
 from pathlib import Path
 
+from hvae_core.common.errors import MissingImages
 from hvae_core.data.image_set import Pixels
-from hvae_core.data.images import open_image
-from hvae_core.errors import MissingImages
+from hvae_core.data.readers.image_file import open_image
 
 PHOTOGRAPHS = {"china": "China", "flower": "Flower"}
 """Title of each photograph by name. Both are CC BY; scikit-learn names the photographers."""

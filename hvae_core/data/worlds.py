@@ -8,7 +8,9 @@ from functools import cache
 from pathlib import Path
 from typing import Literal, get_args
 
-from hvae_core.data.gather import check_limit
+from hvae_core.common.errors import DataError
+from hvae_core.common.places import ASSETS, default_data_root
+from hvae_core.common.progress import Progress, silent
 from hvae_core.data.image_set import ImageSet, Shape
 from hvae_core.data.origins import (
     Control,
@@ -20,11 +22,9 @@ from hvae_core.data.origins import (
     Request,
     Shipped,
 )
-from hvae_core.data.places import ASSETS, default_data_root
+from hvae_core.data.readers.collect import check_limit
 from hvae_core.data.registry import ENTRIES
 from hvae_core.data.stored import find_named, folder_of
-from hvae_core.errors import DataError
-from hvae_core.progress import Progress, silent
 
 Role = Literal["train", "validation", "in", "out", "control"]
 OWN = "own-"

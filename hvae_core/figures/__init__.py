@@ -1,20 +1,20 @@
 """Pictures: arrays in, ``plotly.Figure`` or ``PIL.Image`` out; no torch and no streamlit here."""
 
-from .bars import active_units, kl_bars
-from .calibration import Alarms, calibration
-from .curves import Curve, precision_recall, roc
-from .density import densities, reference_density, smooth_density
-from .draws import auroc_by_draws
-from .grids import StripRow, png_bytes, strip, tile
-from .information import information_by_k, unit_curves
-from .layers import bits_by_k, kl_history, layer_band
-from .likeness import SetLine, layer_matrix, likeness_by_layer, score_pairs
-from .maps import MapData, latent_map
-from .numbers import fmt, interval, percent, symbol_html, symbol_text
-from .rates import attack_curve, rate_distortion
-from .tables import metric_heat
-from .theme import DARK, LIGHT, Palette, figure_config, palette
-from .units import unit_heatmap
+from hvae_core.common.words import fmt, interval, percent, symbol_html, symbol_text
+from hvae_core.figures.bars import active_units, kl_bars
+from hvae_core.figures.by_draws import auroc_by_draws
+from hvae_core.figures.curves import Curve, precision_recall, roc
+from hvae_core.figures.density import densities, reference_density, smooth_density
+from hvae_core.figures.false_alarms import Alarms, calibration
+from hvae_core.figures.grids import StripRow, png_bytes, strip, tile
+from hvae_core.figures.information import information_by_k, unit_curves
+from hvae_core.figures.latent_map import MapData, latent_map
+from hvae_core.figures.layers import bits_by_k, kl_history, layer_band
+from hvae_core.figures.rate_distortion import attack_curve, rate_distortion
+from hvae_core.figures.score_heat import metric_heat
+from hvae_core.figures.theme import DARK, LIGHT, Palette, figure_config, palette
+from hvae_core.figures.two_models import SetLine, layer_matrix, likeness_by_layer, score_pairs
+from hvae_core.figures.units import unit_heatmap
 
 __all__ = [
     "DARK",

@@ -10,10 +10,10 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike, NDArray
 
-from .layers import COLLAPSED_BELOW, above_zero, log_axis, smallest, vector
-from .numbers import fmt, percent
-from .seats import Seats, names_or_numbers
-from .theme import Palette, base_layout, faded, layer_label
+from hvae_core.common.words import fmt, percent
+from hvae_core.figures.layer_axis import Seats, names_or_numbers
+from hvae_core.figures.layers import COLLAPSED_BELOW, above_zero, log_axis, smallest, vector
+from hvae_core.figures.theme import Palette, base_layout, faded, layer_label
 
 LABELLED_BARS = 12
 LABEL = 18

@@ -9,8 +9,8 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike, NDArray
 
-from .numbers import fmt, interval
-from .theme import Palette, base_layout
+from hvae_core.common.words import fmt, interval
+from hvae_core.figures.theme import Palette, base_layout
 
 DRAWN_POINTS = 400
 

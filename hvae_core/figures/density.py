@@ -9,8 +9,8 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike, NDArray
 
-from .numbers import fmt
-from .theme import Mark, Palette, base_layout, faded, labelled
+from hvae_core.common.words import fmt
+from hvae_core.figures.theme import Mark, Palette, base_layout, faded, labelled
 
 Floats = NDArray[np.float64]
 

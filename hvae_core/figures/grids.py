@@ -6,17 +6,17 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from .numbers import fmt
-from .theme import Palette, channels
+from hvae_core.common.places import ASSETS
+from hvae_core.common.words import fmt
+from hvae_core.figures.theme import Palette, channels
 
-FONTS = Path(__file__).resolve().parents[2] / "assets" / "fonts"
+FONTS = ASSETS / "fonts"
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 TEXT, GAP, HEAD_HEIGHT = 15, 14, 30
 

@@ -8,10 +8,10 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike
 
-from .layers import add_model_legend, vector
-from .numbers import fmt
-from .seats import names_or_numbers
-from .theme import Palette, base_layout, layer_label
+from hvae_core.common.words import fmt
+from hvae_core.figures.layer_axis import names_or_numbers
+from hvae_core.figures.layers import add_model_legend, vector
+from hvae_core.figures.theme import Palette, base_layout, layer_label
 
 LEGEND = 6
 """Layers that have a name each in the legend; more are told by colour and hover text."""

@@ -10,8 +10,8 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike, NDArray
 
-from .seats import Seats, names_or_numbers, thinned_layers
-from .theme import Palette, base_layout, faded, layer_label
+from hvae_core.figures.layer_axis import Seats, names_or_numbers, thinned_layers
+from hvae_core.figures.theme import Palette, base_layout, faded, layer_label
 
 COLLAPSED_BELOW = 0.01
 FLOOR = 1e-5

@@ -9,7 +9,7 @@ from html import escape
 import numpy as np
 import plotly.graph_objects as go
 
-from .theme import Palette, base_layout
+from hvae_core.figures.theme import Palette, base_layout
 
 ROW_HEIGHT = 26
 MOST_ROWS = 60

@@ -9,9 +9,9 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike, NDArray
 
-from .numbers import MINUS, fmt
-from .seats import names_or_numbers
-from .theme import Palette, base_layout, layer_label
+from hvae_core.common.words import MINUS, fmt
+from hvae_core.figures.layer_axis import names_or_numbers
+from hvae_core.figures.theme import Palette, base_layout, layer_label
 
 ACTIVE_ABOVE = 0.01
 COLUMNS = 240

@@ -2,12 +2,12 @@
 
 from hvae_core.config import ModelConfig
 from hvae_core.models.base import HierarchicalVAE, LatentSpec, Skipped, Trace, Up
-from hvae_core.models.biva import BIVA
-from hvae_core.models.dct import DCTVAE
-from hvae_core.models.deep import VDVAE
-from hvae_core.models.dvp import DVPVAE
-from hvae_core.models.hvae import HVAE
-from hvae_core.models.lvae import LVAE
+from hvae_core.models.families.biva import BIVA
+from hvae_core.models.families.dct import DCTVAE
+from hvae_core.models.families.dvp import DVPVAE
+from hvae_core.models.families.hvae import HVAE
+from hvae_core.models.families.lvae import LVAE
+from hvae_core.models.families.vdvae import VDVAE
 
 __all__ = [
     "BIVA",

@@ -11,11 +11,12 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from hvae_core.common.noise import Noise
 from hvae_core.config import ModelConfig, level_starts
-from hvae_core.distributions import Gaussian, Likelihood
-from hvae_core.distributions.delta import Delta
-from hvae_core.models.vamp import GaussianMixture, Prior
-from hvae_core.noise import Noise
+from hvae_core.models.distributions import Gaussian, Likelihood
+from hvae_core.models.distributions.delta import Delta
+from hvae_core.models.pixels import prepare_pixels
+from hvae_core.models.priors.vamp import GaussianMixture, Prior
 
 Skipped = Literal["sample", "mean"]
 """What a skipped layer z_i, i <= k, passes down: a draw from p(z_i | z_>i), or its mean."""
@@ -247,3 +248,23 @@ class HierarchicalVAE(nn.Module, ABC):
         if isinstance(temperature, float | int):
             return [float(temperature)] * self.n_layers
         return list(temperature)
+
+
+class ConfiguredVAE(HierarchicalVAE):
+    """Layers, levels and images as ``config`` names them."""
+
+    @property
+    def latents(self) -> tuple[LatentSpec, ...]:
+        """The layers from z_1 to z_L, each with its level."""
+        config = self.config
+        named = zip(config.latent_names, config.latent_shapes, config.levels, strict=True)
+        return tuple(LatentSpec(n, i, s, level) for i, (n, s, level) in enumerate(named, start=1))
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(C, H, W) of the images."""
+        return self.config.image_shape
+
+    def prepare(self, x: Tensor, noise: Noise) -> Tensor:
+        """Binarise for a Bernoulli likelihood, dequantise for a density."""
+        return prepare_pixels(self.config.likelihood, x, noise)

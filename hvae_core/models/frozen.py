@@ -7,7 +7,7 @@ import copy
 import torch
 
 from hvae_core.models.base import HierarchicalVAE
-from hvae_core.nn.blocks import without_weight_norm
+from hvae_core.models.layers.residual import without_weight_norm
 
 
 def frozen(model: HierarchicalVAE) -> HierarchicalVAE:

@@ -6,19 +6,19 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from hvae_core.common.noise import Noise
 from hvae_core.config import LikelihoodName
-from hvae_core.distributions import (
+from hvae_core.models.distributions import (
     Bernoulli,
     DiscretisedLogistic,
     GaussianPixels,
     Likelihood,
     MixtureLogistic,
 )
-from hvae_core.distributions.gaussian import widened
-from hvae_core.distributions.mixture import numbers_a_pixel
-from hvae_core.distributions.normal import pixel_std
-from hvae_core.nn.blocks import fold
-from hvae_core.noise import Noise
+from hvae_core.models.distributions.gaussian import widened
+from hvae_core.models.distributions.mixture import numbers_a_pixel
+from hvae_core.models.distributions.normal import pixel_std
+from hvae_core.models.layers.residual import fold
 
 COMPONENTS = 10
 """Components of the mixture of logistics, as in Salimans et al. 2017."""

@@ -9,8 +9,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from hvae_core.bounds import BoundTable, Floats
-from hvae_core.errors import ScoreError
+from hvae_core.common.errors import ScoreError
+from hvae_core.evaluation.bounds import BoundTable, Floats
 
 Need = Literal["reference", "latents", "ensemble", "background", "labels", "gradient", "classifier"]
 """What must be at hand beside the bounds; measures are named apart."""

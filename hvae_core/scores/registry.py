@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from hvae_core.errors import ScoreError
+from hvae_core.common.errors import ScoreError
 from hvae_core.scores.base import Score
-from hvae_core.scores.comparing import comparing_scores
-from hvae_core.scores.labels import label_scores
 from hvae_core.scores.likelihood import kl_scores, likelihood_scores
-from hvae_core.scores.measured import measured_scores
+from hvae_core.scores.with_labels import label_scores
+from hvae_core.scores.with_measures import measured_scores
+from hvae_core.scores.with_reference import comparing_scores
 
 # A family gives its scores for a model of K levels and named layers, in the order of the tables.
 _FAMILIES: tuple[Callable[[int, Sequence[str]], tuple[Score, ...]], ...] = (

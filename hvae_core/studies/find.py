@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hvae_core.comparison import seconds_a_step
+from hvae_core.studies.compare import seconds_a_step
 from hvae_core.studies.spec import ModelSpec, StudySpec
 
 if TYPE_CHECKING:
     from hvae_core.checkpoint import CheckpointInfo
-    from hvae_core.presets import Preset
+    from hvae_core.config.presets import Preset
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def to_train(study: StudySpec, runs: Sequence[Path]) -> tuple[Wanted, ...]:
     A start that is neither in the same folder nor shipped is trained first, at the same seed.
     """
     from hvae_core.checkpoint import shipped_checkpoints
-    from hvae_core.presets import get_preset
+    from hvae_core.config.presets import get_preset
 
     found: dict[Path, Wanted] = {}
 
@@ -83,7 +83,7 @@ def to_train(study: StudySpec, runs: Sequence[Path]) -> tuple[Wanted, ...]:
 
 def _of_model(model: ModelSpec, runs: Sequence[Path]) -> Iterable[Wanted]:
     from hvae_core.checkpoint import inspect_checkpoint
-    from hvae_core.results import checkpoint_path
+    from hvae_core.evaluation.lookup import checkpoint_path
 
     if model.checkpoint:
         path = checkpoint_path(model.checkpoint)
@@ -96,7 +96,7 @@ def _of_model(model: ModelSpec, runs: Sequence[Path]) -> Iterable[Wanted]:
 
 def _of_seed(model: ModelSpec, seed: int, runs: Sequence[Path]) -> Wanted:
     from hvae_core.checkpoint import inspect_checkpoint, shipped_checkpoints
-    from hvae_core.presets import get_preset
+    from hvae_core.config.presets import get_preset
 
     preset = get_preset(model.preset)
     epochs = model.epochs or preset.train.epochs
@@ -137,7 +137,7 @@ def seconds_of(preset: Preset, epochs: int, runs: Sequence[Path]) -> float:
     Any run of the preset here tells, whatever its seed and length.
     """
     from hvae_core.checkpoint import inspect_checkpoint, shipped_checkpoints
-    from hvae_core.errors import CheckpointError
+    from hvae_core.common.errors import CheckpointError
 
     pattern = f"s*/{preset.name}/{preset.name}.safetensors"
     paths = [path for base in runs for path in sorted(base.glob(pattern))]

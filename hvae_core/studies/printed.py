@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 
-from hvae_core.errors import ConfigError
+from hvae_core.common.errors import ConfigError
 from hvae_core.studies.spec import TableSpec
 from hvae_core.studies.table import Column, Figure, Row, Table
 

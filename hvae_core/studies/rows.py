@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from hvae_core.report import SetResult
+from hvae_core.detection.report import SetResult
+from hvae_core.studies.members import Member, Subject
 from hvae_core.studies.spec import TableSpec
-from hvae_core.studies.subject import Member, Subject
 from hvae_core.studies.table import Column, Figure, Row
 
 NO_IMAGES = "images not on this machine"

@@ -12,11 +12,11 @@ from typing import Annotated, Literal
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
+from hvae_core.common.errors import ConfigError
 from hvae_core.config import from_json
-from hvae_core.config.models import STRICT
-from hvae_core.errors import ConfigError
-from hvae_core.evaluated import EvalSettings
-from hvae_core.report import SHIPPED_LIMIT
+from hvae_core.config.layered import STRICT
+from hvae_core.detection.report import SHIPPED_LIMIT
+from hvae_core.evaluation.evaluation import EvalSettings
 
 Kind = Literal["detection", "grid", "collapse", "bits", "layers", "families", "units", "samplers"]
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
@@ -172,7 +172,7 @@ def _one_line(problem: Exception) -> str:
 
 def _check(study: StudySpec, file: str) -> None:
     """Presets exist, names are unique, tables refer to models of the study."""
-    from hvae_core.presets import get_preset
+    from hvae_core.config.presets import get_preset
 
     for model in study.models:
         if model.preset:

@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from hvae_core.comparison import Spread
+from hvae_core.studies.compare import Spread
 
 MISSING = "–"
 
@@ -53,7 +53,7 @@ class Column:
 
     def number(self, value: float) -> str:
         """One number as this column shows it."""
-        from hvae_core.figures.numbers import fmt
+        from hvae_core.common.words import fmt
 
         value = value * self.factor
         return fmt(value) if self.digits is None else f"{value:,.{self.digits}f}"

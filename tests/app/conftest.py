@@ -12,13 +12,13 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from hvae_core import cache
 from hvae_core.checkpoint import library, load_checkpoint, save_checkpoint
+from hvae_core.common import cache
 from hvae_core.config import HVAEConfig, LatentConfig, ModelCard
 from hvae_core.data.worlds import World
-from hvae_core.evaluated import EvalSettings, pack
-from hvae_core.evaluation import evaluate
-from pages.lib import store
+from hvae_core.evaluation.compute import evaluate
+from hvae_core.evaluation.evaluation import EvalSettings, pack
+from pages.shared import store
 from tests.conftest import ROOT
 from tests.small import tiny_model, tiny_set
 
@@ -132,7 +132,7 @@ def start(tiny_app: Path, monkeypatch: pytest.MonkeyPatch) -> Start:
             app.query_params[key] = value
         for key, value in (state or {}).items():
             app.session_state[key] = value
-        app.switch_page(f"pages/views/{page}.py")
+        app.switch_page(f"pages/{page}/page.py")
         return app.run()
 
     return run

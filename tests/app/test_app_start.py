@@ -12,7 +12,8 @@ from streamlit.testing.v1 import AppTest
 
 from hvae_core.checkpoint import save_checkpoint
 from hvae_core.config import ModelCard
-from pages.lib import story, work
+from pages.shared import jobs
+from pages.start import words as story
 from tests.app.conftest import CONFIG, LIMIT, Start
 from tests.small import tiny_model
 
@@ -202,7 +203,7 @@ def test_a_set_of_ones_own_is_chosen_and_can_be_evaluated(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[Any] = []
-    monkeypatch.setattr(work, "submit", lambda *call: asked.append(call))
+    monkeypatch.setattr(jobs, "submit", lambda *call: asked.append(call))
     app = add_own(start("ood"), "my pictures.npz", npz(images=PICTURES))
     healthy(app)
     assert app.multiselect(key="out_glyphs").value[-1] == "own-my-pictures-npz"

@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from hvae_core.cache import cache_dir
-from pages.lib import collapse, store
-from pages.lib import collapse_tables as tables
-from pages.lib.collapse import Layers, Settings
-from pages.lib.collapse_words import in_words
-from pages.lib.store import Handle
+from hvae_core.common.cache import cache_dir
+from pages.collapse import layers as collapse
+from pages.collapse import tables
+from pages.collapse.layers import Layers, Settings
+from pages.collapse.words import in_words
+from pages.shared import store
+from pages.shared.store import Handle
 from tests.app.conftest import LIMIT, Start
 
 B = {"b_glyphs": "Tiny, informative"}

@@ -12,12 +12,13 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from hvae_core.attacked import AttackSettings
-from hvae_core.attacks import attack
 from hvae_core.checkpoint import load_checkpoint
-from hvae_core.compression import Rating
 from hvae_core.data import custom_set, worlds
-from pages.lib import attacks, compression, work
+from hvae_core.probes.attack import attack
+from hvae_core.probes.attack_record import AttackSettings
+from hvae_core.probes.compression import Rating
+from pages.compression import attacks, pictures
+from pages.shared import jobs
 from tests.app.conftest import LIMIT, Start
 from tests.small import tiny_set
 
@@ -125,7 +126,7 @@ def inline(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         function(*args)
         done.append(name)
 
-    monkeypatch.setattr(work, "submit", submit)
+    monkeypatch.setattr(jobs, "submit", submit)
     return done
 
 
@@ -133,7 +134,7 @@ def test_buttons_start_what_the_page_then_shows(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     done = inline(monkeypatch)
-    monkeypatch.setattr(compression, "AT_ONCE", 0)
+    monkeypatch.setattr(pictures, "AT_ONCE", 0)
     app = start("compression")
     button(app, "Code 1 tiles").click()
     assert alive(app.run()).title[0].value.startswith("From z2 up, ")
@@ -162,7 +163,7 @@ def coded(bpp: float, psnr: float, quality: int = 0) -> Rating:
 )
 def test_the_claim_of_a_rate(jpeg: Rating, words: str) -> None:
     one: Any = SimpleNamespace(ratings=[coded(0.1, 12)], jpeg=[jpeg])
-    said = compression.claim(one, 0, "z2")
+    said = pictures.claim(one, 0, "z2")
     assert said.startswith("From z2 up, 0.100 bits a pixel give 12.0 dB") and words in said
 
 

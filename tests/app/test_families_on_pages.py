@@ -13,9 +13,9 @@ from streamlit.testing.v1 import AppTest
 from hvae_core.checkpoint import library, load_checkpoint, save_checkpoint
 from hvae_core.config import ModelCard, ModelConfig, TrainConfig
 from hvae_core.data.worlds import worlds
-from hvae_core.evaluated import EvalSettings
-from hvae_core.evaluation import evaluate
-from pages.lib import store
+from hvae_core.evaluation.compute import evaluate
+from hvae_core.evaluation.evaluation import EvalSettings
+from pages.shared import store
 from tests.app.conftest import Start, worlds_module
 from tests.conftest import ROOT
 from tests.small import FAMILIES, tiny_model
@@ -156,7 +156,7 @@ def shipped_app(monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]:
         app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)
         for key, value in query.items():
             app.query_params[key] = value
-        app.switch_page(f"pages/views/{page}.py")
+        app.switch_page(f"pages/{page}/page.py")
         return app.run()
 
     yield run

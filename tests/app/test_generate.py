@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages.lib.generate import (
+from pages.generate.views import (
     active_first,
     kept_share,
     path_claim,

@@ -12,10 +12,10 @@ import numpy as np
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from hvae_core.bounds import BoundTable
-from hvae_core.judgement import readings
-from pages.lib.store import Handle
-from pages.lib.subject import RATES, Judged, Subject, table, terms, unusual_layers
+from hvae_core.detection.verdict import readings
+from hvae_core.evaluation.bounds import BoundTable
+from pages.image.subject import RATES, Judged, Subject, table, terms, unusual_layers
+from pages.shared.store import Handle
 from tests.app.conftest import LIMIT, Start
 from tests.small import tiny_set
 

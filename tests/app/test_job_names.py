@@ -11,11 +11,13 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from hvae_core.common.errors import HVAEError
+from hvae_core.common.jobs import JobProgress
 from hvae_core.data.image_set import ImageSet
-from hvae_core.errors import HVAEError
-from hvae_core.jobs import JobProgress
-from pages.lib import compression, offers, store, work
-from pages.lib.state import Context
+from pages.compression import pictures
+from pages.shared import jobs as work
+from pages.shared import offers, store
+from pages.shared.state import Context
 from tests.app.conftest import Start
 from tests.app.test_two import _context
 
@@ -55,7 +57,7 @@ class Table:
 def jobs(monkeypatch: pytest.MonkeyPatch) -> Table:
     table = Table()
     monkeypatch.setattr(work, "_table", lambda: table)
-    monkeypatch.setattr(compression, "AT_ONCE", 0)
+    monkeypatch.setattr(pictures, "AT_ONCE", 0)
     return table
 
 

@@ -11,9 +11,11 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from hvae_core.data import ImageSet, load_source
-from hvae_core.embedding import TSNEParams
-from pages.lib import hover, latent_map, latents, selection, work
-from pages.lib.latents import Points
+from hvae_core.probes.embedding import TSNEParams
+from pages.latents import hover, lasso, map
+from pages.latents import points as latents
+from pages.latents.points import Points
+from pages.shared import jobs
 from tests.app.conftest import LIMIT, Start
 
 
@@ -94,7 +96,7 @@ def test_a_slow_map_starts_by_its_button_and_stands_when_ready(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = []
-    monkeypatch.setattr(work, "submit", lambda *call: asked.append(call))
+    monkeypatch.setattr(jobs, "submit", lambda *call: asked.append(call))
     app = start("latents")
     flat = figure(app)
     app.segmented_control(key="l_method").set_value("t-SNE").run()
@@ -106,7 +108,7 @@ def test_a_slow_map_starts_by_its_button_and_stands_when_ready(
     next(b for b in app.button if b.label == "Compute t-SNE").click().run()
     healthy(app)
     name, _, run, points, params = asked[0]
-    assert (name, params) == (latent_map.JOB, TSNEParams(7.0, 250, 0))
+    assert (name, params) == (map.JOB, TSNEParams(7.0, 250, 0))
     run(points, params)  # as the worker would
     app.run()
     healthy(app)
@@ -120,20 +122,20 @@ def test_a_job_shows_progress_and_can_be_cancelled(
 ) -> None:
     job = SimpleNamespace(active=True, status="running", digest="", progress=(0.4, "half", 12.0))
     let_go = []
-    monkeypatch.setattr(work, "current", lambda name: job if name == latent_map.JOB else None)
-    monkeypatch.setattr(work, "cancel", let_go.append)
-    monkeypatch.setattr(latent_map.embedding, "embedding_digest", lambda *_: "")
-    monkeypatch.setattr(latent_map.embedding, "stored_map", lambda *_: None)
+    monkeypatch.setattr(jobs, "current", lambda name: job if name == map.JOB else None)
+    monkeypatch.setattr(jobs, "cancel", let_go.append)
+    monkeypatch.setattr(map.embedding, "embedding_digest", lambda *_: "")
+    monkeypatch.setattr(map.embedding, "stored_map", lambda *_: None)
     app = start("latents", l_method="UMAP")
     healthy(app)
     assert any("until UMAP is ready" in caption.value for caption in app.caption)
     next(b for b in app.button if b.label == "Cancel").click().run()
-    assert let_go == [latent_map.JOB]
+    assert let_go == [map.JOB]
 
 
 def test_a_wide_layer_is_encoded_once(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
-    monkeypatch.setattr(work, "submit", lambda *call: asked.append(call))
+    monkeypatch.setattr(jobs, "submit", lambda *call: asked.append(call))
     app = start("latents", l_layer_3="z1")
     healthy(app)
     assert not app.get("plotly_chart")
@@ -202,11 +204,11 @@ def points(n: int = 6) -> Points:
 
 def test_a_lasso_becomes_set_and_index(monkeypatch: pytest.MonkeyPatch) -> None:
     state = {"map": {"selection": {"points": [{"customdata": [4]}, {"customdata": 0}]}}}
-    monkeypatch.setattr(latent_map.st, "session_state", state)
-    latent_map.lassoed("map", points())
+    monkeypatch.setattr(map.st, "session_state", state)
+    map.lassoed("map", points())
     assert state["selection"] == [("in", 0), ("out", 1)]
     state["map"] = {"selection": {"points": []}}
-    latent_map.lassoed("map", points())
+    map.lassoed("map", points())
     assert state["selection"] == []
 
 
@@ -219,7 +221,7 @@ def test_a_saved_subset_is_read_by_the_loader_of_sets(tmp_path: Path) -> None:
         for name, labels in (("in", np.array([0, 1, 0, -1])), ("out", np.array([1, 1, 0, 0])))
     }
     picks = [("in", 1), ("in", 3), ("out", 0)]
-    (tmp_path / "selection.npz").write_bytes(selection.as_file(picks, sets))
+    (tmp_path / "selection.npz").write_bytes(lasso.as_file(picks, sets))
     found = load_source(tmp_path / "selection.npz")
     assert (found.images == np.stack([sets[name].images[i] for name, i in picks])).all()
     assert found.labels.tolist() == [0, -1, 1]
@@ -248,11 +250,11 @@ def test_the_sprite_holds_each_point_in_its_cell(monkeypatch: pytest.MonkeyPatch
 
 def test_even_draws_reach_every_set() -> None:
     chosen = [("in", i) for i in range(90)] + [("out", i) for i in range(10)]
-    drawn = selection.spread(chosen, 10)
+    drawn = lasso.spread(chosen, 10)
     assert len(drawn) == 10
     assert {name for name, _ in drawn} == {"in", "out"}
-    assert selection.spread(chosen[:3], 10) == chosen[:3]
-    assert selection.spread([], 10) == []
+    assert lasso.spread(chosen[:3], 10) == chosen[:3]
+    assert lasso.spread([], 10) == []
 
 
 @pytest.mark.parametrize(
@@ -274,7 +276,7 @@ def test_the_claim_follows_the_figures(
 def test_classes_of_one_image_each_are_counted_not_listed() -> None:
     names = tuple(f"character{i}" for i in range(12))
     found = SimpleNamespace(class_names=names, labels=np.array([*range(12), 3, 3]))
-    told = selection.in_words([("o", i) for i in range(12)], 20, {"o": "Signs"}, {"o": found})
+    told = lasso.in_words([("o", i) for i in range(12)], 20, {"o": "Signs"}, {"o": found})
     assert told == ["**12 of 20 selected**", "Signs 12: 12 classes"]
-    told = selection.in_words([("o", i) for i in range(14)], 20, {"o": "Signs"}, {"o": found})
+    told = lasso.in_words([("o", i) for i in range(14)], 20, {"o": "Signs"}, {"o": found})
     assert told[1] == "Signs 14: 3\u00a0×\u00a0character3, 11 more classes"

@@ -12,15 +12,16 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from hvae_core.cache import cache_dir
-from hvae_core.conformal import threshold_at
+from hvae_core.common.cache import cache_dir
 from hvae_core.data.worlds import worlds
-from hvae_core.metrics import Detection, Share
-from hvae_core.report import report
+from hvae_core.detection.conformal import threshold_at
+from hvae_core.detection.metrics import Detection, Share
+from hvae_core.detection.report import report
 from hvae_core.scores import Material, get_score, score_list
-from pages.lib import contests, ood, ood_tables, store, threshold
-from pages.lib.ood import Study
-from pages.lib.state import Context
+from pages.ood import models, paired_tests, tables, threshold
+from pages.ood.models import Study
+from pages.shared import store
+from pages.shared.state import Context
 from tests.app.conftest import LIMIT, Start
 
 B = {"b_glyphs": "Tiny, informative"}
@@ -164,13 +165,13 @@ def test_stored_results_show_without_images(start: Start) -> None:
 def test_numbers_are_those_of_the_report(study: Callable[..., Study]) -> None:
     one = study()
     titles = {name: name.upper() for name in one.outs}
-    table = ood_tables.numbers([one], titles)
+    table = tables.numbers([one], titles)
     known = {(row["set"], row["score"]): row for row in one.report.rows()}
     assert len(table) == len(known) == len(one.outs) * len(score_list(3))
     for row in table.to_dict("records"):
         assert row["auroc"] == known[row["set"], row["score"]]["auroc"]
         assert row["title"] == row["set"].upper()
-    rows, values, lows, _ = ood_tables.heat([one], titles, score_list(3), "AUROC")
+    rows, values, lows, _ = tables.heat([one], titles, score_list(3), "AUROC")
     assert rows == list(titles.values()) and values.shape == (len(rows), 7)
     assert (lows <= values).all()
     np.testing.assert_allclose(values.ravel(), table["auroc"])
@@ -179,7 +180,7 @@ def test_numbers_are_those_of_the_report(study: Callable[..., Study]) -> None:
 def test_every_image_is_exported_with_every_score(study: Callable[..., Study]) -> None:
     one = study()
     context = Context(worlds()["glyphs"], (one.handle,), tuple(one.outs), 0, None)
-    table = ood_tables.images_table([one], context)
+    table = tables.images_table([one], context)
     assert len(table) == LIMIT * (1 + len(one.outs))
     assert {score.key for score in score_list(3)} <= set(table.columns)
     inside = table[~table["out"]]
@@ -243,7 +244,7 @@ def test_claim_follows_the_numbers(plain: Any, ratio: float, words: str) -> None
         def metrics(name: str) -> dict[str, Detection]:
             return {"elbo": _detection(*plain), "llr_1": _detection(ratio, ratio, ratio)}
 
-    assert words in ood.claim(Fake(), "Signs", "signs")  # type: ignore[arg-type]
+    assert words in models.claim(Fake(), "Signs", "signs")  # type: ignore[arg-type]
 
 
 def test_unlike_sets_are_remarked() -> None:
@@ -254,7 +255,7 @@ def test_unlike_sets_are_remarked() -> None:
 
 
 def test_labels_carry_symbol_and_name() -> None:
-    labels = [ood.label(score) for score in score_list(3)]
+    labels = [models.label(score) for score in score_list(3)]
     assert labels[0] == "−L · negative ELBO"
     assert "LLR>1 · likelihood ratio" in labels
     assert len(set(labels)) == len(labels)
@@ -268,23 +269,23 @@ def test_other_metrics_have_their_intervals(study: Callable[..., Study]) -> None
     one = study()
     titles = {name: name for name in one.outs}
     for metric in ("AUPRC", "FPR80", "FPR95"):
-        _, values, lows, highs = ood_tables.heat(
-            ood.with_intervals([one]), titles, score_list(3), metric
+        _, values, lows, highs = tables.heat(
+            models.with_intervals([one]), titles, score_list(3), metric
         )
         assert (lows <= values).all() and (values <= highs).all()
 
 
 def test_the_best_score_meets_the_likelihood(study: Callable[..., Study]) -> None:
     one, other = study(), study("glyphs-hvae3-informative", 1, "B")
-    found = contests.against_likelihood(one)
+    found = paired_tests.against_likelihood(one)
     for name, entry in found.items():
         areas = {key: d.auroc for key, d in one.metrics(name).items()}
         assert entry.result.first == pytest.approx(max(areas.values()))
         assert entry.result.second == pytest.approx(areas["elbo"])
     titles = {name: name.upper() for name in one.outs}
-    table = contests.table(titles, found, one.report.scores)
+    table = paired_tests.table(titles, found, one.report.scores)
     assert list(table["Set"]) == [name.upper() for name in one.outs if name in found]
-    both = contests.of_models([one, other], get_score("llr_1", 3))
+    both = paired_tests.of_models([one, other], get_score("llr_1", 3))
     assert set(both) == set(one.outs)
     assert both["lower"].result.first == pytest.approx(one.metrics("lower")["llr_1"].auroc)
     assert both["lower"].result.second == pytest.approx(other.metrics("lower")["llr_1"].auroc)
@@ -303,7 +304,7 @@ def test_another_ensemble_or_reference_is_another_key(study: Callable[..., Study
     other = replace(table, bound=table.bound + 1)
     name = one.inside.set_name
     keys = {
-        contests._key(replace(one, materials={name: (Material(table, ensemble=ensemble),)}))
+        paired_tests._key(replace(one, materials={name: (Material(table, ensemble=ensemble),)}))
         for ensemble in ((), (table,), (other,))
     }
     assert len(keys) == 3

@@ -12,9 +12,9 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from hvae_core.losses import GroupLoss
-from pages.lib.recon import Settings, claim, starts, table
-from pages.lib.rows import Chosen
+from hvae_core.probes.picture_quality import GroupLoss
+from pages.reconstructions.controls import Settings, claim, starts, table
+from pages.shared.image_names import Chosen
 from tests.app.conftest import LIMIT, Start
 from tests.small import tiny_set
 

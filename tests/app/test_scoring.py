@@ -14,7 +14,7 @@ from hvae_core.checkpoint.library import shipped_checkpoints
 from hvae_core.data.worlds import worlds
 from hvae_core.scores import all_scores
 from hvae_core.tasks import fit_reference_to, measure_sets
-from pages.lib import offers, scoring, store, work
+from pages.shared import jobs, materials, offers, store
 from tests.app.conftest import LIMIT, Start
 
 NAME = "glyphs-hvae3-elbo"
@@ -65,7 +65,7 @@ def test_a_second_model_gives_waic(start: Start) -> None:
 
 def test_a_job_is_submitted_for_the_measure(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     sent: list[Any] = []
-    monkeypatch.setattr(work, "submit", lambda *args: sent.append(args))
+    monkeypatch.setattr(jobs, "submit", lambda *args: sent.append(args))
     app = start("ood", OPEN)
     button = next(b for b in app.button if b.key.startswith("go-measure-lower"))
     button.click().run()
@@ -106,13 +106,13 @@ def test_one_image_has_the_same_scores(start: Start, tmp_path: Path) -> None:
 def test_costly_measures_are_of_the_first_images(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(scoring, "LEADING", 20)
+    monkeypatch.setattr(materials, "LEADING", 20)
     values = np.arange(20.0)
 
     def given(ctx: Any, handle: Any, one: Any, digest: str) -> np.ndarray | None:
         return values if one.name == "regret_z" else None
 
-    monkeypatch.setattr(scoring, "stored", given)
+    monkeypatch.setattr(materials, "stored", given)
     app = start("ood")
     label = next(o for o in app.selectbox(key="o_score").options if o.startswith("LRz"))
     app.selectbox(key="o_score").set_value(label).run()

@@ -9,18 +9,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hvae_core import attacks, cache, compression
-from hvae_core.attacked import AttackSettings
-from hvae_core.evaluated import EvalSettings, evaluation_key, latents_key
-from hvae_core.evaluation import evaluate
-from hvae_core.information import measure_information
-from hvae_core.representation import Likeness, store_likeness
-from pages.lib import latents
+from hvae_core.common import cache
+from hvae_core.evaluation.compute import evaluate
+from hvae_core.evaluation.evaluation import EvalSettings, evaluation_key, latents_key
+from hvae_core.probes import attack, compression
+from hvae_core.probes.attack_record import AttackSettings
+from hvae_core.probes.information import measure_information
+from hvae_core.probes.layer_likeness import Likeness, store_likeness
+from pages.latents import points
 from tests.conftest import ROOT
 from tests.small import tiny_model, tiny_set
 
-MODULES = sorted(path.stem for path in (ROOT / "pages" / "lib").glob("*.py"))
-OPENS = "sidebar"
+MODULES = sorted(
+    ".".join(path.relative_to(ROOT).with_suffix("").parts)
+    for path in (ROOT / "pages").glob("*/*.py")
+    if path.stem != "page"
+)
+OPENS = "pages.shared.sidebar"
 """The one that passes checkpoints through the gate, which builds a model without memory."""
 
 HEAVY = "print([name for name in ('torch', 'sklearn', 'datasets') if name in sys.modules])"
@@ -28,9 +33,13 @@ HEAVY = "print([name for name in ('torch', 'sklearn', 'datasets') if name in sys
 READ = """
 import sys
 import numpy as np
-from hvae_core.attacked import AttackSettings
+from hvae_core.probes.attack_record import AttackSettings
 from hvae_core.data.image_set import ImageSet
-from pages.lib import attacks, compression, information, latents, store, two
+from pages.collapse import information
+from pages.compression import attacks, pictures
+from pages.latents import points
+from pages.shared import store
+from pages.two import layers as two
 
 pixels, digest, evaluated = np.load(sys.argv[1]), *sys.argv[2:]
 images = ImageSet("few", "Few", pixels, np.full(len(pixels), -1))
@@ -38,10 +47,10 @@ layers = tuple((f"z{i}", (4,), 4) for i in (1, 2, 3))
 handle = store.Handle("tiny", "Tiny", "", digest, layers, ("z1", "z2", "z3"), (True,) * 3,
                       pixels.shape[1:], False)
 known = {
-    "compression": compression.found(handle, compression.Subject("One", pixels[0]), 0),
+    "compression": pictures.found(handle, pictures.Subject("One", pixels[0]), 0),
     "attacks": attacks.found(handle, images, AttackSettings(steps=1)),
     "information": information._stored("", True, digest, images),
-    "latents": latents._stored(digest, images.digest, images),
+    "latents": points._stored(digest, images.digest, images),
     "likeness": two._stored("b" * 64, True),
     "evaluation": store._cached(evaluated, True),
 }
@@ -61,21 +70,21 @@ def heavy(code: str, *argv: str) -> str:
 
 def test_no_page_brings_torch_along() -> None:
     modules = ", ".join(name for name in MODULES if name != OPENS)
-    assert heavy(f"from pages.lib import {modules}") == "[]"
+    assert heavy(f"import {modules}") == "[]"
 
 
 def test_stored_results_are_read_without_torch(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (attacks, compression):
+    for module in (attack, compression):
         monkeypatch.setattr(module, "ms_ssim", lambda one, other: np.ones(len(one)))
     model, images, digest = tiny_model(), tiny_set(3), "a" * 64
     compression.compressed(model, digest, images.images[0])
-    attacks.attacked(model, digest, images, AttackSettings(steps=1))
+    attack.attacked(model, digest, images, AttackSettings(steps=1))
     measure_information(model, digest, images)
     evaluate(model, digest, images, EvalSettings(samples=1, partial_samples=1))
     store_likeness("b" * 64, Likeness(*np.zeros((3, 1, 1))))
-    cache.store("latents", latents_key(digest, images, latents.LATENTS_SEED), {"z1": np.ones(3)})
+    cache.store("latents", latents_key(digest, images, points.LATENTS_SEED), {"z1": np.ones(3)})
     np.save(tmp_path / "few.npy", images.images)
     key = evaluation_key(digest, images, EvalSettings(samples=1, partial_samples=1))
     assert heavy(READ, str(tmp_path / "few.npy"), digest, key) == "[]"

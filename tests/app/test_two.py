@@ -11,10 +11,11 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from hvae_core.data.worlds import worlds
-from hvae_core.representation import Likeness
+from hvae_core.probes.layer_likeness import Likeness
 from hvae_core.tasks import information_of, likeness_of_sets
-from pages.lib import store, two, two_scores, work
-from pages.lib.store import handle_of
+from pages.shared import jobs, store
+from pages.shared.store import handle_of
+from pages.two import layers, scores
 from tests.app.conftest import LIMIT, Start
 
 B = {"b_glyphs": "Tiny, informative"}
@@ -41,7 +42,7 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     def submit(name: str, digest: str, function: Callable[..., Any], *args: Any) -> None:
         function(*args)
 
-    monkeypatch.setattr(work, "submit", submit)
+    monkeypatch.setattr(jobs, "submit", submit)
 
 
 def test_one_model_alone_is_told_what_to_choose(start: Start) -> None:
@@ -93,7 +94,7 @@ def test_information_is_offered_then_drawn(start: Start, at_once: None) -> None:
 
 
 def _context(tiny_app: Any) -> Any:
-    from pages.lib.state import Context
+    from pages.shared.state import Context
 
     paths = sorted((tiny_app / "checkpoints").glob("glyphs-hvae3-*"))
     handles = tuple(handle_of(path, shipped=True) for path in paths)
@@ -107,26 +108,26 @@ def test_claims_follow_the_layers(tiny_app: Any) -> None:
     def claim(*diagonal: float) -> str:
         table = np.full((3, 3), 0.2)
         np.fill_diagonal(table, diagonal)
-        return two.headline(ctx, {ctx.in_name: Likeness(table, chance, table)})[0]
+        return layers.headline(ctx, {ctx.in_name: Likeness(table, chance, table)})[0]
 
     assert claim(0.9, 0.8, 0.85).endswith("alike in every layer")
     assert "share hardly a unit" in claim(0.2, 0.15, 0.1)
     assert claim(0.9, 0.5, 0.3).endswith("agree most in z1 and least in z3")
     # what chance gives is no likeness
     level = Likeness(chance + 0.5, chance + 0.5, chance)
-    assert "share hardly a unit" in two.headline(ctx, {ctx.in_name: level})[0]
+    assert "share hardly a unit" in layers.headline(ctx, {ctx.in_name: level})[0]
 
 
 def test_the_strangest_images_lie_beyond_the_usual_difference(tiny_app: Any) -> None:
     ctx = _context(tiny_app)
     a = np.array([5.0, 6.0, 7.0, 20.0, 6.0])
-    inside = two_scores.Scored("test", "Test", a, np.array([4.0, 5.0, 6.0, 7.0, 9.0]), None)
-    outside = two_scores.Scored("digits", "Digits", a + 1, a, 0)
-    (letter, of_a), (other, of_b) = two_scores.strangest(ctx, [inside, outside])
+    inside = scores.Scored("test", "Test", a, np.array([4.0, 5.0, 6.0, 7.0, 9.0]), None)
+    outside = scores.Scored("digits", "Digits", a + 1, a, 0)
+    (letter, of_a), (other, of_b) = scores.strangest(ctx, [inside, outside])
     assert (letter, other) == ("A", "B")
     assert of_a[0][1].tolist() == [3] and of_b[0][1].tolist() == [4]
     assert not of_a[1][1].size and not of_b[1][1].size  # the usual difference is 1
-    assert two_scores.strangest(ctx, [outside]) == []
+    assert scores.strangest(ctx, [outside]) == []
 
 
 def test_tables_hold_every_pair(tiny_app: Any) -> None:
@@ -134,8 +135,8 @@ def test_tables_hold_every_pair(tiny_app: Any) -> None:
     ctx = replace(ctx, models=ctx.models)
     images = store.images(ctx.world, "digits", None)
     assert len(images) == LIMIT
-    found = likeness_of_sets(ctx.a.path, ctx.models[1].path, [images], two.SEED)
-    table = two.likeness_table(ctx, {"digits": found[0]})
+    found = likeness_of_sets(ctx.a.path, ctx.models[1].path, [images], layers.SEED)
+    table = layers.likeness_table(ctx, {"digits": found[0]})
     assert len(table) == 9
     row = table[(table.layer_a == "z2") & (table.layer_b == "z3")].iloc[0]
     assert row.matched_correlation == found[0].correlation[1, 2]
@@ -147,5 +148,5 @@ def test_the_set_that_is_compared_is_the_one_spoken_of(tiny_app: Any) -> None:
     ctx = _context(tiny_app)
     table = np.full((3, 3), 0.2)
     np.fill_diagonal(table, 0.9)
-    claim, _ = two.headline(ctx, {"digits": Likeness(table, np.full((3, 3), 0.1), table)})
+    claim, _ = layers.headline(ctx, {"digits": Likeness(table, np.full((3, 3), 0.1), table)})
     assert claim.endswith("represent Digits alike in every layer")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from hvae_core.config import HVAEConfig, LatentConfig, TrainConfig
-from pages.lib.why import Recipe, paragraph, recipe, sentences
+from pages.collapse.why import Recipe, paragraph, recipe, sentences
 from tests.app.conftest import Start
 
 ELBO = Recipe("elbo", 12, 12, 0.0, 0.0, False, (1, 2, 3))

@@ -15,7 +15,7 @@ from collections.abc import Callable
 import torch
 
 from hvae_core.models import HierarchicalVAE
-from hvae_core.objectives import LossTerms, elbo, informative
+from hvae_core.training.objectives import LossTerms, elbo, informative
 from tests.benchmarks.timing import ROUNDS, line, networks, rounds
 from tests.small import stream
 

@@ -23,8 +23,8 @@ def measure(size: int) -> None:
     import torch
 
     from hvae_core.data.image_set import ImageSet
-    from hvae_core.evaluated import EvalSettings, pack
-    from hvae_core.evaluation import evaluate
+    from hvae_core.evaluation.compute import evaluate
+    from hvae_core.evaluation.evaluation import EvalSettings, pack
     from tests.small import tiny_model
 
     torch.set_num_threads(1)

@@ -20,14 +20,14 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from hvae_core import evaluation
-from hvae_core.bounds import BoundAccumulator
-from hvae_core.evaluated import EvalSettings
-from hvae_core.evaluation import evaluate_batch
+from hvae_core.common.noise import ImageNoise, Noise
+from hvae_core.config.presets import get_preset
+from hvae_core.evaluation import compute
+from hvae_core.evaluation.bounds import BoundAccumulator
+from hvae_core.evaluation.compute import evaluate_batch
+from hvae_core.evaluation.evaluation import EvalSettings
 from hvae_core.models import HierarchicalVAE, model_from_config
 from hvae_core.models.frozen import frozen
-from hvae_core.noise import ImageNoise, Noise
-from hvae_core.presets import get_preset
 from tests.benchmarks.timing import ROUNDS, rounds
 
 PRESETS = ("hvk-fashionmnist-hvae3", "glyphs-hvae3-elbo")
@@ -53,7 +53,7 @@ class Merged(Noise):
 
 def shared(model: HierarchicalVAE, pixels: np.ndarray, settings: EvalSettings) -> np.ndarray:
     """L_>k (B, K) as ``evaluate`` computes it."""
-    size = max(1, evaluation.BATCH_PIXELS // model.dims // settings.samples)
+    size = max(1, compute.BATCH_PIXELS // model.dims // settings.samples)
     rows = []
     for start in range(0, len(pixels), size):
         part = pixels[start : start + size]
@@ -70,7 +70,7 @@ def passes(
     digests = range(len(pixels))
     x = torch.from_numpy(pixels).float() / 255
     x = model.prepare(x, ImageNoise(digests))
-    at_once = max(1, evaluation.BATCH_PIXELS // model.dims // len(pixels))
+    at_once = max(1, compute.BATCH_PIXELS // model.dims // len(pixels))
     found = []
     for k in ks:
         terms = BoundAccumulator()

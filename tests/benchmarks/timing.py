@@ -9,8 +9,8 @@ from dataclasses import replace
 import numpy as np
 import torch
 
+from hvae_core.config.presets import get_preset
 from hvae_core.models import HierarchicalVAE, model_from_config
-from hvae_core.presets import get_preset
 
 ROUNDS = 7
 _WARM = 1  # round that is not counted

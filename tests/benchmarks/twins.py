@@ -19,8 +19,8 @@ import numpy as np
 import torch
 from lightning_fabric import Fabric
 
-from hvae_core.presets import PRESETS, Preset, get_preset
-from hvae_core.training import VALIDATION_IMAGES, train
+from hvae_core.config.presets import PRESETS, Preset, get_preset
+from hvae_core.training.loop import VALIDATION_IMAGES, train
 from tests.small import tiny_set
 
 STEPS = 5

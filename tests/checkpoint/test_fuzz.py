@@ -10,10 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hvae_core.checkpoint import load_checkpoint
-from hvae_core.errors import CheckpointError
+from hvae_core.common.errors import CheckpointError
 from hvae_core.models import HierarchicalVAE
-
-from .conftest import join, split
+from tests.checkpoint.conftest import join, split
 
 
 def survives(data: bytes) -> None:

@@ -15,9 +15,8 @@ import pytest
 import torch
 
 from hvae_core.checkpoint import container, gate, inspect_checkpoint, load_checkpoint
-from hvae_core.errors import CheckpointError
-
-from .conftest import join, split
+from hvae_core.common.errors import CheckpointError
+from tests.checkpoint.conftest import join, split
 
 Change = Callable[[dict[str, Any]], object]
 BIAS = "to_x.bias"

@@ -13,8 +13,8 @@ from hvae_core.checkpoint import (
     save_checkpoint,
     shipped_checkpoints,
 )
+from hvae_core.common.errors import CheckpointError
 from hvae_core.config import ModelCard
-from hvae_core.errors import CheckpointError
 from hvae_core.models import HierarchicalVAE
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from hvae_core.cli.main import main
 from hvae_core.config import HVAEConfig, LatentConfig, TrainConfig
-from hvae_core.presets import PRESETS, Preset
+from hvae_core.config.presets import PRESETS, Preset
 
 TINY = Preset(
     "tiny",

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hvae_core.classifier.format import load_classifier
 from hvae_core.cli.main import main
-from hvae_core.data.npz import npz_bytes
+from hvae_core.data.readers.npz import npz_bytes
+from hvae_core.scores.classifier.file import load_classifier
 from tests.small import tiny_set
 
 

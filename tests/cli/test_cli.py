@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from hvae_core import results
 from hvae_core.checkpoint import library, load_checkpoint
 from hvae_core.cli.main import COMMANDS, main
+from hvae_core.config.presets import PRESETS
 from hvae_core.data import World, custom_set, worlds
-from hvae_core.evaluated import shipped_evaluation
-from hvae_core.presets import PRESETS
+from hvae_core.evaluation import lookup
+from hvae_core.evaluation.evaluation import shipped_evaluation
 from hvae_core.scores import all_scores, score_list
 
 NAMES = [command.__name__.rpartition(".")[2] for command in COMMANDS]
@@ -213,7 +213,7 @@ def test_stopping_says_what_is_kept(
     def stop(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(results, "gather", stop)
+    monkeypatch.setattr(lookup, "gather", stop)
     assert main(["evaluate", str(trained), "--world", "glyphs"]) == 130
     assert "same command continues" in capsys.readouterr().err
 
@@ -230,7 +230,7 @@ def test_stored_results_are_written_and_stand_in_for_missing_images(
     shipped.mkdir()
     shutil.copy(trained, shipped / "small.safetensors")
     monkeypatch.setattr(library, "SHIPPED", shipped)
-    monkeypatch.setattr(results, "RESULTS", tmp_path / "results")
+    monkeypatch.setattr(lookup, "RESULTS", tmp_path / "results")
     roles = (("other", "in"), ("noise", "out"), ("upright", "control"))
     small = _world(stripes, *roles)
     monkeypatch.setattr("hvae_core.cli.sources.world_of", lambda *_: small)

@@ -12,12 +12,12 @@ import pytest
 
 from hvae_core.checkpoint import load_checkpoint, save_checkpoint
 from hvae_core.cli.main import main
-from hvae_core.comparison import Spread, compare, over_seeds, seconds_a_step
+from hvae_core.common.errors import ScoreError
 from hvae_core.config import HVAEConfig, LatentConfig, ModelCard, TrainConfig
-from hvae_core.errors import ScoreError
-from hvae_core.evaluated import EvalSettings
-from hvae_core.evaluation import evaluate
-from hvae_core.report import report
+from hvae_core.detection.report import report
+from hvae_core.evaluation.compute import evaluate
+from hvae_core.evaluation.evaluation import EvalSettings
+from hvae_core.studies.compare import Spread, compare, over_seeds, seconds_a_step
 from tests.cli.conftest import TINY
 from tests.conftest import ROOT
 from tests.small import tiny_model, tiny_set

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hvae_core.attacked import AttackSettings, stored_attacks
 from hvae_core.checkpoint import load_checkpoint
 from hvae_core.cli.main import main
-from hvae_core.compression import stored_compression
 from hvae_core.data import load_source, open_image
+from hvae_core.probes.attack_record import AttackSettings, stored_attacks
+from hvae_core.probes.compression import stored_compression
 
 Tell = Callable[..., dict[str, Any]]
 

@@ -14,11 +14,11 @@ import pytest
 from hvae_core.checkpoint import load_checkpoint
 from hvae_core.cli.main import main
 from hvae_core.data import load_source
-from hvae_core.evaluated import EvalSettings
-from hvae_core.evaluation import evaluate
-from hvae_core.measures import MEASURES, compute
-from hvae_core.metrics import contest, holm
+from hvae_core.detection.metrics import contest, holm
+from hvae_core.evaluation.compute import evaluate
+from hvae_core.evaluation.evaluation import EvalSettings
 from hvae_core.scores import get_score
+from hvae_core.scores.measures import MEASURES, compute
 
 Tell = Callable[..., dict[str, Any]]
 

@@ -14,9 +14,9 @@ from hvae_core.checkpoint import load_checkpoint, save_checkpoint
 from hvae_core.cli.main import main
 from hvae_core.config import ModelCard
 from hvae_core.data import load_source
-from hvae_core.evaluation import posterior_means
-from hvae_core.information import stored_information
-from hvae_core.representation import linear_cka, matched_correlation
+from hvae_core.evaluation.compute import posterior_means
+from hvae_core.probes.information import stored_information
+from hvae_core.probes.layer_likeness import linear_cka, matched_correlation
 from tests.cli.conftest import TINY
 from tests.small import FAMILIES, tiny_model
 

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hvae_core.bounds import BoundTable
 from hvae_core.cli.main import main
-from hvae_core.cli.own_score import own_score
-from hvae_core.errors import ScoreError
+from hvae_core.common.errors import ScoreError
+from hvae_core.evaluation.bounds import BoundTable
 from hvae_core.scores import Material
+from hvae_core.scores.own import own_score
 
 Tell = Callable[..., dict[str, Any]]
 TABLE = BoundTable(*(np.ones((4, 2)) for _ in range(4)), dims=64, samples=1)

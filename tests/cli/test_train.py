@@ -12,10 +12,10 @@ import pytest
 from PIL import Image
 
 from hvae_core.checkpoint import inspect_checkpoint, load_checkpoint
-from hvae_core.classifier.presets import PRESETS as CLASSIFIERS
 from hvae_core.cli.main import main
-from hvae_core.presets import PRESETS
-from hvae_core.training import Run
+from hvae_core.config.presets import PRESETS
+from hvae_core.scores.classifier.config import PRESETS as CLASSIFIERS
+from hvae_core.training.loop import Run
 from tests.cli.conftest import TINY
 
 Tell = Callable[..., dict[str, Any]]
@@ -64,7 +64,7 @@ def test_stopped_after_an_epoch_there_is_a_checkpoint_and_the_run_continues(
     start: list[str], tell: Tell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
-    from hvae_core.cli import recipe
+    from hvae_core.training import recipe
 
     whole = tell(*start)
     start[start.index("--out") + 1] = str(tmp_path / "again")
@@ -85,7 +85,7 @@ def test_stopped_after_an_epoch_there_is_a_checkpoint_and_the_run_continues(
 
 
 def test_schedules_shrink_with_the_epochs() -> None:
-    from hvae_core.cli.recipe import adjusted
+    from hvae_core.training.recipe import adjusted
 
     config = PRESETS["glyphs-hvae3-freebits"].train
     assert adjusted(config, None, None, config.data) == config
@@ -97,8 +97,8 @@ def test_schedules_shrink_with_the_epochs() -> None:
 
 def test_a_title_is_without_the_notes_of_its_images(tmp_path: Path) -> None:
     """They stand on the card, where a colon in them cuts nothing."""
-    from hvae_core.cli.recipe import Data, find_data
-    from hvae_core.progress import silent
+    from hvae_core.common.progress import silent
+    from hvae_core.training.recipe import Data, find_data
 
     for index in range(12):
         Image.new("L", (8, 8), index).save(tmp_path / f"{index}.jpg")

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from hvae_core.data import ImageSet
-from hvae_core.data.parquet import write_parquet
+from hvae_core.data.readers.parquet import write_parquet
 
 Encode = Callable[..., bytes]
 

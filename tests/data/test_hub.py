@@ -10,17 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hvae_core.data import (
-    ENTRIES,
-    cache_data_root,
-    download,
-    hub,
-    load_parquet,
-    load_source,
-    worlds,
-)
-from hvae_core.errors import DataError
-from hvae_core.progress import Cancelled
+from hvae_core.common.errors import DataError
+from hvae_core.common.progress import Cancelled
+from hvae_core.data import ENTRIES, cache_data_root, download, load_parquet, load_source, worlds
+from hvae_core.data.readers import hub
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from hvae_core.common.errors import DataError
 from hvae_core.data import CONTROLS, ImageSet
-from hvae_core.errors import DataError
-from hvae_core.jpeg import encoded
+from hvae_core.probes.jpeg import encoded
 
 
 def test_arrays_are_read_only_and_the_callers_own_stay_writable(pictures: np.ndarray) -> None:

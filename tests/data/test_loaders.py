@@ -14,19 +14,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from hvae_core.data import (
-    ImageSet,
-    gather,
-    load_folder,
-    load_npz,
-    load_parquet,
-    load_source,
-    load_zip,
-    npz,
-    zips,
-)
-from hvae_core.errors import DataError, MissingImages
-from hvae_core.progress import Cancelled
+from hvae_core.common.errors import DataError, MissingImages
+from hvae_core.common.progress import Cancelled
+from hvae_core.data import ImageSet, load_folder, load_npz, load_parquet, load_source, load_zip
+from hvae_core.data.readers import collect, npz, zip_file
 
 Encode = Callable[..., bytes]
 
@@ -174,7 +165,7 @@ class TestMixedSizes:
         assert found.notes == load_parquet(parquet_file).fit((1, 28, 28)).notes
 
     def test_memory_is_capped(self, parquet_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(gather, "MAX_SET_BYTES", 300)
+        monkeypatch.setattr(collect, "MAX_SET_BYTES", 300)
         with pytest.raises(DataError, match="set a limit"):
             load_parquet(parquet_file)
         assert len(load_parquet(parquet_file, image_shape=(1, 5, 5))) == 12
@@ -362,10 +353,10 @@ class TestZip:
         assert path.stat().st_size < 100_000
         with pytest.raises(DataError, match="File 1 of the zip is larger than 32 MiB"):
             load_zip(path)
-        monkeypatch.setattr(zips, "MAX_TOTAL_BYTES", 10**6)
+        monkeypatch.setattr(zip_file, "MAX_TOTAL_BYTES", 10**6)
         with pytest.raises(DataError, match="unpacks to more than"):
             load_zip(path)
-        monkeypatch.setattr(zips, "MAX_ENTRIES", 3)
+        monkeypatch.setattr(zip_file, "MAX_ENTRIES", 3)
         with pytest.raises(DataError, match="holds 4 files"):
             load_zip(self.make(tmp_path / "b.zip", dict.fromkeys("abcd", b"")))
 

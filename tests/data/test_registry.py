@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from hvae_core.common.errors import DataError, MissingImages
 from hvae_core.data import ENTRIES, ImageSet, custom_set, load_source, worlds
 from hvae_core.data.controls import binarised, thresholded
 from hvae_core.data.image_set import fit_image
 from hvae_core.data.origins import Control, DataFolder, Shipped
-from hvae_core.data.parquet import write_parquet
+from hvae_core.data.readers.parquet import write_parquet
 from hvae_core.data.stored import find_named, folder_of
 from hvae_core.data.worlds import SetSpec, share_images
-from hvae_core.errors import DataError, MissingImages
 
 Encode = Callable[..., bytes]
 NAMED_BY_THE_PAPERS = {

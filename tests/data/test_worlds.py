@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+from hvae_core.common.errors import DataError, MissingImages
 from hvae_core.data import (
     ASSETS,
     CONTROLS,
@@ -24,8 +25,7 @@ from hvae_core.data import (
     stored,
     worlds,
 )
-from hvae_core.data.parquet import write_parquet
-from hvae_core.errors import DataError, MissingImages
+from hvae_core.data.readers.parquet import write_parquet
 
 Encode = Callable[..., bytes]
 GLYPHS_PRESENT = (ASSETS / "worlds" / "glyphs" / "test.parquet").is_file()

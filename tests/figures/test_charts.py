@@ -25,8 +25,8 @@ from hvae_core.figures import (
     unit_heatmap,
 )
 from hvae_core.figures.curves import thinned
+from hvae_core.figures.layer_axis import Seats, thinned_layers
 from hvae_core.figures.layers import FLOOR, log_axis, spread
-from hvae_core.figures.seats import Seats, thinned_layers
 from hvae_core.figures.theme import contrast, layer_label
 from hvae_core.figures.units import COLUMNS
 

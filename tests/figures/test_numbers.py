@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from hvae_core.figures.numbers import fmt, interval, percent, symbol_html, symbol_text
+from hvae_core.common.words import fmt, interval, percent, symbol_html, symbol_text
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,11 @@ import pytest
 from scipy.spatial.distance import mahalanobis as scipy_mahalanobis
 from sklearn.covariance import EmpiricalCovariance
 
-from hvae_core.bounds import BoundTable
-from hvae_core.errors import ScoreError
-from hvae_core.figures.numbers import symbol_text
+from hvae_core.common.errors import ScoreError
+from hvae_core.common.words import symbol_text
+from hvae_core.evaluation.bounds import BoundTable
 from hvae_core.scores import Material, Reference, all_scores, get_score, score_list
-from hvae_core.scores.comparing import fit_gaussians
+from hvae_core.scores.with_reference import fit_gaussians
 
 
 def table(bounds: list[float], levels: int = 3) -> BoundTable:

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from hvae_core.bounds import BoundTable
-from hvae_core.errors import ScoreError
+from hvae_core.common.errors import ScoreError
+from hvae_core.evaluation.bounds import BoundTable
 from hvae_core.scores import get_score, score_list
 
 

@@ -14,23 +14,23 @@ import numpy as np
 import pytest
 
 from hvae_core.checkpoint import inspect_checkpoint, load_checkpoint, save_checkpoint
-from hvae_core.cli import study_run
 from hvae_core.cli.main import main
-from hvae_core.cli.recipe import Data
-from hvae_core.collapse import active_units
+from hvae_core.common.errors import ConfigError
 from hvae_core.config import ModelCard, TrainConfig
+from hvae_core.config.presets import PRESETS
 from hvae_core.data import ImageSet, worlds
-from hvae_core.errors import ConfigError
-from hvae_core.evaluated import EvalSettings, Evaluation
-from hvae_core.evaluation import evaluate
-from hvae_core.metrics import detect
-from hvae_core.presets import PRESETS
-from hvae_core.results import checkpoint_path, chosen_images
+from hvae_core.detection.metrics import detect
+from hvae_core.evaluation.collapse import active_units
+from hvae_core.evaluation.compute import evaluate
+from hvae_core.evaluation.evaluation import EvalSettings, Evaluation
+from hvae_core.evaluation.lookup import checkpoint_path, chosen_images
 from hvae_core.scores import get_score
+from hvae_core.studies import run as study_run
 from hvae_core.studies.find import to_train, wanted
+from hvae_core.studies.members import Subject
 from hvae_core.studies.rows import shown_sets
 from hvae_core.studies.spec import ModelSpec, TableSpec, read_study
-from hvae_core.studies.subject import Subject
+from hvae_core.training.recipe import Data
 from tests.cli.conftest import TINY
 from tests.conftest import ROOT
 from tests.small import tiny_model, tiny_set
@@ -116,7 +116,7 @@ def told(
 ) -> Callable[..., dict[str, Any]]:
     """The tables of a study by key, as printed for programs; all tests share their evaluations."""
     monkeypatch.setenv("STRATA_CACHE", str(shared_cache))
-    monkeypatch.setattr("hvae_core.results.chosen_images", read_once)
+    monkeypatch.setattr("hvae_core.evaluation.lookup.chosen_images", read_once)
 
     def run(tables: str, *options: str, head: str = STUDY) -> dict[str, Any]:
         argv = ["study", str(toml(tables, head)), "--out", str(tmp_path / "out"), "--json"]
@@ -241,7 +241,7 @@ def test_a_second_run_computes_nothing(
     def never(*_: object, **__: object) -> None:
         raise AssertionError("computed again")
 
-    monkeypatch.setattr("hvae_core.evaluation.evaluate_batch", never)
+    monkeypatch.setattr("hvae_core.evaluation.compute.evaluate_batch", never)
     assert told(table("detection"))["detection"]["rows"] == first["detection"]["rows"]
 
 
@@ -252,7 +252,7 @@ def test_what_is_missing_is_trained_and_a_stopped_study_goes_on(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     few = Data(tiny_set(80), tiny_set(20, seed=1), "glyphs", "Glyphs: bars")
-    monkeypatch.setattr("hvae_core.cli.recipe.find_data", lambda *_: few)
+    monkeypatch.setattr("hvae_core.training.recipe.find_data", lambda *_: few)
     head = STUDY.replace("seeds = [0, 1]", 'seeds = [3]\nprecision = "bf16-mixed"')
     path = toml(table("families"), head.split('[[models]]\nkey = "one"')[0])
     argv = ["study", str(path), "--runs", str(tmp_path / "r"), "--out", str(tmp_path / "o")]
@@ -525,7 +525,7 @@ def test_samplers_are_judged_once(
     def never(*_: object, **__: object) -> None:
         raise AssertionError("drawn again")
 
-    monkeypatch.setattr("hvae_core.sampling.draw", never)
+    monkeypatch.setattr("hvae_core.probes.sample_quality.draw", never)
     assert told(table("samplers", more))["samplers"]["rows"] == first["rows"]
 
 

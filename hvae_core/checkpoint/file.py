@@ -1,0 +1,196 @@
+"""Checkpoints: one safetensors file with weights, configuration, card and history together."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from hvae_core.checkpoint import container, gate
+from hvae_core.checkpoint.gate import History
+from hvae_core.common.errors import CheckpointError
+from hvae_core.config import ModelCard, ModelConfig, TrainConfig, from_json, to_json
+from hvae_core.models import HierarchicalVAE
+
+_STORED = re.compile(r"\.[0-9a-f]{64}$")
+
+
+@dataclass(frozen=True)
+class CheckpointInfo:
+    """What a checkpoint says of itself; ``digest`` is the SHA-256 of the file's bytes."""
+
+    name: str
+    digest: str
+    config: ModelConfig
+    card: ModelCard
+    history: History = field(repr=False)
+    train: TrainConfig | None
+    parameters: int
+    """Numbers in the weights, counted in the file."""
+    size: int
+    """Bytes of the file."""
+
+    @property
+    def latent_shapes(self) -> tuple[tuple[int, ...], ...]:
+        """Shape of each latent, z_1 first."""
+        return self.config.latent_shapes
+
+
+@dataclass(frozen=True, eq=False)
+class Checkpoint(CheckpointInfo):
+    """A checkpoint with its model: on the CPU, in eval mode, frozen."""
+
+    model: HierarchicalVAE = field(repr=False)
+
+
+def load_checkpoint(source: str | Path | bytes, *, name: str | None = None) -> Checkpoint:
+    """Read a checkpoint through the gate; ``name`` is shown for it, else the file's own.
+
+    Raises ``CheckpointError`` in one sentence for anything that is wrong with the file.
+    """
+    shown = shown_name(source, name)
+    with about(shown):
+        data = read_bytes(source)
+        info, header, model = _inspect(data, shown)
+        return Checkpoint(**vars(info), model=gate.fill(model, data, header))
+
+
+def inspect_checkpoint(source: str | Path | bytes, *, name: str | None = None) -> CheckpointInfo:
+    """Everything a checkpoint says of itself, checked as in loading but for the weights' values."""
+    shown = shown_name(source, name)
+    with about(shown):
+        return _inspect(read_bytes(source), shown)[0]
+
+
+def shown_name(source: str | Path | bytes, name: str | None) -> str:
+    """The name to show for a file: the one given, else the file's own without its digest."""
+    if name is None and not isinstance(source, bytes):
+        name = _STORED.sub("", Path(source).stem)
+    return clean_name(name or "")
+
+
+def clean_name(name: str) -> str:
+    """A name that can be shown anywhere: one line, printable, at most 120 characters."""
+    return container.one_line(name, 120) or "The file"
+
+
+@contextmanager
+def about(name: str) -> Iterator[None]:
+    """Make sentences of the gate's predicates by putting the file's name before them."""
+    try:
+        yield
+    except CheckpointError as exc:
+        raise CheckpointError(f"{name} {exc}.") from exc
+
+
+def read_bytes(source: str | Path | bytes) -> bytes:
+    """The bytes of ``source``, of a file no more than the gate allows."""
+    if isinstance(source, bytes):
+        return source
+    path = Path(source)
+    try:
+        if path.is_dir():
+            raise CheckpointError("is a folder; give the path of a .safetensors file")
+        if not path.is_file():  # a device or a pipe would never end
+            raise CheckpointError("is not there; give the path of a .safetensors file")
+        container.check_size(path.stat().st_size)
+        with path.open("rb") as file:
+            return file.read(container.MAX_BYTES + 1)
+    except (OSError, ValueError) as exc:
+        raise CheckpointError("cannot be opened; check that the file may be read") from exc
+
+
+def _inspect(data: bytes, name: str) -> tuple[CheckpointInfo, container.Header, HierarchicalVAE]:
+    header = container.read_header(data)
+    contents = gate.read_contents(header.metadata)
+    model = gate.empty_model(contents.config)
+    gate.check_shapes(model, header)
+    info = CheckpointInfo(
+        name=name,
+        digest=hashlib.sha256(data).hexdigest(),
+        config=contents.config,
+        card=contents.card,
+        history=contents.history,
+        train=contents.train,
+        parameters=sum(tensor.numel() for tensor in model.state_dict().values()),
+        size=len(data),
+    )
+    return info, header, model
+
+
+def save_checkpoint(
+    path: str | Path,
+    model: HierarchicalVAE,
+    *,
+    card: ModelCard,
+    history: Mapping[str, Sequence[Any]],
+    train: TrainConfig | None = None,
+    half: bool = False,
+) -> CheckpointInfo:
+    """Write a checkpoint that appears whole or not at all, and return what it says of itself.
+
+    ``half`` stores 16-bit floats, half the size; they come back as float32. Equal contents give
+    equal bytes. What was made is read through the gate first, so a saved file can be loaded;
+    a model with NaN in its weights raises ``CheckpointError`` and leaves an older file as it was.
+    """
+    path = Path(path)
+    name = clean_name(path.stem)
+    with about(name):
+        data = _encode(model, card, history, train, half)
+        info, header, copy = _inspect(data, name)
+        gate.fill(copy, data, header)
+        write_whole(path, data)
+    return info
+
+
+def _encode(
+    model: HierarchicalVAE,
+    card: ModelCard,
+    history: Mapping[str, Sequence[Any]],
+    train: TrainConfig | None,
+    half: bool,
+) -> bytes:
+    dtype = torch.float16 if half else torch.float32
+    metadata = {
+        "format": gate.FORMAT,
+        "config": to_json(model.config),
+        "card": canonical(card),
+        "history": json.dumps(gate.plain_history(history), sort_keys=True),
+    }
+    if train is not None:
+        metadata["train"] = canonical(train)
+    weights = {name: tensor.detach().to(dtype) for name, tensor in model.state_dict().items()}
+    return container.write(weights, metadata)
+
+
+def canonical(value: Any) -> str:
+    """A configuration as text, the same for equal ones."""
+    # Once there and back: a default of 0 in a field of floats is written as it will be read, 0.0.
+    return to_json(from_json(type(value), to_json(value)))
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file in one step, as others see it; raises ``CheckpointError`` where that fails."""
+    draft = path.with_name(f".writing-{uuid.uuid4().hex}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            draft.write_bytes(data)
+            os.replace(draft, path)
+        finally:
+            draft.unlink(missing_ok=True)
+    except (OSError, ValueError) as exc:
+        folder = container.one_line(str(path.parent), 200)
+        raise CheckpointError(
+            f"cannot be written to {folder}; "
+            "check that the folder may be written and the disk has room"
+        ) from exc

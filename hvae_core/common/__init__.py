@@ -1,0 +1,1 @@
+"""What every other room needs and none of them is: errors, progress, cache, noise, words, jobs."""

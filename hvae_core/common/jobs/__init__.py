@@ -1,0 +1,10 @@
+"""Background jobs in worker processes: progress with time left, cancel, one job a digest.
+
+``JobTable`` is what the app keeps; each running job has a process of its own (``worker``), kept
+warm between jobs and driven by one thread (``process``).
+"""
+
+from hvae_core.common.jobs.job import Job, JobProgress, Status
+from hvae_core.common.jobs.table import JobTable
+
+__all__ = ["Job", "JobProgress", "JobTable", "Status"]

@@ -1,0 +1,123 @@
+"""The table of background jobs: one job a digest, one current job a name, a few processes."""
+
+from __future__ import annotations
+
+import atexit
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from hvae_core.common.errors import JobError
+from hvae_core.common.jobs.job import Call, Job
+from hvae_core.common.jobs.process import WorkerProcess
+
+MAX_JOBS = 64
+
+
+class JobTable:
+    """Jobs by digest, run by at most ``workers`` processes that stay warm between jobs.
+
+    One table serves the whole app. A name says whose work a job is ("a session's t-SNE"): a new
+    job takes its name from the older one, which is cancelled unless another name still wants it.
+    Processes are started by the first jobs, not by the table, and end with it or with the app.
+    """
+
+    def __init__(self, workers: int = 2) -> None:
+        self._workers = workers
+        self._lock = threading.Lock()
+        self._jobs: dict[str, Job] = {}  # in the order of their last submission
+        self._waiting: list[Job] = []
+        self._idle: list[WorkerProcess] = []
+        self._all: list[WorkerProcess] = []
+        self._closed = False
+        atexit.register(self.close)
+
+    def submit(
+        self, name: str, digest: str, fn: Callable[..., Any], *args: Any, **kwargs: Any
+    ) -> Job:
+        """Run ``fn(*args, progress=..., **kwargs)`` in a worker, or return the job that does.
+
+        ``fn`` is importable and takes the keyword ``progress``; arguments and result are pickled.
+        ``digest`` names the work by its content: a job of the same digest that waits, runs or is
+        done is returned as it is; one that failed or was cancelled is run again.
+        """
+        call = Call.of(fn, args, kwargs)
+        with self._lock:
+            if self._closed:
+                raise JobError("The app is closing; start it again to compute this.")
+            job = self._jobs.pop(digest, None)
+            if job is None or job.status in ("failed", "cancelled"):
+                self._make_room()
+                job = Job(name, digest, call)
+                self._waiting.append(job)
+            self._jobs[digest] = job
+            self._hand_over(name, job)
+            self._dispatch()
+        return job
+
+    def forget(self, digest: str) -> None:
+        """Let the job of this digest, if it is done, be run again when it is submitted again."""
+        with self._lock:
+            job = self._jobs.get(digest)
+            if job is not None and job.status == "done":
+                del self._jobs[digest]
+
+    def get(self, digest: str) -> Job | None:
+        """The job of this digest, whatever its status."""
+        with self._lock:
+            return self._jobs.get(digest)
+
+    def current(self, name: str) -> Job | None:
+        """The job that was submitted last under this name."""
+        with self._lock:
+            return next((job for job in self._jobs.values() if name in job.names), None)
+
+    def cancel(self, name: str) -> None:
+        """Let go of the job of this name, and cancel it unless another name still wants it."""
+        with self._lock:
+            self._hand_over(name, None)
+
+    def close(self) -> None:
+        """Cancel everything and end the processes; the table takes no more jobs."""
+        with self._lock:
+            self._closed = True
+            self._waiting.clear()
+            for job in self._jobs.values():
+                job.cancel()
+            workers, self._all, self._idle = self._all, [], []
+        for worker in workers:
+            worker.close()
+        atexit.unregister(self.close)
+
+    def _hand_over(self, name: str, heir: Job | None) -> None:
+        for job in self._jobs.values():
+            if job is not heir and name in job.names:
+                job.names.discard(name)
+                if not job.names:
+                    job.cancel()
+        if heir is not None:
+            heir.names.add(name)
+
+    def _make_room(self) -> None:
+        """Forget the oldest ended jobs beyond the bound; refuse when all are still active."""
+        for digest in [digest for digest, job in self._jobs.items() if not job.active]:
+            if len(self._jobs) < MAX_JOBS:
+                return
+            del self._jobs[digest]
+        if len(self._jobs) >= MAX_JOBS:
+            raise JobError("Too much is being computed already; cancel something or wait for it.")
+
+    def _dispatch(self) -> None:
+        self._waiting = [job for job in self._waiting if job.active]
+        while self._waiting and (self._idle or len(self._all) < self._workers):
+            if not self._idle:
+                worker = WorkerProcess(self._worker_idle)
+                self._all.append(worker)
+                self._idle.append(worker)
+            self._idle.pop().give(self._waiting.pop(0))  # the last used is the warmest
+
+    def _worker_idle(self, worker: WorkerProcess) -> None:
+        with self._lock:
+            if not self._closed:
+                self._idle.append(worker)
+                self._dispatch()

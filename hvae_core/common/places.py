@@ -1,0 +1,21 @@
+"""Where images live: shipped with the project, in the user's data folder, in the cache."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from hvae_core.common.cache import cache_dir
+
+ASSETS = Path(__file__).resolve().parents[2] / "assets"
+
+
+def cache_data_root() -> Path:
+    """Return the folder that downloads go to."""
+    return cache_dir() / "data"
+
+
+def default_data_root() -> Path:
+    """Return the user's data folder: STRATA_DATA where set, else the folder of downloads."""
+    chosen = os.environ.get("STRATA_DATA", "").strip()
+    return Path(chosen).expanduser() if chosen else cache_data_root()

@@ -1,0 +1,58 @@
+"""VampPriors over the top layer of a ladder VAE: a small one, and one with the K of DVP Table 6."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hvae_core.config import HVAEConfig, LatentConfig, TrainConfig
+from hvae_core.config.presets.preset import GREY, SHORT, Preset
+
+_small = HVAEConfig(
+    GREY,
+    (
+        LatentConfig(8, "conv", stride=1),
+        LatentConfig(8, "conv", stride=2),
+        LatentConfig(32, "dense", stride=1),
+        LatentConfig(16, "dense", stride=2),
+        LatentConfig(8, "dense", stride=1),
+    ),
+    channels=16,
+    blocks=2,
+    stem=2,
+    pseudoinputs=50,
+    family="lvae",
+)
+
+PAPERS = (
+    # DVP's own host is as deep as its DVP-VAE; here it is the ladder, the shallow top-down family.
+    Preset(
+        "dvp-fashionmnist-vamp500",
+        "paper size: VampPrior of 500 pseudoinputs, LVAE, 3 layers",
+        "fashion",
+        HVAEConfig(
+            GREY,
+            (
+                LatentConfig(8, "conv", stride=2, kernel=5),
+                LatentConfig(16, "dense", stride=2),
+                LatentConfig(8, "dense", stride=1),
+            ),
+            channels=32,
+            blocks=3,
+            pseudoinputs=500,
+            family="lvae",
+        ),
+        TrainConfig(data="fashion", epochs=2000, warmup_epochs=200, ema=0.0),
+        "DVP Eq. 7, Table 6 (K = 500, 32 channels); layers and schedule of HVK App. B.1, Table 4",
+    ),
+)
+PRESETS = (
+    Preset(
+        "glyphs-vamp-small",
+        "VampPrior of 50 pseudoinputs, LVAE, plain ELBO, 5 layers",
+        "glyphs",
+        _small,
+        replace(SHORT, data="glyphs", epochs=12),
+        "DVP Eq. 7; Tomczak and Welling 2018",
+    ),
+    *PAPERS,
+)

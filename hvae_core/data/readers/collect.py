@@ -1,0 +1,123 @@
+"""Gathering: a stream of single images to one ImageSet of one shape, within a fixed memory."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from hvae_core.common.errors import DataError, ImageFileError
+from hvae_core.common.progress import Progress, silent
+from hvae_core.data.image_set import (
+    ImageSet,
+    Pixels,
+    Rule,
+    Shape,
+    describe_shape,
+    fit_image,
+    fit_note,
+)
+
+MAX_SET_BYTES = 2 * 2**30
+_PROGRESS_EVERY = 256
+
+
+@dataclass(frozen=True)
+class Item:
+    """One image still unread: `read` gives its pixels or raises ImageFileError."""
+
+    read: Callable[[], Pixels]
+    label: int = -1
+    jpeg: bool = False
+
+
+def check_limit(limit: int | None) -> None:
+    """Raise DataError for a limit on the number of images that leaves none."""
+    if limit is not None and limit < 1:
+        raise DataError(f"A limit of {limit} images leaves none; choose 1 or more.")
+
+
+def gather(
+    items: Iterable[Item],
+    total: int,
+    *,
+    name: str,
+    title: str,
+    class_names: tuple[str, ...] = (),
+    image_shape: Shape | None = None,
+    rule: Rule = "resize",
+    progress: Progress = silent,
+) -> ImageSet:
+    """Return the readable images of `items` as one set.
+
+    All are brought to `image_shape` by `rule`, or where none is asked for to their most common
+    shape.
+    Unreadable ones are left out with a note; an error is raised when none can be read.
+    """
+    kept, labels, failures, sizes = [], [], [], Counter[Shape]()
+    jpegs = Counter[tuple[int, int]]()  # by height and width: colours do not hide the blocks
+    used = 0
+    for done, item in enumerate(items):
+        if done % _PROGRESS_EVERY == 0:
+            progress(done / max(total, 1), f"reading {title}: {done:,} of {total:,} images")
+        try:
+            image = item.read()
+        except ImageFileError as exc:
+            failures.append(str(exc))
+            continue
+        sizes[_shape(image)] += 1
+        jpegs[_shape(image)[1:]] += item.jpeg
+        image = image if image_shape is None else fit_image(image, image_shape, rule)
+        used += image.nbytes
+        if used > MAX_SET_BYTES:
+            raise DataError(
+                f"{title} holds more than {MAX_SET_BYTES // 2**30} GiB of pixels; "
+                "set a limit on the number of images, or an image size to bring them to."
+            )
+        kept.append(image)
+        labels.append(item.label)
+    if not kept:
+        reason = f" The first: {failures[0]}" if failures else ""
+        raise DataError(f"{title} has no image that can be read.{reason}")
+    target = image_shape or sizes.most_common(1)[0][0]
+    images = np.stack([fit_image(image, target) for image in kept])
+    notes = (
+        *_size_notes(sizes, target, rule),
+        *_jpeg_notes(jpegs[target[1:]], len(kept)),
+        *_failure_notes(failures, len(kept)),
+    )
+    progress(1.0, f"read {title}: {len(kept):,} images")
+    return ImageSet(name, title, images, np.array(labels, np.int64), class_names, notes)
+
+
+def _shape(image: Pixels) -> Shape:
+    channels, height, width = image.shape
+    return channels, height, width
+
+
+def _size_notes(sizes: Counter[Shape], target: Shape, rule: Rule) -> tuple[str, ...]:
+    changed = {shape: count for shape, count in sizes.items() if shape != target}
+    if not changed:
+        return ()
+    if len(sizes) == 1:
+        (shape,) = changed
+        return (fit_note(shape, target, rule),)
+    count = sum(changed.values())
+    done = "cropped" if rule == "crop" else "resized"
+    return (f"{count:,} of {sizes.total():,} images {done} to {describe_shape(target)}",)
+
+
+def _jpeg_notes(count: int, total: int) -> tuple[str, ...]:
+    # At the very size that the model reads, its blocks alone can tell a set from one without them.
+    if not count:
+        return ()
+    return ("JPEG-compressed" if count == total else f"{count:,} of {total:,} JPEG-compressed",)
+
+
+def _failure_notes(failures: list[str], kept: int) -> tuple[str, ...]:
+    if not failures:
+        return ()
+    total = len(failures) + kept
+    return (f"{len(failures):,} of {total:,} images could not be read, the first: {failures[0]}",)

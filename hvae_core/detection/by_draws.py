@@ -1,0 +1,122 @@
+"""Tables by the first S of one stream of draws, for several S: what more samples would change.
+
+The samples of S = 5 are the first five of S = 25: the tables differ by the draws that are added
+and by nothing else, and all of them cost one pass of the largest S.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from hvae_core.common import cache
+from hvae_core.common.errors import ConfigError, ScoreError
+from hvae_core.common.progress import Progress, silent
+from hvae_core.detection.metrics import auroc_interval, equal_numbers
+from hvae_core.evaluation.bounds import COLUMNS, ERRORS, BoundTable
+from hvae_core.evaluation.parts import in_parts, keep
+from hvae_core.scores import Score
+
+if TYPE_CHECKING:
+    from hvae_core.data.image_set import ImageSet
+    from hvae_core.evaluation.evaluation import EvalSettings
+    from hvae_core.models import HierarchicalVAE
+
+_PART = 50  # images: with 1,000 samples each a part takes minutes, and an interruption costs one
+_BATCH = 10
+
+
+@dataclass(frozen=True)
+class ByDraws:
+    """The AUROC of one score by S: values with their 95 % intervals, a row a number of draws."""
+
+    score: str
+    samples: tuple[int, ...]
+    areas: tuple[tuple[float, float, float], ...]
+
+
+def nested_tables(
+    model: HierarchicalVAE,
+    checkpoint: str,
+    images: ImageSet,
+    settings: EvalSettings,
+    counts: Sequence[int],
+    *,
+    progress: Progress = silent,
+) -> dict[int, BoundTable]:
+    """The table of every S in ``counts``, from the cache or computed; S counts for every k.
+
+    The KL terms of each are those of all draws. ``settings`` gives seed and ways; its own numbers
+    of samples are not read.
+    """
+    counts = tuple(sorted(set(counts)))
+    if not counts or counts[0] < 1:
+        raise ConfigError("The numbers of samples must be 1 or more.")
+    settings = replace(settings, samples=counts[-1], partial_samples=counts[-1])
+    key = cache.digest("nested-1", checkpoint, images.digest, settings, list(counts))
+    arrays: Mapping[str, np.ndarray] | None = cache.load("nested", key)
+    if arrays is None:
+
+        def compute(part: ImageSet, report: Callable[[float], None]) -> dict[str, np.ndarray]:
+            return _part(model, part, settings, counts, report)
+
+        parts = in_parts(key, images, compute, size=_PART, progress=progress)
+        arrays = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        keep("nested", key, arrays, images, size=_PART)
+    return {
+        count: BoundTable(
+            **{name: arrays[f"{name}-{count}"] for name in (*COLUMNS, *ERRORS)},
+            dims=model.dims,
+            samples=count,
+        )
+        for count in counts
+    }
+
+
+def auroc_by_draws(
+    inside: Mapping[int, BoundTable],
+    outside: Mapping[int, BoundTable],
+    scores: Sequence[Score],
+    seed: int = 0,
+) -> tuple[ByDraws, ...]:
+    """AUROC with its DeLong interval of every score, by S; one that cannot be had is left out."""
+    found = []
+    for score in scores:
+        try:
+            areas = tuple(
+                auroc_interval(*equal_numbers(score(inside[s]), score(outside[s]), seed))
+                for s in inside
+            )
+        except ScoreError:
+            continue
+        found.append(ByDraws(score.key, tuple(inside), areas))
+    return tuple(found)
+
+
+def _part(
+    model: HierarchicalVAE,
+    images: ImageSet,
+    settings: EvalSettings,
+    counts: Sequence[int],
+    report: Callable[[float], None],
+) -> dict[str, np.ndarray]:
+    """The tables of some images, each column under its name and S."""
+    from hvae_core.evaluation.compute import evaluate_batch
+
+    digests = images.image_digests()
+    tables: dict[int, list[BoundTable]] = {count: [] for count in counts}
+    for start in range(0, len(images), _BATCH):
+        stop = start + _BATCH
+        bounds, _ = evaluate_batch(model, images.images[start:stop], digests[start:stop], settings)
+        for count, known in tables.items():
+            known.append(BoundTable.from_bounds([b.first(count) for b in bounds], model.dims))
+        report(min(1.0, stop / len(images)))
+    joined = {count: BoundTable.concat(known) for count, known in tables.items()}
+    return {
+        f"{name}-{count}": getattr(table, name).astype(np.float32)
+        for count, table in joined.items()
+        for name in (*COLUMNS, *ERRORS)
+    }

@@ -1,0 +1,165 @@
+"""The decision on one image: conformal p-values against a reference, for one score or several k.
+
+The reference is the scores of N held-out in-distribution images. If a new image is drawn as they
+were, its conformal p-value is at most alpha with probability at most alpha, whatever the score.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from hvae_core.common.errors import ScoreError
+from hvae_core.detection.metrics import Floats, checked
+
+Correction = Literal["calibrated", "bonferroni"]
+
+
+@dataclass(frozen=True, eq=False)
+class MinimumP:
+    """p-values of B images for K scores, and of the smallest of them under both corrections."""
+
+    p_values: Floats  # (B, K)
+    place: NDArray[np.int64]  # (B,) column of the smallest; the first wins a tie
+    smallest: Floats  # (B,) not corrected: too often small by chance when K > 1
+    bonferroni: Floats  # (B,) min(1, K * smallest)
+    calibrated: Floats  # (B,) conformal p-value of the minimum itself
+
+
+@dataclass(frozen=True, eq=False)
+class Verdict:
+    """Decision on one image at a false-alarm rate alpha."""
+
+    out: bool
+    p_value: float  # of the minimum, by the chosen correction
+    place: int  # column of the score that differs the most
+    p_values: Floats  # (K,) before the correction
+    alpha: float
+    correction: Correction
+    possible: bool  # False: the reference is too small for any image to be flagged at this alpha
+
+
+def conformal_p_values(reference: ArrayLike, scores: ArrayLike) -> Floats:
+    """(1 + #{reference >= score}) / (1 + N) for each score (Havtorn et al. 2021, section 5)."""
+    known, new = checked(reference, "reference"), checked(scores, "image")
+    return (1 + _at_least(known, new)) / (1 + len(known))
+
+
+def threshold_at(false_alarm_rate: float, reference: ArrayLike) -> float:
+    """Lowest threshold that flags (score >= threshold) exactly where p-value <= the rate.
+
+    ScoreError when the reference is too small for that rate: no p-value is below 1 / (N + 1).
+    """
+    known = np.sort(checked(reference, "reference"))
+    allowed = _attainable(false_alarm_rate, len(known))
+    if not allowed:
+        raise ScoreError(_too_few(false_alarm_rate, len(known)))
+    return float(np.nextafter(known[-allowed], np.inf))
+
+
+def minimum_p_values(reference: ArrayLike, scores: ArrayLike) -> MinimumP:
+    """p-values of images (B, K) for K scores at once, with the multiple-testing correction.
+
+    Calibrated minimum: put the image among the N of the reference, give each of the N + 1 its
+    p-values in the joint set, and rank the image's minimum among the N + 1 minima. All N + 1 are
+    treated alike, so P(p <= alpha) <= alpha holds for any N and any dependence between the K
+    scores, for an image that is exchangeable with the reference; and smallest <= calibrated <=
+    bonferroni, so this correction never costs more.
+    """
+    known, new = _matrix(reference, "reference"), _matrix(scores, "image")
+    if known.shape[1] != new.shape[1]:
+        raise ScoreError(
+            f"The reference has {known.shape[1]} scores an image and the image {new.shape[1]}; "
+            "compute both with the same model."
+        )
+    n, k = known.shape
+    p_values = np.stack([conformal_p_values(known[:, j], new[:, j]) for j in range(k)], axis=1)
+    smallest = p_values.min(axis=1)
+    columns = np.ascontiguousarray(known.T)  # (K, N): the minimum over K runs along memory
+    ranks = np.stack([_at_least(column, column) for column in columns])  # (K, N)
+    return MinimumP(
+        p_values=p_values,
+        place=p_values.argmin(axis=1),
+        smallest=smallest,
+        # from whole counts: k times a rounded quotient may miss the rate by one ulp
+        bonferroni=np.minimum(1.0, k * np.rint(smallest * (1 + n)) / (1 + n)),
+        calibrated=np.array([_rank_of_minimum(columns, ranks, row) for row in new]) / (1 + n),
+    )
+
+
+def verdict(
+    reference: ArrayLike,
+    scores: ArrayLike,
+    alpha: float,
+    correction: Correction = "calibrated",
+) -> Verdict:
+    """In or out: one image's K scores (K,) against the reference (N, K) at false-alarm rate alpha.
+
+    Havtorn et al. 2021, section 5, "Selection of k": out when any k differs significantly, the k
+    that differs the most being named; here with the correction for having looked at K of them.
+    """
+    known = _matrix(reference, "reference")
+    n, k = known.shape
+    _attainable(alpha, n)  # refuses an alpha outside (0, 1)
+    result = minimum_p_values(known, checked(scores, "image")[None])
+    p_value = float((result.calibrated if correction == "calibrated" else result.bonferroni)[0])
+    # an image beyond the whole reference in every score has this p-value, and none has less
+    floor = (1 if correction == "calibrated" else k) / (1 + n)
+    return Verdict(
+        out=p_value <= alpha,
+        p_value=p_value,
+        place=int(result.place[0]),
+        p_values=result.p_values[0],
+        alpha=alpha,
+        correction=correction,
+        possible=floor <= alpha,
+    )
+
+
+def _at_least(known: Floats, scores: Floats) -> NDArray[np.int64]:
+    """#{known >= score} for each score."""
+    return np.asarray(len(known) - np.searchsorted(np.sort(known), scores, side="left"))
+
+
+def _rank_of_minimum(known: Floats, ranks: NDArray[np.int64], new: Floats) -> int:
+    """#{minima <= the image's} in the joint set, itself included; new (K,), known and ranks (K, N).
+
+    A rank counts the scores at least as high, itself included; the image adds one to the rank of
+    every score that it reaches.
+    """
+    own = 1 + (known >= new[:, None]).sum(axis=1).min()
+    minima = (ranks + (new[:, None] >= known)).min(axis=0)  # (N,)
+    return int(1 + (minima <= own).sum())
+
+
+def _attainable(rate: float, n: int) -> int:
+    """How many of the p-values 1/(N+1) ... N/(N+1) are at most the rate.
+
+    Counted, not rounded from rate * (N + 1): the product may miss a whole number by one ulp.
+    """
+    if not 0 < rate < 1:
+        raise ScoreError(f"A false-alarm rate lies between 0 and 1, not at {rate}.")
+    return int(np.searchsorted(np.arange(1, n + 1) / (n + 1), rate, side="right"))
+
+
+def _too_few(rate: float, n: int) -> str:
+    needed = int(np.ceil(1 / rate)) - 1
+    return (
+        f"A false-alarm rate of {rate:g} needs at least {needed} reference images and there are "
+        f"{n}: raise the rate or take more images."
+    )
+
+
+def _matrix(scores: ArrayLike, what: str) -> Floats:
+    """Scores as a finite float64 matrix (images, scores)."""
+    values = np.asarray(scores, dtype=np.float64)
+    if values.ndim != 2 or not values.size:
+        raise ScoreError(
+            f"The {what} scores must be a table (images, scores), not an array of shape "
+            f"{values.shape}."
+        )
+    checked(values.ravel(), what)
+    return values

@@ -1,0 +1,143 @@
+"""False-alarm rates asked for against those obtained, on images that the reference has not seen.
+
+Conformal p-values promise: at most alpha of the images *drawn as the reference was* are called out.
+Two tests of it, which answer different questions. Halves: one random half of the held-out set is
+the reference, the other is judged; these are drawn alike by construction, so the promise must hold
+whatever the score. Test split: the whole held-out set is the reference, the test split is judged;
+the promise holds only if the two splits are alike to the model, and where it fails, they differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from hvae_core.common.errors import ScoreError
+from hvae_core.common.words import percent
+from hvae_core.detection.conformal import Correction, minimum_p_values
+from hvae_core.detection.metrics import Share, share_of
+from hvae_core.evaluation.bounds import Floats
+
+RATES = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5)
+"""False-alarm rates of the chart."""
+CLAIMED = (0.01, 0.05, 0.1)
+"""False-alarm rates of the table."""
+Kind = Literal["halves", "test"]
+
+
+@dataclass(frozen=True)
+class Point:
+    """One rate: asked for, obtained with its 95 % interval, and the range that chance explains.
+
+    ``low, high`` is the central 95 % of the share obtained from images drawn as the reference was.
+    """
+
+    asked: float
+    obtained: Share
+    low: float
+    high: float
+
+    @property
+    def met(self) -> bool:
+        """Whether the share obtained is one that chance explains."""
+        return self.low <= self.obtained.value <= self.high
+
+    @property
+    def kept(self) -> bool:
+        """Whether the promise is kept: no more false alarms than asked for, but for chance."""
+        return self.obtained.value <= self.high
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Every rate of one test; ``references`` images are the measure of ``images`` others."""
+
+    kind: Kind
+    points: tuple[Point, ...]
+    references: int
+    images: int
+    correction: Correction
+
+
+def calibrate(
+    reference: Floats,
+    judged: Floats,
+    kind: Kind,
+    correction: Correction = "calibrated",
+    rates: Sequence[float] = RATES,
+) -> Calibration:
+    """Shares of images (B, K) called out against a reference (N, K) of K scores, rate by rate."""
+    found = minimum_p_values(reference, judged)
+    p_values = found.calibrated if correction == "calibrated" else found.bonferroni
+    n, b = len(reference), len(p_values)
+    points = []
+    for rate in rates:
+        share = share_of(int((p_values <= rate).sum()), b)
+        points.append(Point(rate, share, *expected_alarms(rate, n, b)))
+    return Calibration(kind, tuple(points), n, b, correction)
+
+
+def calibrate_halves(
+    held_out: Floats,
+    seed: int = 0,
+    correction: Correction = "calibrated",
+    rates: Sequence[float] = RATES,
+) -> Calibration:
+    """One random half of the held-out images is the reference, the other half is judged."""
+    if len(held_out) < 4:
+        raise ScoreError(
+            f"Two halves to calibrate on need at least 4 held-out images, not {len(held_out)}."
+        )
+    order = np.random.default_rng(seed).permutation(len(held_out))
+    half = len(order) // 2
+    return calibrate(held_out[order[:half]], held_out[order[half:]], "halves", correction, rates)
+
+
+def expected_alarms(alpha: float, references: int, n: int) -> tuple[float, float]:
+    """95 % range of the share of n images called out when they are drawn as the reference was.
+
+    The threshold is itself an order statistic of N reference scores: with m = floor(alpha (N + 1))
+    the hits are beta-binomial, BetaBin(n, m, N + 1 - m), exactly so for one continuous score. With
+    m = 0 no image can be called out.
+    """
+    m = int(np.floor(alpha * (references + 1) + 1e-9))
+    if m < 1:
+        return 0.0, 0.0
+    # From the ratios p(h + 1) / p(h) = (n - h)(a + h) / (h + 1)(b + n - h - 1).
+    a, b, hits = m, references + 1 - m, np.arange(n)
+    steps = np.log((n - hits) * (a + hits)) - np.log((hits + 1) * (b + n - hits - 1))
+    logs = np.concatenate([[0.0], np.cumsum(steps)])
+    shares = np.exp(logs - logs.max())
+    below = np.cumsum(shares) / shares.sum()
+    low, high = np.searchsorted(below, [0.025, 0.975])
+    return float(low / n), float(high / n)
+
+
+def alarms_in_words(found: Calibration, alpha: float, title: str) -> str:
+    """How often the verdict errs at one of the rates, and what it means if not as asked."""
+    point = next(point for point in found.points if point.asked == alpha)
+    share = point.obtained
+    who = (
+        f"Of {share.n:,} test images ({title})"
+        if found.kind == "test"
+        else f"With one random half of the validation images as its measure, of the {share.n:,} "
+        "others"
+    )
+    text = (
+        f"{who} this verdict calls out {percent(share.value)} "
+        f"[{percent(share.low)}, {percent(share.high)}]"
+    )
+    if point.met:
+        return f"{text}, in line with the {percent(alpha)} asked for."
+    if found.correction == "bonferroni" and point.kept:
+        return f"{text}; this correction errs on the safe side of {percent(alpha)}."
+    how = f"{text}, {'fewer' if point.kept else 'more'} than the {percent(alpha)} asked for"
+    if found.kind == "halves":
+        return f"{how}, which chance explains in one of 20 such halves."
+    return (
+        f"{how}: to this model the test images differ from the validation images, which are its "
+        "measure."
+    )

@@ -1,0 +1,49 @@
+"""Detection metrics with their uncertainty, and tests between scores.
+
+Everywhere: scores are higher for out-of-distribution (OOD) images, OOD is the positive class, and
+an image is flagged when score >= threshold. Written in numpy, as importing scikit-learn takes
+longer than all of these; the tests hold them equal to it.
+"""
+
+from hvae_core.detection.metrics.bootstrap import auprc_interval, fpr_interval
+from hvae_core.detection.metrics.curves import (
+    Curve,
+    Floats,
+    Rates,
+    auprc,
+    auroc,
+    auroc_interval,
+    checked,
+    fpr_at,
+    pr_curve,
+    rates_at,
+    roc_curve,
+)
+from hvae_core.detection.metrics.delong import Contest, contest, holm
+from hvae_core.detection.metrics.detect import Detection, detect, equal_numbers
+from hvae_core.detection.metrics.share import Share, flagged, share_of
+
+__all__ = [
+    "Contest",
+    "Curve",
+    "Detection",
+    "Floats",
+    "Rates",
+    "Share",
+    "auprc",
+    "auprc_interval",
+    "auroc",
+    "auroc_interval",
+    "checked",
+    "contest",
+    "detect",
+    "equal_numbers",
+    "flagged",
+    "fpr_at",
+    "fpr_interval",
+    "holm",
+    "pr_curve",
+    "rates_at",
+    "roc_curve",
+    "share_of",
+]

@@ -1,0 +1,88 @@
+"""Every metric of one score between two sets, on equal numbers of images."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import nan
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from hvae_core.detection.metrics.bootstrap import auprc_interval, fpr_interval
+from hvae_core.detection.metrics.curves import Floats, auprc, auroc_interval, checked, fpr_at
+
+
+@dataclass(frozen=True)
+class Detection:
+    """How well a score tells two sets apart, with 95 % intervals.
+
+    ``low, high`` belong to the AUROC (DeLong), the others to the metric in their name (stratified
+    bootstrap); NaN where an interval was not asked for. ``n_in, n_out`` are the numbers of images
+    that the figures rest on.
+    """
+
+    auroc: float
+    low: float
+    high: float
+    auprc: float
+    fpr80: float
+    fpr95: float
+    n_in: int
+    n_out: int
+    auprc_low: float = nan
+    auprc_high: float = nan
+    fpr80_low: float = nan
+    fpr80_high: float = nan
+    fpr95_low: float = nan
+    fpr95_high: float = nan
+
+    def interval(self, metric: str) -> tuple[float, float, float]:
+        """A metric by name (auroc, auprc, fpr80, fpr95) with the ends of its interval."""
+        prefix = "" if metric == "auroc" else f"{metric}_"
+        low, high = getattr(self, f"{prefix}low"), getattr(self, f"{prefix}high")
+        return getattr(self, metric), low, high
+
+
+def equal_numbers(in_scores: ArrayLike, out_scores: ArrayLike, seed: int) -> tuple[Floats, Floats]:
+    """All of the smaller set and as many of the larger, drawn by seed (Havtorn 2021, section 5).
+
+    The draw depends on the seed and the sizes alone: every score is judged on the same images.
+    """
+    inside, outside = checked(in_scores, "in-distribution"), checked(out_scores, "OOD")
+    n = min(len(inside), len(outside))
+    return _subsample(inside, n, seed), _subsample(outside, n, seed)
+
+
+def detect(
+    in_scores: ArrayLike, out_scores: ArrayLike, seed: int, *, intervals: bool = True
+) -> Detection:
+    """Every metric on equal numbers of in- and out-of-distribution images.
+
+    Without ``intervals`` only the AUROC has one: the bootstrap of the AUPRC takes some
+    milliseconds, which add up over many scores and sets.
+    """
+    inside, outside = equal_numbers(in_scores, out_scores, seed)
+    area, low, high = auroc_interval(inside, outside)
+    ends = {}
+    if intervals:
+        ends["auprc_low"], ends["auprc_high"] = auprc_interval(inside, outside, seed=seed)
+        for tpr in (80, 95):
+            found = fpr_interval(tpr / 100, inside, outside, seed=seed)
+            ends[f"fpr{tpr}_low"], ends[f"fpr{tpr}_high"] = found
+    return Detection(
+        auroc=area,
+        low=low,
+        high=high,
+        auprc=auprc(inside, outside),
+        fpr80=fpr_at(0.80, inside, outside),
+        fpr95=fpr_at(0.95, inside, outside),
+        n_in=len(inside),
+        n_out=len(outside),
+        **ends,
+    )
+
+
+def _subsample(values: Floats, n: int, seed: int) -> Floats:
+    if n == len(values):
+        return values
+    return values[np.random.default_rng(seed).choice(len(values), size=n, replace=False)]

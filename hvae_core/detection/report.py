@@ -1,0 +1,243 @@
+"""The figures of one in-distribution set against several others.
+
+Pure arithmetic on finished evaluations. The command line and the pages both call ``report``, so
+they show the same numbers.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hvae_core.common.errors import ScoreError
+from hvae_core.detection.metrics import Detection, detect
+from hvae_core.evaluation.bounds import Floats
+from hvae_core.evaluation.collapse import active_units, bits_per_dim, collapsed_layers, kl_per_dim
+from hvae_core.scores import Material, Score, richest, score_list
+
+if TYPE_CHECKING:  # evaluations are made with torch; reading them takes none
+    from hvae_core.evaluation.evaluation import Evaluation
+
+SHIPPED_LIMIT = 1000
+"""Images of a set that stored results and defaults rest on, taken by ``World.choose``."""
+
+
+@dataclass(frozen=True)
+class SetResult:
+    """One set under one checkpoint, means over its images.
+
+    By layer, z_1 first: ``kl`` (nats), ``kl_per_dim`` (nats a latent unit), ``active_units``;
+    ``collapsed`` are the numbers of the layers under the threshold of ``collapse``. By k = 0..K-1,
+    in bits per image dimension: ``bound_bits`` of L_>k, ``iw_bits`` of its importance-weighted
+    form, ``nll_bits`` of -log p(x|z_>k). ``errors`` are Monte-Carlo standard errors of one image in
+    nats, means over images by k, named as in ``BoundTable``; empty where they were not recorded or
+    there was one draw. ``detections`` holds every score that could be had
+    against the in-distribution set, ``unavailable`` the reason for every other; both are empty for
+    the in-distribution set itself.
+    """
+
+    name: str
+    images: int
+    kl: tuple[float, ...]
+    kl_per_dim: tuple[float, ...]
+    active_units: tuple[int, ...]
+    collapsed: tuple[int, ...]
+    bound_bits: tuple[float, ...]
+    iw_bits: tuple[float, ...]
+    nll_bits: tuple[float, ...]
+    detections: Mapping[str, Detection]
+    unavailable: Mapping[str, str]
+    errors: Mapping[str, tuple[float, ...]]
+
+
+@dataclass(frozen=True)
+class Report:
+    """Detection metrics and layer figures of one checkpoint.
+
+    ``names`` and ``units`` are the model's layers and their latent units, ``dims`` is D = C*H*W of
+    its images.
+    """
+
+    checkpoint: str
+    settings: Mapping[str, Any]
+    seed: int
+    dims: int
+    names: tuple[str, ...]
+    units: tuple[int, ...]
+    scores: tuple[Score, ...]
+    inside: SetResult
+    outside: tuple[SetResult, ...]
+
+    @property
+    def results(self) -> tuple[SetResult, ...]:
+        """All sets, the in-distribution one first."""
+        return (self.inside, *self.outside)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One flat row for every OOD set and score that could be had, for tables and CSV files."""
+        return [
+            {"set": result.name, "score": key, **asdict(detection)}
+            for result in self.outside
+            for key, detection in result.detections.items()
+        ]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as plain values for JSON; a number that is not finite becomes None."""
+        scores = [{"key": s.key, "name": s.name, "symbol": s.symbol} for s in self.scores]
+        return {
+            "checkpoint": self.checkpoint,
+            "settings": dict(self.settings),
+            "seed": self.seed,
+            "dims": self.dims,
+            "layers": [
+                {"name": name, "units": units}
+                for name, units in zip(self.names, self.units, strict=True)
+            ],
+            "scores": scores,
+            "in": _plain(asdict(self.inside)),
+            "out": [_plain(asdict(result)) for result in self.outside],
+        }
+
+
+def report(
+    in_evaluation: Evaluation,
+    out_evaluations: Sequence[Evaluation],
+    seed: int = 0,
+    *,
+    intervals: bool = True,
+    scores: Sequence[Score] | None = None,
+    materials: Mapping[str, Sequence[Material]] | None = None,
+) -> Report:
+    """Detection metrics of every score, on equal numbers drawn by ``seed``; figures by layer and k.
+
+    Without ``intervals`` only AUROCs have theirs: the bootstrap of the others takes some
+    milliseconds a score and set. ``scores`` are those of the bounds unless told otherwise, and
+    ``materials`` gives, by the name of the set, what they may read, the most images first.
+    Raises ``ScoreError`` when the evaluations are not of one checkpoint under one setting. A score
+    that these bounds cannot give is listed with its reason instead.
+    """
+    for other in out_evaluations:
+        same = other.checkpoint == in_evaluation.checkpoint
+        if not same or other.settings != in_evaluation.settings:
+            raise ScoreError(
+                f"The sets {in_evaluation.set_name} and {other.set_name} were evaluated under "
+                "different checkpoints or settings; evaluate both in the same way."
+            )
+    chosen = tuple(scores or score_list(in_evaluation.table.n_levels))
+    known = materials or {}
+    inside = _computed(in_evaluation, chosen, known)
+    return Report(
+        checkpoint=in_evaluation.checkpoint,
+        settings=asdict(in_evaluation.settings),
+        seed=seed,
+        dims=in_evaluation.table.dims,
+        names=in_evaluation.names,
+        units=tuple(len(variance) for variance in in_evaluation.unit_variance),
+        scores=chosen,
+        inside=_set_result(in_evaluation, {}, {}),
+        outside=tuple(
+            _against(inside, other, _computed(other, chosen, known), seed, intervals)
+            for other in out_evaluations
+        ),
+    )
+
+
+def _computed(
+    evaluation: Evaluation, scores: Sequence[Score], materials: Mapping[str, Sequence[Material]]
+) -> dict[str, Floats | ScoreError]:
+    """Every score of a set, or why there is none."""
+    known = materials.get(evaluation.set_name, (evaluation.material,))
+    found: dict[str, Floats | ScoreError] = {}
+    for score in scores:
+        try:
+            found[score.key] = score(richest(score, known))
+        except ScoreError as error:
+            found[score.key] = error
+    return found
+
+
+def _against(
+    inside: Mapping[str, Floats | ScoreError],
+    evaluation: Evaluation,
+    outside: Mapping[str, Floats | ScoreError],
+    seed: int,
+    intervals: bool,
+) -> SetResult:
+    """The scores of one OOD set against the in-distribution ones."""
+    detections: dict[str, Detection] = {}
+    unavailable: dict[str, str] = {}
+    for key, known in inside.items():
+        try:
+            pair = _or_raise(known), _or_raise(outside[key])
+            detections[key] = detect(*pair, seed, intervals=intervals)
+        except ScoreError as error:
+            unavailable[key] = str(error)
+    return _set_result(evaluation, detections, unavailable)
+
+
+def _or_raise(values: Floats | ScoreError) -> Floats:
+    if isinstance(values, ScoreError):
+        raise values
+    return values
+
+
+def _set_result(
+    evaluation: Evaluation, detections: Mapping[str, Detection], unavailable: Mapping[str, str]
+) -> SetResult:
+    """The means of one set by layer and by k."""
+    table = evaluation.table
+    units = [len(variance) for variance in evaluation.unit_variance]
+    kl = table.kl.mean(0)  # (L,)
+    return SetResult(
+        name=evaluation.set_name,
+        images=len(evaluation),
+        kl=_floats(kl),
+        kl_per_dim=_floats(kl_per_dim(kl, units)),
+        active_units=tuple(active_units(variance) for variance in evaluation.unit_variance),
+        collapsed=collapsed_layers(kl, units),
+        bound_bits=_floats(bits_per_dim(-table.bound.mean(0), table.dims)),
+        iw_bits=_floats(bits_per_dim(-table.iw.mean(0), table.dims)),
+        nll_bits=_floats(bits_per_dim(table.nll.mean(0), table.dims)),
+        detections=detections,
+        unavailable=unavailable,
+        errors={
+            name: _floats(values.mean(0))
+            for name, values in table.errors.items()
+            if np.isfinite(values).all()
+        },
+    )
+
+
+def _floats(values: np.ndarray) -> tuple[float, ...]:
+    return tuple(float(value) for value in values)
+
+
+def _plain(value: Any) -> Any:
+    """The same nesting with lists for tuples and None for numbers that JSON does not know."""
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def telling_pair(
+    inside: Evaluation, outside: Evaluation, likelihood: Score, ratio: Score
+) -> tuple[int, int]:
+    """Indices of the two images that tell the story best (HVK 4.2): one in, one out.
+
+    Out: of the images at least as likely as the median image inside (of all, if there are none),
+    the one with the largest ratio. In: the one with the median ratio.
+    """
+    level = np.median(likelihood(inside.material))
+    ratios = ratio(outside.material)
+    likely = likelihood(outside.material) <= level
+    candidates = np.where(likely, ratios, -np.inf) if likely.any() else ratios
+    order = np.argsort(ratio(inside.material), kind="stable")
+    return int(order[len(order) // 2]), int(candidates.argmax())

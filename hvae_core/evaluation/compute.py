@@ -1,0 +1,237 @@
+"""One table per (checkpoint, images, settings): what the pages and the command line both read.
+
+Images go through the model in batches; every part is kept on disk as soon as it is done, so an
+interrupted evaluation continues where it stopped. Noise comes from the pictures themselves
+(``ImageNoise``): but for rounding (about 1e-4 nats in float32) the table does not depend on batch
+size, order of the images, or number of parts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from hvae_core.common import cache
+from hvae_core.common.errors import DataError
+from hvae_core.common.noise import ImageNoise
+from hvae_core.common.progress import Progress, silent
+from hvae_core.data.image_set import ImageSet
+from hvae_core.evaluation.bounds import COLUMNS, ERRORS, BoundAccumulator, Bounds, BoundTable
+from hvae_core.evaluation.collapse import UnitStats
+from hvae_core.evaluation.evaluation import EvalSettings, Evaluation, evaluation_key, pack, unpack
+from hvae_core.evaluation.parts import in_parts, keep
+from hvae_core.models import HierarchicalVAE
+from hvae_core.models.frozen import frozen
+
+PART_IMAGES = 500
+STORED_UNITS = 64
+"""Posterior means of layers with more units than this are not kept image by image."""
+BATCH_PIXELS = 200 * 28 * 28
+"""Pixels of images x samples that go through a model at once: few, as processors have caches."""
+_ACCELERATOR = 10
+"""How many times as many keep an accelerator busy."""
+
+
+def stored_evaluation(
+    checkpoint: str, images: ImageSet, settings: EvalSettings
+) -> Evaluation | None:
+    """The finished evaluation from the cache, or None: never computes anything."""
+    arrays = cache.load("evaluations", evaluation_key(checkpoint, images, settings))
+    return None if arrays is None else _as_stored(arrays, images)
+
+
+def evaluate(
+    model: HierarchicalVAE,
+    checkpoint: str,
+    images: ImageSet,
+    settings: EvalSettings,
+    *,
+    progress: Progress = silent,
+    batch_size: int | None = None,
+) -> Evaluation:
+    """Bounds L_>k (HVK Eq. 5, 9) of every image for every k, from the cache or computed.
+
+    ``checkpoint`` is the digest of the weights. Raises ``DataError`` if the images do not have the
+    model's shape.
+    """
+    if images.image_shape != model.image_shape:
+        raise DataError(
+            f"{images.title} has images of shape {images.image_shape}, the model wants "
+            f"{model.image_shape}; resize the set first."
+        )
+    if not len(images):
+        raise DataError(f"{images.title} holds no images; choose another set.")
+    known = stored_evaluation(checkpoint, images, settings)
+    if known is not None:
+        return known
+    key = evaluation_key(checkpoint, images, settings)
+    samples = max(settings.samples, settings.partial_samples)
+    # Few images with all their samples: what does not depend on the sample is computed once.
+    batch_size = batch_size or max(1, _rows(model) // samples)
+    twin = frozen(model)
+
+    def compute(part: ImageSet, report: Callable[[float], None]) -> dict[str, np.ndarray]:
+        return _evaluate_part(twin, part, settings, batch_size, report)
+
+    parts = in_parts(key, images, compute, size=PART_IMAGES, progress=progress)
+    packed = pack(_join(parts, model, checkpoint, images, settings))
+    keep("evaluations", key, packed, images, size=PART_IMAGES)
+    # What was rounded to be stored, so that the first reader sees the same figures as the next.
+    return _as_stored(packed, images)
+
+
+def _as_stored(arrays: Mapping[str, np.ndarray], images: ImageSet) -> Evaluation:
+    """Unpack, with names and labels of this set: the key knows its pixels alone."""
+    return replace(
+        unpack(arrays),
+        set_name=images.name,
+        labels=np.asarray(images.labels),
+        class_names=images.class_names,
+    )
+
+
+def evaluate_batch(
+    model: HierarchicalVAE,
+    pixels: np.ndarray,
+    digests: Sequence[int],
+    settings: EvalSettings,
+) -> tuple[list[Bounds], list[np.ndarray]]:
+    """Bounds of uint8 images (B, C, H, W) for k = 0..K-1, and E[z_i | x] (B, units) a layer.
+
+    Samples come in chunks, so that 1000 of them need no more memory than a few; the posterior
+    means are averaged over the samples of the layers below them.
+    """
+    half = torch.autocast(
+        model.device.type, torch.bfloat16, enabled=settings.precision == "bfloat16"
+    )
+    x = torch.from_numpy(np.array(pixels)).to(model.device).float() / 255
+    accumulators = [BoundAccumulator() for _ in range(model.n_levels)]
+    means = [np.zeros((len(pixels), spec.units)) for spec in model.latents]
+    at_once = max(1, _rows(model) // len(pixels))
+    with torch.inference_mode(), half:
+        x = model.prepare(x, ImageNoise(digests, settings.seed))
+        for ks, first, count in _chunks(model.n_levels, settings, at_once):
+            traces = model.traces(
+                x,
+                ks,
+                noise=ImageNoise(digests, settings.seed, first),
+                samples=count,
+                skipped=settings.skipped,
+                up=settings.up,
+            )
+            for trace in traces:
+                accumulators[trace.k].add(trace)
+            for total, mean in zip(means, traces[0].z, strict=True):
+                if mean is not None and traces[0].k == 0:
+                    total += mean.mean(0).flatten(1).cpu().numpy() * (count / settings.samples)
+    return [accumulator.result() for accumulator in accumulators], means
+
+
+def _rows(model: HierarchicalVAE) -> int:
+    """Images x samples that go through the model at once."""
+    pixels = BATCH_PIXELS * (1 if model.device.type == "cpu" else _ACCELERATOR)
+    return max(1, pixels // model.dims)
+
+
+def _chunks(levels: int, settings: EvalSettings, at_once: int) -> Iterator[tuple[range, int, int]]:
+    """(ks, first sample, number of samples) of the passes that make one batch's bounds."""
+    both = min(settings.samples, settings.partial_samples)
+    more = range(1) if settings.samples > both else range(1, levels)
+    for ks, begin, end in (
+        (range(levels), 0, both),
+        (more, both, max(settings.samples, settings.partial_samples)),
+    ):
+        for first in range(begin, end if ks else begin, at_once):
+            yield ks, first, min(at_once, end - first)
+
+
+def posterior_means(
+    model: HierarchicalVAE,
+    images: ImageSet,
+    seed: int = 0,
+    *,
+    progress: Progress = silent,
+    batch_size: int = 100,
+) -> list[np.ndarray]:
+    """E[z_i | x] for every layer, (N, units) float32, by one draw of the layers it depends on."""
+    digests = images.image_digests()
+    rows = []
+    for start in range(0, len(images), batch_size):
+        stop = start + batch_size
+        noise = ImageNoise(digests[start:stop], seed)
+        x = torch.from_numpy(np.array(images.images[start:stop])).to(model.device).float() / 255
+        with torch.inference_mode():
+            means = model.posterior_means(model.prepare(x, noise), noise=noise, up="sample")
+        rows.append([mean.flatten(1).cpu().numpy() for mean in means])
+        progress(min(1.0, stop / len(images)), images.title)
+    return [np.concatenate([row[i] for row in rows]) for i in range(model.n_layers)]
+
+
+def _evaluate_part(
+    model: HierarchicalVAE,
+    images: ImageSet,
+    settings: EvalSettings,
+    batch_size: int,
+    report: Callable[[float], None],
+) -> dict[str, np.ndarray]:
+    """Columns of the table, latents that are kept, and moments of all units, by array name."""
+    digests = images.image_digests()
+    tables, latents = [], []
+    stats = [UnitStats() for _ in model.latents]
+    for start in range(0, len(images), batch_size):
+        stop = start + batch_size
+        pixels, keys = images.images[start:stop], digests[start:stop]
+        bounds, means = evaluate_batch(model, pixels, keys, settings)
+        tables.append(BoundTable.from_bounds(bounds, model.dims))
+        for moments, mean in zip(stats, means, strict=True):
+            moments.add(mean)
+        latents.append([mean[:, : _kept(mean.shape[1])].astype(np.float32) for mean in means])
+        report(min(1.0, stop / len(images)))
+    table = BoundTable.concat(tables)
+    arrays = {name: getattr(table, name) for name in COLUMNS} | table.errors
+    for i, moments in enumerate(stats):  # by number: a family may name its layers as it likes
+        arrays[f"z{i}"] = np.concatenate([row[i] for row in latents])
+        arrays[f"moments{i}"] = moments.state
+    return arrays
+
+
+def _kept(units: int) -> int:
+    """How many units of a layer are kept image by image: all or none."""
+    return units if units <= STORED_UNITS else 0
+
+
+def _join(
+    parts: Sequence[Mapping[str, np.ndarray]],
+    model: HierarchicalVAE,
+    checkpoint: str,
+    images: ImageSet,
+    settings: EvalSettings,
+) -> Evaluation:
+    columns = {
+        name: np.concatenate([part[name] for part in parts])
+        for name in (*COLUMNS, *ERRORS)
+        if all(name in part for part in parts)
+    }
+    variance, latents = [], []
+    for i in range(model.n_layers):
+        stats = UnitStats()
+        for part in parts:
+            stats.merge(UnitStats.of(part[f"moments{i}"]))
+        variance.append(stats.variance.astype(np.float32))
+        latents.append(np.concatenate([part[f"z{i}"] for part in parts]))
+    return Evaluation(
+        checkpoint,
+        images.name,
+        images.digest,
+        settings,
+        BoundTable(**columns, dims=model.dims, samples=settings.samples),
+        np.asarray(images.labels),
+        images.class_names,
+        tuple(variance),
+        tuple(latents),
+        tuple(spec.name for spec in model.latents),
+        tuple(spec.group for spec in model.latents),
+    )

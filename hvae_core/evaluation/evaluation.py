@@ -1,0 +1,154 @@
+"""What an evaluation is made of, and how it is kept in a file: arrays alone, no torch.
+
+Reading one must be quick, as every page begins with it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from hvae_core.common import cache
+from hvae_core.common.errors import ConfigError
+from hvae_core.data.image_set import ImageSet
+from hvae_core.evaluation.bounds import COLUMNS, ERRORS, BoundTable
+from hvae_core.evaluation.byte_planes import from_planes
+from hvae_core.scores import Material
+
+
+@dataclass(frozen=True)
+class EvalSettings:
+    """What a table depends on besides checkpoint and images; the defaults are the shipped ones.
+
+    ``samples`` is S of the ELBO and of L^S (HVK Eq. 9), the first term of a likelihood ratio;
+    ``partial_samples`` that of L_>k for k >= 1 (HVK Eq. 10 keeps the plain bound there). Equal
+    numbers share their draws, and what these add to both terms cancels in the ratio: fewer in the
+    second term make every ratio noisier. ``precision`` is that of the networks; densities are
+    summed in float32 in any case.
+    """
+
+    samples: int = 10
+    partial_samples: int = 10
+    seed: int = 0
+    skipped: Literal["sample", "mean"] = "mean"
+    up: Literal["mean", "sample"] = "mean"
+    precision: Literal["float32", "bfloat16"] = field(default="float32", metadata=cache.LATER)
+
+    def __post_init__(self) -> None:
+        for count in (self.samples, self.partial_samples):
+            if count < 1:
+                raise ConfigError(f"Bounds need at least one sample, not {count}.")
+        if self.precision not in ("float32", "bfloat16"):
+            raise ConfigError(f"The precision is float32 or bfloat16, not {self.precision}.")
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """Bounds (nats) of N images under one checkpoint, with statistics of the latent units.
+
+    ``latents[i]`` are posterior means (N, units) of z_{i+1}, or (N, 0) where the layer is too wide
+    to keep; ``unit_variance[i]`` is Var_x(E[z|x]) of each unit over these images (DVP Eq. 23).
+    ``names`` and ``levels`` name each layer and its level, z_1 first.
+    """
+
+    checkpoint: str
+    set_name: str
+    set_digest: str
+    settings: EvalSettings
+    table: BoundTable
+    labels: np.ndarray
+    class_names: tuple[str, ...]
+    unit_variance: tuple[np.ndarray, ...]
+    latents: tuple[np.ndarray, ...]
+    names: tuple[str, ...]
+    levels: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    @property
+    def material(self) -> Material:
+        """What scores may read of it; references and other checkpoints are added by the reader."""
+        return Material(self.table, self.latents)
+
+
+def evaluation_key(checkpoint: str, images: ImageSet, settings: EvalSettings) -> str:
+    """The digest under which the cache keeps an evaluation."""
+    return cache.digest("evaluation-2", checkpoint, images.digest, settings)
+
+
+def pack(evaluation: Evaluation) -> dict[str, np.ndarray]:
+    """An evaluation as plain arrays, for an ``.npz`` file (float32 bounds, float16 latents)."""
+    table = evaluation.table
+    about = {
+        "checkpoint": evaluation.checkpoint,
+        "set_name": evaluation.set_name,
+        "set_digest": evaluation.set_digest,
+        "settings": asdict(evaluation.settings),
+        "class_names": list(evaluation.class_names),
+        "dims": table.dims,
+        "layers": table.n_layers,
+        "names": list(evaluation.names),
+        "levels": list(evaluation.levels),
+    }
+    arrays = {n: getattr(table, n).astype(np.float32) for n in COLUMNS}
+    arrays |= {n: values.astype(np.float32) for n, values in table.errors.items()}
+    arrays["labels"] = evaluation.labels.astype(np.int32)
+    for i in range(table.n_layers):
+        arrays[f"variance{i + 1}"] = evaluation.unit_variance[i].astype(np.float32)
+        arrays[f"latents{i + 1}"] = evaluation.latents[i].astype(np.float16)
+    arrays["about"] = np.frombuffer(json.dumps(about).encode(), dtype=np.uint8)
+    return arrays
+
+
+def unpack(arrays: Mapping[str, np.ndarray]) -> Evaluation:
+    """Read back what ``pack`` wrote."""
+    about = json.loads(arrays["about"].tobytes())
+    settings = EvalSettings(**about["settings"])
+    columns = {n: arrays[n].astype(np.float64) for n in (*COLUMNS, *ERRORS) if n in arrays}
+    table = BoundTable(
+        **columns,
+        dims=about["dims"],
+        samples=settings.samples,
+    )
+    layers = range(1, about["layers"] + 1)
+    return Evaluation(
+        about["checkpoint"],
+        about["set_name"],
+        about["set_digest"],
+        settings,
+        table,
+        arrays["labels"].astype(np.int64),
+        tuple(about["class_names"]),
+        tuple(arrays[f"variance{i}"] for i in layers),
+        tuple(arrays[f"latents{i}"].astype(np.float32) for i in layers),
+        *(tuple(about.get(key) or (f"z{i}" for i in layers)) for key in ("names", "levels")),
+    )
+
+
+def shipped_evaluation(folder: Path, checkpoint: str, set_name: str) -> Evaluation | None:
+    """The stored evaluation ``<set>.npz`` of a shipped checkpoint, or None if it is of another."""
+    path = folder / f"{set_name}.npz"
+    if not path.is_file():
+        return None
+    with np.load(path, allow_pickle=False) as file:
+        evaluation = unpack(from_planes(file))
+    return evaluation if evaluation.checkpoint == checkpoint else None
+
+
+def latents_key(checkpoint: str, images: ImageSet, seed: int) -> str:
+    """The digest under which the posterior means of a set are kept."""
+    return cache.digest("latents-1", checkpoint, images.digest, seed)
+
+
+def stored_latents(checkpoint: str, images: ImageSet, seed: int) -> list[np.ndarray] | None:
+    """Posterior means of every layer from the cache, z_1 first, or None: computes nothing."""
+    arrays = cache.load("latents", latents_key(checkpoint, images, seed))
+    if arrays is None:
+        return None
+    return [arrays[f"z{i}"] for i in range(1, len(arrays) + 1)]

@@ -1,0 +1,46 @@
+"""The AUROC of scores against the number of draws behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+
+from hvae_core.common.words import interval
+from hvae_core.figures.theme import Palette, base_layout, faded
+
+Areas = Sequence[tuple[float, float, float]]
+
+
+def auroc_by_draws(
+    samples: Sequence[int], areas: Mapping[str, Areas], colors: Palette, *, height: int = 420
+) -> go.Figure:
+    """One line a score with its interval as a band; the number of draws on a logarithmic axis.
+
+    ``areas`` gives (value, low, high) at each number of draws by the score's symbol as chart text.
+    """
+    x = np.asarray(samples, dtype=np.float32)
+    fig = go.Figure()
+    for place, (name, found) in enumerate(areas.items()):
+        value, low, high = np.asarray(found, dtype=np.float32).T
+        color = colors.category(place)
+        fig.add_trace(
+            go.Scatter(
+                x=np.concatenate([x, x[::-1]]), y=np.concatenate([high, low[::-1]]), mode="lines",
+                line={"width": 0, "color": color}, fill="toself", fillcolor=faded(color, 0.1),
+                hoverinfo="skip", showlegend=False, legendgroup=name,
+            )
+        )  # fmt: skip
+        fig.add_trace(
+            go.Scatter(
+                x=x, y=value, mode="lines+markers", name=name, legendgroup=name,
+                line={"color": color, "width": 2.25}, marker={"color": color, "size": 7},
+                customdata=[[interval(*row)] for row in found],
+                hovertemplate=f"S = %{{x}}<br>AUROC %{{customdata[0]}}<extra>{name}</extra>",
+            )
+        )  # fmt: skip
+    fig.add_hline(y=0.5, line={"color": colors.muted, "width": 1, "dash": "dot"})
+    base_layout(fig, colors, x_title="draws S of every bound", y_title="AUROC", height=height)
+    fig.update_xaxes(type="log", tickvals=list(samples), ticktext=[f"{s:,}" for s in samples])
+    return fig

@@ -1,0 +1,124 @@
+"""False-alarm rates asked for against those obtained, on two logarithmic axes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+
+from hvae_core.common.words import percent
+from hvae_core.figures.theme import Palette, base_layout, faded
+
+FLOOR = 2e-4
+"""Where a share of zero is drawn, as a logarithm has no place for it."""
+_TICKS = (0.001, 0.01, 0.05, 0.1, 0.2, 0.5)
+
+
+@dataclass(frozen=True, eq=False)
+class Alarms:
+    """One test: rates obtained with their interval, and the band that chance explains.
+
+    ``quiet`` draws it in grey, as the second of two.
+    """
+
+    name: str
+    obtained: NDArray[np.float64]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+    band_low: NDArray[np.float64]
+    band_high: NDArray[np.float64]
+    quiet: bool = False
+
+
+def calibration(
+    asked: Sequence[float],
+    series: Sequence[Alarms],
+    colors: Palette,
+    *,
+    chosen: float | None = None,
+    height: int = 380,
+) -> go.Figure:
+    """Shares called out by the rate asked for, with intervals; the diagonal is the promise.
+
+    ``chosen`` marks the rate that the page stands at.
+    """
+    x = np.asarray(asked, dtype=np.float64)
+    fig = go.Figure()
+    for one in series:
+        color = colors.muted if one.quiet else colors.in_color
+        fig.add_trace(_band(x, one, color))
+    ends = np.array([x.min(), x.max()], dtype=np.float32)
+    fig.add_trace(
+        go.Scatter(
+            x=ends, y=ends, mode="lines", hoverinfo="skip", showlegend=False,
+            line={"color": colors.muted, "width": 1, "dash": "dot"},
+        )
+    )  # fmt: skip
+    for one in series:
+        fig.add_trace(_points(x, one, colors))
+    base_layout(
+        fig,
+        colors,
+        x_title="false alarms asked for (% of in-distribution images)",
+        y_title="obtained (%)",
+        height=height,
+    )
+    ticks = {
+        "type": "log",
+        "tickvals": list(_TICKS),
+        "ticktext": [percent(tick).removesuffix(" %") for tick in _TICKS],
+    }
+    fig.update_xaxes(**ticks, range=[np.log10(x.min()) - 0.08, np.log10(x.max()) + 0.08])
+    fig.update_yaxes(**ticks, range=[np.log10(FLOOR) - 0.05, 0])
+    if chosen is not None:
+        fig.add_vline(x=chosen, line={"color": colors.text, "width": 1, "dash": "dash"})
+    return fig
+
+
+def _band(x: NDArray[np.float64], one: Alarms, color: str) -> go.Scatter:
+    """The region between the band's ends, as one closed line."""
+    edge = np.concatenate([one.band_high, one.band_low[::-1]])
+    return go.Scatter(
+        x=np.concatenate([x, x[::-1]]).astype(np.float32),
+        y=np.maximum(edge, FLOOR).astype(np.float32),
+        mode="lines",
+        line={"width": 0, "color": color},
+        fill="toself",
+        fillcolor=faded(color, 0.16),
+        hoverinfo="skip",
+        showlegend=False,
+    )
+
+
+def _points(x: NDArray[np.float64], one: Alarms, colors: Palette) -> go.Scatter:
+    color = colors.muted if one.quiet else colors.in_color
+    drawn = np.maximum(one.obtained, FLOOR)
+    told = [
+        f"{percent(value)} [{percent(low)}, {percent(high)}]"
+        for value, low, high in zip(one.obtained, one.low, one.high, strict=True)
+    ]
+    return go.Scatter(
+        # side by side, so that the intervals of two tests do not hide one another
+        x=(x * (0.97 if one.quiet else 1.03)).astype(np.float32),
+        y=drawn.astype(np.float32),
+        error_y={
+            "type": "data",
+            "symmetric": False,
+            "array": (np.maximum(one.high, FLOOR) - drawn).astype(np.float32),
+            "arrayminus": (drawn - np.maximum(one.low, FLOOR)).astype(np.float32),
+            "thickness": 1.25,
+            "width": 3,
+            "color": color,
+        },
+        mode="markers+lines",
+        line={"color": color, "width": 1.5},
+        marker={"color": color, "size": 8, "symbol": "square" if one.quiet else "circle"},
+        name=one.name,
+        customdata=[[percent(rate), text] for rate, text in zip(x, told, strict=True)],
+        hovertemplate="asked for %{customdata[0]}<br>obtained %{customdata[1]}<extra>"
+        + one.name
+        + "</extra>",
+    )

@@ -1,0 +1,165 @@
+"""A map of latent codes in the plane, coloured by class, set or score; made for the lasso."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import plotly.graph_objects as go
+from numpy.typing import ArrayLike, NDArray
+
+from hvae_core.figures.theme import Mark, Palette, base_layout, labelled
+
+WEBGL_ABOVE = 1000
+BESIDE = {"orientation": "v", "x": 1.01, "y": 1, "yanchor": "top"}
+
+
+@dataclass(frozen=True, eq=False)
+class MapData:
+    """The points of a map: everything per image, in the same order.
+
+    coords (N, 2); ids (N,) what a selection gives back; sets (N,) codes into ``set_names``, the
+    first of which is in-distribution; hover (N,) one line a point, or nothing.
+    """
+
+    coords: NDArray[np.floating[Any]]
+    ids: NDArray[np.integer[Any]]
+    sets: NDArray[np.integer[Any]]
+    set_names: Sequence[str]
+    hover: Sequence[str] | None = None
+
+
+def latent_map(
+    data: MapData,
+    values: ArrayLike | None,
+    colors: Palette,
+    *,
+    color_by: Literal["class", "set", "score"],
+    class_names: Sequence[str] = (),
+    value_name: str = "score",
+    unit: str = "",
+    axes: tuple[str, str] = ("component 1", "component 2"),
+    height: int = 620,
+) -> go.Figure:
+    """Points coloured by class (``values`` are codes into ``class_names``, -1 for none), by set
+    (``values`` unused) or by a score (``values`` are numbers); each set has its marker.
+
+    A point's ``customdata`` is its id. Selected points keep their colour, the others fade.
+    """
+    codes = np.asarray(values if values is not None else data.sets)
+    fig = go.Figure()
+    if color_by == "score":
+        title = labelled(value_name, unit)
+        scores = np.asarray(codes, dtype=np.float32)
+        style = _score_style(scores, title, colors)
+        hover = f"{value_name} %{{marker.color:.3r}} {unit}".rstrip()
+        fig.add_trace(_points(data, np.arange(len(data.ids)), style, "", hover, colors))
+    else:
+        groups = _sets(data, colors) if color_by == "set" else _classes(codes, class_names, colors)
+        for name, picks, style in groups:
+            fig.add_trace(_points(data, picks, style, name, name, colors))
+            fig.add_trace(_legend_entry(name, style["color"], style.get("symbol", "circle")))
+    if color_by != "set" and len(data.set_names) > 1:
+        _add_set_legend(fig, data.set_names, colors)
+    base_layout(fig, colors, x_title=axes[0], y_title=axes[1], height=height)
+    fig.update_xaxes(showticklabels=False, ticks="")
+    fig.update_yaxes(showticklabels=False, showgrid=False, showline=True, linecolor=colors.muted)
+    fig.update_layout(dragmode="lasso", hovermode="closest", uirevision="map")
+    # Many classes: a column beside the map, clear of the mode bar above it.
+    if color_by == "class":
+        fig.update_layout(legend=BESIDE, margin_t=34)
+    fig.update_layout(newselection_line={"color": colors.text, "width": 1.5, "dash": "dot"})
+    return fig
+
+
+def _points(
+    data: MapData,
+    picks: NDArray[np.intp],
+    style: dict[str, Any],
+    name: str,
+    hover: str,
+    colors: Palette,
+) -> go.Scatter | go.Scattergl:
+    """One trace of points; WebGL where the whole map is large."""
+    kind = go.Scattergl if len(data.ids) > WEBGL_ABOVE else go.Scatter
+    size = 5 if len(data.ids) > WEBGL_ABOVE else 7
+    texts = data.hover
+    marks = [_set_mark(int(code), colors).symbol for code in data.sets[picks]]
+    return kind(
+        x=data.coords[picks, 0].astype(np.float32),
+        y=data.coords[picks, 1].astype(np.float32),
+        customdata=data.ids[picks].astype(np.int32),
+        text=[texts[i] for i in picks] if texts is not None else None,
+        mode="markers",
+        name=name,
+        legendgroup=name,
+        showlegend=False,
+        marker={"size": size, "opacity": 0.8, "symbol": marks} | style,
+        selected={"marker": {"opacity": 1, "size": size + 2}},
+        unselected={"marker": {"opacity": 0.12}},
+        hovertemplate=(f"%{{text}}<br>{hover}" if texts is not None else hover)
+        + "<extra>image %{customdata}</extra>",
+    )
+
+
+def _set_mark(code: int, colors: Palette) -> Mark:
+    return colors.in_mark if code == 0 else colors.out_mark(code - 1)
+
+
+def _sets(data: MapData, colors: Palette) -> Iterator[tuple[str, NDArray[np.intp], dict[str, Any]]]:
+    for code, name in enumerate(data.set_names):
+        picks = np.flatnonzero(data.sets == code)
+        if picks.size:
+            mark = _set_mark(code, colors)
+            yield name, picks, {"color": mark.color, "symbol": mark.symbol}
+
+
+def _classes(
+    codes: NDArray[Any], names: Sequence[str], colors: Palette
+) -> Iterator[tuple[str, NDArray[np.intp], dict[str, Any]]]:
+    for code in np.unique(codes):
+        known = 0 <= code < len(names)
+        color = colors.category(int(code)) if known else colors.collapsed
+        yield (
+            names[int(code)] if known else "no class",
+            np.flatnonzero(codes == code),
+            {"color": color},
+        )
+
+
+def _score_style(values: NDArray[np.float32], title: str, colors: Palette) -> dict[str, Any]:
+    """Colour by value, the scale ending at the 1st and 99th percentile so that no image rules."""
+    finite = values[np.isfinite(values)]
+    low, high = np.percentile(finite, [1, 99]) if finite.size else (0.0, 1.0)
+    heading = {"text": title, "side": "right", "font": {"size": 13}}
+    bar = {"title": heading, "thickness": 12, "outlinewidth": 0, "tickfont": {"size": 12}}
+    return {
+        "color": values,
+        "cmin": float(low),
+        "cmax": float(high),
+        "colorscale": colors.scale("sequential"),
+        "colorbar": bar,
+        "showscale": True,
+    }
+
+
+def _add_set_legend(fig: go.Figure, names: Sequence[str], colors: Palette) -> None:
+    """Grey markers: which symbol is which set, where colour says something else."""
+    for code, name in enumerate(names):
+        fig.add_trace(_legend_entry(name, colors.muted, _set_mark(code, colors).symbol))
+
+
+def _legend_entry(name: str, color: str, symbol: str) -> go.Scatter:
+    """A legend marker of its own; that of the points would show its first point's symbol."""
+    marker = {"color": color, "symbol": symbol, "size": 9}
+    return go.Scatter(
+        x=[None],
+        y=[None],
+        mode="markers",
+        name=name,
+        legendgroup=name,
+        marker=marker,
+        hoverinfo="skip",
+    )

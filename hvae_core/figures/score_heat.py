@@ -1,0 +1,94 @@
+"""The table of areas, sets by scores, as a heat map with the best score of each set in bold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+from numpy.typing import ArrayLike, NDArray
+from plotly.colors import sample_colorscale
+
+from hvae_core.common.words import fmt, interval
+from hvae_core.figures.theme import Palette, base_layout, contrast, hex_color
+
+
+def metric_heat(
+    values: ArrayLike,
+    sets: Sequence[str],
+    scores: Sequence[str],
+    colors: Palette,
+    *,
+    metric: str = "AUROC",
+    lows: ArrayLike | None = None,
+    highs: ArrayLike | None = None,
+    higher_is_better: bool = True,
+    row_height: int = 38,
+) -> go.Figure:
+    """A metric (sets, scores) with 0.5 in the scale's neutral middle; best of each row bold.
+
+    ``scores`` are chart text (see ``symbol_html``). Bounds, where given, show on hover.
+    """
+    table = np.asarray(values, dtype=np.float64)
+    scale = colors.scale("diverging")
+    if not higher_is_better:
+        scale = [[1 - place, color] for place, color in reversed(scale)]
+    fig = go.Figure(
+        go.Heatmap(
+            x=list(scores),
+            y=list(sets),
+            z=table.astype(np.float32),
+            text=_cells(table, table if higher_is_better else -table, scale, colors),
+            texttemplate="%{text}",
+            textfont_size=14,
+            customdata=_intervals(table, lows, highs),
+            hovertemplate=f"%{{y}}, %{{x}}<br>{metric} %{{customdata}}<extra></extra>",
+            colorscale=scale,
+            zmin=0,
+            zmax=1,
+            showscale=False,
+            xgap=2,
+            ygap=2,
+        )
+    )
+    height = 44 + row_height * len(sets)
+    base_layout(fig, colors, x_title="", y_title="", height=height, legend=False)
+    fig.update_xaxes(side="top", showline=False, ticks="", type="category", tickangle=0)
+    fig.update_yaxes(autorange="reversed", showgrid=False, type="category")
+    return fig
+
+
+def _cells(
+    table: NDArray[np.float64],
+    ranked: NDArray[np.float64],
+    scale: list[list[Any]],
+    colors: Palette,
+) -> list[list[str]]:
+    """Cell texts, each row's best in bold; a row without any value has none."""
+    best = np.where(np.isnan(ranked), -np.inf, ranked).max(axis=1, keepdims=True)
+    return [
+        [_cell(float(v), bool(strong), scale, colors) for v, strong in zip(row, marks, strict=True)]
+        for row, marks in zip(table, ranked >= best, strict=True)
+    ]
+
+
+def _cell(value: float, strong: bool, scale: list[list[Any]], colors: Palette) -> str:
+    """One cell in black or white, whichever its ground lets one read."""
+    if np.isnan(value):
+        return f'<span style="color:{colors.muted}">–</span>'
+    ground = hex_color(sample_colorscale(scale, [min(max(value, 0.0), 1.0)])[0])
+    ink = max("#000000", "#FFFFFF", key=lambda color: contrast(color, ground))
+    text = f"<b>{fmt(value)}</b>" if strong else fmt(value)
+    return f'<span style="color:{ink}">{text}</span>'
+
+
+def _intervals(
+    table: NDArray[np.float64], lows: ArrayLike | None, highs: ArrayLike | None
+) -> list[list[str]]:
+    """Hover texts with the interval, or the value alone where there is none."""
+    unknown = np.full_like(table, np.nan)
+    low = unknown if lows is None else np.asarray(lows, dtype=np.float64)
+    high = unknown if highs is None else np.asarray(highs, dtype=np.float64)
+    cells = zip(table, low, high, strict=True)
+    return [[interval(*cell) for cell in zip(*rows, strict=True)] for rows in cells]

@@ -1,6 +1,0 @@
-"""Measures: further figures of an image that scores read, computed once and kept on disk."""
-
-from hvae_core.measures.base import Measure, compute, stored
-from hvae_core.measures.registry import MEASURES
-
-__all__ = ["MEASURES", "Measure", "compute", "stored"]

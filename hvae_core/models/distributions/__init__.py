@@ -1,0 +1,22 @@
+"""The distributions of the papers: diagonal Gaussian latents, and p(x given z) for pixels.
+
+Likelihoods sum over the pixels of an image and return nats, with the leading (S, B) kept.
+"""
+
+from hvae_core.models.distributions.base import Likelihood
+from hvae_core.models.distributions.bernoulli import Bernoulli
+from hvae_core.models.distributions.gaussian import LOG_2PI, Gaussian, positive
+from hvae_core.models.distributions.logistic import DiscretisedLogistic
+from hvae_core.models.distributions.mixture import MixtureLogistic
+from hvae_core.models.distributions.normal import GaussianPixels
+
+__all__ = [
+    "LOG_2PI",
+    "Bernoulli",
+    "DiscretisedLogistic",
+    "Gaussian",
+    "GaussianPixels",
+    "Likelihood",
+    "MixtureLogistic",
+    "positive",
+]

@@ -1,0 +1,37 @@
+"""Binary pixels: the likelihood of dynamically binarised grey images (HVK App. B.1)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from hvae_core.models.distributions.base import Likelihood
+
+
+@dataclass(frozen=True)
+class Bernoulli(Likelihood):
+    """Independent binary pixels with the given logits; x must be 0 or 1 (dynamic binarisation)."""
+
+    logits: Tensor
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        """log p(x | z) = sum x log pi + (1 - x) log(1 - pi) in nats (S, B), x in {0, 1}."""
+        # log p = x * logit - softplus(logit), exact for x in {0, 1} and finite for any logit.
+        return (x * self.logits - F.softplus(self.logits)).flatten(2).sum(-1)
+
+    @property
+    def mean(self) -> Tensor:
+        """The probabilities pi of a white pixel (S, B, C, H, W)."""
+        return torch.sigmoid(self.logits)
+
+    @property
+    def mode(self) -> Tensor:
+        """White where pi > 1/2 (S, B, C, H, W)."""
+        return (self.logits > 0).to(self.logits.dtype)
+
+    def sample(self, noise: Tensor) -> Tensor:
+        """Draw binary images (S, B, C, H, W)."""
+        return (noise < self.mean).to(self.logits.dtype)

@@ -1,0 +1,1 @@
+"""One module a family: its network, behind the interface of HierarchicalVAE."""

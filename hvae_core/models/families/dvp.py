@@ -1,0 +1,47 @@
+"""DVP-VAE: noisy pseudoinputs that condition every prior, with a diffusion prior (DVP 3, 4)."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from hvae_core.config import DeepConfig
+from hvae_core.models.distributions import Gaussian
+from hvae_core.models.families.topped import ToppedVAE
+from hvae_core.models.layers.bottleneck import resize
+from hvae_core.models.layers.residual import fold
+
+
+class DVPVAE(ToppedVAE):
+    """VDVAE whose priors see a pseudoinput, which has a diffusion prior of its own (DVP 3, 4).
+
+    u ~ r(u | x) = N(f(x), sigma^2 I), sigma learnable; p(z_i | z_>i, u) (DVP Eq. 9-14). Brought
+    back to the image domain and pooled, u stands beside h_dec where the parameters of a prior are
+    read, and nowhere else: neither q(z | x) nor p(x | z) depends on it (Eq. 10, 12). For that a
+    block's prior gives no features to h_dec, as it does in the VDVAE.
+    """
+
+    features_from_prior = False
+
+    def __init__(self, config: DeepConfig) -> None:
+        super().__init__(config)
+        assert config.pseudo is not None
+        self.log_sigma = nn.Parameter(torch.full((), math.log(config.pseudo.sigma)))
+
+    def posterior_u(self, u: Tensor) -> Gaussian:
+        """r(u | x) = N(f(x), sigma^2 I) (DVP Eq. 9)."""
+        return Gaussian(u, self.log_sigma.exp().expand_as(u))
+
+    def prior_channels(self) -> int:
+        """h_dec and the pseudoinput."""
+        return self.config.channels + self.config.image_shape[0]
+
+    def prior_inputs(self, index: int, h: Tensor, context: Tensor) -> Tensor:
+        """h_dec with the pooled pseudoinput beside it (DVP 4.2)."""
+        size = self.config.sizes[self.config.scale_of[index - 1]]
+        small = fold(lambda image: resize(image, size), context)
+        samples = max(h.shape[0], small.shape[0])
+        parts = [part.expand(samples, *part.shape[1:]) for part in (h, small)]
+        return torch.cat(parts, 2)

@@ -1,0 +1,46 @@
+"""The bottom-up hierarchical VAE of HVK (3.2, Figure 4, App. B.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from hvae_core.models.distributions import Gaussian
+from hvae_core.models.families.layered import SkipVAE
+from hvae_core.models.inference.bottom_up import BottomUpVAE
+from hvae_core.models.layers.residual import FromLatent, ToLatent, fold
+
+
+class HVAE(SkipVAE, BottomUpVAE):
+    """Bottom-up inference with skips from z_{i-2}, top-down generation with skips from z_{i+2}."""
+
+    def build_up(self) -> None:
+        """Stage i reads z_{i-1} and, as a skip, z_{i-2}, both brought to sizes[i-1]; z_0 = x."""
+        config = self.config
+        c, sizes, shapes = config.channels, config.stage_sizes, config.latent_shapes
+        inputs = [(config.image_shape[0] * config.stem**2, *sizes[0]), *shapes]
+        length = len(shapes)
+        self.up_in = nn.ModuleList(FromLatent(inputs[i], c, sizes[i]) for i in range(length))
+        self.up_skip = nn.ModuleList(
+            FromLatent(inputs[i - 1], c, sizes[i]) for i in range(1, length) if config.skip
+        )
+        self.up = nn.ModuleList(self.stage(i, sizes[i + 1]) for i in range(length))
+        self.to_q = nn.ModuleList(ToLatent(c, sizes[i + 1], shapes[i]) for i in range(length))
+
+    def posterior(self, index: int, x: Tensor, below: Sequence[Tensor]) -> Gaussian:
+        """q(z_i | z_{i-1}, z_{i-2}), where z_0 = x (HVK 3.2)."""
+        inputs = [self.fold_pixels(x), *below]
+        h = fold(self.up_in[index - 1], inputs[index - 1])
+        if self.config.skip and index >= 2:
+            h = h + fold(self.up_skip[index - 2], inputs[index - 2])
+        raw = fold(lambda t: self.to_q[index - 1](self.up[index - 1](t)), h)
+        return Gaussian.from_raw(raw, dim=2)
+
+    def top_posterior(self, u: Tensor) -> Gaussian:
+        """q(z_L | u) at the end of the chain of posterior means."""
+        return self.chain_of_means(u)[-1]
+
+    def prior(self, index: int, above: Sequence[Tensor]) -> Gaussian:
+        """p(z_i | z_{i+1}, z_{i+2}) (HVK 3.2)."""
+        return self.prior_given(index, above)

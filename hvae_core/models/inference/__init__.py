@@ -1,0 +1,1 @@
+"""How q(z|x) is read from an image: bottom-up, top-down, both ways."""

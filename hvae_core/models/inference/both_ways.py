@@ -1,0 +1,241 @@
+"""Inference both ways (Maaloe et al. 2019): how a trace is made where each level is a pair.
+
+q(z | x) = q(z_L | x, z^BU) prod_{i<L} q(z_i^BU | x, z_<i^BU) q(z_i^TD | x, z_<i^BU, z_>i),
+p(x, z) = p(x | z) p(z_L) prod_{i<L} p(z_i^BU | z_>i) p(z_i^TD | z_>i), where z_>i has both parts.
+
+A level is a pair, so L_>k takes both parts of z_1 .. z_k from the prior. Their bottom-up posteriors
+reach the rest only by what ``up`` lets them pass upwards: the mean (HVK App. D) or a draw. KL terms
+of z^TD and z_L are in closed form, those of z^BU are sampled: p(z_i^BU | z_>i) depends on z_>i^BU,
+which is drawn given z_i^BU.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from torch import Tensor
+
+from hvae_core.common.noise import Noise
+from hvae_core.models.base import Draw, HierarchicalVAE, Skipped, Trace, Up
+from hvae_core.models.distributions import Gaussian, Likelihood
+from hvae_core.models.inference.top_down import assemble
+from hvae_core.models.priors.vamp import Prior, divergence
+
+State = Any
+"""What a family carries upwards or downwards; never changed in place."""
+
+
+class BidirectionalVAE(HierarchicalVAE):
+    """Latents in the order z_1^BU, z_1^TD, z_2^BU, ..., z_L: an odd number of layers."""
+
+    @abstractmethod
+    def enter(self, x: Tensor) -> State:
+        """The state below level 1 on the way up, for images (1, B, C, H, W)."""
+
+    @abstractmethod
+    def features(self, level: int, state: State) -> Tensor:
+        """The deterministic features d_i(x, z_<i^BU) of a level."""
+
+    @abstractmethod
+    def posterior_up(self, level: int, d: Tensor) -> Gaussian:
+        """q(z_i^BU | x, z_<i^BU) for i < L."""
+
+    @abstractmethod
+    def rise(self, level: int, d: Tensor, z: Tensor) -> State:
+        """The state above z_i^BU on the way up."""
+
+    @abstractmethod
+    def start(self, batch: int) -> State:
+        """The state above z_L on the way down."""
+
+    @abstractmethod
+    def priors(self, level: int, state: State) -> tuple[Gaussian, Gaussian]:
+        """p(z_i^BU | z_>i) and p(z_i^TD | z_>i) for i < L."""
+
+    @abstractmethod
+    def posterior_down(self, level: int, state: State, d: Tensor) -> Gaussian:
+        """q(z_i^TD | x, z_<i^BU, z_>i), and q(z_L | x, z^BU)."""
+
+    @abstractmethod
+    def absorb(self, level: int, state: State, parts: Sequence[Tensor]) -> State:
+        """The state below z_i: of the two parts of a pair, or of z_L alone."""
+
+    @abstractmethod
+    def emit(self, state: State) -> Likelihood:
+        """p(x | z) from the state below z_1."""
+
+    def traces(
+        self,
+        x: Tensor,
+        ks: Sequence[int],
+        *,
+        noise: Noise,
+        samples: int = 1,
+        skipped: Skipped = "sample",
+        up: Up = "mean",
+        temperature: float = 1.0,
+    ) -> list[Trace]:
+        """L_>k for every k (HVK Eq. 5): with ``up="sample"`` one way up and down serves all."""
+        self._check_levels(ks)
+        draw = self._draws(noise, samples, x)
+        chain = _Chain(self, x.unsqueeze(0))
+        top: list[Prior] = []  # p(z_L), common to all k
+        paths: dict[int, _Path] = {}  # by the number of levels that pass their means up
+        out = []
+        for k in ks:
+            by_mean = k if up == "mean" else 0
+            if by_mean not in paths:
+                lowest = k if up == "mean" else min(ks)
+                paths[by_mean] = _Path(self, chain, by_mean, lowest, draw, top)
+            out.append(self._finish(x, paths[by_mean], k, draw, skipped, temperature))
+        return out
+
+    def posteriors(
+        self, x: Tensor, *, noise: Noise, samples: int = 1, up: Up = "mean"
+    ) -> tuple[Gaussian, ...]:
+        """q(z_i | x, .) of every layer, given S draws of the rest.
+
+        With ``up="mean"`` every z_i^BU stands at its posterior mean, upwards and downwards.
+        """
+        by_mean = self.n_levels - 1 if up == "mean" else 0
+        chain, draw = _Chain(self, x.unsqueeze(0)), self._draws(noise, samples, x)
+        path = _Path(self, chain, by_mean, 0, draw, [])
+        return tuple(path.q[i] for i in range(1, self.n_layers + 1))
+
+    def top_by_means(self, u: Tensor) -> Gaussian:
+        """q(z_L | u) for images (1, K, C, H, W), where every z_i^BU passes its mean up."""
+        d = _Chain(self, u).features(self.n_levels)
+        return self.posterior_down(self.n_levels, self.start(u.shape[1]), d)
+
+    def sample(
+        self,
+        n: int,
+        *,
+        noise: Noise,
+        temperature: float | Sequence[float] = 1.0,
+        given: Mapping[int, Tensor] | None = None,
+    ) -> Likelihood:
+        """Ancestral sampling of p(x, z) from z_L down; layers in ``given`` are not drawn."""
+        heat = self._heat(temperature)
+        state = self.start(n)
+        for level in range(self.n_levels, 0, -1):
+            at_top = level == self.n_levels
+            priors: Sequence[Prior] = [self.top_prior(n)] if at_top else self.priors(level, state)
+            parts = []
+            for index, p in enumerate(priors, start=2 * level - 1):
+                if given and index in given:
+                    parts.append(given[index].unsqueeze(0))
+                else:
+                    parts.append(self._ancestor(p, index, n, noise, heat[index - 1]))
+            state = self.absorb(level, state, parts)
+        return self.emit(state)
+
+    def _finish(
+        self, x: Tensor, path: _Path, k: int, draw: Draw, skipped: Skipped, temperature: float
+    ) -> Trace:
+        """From the state below the last level kept: both parts from the prior, then the image."""
+        state = path.below[k]
+        for level in range(k, 0, -1):
+            known = path.p.get(level) if level == k else None  # where the path went on
+            priors: Sequence[Any] = self.priors(level, state) if known is None else known
+            parts = [
+                p.mean if skipped == "mean" else p.sample(draw("p", index), temperature)
+                for index, p in enumerate(priors, start=2 * level - 1)
+            ]
+            state = self.absorb(level, state, parts)
+        return assemble(k, self.skips[k], self.emit(state), x, path)
+
+
+class _Chain:
+    """The way up by means alone, which all k share; climbed as far as one asks."""
+
+    def __init__(self, model: BidirectionalVAE, image: Tensor) -> None:
+        self.model = model
+        self._states = [model.enter(image)]
+        self._d: list[Tensor] = []
+        self._q: list[Gaussian] = []
+
+    def features(self, level: int) -> Tensor:
+        """d_level, where every z^BU below it passes its mean up."""
+        while len(self._d) < level:
+            i = len(self._d)
+            if i:
+                mean = self.posterior_up(i).mean
+                self._states.append(self.model.rise(i, self._d[-1], mean))
+            self._d.append(self.model.features(i + 1, self._states[-1]))
+        return self._d[level - 1]
+
+    def posterior_up(self, level: int) -> Gaussian:
+        """q(z_level^BU | d_level)."""
+        while len(self._q) < level:
+            i = len(self._q) + 1
+            self._q.append(self.model.posterior_up(i, self.features(i)))
+        return self._q[level - 1]
+
+
+class _Path:
+    """A way up and the way down through q to level ``lowest`` + 1; every state below is kept."""
+
+    def __init__(
+        self,
+        model: BidirectionalVAE,
+        chain: _Chain,
+        by_mean: int,
+        lowest: int,
+        draw: Draw,
+        top: list[Prior],
+    ) -> None:
+        self.model = model
+        self.p: dict[int, Sequence[Prior]] = {}  # by level
+        self.q: dict[int, Gaussian] = {}
+        self.z: dict[int, Tensor] = {}
+        self.log_q: dict[int, Tensor] = {}
+        self.log_p: dict[int, Tensor] = {}
+        self.kl: dict[int, Tensor] = {}
+        self.d: dict[int, Tensor] = {}
+        self._up(chain, by_mean, lowest, draw)
+        state = model.start(self.d[model.n_levels].shape[1])
+        if not top:  # only now: data-dependent initialisation looks at the images first
+            top.append(model.top_prior(self.d[model.n_levels].shape[1]))
+        state = self._down(model.n_levels, state, [top[0]], draw)
+        self.below = {model.n_levels - 1: state}
+        for level in range(model.n_levels - 1, lowest, -1):
+            priors = self.p[level] = model.priors(level, state)
+            state = self._down(level, state, priors, draw)
+            self.below[level - 1] = state
+
+    def _up(self, chain: _Chain, by_mean: int, lowest: int, draw: Draw) -> None:
+        """The features of every level above ``lowest``, and the draws of z^BU.
+
+        Levels up to ``by_mean`` pass their means on. Where ``lowest`` is below that, their means
+        stand for the draws on the way down too.
+        """
+        state: State = None
+        for level in range(min(by_mean, lowest) + 1, self.model.n_levels + 1):
+            shared = level <= by_mean + 1  # means alone have passed up so far
+            d = chain.features(level) if shared else self.model.features(level, state)
+            self.d[level] = d
+            if level == self.model.n_levels:
+                return
+            q = chain.posterior_up(level) if shared else self.model.posterior_up(level, d)
+            z = q.mean if level <= by_mean else q.sample(draw("q", 2 * level - 1))  # (S, B, ...)
+            self.q[2 * level - 1], self.z[2 * level - 1] = q, z
+            if level > by_mean:
+                state = self.model.rise(level, d, z)
+
+    def _down(self, level: int, state: State, priors: Sequence[Prior], draw: Draw) -> State:
+        """One level of the way down: the terms of its part or parts, and the state below it."""
+        last = 2 * level - 1 if len(priors) == 1 else 2 * level  # z_L or z_i^TD
+        q = self.q[last] = self.model.posterior_down(level, state, self.d[level])
+        self.z[last] = q.sample(draw("q", last))
+        parts = []
+        for index, p in zip(range(2 * level - 1, last + 1), priors, strict=True):
+            z = self.z[index]
+            parts.append(z)
+            self.log_q[index] = self.q[index].log_prob(z)
+            self.log_p[index] = p.log_prob(z)
+            self.kl[index] = self.log_q[index] - self.log_p[index]
+        self.kl[last] = divergence(q, priors[-1], self.kl[last])
+        return self.model.absorb(level, state, parts)

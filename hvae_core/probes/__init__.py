@@ -1,0 +1,1 @@
+"""What a model knows: its pictures, layers, samples, attacks and maps."""

@@ -1,0 +1,206 @@
+"""Pictures rebuilt from the upper layers alone, at their rate, beside JPEG (DCT App. G).
+
+Reading results needs no torch; ``rebuild`` does.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import astuple, dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hvae_core.common import cache
+from hvae_core.common.errors import DataError
+from hvae_core.common.progress import Progress, silent
+from hvae_core.data.image_set import ImageSet, Pixels, fit_image
+from hvae_core.probes import jpeg
+from hvae_core.probes.picture_quality import ms_ssim, psnr
+from hvae_core.probes.tiles import cut, join
+
+if TYPE_CHECKING:
+    from hvae_core.models import HierarchicalVAE
+
+Floats = NDArray[np.float64]
+
+MAX_PIXELS = 2048 * 2048
+CURVE = (1, 2, 5, 10, 20, 30, 50, 70, 80, 90, 95)
+"""Qualities of JPEG that draw its curve."""
+_JPEG = "jpeg"
+_DRAWS, _MANY = 10, 100
+
+
+@dataclass(frozen=True)
+class Rating:
+    """What a coded picture costs, in bits a pixel, and how near it comes to the original.
+
+    ``quality`` is JPEG's, 0 for a model.
+    """
+
+    bpp: float
+    psnr: float
+    ms_ssim: float
+    quality: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Compression:
+    """A picture (C, H, W) rebuilt from z_>k for k = 0..K-1, and JPEG at the nearest rate.
+
+    ``pictures`` and ``jpeg_pictures`` (K, C, H, W) are bytes; ``ratings`` and ``jpeg`` have one
+    entry a k, ``curve`` one for each quality of ``CURVE``.
+    """
+
+    original: Pixels
+    pictures: Pixels
+    ratings: tuple[Rating, ...]
+    jpeg_pictures: Pixels
+    jpeg: tuple[Rating, ...]
+    curve: tuple[Rating, ...]
+
+
+def compress(
+    model: HierarchicalVAE, picture: Pixels, *, seed: int = 0, progress: Progress = silent
+) -> Compression:
+    """Code a picture (C, H, W) of any size tile by tile, at every k (DCT App. G).
+
+    The rate is the KL of the layers above k, in bits a pixel of the picture; the k lowest levels
+    follow from their prior means. A grey model codes the luminance. All pictures are rounded to
+    bytes, as JPEG's are. Raises ``DataError`` for a picture that is too large.
+    """
+    channels, height, width = (model.image_shape[0], *picture.shape[1:])
+    if height * width > MAX_PIXELS:
+        raise DataError(
+            f"A picture of {width} x {height} pixels is too large to be coded; scale it down to "
+            f"{MAX_PIXELS / 1e6:.1f} million pixels or fewer."
+        )
+    original = fit_image(picture, (channels, height, width))
+    tiles = cut(original, model.image_shape[1:])
+    rebuilt, bits = rebuild(model, tiles, seed=seed, progress=progress)
+    pictures = np.stack([join(each, (height, width)) for each in rebuilt])
+    progress(1.0, "measuring")
+    near = [jpeg.nearest_rate(original, float(total)) for total in bits.sum(1)]
+    return Compression(
+        original,
+        pictures,
+        tuple(_rated(original, one, b) for one, b in zip(pictures, bits.sum(1), strict=True)),
+        np.stack([one.picture for one in near]),
+        tuple(_of_jpeg(original, one) for one in near),
+        jpeg_curve(original),
+    )
+
+
+def jpeg_curve(original: Pixels) -> tuple[Rating, ...]:
+    """JPEG at each quality of ``CURVE``, from the cache or computed: it hangs on no model."""
+    key = cache.digest("jpeg-curve-1", original, CURVE)
+    known = cache.load(_JPEG, key)
+    if known is not None:
+        return _ratings(known["curve"])
+    curve = tuple(_of_jpeg(original, jpeg.encoded(original, quality)) for quality in CURVE)
+    cache.store(_JPEG, key, {"curve": _table(curve)})
+    return curve
+
+
+def rebuild(
+    model: HierarchicalVAE, tiles: Pixels, *, seed: int = 0, progress: Progress = silent
+) -> tuple[Pixels, Floats]:
+    """Tiles (N, C, h, w) from z_>k for every k (K, N, C, h, w), and their KL in bits (K, N).
+
+    z_>k is one draw from q, as the KL is what sending a draw costs. Where the KL of a layer is
+    sampled, the rate is the mean over ten draws; over one from a hundred tiles on, which average
+    among themselves.
+    """
+    import torch
+
+    from hvae_core.common.noise import ImageNoise
+    from hvae_core.evaluation.compute import BATCH_PIXELS
+
+    digests = ImageSet("tiles", "Tiles", tiles, np.full(len(tiles), -1)).image_digests()
+    samples = _DRAWS if len(tiles) < _MANY else 1
+    size = max(1, BATCH_PIXELS // model.dims // samples)
+    pictures = np.empty((model.n_levels, *tiles.shape), np.uint8)
+    bits = np.empty((model.n_levels, len(tiles)))
+    for start in range(0, len(tiles), size):
+        part = slice(start, start + size)
+        noise = ImageNoise(digests[part], seed)
+        with torch.inference_mode():
+            x = torch.from_numpy(np.array(tiles[part])).to(model.device).float() / 255
+            x = model.prepare(x, noise)
+            ks = range(model.n_levels)
+            for trace in model.traces(x, ks, noise=noise, samples=samples, skipped="mean"):
+                mean = trace.likelihood.mean[0].clamp(0, 1)
+                pictures[trace.k, part] = (255 * mean).round().byte().cpu().numpy()
+                bits[trace.k, part] = trace.kl.sum(0).mean(0).double().cpu().numpy()
+        progress(min(1.0, (start + size) / len(tiles)), "tiles")
+    return pictures, bits / math.log(2)
+
+
+def pack(found: Compression) -> dict[str, np.ndarray]:
+    """As arrays, for the cache."""
+    return {
+        "original": found.original,
+        "pictures": found.pictures,
+        "jpeg_pictures": found.jpeg_pictures,
+        **{name: _table(getattr(found, name)) for name in ("ratings", "jpeg", "curve")},
+    }
+
+
+def unpack(arrays: Mapping[str, np.ndarray]) -> Compression:
+    """Read back what ``pack`` wrote."""
+    told = {name: _ratings(arrays[name]) for name in ("ratings", "jpeg", "curve")}
+    return Compression(
+        arrays["original"],
+        arrays["pictures"],
+        told["ratings"],
+        arrays["jpeg_pictures"],
+        told["jpeg"],
+        told["curve"],
+    )
+
+
+def _table(ratings: tuple[Rating, ...]) -> Floats:
+    return np.array([astuple(rating) for rating in ratings], dtype=np.float64)
+
+
+def _ratings(table: Floats) -> tuple[Rating, ...]:
+    return tuple(Rating(bpp, near, like, int(q)) for bpp, near, like, q in table.tolist())
+
+
+def _rated(original: Pixels, coded: Pixels, bits: float, quality: int = 0) -> Rating:
+    pixels = original.shape[1] * original.shape[2]
+    like = float(ms_ssim(original[None], coded[None])[0])
+    return Rating(float(bits) / pixels, psnr(original, coded), like, quality)
+
+
+def _of_jpeg(original: Pixels, found: jpeg.Jpeg) -> Rating:
+    return _rated(original, found.picture, found.bits, found.quality)
+
+
+def stored_compression(checkpoint: str, picture: Pixels, seed: int = 0) -> Compression | None:
+    """A compression from the cache, by the digest of the weights: computes nothing."""
+    arrays = cache.load("compression", compression_key(checkpoint, picture, seed))
+    return None if arrays is None else unpack(arrays)
+
+
+def compressed(
+    model: HierarchicalVAE,
+    checkpoint: str,
+    picture: Pixels,
+    seed: int = 0,
+    *,
+    progress: Progress = silent,
+) -> Compression:
+    """``compress``, from the cache or computed and left there."""
+    known = stored_compression(checkpoint, picture, seed)
+    if known is None:
+        known = compress(model, picture, seed=seed, progress=progress)
+        cache.store("compression", compression_key(checkpoint, picture, seed), pack(known))
+    return known
+
+
+def compression_key(checkpoint: str, picture: Pixels, seed: int) -> str:
+    """The digest under which the cache keeps what is left of a picture under a checkpoint."""
+    return cache.digest("compression-1", checkpoint, picture, seed)

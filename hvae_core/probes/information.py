@@ -1,0 +1,229 @@
+"""What images and latents know of each other: mutual information, and the KL of single units.
+
+INF App. A.1 splits the KL term of a bound: E_x KL(q(z_>k|x) || p(z_>k)) = I_q(x; z_>k) +
+KL(q(z_>k) || p(z_>k)), with the aggregated posterior q(z_>k) = E_x q(z_>k|x). Over N images every
+draw is held against every image, N^2 densities, so a few hundred images are taken. Reading results
+needs no torch; ``measure_information`` does.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from hvae_core.common import cache
+from hvae_core.common.errors import DataError, ScoreError
+from hvae_core.common.progress import Progress, silent
+from hvae_core.evaluation.collapse import collapse_levels
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from hvae_core.data.image_set import ImageSet
+    from hvae_core.models import HierarchicalVAE
+    from hvae_core.models.inference.aggregated import Conditional
+
+Floats = NDArray[np.float64]
+
+IMAGES = 200
+"""Images that the pages take: log N = 5.3 nats can be told."""
+MAX_IMAGES = 1000
+DELTAS = (0.01, 0.05, 0.1, 0.2)
+"""Shares of images that may exceed eps in a collapsed unit."""
+_KIND = "information"
+_NODES = 32
+_AT_ONCE = 100 * 28 * 28
+
+
+@dataclass(frozen=True, eq=False)
+class Information:
+    """N images under one checkpoint, in nats.
+
+    By level and image, (K, N): ``mutual`` is log q(z_>k|x) - log q(z_>k) and ``rate`` is
+    log q(z_>k|x) - log p(z_>k), both of one draw; their means estimate I_q(x; z_>k) and
+    E_x KL(q(z_>k|x) || p(z_>k)). ``levels[i]`` (deltas, units) are the ``collapse_levels`` of
+    z_{i+1} for every delta in ``DELTAS``, without units where the prior has no density a unit.
+    """
+
+    mutual: Floats
+    rate: Floats
+    levels: tuple[Floats, ...]
+
+    def __len__(self) -> int:
+        return int(self.mutual.shape[1])
+
+    @property
+    def ceiling(self) -> float:
+        """log N, the most that N images can show."""
+        return math.log(len(self))
+
+    @property
+    def mean(self) -> Floats:
+        """I_q(x; z_>k) of these images, (K,)."""
+        return np.asarray(self.mutual.mean(1))
+
+    @property
+    def error(self) -> Floats:
+        """Standard error of ``mean`` over the images, (K,)."""
+        return np.asarray(self.mutual.std(1) / math.sqrt(len(self)))
+
+    @property
+    def marginal(self) -> Floats:
+        """KL(q(z_>k) || p(z_>k)), what is left of the rate, (K,).
+
+        Where ``mean`` is at its ceiling this is too large by what could not be measured.
+        """
+        return np.asarray((self.rate - self.mutual).mean(1))
+
+
+def mutual_information(log_q: ArrayLike) -> Floats:
+    """log q(z_i|x_i) - log (1/N) sum_j q(z_i|x_j) in nats (N,), for log_q[j, i] = log q(z_i|x_j).
+
+    The mean over i estimates I_q(x; z) where x is one of the N images (INF App. A.1); it is at most
+    log N, and on average not above the information over the distribution that they came from.
+    """
+    table = np.asarray(log_q, dtype=np.float64)
+    if table.ndim != 2 or table.shape[0] != table.shape[1] or not len(table):
+        raise ScoreError(f"Mutual information needs a square table, not the shape {table.shape}.")
+    top = table.max(0)
+    aggregated = top + np.log(np.exp(table - top).mean(0))  # log q(z_i)
+    return np.asarray(np.diagonal(table) - aggregated)
+
+
+def information_key(checkpoint: str, images: ImageSet, seed: int) -> str:
+    """The digest under which the cache keeps the information of a set."""
+    return cache.digest("information-1", checkpoint, images.digest, seed)
+
+
+def stored_information(checkpoint: str, images: ImageSet, seed: int = 0) -> Information | None:
+    """The finished figures from the cache, or None: computes nothing."""
+    arrays = cache.load(_KIND, information_key(checkpoint, images, seed))
+    if arrays is None:
+        return None
+    levels = (arrays[f"levels{i}"] for i in range(1, len(arrays) - 1))
+    return Information(arrays["mutual"], arrays["rate"], tuple(map(_wide, levels)))
+
+
+def measure_information(
+    model: HierarchicalVAE,
+    checkpoint: str,
+    images: ImageSet,
+    seed: int = 0,
+    *,
+    progress: Progress = silent,
+    at_once: int | None = None,
+) -> Information:
+    """I_q(x; z_>k) (INF App. A.1) and the KL of every unit, from the cache or computed.
+
+    ``checkpoint`` is the digest of the weights; ``at_once`` the draws that stand in memory. Raises
+    ``DataError`` for too many images, or images that do not have the model's shape.
+    """
+    if not 2 <= len(images) <= MAX_IMAGES or images.image_shape != model.image_shape:
+        raise DataError(
+            f"Mutual information takes 2 to {MAX_IMAGES:,} images of the model's shape "
+            f"{model.image_shape}; {images.title} has {len(images):,} of {images.image_shape}."
+        )
+    known = stored_information(checkpoint, images, seed)
+    if known is not None:
+        return known
+    at_once = at_once or max(1, min(len(images), _AT_ONCE // model.dims))
+    parts = []
+    for start in range(0, len(images), at_once):
+        stop = min(start + at_once, len(images))
+
+        def report(done: float, start: int = start, stop: int = stop) -> None:
+            progress((start + done * (stop - start)) / len(images), images.title)
+
+        parts.append(_held_against_all(model, images, slice(start, stop), seed, report))
+    log_q, log_p = (np.concatenate(rows, axis=-1) for rows in list(zip(*parts, strict=True))[:2])
+    unit_kl = [np.concatenate(rows) for rows in zip(*(part[2] for part in parts), strict=True)]
+    own = np.diagonal(log_q, axis1=1, axis2=2)
+    arrays = {
+        "mutual": np.stack([mutual_information(table) for table in log_q]),
+        "rate": own - log_p,
+    }
+    for i, kl in enumerate(unit_kl, start=1):
+        rows = [collapse_levels(kl, delta) for delta in DELTAS]
+        arrays[f"levels{i}"] = np.stack(rows).astype(np.float32)
+    cache.store(_KIND, information_key(checkpoint, images, seed), arrays)
+    return Information(
+        arrays["mutual"],
+        arrays["rate"],
+        tuple(_wide(arrays[f"levels{i}"]) for i in range(1, model.n_layers + 1)),
+    )
+
+
+def _wide(values: NDArray[Any]) -> Floats:
+    return values.astype(np.float64)
+
+
+def _held_against_all(
+    model: HierarchicalVAE, images: ImageSet, rows: slice, seed: int, report: Any
+) -> tuple[Floats, Floats, list[NDArray[np.float32]]]:
+    """log q(z_i|x_j) (K, N, n) and log p(z_i) (K, n) of the draws of some images, and unit KL."""
+    import torch
+
+    from hvae_core.common.noise import ImageNoise
+    from hvae_core.models.inference.aggregated import aggregate
+
+    digests = images.image_digests()
+
+    def prepared(which: slice) -> tuple[Tensor, ImageNoise]:
+        noise = ImageNoise(digests[which], seed)
+        x = torch.from_numpy(np.array(images.images[which])).to(model.device).float() / 255
+        return model.prepare(x, noise), noise
+
+    with torch.inference_mode():
+        found = aggregate(model, *prepared(rows))
+        unit_kl = [_of_units(one) for one in found.conditionals]
+        columns = []
+        for j in range(len(images)):
+            columns.append(found.log_q(prepared(slice(j, j + 1))[0]).double().cpu().numpy())
+            report((j + 1) / len(images))
+        log_p = found.log_p.double().cpu().numpy()
+    return np.stack(columns, axis=1), log_p, unit_kl
+
+
+def _of_units(conditional: Conditional) -> NDArray[np.float32]:
+    """KL(q(z_i|.) || p(z_i|.)) of each unit in nats, (N, units); no units where there is none."""
+    found = unit_kl(conditional.q, conditional.p)
+    if found is None:
+        return np.zeros((conditional.q.mean.shape[1], 0), np.float32)
+    return np.asarray(found[0].flatten(1).cpu().numpy(), np.float32)
+
+
+def unit_kl(q: Any, p: Any) -> Tensor | None:
+    """KL(q || p) of each unit in nats (1, N, ...), None where p has no density of single units.
+
+    In closed form for a Gaussian p; for a mixture against its marginals, by Gauss-Hermite
+    quadrature. q and p are those at one draw of the layers that they depend on.
+    """
+    from hvae_core.models.distributions import Gaussian
+    from hvae_core.models.priors.closed_form import NormalPrior
+    from hvae_core.models.priors.vamp import GaussianMixture
+
+    if not isinstance(q, Gaussian):
+        return None
+    if isinstance(p, NormalPrior):
+        p = Gaussian.standard_like(q.mean)
+    if isinstance(p, Gaussian):
+        ratio = q.std / p.std
+        return 0.5 * (ratio**2 + ((q.mean - p.mean) / p.std) ** 2 - 1) - ratio.log()
+    return _against_mixture(q, p.mean, p.std) if isinstance(p, GaussianMixture) else None
+
+
+def _against_mixture(q: Any, means: Tensor, stds: Tensor) -> Tensor:
+    """E_q[log q - log (1/K) sum_k N(mean_k, std_k^2)] of each unit by quadrature, (1, N, ...)."""
+    nodes, weights = np.polynomial.hermite_e.hermegauss(_NODES)
+    total = 0.0 * q.mean
+    for node, weight in zip(nodes, weights / weights.sum(), strict=True):
+        z = q.mean[0] + float(node) * q.std[0]  # (N, ...)
+        terms = -0.5 * ((z[:, None] - means) / stds) ** 2 - stds.log()  # (N, K, ...)
+        log_p = terms.logsumexp(1) - math.log(len(means))
+        log_q = -0.5 * float(node) ** 2 - q.std[0].log()
+        total = total + float(weight) * (log_q - log_p)
+    return total.clamp_min(0.0)

@@ -1,0 +1,89 @@
+"""Pictures of p(x | z_>k): what a model knows of an image when the k lowest layers are drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from hvae_core.common.noise import ImageNoise
+from hvae_core.models import HierarchicalVAE, Skipped, Up
+
+
+@dataclass(frozen=True, eq=False)
+class Reconstructions:
+    """p(x | z_>k) of N images for k = 0..K-1 (HVK Eq. 5).
+
+    ``seen`` (N, C, H, W) is x as the likelihood saw it (binarised for Bernoulli), ``means``
+    (L, N, C, H, W) the expected image, both in [0, 1]; ``nll`` (L, N) is -log p(x|z_>k) in nats.
+    """
+
+    seen: np.ndarray
+    means: np.ndarray
+    nll: np.ndarray
+
+
+def reconstruct(
+    model: HierarchicalVAE,
+    pixels: np.ndarray,
+    digests: Sequence[int],
+    *,
+    seed: int = 0,
+    skipped: Skipped = "sample",
+    up: Up = "sample",
+    temperature: float = 1.0,
+) -> Reconstructions:
+    """Reconstruct uint8 images (N, C, H, W) from the layers above k, for every k, in one pass."""
+    noise = ImageNoise(digests, seed)
+    with torch.inference_mode():
+        x = model.prepare(_grey_levels(model, pixels), noise)
+        traces = model.traces(
+            x,
+            range(model.n_levels),
+            noise=noise,
+            skipped=skipped,
+            up=up,
+            temperature=temperature,
+        )
+        means = torch.stack([trace.likelihood.mean[0] for trace in traces])
+        nll = -torch.stack([trace.log_px[0] for trace in traces])
+    return Reconstructions(x.cpu().numpy(), means.cpu().numpy(), nll.double().cpu().numpy())
+
+
+def draws(
+    model: HierarchicalVAE,
+    pixels: np.ndarray,
+    digest: int,
+    k: int,
+    n: int,
+    *,
+    seed: int = 0,
+    skipped: Skipped = "sample",
+    up: Up = "sample",
+    temperature: float = 1.0,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Draw n times from p(x | z_>k) of one image (1, C, H, W) (INF Fig. 8).
+
+    Returns the expected images (n, C, H, W) in [0, 1] and -log p(x | z_>k) (n,).
+    """
+    noise = ImageNoise([digest], seed)
+    with torch.inference_mode():
+        x = model.prepare(_grey_levels(model, pixels), noise)
+        trace = model.trace(
+            x,
+            k=k,
+            samples=n,
+            noise=noise,
+            skipped=skipped,
+            up=up,
+            temperature=temperature,
+        )
+        means = trace.likelihood.mean.expand(n, -1, -1, -1, -1)[:, 0]
+        nll = -trace.log_px[:, 0]
+    return means.cpu().numpy(), nll.double().cpu().numpy()
+
+
+def _grey_levels(model: HierarchicalVAE, pixels: np.ndarray) -> torch.Tensor:
+    return torch.from_numpy(np.array(pixels)).to(model.device).float() / 255

@@ -1,0 +1,103 @@
+"""What a measure is: one or more numbers an image, under a model or none, streamed and cached."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from hvae_core.common import cache
+from hvae_core.common.errors import DataError
+from hvae_core.common.progress import Progress, silent
+from hvae_core.data.image_set import ImageSet
+from hvae_core.evaluation.parts import in_parts, keep
+
+Function = Callable[[Any, np.ndarray, Sequence[int], Any], np.ndarray]
+"""(model or None, pixels (B, C, H, W) uint8, digests, settings) -> (B,) or (B, m)."""
+
+PART_IMAGES = 100
+_SLOW_SECONDS = 300.0
+"""Measures above this come in smaller parts, so that progress is seen and little is lost."""
+KIND = "measures"
+"""Where the cache keeps them."""
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One measure: ``settings`` is a frozen dataclass of all it depends on beside model and images.
+
+    The result of an image must not depend on the others of its batch. ``seconds`` is about what
+    1,000 images take on one core under a small model. ``of`` names the kind of model it reads: the
+    checkpoint's own, another kind such as "classifier", or none ("").
+    """
+
+    name: str
+    doing: str
+    function: Function
+    settings: Any
+    seconds: float
+    of: str = "checkpoint"
+
+
+def stored(
+    measure: Measure,
+    checkpoint: str,
+    digest: str,
+    settings: Any = None,
+    *,
+    first: int | None = None,
+) -> np.ndarray | None:
+    """The finished measure of the images of a digest from the cache, or None."""
+    arrays = cache.load(KIND, measure_key(measure, checkpoint, digest, settings, first))
+    return None if arrays is None else arrays["values"]
+
+
+def compute(
+    measure: Measure,
+    model: Any,
+    checkpoint: str,
+    images: ImageSet,
+    settings: Any = None,
+    *,
+    first: int | None = None,
+    progress: Progress = silent,
+) -> np.ndarray:
+    """The measure of every image, (N,) or (N, m) float64, from the cache or computed.
+
+    ``checkpoint`` is the digest of the model's weights; ``first`` leaves out all images but the
+    first. Raises ``DataError`` if the images do not have the model's shape.
+    """
+    known = stored(measure, checkpoint, images.digest, settings, first=first)
+    if known is not None:
+        return known
+    if not len(images):
+        raise DataError(f"{images.title} holds no images; choose another set.")
+    if measure.of and images.image_shape != model.image_shape:
+        raise DataError(
+            f"{images.title} has images of shape {images.image_shape}, the model wants "
+            f"{model.image_shape}; resize the set first."
+        )
+
+    def part(chosen: ImageSet, report: Callable[[float], None]) -> dict[str, np.ndarray]:
+        digests = chosen.image_digests()
+        values = measure.function(model, chosen.images, digests, settings or measure.settings)
+        report(1.0)
+        return {"values": np.asarray(values, dtype=np.float64)}
+
+    key = measure_key(measure, checkpoint, images.digest, settings, first)
+    chosen = images if first is None else images.take(first)
+    size = PART_IMAGES if measure.seconds < _SLOW_SECONDS else PART_IMAGES // 10
+    parts = in_parts(key, chosen, part, size=size, progress=progress)
+    values = np.concatenate([arrays["values"] for arrays in parts])
+    keep(KIND, key, {"values": values}, chosen, size=size)
+    return values
+
+
+def measure_key(
+    measure: Measure, checkpoint: str, digest: str, settings: Any = None, first: int | None = None
+) -> str:
+    """The digest under which the cache keeps a measure of the images of a digest."""
+    of = checkpoint if measure.of else ""
+    return cache.digest("measure-2", measure.name, of, digest, first, settings or measure.settings)

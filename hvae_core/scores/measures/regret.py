@@ -1,0 +1,167 @@
+"""Likelihood regret: the weights of the inference network are refitted to each image."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, grad, vmap
+from torch.nn.utils import parametrize
+
+from hvae_core.common.noise import Noise
+from hvae_core.evaluation.bounds import bound
+from hvae_core.models import HierarchicalVAE, model_from_config
+from hvae_core.scores.measures.lower_bound import prepared
+from hvae_core.scores.measures.refit import Parameters, refit, with_posteriors
+from hvae_core.scores.measures.settings import RegretSettings
+
+_INFERENCE = re.compile(
+    r"^(up_in|up_skip|up_wide|up|to_q|to_up|merge|to_down)\.|^blocks\.\d+\.to_q\.|^log_sigma$"
+)
+_NUMBERS = 2**25
+"""Weights of all images at once: they, their moments and gradients must fit in memory."""
+
+
+def inference_parameters(model: HierarchicalVAE) -> dict[str, Tensor]:
+    """The weights of q(z | x) by name: those on which neither p(z) nor p(x | z) depends.
+
+    The transform behind a context or pseudoinput is shared with the way down and is left out.
+    """
+    return {name: p.detach() for name, p in model.named_parameters() if _INFERENCE.search(name)}
+
+
+def regret(
+    model: HierarchicalVAE, pixels: np.ndarray, digests: Sequence[int], settings: RegretSettings
+) -> np.ndarray:
+    """Gain of L in nats by refitting the inference network to the image (Xiao et al. 2020), (B,).
+
+    Every image has a copy of the weights, those of weight-normalised layers as they come out of the
+    normalisation; a VampPrior stays what it was.
+    """
+    x = prepared(model, pixels, digests, settings.seed)
+    model = _plain(model)
+    weights = inference_parameters(model)
+    at_once = max(1, _NUMBERS // sum(w.numel() for w in weights.values()))
+    parts = [
+        _regret(model, weights, x[i : i + at_once], digests[i : i + at_once], settings)
+        for i in range(0, len(x), at_once)
+    ]
+    return torch.cat(parts).double().cpu().numpy()
+
+
+def _regret(
+    model: HierarchicalVAE,
+    weights: dict[str, Tensor],
+    x: Tensor,
+    digests: Sequence[int],
+    settings: RegretSettings,
+) -> Tensor:
+    bounded = _Bound(with_posteriors(model, lambda _index, q: q))
+    asked = bounded.ask(x[:1])
+
+    def one(values: Parameters, image: Tensor, draws: dict[str, Tensor]) -> Tensor:
+        named = {f"model.{name}": value for name, value in values.items()}
+        found: Tensor = functional_call(bounded, named, (image.unsqueeze(0), draws))
+        return found
+
+    every, slope = _quiet(vmap(one)), _quiet(vmap(grad(one)))
+
+    def bounds(values: Parameters, rows: Tensor, noise: Noise, samples: int) -> Tensor:
+        with torch.no_grad():
+            found: Tensor = every(values, x[rows], asked.draw(noise, samples, x[rows]))
+        return found
+
+    def gradients(values: Parameters, rows: Tensor, noise: Noise) -> Parameters:
+        found: Parameters = slope(values, x[rows], asked.draw(noise, 1, x[rows]))
+        return found
+
+    start = {name: w.expand(len(x), *w.shape) for name, w in weights.items()}
+    return refit(start, bounds, gradients, digests, settings)
+
+
+def _plain(model: HierarchicalVAE) -> HierarchicalVAE:
+    """A copy without weight normalisation, for which vmap has no rule: the same function."""
+    with torch.random.fork_rng(devices=[]):
+        # Built anew: a deep copy shares the class that parametrisations are removed from.
+        twin = model_from_config(model.config)
+    twin.load_state_dict(model.state_dict())
+    for layer in list(twin.modules()):
+        if parametrize.is_parametrized(layer, "weight"):
+            parametrize.remove_parametrizations(layer, "weight", leave_parametrized=True)
+    return twin.to(model.device).eval().requires_grad_(False)
+
+
+def _quiet(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Without the remark that vmap runs some operation of a prior image by image."""
+
+    def run(*args: Any) -> Any:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "There is a performance drop", UserWarning)
+            return function(*args)
+
+    return run
+
+
+class _Bound(nn.Module):
+    """L of one image as a module, so that its weights can be exchanged."""
+
+    def __init__(self, model: HierarchicalVAE) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, x: Tensor, draws: dict[str, Tensor]) -> Tensor:
+        """L of the image x (1, C, H, W), a single number; draws by name, (S, *shape) each."""
+        samples = next(len(d) for name, d in draws.items() if name.startswith("q"))
+        return bound(self.model.trace(x, noise=_Given(draws), samples=samples))[0]
+
+    def ask(self, x: Tensor) -> _Asked:
+        """Learn which draws a trace of one image asks for."""
+        asked = _Asked()
+        with torch.no_grad():
+            self.model.trace(x, noise=asked)
+        return asked
+
+
+class _Asked(Noise):
+    """Remembers what it was asked for, and draws the same for many images from another source."""
+
+    def __init__(self) -> None:
+        self.asked: dict[str, tuple[bool, tuple[int, ...]]] = {}
+
+    def normal(self, name: str, samples: int, batch: int, shape: Sequence[int]) -> Tensor:
+        """Zeros (S, B, *shape)."""
+        self.asked[name] = (True, tuple(shape))
+        return torch.zeros(samples, batch, *shape)
+
+    def uniform(self, name: str, samples: int, batch: int, shape: Sequence[int]) -> Tensor:
+        """Zeros (S, B, *shape)."""
+        self.asked[name] = (False, tuple(shape))
+        return torch.zeros(samples, batch, *shape)
+
+    def draw(self, noise: Noise, samples: int, like: Tensor) -> dict[str, Tensor]:
+        """The draws of every image by name, (B, S, *shape)."""
+        found: dict[str, Any] = {}
+        for name, (normal, shape) in self.asked.items():
+            source = noise.normal if normal else noise.uniform
+            found[name] = source(name, samples, len(like), shape).transpose(0, 1).to(like)
+        return found
+
+
+class _Given(Noise):
+    """Draws of one image that are already made, (S, *shape) by name."""
+
+    def __init__(self, draws: dict[str, Tensor]) -> None:
+        self.draws = draws
+
+    def normal(self, name: str, samples: int, batch: int, shape: Sequence[int]) -> Tensor:
+        """The draws of that name, (S, 1, *shape)."""
+        return self.draws[name][:samples].unsqueeze(1)
+
+    def uniform(self, name: str, samples: int, batch: int, shape: Sequence[int]) -> Tensor:
+        """The draws of that name, (S, 1, *shape)."""
+        return self.draws[name][:samples].unsqueeze(1)

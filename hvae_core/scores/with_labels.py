@@ -1,0 +1,116 @@
+"""Label baselines: scores of a classifier p(y | x) trained on the in-distribution classes.
+
+The group "use in-distribution data labels y" of HVK Table 2. They read no bound of the model.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from hvae_core.evaluation.bounds import Floats
+from hvae_core.scores.base import Material, Need, Score
+
+
+def max_softmax(material: Material) -> Floats:
+    """1 - max_y p(y | x) (Hendrycks and Gimpel 2017, section 3), (N,).
+
+    As the share of the other classes, which stays apart from 0 where the largest rounds to 1.
+    """
+    logits = _measure(material, "logits")
+    odds = np.exp(logits - logits.max(1, keepdims=True))
+    others = np.sort(odds, axis=1)[:, :-1].sum(1)
+    return np.asarray(others / (others + 1))
+
+
+def label_entropy(material: Material) -> Floats:
+    """Entropy of p(y | x) in nats (HVK Table 2), (N,)."""
+    logits = _measure(material, "logits")
+    shifted = logits - logits.max(1, keepdims=True)
+    return _entropy(shifted - np.log(np.exp(shifted).sum(1, keepdims=True)))
+
+
+def odin(material: Material) -> Floats:
+    """1 - max_y p(y | x~; T), x~ moved towards its class (Liang et al. 2018, Eq. 1, 2), (N,)."""
+    return 1 - _measure(material, "odin")
+
+
+def class_mahalanobis(material: Material) -> Floats:
+    """Squared distance to the nearest class Gaussian of the features (Lee 2018, Eq. 2), (N,)."""
+    return np.asarray(_measure(material, "class_distances").min(1))
+
+
+def deep_ensemble(material: Material) -> Floats:
+    """Entropy in nats of the mean of p(y | x) over classifiers (Lakshminarayanan 2017), (N,)."""
+    return _entropy(_measure(material, "ensemble_log_p"))
+
+
+def label_scores() -> tuple[Score, ...]:
+    """The label baselines; they are the same for a model of any depth."""
+    needs: tuple[Need, ...] = ("labels",)
+    return (
+        Score(
+            "msp",
+            "maximum softmax probability",
+            r"1 - \max p(y \mid x)",
+            "Hendrycks and Gimpel 2017, A Baseline for Detecting Misclassified and "
+            "Out-of-Distribution Examples",
+            needs,
+            max_softmax,
+            ("logits",),
+            "seconds",
+            "",
+        ),
+        Score(
+            "label_entropy",
+            "entropy of the classes",
+            r"\mathrm{H}[p(y \mid x)]",
+            "Ren et al. 2019, Likelihood Ratios for Out-of-Distribution Detection, section 4",
+            needs,
+            label_entropy,
+            ("logits",),
+            "seconds",
+        ),
+        Score(
+            "odin",
+            "ODIN",
+            r"\mathrm{ODIN}",
+            "Liang et al. 2018, Enhancing the Reliability of Out-of-distribution Image Detection, "
+            "Eq. 1, 2",
+            (*needs, "gradient"),
+            odin,
+            ("odin",),
+            "seconds",
+            "",
+        ),
+        Score(
+            "class_mahalanobis",
+            "Mahalanobis distance of a classifier's features",
+            r"M(f)",
+            "Lee et al. 2018, A Simple Unified Framework for Detecting Out-of-Distribution "
+            "Samples, Eq. 1, 2",
+            needs,
+            class_mahalanobis,
+            ("class_distances",),
+            "seconds",
+            "",
+        ),
+        Score(
+            "deep_ensemble",
+            "entropy of an ensemble of classifiers",
+            r"\mathrm{H}[\mathrm{mean} p(y \mid x)]",
+            "Lakshminarayanan et al. 2017, Simple and Scalable Predictive Uncertainty Estimation "
+            "using Deep Ensembles",
+            needs,
+            deep_ensemble,
+            ("ensemble_log_p",),
+            "seconds",
+        ),
+    )
+
+
+def _measure(material: Material, name: str) -> Floats:
+    return np.asarray(material.measures[name], dtype=np.float64)
+
+
+def _entropy(log_p: Floats) -> Floats:
+    return np.asarray(-(np.exp(log_p) * log_p).sum(1))

@@ -1,0 +1,307 @@
+"""The slow part of ``study``: train what is missing, evaluate, draw samples; all resumable."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hvae_core.cli import show
+from hvae_core.common.progress import Progress, part, silent
+from hvae_core.studies.find import Wanted, to_train, wanted
+from hvae_core.studies.spec import StudySpec, TableSpec
+
+if TYPE_CHECKING:
+    from hvae_core.checkpoint import Checkpoint, CheckpointInfo
+    from hvae_core.data import World
+    from hvae_core.evaluation.evaluation import Evaluation
+    from hvae_core.scores import Material, Score
+
+if TYPE_CHECKING:
+    from hvae_core.checkpoint import CheckpointInfo
+    from hvae_core.data import ImageSet, World
+    from hvae_core.studies.members import Member, Subject
+    from hvae_core.studies.sample_tables import Sampled
+    from hvae_core.studies.table import Table
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a study finds runs (the first folder takes new ones) and images."""
+
+    runs: tuple[Path, ...]
+    data_root: str | None = None
+    download: bool = False
+
+
+def train_missing(study: StudySpec, place: Place, bar: show.Bar) -> None:
+    """Train every preset and seed that is not here, into its folder; resumes what was begun."""
+    from hvae_core.cli.train import make_fabric, train_preset
+    from hvae_core.config.presets import get_preset
+
+    told = argparse.Namespace(
+        accelerator="auto", devices=1, threads=None, data=None,
+        data_root=place.data_root, download=place.download,
+    )  # fmt: skip
+    for run in to_train(study, place.runs):
+        bar.line(f"training {run.what}, epochs {run.done + 1} to {run.epochs}, in {run.folder}")
+        told.epochs, told.seed, told.precision = run.epochs, run.seed, run.model.precision
+        train_preset(told, get_preset(run.model.preset), run.folder, make_fabric(told), bar)
+
+
+def gather_all(study: StudySpec, place: Place, progress: Progress = silent) -> list[Subject]:
+    """The evaluations of every model of a study: stored, cached or computed.
+
+    What is not here, a run or a set, is named and left out. Raises ``DataError`` for a set that no
+    model's world has.
+    """
+    by_model: dict[str, list[Wanted]] = {}
+    for run in wanted(study, place.runs):
+        by_model.setdefault(run.model.name, []).append(run)
+    _check_sets(study, [_world(runs[0]) for runs in by_model.values()])
+    total = sum(run.path is not None for runs in by_model.values() for run in runs)
+    subjects, done, images = [], 0, _Images()
+    for runs in by_model.values():
+        members: list[Member] = []
+        for run in runs:
+            if run.path is not None:
+                step = part(progress, done, total, f"checkpoint {done + 1} of {total}")
+                members.append(_member(run, study, place, images, step))
+                done += 1
+        subjects.append(_subject(study, runs, members))
+    return subjects
+
+
+def _world(run: Wanted) -> World:
+    """The world of a checkpoint, or of the preset that is not trained yet."""
+    from hvae_core.cli.sources import world_of
+    from hvae_core.config.presets import get_preset
+    from hvae_core.data import worlds
+
+    if run.info is None:
+        return worlds()[get_preset(run.model.preset).world]
+    return world_of(run.info)
+
+
+class _Images:
+    """Sets as ``chosen_images`` reads them, each once for all models of a shape."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[Any, ...], ImageSet] = {}
+
+    def __call__(
+        self, checkpoint: CheckpointInfo, world: World, set_name: str, **how: Any
+    ) -> ImageSet:
+        """The images of a set at the model's shape."""
+        from hvae_core.evaluation.lookup import chosen_images
+
+        key = (world.key, set_name, checkpoint.config.image_shape)
+        if key not in self._known:
+            self._known[key] = chosen_images(checkpoint, world, set_name, **how)
+        return self._known[key]
+
+
+def sets_of(study: StudySpec, world: World, model: str) -> tuple[str, ...]:
+    """The out-of-distribution sets of a world that tables of the study show of a model."""
+    asked: set[str] = set()
+    for table in study.tables:
+        if not table.models or model in table.models:
+            asked |= set(table.sets or study.sets or (s.name for s in world.with_role("out")))
+    return tuple(s.name for s in world.with_role("validation", "out", "control") if s.name in asked)
+
+
+def _member(
+    run: Wanted, study: StudySpec, place: Place, images: _Images, progress: Progress
+) -> Member:
+    """One checkpoint with the sets that the study shows of it."""
+    from hvae_core.checkpoint import CheckpointInfo, load_checkpoint
+    from hvae_core.cli.sources import fetch, world_of
+    from hvae_core.common.errors import MissingImages
+    from hvae_core.evaluation.lookup import gather
+    from hvae_core.studies.members import Member
+    from hvae_core.studies.rows import NO_IMAGES
+
+    assert run.path is not None
+    checkpoint = load_checkpoint(run.path)
+    world = world_of(checkpoint)
+    names = (world.in_name, *sets_of(study, world, run.model.name))
+    found, missing = {}, {}
+    for at, name in enumerate(names):
+        step = part(progress, at, len(names))
+        try:
+            if place.download:
+                fetch(world, name, place.data_root, step)
+            found[name] = gather(
+                checkpoint, world, name, study.settings.evaluation,
+                limit=study.settings.limit or None, data_root=place.data_root, progress=step,
+                choose=images,
+            ).evaluation  # fmt: skip
+        except MissingImages:
+            missing[name] = NO_IMAGES
+    scores = scores_of(study, checkpoint, run.model.name)
+    materials = materials_of(
+        checkpoint, world, list(found.values()), scores, study, place.data_root
+    )
+    info = CheckpointInfo(**{f.name: getattr(checkpoint, f.name) for f in fields(CheckpointInfo)})
+    return Member(info, world.in_name, found, missing, study.settings.seed, scores, materials)
+
+
+def _subject(study: StudySpec, runs: Sequence[Wanted], members: Sequence[Member]) -> Subject:
+    from hvae_core.studies.members import Subject
+
+    model, world = runs[0].model, _world(runs[0])
+    titles = {spec.name: spec.title for spec in world.sets}
+    absent = tuple(run.absent for run in runs if run.path is None)
+    outside = sets_of(study, world, model.name)
+    return Subject(model, tuple(members), titles, world.in_name, outside, absent)
+
+
+def _check_sets(study: StudySpec, worlds: Sequence[World]) -> None:
+    from hvae_core.common.errors import DataError
+
+    specs = [
+        spec for world in worlds for spec in world.with_role("validation", "in", "out", "control")
+    ]
+    known = sorted({spec.name for spec in specs})
+    for table in study.tables:
+        for name in table.sets or study.sets:
+            if name not in known:
+                raise DataError(
+                    f"Table {table.key} names the set {name}, which no world of the study has; it "
+                    f"has {', '.join(known)}."
+                )
+
+
+def make_table(
+    study: StudySpec, spec: TableSpec, subjects: Sequence[Subject], place: Place, bar: Progress
+) -> Table:
+    """One table of the study, with printed figures; samples are drawn where it is about them."""
+    from hvae_core.studies.printed import beside
+    from hvae_core.studies.sample_tables import samplers_table
+    from hvae_core.studies.tables import make
+
+    if spec.kind != "samplers":
+        return beside(make(spec, subjects, study.sets), spec)
+    chosen = [s for s in subjects if not spec.models or s.name in spec.models]
+    drawn = {s.name: _draws(spec, s, study, place, bar) for s in chosen}
+    return beside(samplers_table(spec, chosen, drawn), spec)
+
+
+def _draws(
+    spec: TableSpec, subject: Subject, study: StudySpec, place: Place, progress: Progress
+) -> list[dict[str, Sampled]]:
+    """Samples of every seed of a model, read by the judge."""
+    from hvae_core.checkpoint import load_checkpoint
+    from hvae_core.cli.sources import world_of
+    from hvae_core.common.errors import MissingImages
+    from hvae_core.evaluation.lookup import checkpoint_path, chosen_images
+    from hvae_core.studies.sample_tables import sampled
+
+    judge = load_checkpoint(checkpoint_path(spec.judge))
+    world = world_of(judge)
+    try:
+        held = {
+            name: chosen_images(judge, world, name, limit=spec.draws, data_root=place.data_root)
+            for name in (world.in_name, "validation")
+        }
+    except MissingImages:
+        return []
+    held["test"] = held[world.in_name]
+    runs = wanted(study, place.runs)
+    paths = [run.path for run in runs if run.model.name == subject.name and run.path is not None]
+    seed = study.settings.seed
+    return [
+        sampled(load_checkpoint(path), judge, held, spec, seed=seed, progress=progress)
+        for path in paths
+    ]
+
+
+def evaluations_left(study: StudySpec, place: Place) -> tuple[int, int]:
+    """Evaluations that are yet to be computed, and all that the study rests on.
+
+    Those of sets that are not on this machine do not count.
+    """
+    from hvae_core.common.errors import MissingImages
+    from hvae_core.evaluation.compute import stored_evaluation
+    from hvae_core.evaluation.lookup import chosen_images, stored_result
+
+    left = total = 0
+    settings, limit = study.settings.evaluation, study.settings.limit or None
+    for run in wanted(study, place.runs):
+        world = _world(run)
+        names = (world.in_name, *sets_of(study, world, run.model.name))
+        info = run.info
+        if info is None:
+            here = sum(world.available(name, place.data_root) for name in names)
+            left, total = left + here, total + here
+            continue
+        for name in names:
+            known = stored_result(info, name, settings, limit) is not None
+            try:
+                images = chosen_images(info, world, name, limit=limit, data_root=place.data_root)
+                known = known or stored_evaluation(info.digest, images, settings) is not None
+            except MissingImages:
+                total += known
+                continue
+            left, total = left + (not known), total + 1
+    return left, total
+
+
+def scores_of(study: StudySpec, checkpoint: CheckpointInfo, model: str) -> tuple[Score, ...]:
+    """The scores of the bounds, and every other that a table shows of a model.
+
+    Raises ``ScoreError`` for a key that does not exist.
+    """
+    from hvae_core.config import level_starts
+    from hvae_core.scores import get_score, score_list
+    from hvae_core.studies.detection_tables import numbered
+
+    levels, names = len(level_starts(checkpoint.config.levels)), checkpoint.config.latent_names
+    found = {score.key: score for score in score_list(levels)}
+    for table in study.tables:
+        if not table.models or model in table.models:
+            for key in (numbered(key, levels) for key in table.scores):
+                found.setdefault(key, get_score(key, levels, names))
+    return tuple(found.values())
+
+
+def materials_of(
+    checkpoint: Checkpoint,
+    world: World,
+    evaluations: Sequence[Evaluation],
+    scores: Sequence[Score],
+    study: StudySpec,
+    data_root: str | None,
+) -> dict[str, Material]:
+    """What the scores read of every set beside the bounds; what is not here is left out."""
+    from hvae_core.checkpoint import load_checkpoint
+    from hvae_core.common.errors import DataError
+    from hvae_core.evaluation.lookup import checkpoint_path
+    from hvae_core.scores.assemble import material_of, needed, reference_of, world_helpers
+
+    needs, measures = needed(scores)
+    if not (needs or measures) or not evaluations:
+        return {}
+    others = [load_checkpoint(checkpoint_path(name)) for name in study.ensemble]
+    others = [other for other in others if other.digest != checkpoint.digest]
+    background = load_checkpoint(checkpoint_path(study.background)) if study.background else None
+    helpers = world_helpers(world, others, background)
+    reference, found = None, {}
+    try:
+        if "reference" in needs:
+            reference = reference_of(
+                checkpoint, world, evaluations[0].settings, data_root=data_root
+            )
+    except DataError:
+        reference = None  # the scores say what they lack
+    for evaluation in evaluations:
+        try:
+            found[evaluation.set_name] = material_of(
+                checkpoint, world, evaluation, scores, helpers, reference=reference,
+                limit=study.settings.limit or None, data_root=data_root,
+            )  # fmt: skip
+        except DataError:
+            continue  # images that are not here: only scores of the bounds can be had
+    return found

@@ -1,0 +1,109 @@
+"""Tables about samples: how good they are under a judge, and what they cost (DVP Table 6)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple, dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from hvae_core.common import cache
+from hvae_core.common.progress import Progress, silent
+from hvae_core.studies.members import Subject
+from hvae_core.studies.spec import TableSpec
+from hvae_core.studies.table import Column, Figure, Row, Table
+
+if TYPE_CHECKING:
+    from hvae_core.checkpoint import Checkpoint
+    from hvae_core.data import ImageSet
+    from hvae_core.models.families.topped import Sampler
+
+VALIDATION = "validation images"
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """Samples of one way to draw: quality under the judge, seconds for 1,000 (NaN: none)."""
+
+    nll: float
+    frechet: float
+    nearest: float
+    seconds_u: float
+    seconds: float
+
+
+def sampled(
+    checkpoint: Checkpoint,
+    judge: Checkpoint,
+    held: Mapping[str, ImageSet],
+    spec: TableSpec,
+    *,
+    seed: int = 0,
+    progress: Progress = silent,
+) -> dict[str, Sampled]:
+    """Every way to draw from one model, and validation images in its place, by name.
+
+    ``held`` has the sets "test" and "validation" at the judge's shape. Kept in the cache, times
+    included: a second run shows those of the first.
+    """
+    from hvae_core.probes.sample_quality import Judged, draw, judged, quality, samplers
+
+    real: Judged | None = None
+    found: dict[str, Sampled] = {}
+    ways: list[tuple[str, Sampler | None]] = [(VALIDATION, None)]
+    ways += samplers(checkpoint.model, spec.steps)
+    for done, (name, way) in enumerate(ways):
+        images = held["validation"].digest if name == VALIDATION else checkpoint.digest
+        key = cache.digest(
+            "sampled-1", judge.digest, held["test"].digest, images, name, spec.draws, seed
+        )
+        stored = cache.load("sampled", key)
+        if stored is None:
+            progress(done / len(ways), f"{checkpoint.name}: {name}")
+            real = real or judged(judge.model, held["test"].images)
+            seconds_u, seconds = math.nan, math.nan
+            pixels = held["validation"].images
+            if name != VALIDATION:
+                drawn = draw(checkpoint.model, spec.draws, seed, way)
+                per = 1000 / spec.draws
+                pixels, seconds = drawn.pixels, drawn.seconds * per
+                seconds_u = math.nan if drawn.seconds_u is None else drawn.seconds_u * per
+            good = quality(judged(judge.model, pixels), real)
+            result = Sampled(good.nll, good.frechet, good.nearest, seconds_u, seconds)
+            stored = {"figures": np.array(astuple(result), dtype=np.float64)}
+            cache.store("sampled", key, stored)
+        found[name] = Sampled(*(float(value) for value in stored["figures"]))
+    return found
+
+
+def samplers_table(
+    spec: TableSpec, subjects: Sequence[Subject], found: Mapping[str, Sequence[dict[str, Sampled]]]
+) -> Table:
+    """Quality and seconds by model and way to draw; ``found`` has one entry a seed, by model."""
+    columns = (
+        Column("nll", "−L of the judge (nats)", 2),
+        Column("frechet", "Fréchet distance", 2),
+        Column("nearest", "nearest image", 2),
+        Column("seconds_u", "s for 1,000 u", 3),
+        Column("seconds", "s for 1,000 images", 2),
+    )
+    rows = []
+    for subject in subjects:
+        seeds = found.get(subject.name, ())
+        names = list(seeds[0]) if seeds else [""]
+        for name in names:
+            keys = {"model": subject.name, "sampler": name}
+            labels = {"model": subject.title, "sampler": name}
+            figures = {
+                column.key: Figure.of([getattr(seed[name], column.key) for seed in seeds])
+                for column in columns
+                if seeds
+            }
+            reason = "" if seeds else subject.reason
+            rows.append(Row(keys, labels, figures, subject.digests, reason))
+    heads = {"model": "model", "sampler": "sampler"}
+    return Table(
+        spec.key, spec.kind, spec.title, heads, columns, tuple(rows), spec.source, spec.note
+    )

@@ -1,0 +1,105 @@
+"""Training objectives: the ELBO with warm-up and free bits, the informative one, and IWAE."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from hvae_core.common.errors import ConfigError
+from hvae_core.common.noise import Noise
+from hvae_core.config import TrainConfig
+from hvae_core.evaluation.bounds import iw_bound
+from hvae_core.models.base import HierarchicalVAE
+from hvae_core.models.priors.diffusion import DiffusionPrior
+
+
+class LossTerms(NamedTuple):
+    """One step: ``loss`` to minimise, and what it is made of, batch means in nats per image.
+
+    ``log_px`` is the reconstruction term as the objective uses it, ``kl`` (L,) the divergence of
+    each layer, ``elbo`` the plain bound log p(x|z) - sum KL without any weighting.
+    """
+
+    loss: Tensor
+    log_px: Tensor
+    kl: Tensor
+    elbo: Tensor
+
+
+def warmup_beta(epoch: float, warmup_epochs: float) -> float:
+    """beta, the weight of the KL: from 0 to 1 linearly over ``warmup_epochs`` (INF App. J)."""
+    return min(1.0, epoch / warmup_epochs) if warmup_epochs > 0 else 1.0
+
+
+def free_bits_lambda(epoch: float, config: TrainConfig) -> float:
+    """lambda in nats per layer: held, then falling linearly to 0 (HVK Table 4)."""
+    if epoch < config.free_bits_constant:
+        return config.free_bits
+    if config.free_bits_annealed <= 0:
+        return 0.0
+    left = 1 - (epoch - config.free_bits_constant) / config.free_bits_annealed
+    return config.free_bits * max(0.0, left)
+
+
+def elbo(
+    model: HierarchicalVAE, x: Tensor, noise: Noise, beta: float = 1.0, free_bits: float = 0.0
+) -> LossTerms:
+    """-E_q[log p(x|z)] + beta sum_i max(lambda, KL_i) (HVK Eq. 1, Table 4).
+
+    The maximum is taken on the batch mean of KL_i, as Kingma et al. 2016 define it: for bottom-up
+    inference single-image values are samples, and their maximum would be biased upwards.
+    """
+    trace = model.trace(x, noise=noise)
+    kl = trace.kl.mean((1, 2))  # (L,)
+    log_px = trace.log_px.mean()
+    held = kl.clamp_min(free_bits) if free_bits > 0 else kl
+    return LossTerms(beta * held.sum() - log_px, log_px, kl, log_px - kl.sum())
+
+
+def informative(model: HierarchicalVAE, x: Tensor, noise: Noise) -> LossTerms:
+    """-(1/K) sum_k E[log p(x | z_>k)] + sum_i KL_i (INF Eq. 10), sharing one inference pass."""
+    traces = model.traces(x, range(model.n_levels), noise=noise, up="sample")
+    kl = traces[0].kl.mean((1, 2))  # (L,)
+    log_px = torch.stack([trace.log_px.mean() for trace in traces]).mean()
+    return LossTerms(kl.sum() - log_px, log_px, kl, traces[0].log_px.mean() - kl.sum())
+
+
+def iwae(model: HierarchicalVAE, x: Tensor, noise: Noise, samples: int) -> LossTerms:
+    """-log (1/S) sum_s p(x, z^s) / q(z^s | x) (HVK Eq. 9, after Burda et al. 2016).
+
+    With one sample it is the ELBO with every KL term as log q - log p of the draw. Gradients are
+    those of the reparameterised bound as it is; for the inference network their signal falls
+    against their noise as S grows (Rainforth et al. 2018). The other terms are means over samples.
+    """
+    trace = model.trace(x, noise=noise, samples=samples)
+    kl = trace.kl.mean((1, 2))  # (L,)
+    log_px = trace.log_px.mean()
+    return LossTerms(-iw_bound(trace).mean(), log_px, kl, log_px - kl.sum())
+
+
+class Objective(nn.Module):
+    """A model with its objective as ``forward``, so that one wrapper serves all devices."""
+
+    def __init__(self, model: HierarchicalVAE, config: TrainConfig) -> None:
+        super().__init__()
+        prior = getattr(model, "u_prior", None)
+        if config.objective == "iwae" and isinstance(prior, DiffusionPrior):
+            raise ConfigError(
+                "The iwae objective cannot train a diffusion prior: it is estimated at one random "
+                "noise level, which importance weights would turn into a bias. Choose the elbo "
+                "objective."
+            )
+        self.model = model
+        self.config = config
+
+    def forward(self, x: Tensor, noise: Noise, epoch: float) -> LossTerms:
+        """Loss of grey images (B, C, H, W) in [0, 1] at a point in time counted in epochs."""
+        x = self.model.prepare(x, noise)
+        if self.config.objective == "informative":
+            return informative(self.model, x, noise)
+        if self.config.objective == "iwae":
+            return iwae(self.model, x, noise, self.config.samples)
+        beta = warmup_beta(epoch, self.config.warmup_epochs)
+        return elbo(self.model, x, noise, beta, free_bits_lambda(epoch, self.config))

@@ -1,0 +1,163 @@
+"""The lassoed images: kept for every page, named in words, shown, sent on and saved."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from hvae_core.data.image_set import ImageSet
+from hvae_core.data.readers.npz import npz_bytes
+from hvae_core.figures import tile
+from pages.latents.points import Points
+from pages.shared import image_names, ui
+from pages.shared.state import Context, colors
+
+KEY = "selection"
+SHOWN = 60
+"""Pictures in the strip; the words count all."""
+Selection = list[tuple[str, int]]
+
+
+def keep(points: Points, rows: Sequence[int]) -> None:
+    """Make rows of the map the selection of this session: (set, index) of each."""
+    inside = sorted({row for row in image_names if 0 <= row < len(points)})
+    st.session_state[KEY] = [
+        (points.set_names[points.sets[row]], int(points.indices[row])) for row in inside
+    ]
+
+
+def kept(evaluations: Mapping[str, Any]) -> Selection:
+    """The session's selection, as far as these evaluations know its images."""
+    chosen: Selection = st.session_state.get(KEY) or []
+    return [
+        (name, index)
+        for name, index in chosen
+        if name in evaluations and 0 <= index < len(evaluations[name])
+    ]
+
+
+def spread(chosen: Selection, most: int) -> Selection:
+    """At most so many of the selection, evenly drawn, so that every set has its share."""
+    places = np.unique(np.linspace(0, len(chosen) - 1, most).astype(int)) if chosen else []
+    return [chosen[place] for place in places]
+
+
+def class_of(evaluation: Any, index: int) -> str:
+    """The class's name, or "" for an image without one."""
+    return str((*evaluation.class_names, "")[evaluation.labels[index]])
+
+
+def in_words(
+    chosen: Selection, total: int, titles: Mapping[str, str], evaluations: Mapping[str, Any]
+) -> list[str]:
+    """How many were taken, then a line a set with its classes, the commonest first."""
+    lines = [f"**{len(chosen):,} of {total:,} selected**"]
+    for name in dict.fromkeys(name for name, _ in chosen):
+        indices = [index for other, index in chosen if other == name]
+        classes = Counter(class_of(evaluations[name], index) for index in indices)
+        # Where every image has a class of its own, names of classes say nothing and fill the page.
+        told = [pair for pair in classes.most_common(5) if pair[0]]
+        told = told if len(classes) <= 5 else [pair for pair in told if pair[1] > 1]
+        parts = [f"{count}\u00a0×\u00a0{ui.plain(label)}" for label, count in told]
+        rest = len(classes) - len(parts)
+        if rest > 1:
+            parts.append(f"{rest} {'more ' if parts else ''}classes")
+        listed = f": {', '.join(parts)}" if parts else ""
+        lines.append(f"{ui.plain(titles[name])} {len(indices)}{listed}")
+    return lines
+
+
+def panel(
+    ctx: Context,
+    total: int,
+    evaluations: Mapping[str, Any],
+    pictures: Mapping[str, ImageSet],
+    *,
+    outlined: bool = True,
+) -> None:
+    """Draw the selection beside the map: words, pictures, and where they can go.
+
+    ``outlined`` is whether the map itself still shows what was taken: it forgets that when it is
+    drawn anew, as on coming back from another page, and the selection stays.
+    """
+    chosen = kept(evaluations)
+    if not chosen:
+        st.markdown("**Nothing selected**")
+        st.caption("Draw a lasso round points of the map: their images appear here.")
+        return
+    titles = {name: ctx.title(name) for name in evaluations}
+    st.markdown("  \n".join(in_words(chosen, total, titles, evaluations)))
+    if not outlined:
+        st.caption("Still selected from before, though the map no longer shows the outline.")
+    st.button(
+        "Clear selection",
+        on_click=lambda: st.session_state.pop(KEY, None),
+        icon=":material/close:",
+        type="tertiary",
+    )
+    visible = [pick for pick in chosen if pick[0] in pictures]
+    if visible:
+        _strip(visible, pictures)
+    else:
+        st.caption("Their images are not on this machine; see *Images* in the sidebar.")
+    st.page_link(
+        "pages/reconstructions/page.py",
+        label="Send to Reconstructions",
+        icon=":material/arrow_forward:",
+        query_params={
+            f"r_rows_{ctx.world.key}": [
+                image_names.name_of(*pick) for pick in spread(chosen, image_names.MOST)
+            ]
+        },
+    )
+    st.page_link(
+        "pages/image/page.py",
+        label="Judge the first in One image",
+        icon=":material/arrow_forward:",
+        query_params={"i_from": "selection", "i_pick": "0"},
+    )
+    if visible:
+        st.download_button(
+            "Save subset (.npz)",
+            data=lambda: as_file(visible, pictures),
+            file_name="selection.npz",
+            mime="application/octet-stream",
+            on_click="ignore",
+            icon=":material/download:",
+            width="stretch",
+            help="Images and labels; the sidebar opens such a file as a set of your own.",
+        )
+
+
+def _strip(visible: Selection, pictures: Mapping[str, ImageSet]) -> None:
+    shown = spread(visible, SHOWN)
+    pixels = np.stack([pictures[name].images[index] for name, index in shown])
+    scale = max(1, round(36 / pixels.shape[2]))
+    st.image(
+        np.asarray(tile(pixels, columns=6, scale=scale + 1, gap=3, colors=colors())),
+        width="stretch",
+        alt=f"{len(shown)} selected images",
+    )
+    if len(visible) > SHOWN:
+        st.caption(f"{len(shown)} of {len(visible):,}, evenly drawn.")
+
+
+def as_file(visible: Selection, pictures: Mapping[str, ImageSet]) -> bytes:
+    """The selected images as an .npz that the loader of sets reads back."""
+    names: dict[str, int] = {}
+    labels = []
+    for name, index in visible:
+        label = pictures[name].labels[index]
+        title = f"{name}: {pictures[name].class_names[label]}" if label >= 0 else ""
+        labels.append(names.setdefault(title, len(names)) if title else -1)
+    pixels = np.stack([pictures[name].images[index] for name, index in visible])
+    subset = ImageSet("selection", "Selection", pixels, np.array(labels), tuple(names))
+    return npz_bytes(
+        subset,
+        sets=np.array([name for name, _ in visible]),
+        indices=np.array([index for _, index in visible]),
+    )

@@ -1,0 +1,218 @@
+"""The map itself: its method with parameters chosen first, its colours, its lasso."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from hvae_core.common import cache
+from hvae_core.figures import MapData, fmt, latent_map, percent, symbol_html
+from hvae_core.figures.theme import palette
+from hvae_core.probes import embedding
+from hvae_core.probes.embedding import Params, TSNEParams, UMAPParams
+from pages.latents import lasso
+from pages.latents.points import Points
+from pages.shared import jobs
+from pages.shared.state import Context, colors
+
+METHODS = ("PCA", "t-SNE", "UMAP")
+COLOURS = ("set", "class", "score")
+JOB = "latent-map"
+
+
+@dataclass(frozen=True, eq=False)
+class Placed:
+    """Points in the plane and how they came there; ``digest`` names the coordinates."""
+
+    coords: np.ndarray
+    axes: tuple[str, str]
+    digest: str
+
+
+@dataclass(frozen=True)
+class Colouring:
+    """What the colours mean: a set, the classes of one set, or a score with its values."""
+
+    by: str
+    of: str = ""
+    name: str = ""
+    values: np.ndarray | None = None
+
+
+def place(points: Points, method: str, seed: int) -> Placed:
+    """Coordinates by the chosen method; PCA stands in until a slower map is ready."""
+    flat = _pca(points.digest, points)
+    if method == "PCA":
+        return flat
+    params, sent = _tsne_form(seed) if method == "t-SNE" else _umap_form(seed)
+    key = embedding.embedding_digest(points.latents, params)
+    coords = embedding.stored_map(points.latents, params)
+    job = jobs.current(JOB)
+    ours = job is not None and job.digest == key
+    if coords is None and ours and job is not None and job.status == "done":
+        coords = job.result()  # the cache folder took nothing
+    if coords is not None:
+        axes = (f"{method} 1", f"{method} 2")
+        return Placed(coords, axes, key)
+    if sent:
+        run = embedding.tsne if isinstance(params, TSNEParams) else embedding.umap
+        jobs.submit(JOB, key, run, points.latents, params)
+        st.rerun()
+    if ours:
+        error = jobs.failed(JOB)
+        if error:
+            st.error(error, icon=":material/error:")
+        jobs.show(JOB, "Map")
+        if job is not None and job.active:
+            st.caption(f"PCA is shown until {method} is ready.")
+            return flat
+    st.caption(f"PCA is shown: {method} has not been computed with these parameters yet.")
+    return flat
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _pca(digest: str, _points: Points) -> Placed:
+    found = embedding.pca(_points.latents)
+    first, second = (percent(float(share)) for share in found.explained)
+    axes = (f"component 1 ({first} of variance)", f"component 2 ({second})")
+    return Placed(found.coords, axes, cache.digest(digest, "pca"))
+
+
+def _tsne_form(seed: int) -> tuple[Params, bool]:
+    with st.form("l_tsne", border=False):
+        row = st.container(horizontal=True, vertical_alignment="bottom")
+        perplexity = row.number_input(
+            "Perplexity", 2, 200, 30, key="l_perplexity", bind="query-params", width=150,
+            help="About how many neighbours each point keeps near; 5 to 50 is usual.",
+        )  # fmt: skip
+        iterations = row.number_input(
+            "Iterations", 250, 5000, 1000, 250, key="l_iterations", bind="query-params", width=150
+        )
+        sent = row.form_submit_button("Compute t-SNE")
+    return TSNEParams(float(perplexity), int(iterations), seed), sent
+
+
+def _umap_form(seed: int) -> tuple[Params, bool]:
+    with st.form("l_umap", border=False):
+        row = st.container(horizontal=True, vertical_alignment="bottom")
+        neighbours = row.number_input(
+            "Neighbours", 2, 200, 15, key="l_neighbours", bind="query-params", width=150,
+            help="Few keep small groups apart, many keep the large picture.",
+        )  # fmt: skip
+        distance = row.number_input(
+            "Least gap", 0.0, 0.99, 0.1, 0.05, key="l_distance", bind="query-params", width=150
+        )
+        metric = row.selectbox(
+            "Distance", list(embedding.METRICS), key="l_metric", bind="query-params", width=150
+        )
+        sent = row.form_submit_button("Compute UMAP")
+    return UMAPParams(int(neighbours), float(distance), str(metric), seed), sent
+
+
+def figure(ctx: Context, points: Points, placed: Placed, colouring: Colouring) -> go.Figure:
+    """The figure, one and the same object for the same map: a changed one loses its selection."""
+    titles = tuple(ctx.title(name) for name in points.set_names)
+    return _figure(map_key(placed, colouring), colors().theme, titles, points, placed, colouring)
+
+
+def map_key(placed: Placed, colouring: Colouring) -> str:
+    """A short name of one map in one colouring."""
+    values = [] if colouring.values is None else colouring.values
+    return cache.digest(placed.digest, colouring.by, colouring.of, np.asarray(values))[:16]
+
+
+@st.cache_resource(max_entries=12, show_spinner=False)
+def _figure(
+    key: str,
+    theme: str,
+    titles: tuple[str, ...],
+    _points: Points,
+    _placed: Placed,
+    _colouring: Colouring,
+) -> go.Figure:
+    values, names = _values(_points, _colouring)
+    data = MapData(
+        _placed.coords,
+        np.arange(len(_points)),
+        _points.sets,
+        [escape(title) for title in titles],
+        _hover(_points, titles, _colouring),
+    )
+    fig = latent_map(
+        data,
+        values,
+        palette(theme),
+        color_by=_colouring.by,  # type: ignore[arg-type]
+        class_names=[escape(name) for name in names],
+        value_name=_colouring.name,
+        unit="nats",
+        axes=_placed.axes,
+        height=580,
+    )
+    fig.update_traces(hovertemplate="%{text}<extra></extra>", selector={"showlegend": False})
+    fig.update_traces(marker_opacity=0.35, selector={"name": "no class", "showlegend": False})
+    fig.update_traces(name="others", selector={"name": "no class"})
+    return fig
+
+
+def _values(points: Points, colouring: Colouring) -> tuple[np.ndarray | None, list[str]]:
+    if colouring.by != "class":
+        return colouring.values, []
+    code = points.set_names.index(colouring.of)
+    mine = [
+        name if of == code else "" for name, of in zip(points.classes, points.sets, strict=True)
+    ]
+    names = sorted(set(mine) - {""})
+    return np.array([names.index(name) if name else -1 for name in mine]), names
+
+
+def _hover(points: Points, titles: tuple[str, ...], colouring: Colouring) -> list[str]:
+    lines = []
+    for row, (code, index, label) in enumerate(
+        zip(points.sets, points.indices, points.classes, strict=True)
+    ):
+        line = f"{escape(titles[code])} {index}"
+        line += f"<br>class {escape(label)}" if label else ""
+        if colouring.values is not None:
+            line += f"<br>{colouring.name} {fmt(float(colouring.values[row]), 'nats')}"
+        lines.append(line)
+    return lines
+
+
+def lassoed(key: str, points: Points) -> None:
+    """Keep what the lasso took; a double click on the map clears it."""
+    event: Any = st.session_state[key]
+    found = [np.ravel(point["customdata"])[0] for point in event["selection"]["points"]]
+    lasso.keep(points, [int(row) for row in found])
+
+
+def score_values(score: Any, points: Points, evaluations: Mapping[str, Any]) -> Colouring:
+    """The colouring by the score of every point, in nats."""
+    values = np.concatenate(
+        [
+            score(evaluations[name].material)[points.indices[points.sets == code]]
+            for code, name in enumerate(points.set_names)
+        ]
+    )
+    return Colouring("score", score.key, symbol_html(score.symbol), values.astype(np.float32))
+
+
+def table(points: Points, placed: Placed, colouring: Colouring) -> pd.DataFrame:
+    """The map as a table: set, index, class, coordinates, and the score where it colours."""
+    columns: dict[str, Any] = {
+        "set": [points.set_names[code] for code in points.sets],
+        "index": points.indices,
+        "class": points.classes,
+        placed.axes[0].split(" (")[0]: placed.coords[:, 0],
+        placed.axes[1].split(" (")[0]: placed.coords[:, 1],
+    }
+    if colouring.values is not None:
+        columns[colouring.of] = colouring.values
+    return pd.DataFrame(columns)

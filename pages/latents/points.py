@@ -1,0 +1,221 @@
+"""The points of a latent map: posterior means of one layer for several sets, row by row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from hvae_core.common import cache
+from hvae_core.common.errors import MissingImages
+from hvae_core.data.image_set import ImageSet
+from hvae_core.evaluation.collapse import active_units
+from hvae_core.figures import fmt, percent
+from hvae_core.probes.neighbours import separation
+from pages.shared import jobs, store, ui
+from pages.shared.state import Context
+from pages.shared.store import Handle
+
+LATENTS_SEED = 0  # as the stored evaluations have it
+JOB = "latents-wide"
+
+
+@dataclass(frozen=True, eq=False)
+class Points:
+    """N images in one layer, sorted by set; the first set is in-distribution.
+
+    ``latents`` (N, units) are E[z | x]; ``sets`` (N,) are codes into ``set_names``; ``indices``
+    (N,) count within a set as ``store.images`` does; ``classes[i]`` is a class's name or "".
+    """
+
+    digest: str
+    latents: np.ndarray
+    sets: np.ndarray
+    set_names: tuple[str, ...]
+    indices: np.ndarray
+    classes: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.sets)
+
+    def of(self, set_name: str) -> np.ndarray:
+        """Rows of ``latents`` that belong to a set."""
+        return self.latents[self.sets == self.set_names.index(set_name)]
+
+
+def default_layer(handle: Handle, inside: Any) -> str:
+    """The highest layer that says something and is at hand without encoding, else the top one."""
+    kept = [i for i, z in enumerate(inside.latents) if z.shape[1]]
+    awake = [i for i in kept if not sleeping(inside, i)]
+    return handle.names[(awake or kept or [handle.n_layers - 1])[-1]]
+
+
+BUTTONS = 10
+"""Layers that have a button each; more are a list."""
+
+
+def layer_control(place: Any, handle: Handle, default: str) -> str:
+    """Which layer is mapped; the choice stays between models of equally many layers."""
+    names, key = list(handle.names), f"l_layer_{handle.n_layers}"
+    if st.session_state.get(key) not in (None, *names):
+        del st.session_state[key]  # of a model that names its layers otherwise
+    if len(names) <= BUTTONS:
+        chosen = place.segmented_control(
+            "Layer", names, default=default, required=True, key=key, bind="query-params"
+        )
+    else:
+        of = dict(zip(names, handle.levels, strict=True))
+        chosen = place.selectbox(
+            "Layer", names, names.index(default), key=key, bind="query-params", width=150,
+            format_func=lambda name: name if of[name] == name else f"{name}, {of[name]}",
+        )  # fmt: skip
+    return str(chosen or default)
+
+
+def sleeping(inside: Any, layer: int) -> bool:
+    """Whether no unit of a layer (from 0) is active on the model's own images.
+
+    The map shows posterior means, so their variance decides here and not the KL term, which may
+    be near zero where its parts cancel.
+    """
+    return active_units(inside.unit_variance[layer]) == 0
+
+
+def gather(
+    ctx: Context, handle: Handle, layer: int, evaluations: Mapping[str, Any], count: int
+) -> Points | None:
+    """The first ``count`` images of each set in a layer (from 0); None while they are encoded."""
+    if all(found.latents[layer].shape[1] for found in evaluations.values()):
+        rows = {name: found.latents[layer] for name, found in evaluations.items()}
+        source = tuple(found.set_digest for found in evaluations.values())
+    else:
+        found = _encoded(ctx, handle, layer, evaluations)
+        if found is None:
+            return None
+        rows, source = {name: all_layers[layer] for name, all_layers in found.items()}, ("encoded",)
+    kept = {name: evaluations[name] for name in rows}
+    digests = tuple(found.set_digest for found in kept.values())
+    return _points(handle.digest, layer, tuple(rows), digests, source, count, rows, kept)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _points(
+    digest: str,
+    layer: int,
+    set_names: tuple[str, ...],
+    set_digests: tuple[str, ...],
+    source: tuple[str, ...],
+    count: int,
+    _rows: Mapping[str, np.ndarray],
+    _evaluations: Mapping[str, Any],
+) -> Points:
+    parts = [_rows[name][:count] for name in set_names]
+    sizes = [len(part) for part in parts]
+    classes = []
+    for name, size in zip(set_names, sizes, strict=True):
+        names = (*_evaluations[name].class_names, "")  # label -1 is the last one
+        classes += [names[label] for label in _evaluations[name].labels[:size]]
+    return Points(
+        cache.digest(digest, layer, set_names, set_digests, source, count),
+        np.concatenate(parts).astype(np.float32),
+        np.repeat(np.arange(len(sizes)), sizes),
+        set_names,
+        np.concatenate([np.arange(size) for size in sizes]),
+        tuple(classes),
+    )
+
+
+def pictures(ctx: Context, handle: Handle, evaluations: Mapping[str, Any]) -> dict[str, ImageSet]:
+    """The images of the sets, where they are at hand and are those that were evaluated."""
+    found = {}
+    for name, evaluation in evaluations.items():
+        try:
+            images = store.images(ctx.world, name, ctx.data_root, handle)
+        except MissingImages:
+            continue
+        if images.digest == evaluation.set_digest:
+            found[name] = images
+    return found
+
+
+def _encoded(
+    ctx: Context, handle: Handle, layer: int, evaluations: Mapping[str, Any]
+) -> dict[str, list[np.ndarray]] | None:
+    """Posterior means of every layer by set, from the cache; what is absent is offered as a job."""
+    name, _, units = handle.layers[layer]
+    sets = pictures(ctx, handle, evaluations)
+    absent = [ctx.title(other) for other in evaluations if other not in sets]
+    if absent:
+        st.info(
+            f"The latents of {name} ({units:,} units) are not stored for all of these sets, and "
+            f"these images are not on this machine: {ui.plain(', '.join(absent))}. Choose a higher "
+            "layer or other sets, or see *Images* in the sidebar.",
+            icon=":material/image_not_supported:",
+        )
+    if ctx.in_name not in sets:
+        return None
+    found = {other: _stored(handle.digest, images.digest, images) for other, images in sets.items()}
+    waiting = [sets[other] for other, latents in found.items() if latents is None]
+    if not waiting:
+        return {other: latents for other, latents in found.items() if latents is not None}
+    _stored.clear()
+    _offer(handle, name, units, list(sets.values()), waiting)
+    return None
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _stored(checkpoint: str, set_digest: str, _images: ImageSet) -> list[np.ndarray] | None:
+    from hvae_core.evaluation.evaluation import stored_latents
+
+    return stored_latents(checkpoint, _images, LATENTS_SEED)
+
+
+def _offer(
+    handle: Handle, layer: str, units: int, sets: list[ImageSet], waiting: list[ImageSet]
+) -> None:
+    # By all sets, not by those that wait: these become fewer while the job runs.
+    name = jobs.name_of(JOB, handle.digest, [images.digest for images in sets], LATENTS_SEED)
+    count = sum(len(images) for images in waiting)
+    note = (
+        f"The latents of {layer} ({units:,} units) are not stored for all of these sets: "
+        f"{count:,} images have to go through the encoder once."
+    )
+    if jobs.asked(name, f"Encoding {handle.title}", f"Encode {count:,} images", note):
+        from hvae_core.tasks import latents_of_sets
+
+        key = cache.digest(JOB, handle.digest, [images.digest for images in waiting], LATENTS_SEED)
+        jobs.submit(name, key, latents_of_sets, handle.path, waiting, LATENTS_SEED)
+        st.rerun()
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def separations(digest: str, _points: Points) -> dict[str, float]:
+    """AUROC of the nearest-neighbour distance of every other set, in the whole layer."""
+    inside = _points.of(_points.set_names[0])
+    return {name: separation(inside, _points.of(name)) for name in _points.set_names[1:]}
+
+
+def claim(ctx: Context, handle: Handle, layer: int, inside: Any, points: Points | None) -> str:
+    """What the layer tells apart, in a sentence: by nearest neighbours, in all its dimensions."""
+    name = handle.layers[layer][0]
+    if sleeping(inside, layer):
+        widest = float(np.sqrt(inside.unit_variance[layer].max(initial=0)))
+        return f"{name} says nothing: its means vary by {fmt(widest)} at most"
+    own = ctx.title(ctx.in_name)
+    if points is None or len(points.set_names) < 2:
+        return f"How {name} arranges {own}"
+    areas = separations(points.digest, points)
+    best = max(areas, key=areas.__getitem__)
+    area = areas[best]
+    if area >= 0.8:
+        return f"In {name}, {ctx.title(best)} lie apart from {own}: {_pairs(area)}"
+    if area >= 0.6:
+        return f"In {name}, {ctx.title(best)} lie at the edge of {own}: {_pairs(area)}"
+    return f"In {name}, no set lies apart from {own}"
+
+
+def _pairs(area: float) -> str:
+    return f"told apart in {percent(round(area, 2))} of pairs"

@@ -1,0 +1,162 @@
+"""Scores that a model lacks on a page: a job for each kind of material, or why there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+from hvae_core.common import cache
+from hvae_core.common.words import listed
+from hvae_core.data.image_set import ImageSet
+from hvae_core.figures import symbol_text
+from hvae_core.scores import Material, Score
+from hvae_core.scores.available import background_path, why_not
+from hvae_core.scores.classifier.ensemble import world_classifiers
+from hvae_core.scores.measures import MEASURES
+from pages.shared import jobs, materials, store, ui
+from pages.shared.materials import IMAGE, Materials
+from pages.shared.state import Context
+from pages.shared.store import Handle
+
+
+@dataclass(frozen=True)
+class Offer:
+    """Scores that one job would add: what it computes, of which sets, and about how long."""
+
+    measure: str
+    scores: tuple[Score, ...]
+    sets: tuple[str, ...]
+    limit: int | None
+    seconds: float
+
+
+def offers(
+    ctx: Context, handle: Handle, found: Materials
+) -> tuple[list[Offer], list[tuple[Score, str]]]:
+    """Jobs for the scores that are not there yet, and scores that cannot be had, with reasons."""
+    waiting: dict[str, list[Score]] = {}
+    lacking = []
+    at_hand = _at_hand(ctx, handle, found)
+    have = {score.key for score in materials.available(handle, found, list(found))}
+    for score in materials.scores_of(handle):
+        if score.key in have:
+            continue
+        reason = why_not(score, ctx.world, **at_hand)
+        if reason:
+            lacking.append((score, reason))
+        elif "reference" in score.needs and not _any(found).reference:
+            waiting.setdefault("reference", []).append(score)
+        elif score.measures:
+            waiting.setdefault(score.measures[0], []).append(score)
+        else:
+            lacking.append((score, _not_everywhere(ctx, score, found)))
+    return [_offer(name, scores, found) for name, scores in waiting.items()], lacking
+
+
+def _any(found: Materials) -> Material:
+    return next(iter(found.values()))[0]
+
+
+def _at_hand(ctx: Context, handle: Handle, found: Materials) -> dict[str, Any]:
+    latents = _any(found).latents
+    return {
+        "kept": [n for n, z in zip(handle.names, latents, strict=False) if z.shape[1]],
+        "reference": bool(_any(found).reference) or materials.has_training(ctx),
+        "ensemble": len(ctx.models) > 1,
+        "background": background_path(ctx.world) is not None,
+        "classifiers": bool(world_classifiers(ctx.world.key)),
+    }
+
+
+def _not_everywhere(ctx: Context, score: Score, found: Materials) -> str:
+    """Which sets have no material for a score, or that the one image has none."""
+    without = [n for n, known in found.items() if score.missing(known[0])]
+    if "latents" in score.needs and not without:
+        return "The posterior means of some of these sets are not kept."
+    other = "the background checkpoint" if "background" in score.needs else "the other model"
+    if without == [IMAGE]:  # an image is evaluated at once, where it has the shape
+        return f"This image is not of the shape that {other} reads."
+    names = listed(ctx.title(name) for name in without if name != IMAGE)
+    return f"Not evaluated under {other} on the same images: {names}."
+
+
+def _offer(name: str, scores: Sequence[Score], found: Materials) -> Offer:
+    if name == "reference":
+        return Offer(name, tuple(scores), (), None, 60.0)
+    measure = MEASURES[name]
+    limit = materials.LEADING if materials.is_costly(measure) else None
+    images = sum(min(limit or len(known[0]), len(known[0])) for known in found.values())
+    return Offer(name, tuple(scores), tuple(found), limit, measure.seconds * images / 1000)
+
+
+def draw(
+    ctx: Context,
+    handle: Handle,
+    found: Materials,
+    letter: str = "",
+    own: Mapping[str, ImageSet] | None = None,
+) -> None:
+    """A line an offer, with its button or its progress; then what cannot be had, and why.
+
+    ``own`` are images by name that are no set of the world.
+    """
+    waiting, lacking = offers(ctx, handle, found)
+    for offer in waiting:
+        _draw(ctx, handle, offer, letter, own or {})
+    for score, reason in lacking:
+        st.caption(f"${score.symbol}$, {ui.plain(score.name)}: {ui.plain(reason)}")
+    if not waiting and not lacking:
+        st.caption("Every score is there.")
+
+
+def _draw(
+    ctx: Context, handle: Handle, offer: Offer, letter: str, own: Mapping[str, ImageSet]
+) -> None:
+    name = job_name(ctx, handle, offer, own)
+    symbols = ", ".join(symbol_text(score.symbol) for score in offer.scores)
+    if jobs.going_on(name, symbols):
+        return
+    of = f" for the first {offer.limit} images of each set" if offer.limit else ""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"{ui.plain(symbols)}{of}: about {_about(offer.seconds)}", width="stretch")
+        who = f" for {letter}" if letter else ""
+        if st.button(f"Compute{who}", key=f"go-{name}", help=offer.scores[0].citation):
+            with ui.in_place():
+                _submit(ctx, handle, offer, name, own)
+                st.rerun()
+
+
+def job_name(ctx: Context, handle: Handle, offer: Offer, own: Mapping[str, ImageSet]) -> str:
+    """Checkpoint, measure and images; a world's sets by name, for they may not be at hand."""
+    brought = {name: images for name, (_, images) in store.own_sets().items()} | dict(own)
+    sets = [brought[name].digest if name in brought else name for name in offer.sets]
+    of = (handle.digest, ctx.world.key, ctx.data_root, sets, offer.limit)
+    return jobs.name_of(f"measure-{offer.measure}", *of)
+
+
+def _submit(
+    ctx: Context, handle: Handle, offer: Offer, name: str, own: Mapping[str, ImageSet]
+) -> None:
+    from hvae_core.tasks import fit_reference_to, measure_sets
+
+    if offer.measure == "reference":
+        images = materials.training(ctx, handle)
+        if images is not None:
+            key = cache.digest("reference", handle.digest, images.digest)
+            jobs.submit(name, key, fit_reference_to, handle.path, images)
+        return
+    sets = [
+        own[one] if one in own else store.images(ctx.world, one, ctx.data_root, handle)
+        for one in offer.sets
+    ]
+    pixels = [images.digest for images in sets]
+    key = cache.digest(handle.digest, ctx.world.key, offer.measure, offer.limit, pixels)
+    names = [offer.measure]
+    jobs.submit(name, key, measure_sets, handle.path, ctx.world.key, names, sets, offer.limit)
+
+
+def _about(seconds: float) -> str:
+    return f"{max(5, round(seconds, -1)):.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"

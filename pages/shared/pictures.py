@@ -1,0 +1,88 @@
+"""Reconstructions for the pages: from the cache, or in one pass of a few images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+import streamlit as st
+
+from hvae_core.data.image_set import ImageSet
+from hvae_core.figures import StripRow
+from pages.shared import store
+from pages.shared.state import Context
+from pages.shared.store import Handle
+
+Mode = Literal["mean", "sample"]
+"""A distribution stands for itself by its mean or by a draw of it."""
+
+
+@st.cache_data(max_entries=256, show_spinner=False)
+def reconstructions(  # type: ignore[no-untyped-def]
+    digest: str,
+    image_digests: tuple[int, ...],
+    seed: int,
+    skipped: Mode,
+    up: Mode,
+    temperature: float,
+    _handle: Handle,
+    _pixels: np.ndarray,
+):
+    """p(x | z_>k) of a few images for every k (``hvae_core.probes.reconstruct.reconstruct``)."""
+    from hvae_core.probes.reconstruct import reconstruct
+
+    return reconstruct(
+        store.model(_handle),
+        _pixels,
+        image_digests,
+        seed=seed,
+        skipped=skipped,
+        up=up,
+        temperature=temperature,
+    )
+
+
+def of_images(  # type: ignore[no-untyped-def]
+    handle: Handle,
+    images: ImageSet,
+    *,
+    seed: int,
+    skipped: Mode = "mean",
+    up: Mode = "mean",
+    temperature: float = 1.0,
+):
+    """Reconstructions of a small set under a checkpoint, cached by content."""
+    digests = tuple(images.image_digests())
+    return reconstructions(
+        handle.digest, digests, seed, skipped, up, temperature, handle, images.images
+    )
+
+
+def heads(handle: Handle) -> list[str]:
+    """Column heads of a strip: x, then where each reconstruction starts."""
+    return ["x", *(f"from {level} up" for level in handle.level_names)]
+
+
+def rows_of(
+    labels: Sequence[str], outs: Sequence[bool], found: Any, pixels: np.ndarray
+) -> list[StripRow]:
+    """Rows of a strip: the picture itself, then p(x | z_>k) for k = 0 .. K-1 with its loss."""
+    rows = []
+    for i, (label, out) in enumerate(zip(labels, outs, strict=True)):
+        cells = [pixels[i].astype(np.float32) / 255, *found.means[:, i]]
+        rows.append(StripRow(label, cells, [None, *map(float, found.nll[:, i])], out=out))
+    return rows
+
+
+def story(
+    ctx: Context, handle: Handle, chosen: Sequence[tuple[str, int]]
+) -> tuple[list[StripRow], list[str]]:
+    """One in-distribution image and one outsider, (set, index) each, reconstructed by k."""
+    rows: list[StripRow] = []
+    for label, (name, index) in zip(("in", "out"), chosen, strict=True):
+        images = store.images(ctx.world, name, ctx.data_root, handle)
+        images = images.take([min(index, len(images) - 1)])
+        found = of_images(handle, images, seed=ctx.seed)
+        rows += rows_of([label], [label == "out"], found, images.images)
+    return rows, heads(handle)

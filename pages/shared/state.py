@@ -1,0 +1,55 @@
+"""What a page knows: the world, models and images chosen in the sidebar, built by app.py."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+from hvae_core.data.worlds import World
+from hvae_core.figures.theme import Palette, palette
+from pages.shared.store import Handle
+
+_KEY = "context"
+
+
+@dataclass(frozen=True)
+class Context:
+    """The global choices of one run of the script; pages read it and change nothing in it."""
+
+    world: World
+    models: tuple[Handle, ...]
+    """Model A, and B where one is chosen."""
+    out_names: tuple[str, ...]
+    seed: int
+    data_root: str | None
+
+    @property
+    def a(self) -> Handle:
+        """Model A, whose results a page shows first."""
+        return self.models[0]
+
+    @property
+    def in_name(self) -> str:
+        """The in-distribution test set."""
+        return self.world.in_name
+
+    def title(self, set_name: str) -> str:
+        """A set's title for people."""
+        return self.world.spec(set_name).title
+
+
+def set_context(context: Context) -> None:
+    """Keep the choices for the page that runs next."""
+    st.session_state[_KEY] = context
+
+
+def context() -> Context:
+    """The choices of this run."""
+    chosen: Context = st.session_state[_KEY]
+    return chosen
+
+
+def colors() -> Palette:
+    """The palette of the theme in which the reader looks at the page."""
+    return palette(st.context.theme.type)

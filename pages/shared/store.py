@@ -1,0 +1,225 @@
+"""Checkpoints, images and evaluations for the pages: cached and shared, never computed.
+
+What takes longer than a moment is a job (``pages.shared.jobs``); here is only what is at hand.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import streamlit as st
+
+from hvae_core.common import cache
+from hvae_core.common.places import ASSETS
+from hvae_core.config import level_starts
+from hvae_core.data.image_set import ImageSet
+from hvae_core.data.load import load_source
+from hvae_core.data.worlds import SetSpec, World, custom_set
+from hvae_core.detection.report import SHIPPED_LIMIT
+
+SHOWN_LIMIT = SHIPPED_LIMIT
+"""Images of a set on the pages: those of the stored results, so that rows and pictures agree."""
+
+
+@dataclass(frozen=True)
+class Handle:
+    """A checkpoint that can be chosen: its file, digest, and what its card says."""
+
+    name: str
+    title: str
+    path: str
+    digest: str
+    layers: tuple[tuple[str, tuple[int, ...], int], ...]
+    """(name, shape, units) of z_1 .. z_L."""
+    levels: tuple[str, ...]
+    """The level of each layer: k counts levels."""
+    exact_kl: tuple[bool, ...]
+    """Whether each layer's KL term is a divergence in the strict sense."""
+    image_shape: tuple[int, int, int]
+    shipped: bool
+
+    @property
+    def n_layers(self) -> int:
+        """L."""
+        return len(self.layers)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The layers' names, z_1 first."""
+        return tuple(name for name, _, _ in self.layers)
+
+    @property
+    def level_names(self) -> tuple[str, ...]:
+        """The levels from the lowest: skipping k of them leaves what starts at the k-th."""
+        return tuple(self.levels[start] for start in level_starts(self.levels))
+
+    @property
+    def n_levels(self) -> int:
+        """K: k runs from 0 to K-1."""
+        return len(self.level_names)
+
+    @property
+    def grouped(self) -> bool:
+        """Whether a level may hold several layers, so that k does not count layers."""
+        return self.n_levels < self.n_layers
+
+    @property
+    def units(self) -> tuple[int, ...]:
+        """Units of each layer, z_1 first."""
+        return tuple(units for _, _, units in self.layers)
+
+
+def counted(handles: Sequence[Handle]) -> str:
+    """What k counts, for labels: "layers", or "levels" where one of them may hold several."""
+    return "levels" if any(handle.grouped for handle in handles) else "layers"
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def inspected(path: str, modified: float):  # type: ignore[no-untyped-def]
+    """Card, configuration and history of a checkpoint file; ``modified`` renews the entry."""
+    from hvae_core.checkpoint import inspect_checkpoint
+
+    return inspect_checkpoint(Path(path))
+
+
+def info(handle: Handle):  # type: ignore[no-untyped-def]
+    """Card, configuration and history of a chosen checkpoint."""
+    return inspected(handle.path, Path(handle.path).stat().st_mtime)
+
+
+def handle_of(path: Path, *, shipped: bool) -> Handle:
+    """The handle of a file; raises ``CheckpointError`` if the gate refuses it."""
+    import math
+
+    known = inspected(str(path), path.stat().st_mtime)
+    config = known.config
+    named = zip(config.latent_names, config.latent_shapes, strict=True)
+    layers = tuple((name, shape, math.prod(shape)) for name, shape in named)
+    # Cards come from strangers: what Markdown or HTML could read as more than text is left out.
+    title = re.sub(r"[^\w ,.+/'-]", "", known.card.title or known.name)[:80]
+    return Handle(
+        path.stem,
+        title,
+        str(path),
+        known.digest,
+        layers,
+        config.levels,
+        config.exact_kl,
+        config.image_shape,
+        shipped,
+    )
+
+
+@st.cache_resource(max_entries=6, show_spinner=False)
+def _model(digest: str, path: str):  # type: ignore[no-untyped-def]
+    from hvae_core.checkpoint import load_checkpoint
+    from hvae_core.common.machine import interactive
+
+    interactive()
+    return load_checkpoint(Path(path)).model
+
+
+def model(handle: Handle):  # type: ignore[no-untyped-def]
+    """The model of a handle: in eval mode, frozen, shared by all sessions."""
+    return _model(handle.digest, handle.path)
+
+
+@st.cache_resource(max_entries=48, show_spinner=False)
+def _images(world_key: str, set_name: str, root: str | None, _world: World) -> ImageSet:
+    return _world.choose(set_name, root, limit=SHOWN_LIMIT)
+
+
+def images(world: World, set_name: str, root: str | None, handle: Handle | None = None) -> ImageSet:
+    """At most ``SHOWN_LIMIT`` images of a set, at the shape of the handle's model.
+
+    Raises ``MissingImages`` with what to do where they are not on this machine.
+    """
+    spec = world.spec(set_name)
+    own = own_sets().get(set_name)
+    if own is not None:
+        chosen = _own_images(_known_by(own[1]), spec.name, spec.title, own[1])
+    else:
+        chosen = _images(world.key, set_name, root, world)
+    if handle is None or chosen.image_shape == handle.image_shape:
+        return chosen
+    return _fitted(_known_by(chosen), handle.image_shape, chosen)
+
+
+def _known_by(images: ImageSet) -> str:
+    """All of a set in a digest: pixels, labels, names and notes."""
+    words = [images.name, images.title, list(images.class_names), list(images.notes)]
+    return cache.digest(images.digest, images.labels, words)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _own_images(known_by: str, name: str, title: str, _images: ImageSet) -> ImageSet:
+    return _images.sample(SHOWN_LIMIT).renamed(name, title)
+
+
+@st.cache_resource(max_entries=24, show_spinner=False)
+def _fitted(known_by: str, shape: tuple[int, int, int], _images: ImageSet) -> ImageSet:
+    return _images.fit(shape)
+
+
+def own_sets() -> dict[str, tuple[SetSpec, ImageSet]]:
+    """Sets that this session brought along, by name."""
+    sets: dict[str, tuple[SetSpec, ImageSet]] = st.session_state.setdefault("own_sets", {})
+    return sets
+
+
+def read_upload(data: bytes, filename: str) -> ImageSet:
+    """Read an uploaded file of images through the same gates as a file on disk."""
+    with tempfile.TemporaryDirectory() as folder:
+        # Only the suffix of the name is used: it says which loader reads the file.
+        path = Path(folder) / f"upload{Path(filename).suffix.lower()}"
+        path.write_bytes(data)
+        return load_source(path, title=filename)
+
+
+def add_own_set(images: ImageSet, role: str, title: str) -> str:
+    """Keep a set for this session and return its name."""
+    spec = custom_set(images, role, title=title)  # type: ignore[arg-type]
+    own_sets()[spec.name] = (spec, images)
+    return spec.name
+
+
+def with_own_sets(world: World) -> World:
+    """The world with the session's own sets in it; an own in-distribution set takes its place."""
+    for spec, _ in own_sets().values():
+        world = world.with_set(spec)
+        if spec.role == "in":
+            world = replace(world, in_name=spec.name)
+    return world
+
+
+def evaluation(context_world: World, handle: Handle, set_name: str, root: str | None):  # type: ignore[no-untyped-def]
+    """The finished evaluation of a set under a checkpoint, shipped or cached, or None."""
+    shipped = _shipped(handle.digest, handle.name, set_name)
+    if shipped is not None and set_name not in own_sets():
+        return shipped
+    if not context_world.available(set_name, root) and set_name not in own_sets():
+        return None
+    from hvae_core.evaluation.evaluation import EvalSettings, evaluation_key
+
+    chosen = images(context_world, set_name, root, handle)
+    key = evaluation_key(handle.digest, chosen, EvalSettings())
+    return _cached(key, cache.entry_path("evaluations", key).exists())
+
+
+@st.cache_resource(max_entries=256, show_spinner=False)
+def _shipped(digest: str, name: str, set_name: str):  # type: ignore[no-untyped-def]
+    from hvae_core.evaluation.evaluation import shipped_evaluation
+
+    return shipped_evaluation(ASSETS / "results" / name, digest, set_name)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _cached(key: str, exists: bool):  # type: ignore[no-untyped-def]
+    from hvae_core.evaluation.evaluation import unpack
+
+    arrays = cache.load("evaluations", key) if exists else None
+    return None if arrays is None else unpack(arrays)

@@ -1,0 +1,211 @@
+"""What the page of two models reads of their layers: the likeness, its jobs and its words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from hvae_core.common import cache
+from hvae_core.common.errors import MissingImages
+from hvae_core.common.words import listed
+from hvae_core.data.image_set import ImageSet
+from hvae_core.figures import SetLine, fmt
+from hvae_core.probes.layer_likeness import (
+    MIN_IMAGES,
+    Likeness,
+    layer_pairs,
+    likeness_key,
+    stored_likeness,
+)
+from pages.collapse import layers
+from pages.shared import jobs, store, ui
+from pages.shared.state import Context
+from pages.shared.store import Handle
+
+JOB = "likeness"
+SEED = 0
+"""Of the draws and of the shuffle that gives the level of chance."""
+MEASURES = {"matched units": "correlation", "CKA": "cka"}
+BEFORE = (
+    "Compare their layers on the same images once, and this title says where they agree. Until "
+    "then: a score of every image under both, and bits by k, A drawn solid and B dashed."
+)
+ALIKE, UNLIKE = 0.7, 0.3
+"""Parts of the way from chance to 1, above and below which a claim says "alike" or "hardly"."""
+
+
+def sets_of(ctx: Context) -> list[str]:
+    """The in-distribution set, then those held against it."""
+    return list(dict.fromkeys([ctx.in_name, *ctx.out_names]))
+
+
+def place(ctx: Context, name: str) -> int | None:
+    """A set's place among the OOD sets, None for the one inside."""
+    return None if name == ctx.in_name else ctx.out_names.index(name)
+
+
+def letters(ctx: Context) -> tuple[str, str]:
+    """Both models in a sentence."""
+    a, b = layers.short_titles(ctx.models, ctx.world.title)
+    return ui.plain(a), ui.plain(b)
+
+
+def likenesses(ctx: Context, names: Sequence[str]) -> dict[str, Likeness]:
+    """Finished comparisons by set; the others are offered with one button.
+
+    Before the first one, the offer stands in a frame that says what will be there.
+    """
+    done: dict[str, Likeness] = {}
+    every: list[ImageSet] = []
+    waiting: list[ImageSet] = []
+    missing: list[str] = []
+    a, b = ctx.models
+    for name in names:
+        try:
+            images = store.images(ctx.world, name, ctx.data_root)
+            fitted = tuple(store.images(ctx.world, name, ctx.data_root, one) for one in (a, b))
+        except MissingImages:
+            missing.append(ctx.title(name))
+            continue
+        key = likeness_key((a.digest, b.digest), fitted, SEED)
+        found = _stored(key, cache.entry_path(JOB, key).exists())
+        every.append(images)
+        if found is not None:
+            done[name] = found
+        elif len(images) >= MIN_IMAGES:
+            waiting.append(images)
+    if waiting:
+        _offer(a, b, every, waiting, first=not done)
+    if missing:
+        st.caption(
+            ":material/image_not_supported: Layers are compared on the images themselves, and "
+            f"these are not on this machine: {ui.plain(', '.join(missing))}. Under *Images* in the "
+            "sidebar you can download them or choose a folder."
+        )
+    return done
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _stored(key: str, exists: bool) -> Likeness | None:
+    return stored_likeness(key) if exists else None
+
+
+def _offer(
+    a: Handle, b: Handle, every: Sequence[ImageSet], waiting: Sequence[ImageSet], *, first: bool
+) -> None:
+    # By all sets, not by those that wait: these become fewer while the job runs.
+    name = jobs.name_of(JOB, a.digest, b.digest, [images.digest for images in every], SEED)
+    titles = ui.plain(listed(images.title for images in waiting))
+    words = f"Compare layers on {len(waiting)} set{'s' * (len(waiting) > 1)}"
+    if first:
+        with st.container(border=True):
+            st.markdown(
+                "**Not compared yet.** Here will stand, layer by layer, how much of what A holds "
+                f"of an image B holds too, on {titles}. Each image passes both models once; what "
+                "is found is kept."
+            )
+            pressed = jobs.asked(name, "Comparing layers", words)
+    else:
+        note = f"{titles}: the layers of these two models are not yet compared."
+        pressed = jobs.asked(name, "Comparing layers", words, note)
+    if pressed:
+        from hvae_core.tasks import likeness_of_sets
+
+        key = cache.digest(JOB, a.digest, b.digest, [images.digest for images in waiting], SEED)
+        jobs.submit(name, key, likeness_of_sets, a.path, b.path, list(waiting), SEED)
+        st.rerun()
+
+
+def pairs_of(ctx: Context, found: Mapping[str, Likeness]) -> list[tuple[int, int]]:
+    """Which layer of A stands beside which of B: one pairing, that of the first set, for all."""
+    a, b = ctx.models
+    return layer_pairs(found[_leading(ctx, found)], a.names, b.names)
+
+
+def _leading(ctx: Context, found: Mapping[str, Likeness]) -> str:
+    """The set that is spoken of: the one inside, or the first that is compared."""
+    return ctx.in_name if ctx.in_name in found else next(iter(found))
+
+
+def lines(
+    ctx: Context, found: Mapping[str, Likeness], pairs: Sequence[tuple[int, int]], measure: str
+) -> list[SetLine]:
+    """What the chart by layer draws: a line a set."""
+    rows, columns = zip(*pairs, strict=True)
+    made = []
+    for name, one in found.items():
+        values = getattr(one, measure)[list(rows), list(columns)]
+        chance = one.chance[list(rows), list(columns)]
+        if measure == "cka":
+            chance = np.zeros_like(chance)  # what the debiased estimator gives on average
+        made.append(SetLine(ctx.title(name), values, chance, place(ctx, name)))
+    return made
+
+
+def headline(ctx: Context, found: Mapping[str, Likeness]) -> tuple[str, str]:
+    """The claim about what the layers share, and what to look for."""
+    a, b = letters(ctx)
+    look = (
+        "A is drawn solid and B dashed. The nearer a value to 1, the more one layer's units can be "
+        "told from the other's; the dotted line is what images in another order give."
+    )
+    if not found:
+        return f"What do {a} and {b} have in common?", BEFORE
+    name = _leading(ctx, found)
+    one, pairs = found[name], pairs_of(ctx, found)
+    above = [
+        (one.correlation[i, j] - one.chance[i, j]) / (1 - one.chance[i, j])
+        if one.chance[i, j] < 1
+        else 0.0
+        for i, j in pairs
+    ]
+    own = ui.plain(ctx.title(name))
+    low, high = int(np.argmin(above)), int(np.argmax(above))
+    if above[low] >= ALIKE:
+        return f"{a} and {b} represent {own} alike in every layer", look
+    if above[high] < UNLIKE:
+        return f"{a} and {b} share hardly a unit on {own}", look
+    if len(pairs) == 1:
+        return f"{a} and {b} share a part of what they see in {own}", look
+    most, least = (_pair_name(ctx, pairs[k]) for k in (high, low))
+    return f"On {own}, {a} and {b} agree most in {most} and least in {least}", look
+
+
+def _pair_name(ctx: Context, pair: tuple[int, int]) -> str:
+    a, b = ctx.models[0].names[pair[0]], ctx.models[1].names[pair[1]]
+    return a if a == b else f"{a} with {b}"
+
+
+def shift_in_words(
+    ctx: Context, found: Mapping[str, Likeness], pairs: Sequence[tuple[int, int]]
+) -> str:
+    """How the likeness changes outside, by layer on average."""
+    inside = found.get(ctx.in_name)
+    if inside is None or len(found) < 2:
+        return ""
+    rows, columns = (list(side) for side in zip(*pairs, strict=True))
+    means = {n: float(one.correlation[rows, columns].mean()) for n, one in found.items()}
+    own = means.pop(ctx.in_name)
+    told = ", ".join(f"{ui.plain(ctx.title(name))} {fmt(mean)}" for name, mean in means.items())
+    return f"Mean over the layers: {ui.plain(ctx.title(ctx.in_name))} {fmt(own)}; {told}."
+
+
+def likeness_table(ctx: Context, found: Mapping[str, Likeness]) -> pd.DataFrame:
+    """Every layer of A against every one of B, one row a set and pair."""
+    a, b = ctx.models
+    return pd.DataFrame(
+        {
+            "set": name,
+            "layer_a": a.names[i],
+            "layer_b": b.names[j],
+            "matched_correlation": one.correlation[i, j],
+            "chance": one.chance[i, j],
+            "cka": one.cka[i, j],
+        }
+        for name, one in found.items()
+        for i in range(a.n_layers)
+        for j in range(b.n_layers)
+    )

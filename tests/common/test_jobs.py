@@ -1,0 +1,258 @@
+"""Jobs in real processes: progress, cancel, errors, one a digest, one a name, no one left over."""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from hvae_core.common.errors import HVAEError, ImageFileError, JobError
+from hvae_core.common.jobs import Job, JobTable
+from hvae_core.common.jobs import table as table_module
+from hvae_core.common.jobs.job import Call
+from hvae_core.common.progress import Cancelled
+from tests import job_functions as functions
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture
+def table() -> Iterator[JobTable]:
+    table = JobTable(workers=2)
+    yield table
+    table.close()
+
+
+def until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.01)
+
+
+def gone(pid: int) -> bool:
+    try:
+        # An orphan that nobody reaps has ended all the same.
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
+    except FileNotFoundError:
+        pass
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
+def test_result_and_end_of_progress(table: JobTable) -> None:
+    job = table.submit("sum", "d", functions.add, 2, b=3)
+    assert job.wait(60)
+    assert (job.status, job.result()) == ("done", 5)
+    assert job.progress == (1.0, "added", None)
+
+
+def test_progress_moves_and_time_left_is_estimated(table: JobTable) -> None:
+    job = table.submit("slow", "d", functions.slow, 15, 0.2)
+    with pytest.raises(JobError, match="still being computed"):
+        job.result()
+    until(lambda: job.progress.eta_s is not None)
+    fraction, message, eta = job.progress
+    assert 0 < fraction < 1
+    assert message.startswith("step")
+    assert eta is not None
+    assert 0 < eta < 30
+    assert job.wait(60)
+    assert job.result() == "ready"
+
+
+def test_cancel_ends_a_listening_job_and_keeps_its_process(table: JobTable) -> None:
+    first = table.submit("pid", "p1", functions.pid)
+    assert first.wait(60)
+    job = table.submit("slow", "d", functions.slow, 1000, 0.05)
+    until(lambda: job.progress.fraction > 0)
+    job.cancel()
+    assert job.status == "cancelled"
+    with pytest.raises(Cancelled):
+        job.result()
+    # With its only process busy the next job would have started another one.
+    until(lambda: len(table._idle) == len(table._all))
+    second = table.submit("pid", "p2", functions.pid)
+    assert second.wait(60)
+    assert second.result() == first.result()
+
+
+def test_cancel_stops_a_deaf_job_and_its_children(table: JobTable, tmp_path: Path) -> None:
+    job = table.submit("deaf", "d", functions.deaf, str(tmp_path))
+    until(lambda: job.progress.message == "deaf")
+    child = int((tmp_path / "child").read_text())
+    begun = time.monotonic()
+    job.cancel()
+    until(lambda: gone(child), 20)
+    assert time.monotonic() - begun < 10
+    after = table.submit("sum", "s", functions.add, 1, 1)
+    assert after.wait(60)
+    assert after.result() == 2
+
+
+def test_a_known_error_keeps_type_and_sentence(table: JobTable) -> None:
+    job = table.submit("open", "d", functions.refuse)
+    assert job.wait(60)
+    assert job.status == "failed"
+    with pytest.raises(ImageFileError, match="no image; choose another"):
+        job.result()
+
+
+@pytest.mark.parametrize("function", [functions.break_down, functions.unpicklable, functions.leave])
+def test_any_other_error_is_one_sentence_and_a_log(
+    table: JobTable, caplog: pytest.LogCaptureFixture, function: Callable[..., object]
+) -> None:
+    with caplog.at_level(logging.ERROR):
+        job = table.submit("bad", "d", function)
+        assert job.wait(60)
+    with pytest.raises(JobError, match="fault in the program") as caught:
+        job.result()
+    assert "secret" not in str(caught.value)
+    assert function.__name__ in caplog.text
+    assert "Traceback" in caplog.text
+
+
+def test_a_killed_worker_is_told_and_replaced(table: JobTable) -> None:
+    job = table.submit("die", "d", functions.die)
+    assert job.wait(60)
+    with pytest.raises(JobError, match="want of memory"):
+        job.result()
+    again = table.submit("sum", "s", functions.add, 1, 2)
+    assert again.wait(60)
+    assert again.result() == 3
+
+
+def test_one_job_a_digest(table: JobTable) -> None:
+    first = table.submit("mine", "d", functions.slow, 3, 0.1)
+    assert table.submit("yours", "d", functions.slow, 3, 0.1) is first
+    assert first.wait(60)
+    assert table.submit("mine", "d", functions.slow, 3, 0.1) is first
+    assert table.get("d") is first
+    assert table.current("yours") is first
+
+
+def test_a_forgotten_digest_is_run_again_once_it_is_done(table: JobTable) -> None:
+    first = table.submit("open", "d", functions.slow, 3, 0.1)
+    table.forget("d")
+    assert table.current("open") is first  # it waits or runs
+    assert first.wait(60)
+    table.forget("d")
+    table.forget("unknown")
+    second = table.submit("open", "d", functions.add, 1, 1)
+    assert second.wait(60)
+    assert second is not first and second.result() == 2
+
+
+def test_a_failed_digest_is_run_again(table: JobTable) -> None:
+    first = table.submit("open", "d", functions.refuse)
+    assert first.wait(60)
+    second = table.submit("open", "d", functions.add, 1, 1)
+    assert second is not first
+    assert second.wait(60)
+    assert second.result() == 2
+
+
+def test_a_new_job_of_a_name_cancels_the_old_one(table: JobTable) -> None:
+    old = table.submit("map", "old", functions.slow, 1000, 0.05)
+    new = table.submit("map", "new", functions.add, 1, 1)
+    assert old.status == "cancelled"
+    assert new.wait(60)
+    assert table.current("map") is new
+
+
+def test_a_job_that_another_name_wants_lives_on(table: JobTable) -> None:
+    both = table.submit("mine", "both", functions.slow, 1000, 0.05)
+    table.submit("yours", "both", functions.slow, 1000, 0.05)
+    table.submit("mine", "other", functions.add, 1, 1)
+    assert both.active
+    table.cancel("yours")
+    assert both.status == "cancelled"
+
+
+def test_a_third_job_waits_its_turn_and_may_be_cancelled_there(table: JobTable) -> None:
+    running = [table.submit(f"n{i}", f"d{i}", functions.slow, 1000, 0.05) for i in range(2)]
+    waiting = table.submit("n2", "d2", functions.add, 1, 1)
+    dropped = table.submit("n3", "d3", functions.add, 1, 1)
+    dropped.cancel()
+    until(lambda: all(job.progress.fraction > 0 for job in running))
+    assert waiting.status == "waiting"
+    running[0].cancel()
+    assert waiting.wait(60)
+    assert waiting.result() == 2
+    assert dropped.status == "cancelled"
+
+
+def test_the_table_is_bounded(table: JobTable, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(table_module, "MAX_JOBS", 3)
+    done = table.submit("done", "done", functions.add, 1, 1)
+    assert done.wait(60)
+    for i in range(3):
+        table.submit(f"n{i}", f"d{i}", functions.slow, 1000, 0.05)
+    assert table.get("done") is None
+    with pytest.raises(JobError, match="Too much"):
+        table.submit("n4", "d4", functions.add, 1, 1)
+
+
+def test_functions_that_no_worker_could_import_are_refused(table: JobTable) -> None:
+    with pytest.raises(TypeError, match="importable"):
+        table.submit("bad", "d", lambda *, progress: None)
+    page = type("Page", (), {"__module__": "__main__", "__qualname__": "run"})
+    with pytest.raises(TypeError, match="importable"):
+        Call.of(page, (), {})
+
+
+def test_time_left_counts_from_the_first_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    job, now = Job("n", "d", Call("m", "f", (), {})), [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    job.start()
+    now[0] = 130.0  # half a minute of imports says nothing about the pace
+    job.report(0.2, "first")
+    now[0] = 134.0
+    job.report(0.4, "second")
+    assert job.progress.eta_s == pytest.approx(12.0)
+    now[0] = 137.0
+    assert job.progress.eta_s == pytest.approx(9.0)
+
+
+def test_closing_is_prompt_and_final(tmp_path: Path) -> None:
+    table = JobTable(workers=1)
+    job = table.submit("deaf", "d", functions.deaf, str(tmp_path))
+    until(lambda: job.progress.message == "deaf")
+    begun = time.monotonic()
+    table.close()
+    assert time.monotonic() - begun < 3.0  # the machine may be busy; the job itself lasts 60 s
+    assert job.status == "cancelled"
+    until(lambda: gone(int((tmp_path / "child").read_text())), 5)
+    with pytest.raises(HVAEError, match="closing"):
+        table.submit("sum", "s", functions.add, 1, 1)
+
+
+@pytest.mark.parametrize("ending", ["sys.exit()", "os.kill(os.getpid(), signal.SIGKILL)"])
+def test_workers_end_with_the_app(tmp_path: Path, ending: str) -> None:
+    script = f"""
+import os, signal, sys, time
+from hvae_core.jobs import JobTable
+from tests import job_functions as functions
+table = JobTable()
+print(table.submit("pid", "p", functions.pid).wait(60) and table.get("p").result())
+job = table.submit("deaf", "d", functions.deaf, {str(tmp_path)!r})
+while job.progress.message != "deaf":
+    time.sleep(0.01)
+sys.stdout.flush()
+{ending}
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=120
+    )
+    worker = int(done.stdout)
+    until(lambda: gone(worker), 5)
+    until(lambda: gone(int((tmp_path / "child").read_text())), 5)

@@ -1,0 +1,205 @@
+"""One image judged: readings, verdicts, and words that follow from the numbers in every case."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from hvae_core.common.errors import ScoreError
+from hvae_core.detection.conformal import verdict
+from hvae_core.detection.verdict import Judgement, in_words, judge, needed_references, readings
+from hvae_core.evaluation.bounds import BoundTable
+from hvae_core.probes.picture_quality import group_losses, pixel_variance
+from hvae_core.scores import Material
+
+UNITS = (8, 4, 2)
+LEVELS = ("z1", "z2", "z3")
+
+
+def table(n: int = 199, seed: int = 0, *, layers: int = 3, collapsed: bool = False) -> BoundTable:
+    """Bounds of made-up images: L near -100, each skipped layer costing about 10 nats more."""
+    rng = np.random.default_rng(seed)
+    cost = np.cumsum(np.abs(rng.normal(10, 1, (n, layers))), axis=1)
+    bound = -90 - cost + rng.normal(0, 3, (n, 1))
+    kl = np.full((n, layers), 5.0)
+    if collapsed:
+        kl[:, -1] = 0.0
+    return BoundTable(bound, bound, -bound - 5, kl, dims=784, samples=1)
+
+
+def image(bound: list[float], nll: list[float] | None = None) -> BoundTable:
+    row = np.array([bound])
+    losses = -row if nll is None else np.array([nll])
+    return BoundTable(row, row, losses, np.full(row.shape, 5.0), dims=784, samples=1)
+
+
+def said(row: BoundTable, alpha: float = 0.05, correction: str = "calibrated", **made: bool) -> str:
+    reference = table(**made)
+    judged = judge(row, reference, UNITS, LEVELS, alpha, correction)  # type: ignore[arg-type]
+    return " ".join(in_words(judged))
+
+
+def test_out_with_familiar_strokes() -> None:
+    text = said(image([-100, -111, -190]))
+    assert text.startswith("Out of distribution at level 2 (p = 0.0")
+    assert re.search(r"strokes are familiar \(p\(−L\) = 0\.\d+\), its shape is not", text)
+    assert "p(LLR>2) = 0.005" in text
+
+
+def test_out_with_a_likelihood_that_gives_it_away() -> None:
+    text = said(image([-300, -400, -410]))
+    assert text.startswith("Out of distribution at level ")
+    assert "Its likelihood alone gives it away too (p(−L) = 0.005" in text
+
+
+def test_out_at_a_level_under_collapsed_layers_does_not_speak_of_shape() -> None:
+    text = said(image([-100, -111, -190]), collapsed=True)
+    assert "at level 2" in text
+    assert "its shape" not in text
+    assert "z3 is collapsed: level 2 sees no shape" in text
+
+
+def test_in_says_how_strange_it_is_at_most() -> None:
+    text = said(image([-100, -110, -120]))
+    assert text.startswith("In distribution, as far as 5 % false alarms can tell (p = ")
+    assert "its shape is familiar at every level" in text
+    assert "strokes are familiar" in text
+
+
+def test_in_with_a_rare_likelihood() -> None:
+    text = said(image([-300, -310, -320]))
+    assert text.startswith("In distribution")
+    assert "Its likelihood is rare (p(−L) = 0.005" in text
+    assert "yet its shape is familiar" in text
+
+
+def test_flagged_by_one_level_but_not_after_the_correction() -> None:
+    reference = table()
+    llr = np.sort(reference.bound[:, 0] - reference.bound[:, 1])
+    value = llr[-7]  # seven of 199 at least as high: p = 8 / 200
+    row = image([-100.0, -100.0 - value, -120.0])
+    judged = judge(row, reference, UNITS, LEVELS, 0.05, "bonferroni")
+    assert not judged.verdict.out
+    assert judged.verdict.p_values[0] == pytest.approx(0.04)
+    text = " ".join(in_words(judged))
+    assert "Level 1 alone would flag it (p(LLR>1) = 0.0400), but not after the correction" in text
+    assert "at every level" not in text
+
+
+@pytest.mark.parametrize(
+    ("correction", "alpha", "needed"),
+    [("calibrated", 0.001, 999), ("bonferroni", 0.001, 1999), ("bonferroni", 0.01, 199)],
+)
+def test_a_reference_too_small_says_how_many_it_takes(
+    correction: str, alpha: float, needed: int
+) -> None:
+    judged = judge(image([-100, -111, -190]), table(99), UNITS, LEVELS, alpha, correction)  # type: ignore[arg-type]
+    headline, why = in_words(judged)
+    assert headline == f"No verdict at {100 * alpha:g} % false alarms: the reference is too small"
+    assert f"Among 99 reference images no image can be rare enough; it takes {needed}," in why
+    assert needed_references(judged) == needed
+    scores = np.random.default_rng(0).normal(size=(needed, 2))
+    far = np.array([99.0, 99.0])
+    assert verdict(scores, far, alpha, correction).possible  # type: ignore[arg-type]
+    assert not verdict(scores[1:], far, alpha, correction).possible  # type: ignore[arg-type]
+
+
+def test_one_layer_is_judged_by_its_bound() -> None:
+    judged = judge(image([-300.0]), table(layers=1), (8,), ("z1",), 0.05)
+    headline, why = in_words(judged)
+    assert headline == "Out of distribution (p = 0.00500)"
+    assert "one layer" in why
+
+
+def test_no_word_contradicts_a_number() -> None:
+    """Over many images of every kind the sentence agrees with the verdict and its p-values."""
+    rng = np.random.default_rng(1)
+    for trial in range(300):
+        steps = np.abs(rng.normal(10, 6, 3)).cumsum()
+        row = image(list(-90 - steps + rng.normal(0, 30)))
+        alpha = float(rng.choice([0.001, 0.01, 0.05, 0.1]))
+        correction = "bonferroni" if trial % 2 else "calibrated"
+        judged = judge(row, table(199), UNITS, LEVELS, alpha, correction)  # type: ignore[arg-type]
+        _agrees(judged, " ".join(in_words(judged)))
+
+
+def _agrees(judged: Judgement, text: str) -> None:
+    found = judged.verdict
+    assert found.place == int(np.argmin(found.p_values))
+    assert text.startswith("No verdict") == (not found.possible)
+    assert text.startswith("Out of distribution") == found.out
+    if not found.possible:
+        return
+    rare = judged.p_bound <= found.alpha
+    assert ("strokes are familiar" in text) == (not rare)
+    assert ("gives it away" in text or "likelihood is rare" in text) == rare
+    assert not ("its shape is not" in text and found.p_values[found.place] > found.alpha)
+    assert not ("at every level" in text and found.p_values.min() <= found.alpha)
+    assert "nan" not in text
+
+
+def test_readings_hold_every_score_against_the_reference() -> None:
+    reference = table()
+    found = readings(image([-100, -111, -190]), reference)
+    assert [reading.score.key for reading in found] == [
+        "elbo", "bound_1", "bound_2", "llr_1", "llr_2", "llr_ada", "llr_optk",
+    ]  # fmt: skip
+    by_key = {reading.score.key: reading for reading in found}
+    assert by_key["llr_2"].value == pytest.approx(90)
+    assert by_key["llr_2"].p_value == pytest.approx(1 / 200)
+    assert by_key["elbo"].reference is not None
+    assert len(by_key["elbo"].reference) == 199
+
+
+def test_a_score_that_cannot_be_had_says_why_and_the_others_live() -> None:
+    found = {
+        reading.score.key: reading
+        for reading in readings(image([-100, -111, -190], [90, -5, 100]), table())
+    }
+    assert found["llr_ada"].value is None
+    assert "above zero" in found["llr_ada"].reason
+    assert found["llr_1"].p_value is not None
+
+
+def test_without_a_reference_the_scores_stand_alone() -> None:
+    found = readings(image([-100, -111, -190]), None)
+    assert all(r.value is not None and r.p_value is None and r.reason for r in found)
+
+
+def test_a_rate_out_of_range_is_refused() -> None:
+    with pytest.raises(ScoreError):
+        judge(image([-100, -111, -190]), table(), UNITS, LEVELS, 1.5)
+
+
+def test_group_losses_are_means_by_name() -> None:
+    nll = np.array([[100.0, 90.0, 80.0], [150.0, 110.0, 81.0]])
+    digits, letters = group_losses(nll, ["Digits", "Digits", "Letters"], [True, True, False], 1)
+    assert (digits.name, digits.out, digits.nll, digits.lost) == ("Digits", True, 130.0, 35.0)
+    assert (letters.name, letters.out, letters.nll, letters.lost) == ("Letters", False, 81.0, 1.0)
+
+
+def test_pixel_variance_is_the_mean_unbiased_variance() -> None:
+    draws = np.zeros((2, 1, 2, 2))
+    draws[1, 0, 0, 0] = 1.0
+    assert pixel_variance(draws) == pytest.approx(0.5 / 4)
+    assert pixel_variance(draws[:1]) == 0.0
+    assert pixel_variance(np.repeat(draws[1:], 5, axis=0)) == 0.0
+
+
+def test_bounds_and_ratios_carry_their_sampling_error() -> None:
+    row = image([-100, -111, -190])
+    assert all(reading.error is None for reading in readings(row, table()))
+    told = replace(
+        row,
+        bound_error=np.array([[0.1, 0.2, 0.3]]),
+        iw_error=np.array([[0.4, 0.5, 0.6]]),
+        ratio_error=np.array([[0.7, 0.8, np.nan]]),
+    )
+    errors = {r.score.key: r.error for r in readings(told, table())}
+    assert (errors["elbo"], errors["bound_1"], errors["llr_1"]) == (0.1, 0.2, 0.8)
+    assert errors["llr_2"] is None  # one draw
+    assert errors["llr_ada"] is None
+    assert errors == {r.score.key: r.error for r in readings(Material(told), Material(table()))}

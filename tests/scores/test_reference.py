@@ -1,0 +1,66 @@
+"""References: fitted to training images, kept whole in a file, taken for their checkpoint alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hvae_core.checkpoint import load_checkpoint, save_checkpoint
+from hvae_core.common.cache import write_npz
+from hvae_core.common.errors import DataError
+from hvae_core.config import ModelCard
+from hvae_core.data.worlds import World, custom_set
+from hvae_core.evaluation.compute import evaluate
+from hvae_core.evaluation.evaluation import EvalSettings
+from hvae_core.scores import assemble, reference
+from hvae_core.scores.with_reference import fit_gaussians
+from tests.small import tiny_model, tiny_set
+
+SETTINGS = EvalSettings(samples=1, partial_samples=1)
+TRAINING = tiny_set(40)
+
+
+def test_a_reference_is_of_the_training_images_and_survives_a_file(tmp_path: Path) -> None:
+    found = evaluate(tiny_model(), "a", TRAINING, SETTINGS)
+    fitted = reference.fit_reference(found)
+    assert fitted.reference.images == 40
+    assert fitted.reference.mean == pytest.approx(-found.table.bound[:, 0].mean())
+    top = fit_gaussians(found.latents[-1], TRAINING.labels)
+    known = fitted.reference.layers[-1]
+    assert known is not None
+    np.testing.assert_allclose(known.precision, top.precision)
+    write_npz(tmp_path / reference.FILE, reference.pack_reference(fitted))
+    back = reference.shipped_reference(tmp_path, "a", SETTINGS)
+    assert back is not None
+    assert (back.mean, back.images) == (fitted.reference.mean, 40)
+    for one, other in zip(back.layers, fitted.reference.layers, strict=True):
+        assert (one is None) == (other is None)
+        if one is not None and other is not None:
+            np.testing.assert_allclose(one.means, other.means, rtol=1e-5, atol=1e-6)
+    assert reference.shipped_reference(tmp_path, "b", SETTINGS) is None
+    assert reference.shipped_reference(tmp_path, "a", EvalSettings()) is None
+    assert reference.shipped_reference(tmp_path / "none", "a", SETTINGS) is None
+
+
+def test_it_rests_on_the_training_split_and_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "mine.safetensors"
+    save_checkpoint(path, tiny_model(), card=ModelCard(title="Mine"), history={})
+    checkpoint = load_checkpoint(path)
+    sets = tuple(
+        replace(custom_set(tiny_set(30, seed=i), role), name=role)
+        for i, role in enumerate(("train", "validation", "in"))
+    )
+    world = World("own", "Own", "in", sets, (), (1, 8, 8))
+    first = assemble.reference_of(checkpoint, world, SETTINGS)
+    training = evaluate(checkpoint.model, checkpoint.digest, world.load("train"), SETTINGS)
+    assert first.mean == pytest.approx(-training.table.bound[:, 0].mean())
+    monkeypatch.setattr(assemble, "evaluate", None)  # the second time it is only read
+    again = assemble.reference_of(checkpoint, world, SETTINGS)
+    assert again.mean == first.mean
+    with pytest.raises(DataError, match="no training set"):
+        assemble.reference_of(checkpoint, replace(world, sets=sets[1:]), SETTINGS)

@@ -1,0 +1,233 @@
+"""Optimisers, and what is done about large gradients: clipped, skipped, counted, recorded."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+
+from hvae_core.checkpoint.gate import MAX_LENGTHS, MAX_PARTS, plain_history
+from hvae_core.common.errors import ConfigError
+from hvae_core.common.progress import Cancelled
+from hvae_core.config import TrainConfig
+from hvae_core.training.loop import train
+from hvae_core.training.optimiser import Gradients, make_optimizer, peaks
+from tests.training.test_training import HELD_OUT, IMAGES, MODEL, TRAIN, equal_weights, stop_at
+
+SHORT = replace(TRAIN, epochs=2, warmup_epochs=0, free_bits=0)
+
+
+def run(config: TrainConfig, **more: Any) -> Any:
+    return train(MODEL, config, IMAGES, HELD_OUT, **more)
+
+
+# --- one step, against the papers' formulas ------------------------------------------------------
+
+
+def steps_of(config: TrainConfig, gradients: list[float], start: float = 2.0) -> float:
+    """A single weight after steps with these gradients."""
+    weight = nn.Parameter(torch.tensor(start, dtype=torch.float64))
+    module = nn.ParameterList([weight])
+    optimizer = make_optimizer(module, config)
+    for gradient in gradients:
+        weight.grad = torch.tensor(gradient, dtype=torch.float64)
+        optimizer.step()
+    return float(weight.detach())
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.3])
+@pytest.mark.parametrize("kind", ["adam", "adamax", "adamw"])
+def test_optimisers_step_as_published(kind: Any, decay: float) -> None:
+    """Kingma and Ba 2015, Algorithms 1 and 2; Loshchilov and Hutter 2019, Algorithm 2."""
+    config = TrainConfig(
+        "bars", optimizer=kind, learning_rate=0.1, beta1=0.8, beta2=0.95, weight_decay=decay
+    )
+    gradients, w, m, v = [3.0, -1.0, 0.5], 2.0, 0.0, 0.0
+    for t, g in enumerate(gradients, start=1):
+        if kind == "adamw":
+            w -= 0.1 * decay * w
+        else:
+            g += decay * w
+        m = 0.8 * m + 0.2 * g
+        unbiased = m / (1 - 0.8**t)
+        if kind == "adamax":
+            v = max(0.95 * v, abs(g))
+            w -= 0.1 * unbiased / v
+        else:
+            v = 0.95 * v + 0.05 * g**2
+            w -= 0.1 * unbiased / math.sqrt(v / (1 - 0.95**t))
+    assert steps_of(config, gradients) == pytest.approx(w, rel=1e-6)
+
+
+# --- clipping and skipping -----------------------------------------------------------------------
+
+
+class Slope(nn.Module):
+    """A loss whose gradient is as large as asked for: one weight in each of two places."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(2))
+
+    def forward(self, size: float) -> Tensor:
+        return (self.weight * torch.tensor([0.6, 0.8]) * size).sum()
+
+
+def taken(sizes: list[float], config: TrainConfig) -> tuple[list[Tensor], Gradients, Any]:
+    """Weights before and after each step, the record, and the optimiser."""
+    fabric = Fabric(accelerator="cpu", devices=1)
+    module = Slope()
+    wrapped, optimizer = fabric.setup(module, make_optimizer(module, config))
+    gradients, weights = Gradients(), [module.weight.detach().clone()]
+    for size in sizes:
+        optimizer.zero_grad()
+        fabric.backward(wrapped(size))
+        assert gradients.step(fabric, wrapped, optimizer, config) is (
+            not torch.equal(weights[-1], module.weight.detach())
+        )
+        weights.append(module.weight.detach().clone())
+    return weights, gradients, optimizer
+
+
+@pytest.mark.parametrize("kind", ["adam", "adamax", "adamw"])
+@pytest.mark.parametrize("huge", [1e6, float("inf"), float("nan")])
+def test_a_huge_gradient_moves_nothing(kind: Any, huge: float) -> None:
+    config = TrainConfig("bars", optimizer=kind, weight_decay=0.1, clip_norm=10, skip_norm=100)
+    sizes = [5.0, 50.0, huge, 100.0, 7.0]
+    weights, gradients, _ = taken(sizes, config)
+    assert [torch.equal(a, b) for a, b in zip(weights, weights[1:], strict=False)] == [
+        False, False, True, False, False,
+    ]  # fmt: skip
+    assert gradients.clipped == 2  # 50 and 100; what was skipped was not clipped
+    assert gradients.skipped == 1
+    assert gradients.norms[:2] == pytest.approx([5, 50])
+    # the moments too are those of a run that never saw it
+    other, _, _ = taken([5.0, 50.0, 100.0, 7.0], config)
+    assert torch.equal(weights[-1], other[-1])
+
+
+def test_without_a_limit_only_what_is_no_number_is_skipped() -> None:
+    config = TrainConfig("bars", clip_norm=10)
+    _, gradients, optimizer = taken([1e9, float("nan"), 3.0], config)
+    assert (gradients.clipped, gradients.skipped) == (1, 1)
+    assert all(torch.isfinite(state["exp_avg"]).all() for state in optimizer.state.values())
+    row = gradients.row(0, config)
+    assert row["grad_norm"] == pytest.approx((1e9 + 3) / 2)
+    assert row["grad_norms"] == [1e9, 1e38, 3]
+    plain_history({key: [value] for key, value in row.items()})  # the gate takes it
+
+
+def test_clipped_gradients_have_the_norm_of_the_limit() -> None:
+    config = TrainConfig("bars", clip_norm=10, optimizer="adamax", learning_rate=0.5)
+    _, _, optimizer = taken([200.0], config)
+    state = next(iter(optimizer.state.values()))
+    torch.testing.assert_close(state["exp_inf"], torch.tensor([6.0, 8.0]), rtol=1e-4, atol=0)
+
+
+def test_an_epoch_without_a_step_stops_the_run() -> None:
+    with pytest.raises(ConfigError, match="No step of epoch 1 was taken.* skip_norm = 1e-06"):
+        run(replace(SHORT, skip_norm=1e-6))
+
+
+def test_skipped_steps_are_counted_in_the_history() -> None:
+    plain = run(SHORT).history
+    assert plain["skipped"] == [0, 0]
+    norms = sorted(norm for row in plain["grad_norms"] for norm in row)
+    limit = (norms[-1] + norms[-2]) / 2  # one step of the plain run is above
+    epoch = int(norms[-1] in plain["grad_norms"][1])
+    result = run(replace(SHORT, skip_norm=limit)).history
+    assert result["skipped"][epoch] >= 1
+    for row, count in zip(result["grad_norms"], result["skipped"], strict=True):
+        assert sum(norm > limit for norm in row) == count
+    assert result["train_elbo"] != plain["train_elbo"]
+    clipped = run(replace(SHORT, clip_norm=norms[0] / 2)).history
+    assert clipped["clipped"][0] == 3 and clipped["skipped"] == [0, 0]
+
+
+def test_the_average_rests_while_steps_are_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
+    from hvae_core.training import loop
+
+    calls: list[int] = []
+    monkeypatch.setattr(loop, "_update_average", lambda *args: calls.append(args[2]))
+    monkeypatch.setattr(Gradients, "step", lambda self, *_: self.norms.append(1.0) or False)
+    run(replace(SHORT, epochs=1))
+    assert calls == []
+
+
+# --- choice of the optimiser in a run ------------------------------------------------------------
+
+CHOICES: list[dict[str, Any]] = [
+    {"optimizer": "adamax"},
+    {"optimizer": "adamw", "weight_decay": 0.1},
+    {"optimizer": "adam", "weight_decay": 0.1},
+    {"beta1": 0.5},
+    {"beta2": 0.9},
+    {"objective": "iwae", "samples": 3},
+]
+
+
+@pytest.mark.parametrize("choice", CHOICES)
+def test_a_choice_has_effect_and_resumes_bit_for_bit(
+    tmp_path: Path, choice: dict[str, Any]
+) -> None:
+    config = replace(SHORT, **choice)
+    whole = run(config)
+    assert not equal_weights(whole.model, run(SHORT).model)
+    with pytest.raises(Cancelled):
+        run(config, state=tmp_path / "state", progress=stop_at(0.7))
+    again = run(config, state=tmp_path / "state")
+    assert equal_weights(again.model, whole.model)
+    for key in ("train_loss", "grad_norms", "valid_elbo"):
+        assert again.history[key] == whole.history[key]
+    with pytest.raises(ConfigError, match="other settings"):
+        run(SHORT, state=tmp_path / "state")
+
+
+def test_a_run_begun_before_a_quantity_was_recorded_goes_on_without_it(tmp_path: Path) -> None:
+    from safetensors import safe_open
+    from safetensors.torch import load_file, save_file
+
+    state = tmp_path / "state"
+    with pytest.raises(Cancelled):
+        run(SHORT, state=state, progress=stop_at(0.7))
+    with safe_open(state, "pt") as file:
+        metadata = dict(file.metadata())
+    history = json.loads(metadata["history"])
+    del history["grad_norms"]
+    save_file(load_file(state), state, {**metadata, "history": json.dumps(history)})
+    resumed = run(SHORT, state=state).history
+    assert "grad_norms" not in resumed
+    assert all(len(series) == 2 for series in resumed.values())
+
+
+# --- the record ----------------------------------------------------------------------------------
+
+
+def test_few_norms_are_kept_one_by_one_and_many_by_their_peaks() -> None:
+    norms = np.random.default_rng(0).lognormal(size=10_000).tolist()
+    few = peaks(norms[:400], epochs=20)
+    assert few == pytest.approx(norms[:400], rel=1e-3)
+    spiked = [*norms[:6_789], 5e4, *norms[6_789:]]
+    many = peaks(spiked, epochs=20)
+    assert len(many) == 512
+    assert max(many) == 5e4
+    assert many.index(5e4) == 6_789 * 512 // 10_001  # in its place in time
+    runs = [spiked[10_001 * i // 512 : 10_001 * (i + 1) // 512] for i in range(512)]
+    assert many == pytest.approx([max(run) for run in runs], rel=1e-3)
+
+
+@pytest.mark.parametrize("epochs", [1, 20, 128, 2000, 10_000])
+def test_the_longest_history_passes_the_gate(epochs: int) -> None:
+    row = peaks([1.234567e-17] * 1600, epochs)
+    assert 1 <= len(row) <= MAX_PARTS
+    text = json.dumps({"grad_norms": [row] * epochs})
+    assert len(text) < MAX_LENGTHS["history"] / 4
+    plain_history(json.loads(text))
