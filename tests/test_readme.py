@@ -11,9 +11,9 @@ import pytest
 from hvae_core.checkpoint import inspect_checkpoint
 from hvae_core.common.places import ASSETS
 from hvae_core.detection.metrics import auroc
-from hvae_core.detection.report import SHIPPED_LIMIT
 from hvae_core.evaluation.evaluation import EvalSettings, Evaluation
-from hvae_core.evaluation.lookup import checkpoint_path, stored_result
+from hvae_core.evaluation.lookup import checkpoint_path, shipped_result
+from hvae_core.evaluation.sets import SHIPPED_LIMIT
 from hvae_core.scores import Material, get_score
 
 README = Path(__file__).parents[1] / "README.md"
@@ -50,7 +50,7 @@ def table(first: str) -> Iterator[list[str]]:
 
 def stored(name: str, set_name: str) -> Evaluation:
     info = inspect_checkpoint(checkpoint_path(name))
-    found = stored_result(info, set_name, EvalSettings(), SHIPPED_LIMIT)
+    found = shipped_result(info, set_name, EvalSettings(), SHIPPED_LIMIT)
     assert found is not None, f"no stored result of {name} on {set_name}"
     return found
 

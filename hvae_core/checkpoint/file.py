@@ -40,6 +40,11 @@ class CheckpointInfo:
     """Bytes of the file."""
 
     @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(C, H, W) of the images that the model reads."""
+        return self.config.image_shape
+
+    @property
     def latent_shapes(self) -> tuple[tuple[int, ...], ...]:
         """Shape of each latent, z_1 first."""
         return self.config.latent_shapes

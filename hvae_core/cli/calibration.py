@@ -69,7 +69,7 @@ def run(args: argparse.Namespace) -> None:
     """Evaluate what is not at hand, then the table."""
     from hvae_core.detection.false_alarms import calibrate, calibrate_halves
     from hvae_core.detection.verdict import verdict_scores
-    from hvae_core.scores import get_score
+    from hvae_core.scores import Material, get_score
 
     correction: Correction = "bonferroni" if args.bonferroni else "calibrated"
     found: dict[str, tuple[Calibration, Calibration]] = {}
@@ -77,7 +77,7 @@ def run(args: argparse.Namespace) -> None:
         held_out, test = _splits(args, name)
         if args.score:
             score = get_score(args.score, held_out.table.n_levels)
-            known, new = score(held_out.material)[:, None], score(test.material)[:, None]
+            known, new = score(Material.of(held_out))[:, None], score(Material.of(test))[:, None]
         else:
             known, new = verdict_scores(held_out.table), verdict_scores(test.table)
         found[name] = (

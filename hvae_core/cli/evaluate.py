@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +23,8 @@ from hvae_core.cli.options import (
 )
 from hvae_core.cli.report import print_report
 from hvae_core.common.progress import part
-from hvae_core.detection.report import SHIPPED_LIMIT, Report
+from hvae_core.detection.report import Report
+from hvae_core.evaluation.sets import SHIPPED_LIMIT
 
 if TYPE_CHECKING:
     from hvae_core.checkpoint import Checkpoint
@@ -148,6 +149,7 @@ def precision_error(
     args: argparse.Namespace, checkpoint: Checkpoint, world: World, found: Found
 ) -> PrecisionError | None:
     """What another precision than float32 costs, on some images of each set; else None."""
+    from hvae_core.cli import sources
     from hvae_core.detection.half_precision import measured_error
 
     settings = settings_of(args)
@@ -155,9 +157,7 @@ def precision_error(
         return None
     names = list(found.notes)  # those that were evaluated, in order
     with show.progress_bar() as bar:
-        return measured_error(
-            checkpoint, world, names, settings, data_root=args.data_root, progress=bar
-        )
+        return measured_error(checkpoint, sources.sets_of(args, world), names, settings, bar)
 
 
 def choose_sets(
@@ -226,14 +226,14 @@ def score_materials(
     world: World,
     found: Found,
     scores: Sequence[Score],
-) -> dict[str, list[Material]]:
+) -> Mapping[str, tuple[Material, ...]]:
     """What the scores read beside the bounds, by set; what is not here is noted in ``found``."""
     with show.progress_bar() as bar:
-        materials, missing = score_options.materials_of(
+        assembled = score_options.materials_of(
             args, checkpoint, world, found.evaluations, scores, bar
         )
-    found.missing.update(missing)
-    return {name: [material] for name, material in materials.items()}
+    found.missing.update(assembled.notes)
+    return assembled.materials
 
 
 def write_csv(path: Path, result: Report) -> None:

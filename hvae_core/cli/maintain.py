@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -135,10 +136,12 @@ def add_results(commands: Commands) -> None:
 def run_results(args: argparse.Namespace) -> None:
     """Write one file for every checkpoint and set."""
     from hvae_core.checkpoint import load_checkpoint, shipped_checkpoints
-    from hvae_core.cli.sources import fetch, world_of
+    from hvae_core.cli.sources import world_of
     from hvae_core.common.errors import CheckpointError, MissingImages
-    from hvae_core.evaluation.lookup import store_result
-    from hvae_core.scores.assemble import store_reference
+    from hvae_core.data import worlds
+    from hvae_core.evaluation.sets import Sets
+    from hvae_core.evaluation.store import store_identities, store_result
+    from hvae_core.scores.reference import store_reference
 
     shipped = shipped_checkpoints()
     wrong = [name for name in args.names if name not in shipped]
@@ -151,25 +154,20 @@ def run_results(args: argparse.Namespace) -> None:
         for name in args.names or shipped:
             checkpoint = load_checkpoint(shipped[name])
             world = world_of(checkpoint)
-            for spec in world.with_role("validation", "in", "out", "control"):
+            sets = Sets(world, args.data_root, download=args.download)
+            stores = [
+                partial(store_result, checkpoint, sets, spec.name, bar)
+                for spec in world.with_role("validation", "in", "out", "control")
+            ]
+            if world.with_role("train"):
+                stores.append(partial(store_reference, checkpoint, sets, bar))
+            for store in stores:
                 try:
-                    if args.download:
-                        fetch(world, spec.name, args.data_root, bar)
-                    path = store_result(
-                        checkpoint, world, spec.name, data_root=args.data_root, progress=bar
-                    )
+                    path = store()
+                    bar.line(f"{name}/{path.name}: {path.stat().st_size:,} bytes")
                 except MissingImages as error:
                     missing.add(str(error))
-                    continue
-                bar.line(f"{name}/{path.name}: {path.stat().st_size:,} bytes")
-            if not world.with_role("train"):
-                continue
-            try:
-                path = store_reference(checkpoint, world, data_root=args.data_root, progress=bar)
-            except MissingImages as error:
-                missing.add(str(error))
-                continue
-            bar.line(f"{name}/{path.name}: {path.stat().st_size:,} bytes")
+        store_identities(Sets(worlds()["glyphs"]))
     for reason in sorted(missing):
         show.note(f"left out: {reason}")
 

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from hvae_core.common.errors import ScoreError
-from hvae_core.common.progress import Progress, part
+from hvae_core.common.progress import Progress
 
 if TYPE_CHECKING:
     from hvae_core.checkpoint import Checkpoint, CheckpointInfo
     from hvae_core.data import World
     from hvae_core.evaluation.evaluation import Evaluation
-    from hvae_core.scores import Material, Score
-    from hvae_core.scores.assemble import Helpers
+    from hvae_core.scores import Score
+    from hvae_core.scores.assemble import Assembled, Beside
 
 EXAMPLES = """\
   python -m hvae_core evaluate glyphs-hvae3-elbo --out digits --scores llr_1 typicality complexity
@@ -89,15 +89,16 @@ def chosen_scores(args: argparse.Namespace, checkpoint: CheckpointInfo) -> tuple
     return (*found, *own)
 
 
-def helpers_of(args: argparse.Namespace, world: World) -> Helpers:
-    """The other checkpoints that were named, and what ships with the world."""
+def beside_of(args: argparse.Namespace, world: World) -> Beside:
+    """The other checkpoints that were named, and the background model that ships with the world."""
     from hvae_core.checkpoint import load_checkpoint
     from hvae_core.evaluation.lookup import checkpoint_path
-    from hvae_core.scores.assemble import world_helpers
+    from hvae_core.scores.assemble import Beside
+    from hvae_core.scores.available import background_path
 
     others = tuple(load_checkpoint(checkpoint_path(name)) for name in args.ensemble)
-    background = load_checkpoint(checkpoint_path(args.background)) if args.background else None
-    return world_helpers(world, others, background)
+    path = checkpoint_path(args.background) if args.background else background_path(world)
+    return Beside(others, None if path is None else load_checkpoint(path))
 
 
 def materials_of(
@@ -107,33 +108,14 @@ def materials_of(
     evaluations: Sequence[Evaluation],
     scores: Sequence[Score],
     progress: Progress,
-) -> tuple[dict[str, Material], dict[str, str]]:
-    """What the scores read of every set, and notes on what is not here; nothing where bounds do."""
-    from hvae_core.common.errors import DataError
-    from hvae_core.scores.assemble import material_of, needed, reference_of
+) -> Assembled:
+    """What the scores read of every set, and notes on what is not here."""
+    from hvae_core.cli.sources import sets_of
+    from hvae_core.scores.assemble import Assembled, assemble
 
-    needs, measures = needed(scores)
-    if not needs and not measures:
-        return {}, {}
-    helpers, notes, reference = helpers_of(args, world), {}, None
-    parts = len(evaluations) + 1
-
-    def step(done: int) -> Progress:
-        return part(progress, done, parts, f"{done + 1} of {parts}")
-
-    if "reference" in needs:
-        try:
-            reference = reference_of(
-                checkpoint, world, evaluations[0].settings,
-                data_root=args.data_root, progress=step(0),
-            )  # fmt: skip
-        except DataError as error:
-            notes["reference"] = str(error)
-    found: dict[str, Material] = {}
-    for done, evaluation in enumerate(evaluations, start=1):
-        found[evaluation.set_name] = material_of(
-            checkpoint, world, evaluation, scores, helpers,
-            reference=reference, limit=args.limit or None, data_root=args.data_root,
-            progress=step(done),
-        )  # fmt: skip
-    return found, notes
+    if not any(score.needs or score.measures for score in scores):
+        return Assembled({})
+    return assemble(
+        checkpoint, sets_of(args, world), evaluations, scores, beside_of(args, world),
+        compute=True, progress=progress,
+    )  # fmt: skip

@@ -71,17 +71,18 @@ def _of_checkpoint(args: argparse.Namespace) -> None:
     from hvae_core.config import level_starts
     from hvae_core.evaluation.compute import STORED_UNITS
     from hvae_core.evaluation.evaluation import EvalSettings
-    from hvae_core.evaluation.lookup import RESULTS, checkpoint_path
+    from hvae_core.evaluation.lookup import checkpoint_path
+    from hvae_core.evaluation.sets import Sets
     from hvae_core.scores import all_scores
     from hvae_core.scores.available import background_path, why_not
-    from hvae_core.scores.classifier.ensemble import world_classifiers
-    from hvae_core.scores.reference import shipped_reference
+    from hvae_core.scores.classifier.library import world_classifiers
+    from hvae_core.scores.reference import lookup_reference
 
     info = inspect_checkpoint(checkpoint_path(args.checkpoint))
     world, config = world_of(info), info.config
     named = zip(config.latent_names, config.latent_shapes, strict=True)
     trains = [spec.name for spec in world.with_role("train")]
-    stored = shipped_reference(RESULTS / info.name, info.digest, EvalSettings()) is not None
+    stored = lookup_reference(info, Sets(world, args.data_root), EvalSettings()) is not None
     at_hand: dict[str, Any] = {
         "kept": [name for name, shape in named if math.prod(shape) <= STORED_UNITS],
         "ensemble": False,

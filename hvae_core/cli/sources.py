@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from hvae_core.checkpoint import Checkpoint, CheckpointInfo
     from hvae_core.data import ImageSet
     from hvae_core.evaluation.evaluation import EvalSettings
-    from hvae_core.evaluation.lookup import Gathered
+    from hvae_core.evaluation.lookup import Evaluated
+    from hvae_core.evaluation.sets import Sets
 
 
 def world_key(checkpoint: CheckpointInfo) -> str | None:
@@ -103,6 +104,14 @@ def fetch(world: World, set_name: str, data_root: str | None, progress: Progress
         world.download(set_name, progress)
 
 
+def sets_of(args: argparse.Namespace, world: World, limit: int | None = None) -> Sets:
+    """The sets of a world by the options of a command; 0 images for all."""
+    from hvae_core.evaluation.sets import Sets
+
+    most = args.limit if limit is None else limit
+    return Sets(world, args.data_root, most or None, args.download)
+
+
 def images_of(
     args: argparse.Namespace,
     checkpoint: CheckpointInfo,
@@ -112,14 +121,7 @@ def images_of(
     progress: Progress,
 ) -> ImageSet:
     """Images of a set at the model's shape, 0 for all; fetched before where that was asked for."""
-    from hvae_core.evaluation.lookup import chosen_images
-
-    if args.download:
-        fetch(world, set_name, args.data_root, progress)
-    return chosen_images(
-        checkpoint, world, set_name, limit=limit or None, data_root=args.data_root,
-        progress=progress,
-    )  # fmt: skip
+    return sets_of(args, world, limit).images(checkpoint, set_name, progress)
 
 
 def evaluated(
@@ -129,13 +131,8 @@ def evaluated(
     set_name: str,
     progress: Progress,
     settings: EvalSettings | None = None,
-) -> Gathered:
+) -> Evaluated:
     """A set's evaluation by the options of a command, its images fetched before where asked for."""
-    from hvae_core.evaluation.lookup import gather
+    from hvae_core.evaluation import lookup
 
-    if args.download:
-        fetch(world, set_name, args.data_root, progress)
-    return gather(
-        checkpoint, world, set_name, settings, limit=args.limit or None,
-        data_root=args.data_root, progress=progress,
-    )  # fmt: skip
+    return lookup.evaluated(checkpoint, sets_of(args, world), set_name, settings, progress)

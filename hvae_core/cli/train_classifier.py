@@ -70,8 +70,8 @@ def _say(args: argparse.Namespace, folder: Path, file: ClassifierFile) -> None:
 
 def inspect(args: argparse.Namespace) -> bool:
     """Show what a classifier's file says of itself; False where the file is none."""
-    from hvae_core.scores.classifier.ensemble import shipped_classifiers
     from hvae_core.scores.classifier.file import is_classifier, load_classifier
+    from hvae_core.scores.classifier.library import shipped_classifiers
 
     path = shipped_classifiers().get(args.file, Path(args.file).expanduser())
     if not path.is_file() or not is_classifier(path):

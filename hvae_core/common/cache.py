@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import hashlib
 import json
 import logging
@@ -18,10 +19,15 @@ import stat
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any, TypeVar, overload
 
 import numpy as np
+
+S = TypeVar("S")
+T = TypeVar("T")
+Arrays = Mapping[str, np.ndarray]
 
 LATER = {"later": True}
 """Metadata of a dataclass's field that came later: its default leaves digests as they were."""
@@ -110,9 +116,7 @@ def load(kind: str, key: str) -> dict[str, np.ndarray] | None:
     return arrays
 
 
-def store(
-    kind: str, key: str, arrays: Mapping[str, np.ndarray], *, max_bytes: int = MAX_BYTES
-) -> bool:
+def store(kind: str, key: str, arrays: Arrays, *, max_bytes: int = MAX_BYTES) -> bool:
     """Keep ``arrays`` under ``key`` and prune to ``max_bytes``; False if the folder refuses."""
     path = entry_path(kind, key)
     for name, array in arrays.items():
@@ -127,7 +131,61 @@ def store(
     return True
 
 
-def write_npz(path: Path, arrays: Mapping[str, np.ndarray], *, compressed: bool = False) -> None:
+@overload
+def kept(kind: str, key: str, *, unpack: Callable[[Arrays], T]) -> T | None: ...
+@overload
+def kept(
+    kind: str,
+    key: str,
+    compute: Callable[[], S],
+    *,
+    pack: Callable[[S], Arrays],
+    unpack: Callable[[Arrays], T],
+) -> T: ...
+
+
+def kept(
+    kind: str,
+    key: str,
+    compute: Callable[[], S] | None = None,
+    *,
+    pack: Callable[[S], Arrays] | None = None,
+    unpack: Callable[[Arrays], T],
+) -> T | None:
+    """What is stored under ``key``, else what ``compute`` gives, stored; None without ``compute``.
+
+    Both come out of ``unpack``: packing may round, and the first reader sees what the next sees.
+    """
+    arrays: Arrays | None = load(kind, key)
+    if arrays is None:
+        if compute is None or pack is None:
+            return None
+        arrays = pack(compute())
+        store(kind, key, arrays)
+    return unpack(arrays)
+
+
+def peek(kind: str, key: str, unpack: Callable[[Arrays], T]) -> T | None:
+    """As ``kept`` without ``compute``, remembered in memory: a page asks for it at every run.
+
+    What is given is shared: it must not be changed.
+    """
+    path = entry_path(kind, key)
+    try:
+        written = path.stat().st_ino  # a new entry is a new file; the time tells of reading too
+    except OSError:
+        return None
+    return _remembered(kind, key, unpack, path, written)
+
+
+@functools.lru_cache(maxsize=256)
+def _remembered(
+    kind: str, key: str, unpack: Callable[[Arrays], Any], path: Path, written: int
+) -> Any:
+    return kept(kind, key, unpack=unpack)
+
+
+def write_npz(path: Path, arrays: Arrays, *, compressed: bool = False) -> None:
     """Write an ``.npz`` that appears whole or not at all, whatever interrupts the writing."""
     save = np.savez_compressed if compressed else np.savez
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -83,7 +83,7 @@ class World:
 
     def available(self, set_name: str, data_root: str | Path | None = None) -> bool:
         """Return whether the images of a set are on this machine, without reading them."""
-        return self.spec(set_name).origin.available(_root(data_root))
+        return self.spec(set_name).origin.available(root_of(data_root))
 
     def load(
         self,
@@ -99,7 +99,7 @@ class World:
         """
         check_limit(limit)
         spec = self.spec(set_name)
-        request = Request(spec.title, _root(data_root), self.image_shape, limit, progress)
+        request = Request(spec.title, root_of(data_root), self.image_shape, limit, progress)
         return spec.origin.load(request).fit(self.image_shape).renamed(spec.name, spec.title)
 
     def choose(
@@ -185,7 +185,8 @@ def _unchanged(origin: Origin) -> Origin:
     return origin
 
 
-def _root(data_root: str | Path | None) -> Path:
+def root_of(data_root: str | Path | None) -> Path:
+    """Return the data folder that was named, else the user's."""
     return Path(data_root).expanduser() if data_root else default_data_root()
 
 

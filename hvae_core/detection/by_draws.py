@@ -17,7 +17,7 @@ from hvae_core.common.errors import ConfigError, ScoreError
 from hvae_core.common.progress import Progress, silent
 from hvae_core.detection.metrics import auroc_interval, equal_numbers
 from hvae_core.evaluation.bounds import COLUMNS, ERRORS, BoundTable
-from hvae_core.evaluation.parts import in_parts, keep
+from hvae_core.evaluation.parts import kept_in_parts
 from hvae_core.scores import Score
 
 if TYPE_CHECKING:
@@ -57,23 +57,26 @@ def nested_tables(
         raise ConfigError("The numbers of samples must be 1 or more.")
     settings = replace(settings, samples=counts[-1], partial_samples=counts[-1])
     key = cache.digest("nested-1", checkpoint, images.digest, settings, list(counts))
-    arrays: Mapping[str, np.ndarray] | None = cache.load("nested", key)
-    if arrays is None:
 
-        def compute(part: ImageSet, report: Callable[[float], None]) -> dict[str, np.ndarray]:
-            return _part(model, part, settings, counts, report)
+    def part(rows: ImageSet, report: Callable[[float], None]) -> cache.Arrays:
+        return _part(model, rows, settings, counts, report)
 
-        parts = in_parts(key, images, compute, size=_PART, progress=progress)
-        arrays = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-        keep("nested", key, arrays, images, size=_PART)
-    return {
-        count: BoundTable(
-            **{name: arrays[f"{name}-{count}"] for name in (*COLUMNS, *ERRORS)},
-            dims=model.dims,
-            samples=count,
-        )
-        for count in counts
-    }
+    def join(parts: Sequence[cache.Arrays]) -> cache.Arrays:
+        return {name: np.concatenate([arrays[name] for arrays in parts]) for name in parts[0]}
+
+    def unpack(arrays: cache.Arrays) -> dict[int, BoundTable]:
+        columns = {
+            count: {name: arrays[f"{name}-{count}"] for name in (*COLUMNS, *ERRORS)}
+            for count in counts
+        }
+        return {
+            count: BoundTable(**each, dims=model.dims, samples=count)
+            for count, each in columns.items()
+        }
+
+    return kept_in_parts(
+        "nested", key, images, part, join=join, unpack=unpack, size=_PART, progress=progress
+    )
 
 
 def auroc_by_draws(

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 
 from hvae_core.checkpoint import Checkpoint
 from hvae_core.common.errors import ScoreError
 from hvae_core.common.progress import Progress, silent
-from hvae_core.data import World
 from hvae_core.detection.metrics import auroc
 from hvae_core.evaluation.evaluation import EvalSettings, Evaluation
-from hvae_core.evaluation.lookup import gather
+from hvae_core.evaluation.lookup import evaluated
+from hvae_core.evaluation.sets import Sets
 from hvae_core.scores import Material, score_list
 
 IMAGES = 100
@@ -65,21 +64,15 @@ def _aurocs(evaluations: Sequence[Evaluation]) -> list[float]:
 
 def measured_error(
     checkpoint: Checkpoint,
-    world: World,
+    sets: Sets,
     names: Sequence[str],
     settings: EvalSettings,
-    *,
-    data_root: str | Path | None = None,
     progress: Progress = silent,
 ) -> PrecisionError:
     """The error of ``settings.precision`` on some images of each set, in-distribution first."""
-    found: dict[str, list[Evaluation]] = {}
-    for precision in (settings.precision, "float32"):
-        same = replace(settings, precision=precision)
-        found[precision] = [
-            gather(
-                checkpoint, world, name, same, limit=IMAGES, data_root=data_root, progress=progress
-            ).evaluation
-            for name in names
-        ]
-    return precision_error(found[settings.precision], found["float32"])
+    few = replace(sets, limit=IMAGES)
+    rough, exact = (
+        [evaluated(checkpoint, few, name, same, progress).evaluation for name in names]
+        for same in (settings, replace(settings, precision="float32"))
+    )
+    return precision_error(rough, exact)

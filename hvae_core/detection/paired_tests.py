@@ -47,7 +47,7 @@ class Side:
 
         def values(score: Score, name: str) -> Floats:
             mine, one = own.get(score.key, score), sets[name]
-            return mine(richest(mine, (materials or {}).get(one.set_name, (one.material,))))
+            return mine(richest(mine, (materials or {}).get(one.set_name, (Material.of(one),))))
 
         digests = {name: found.set_digest for name, found in sets.items()}
         return cls(values, tuple(out.set_name for out in outs), digests)

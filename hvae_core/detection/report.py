@@ -22,9 +22,6 @@ from hvae_core.scores import Material, Score, richest, score_list
 if TYPE_CHECKING:  # evaluations are made with torch; reading them takes none
     from hvae_core.evaluation.evaluation import Evaluation
 
-SHIPPED_LIMIT = 1000
-"""Images of a set that stored results and defaults rest on, taken by ``World.choose``."""
-
 
 @dataclass(frozen=True)
 class SetResult:
@@ -150,7 +147,7 @@ def _computed(
     evaluation: Evaluation, scores: Sequence[Score], materials: Mapping[str, Sequence[Material]]
 ) -> dict[str, Floats | ScoreError]:
     """Every score of a set, or why there is none."""
-    known = materials.get(evaluation.set_name, (evaluation.material,))
+    known = materials.get(evaluation.set_name, (Material.of(evaluation),))
     found: dict[str, Floats | ScoreError] = {}
     for score in scores:
         try:
@@ -235,9 +232,9 @@ def telling_pair(
     Out: of the images at least as likely as the median image inside (of all, if there are none),
     the one with the largest ratio. In: the one with the median ratio.
     """
-    level = np.median(likelihood(inside.material))
-    ratios = ratio(outside.material)
-    likely = likelihood(outside.material) <= level
+    level = np.median(likelihood(Material.of(inside)))
+    ratios = ratio(Material.of(outside))
+    likely = likelihood(Material.of(outside)) <= level
     candidates = np.where(likely, ratios, -np.inf) if likely.any() else ratios
-    order = np.argsort(ratio(inside.material), kind="stable")
+    order = np.argsort(ratio(Material.of(inside)), kind="stable")
     return int(order[len(order) // 2]), int(candidates.argmax())

@@ -9,7 +9,7 @@ size, order of the images, or number of parts.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from functools import cache as remembered
 
 import numpy as np
 import torch
@@ -21,8 +21,15 @@ from hvae_core.common.progress import Progress, silent
 from hvae_core.data.image_set import ImageSet
 from hvae_core.evaluation.bounds import COLUMNS, ERRORS, BoundAccumulator, Bounds, BoundTable
 from hvae_core.evaluation.collapse import UnitStats
-from hvae_core.evaluation.evaluation import EvalSettings, Evaluation, evaluation_key, pack, unpack
-from hvae_core.evaluation.parts import in_parts, keep
+from hvae_core.evaluation.evaluation import (
+    EvalSettings,
+    Evaluation,
+    as_of,
+    evaluation_key,
+    pack,
+    unpack,
+)
+from hvae_core.evaluation.parts import kept_in_parts
 from hvae_core.models import HierarchicalVAE
 from hvae_core.models.frozen import frozen
 
@@ -33,14 +40,6 @@ BATCH_PIXELS = 200 * 28 * 28
 """Pixels of images x samples that go through a model at once: few, as processors have caches."""
 _ACCELERATOR = 10
 """How many times as many keep an accelerator busy."""
-
-
-def stored_evaluation(
-    checkpoint: str, images: ImageSet, settings: EvalSettings
-) -> Evaluation | None:
-    """The finished evaluation from the cache, or None: never computes anything."""
-    arrays = cache.load("evaluations", evaluation_key(checkpoint, images, settings))
-    return None if arrays is None else _as_stored(arrays, images)
 
 
 def evaluate(
@@ -64,33 +63,28 @@ def evaluate(
         )
     if not len(images):
         raise DataError(f"{images.title} holds no images; choose another set.")
-    known = stored_evaluation(checkpoint, images, settings)
-    if known is not None:
-        return known
-    key = evaluation_key(checkpoint, images, settings)
     samples = max(settings.samples, settings.partial_samples)
     # Few images with all their samples: what does not depend on the sample is computed once.
     batch_size = batch_size or max(1, _rows(model) // samples)
-    twin = frozen(model)
+    twin = remembered(lambda: frozen(model))
 
-    def compute(part: ImageSet, report: Callable[[float], None]) -> dict[str, np.ndarray]:
-        return _evaluate_part(twin, part, settings, batch_size, report)
+    def part(rows: ImageSet, report: Callable[[float], None]) -> dict[str, np.ndarray]:
+        return _evaluate_part(twin(), rows, settings, batch_size, report)
 
-    parts = in_parts(key, images, compute, size=PART_IMAGES, progress=progress)
-    packed = pack(_join(parts, model, checkpoint, images, settings))
-    keep("evaluations", key, packed, images, size=PART_IMAGES)
-    # What was rounded to be stored, so that the first reader sees the same figures as the next.
-    return _as_stored(packed, images)
+    def join(parts: Sequence[cache.Arrays]) -> cache.Arrays:
+        return pack(_join(parts, model, checkpoint, images, settings))
 
-
-def _as_stored(arrays: Mapping[str, np.ndarray], images: ImageSet) -> Evaluation:
-    """Unpack, with names and labels of this set: the key knows its pixels alone."""
-    return replace(
-        unpack(arrays),
-        set_name=images.name,
-        labels=np.asarray(images.labels),
-        class_names=images.class_names,
+    evaluation = kept_in_parts(
+        "evaluations",
+        evaluation_key(checkpoint, images.digest, settings),
+        images,
+        part,
+        join=join,
+        unpack=unpack,
+        size=PART_IMAGES,
+        progress=progress,
     )
+    return as_of(evaluation, images)
 
 
 def evaluate_batch(

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from dataclasses import asdict, dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -17,8 +16,6 @@ from hvae_core.common import cache
 from hvae_core.common.errors import ConfigError
 from hvae_core.data.image_set import ImageSet
 from hvae_core.evaluation.bounds import COLUMNS, ERRORS, BoundTable
-from hvae_core.evaluation.byte_planes import from_planes
-from hvae_core.scores import Material
 
 
 @dataclass(frozen=True)
@@ -71,15 +68,20 @@ class Evaluation:
     def __len__(self) -> int:
         return len(self.table)
 
-    @property
-    def material(self) -> Material:
-        """What scores may read of it; references and other checkpoints are added by the reader."""
-        return Material(self.table, self.latents)
+
+def as_of(evaluation: Evaluation, images: ImageSet) -> Evaluation:
+    """With names and labels of this set: a stored evaluation is known by its pixels alone."""
+    return replace(
+        evaluation,
+        set_name=images.name,
+        labels=np.asarray(images.labels),
+        class_names=images.class_names,
+    )
 
 
-def evaluation_key(checkpoint: str, images: ImageSet, settings: EvalSettings) -> str:
-    """The digest under which the cache keeps an evaluation."""
-    return cache.digest("evaluation-2", checkpoint, images.digest, settings)
+def evaluation_key(checkpoint: str, pixels: str, settings: EvalSettings) -> str:
+    """The digest under which the cache keeps an evaluation, from those of weights and pixels."""
+    return cache.digest("evaluation-2", checkpoint, pixels, settings)
 
 
 def pack(evaluation: Evaluation) -> dict[str, np.ndarray]:
@@ -131,16 +133,6 @@ def unpack(arrays: Mapping[str, np.ndarray]) -> Evaluation:
     )
 
 
-def shipped_evaluation(folder: Path, checkpoint: str, set_name: str) -> Evaluation | None:
-    """The stored evaluation ``<set>.npz`` of a shipped checkpoint, or None if it is of another."""
-    path = folder / f"{set_name}.npz"
-    if not path.is_file():
-        return None
-    with np.load(path, allow_pickle=False) as file:
-        evaluation = unpack(from_planes(file))
-    return evaluation if evaluation.checkpoint == checkpoint else None
-
-
 def latents_key(checkpoint: str, images: ImageSet, seed: int) -> str:
     """The digest under which the posterior means of a set are kept."""
     return cache.digest("latents-1", checkpoint, images.digest, seed)
@@ -148,7 +140,9 @@ def latents_key(checkpoint: str, images: ImageSet, seed: int) -> str:
 
 def stored_latents(checkpoint: str, images: ImageSet, seed: int) -> list[np.ndarray] | None:
     """Posterior means of every layer from the cache, z_1 first, or None: computes nothing."""
-    arrays = cache.load("latents", latents_key(checkpoint, images, seed))
-    if arrays is None:
-        return None
+    return cache.kept("latents", latents_key(checkpoint, images, seed), unpack=unpack_latents)
+
+
+def unpack_latents(arrays: cache.Arrays) -> list[np.ndarray]:
+    """Posterior means as the cache has them, z_1 first."""
     return [arrays[f"z{i}"] for i in range(1, len(arrays) + 1)]

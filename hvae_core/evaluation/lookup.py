@@ -1,134 +1,146 @@
-"""Evaluations by name: those stored with the project, else from the cache, else computed now.
+"""The one answer to: what are the bounds of this set under this checkpoint?
 
-``assets/results/<checkpoint>/<set>.npz`` holds one evaluation under the default settings. It is
-taken only for the checkpoint with the same digest and, where the images are at hand, only for
-the same pixels; a figure never comes from weights or images other than those it names.
+First the result that ships with the project for this checkpoint and these settings, then what the
+cache has, then, where that is asked for, what is computed now. Commands, pages and studies all ask
+here, so they show the same figures.
+
+``assets/results/<checkpoint>/<set>.npz`` holds one evaluation under the default settings. It stands
+for a set only where the pixels at hand are the same; where the images are not on this machine it is
+given, and a note says so. No torch is imported unless something is computed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from hvae_core.checkpoint import (
-    Checkpoint,
-    CheckpointInfo,
-    own_checkpoints,
-    shipped_checkpoints,
-)
-from hvae_core.common.cache import write_npz
+import numpy as np
+
+from hvae_core.common import cache
 from hvae_core.common.errors import CheckpointError, MissingImages
+from hvae_core.common.places import ASSETS
 from hvae_core.common.progress import Progress, silent
-from hvae_core.data import ASSETS, ImageSet, World
-from hvae_core.detection.report import SHIPPED_LIMIT
-from hvae_core.evaluation.bounds import COLUMNS, ERRORS
-from hvae_core.evaluation.byte_planes import to_planes
-from hvae_core.evaluation.compute import evaluate
-from hvae_core.evaluation.evaluation import EvalSettings, Evaluation, pack, shipped_evaluation
+from hvae_core.evaluation.byte_planes import from_planes
+from hvae_core.evaluation.evaluation import (
+    EvalSettings,
+    Evaluation,
+    as_of,
+    evaluation_key,
+    unpack,
+)
+from hvae_core.evaluation.sets import SHIPPED_LIMIT, Described, Sets
+
+if TYPE_CHECKING:
+    from hvae_core.checkpoint import Checkpoint
 
 RESULTS = ASSETS / "results"
-STEPS = dict.fromkeys(COLUMNS, 2.0**-12) | dict.fromkeys(ERRORS, 2.0**-10) | {"kl": 2.0**-18}
-"""To what stored results are rounded, in nats: bounds as exactly as they are computed, the KL of a
-layer finer, as that of a collapsed one is small."""
+NOT_HERE = "images not on this machine, the stored result is shown"
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """What is known of one set under one checkpoint.
+
+    ``evaluation`` is None where it is yet to be computed, and where images and results are both
+    absent: then ``missing`` says what to do. ``notes`` say what was done to the images.
+    """
+
+    evaluation: Evaluation | None
+    notes: tuple[str, ...] = ()
+    missing: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluated(Answer):
+    """An answer that has an evaluation."""
+
+    evaluation: Evaluation
+
+
+def lookup(
+    checkpoint: Described,
+    sets: Sets,
+    set_name: str,
+    settings: EvalSettings | None = None,
+    progress: Progress = silent,
+) -> Answer:
+    """The evaluation (HVK Eq. 5, 9) of a set, shipped or cached: computes nothing."""
+    settings = settings or EvalSettings()
+    shipped = shipped_result(checkpoint, set_name, settings, sets.limit)
+    try:
+        pixels = sets.identity(checkpoint, set_name, progress)
+        if shipped is not None and shipped.set_digest == pixels.digest:
+            return Answer(replace(shipped, set_name=set_name), pixels.notes)
+        evaluation = cache.peek(
+            "evaluations", evaluation_key(checkpoint.digest, pixels.digest, settings), unpack
+        )
+        if evaluation is not None:
+            evaluation = as_of(evaluation, sets.images(checkpoint, set_name, progress))
+        return Answer(evaluation, pixels.notes)
+    except MissingImages as error:
+        # Nothing contradicts the stored result, and whoever reads it is told what it rests on.
+        return Answer(shipped, (NOT_HERE,) if shipped is not None else (), str(error))
+
+
+def evaluated(
+    checkpoint: Checkpoint,
+    sets: Sets,
+    set_name: str,
+    settings: EvalSettings | None = None,
+    progress: Progress = silent,
+) -> Evaluated:
+    """As ``lookup``, but computed now where it is not at hand.
+
+    Raises ``MissingImages`` where the images are absent and nothing ships for them.
+    """
+    from hvae_core.evaluation.compute import evaluate
+
+    sets.fetch(set_name, progress)
+    answer = lookup(checkpoint, sets, set_name, settings, progress)
+    if answer.evaluation is not None:
+        return Evaluated(answer.evaluation, answer.notes, answer.missing)
+    if answer.missing:
+        raise MissingImages(answer.missing)
+    images = sets.images(checkpoint, set_name, progress)
+    settings = settings or EvalSettings()
+    model, digest = checkpoint.model, checkpoint.digest
+    return Evaluated(evaluate(model, digest, images, settings, progress=progress), images.notes)
+
+
+def shipped_result(
+    checkpoint: Described, set_name: str, settings: EvalSettings, limit: int | None
+) -> Evaluation | None:
+    """The evaluation that ships for this checkpoint, set, settings and limit, or None."""
+    if limit != SHIPPED_LIMIT:
+        return None
+    # Names are text from outside: only their last part may become a folder or a file.
+    path = RESULTS / Path(checkpoint.name).name / f"{Path(set_name).name}.npz"
+    if not path.is_file():
+        return None
+    evaluation = _shipped(path, path.stat().st_mtime_ns)
+    same = (evaluation.checkpoint, evaluation.settings) == (checkpoint.digest, settings)
+    return evaluation if same else None
 
 
 def checkpoint_path(name: str) -> Path:
     """The file of a checkpoint: a path as it is, else by the name of a shipped or dropped one."""
+    from hvae_core.checkpoint.library import own_checkpoints, shipped_checkpoints
+
     path = Path(name).expanduser()
     if path.is_file() or path.suffix == ".safetensors":
         return path  # what is wrong with it, the gate says
-    known = {**own_checkpoints(), **shipped_checkpoints()}
-    if name in known:
-        return known[name]
-    names = f"the names here are {', '.join(known)}" if known else "none is shipped with this copy"
+    paths = {**own_checkpoints(), **shipped_checkpoints()}
+    if name in paths:
+        return paths[name]
+    names = f"the names here are {', '.join(paths)}" if paths else "none is shipped with this copy"
     raise CheckpointError(
         f"There is no checkpoint {name}; give the path of a .safetensors file or a name ({names})."
     )
 
 
-def chosen_images(
-    checkpoint: CheckpointInfo,
-    world: World,
-    set_name: str,
-    *,
-    limit: int | None = SHIPPED_LIMIT,
-    data_root: str | Path | None = None,
-    progress: Progress = silent,
-) -> ImageSet:
-    """The images of a set that stand for it, at the model's shape; None for ``limit`` takes all."""
-    chosen = world.choose(set_name, data_root, limit=limit, progress=progress)
-    return chosen.fit(checkpoint.config.image_shape)
-
-
-def stored_result(
-    checkpoint: CheckpointInfo, set_name: str, settings: EvalSettings, limit: int | None
-) -> Evaluation | None:
-    """The evaluation that ships for this checkpoint, set, settings and limit, or None."""
-    if limit != SHIPPED_LIMIT:
-        return None
-    # A name is text from outside: only its last part may become a folder.
-    folder = RESULTS / Path(checkpoint.name).name
-    found = shipped_evaluation(folder, checkpoint.digest, Path(set_name).name)
-    return found if found is not None and found.settings == settings else None
-
-
-@dataclass(frozen=True, eq=False)
-class Gathered:
-    """An evaluation, and what a reader must know of its images ("resized from ...")."""
-
-    evaluation: Evaluation
-    notes: tuple[str, ...]
-
-
-def gather(
-    checkpoint: Checkpoint,
-    world: World,
-    set_name: str,
-    settings: EvalSettings | None = None,
-    *,
-    limit: int | None = SHIPPED_LIMIT,
-    data_root: str | Path | None = None,
-    progress: Progress = silent,
-    choose: Callable[..., ImageSet] = chosen_images,
-) -> Gathered:
-    """The evaluation (HVK Eq. 5, 9) of a world's set: stored, cached or computed, in this order.
-
-    ``choose`` reads the images; one that remembers them spares work over many checkpoints. Raises
-    ``MissingImages`` where the images are absent and nothing is stored for them.
-    """
-    settings = settings or EvalSettings()
-    stored = stored_result(checkpoint, set_name, settings, limit)
-    try:
-        images = choose(
-            checkpoint, world, set_name, limit=limit, data_root=data_root, progress=progress
-        )
-    except MissingImages:
-        if stored is None:
-            raise
-        return Gathered(stored, ("images not on this machine, the stored result is shown",))
-    if stored is not None and stored.set_digest == images.digest:
-        return Gathered(stored, images.notes)
-    computed = evaluate(checkpoint.model, checkpoint.digest, images, settings, progress=progress)
-    return Gathered(computed, images.notes)
-
-
-def store_result(
-    checkpoint: Checkpoint,
-    world: World,
-    set_name: str,
-    *,
-    data_root: str | Path | None = None,
-    progress: Progress = silent,
-) -> Path:
-    """Evaluate a set under the default settings and write it to the project's stored results.
-
-    The latents of control sets, which few look at, are left out: an encoding brings them back.
-    """
-    images = chosen_images(checkpoint, world, set_name, data_root=data_root, progress=progress)
-    found = evaluate(checkpoint.model, checkpoint.digest, images, EvalSettings(), progress=progress)
-    if world.spec(set_name).role == "control":
-        found = replace(found, latents=tuple(z[:, :0] for z in found.latents))
-    path = RESULTS / checkpoint.name / f"{set_name}.npz"
-    write_npz(path, to_planes(pack(found), STEPS), compressed=True)
-    return path
+@lru_cache(maxsize=256)
+def _shipped(path: Path, modified: int) -> Evaluation:
+    with np.load(path, allow_pickle=False) as file:
+        return unpack(from_planes(file))

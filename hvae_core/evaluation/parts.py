@@ -5,51 +5,57 @@ An interrupted computation continues where it stopped, and memory stays flat how
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-
-import numpy as np
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from hvae_core.common import cache
+from hvae_core.common.cache import Arrays
 from hvae_core.common.progress import Progress
 from hvae_core.data.image_set import ImageSet
 
-Arrays = Mapping[str, np.ndarray]
+T = TypeVar("T")
+Compute = Callable[[ImageSet, Callable[[float], None]], Arrays]
+"""``compute(part, report)``: the arrays of some images; ``report`` takes the share that is done."""
 
 
-def in_parts(
+def kept_in_parts(
+    kind: str,
     key: str,
     images: ImageSet,
-    compute: Callable[[ImageSet, Callable[[float], None]], Arrays],
+    compute: Compute,
     *,
+    join: Callable[[Sequence[Arrays]], Arrays],
+    unpack: Callable[[Arrays], T],
     size: int,
     progress: Progress,
-) -> list[Arrays]:
-    """``compute(part, report)`` of every ``size`` images in turn, from the cache where it is.
+) -> T:
+    """As ``cache.kept``, computed part by part, ``size`` images each; ``join`` packs the whole."""
+    starts = range(0, len(images), size)
+    keys = {start: cache.digest(key, "part-4", start, size) for start in starts}
 
-    ``key`` is the digest of the whole; ``report`` takes the share of the part that is done.
-    """
-    parts = []
-    for start, part_key in _keys(key, len(images), size):
-        arrays: Arrays | None = cache.load("parts", part_key)
-        if arrays is None:
-            chosen = images.take(range(start, min(start + size, len(images))))
+    def whole() -> Arrays:
+        return join([part(start) for start in starts])
 
-            def report(done: float, start: int = start, count: int = len(chosen)) -> None:
-                progress((start + done * count) / len(images), images.title)
+    def part(start: int) -> Arrays:
+        def report(done: float) -> None:
+            progress((start + done * len(rows)) / len(images), images.title)
 
-            arrays = compute(chosen, report)
-            cache.store("parts", part_key, arrays)
-        parts.append(arrays)
-    return parts
+        rows = range(start, min(start + size, len(images)))
+        return cache.kept(
+            "parts",
+            keys[start],
+            lambda: compute(images.take(rows), report),
+            pack=_same,
+            unpack=_same,
+        )
 
-
-def keep(kind: str, key: str, arrays: Arrays, images: ImageSet, *, size: int) -> None:
-    """Store the whole under its key; once that is safe, its parts are dropped."""
-    if cache.store(kind, key, arrays):
-        for _, part_key in _keys(key, len(images), size):
+    fresh = not cache.entry_path(kind, key).exists()
+    result = cache.kept(kind, key, whole, pack=_same, unpack=unpack)
+    if fresh and cache.entry_path(kind, key).exists():  # safe as a whole: the parts may go
+        for part_key in keys.values():
             cache.entry_path("parts", part_key).unlink(missing_ok=True)
+    return result
 
 
-def _keys(key: str, count: int, size: int) -> list[tuple[int, str]]:
-    """Where each part begins, and its key."""
-    return [(start, cache.digest(key, "part-4", start, size)) for start in range(0, count, size)]
+def _same(arrays: Arrays) -> Arrays:
+    return arrays

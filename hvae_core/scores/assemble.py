@@ -1,173 +1,245 @@
-"""What scores read beside the bounds, brought together: references, other checkpoints, measures."""
+"""The one place that puts together what scores read beside the bounds.
+
+A reference fitted to training images, the same images under other checkpoints, measures of every
+image: looked up, or computed where that is asked for. What cannot be had is left out, and
+``Score.missing`` says why.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from hvae_core.checkpoint import Checkpoint, load_checkpoint
-from hvae_core.common import cache
-from hvae_core.common.cache import write_npz
-from hvae_core.common.errors import DataError, ScoreError
-from hvae_core.common.progress import Progress, silent
-from hvae_core.data import World
-from hvae_core.detection.report import SHIPPED_LIMIT
-from hvae_core.evaluation.compute import evaluate
+import numpy as np
+
+from hvae_core.common.errors import DataError, MissingImages, ScoreError
+from hvae_core.common.progress import Progress, part, silent
+from hvae_core.data.image_set import ImageSet
+from hvae_core.evaluation.bounds import BoundTable
 from hvae_core.evaluation.evaluation import EvalSettings, Evaluation
-from hvae_core.evaluation.lookup import RESULTS, chosen_images, gather
-from hvae_core.scores import Material, Reference, Score
-from hvae_core.scores.available import background_path
-from hvae_core.scores.measures import MEASURES, compute
-from hvae_core.scores.reference import (
-    FILE,
-    Fitted,
-    cached_reference,
-    fit_reference,
-    pack_reference,
-    reference_key,
-    shipped_reference,
-)
+from hvae_core.evaluation.lookup import evaluated, lookup
+from hvae_core.evaluation.sets import Described, Sets
+from hvae_core.scores.base import Material, Reference, Score
+from hvae_core.scores.classifier.library import world_digest
+from hvae_core.scores.measures import MEASURES, Measure, compute, stored
+from hvae_core.scores.reference import lookup_reference, reference_of, reference_to
 
-REFERENCE_LIMIT = SHIPPED_LIMIT
-"""Training images that a reference rests on."""
+if TYPE_CHECKING:
+    from hvae_core.checkpoint import Checkpoint
+
+LEADING = 100
+"""Images of a set for which a costly measure may be had alone."""
+_MANY_SECONDS = 300.0
 
 
 @dataclass(frozen=True, eq=False)
-class Helpers:
-    """What may be at hand beside the checkpoint itself.
+class Beside:
+    """Checkpoints beside the scored one: of an ensemble, and one that learned the background."""
 
-    ``models`` gives measures their models, (model, digest) by ``Measure.of``.
+    ensemble: tuple[Described, ...] = ()
+    background: Described | None = None
+
+
+ALONE = Beside()
+
+
+@dataclass(frozen=True, eq=False)
+class Assembled:
+    """Materials by the name of the set: of all its images, then of its first with costly measures.
+
+    ``notes`` say of a set, or of the reference, why something could not be computed.
     """
 
-    ensemble: tuple[Checkpoint, ...] = ()
-    background: Checkpoint | None = None
-    models: Mapping[str, tuple[Any, str]] = field(default_factory=dict)
+    materials: Mapping[str, tuple[Material, ...]]
+    notes: Mapping[str, str] = field(default_factory=dict)
 
 
-def needed(scores: Sequence[Score]) -> tuple[set[str], set[str]]:
+def needed(scores: Sequence[Score]) -> tuple[set[str], list[Measure]]:
     """What the scores need, and the measures that they read."""
-    return {n for s in scores for n in s.needs}, {m for s in scores for m in s.measures}
+    names = {name for score in scores for name in score.measures}
+    needs: set[str] = {need for score in scores for need in score.needs}
+    return needs, [measure for name, measure in MEASURES.items() if name in names]
 
 
-def reference_of(
-    checkpoint: Checkpoint,
-    world: World,
-    settings: EvalSettings,
-    *,
-    data_root: str | Path | None = None,
-    progress: Progress = silent,
-) -> Reference:
-    """Statistics of the world's training images: shipped, cached or fitted now, in this order.
-
-    Raises ``DataError`` where the world has no training split, ``MissingImages`` where it is not
-    on this machine.
-    """
-    shipped = shipped_reference(RESULTS / Path(checkpoint.name).name, checkpoint.digest, settings)
-    if shipped is not None:
-        return shipped
-    splits = world.with_role("train")
-    if not splits:
-        raise DataError(
-            f"{world.title} has no training set to fit a reference to; use a world that has one."
-        )
-    images = chosen_images(
-        checkpoint, world, splits[0].name, limit=REFERENCE_LIMIT, data_root=data_root
-    )
-    key = reference_key(checkpoint.digest, images.digest, settings)
-    known = cached_reference(key)
-    if known is not None:
-        return known
-    found = evaluate(checkpoint.model, checkpoint.digest, images, settings, progress=progress)
-    fitted = fit_reference(found)
-    cache.store("references", key, pack_reference(fitted))
-    return fitted.reference
+def is_costly(measure: Measure) -> bool:
+    """Whether a measure is offered for the first images of a set alone."""
+    return measure.seconds >= _MANY_SECONDS
 
 
-def store_reference(
-    checkpoint: Checkpoint,
-    world: World,
-    *,
-    data_root: str | Path | None = None,
-    progress: Progress = silent,
-) -> Path:
-    """Fit the reference of a shipped checkpoint and write it to the project's stored results."""
-    settings = EvalSettings()
-    found = reference_of(checkpoint, world, settings, data_root=data_root, progress=progress)
-    path = RESULTS / checkpoint.name / FILE
-    fitted = Fitted(checkpoint.digest, settings, found)
-    write_npz(path, pack_reference(fitted), compressed=True)
-    return path
-
-
-def material_of(
-    checkpoint: Checkpoint,
-    world: World,
-    evaluation: Evaluation,
+def assemble(
+    checkpoint: Described,
+    sets: Sets,
+    evaluations: Sequence[Evaluation],
     scores: Sequence[Score],
-    helpers: Helpers,
+    beside: Beside = ALONE,
     *,
-    reference: Reference | None = None,
-    limit: int | None = SHIPPED_LIMIT,
-    data_root: str | Path | None = None,
+    compute: bool,
     progress: Progress = silent,
-) -> Material:
-    """All that the scores read of one evaluated set; what cannot be had is left out.
+) -> Assembled:
+    """All that the scores read of the evaluated sets of a checkpoint.
 
-    Other checkpoints must be of the same images: their bounds are evaluated under the settings of
-    this evaluation.
+    With ``compute``, checkpoints must be loaded ones, and what is not at hand is computed; other
+    checkpoints are evaluated on the same images under the settings of each evaluation.
     """
-    needs, names = needed(scores)
-    name, settings = evaluation.set_name, evaluation.settings
-    others = (*helpers.ensemble, *([helpers.background] if helpers.background else ()))
-    steps = len(names) + len(others)
-    done = 0
-
-    def step(fraction: float, message: str) -> None:
-        progress((done + min(1.0, fraction)) / max(1, steps), message)
-
-    def table(other: Checkpoint) -> Any:
-        found = gather(
-            other, world, name, settings, limit=limit, data_root=data_root, progress=step
-        ).evaluation
-        if found.set_digest != evaluation.set_digest:
-            raise ScoreError(
-                f"{other.name} was evaluated on other pixels of {name} than {checkpoint.name}; "
-                "use checkpoints of one image size."
+    needs, measures = needed(scores)
+    materials: dict[str, tuple[Material, ...]] = {}
+    notes: dict[str, str] = {}
+    source: _Source = _Computed(checkpoint, sets) if compute else _AtHand(checkpoint, sets)
+    reference = None
+    if "reference" in needs and evaluations:
+        try:
+            step = part(progress, 0, len(evaluations) + 1)
+            reference = source.reference(evaluations[0].settings, step)
+        except DataError as error:
+            notes["reference"] = str(error)
+    for done, evaluation in enumerate(evaluations, start=1):
+        step = part(progress, done, len(evaluations) + 1, f"{done} of {len(evaluations)}")
+        try:
+            whole = Material.of(evaluation, reference=reference)
+            materials[evaluation.set_name] = (whole,)
+            others = beside.ensemble if "ensemble" in needs else ()
+            tables = [source.table(other, evaluation, step) for other in others]
+            whole = replace(whole, ensemble=tuple(table for table in tables if table is not None))
+            if "background" in needs and beside.background is not None:
+                table = source.table(beside.background, evaluation, step)
+                whole = replace(whole, background=table)
+            materials[evaluation.set_name] = _with_measures(
+                whole, [source.measure(measure, evaluation, step) for measure in measures]
             )
-        return found.table
-
-    material = replace(evaluation.material, reference=reference)
-    if "ensemble" in needs and helpers.ensemble:
-        tables = []
-        for other in helpers.ensemble:
-            tables.append(table(other))
-            done += 1
-        material = replace(material, ensemble=tuple(tables))
-    if "background" in needs and helpers.background:
-        material = replace(material, background=table(helpers.background))
-        done += 1
-    models = {"checkpoint": (checkpoint.model, checkpoint.digest), "": (None, ""), **helpers.models}
-    measures = {}
-    wanted = [m for n, m in MEASURES.items() if n in names and m.of in models]
-    if wanted:
-        images = chosen_images(checkpoint, world, name, limit=limit, data_root=data_root)
-        for measure in wanted:
-            measures[measure.name] = compute(measure, *models[measure.of], images, progress=step)
-            done += 1
-    return replace(material, measures=measures)
+        except MissingImages as error:  # the bounds are shipped ones: they are all there is
+            notes[evaluation.set_name] = str(error)
+    return Assembled(materials, notes)
 
 
-def world_helpers(
-    world: World, ensemble: Sequence[Checkpoint] = (), background: Checkpoint | None = None
-) -> Helpers:
-    """Other checkpoints, with what ships with a world: its background model and classifiers."""
+@dataclass(frozen=True, eq=False)
+class _Values:
+    """A measure of all images of a set, or of its first alone, or None."""
+
+    name: str
+    whole: np.ndarray | None
+    leading: np.ndarray | None = None
+
+
+def _with_measures(material: Material, measures: Sequence[_Values]) -> tuple[Material, ...]:
+    whole = {each.name: each.whole for each in measures if each.whole is not None}
+    leading = {each.name: each.leading for each in measures if each.leading is not None}
+    material = replace(material, measures=whole)
+    if not leading:
+        return (material,)
+    first = material.take(slice(LEADING))
+    return (material, replace(first, measures={**first.measures, **leading}))
+
+
+class _Source(Protocol):
+    """Where the parts of a material come from."""
+
+    def reference(self, settings: EvalSettings, progress: Progress) -> Reference | None: ...
+    def table(
+        self, other: Described, evaluation: Evaluation, progress: Progress
+    ) -> BoundTable | None: ...
+    def measure(self, measure: Measure, evaluation: Evaluation, progress: Progress) -> _Values: ...
+
+
+@dataclass(frozen=True, eq=False)
+class _AtHand:
+    """Shipped or cached."""
+
+    checkpoint: Described
+    sets: Sets
+
+    def reference(self, settings: EvalSettings, progress: Progress) -> Reference | None:
+        return lookup_reference(self.checkpoint, self.sets, settings)
+
+    def table(
+        self, other: Described, evaluation: Evaluation, progress: Progress
+    ) -> BoundTable | None:
+        known = lookup(other, self.sets, evaluation.set_name, evaluation.settings).evaluation
+        same = known is not None and known.set_digest == evaluation.set_digest
+        return known.table if known is not None and same else None
+
+    def measure(self, measure: Measure, evaluation: Evaluation, progress: Progress) -> _Values:
+        return measured(measure, self.checkpoint.digest, self.sets.world.key, evaluation.set_digest)
+
+
+@dataclass(frozen=True, eq=False)
+class _Computed:
+    """Computed where it is not at hand."""
+
+    checkpoint: Described
+    sets: Sets
+
+    def reference(self, settings: EvalSettings, progress: Progress) -> Reference:
+        return reference_of(cast("Checkpoint", self.checkpoint), self.sets, settings, progress)
+
+    def table(self, other: Described, evaluation: Evaluation, progress: Progress) -> BoundTable:
+        loaded, name = cast("Checkpoint", other), evaluation.set_name
+        same = evaluated(loaded, self.sets, name, evaluation.settings, progress).evaluation
+        if same.set_digest != evaluation.set_digest:
+            raise ScoreError(
+                f"{other.name} was evaluated on other pixels of {name} than "
+                f"{self.checkpoint.name}; use checkpoints of one image size."
+            )
+        return same.table
+
+    def measure(self, measure: Measure, evaluation: Evaluation, progress: Progress) -> _Values:
+        model, digest = model_of(measure, cast("Checkpoint", self.checkpoint), self.sets.world.key)
+        if measure.of and model is None:
+            return _Values(measure.name, None)
+        images = self.sets.images(self.checkpoint, evaluation.set_name, progress)
+        return _Values(measure.name, compute(measure, model, digest, images, progress=progress))
+
+
+def measured(measure: Measure, checkpoint: str, world: str, pixels: str) -> _Values:
+    """A measure of the images of a digest, as far as the cache has it."""
+    digest: str | None = checkpoint
+    if measure.of == "classifier":
+        digest = world_digest(world)
+    if digest is None:
+        return _Values(measure.name, None)
+    whole = stored(measure, digest, pixels)
+    if whole is not None or not is_costly(measure):
+        return _Values(measure.name, whole)
+    return _Values(measure.name, None, stored(measure, digest, pixels, first=LEADING))
+
+
+def model_of(measure: Measure, checkpoint: Checkpoint, world: str) -> tuple[Any, str]:
+    """The model that a measure reads, with its digest; (None, "") where there is none."""
     from hvae_core.scores.classifier.ensemble import world_ensemble
 
-    if background is None:
-        path = background_path(world)
-        background = None if path is None else load_checkpoint(path)
-    classifiers = world_ensemble(world.key)
-    models = {} if classifiers is None else {"classifier": (classifiers, classifiers.digest)}
-    return Helpers(tuple(ensemble), background, models)
+    if measure.of == "classifier":
+        classifiers = world_ensemble(world)
+        return (classifiers, classifiers.digest) if classifiers is not None else (None, "")
+    return (checkpoint.model, checkpoint.digest) if measure.of else (None, "")
+
+
+def measure_sets(
+    path: str,
+    world: str,
+    names: Sequence[str],
+    sets: Sequence[ImageSet],
+    first: int | None = None,
+    *,
+    progress: Progress = silent,
+) -> None:
+    """A job: measures of sets by name under a checkpoint file, left in the cache.
+
+    ``first`` leaves out all images of a set but the first.
+    """
+    from hvae_core.checkpoint import load_checkpoint
+
+    checkpoint = load_checkpoint(path)
+    work = [(MEASURES[name], images) for name in names for images in sets]
+    for done, (measure, images) in enumerate(work):
+        model, digest = model_of(measure, checkpoint, world)
+        fitted, step = images.fit(checkpoint.image_shape), part(progress, done, len(work))
+        compute(measure, model, digest, fitted, first=first, progress=step)
+
+
+def fit_reference_to(path: str, images: ImageSet, *, progress: Progress = silent) -> None:
+    """A job: statistics of training images under a checkpoint file, left in the cache."""
+    from hvae_core.checkpoint import load_checkpoint
+
+    checkpoint = load_checkpoint(path)
+    fitted = images.fit(checkpoint.image_shape)
+    reference_to(checkpoint, fitted, EvalSettings(), progress)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from hvae_core.common.errors import ScoreError
 from hvae_core.evaluation.bounds import BoundTable, Floats
+from hvae_core.evaluation.evaluation import Evaluation
 
 Need = Literal["reference", "latents", "ensemble", "background", "labels", "gradient", "classifier"]
 """What must be at hand beside the bounds; measures are named apart."""
@@ -64,6 +65,11 @@ class Material:
                 f"What a score reads must be of the same images; the bounds are of {n}. "
                 "Compute the other figures for these images again."
             )
+
+    @classmethod
+    def of(cls, evaluation: Evaluation, reference: Reference | None = None) -> Material:
+        """What an evaluation holds itself, with a reference."""
+        return cls(evaluation.table, evaluation.latents, reference)
 
     def __len__(self) -> int:
         return len(self.table)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from hvae_core.detection.metrics import Detection, detect
 from hvae_core.detection.report import Report, report
-from hvae_core.scores import Material, Score
+from hvae_core.scores import Material, Score, richest
 from hvae_core.studies.spec import ModelSpec
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class Member:
     missing: Mapping[str, str] = field(default_factory=dict)
     seed: int = 0
     scores: tuple[Score, ...] = ()
-    materials: Mapping[str, Material] = field(default_factory=dict)
+    materials: Mapping[str, tuple[Material, ...]] = field(default_factory=dict)
 
     @cached_property
     def report(self) -> Report | None:
@@ -45,7 +45,7 @@ class Member:
             self.seed,
             intervals=False,
             scores=self.scores or None,
-            materials={name: (material,) for name, material in self.materials.items()},
+            materials=self.materials,
         )
 
     def with_intervals(self, set_name: str, score: str) -> Detection:
@@ -53,7 +53,7 @@ class Member:
         assert self.report is not None
         function = next(known for known in self.report.scores if known.key == score)
         inside, outside = (
-            function(self.materials.get(name, self.found[name].material))
+            function(richest(function, self.materials.get(name, (Material.of(self.found[name]),))))
             for name in (self.inside, set_name)
         )
         return detect(inside, outside, self.seed)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hvae_core.cli import show
 from hvae_core.common.progress import Progress, part, silent
@@ -17,11 +17,12 @@ if TYPE_CHECKING:
     from hvae_core.checkpoint import Checkpoint, CheckpointInfo
     from hvae_core.data import World
     from hvae_core.evaluation.evaluation import Evaluation
+    from hvae_core.evaluation.sets import Sets
     from hvae_core.scores import Material, Score
 
 if TYPE_CHECKING:
     from hvae_core.checkpoint import CheckpointInfo
-    from hvae_core.data import ImageSet, World
+    from hvae_core.data import World
     from hvae_core.studies.members import Member, Subject
     from hvae_core.studies.sample_tables import Sampled
     from hvae_core.studies.table import Table
@@ -62,13 +63,14 @@ def gather_all(study: StudySpec, place: Place, progress: Progress = silent) -> l
         by_model.setdefault(run.model.name, []).append(run)
     _check_sets(study, [_world(runs[0]) for runs in by_model.values()])
     total = sum(run.path is not None for runs in by_model.values() for run in runs)
-    subjects, done, images = [], 0, _Images()
+    subjects, done = [], 0
+    shelves: dict[str, Sets] = {}  # by world: every set is read once
     for runs in by_model.values():
         members: list[Member] = []
         for run in runs:
             if run.path is not None:
                 step = part(progress, done, total, f"checkpoint {done + 1} of {total}")
-                members.append(_member(run, study, place, images, step))
+                members.append(_member(run, study, place, shelves, step))
                 done += 1
         subjects.append(_subject(study, runs, members))
     return subjects
@@ -85,24 +87,6 @@ def _world(run: Wanted) -> World:
     return world_of(run.info)
 
 
-class _Images:
-    """Sets as ``chosen_images`` reads them, each once for all models of a shape."""
-
-    def __init__(self) -> None:
-        self._known: dict[tuple[Any, ...], ImageSet] = {}
-
-    def __call__(
-        self, checkpoint: CheckpointInfo, world: World, set_name: str, **how: Any
-    ) -> ImageSet:
-        """The images of a set at the model's shape."""
-        from hvae_core.evaluation.lookup import chosen_images
-
-        key = (world.key, set_name, checkpoint.config.image_shape)
-        if key not in self._known:
-            self._known[key] = chosen_images(checkpoint, world, set_name, **how)
-        return self._known[key]
-
-
 def sets_of(study: StudySpec, world: World, model: str) -> tuple[str, ...]:
     """The out-of-distribution sets of a world that tables of the study show of a model."""
     asked: set[str] = set()
@@ -113,39 +97,40 @@ def sets_of(study: StudySpec, world: World, model: str) -> tuple[str, ...]:
 
 
 def _member(
-    run: Wanted, study: StudySpec, place: Place, images: _Images, progress: Progress
+    run: Wanted, study: StudySpec, place: Place, shelves: dict[str, Sets], progress: Progress
 ) -> Member:
     """One checkpoint with the sets that the study shows of it."""
     from hvae_core.checkpoint import CheckpointInfo, load_checkpoint
-    from hvae_core.cli.sources import fetch, world_of
+    from hvae_core.cli.sources import world_of
     from hvae_core.common.errors import MissingImages
-    from hvae_core.evaluation.lookup import gather
+    from hvae_core.evaluation.lookup import evaluated
     from hvae_core.studies.members import Member
     from hvae_core.studies.rows import NO_IMAGES
 
     assert run.path is not None
     checkpoint = load_checkpoint(run.path)
     world = world_of(checkpoint)
+    sets = shelves.setdefault(world.key, _sets(study, world, place))
     names = (world.in_name, *sets_of(study, world, run.model.name))
-    found, missing = {}, {}
+    evaluations, missing = {}, {}
     for at, name in enumerate(names):
         step = part(progress, at, len(names))
         try:
-            if place.download:
-                fetch(world, name, place.data_root, step)
-            found[name] = gather(
-                checkpoint, world, name, study.settings.evaluation,
-                limit=study.settings.limit or None, data_root=place.data_root, progress=step,
-                choose=images,
-            ).evaluation  # fmt: skip
+            answer = evaluated(checkpoint, sets, name, study.settings.evaluation, step)
+            evaluations[name] = answer.evaluation
         except MissingImages:
             missing[name] = NO_IMAGES
     scores = scores_of(study, checkpoint, run.model.name)
-    materials = materials_of(
-        checkpoint, world, list(found.values()), scores, study, place.data_root
-    )
+    materials = materials_of(checkpoint, sets, list(evaluations.values()), scores, study)
     info = CheckpointInfo(**{f.name: getattr(checkpoint, f.name) for f in fields(CheckpointInfo)})
-    return Member(info, world.in_name, found, missing, study.settings.seed, scores, materials)
+    seed = study.settings.seed
+    return Member(info, world.in_name, evaluations, missing, seed, scores, materials)
+
+
+def _sets(study: StudySpec, world: World, place: Place) -> Sets:
+    from hvae_core.evaluation.sets import Sets
+
+    return Sets(world, place.data_root, study.settings.limit or None, place.download)
 
 
 def _subject(study: StudySpec, runs: Sequence[Wanted], members: Sequence[Member]) -> Subject:
@@ -196,16 +181,15 @@ def _draws(
     from hvae_core.checkpoint import load_checkpoint
     from hvae_core.cli.sources import world_of
     from hvae_core.common.errors import MissingImages
-    from hvae_core.evaluation.lookup import checkpoint_path, chosen_images
+    from hvae_core.evaluation.lookup import checkpoint_path
+    from hvae_core.evaluation.sets import Sets
     from hvae_core.studies.sample_tables import sampled
 
     judge = load_checkpoint(checkpoint_path(spec.judge))
     world = world_of(judge)
+    sets = Sets(world, place.data_root, spec.draws)
     try:
-        held = {
-            name: chosen_images(judge, world, name, limit=spec.draws, data_root=place.data_root)
-            for name in (world.in_name, "validation")
-        }
+        held = {name: sets.images(judge, name) for name in (world.in_name, "validation")}
     except MissingImages:
         return []
     held["test"] = held[world.in_name]
@@ -223,29 +207,19 @@ def evaluations_left(study: StudySpec, place: Place) -> tuple[int, int]:
 
     Those of sets that are not on this machine do not count.
     """
-    from hvae_core.common.errors import MissingImages
-    from hvae_core.evaluation.compute import stored_evaluation
-    from hvae_core.evaluation.lookup import chosen_images, stored_result
+    from hvae_core.evaluation.lookup import lookup
 
     left = total = 0
-    settings, limit = study.settings.evaluation, study.settings.limit or None
     for run in wanted(study, place.runs):
         world = _world(run)
-        names = (world.in_name, *sets_of(study, world, run.model.name))
-        info = run.info
-        if info is None:
-            here = sum(world.available(name, place.data_root) for name in names)
-            left, total = left + here, total + here
-            continue
-        for name in names:
-            known = stored_result(info, name, settings, limit) is not None
-            try:
-                images = chosen_images(info, world, name, limit=limit, data_root=place.data_root)
-                known = known or stored_evaluation(info.digest, images, settings) is not None
-            except MissingImages:
-                total += known
-                continue
-            left, total = left + (not known), total + 1
+        sets = _sets(study, world, place)
+        for name in (world.in_name, *sets_of(study, world, run.model.name)):
+            if run.info is None:
+                here, there = False, sets.available(name)
+            else:
+                answer = lookup(run.info, sets, name, study.settings.evaluation)
+                here, there = answer.evaluation is not None, not answer.missing
+            left, total = left + (there and not here), total + (here or there)
     return left, total
 
 
@@ -269,39 +243,19 @@ def scores_of(study: StudySpec, checkpoint: CheckpointInfo, model: str) -> tuple
 
 def materials_of(
     checkpoint: Checkpoint,
-    world: World,
+    sets: Sets,
     evaluations: Sequence[Evaluation],
     scores: Sequence[Score],
     study: StudySpec,
-    data_root: str | None,
-) -> dict[str, Material]:
-    """What the scores read of every set beside the bounds; what is not here is left out."""
+) -> Mapping[str, tuple[Material, ...]]:
+    """What the scores read of every set; what is not here is left out, and the scores say so."""
     from hvae_core.checkpoint import load_checkpoint
-    from hvae_core.common.errors import DataError
     from hvae_core.evaluation.lookup import checkpoint_path
-    from hvae_core.scores.assemble import material_of, needed, reference_of, world_helpers
+    from hvae_core.scores.assemble import Beside, assemble
+    from hvae_core.scores.available import background_path
 
-    needs, measures = needed(scores)
-    if not (needs or measures) or not evaluations:
-        return {}
     others = [load_checkpoint(checkpoint_path(name)) for name in study.ensemble]
     others = [other for other in others if other.digest != checkpoint.digest]
-    background = load_checkpoint(checkpoint_path(study.background)) if study.background else None
-    helpers = world_helpers(world, others, background)
-    reference, found = None, {}
-    try:
-        if "reference" in needs:
-            reference = reference_of(
-                checkpoint, world, evaluations[0].settings, data_root=data_root
-            )
-    except DataError:
-        reference = None  # the scores say what they lack
-    for evaluation in evaluations:
-        try:
-            found[evaluation.set_name] = material_of(
-                checkpoint, world, evaluation, scores, helpers, reference=reference,
-                limit=study.settings.limit or None, data_root=data_root,
-            )  # fmt: skip
-        except DataError:
-            continue  # images that are not here: only scores of the bounds can be had
-    return found
+    path = checkpoint_path(study.background) if study.background else background_path(sets.world)
+    beside = Beside(tuple(others), None if path is None else load_checkpoint(path))
+    return assemble(checkpoint, sets, evaluations, scores, beside, compute=True).materials

@@ -17,6 +17,7 @@ from hvae_core.figures import MapData, fmt, latent_map, percent, symbol_html
 from hvae_core.figures.theme import palette
 from hvae_core.probes import embedding
 from hvae_core.probes.embedding import Params, TSNEParams, UMAPParams
+from hvae_core.scores import Material
 from pages.latents import lasso
 from pages.latents.points import Points
 from pages.shared import jobs
@@ -197,7 +198,7 @@ def score_values(score: Any, points: Points, evaluations: Mapping[str, Any]) -> 
     """The colouring by the score of every point, in nats."""
     values = np.concatenate(
         [
-            score(evaluations[name].material)[points.indices[points.sets == code]]
+            score(Material.of(evaluations[name]))[points.indices[points.sets == code]]
             for code, name in enumerate(points.set_names)
         ]
     )

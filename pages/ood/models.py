@@ -14,7 +14,7 @@ from hvae_core.common import cache
 from hvae_core.detection.metrics import Detection
 from hvae_core.detection.report import Report, report
 from hvae_core.figures import symbol_text
-from hvae_core.scores import Score, richest, score_list
+from hvae_core.scores import Material, Score, richest, score_list
 from hvae_core.scores.measures import MEASURES
 from pages.shared import jobs, ui
 from pages.shared import materials as scoring
@@ -41,7 +41,7 @@ class Study:
 
     def values(self, score: Score, evaluation: Evaluation) -> np.ndarray:
         """A score of an evaluated set; costly ones are of its first images alone."""
-        known = self.materials.get(evaluation.set_name, (evaluation.material,))
+        known = self.materials.get(evaluation.set_name, (Material.of(evaluation),))
         return score(richest(score, known))
 
     def metrics(self, set_name: str) -> Mapping[str, Detection]:

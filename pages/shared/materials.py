@@ -16,7 +16,7 @@ from hvae_core.common.places import ASSETS
 from hvae_core.data.image_set import ImageSet
 from hvae_core.scores import Material, Reference, Score, all_scores, richest
 from hvae_core.scores.available import background_path
-from hvae_core.scores.classifier.ensemble import ensemble_digest, world_classifiers
+from hvae_core.scores.classifier.library import ensemble_digest, world_classifiers
 from hvae_core.scores.measures import MEASURES, Measure
 from hvae_core.scores.measures.base import KIND, measure_key
 from pages.shared import store
@@ -54,7 +54,7 @@ def _of_set(
     tables = [_table(ctx, other, name, evaluation) for other in others]
     other_one = background(ctx)
     whole = replace(
-        evaluation.material,
+        Material.of(evaluation),
         reference=known,
         ensemble=tuple(table for table in tables if table is not None),
         background=None if other_one is None else _table(ctx, other_one, name, evaluation),

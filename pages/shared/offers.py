@@ -14,7 +14,7 @@ from hvae_core.data.image_set import ImageSet
 from hvae_core.figures import symbol_text
 from hvae_core.scores import Material, Score
 from hvae_core.scores.available import background_path, why_not
-from hvae_core.scores.classifier.ensemble import world_classifiers
+from hvae_core.scores.classifier.library import world_classifiers
 from hvae_core.scores.measures import MEASURES
 from pages.shared import jobs, materials, store, ui
 from pages.shared.materials import IMAGE, Materials

@@ -19,7 +19,7 @@ from hvae_core.config import level_starts
 from hvae_core.data.image_set import ImageSet
 from hvae_core.data.load import load_source
 from hvae_core.data.worlds import SetSpec, World, custom_set
-from hvae_core.detection.report import SHIPPED_LIMIT
+from hvae_core.evaluation.sets import SHIPPED_LIMIT
 
 SHOWN_LIMIT = SHIPPED_LIMIT
 """Images of a set on the pages: those of the stored results, so that rows and pictures agree."""

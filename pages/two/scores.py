@@ -13,7 +13,7 @@ import streamlit as st
 from hvae_core.common.errors import MissingImages, ScoreError
 from hvae_core.figures import fmt
 from hvae_core.probes.layer_likeness import agreement, most_different
-from hvae_core.scores import Score, score_list
+from hvae_core.scores import Material, Score, score_list
 from pages.shared import store, ui
 from pages.shared.state import Context
 from pages.two.layers import place
@@ -51,7 +51,7 @@ def scored(
         if not all(name in one for one in both):
             continue
         try:
-            a, b = (score(one[name].material) for one in both)
+            a, b = (score(Material.of(one[name])) for one in both)
         except ScoreError as error:
             st.caption(f"{ui.plain(ctx.title(name))}: {ui.plain(str(error))}")
             continue

@@ -17,7 +17,7 @@ from hvae_core.data import load_source
 from hvae_core.detection.metrics import contest, holm
 from hvae_core.evaluation.compute import evaluate
 from hvae_core.evaluation.evaluation import EvalSettings
-from hvae_core.scores import get_score
+from hvae_core.scores import Material, get_score
 from hvae_core.scores.measures import MEASURES, compute
 
 Tell = Callable[..., dict[str, Any]]
@@ -96,7 +96,7 @@ def test_the_tests_are_the_paired_ones_of_the_scores_themselves(
     for images in sets:
         found = evaluate(checkpoint.model, checkpoint.digest, images, settings)
         bits = compute(MEASURES["complexity"], None, "", images)
-        materials.append(replace(found.material, measures={"complexity": bits}))
+        materials.append(replace(Material.of(found), measures={"complexity": bits}))
 
     def values(key: str) -> tuple[np.ndarray, np.ndarray]:
         inside, outside = map(get_score(key, 3), materials)

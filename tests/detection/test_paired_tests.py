@@ -10,7 +10,7 @@ import pytest
 from hvae_core.common.errors import ScoreError
 from hvae_core.detection.metrics import contest, holm
 from hvae_core.detection.paired_tests import Side, between_models, between_scores, in_words
-from hvae_core.scores import get_score, score_list
+from hvae_core.scores import Material, get_score, score_list
 from tests.detection.test_report import evaluation
 
 IN, NEAR, FAR = (
@@ -95,7 +95,7 @@ def test_a_key_may_read_another_layer_of_another_model() -> None:
     renamed = replace(lowest, key="kl_z2")
     plain = Side.of(IN, [NEAR])
     (entry,) = between_models(plain, Side.of(IN, [NEAR], scores=[renamed]), [second])
-    pairs = [(score(IN.material), score(NEAR.material)) for score in (second, lowest)]
+    pairs = [(score(Material.of(IN)), score(Material.of(NEAR))) for score in (second, lowest)]
     assert entry.result == contest(pairs[0], pairs[1], 0)
 
 
@@ -104,7 +104,7 @@ def test_what_scores_read_beside_the_bounds_is_given_by_set() -> None:
     with pytest.raises(ScoreError, match="second checkpoint"):
         between_scores(Side.of(IN, outs), [waic], ELBO)
     materials = {
-        one.set_name: (one.material, replace(one.material, ensemble=(one.table,)))
+        one.set_name: (Material.of(one), replace(Material.of(one), ensemble=(one.table,)))
         for one in (IN, NEAR)
     }
     (entry,) = between_scores(Side.of(IN, outs, materials), [waic], ELBO)

@@ -12,7 +12,7 @@ from hvae_core.common import cache
 from hvae_core.common.errors import DataError
 from hvae_core.common.progress import Progress, silent
 from hvae_core.data.image_set import ImageSet
-from hvae_core.evaluation.parts import in_parts, keep
+from hvae_core.evaluation.parts import kept_in_parts
 
 Function = Callable[[Any, np.ndarray, Sequence[int], Any], np.ndarray]
 """(model or None, pixels (B, C, H, W) uint8, digests, settings) -> (B,) or (B, m)."""
@@ -50,8 +50,8 @@ def stored(
     first: int | None = None,
 ) -> np.ndarray | None:
     """The finished measure of the images of a digest from the cache, or None."""
-    arrays = cache.load(KIND, measure_key(measure, checkpoint, digest, settings, first))
-    return None if arrays is None else arrays["values"]
+    key = measure_key(measure, checkpoint, digest, settings, first)
+    return cache.peek(KIND, key, _values)
 
 
 def compute(
@@ -69,9 +69,6 @@ def compute(
     ``checkpoint`` is the digest of the model's weights; ``first`` leaves out all images but the
     first. Raises ``DataError`` if the images do not have the model's shape.
     """
-    known = stored(measure, checkpoint, images.digest, settings, first=first)
-    if known is not None:
-        return known
     if not len(images):
         raise DataError(f"{images.title} holds no images; choose another set.")
     if measure.of and images.image_shape != model.image_shape:
@@ -80,19 +77,26 @@ def compute(
             f"{model.image_shape}; resize the set first."
         )
 
-    def part(chosen: ImageSet, report: Callable[[float], None]) -> dict[str, np.ndarray]:
-        digests = chosen.image_digests()
-        values = measure.function(model, chosen.images, digests, settings or measure.settings)
+    def part(rows: ImageSet, report: Callable[[float], None]) -> cache.Arrays:
+        digests = rows.image_digests()
+        values = measure.function(model, rows.images, digests, settings or measure.settings)
         report(1.0)
         return {"values": np.asarray(values, dtype=np.float64)}
 
-    key = measure_key(measure, checkpoint, images.digest, settings, first)
-    chosen = images if first is None else images.take(first)
-    size = PART_IMAGES if measure.seconds < _SLOW_SECONDS else PART_IMAGES // 10
-    parts = in_parts(key, chosen, part, size=size, progress=progress)
-    values = np.concatenate([arrays["values"] for arrays in parts])
-    keep(KIND, key, {"values": values}, chosen, size=size)
-    return values
+    return kept_in_parts(
+        KIND,
+        measure_key(measure, checkpoint, images.digest, settings, first),
+        images if first is None else images.take(first),
+        part,
+        join=lambda parts: {"values": np.concatenate([arrays["values"] for arrays in parts])},
+        unpack=_values,
+        size=PART_IMAGES if measure.seconds < _SLOW_SECONDS else PART_IMAGES // 10,
+        progress=progress,
+    )
+
+
+def _values(arrays: cache.Arrays) -> np.ndarray:
+    return arrays["values"]
 
 
 def measure_key(
