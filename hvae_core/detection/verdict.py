@@ -64,22 +64,21 @@ def readings(
     """Scores of one image (material of one row) held against the reference's; those of bounds."""
     table = image.table if isinstance(image, Material) else image
     return tuple(
-        replace(_reading(score, image, reference), error=sampling_error(score.key, table))
+        replace(_reading(score, image, reference), error=sampling_error(score, table))
         for score in scores or score_list(table.n_levels)
     )
 
 
-def sampling_error(key: str, table: BoundTable) -> float | None:
+def sampling_error(score: Score, table: BoundTable) -> float | None:
     """Monte-Carlo standard error of a score of the table's first image, in its nats.
 
     Known for the bounds and the ratios LLR_{>k}; None for others, or where it was not recorded.
     """
-    name, _, k = key.rpartition("_")
-    column = {"": "bound_error", "bound": "bound_error", "llr": "ratio_error"}.get(name)
-    if column not in table.errors or not (k.isdigit() or key == "elbo"):
+    column = {"bound": "bound_error", "ratio": "ratio_error"}.get(score.family)
+    if column not in table.errors or score.k is None:
         return None
-    found = float(table.errors[column][0, int(k) if k.isdigit() else 0])
-    return found if math.isfinite(found) else None
+    error = float(table.errors[column][0, score.k])
+    return error if math.isfinite(error) else None
 
 
 def judge(

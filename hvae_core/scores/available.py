@@ -32,9 +32,8 @@ def why_not(
     ``kept`` names the layers whose posterior means are kept image by image; the rest says what is
     at hand.
     """
-    layer = score.key.removeprefix("mahalanobis_")
-    if "latents" in score.needs and layer not in kept:
-        return f"The posterior means of {layer} are too many to be kept image by image."
+    if "latents" in score.needs and score.layer not in kept:
+        return f"The posterior means of {score.layer} are too many to be kept image by image."
     if "reference" in score.needs and not reference:
         return (
             f"The training images of {world.title}, with which it compares, are not on this "

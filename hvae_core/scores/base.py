@@ -17,6 +17,9 @@ Need = Literal["reference", "latents", "ensemble", "background", "labels", "grad
 """What must be at hand beside the bounds; measures are named apart."""
 Cost = Literal["none", "seconds", "minutes", "hours"]
 """Time for 1,000 images beside their evaluation, on two processor cores."""
+Family = Literal["bound", "ratio", "kl", "lower", "measured", "compared", "labels", "own"]
+"""What a score is made of: L_>k, its ratio to L, the KL of one layer, L_<l, a measure of the image,
+training images or other checkpoints, a classifier, or a function of the user's own."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,21 +97,25 @@ def richest(score: Score, materials: Sequence[Material]) -> Material:
     return next((m for m in materials if not score.missing(m)), materials[0])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Score:
     """One score; higher means more out of distribution.
 
     ``needs`` names what must be at hand beside the table of bounds, ``measures`` the figures an
-    image that it reads; both are empty for most scores. ``unit`` is "" where it has none.
+    image that it reads; both are empty for most scores. ``unit`` is "" where it has none, ``layer``
+    names the one layer that it reads, and ``k`` is how many levels its bound L_>k skips.
     """
 
     key: str
     name: str
     symbol: str  # LaTeX, without dollar signs
     citation: str
-    needs: tuple[Need, ...]
+    family: Family
     function: Callable[[Material], Floats]
+    needs: tuple[Need, ...] = ()
     measures: tuple[str, ...] = ()
+    layer: str = ""
+    k: int | None = None
     cost: Cost = "none"
     unit: str = "nats"
 

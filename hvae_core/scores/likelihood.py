@@ -79,35 +79,38 @@ def layer_kl(material: Material, layer: int) -> Floats:
 def likelihood_scores(n_levels: int) -> tuple[Score, ...]:
     """Scores that a model of K levels offers from its bounds; one level has no ratio."""
     ks = range(1, n_levels)
+    elbo = Score(
+        key="elbo",
+        name="negative ELBO",
+        symbol=r"-\mathcal{L}",
+        citation=f"{_HVK}, section 6.1",
+        family="bound",
+        function=partial(negative_bound, k=0),
+        k=0,
+    )
     partials = (
         Score(
-            f"bound_{k}",
-            f"negative bound L>{k}",
-            rf"-\mathcal{{L}}_{{>{k}}}",
-            f"{_HVK}, section 6.1",
-            (),
-            partial(negative_bound, k=k),
+            key=f"bound_{k}",
+            name=f"negative bound L>{k}",
+            symbol=rf"-\mathcal{{L}}_{{>{k}}}",
+            citation=f"{_HVK}, section 6.1",
+            family="bound",
+            function=partial(negative_bound, k=k),
+            k=k,
         )
         for k in ks
     )
     llrs = (
         Score(
-            f"llr_{k}",
-            f"likelihood ratio LLR>{k}",
-            rf"\mathrm{{LLR}}_{{>{k}}}",
-            f"{_HVK}, Eq. 6",
-            (),
-            partial(llr, k=k),
+            key=f"llr_{k}",
+            name=f"likelihood ratio LLR>{k}",
+            symbol=rf"\mathrm{{LLR}}_{{>{k}}}",
+            citation=f"{_HVK}, Eq. 6",
+            family="ratio",
+            function=partial(llr, k=k),
+            k=k,
         )
         for k in ks
-    )
-    elbo = Score(
-        "elbo",
-        "negative ELBO",
-        r"-\mathcal{L}",
-        f"{_HVK}, section 6.1",
-        (),
-        partial(negative_bound, k=0),
     )
     return (elbo, *partials, *llrs, *(_ADAPTIVE if n_levels > 1 else ()))
 
@@ -116,12 +119,13 @@ def kl_scores(layers: Sequence[str]) -> tuple[Score, ...]:
     """KL_i of every single layer as a score, for layers of these names."""
     return tuple(
         Score(
-            f"kl_{name}",
-            f"KL of layer {name}",
-            rf"\mathrm{{KL}}_{{{name}}}",
-            f"{_HVK}, Eq. 1",
-            (),
-            partial(layer_kl, layer=i),
+            key=f"kl_{name}",
+            name=f"KL of layer {name}",
+            symbol=rf"\mathrm{{KL}}_{{{name}}}",
+            citation=f"{_HVK}, Eq. 1",
+            family="kl",
+            function=partial(layer_kl, layer=i),
+            layer=name,
         )
         for i, name in enumerate(layers)
     )
@@ -129,20 +133,20 @@ def kl_scores(layers: Sequence[str]) -> tuple[Score, ...]:
 
 _ADAPTIVE = (
     Score(
-        "llr_ada",
-        "adaptive likelihood ratio",
-        r"\mathrm{LLR}_{\mathrm{ada}}",
-        f"{_INF}, Eq. 11",
-        (),
-        llr_ada,
+        key="llr_ada",
+        name="adaptive likelihood ratio",
+        symbol=r"\mathrm{LLR}_{\mathrm{ada}}",
+        citation=f"{_INF}, Eq. 11",
+        family="ratio",
+        function=llr_ada,
     ),
     Score(
-        "llr_optk",
-        "likelihood ratio at the layer of the largest loss",
-        r"\mathrm{LLR}_{\mathrm{opt}\,k}",
-        f"{_INF}, App. L",
-        (),
-        llr_optk,
+        key="llr_optk",
+        name="likelihood ratio at the layer of the largest loss",
+        symbol=r"\mathrm{LLR}_{\mathrm{opt}\,k}",
+        citation=f"{_INF}, App. L",
+        family="ratio",
+        function=llr_optk,
     ),
 )
 

@@ -36,10 +36,15 @@ def own_score(text: str) -> Score:
     function = getattr(module, name, None)
     if not callable(function):
         raise ScoreError(f"{path} has no function {name}; check its spelling.")
-    said = (function.__doc__ or "").strip().splitlines()
-    title = said[0].strip().rstrip(".") if said else name
-    symbol = rf"\mathrm{{{name.replace('_', ' ')}}}"
-    return Score(name, title, symbol, f"{path.name}, own score", (), _guarded(function, path, name))
+    docstring = (function.__doc__ or "").strip().splitlines()
+    return Score(
+        key=name,
+        name=docstring[0].strip().rstrip(".") if docstring else name,
+        symbol=rf"\mathrm{{{name.replace('_', ' ')}}}",
+        citation=f"{path.name}, own score",
+        family="own",
+        function=_guarded(function, path, name),
+    )
 
 
 def _guarded(

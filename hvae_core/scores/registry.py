@@ -1,4 +1,4 @@
-"""The list of scores; a new score is a function and an entry in the scores of its family."""
+"""The list of scores; a new score is a function, and an entry by keywords beside it."""
 
 from __future__ import annotations
 
@@ -11,15 +11,6 @@ from hvae_core.scores.with_labels import label_scores
 from hvae_core.scores.with_measures import measured_scores
 from hvae_core.scores.with_reference import comparing_scores
 
-# A family gives its scores for a model of K levels and named layers, in the order of the tables.
-_FAMILIES: tuple[Callable[[int, Sequence[str]], tuple[Score, ...]], ...] = (
-    lambda n_levels, _layers: likelihood_scores(n_levels),
-    lambda _levels, layers: kl_scores(layers),
-    measured_scores,
-    comparing_scores,
-    lambda _levels, _layers: label_scores(),
-)
-
 
 def score_list(n_levels: int) -> tuple[Score, ...]:
     """The scores that tables show unasked: those of the bounds L_>k of a model of K levels."""
@@ -28,12 +19,20 @@ def score_list(n_levels: int) -> tuple[Score, ...]:
     return likelihood_scores(n_levels)
 
 
+SCORES: tuple[Callable[[int, Sequence[str]], tuple[Score, ...]], ...] = (
+    lambda n_levels, _layers: score_list(n_levels),
+    lambda _levels, layers: kl_scores(layers),
+    measured_scores,
+    comparing_scores,
+    lambda _levels, _layers: label_scores(),
+)
+"""Each gives its scores for a model of K levels and named layers, in the order of the tables."""
+
+
 def all_scores(n_levels: int, layers: Sequence[str] = ()) -> tuple[Score, ...]:
     """Every score of a model of K levels, with the names of its layers (else z1 .. zK)."""
-    first = score_list(n_levels)
     names = tuple(layers) or tuple(f"z{i}" for i in range(1, n_levels + 1))
-    rest = (score for family in _FAMILIES[1:] for score in family(n_levels, names))
-    return (*first, *rest)
+    return tuple(score for entries in SCORES for score in entries(n_levels, names))
 
 
 def get_score(key: str, n_levels: int, layers: Sequence[str] = ()) -> Score:

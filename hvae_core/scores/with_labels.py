@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from hvae_core.evaluation.bounds import Floats
-from hvae_core.scores.base import Material, Need, Score
+from hvae_core.scores.base import Material, Score
 
 
 def max_softmax(material: Material) -> Floats:
@@ -46,64 +46,69 @@ def deep_ensemble(material: Material) -> Floats:
 
 def label_scores() -> tuple[Score, ...]:
     """The label baselines; they are the same for a model of any depth."""
-    needs: tuple[Need, ...] = ("labels",)
     return (
         Score(
-            "msp",
-            "maximum softmax probability",
-            r"1 - \max p(y \mid x)",
-            "Hendrycks and Gimpel 2017, A Baseline for Detecting Misclassified and "
+            key="msp",
+            name="maximum softmax probability",
+            symbol=r"1 - \max p(y \mid x)",
+            citation="Hendrycks and Gimpel 2017, A Baseline for Detecting Misclassified and "
             "Out-of-Distribution Examples",
-            needs,
-            max_softmax,
-            ("logits",),
-            "seconds",
-            "",
+            family="labels",
+            function=max_softmax,
+            needs=("labels",),
+            measures=("logits",),
+            cost="seconds",
+            unit="",
         ),
         Score(
-            "label_entropy",
-            "entropy of the classes",
-            r"\mathrm{H}[p(y \mid x)]",
-            "Ren et al. 2019, Likelihood Ratios for Out-of-Distribution Detection, section 4",
-            needs,
-            label_entropy,
-            ("logits",),
-            "seconds",
+            key="label_entropy",
+            name="entropy of the classes",
+            symbol=r"\mathrm{H}[p(y \mid x)]",
+            citation="Ren et al. 2019, Likelihood Ratios for Out-of-Distribution Detection, "
+            "section 4",
+            family="labels",
+            function=label_entropy,
+            needs=("labels",),
+            measures=("logits",),
+            cost="seconds",
         ),
         Score(
-            "odin",
-            "ODIN",
-            r"\mathrm{ODIN}",
-            "Liang et al. 2018, Enhancing the Reliability of Out-of-distribution Image Detection, "
-            "Eq. 1, 2",
-            (*needs, "gradient"),
-            odin,
-            ("odin",),
-            "seconds",
-            "",
+            key="odin",
+            name="ODIN",
+            symbol=r"\mathrm{ODIN}",
+            citation="Liang et al. 2018, Enhancing the Reliability of Out-of-distribution Image "
+            "Detection, Eq. 1, 2",
+            family="labels",
+            function=odin,
+            needs=("labels", "gradient"),
+            measures=("odin",),
+            cost="seconds",
+            unit="",
         ),
         Score(
-            "class_mahalanobis",
-            "Mahalanobis distance of a classifier's features",
-            r"M(f)",
-            "Lee et al. 2018, A Simple Unified Framework for Detecting Out-of-Distribution "
-            "Samples, Eq. 1, 2",
-            needs,
-            class_mahalanobis,
-            ("class_distances",),
-            "seconds",
-            "",
+            key="class_mahalanobis",
+            name="Mahalanobis distance of a classifier's features",
+            symbol=r"M(f)",
+            citation="Lee et al. 2018, A Simple Unified Framework for Detecting "
+            "Out-of-Distribution Samples, Eq. 1, 2",
+            family="labels",
+            function=class_mahalanobis,
+            needs=("labels",),
+            measures=("class_distances",),
+            cost="seconds",
+            unit="",
         ),
         Score(
-            "deep_ensemble",
-            "entropy of an ensemble of classifiers",
-            r"\mathrm{H}[\mathrm{mean} p(y \mid x)]",
-            "Lakshminarayanan et al. 2017, Simple and Scalable Predictive Uncertainty Estimation "
-            "using Deep Ensembles",
-            needs,
-            deep_ensemble,
-            ("ensemble_log_p",),
-            "seconds",
+            key="deep_ensemble",
+            name="entropy of an ensemble of classifiers",
+            symbol=r"\mathrm{H}[\mathrm{mean} p(y \mid x)]",
+            citation="Lakshminarayanan et al. 2017, Simple and Scalable Predictive Uncertainty "
+            "Estimation using Deep Ensembles",
+            family="labels",
+            function=deep_ensemble,
+            needs=("labels",),
+            measures=("ensemble_log_p",),
+            cost="seconds",
         ),
     )
 

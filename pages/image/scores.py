@@ -82,7 +82,7 @@ def read(
     name = next(iter(found))
     more = materials.available(handle, found, list(found))
     keys = {score.key for score in first}
-    extra = [s for s in more if s.key not in keys and not s.key.startswith("kl_")]
+    extra = [s for s in more if s.key not in keys and s.family != "kl"]
     return tuple(
         reading
         for score in (*first, *extra)

@@ -172,13 +172,8 @@ def label(score: Score) -> str:
 def remedy(study: Study, set_name: str) -> Score | None:
     """The likelihood ratio with the largest AUROC on a set."""
     known = study.metrics(set_name)
-    ratios = [s for s in study.report.scores if _is_ratio(s) and s.key in known]
+    ratios = [s for s in study.report.scores if s.family == "ratio" and s.key in known]
     return max(ratios, key=lambda score: known[score.key].auroc, default=None)
-
-
-def _is_ratio(score: Score) -> bool:
-    """Whether a score is a ratio of bounds that every model has."""
-    return score.key.startswith("llr") and not score.measures
 
 
 def hardest(study: Study) -> str | None:

@@ -88,7 +88,7 @@ def available(handle: Handle, found: Materials, names: Sequence[str]) -> tuple[S
 
 def _wide(handle: Handle, score: Score, found: Materials, names: Sequence[str]) -> bool:
     """Whether a score reads latents that some set does not keep."""
-    layer = handle.names.index(score.key.removeprefix("mahalanobis_"))
+    layer = handle.names.index(score.layer)
     return any(found[name][0].latents[layer].shape[1] == 0 for name in names)
 
 

@@ -10,9 +10,9 @@ from hvae_core.cli.report import print_report
 from hvae_core.common.errors import ScoreError
 from hvae_core.detection.metrics import detect
 from hvae_core.detection.report import Report, report
-from hvae_core.evaluation.bounds import BoundTable
+from hvae_core.evaluation.bounds import BoundTable, Floats
 from hvae_core.evaluation.evaluation import EvalSettings, Evaluation
-from hvae_core.scores import get_score
+from hvae_core.scores import Material, Score, all_scores, get_score, registry, score_list
 
 UNITS = (20, 4, 2)
 
@@ -160,3 +160,26 @@ def test_many_layers_are_rows_on_the_command_line(
     assert rows[-1][1:5] == ["36", "0.50", "(0.2500),", "7"]
     assert max(map(len, text.splitlines())) <= 120
     assert "under 0.01 nats a unit): z1 to z5." in text
+
+
+def highest_bound(material: Material) -> Floats:
+    """-max_k L_{>k} in nats, (N,): a score that only this file has."""
+    return np.asarray(-material.table.bound.max(axis=1))
+
+
+def test_a_new_score_is_one_function_and_one_entry(monkeypatch: pytest.MonkeyPatch) -> None:
+    entry = Score(
+        key="highest",
+        name="negative highest bound",
+        symbol=r"-\max_k \mathcal{L}_{>k}",
+        citation="this file",
+        family="bound",
+        function=highest_bound,
+    )
+    monkeypatch.setattr(registry, "SCORES", (*registry.SCORES, lambda _levels, _layers: (entry,)))
+    inside, outside = evaluation("test", 60), evaluation("far", 40, shift=5)
+    scores = [get_score(key, 3) for key in ("elbo", "highest")]
+    assert scores[1] is all_scores(3)[-1] and entry not in score_list(3)
+    detections = report(inside, [outside], 3, scores=scores).outside[0].detections
+    assert list(detections) == ["elbo", "highest"]
+    assert detections["highest"] == detections["elbo"]  # no bound is above L_{>0} here

@@ -157,5 +157,12 @@ def test_every_entry_is_complete_and_keys_are_unique(levels: int) -> None:
         assert entry.symbol.count("{") == entry.symbol.count("}")
         if entry.needs or entry.measures:  # a table alone is not enough, and that is told
             assert entry.missing(Material(table([0.0], levels))).endswith((".", ""))
-    pairs = [e for e in entries if e.key.startswith("llr_") and e.measures]
+    pairs = [e for e in entries if e.family == "lower" and e.k is not None]
     assert len(pairs) == (levels - 1) ** 2
+    # fields say what keys hide: nothing outside takes a key apart
+    assert [e.k for e in entries if e.family == "bound"] == [*range(levels)]
+    assert [e.k for e in entries if e.family == "ratio" and e.k] == [*range(1, levels)]
+    of_layers = [f"z{i}" for i in range(1, levels + 1)]
+    assert [e.layer for e in entries if e.family == "kl"] == of_layers
+    assert [e.layer for e in entries if "latents" in e.needs] == of_layers
+    assert sum(bool(e.layer) for e in entries) == 2 * levels

@@ -24,7 +24,7 @@ KIND = "measures"
 """Where the cache keeps them."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Measure:
     """One measure: ``settings`` is a frozen dataclass of all it depends on beside model and images.
 
@@ -36,8 +36,8 @@ class Measure:
     name: str
     doing: str
     function: Function
-    settings: Any
     seconds: float
+    settings: Any = None
     of: str = "checkpoint"
 
 

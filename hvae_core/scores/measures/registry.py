@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 from hvae_core.scores.classifier.config import OdinSettings
@@ -10,49 +11,73 @@ from hvae_core.scores.measures.complexity import ComplexitySettings, compressed_
 from hvae_core.scores.measures.settings import LowerSettings, RegretSettings
 
 
-def _lower(*args: Any) -> Any:
-    from hvae_core.scores.measures.lower_bound import lower_bounds  # torch is slow to import
+def _later(module: str, name: str) -> Function:
+    """A function of this folder whose module is imported at the first call: torch is slow."""
 
-    return lower_bounds(*args)
-
-
-def _regret(*args: Any) -> Any:
-    from hvae_core.scores.measures.regret import regret
-
-    return regret(*args)
-
-
-def _regret_z(*args: Any) -> Any:
-    from hvae_core.scores.measures.regret_z import regret_z
-
-    return regret_z(*args)
-
-
-def _of_labels(name: str) -> Function:
     def function(*args: Any) -> Any:
-        from hvae_core.scores.measures import classifier_outputs
-
-        return getattr(classifier_outputs, name)(*args)
+        return getattr(import_module(f"hvae_core.scores.measures.{module}"), name)(*args)
 
     return function
 
 
-MEASURES: dict[str, Measure] = {
-    measure.name: measure
-    for measure in (
-        Measure(
-            "complexity", "Compressing", compressed_bits, ComplexitySettings(), 5, of=""
-        ),
-        Measure("lower", "Drawing upper levels from the prior", _lower, LowerSettings(), 60),
-        Measure("regret", "Refitting the encoder to each image", _regret, RegretSettings(), 3000),
-        Measure("regret_z", "Refitting the posterior of each image", _regret_z,
-                RegretSettings(learning_rate=0.1, epsilon=1.0), 600),
-        Measure("logits", "Classifying", _of_labels("logits"), None, 1, of="classifier"),
-        Measure("odin", "Perturbing towards the class", _of_labels("odin"), OdinSettings(), 4,
-                of="classifier"),
-        Measure("class_distances", "Measuring the distance to each class",
-                _of_labels("class_distances"), None, 1, of="classifier"),
-        Measure("ensemble_log_p", "Classifying by every classifier",
-                _of_labels("ensemble_log_p"), None, 3, of="classifier"),
-    )
-}  # fmt: skip
+_ALL = (
+    Measure(
+        name="complexity",
+        doing="Compressing",
+        function=compressed_bits,
+        settings=ComplexitySettings(),
+        seconds=5,
+        of="",
+    ),
+    Measure(
+        name="lower",
+        doing="Drawing upper levels from the prior",
+        function=_later("lower_bound", "lower_bounds"),
+        settings=LowerSettings(),
+        seconds=60,
+    ),
+    Measure(
+        name="regret",
+        doing="Refitting the encoder to each image",
+        function=_later("regret", "regret"),
+        settings=RegretSettings(),
+        seconds=3000,
+    ),
+    Measure(
+        name="regret_z",
+        doing="Refitting the posterior of each image",
+        function=_later("regret_z", "regret_z"),
+        settings=RegretSettings(learning_rate=0.1, epsilon=1.0),
+        seconds=600,
+    ),
+    Measure(
+        name="logits",
+        doing="Classifying",
+        function=_later("classifier_outputs", "logits"),
+        seconds=1,
+        of="classifier",
+    ),
+    Measure(
+        name="odin",
+        doing="Perturbing towards the class",
+        function=_later("classifier_outputs", "odin"),
+        settings=OdinSettings(),
+        seconds=4,
+        of="classifier",
+    ),
+    Measure(
+        name="class_distances",
+        doing="Measuring the distance to each class",
+        function=_later("classifier_outputs", "class_distances"),
+        seconds=1,
+        of="classifier",
+    ),
+    Measure(
+        name="ensemble_log_p",
+        doing="Classifying by every classifier",
+        function=_later("classifier_outputs", "ensemble_log_p"),
+        seconds=3,
+        of="classifier",
+    ),
+)
+MEASURES = {measure.name: measure for measure in _ALL}
