@@ -20,7 +20,6 @@ FLOORS = (
     ("scores",),
     ("detection", "training"),
     ("probes",),
-    ("tasks",),
     ("studies",),
     ("cli", "pages"),
 )

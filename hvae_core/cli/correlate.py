@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> None:
     from hvae_core.checkpoint import inspect_checkpoint
     from hvae_core.cli.sources import fetch, own_world, with_source, world_key, world_of
     from hvae_core.evaluation.lookup import checkpoint_path
-    from hvae_core.tasks import likeness_of_sets
+    from hvae_core.probes.layer_likeness import likeness_of_sets
 
     paths = [checkpoint_path(name) for name in (args.a, args.b)]
     infos = [inspect_checkpoint(path) for path in paths]

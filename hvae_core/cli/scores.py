@@ -69,29 +69,22 @@ def _of_checkpoint(args: argparse.Namespace) -> None:
     from hvae_core.checkpoint import inspect_checkpoint
     from hvae_core.cli.sources import world_of
     from hvae_core.config import level_starts
-    from hvae_core.evaluation.compute import STORED_UNITS
-    from hvae_core.evaluation.evaluation import EvalSettings
+    from hvae_core.evaluation.evaluation import STORED_UNITS
     from hvae_core.evaluation.lookup import checkpoint_path
     from hvae_core.evaluation.sets import Sets
     from hvae_core.scores import all_scores
-    from hvae_core.scores.available import background_path, why_not
-    from hvae_core.scores.classifier.library import world_classifiers
-    from hvae_core.scores.reference import lookup_reference
+    from hvae_core.scores.assemble import Beside
+    from hvae_core.scores.available import at_hand, background_path, why_not
 
     info = inspect_checkpoint(checkpoint_path(args.checkpoint))
     world, config = world_of(info), info.config
     named = zip(config.latent_names, config.latent_shapes, strict=True)
-    trains = [spec.name for spec in world.with_role("train")]
-    stored = lookup_reference(info, Sets(world, args.data_root), EvalSettings()) is not None
-    at_hand: dict[str, Any] = {
-        "kept": [name for name, shape in named if math.prod(shape) <= STORED_UNITS],
-        "ensemble": False,
-        "background": background_path(world) is not None,
-        "classifiers": bool(world_classifiers(world.key)),
-        "reference": stored or any(world.available(name, args.data_root) for name in trains),
-    }
+    kept = [name for name, shape in named if math.prod(shape) <= STORED_UNITS]
+    path = background_path(world)
+    beside = Beside(background=None if path is None else inspect_checkpoint(path))
+    needs = at_hand(info, Sets(world, args.data_root), beside)
     scores = all_scores(len(level_starts(config.levels)), config.latent_names)
-    reasons = {score.key: why_not(score, world, **at_hand) for score in scores}
+    reasons = {score.key: why_not(score, needs, kept) for score in scores}
     reasons["waic"] = "Name further checkpoints with `evaluate --ensemble`."
     if args.json:
         found = [{**_plain(score), "missing": reasons[score.key] or None} for score in scores]

@@ -292,3 +292,8 @@ def _cifar10() -> World:
                 Control(_stored("chars74k"), "jpeg")),
     )  # fmt: skip
     return World("cifar", "CIFAR10", "test", sets, _checkpoints("cifar"), (3, 32, 32))
+
+
+def download_set(world: str, set_name: str, *, progress: Progress = silent) -> Path:
+    """A job: fetch the images of a world's set from the hub into the data folder."""
+    return worlds()[world].download(set_name, progress)

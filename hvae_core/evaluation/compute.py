@@ -14,14 +14,16 @@ from functools import cache as remembered
 import numpy as np
 import torch
 
+from hvae_core.checkpoint import load_checkpoint
 from hvae_core.common import cache
 from hvae_core.common.errors import DataError
 from hvae_core.common.noise import ImageNoise
-from hvae_core.common.progress import Progress, silent
+from hvae_core.common.progress import Progress, part, silent
 from hvae_core.data.image_set import ImageSet
 from hvae_core.evaluation.bounds import COLUMNS, ERRORS, BoundAccumulator, Bounds, BoundTable
 from hvae_core.evaluation.collapse import UnitStats
 from hvae_core.evaluation.evaluation import (
+    STORED_UNITS,
     EvalSettings,
     Evaluation,
     as_of,
@@ -34,8 +36,6 @@ from hvae_core.models import HierarchicalVAE
 from hvae_core.models.frozen import frozen
 
 PART_IMAGES = 500
-STORED_UNITS = 64
-"""Posterior means of layers with more units than this are not kept image by image."""
 BATCH_PIXELS = 200 * 28 * 28
 """Pixels of images x samples that go through a model at once: few, as processors have caches."""
 _ACCELERATOR = 10
@@ -68,7 +68,7 @@ def evaluate(
     batch_size = batch_size or max(1, _rows(model) // samples)
     twin = remembered(lambda: frozen(model))
 
-    def part(rows: ImageSet, report: Callable[[float], None]) -> dict[str, np.ndarray]:
+    def some(rows: ImageSet, report: Callable[[float], None]) -> dict[str, np.ndarray]:
         return _evaluate_part(twin(), rows, settings, batch_size, report)
 
     def join(parts: Sequence[cache.Arrays]) -> cache.Arrays:
@@ -78,13 +78,23 @@ def evaluate(
         "evaluations",
         evaluation_key(checkpoint, images.digest, settings),
         images,
-        part,
+        some,
         join=join,
         unpack=unpack,
         size=PART_IMAGES,
         progress=progress,
     )
     return as_of(evaluation, images)
+
+
+def evaluate_sets(
+    path: str, sets: Sequence[ImageSet], settings: EvalSettings, *, progress: Progress = silent
+) -> None:
+    """A job: ``evaluate`` of sets under a checkpoint file, left in the cache."""
+    checkpoint = load_checkpoint(path)
+    for done, images in enumerate(sets):
+        step, fitted = part(progress, done, len(sets)), images.fit(checkpoint.image_shape)
+        evaluate(checkpoint.model, checkpoint.digest, fitted, settings, progress=step)
 
 
 def evaluate_batch(
@@ -212,8 +222,8 @@ def _join(
     variance, latents = [], []
     for i in range(model.n_layers):
         stats = UnitStats()
-        for part in parts:
-            stats.merge(UnitStats.of(part[f"moments{i}"]))
+        for arrays in parts:
+            stats.merge(UnitStats.of(arrays[f"moments{i}"]))
         variance.append(stats.variance.astype(np.float32))
         latents.append(np.concatenate([part[f"z{i}"] for part in parts]))
     return Evaluation(

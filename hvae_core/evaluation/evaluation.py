@@ -17,6 +17,9 @@ from hvae_core.common.errors import ConfigError
 from hvae_core.data.image_set import ImageSet
 from hvae_core.evaluation.bounds import COLUMNS, ERRORS, BoundTable
 
+STORED_UNITS = 64
+"""Posterior means of layers with more units than this are not kept image by image."""
+
 
 @dataclass(frozen=True)
 class EvalSettings:
@@ -131,18 +134,3 @@ def unpack(arrays: Mapping[str, np.ndarray]) -> Evaluation:
         tuple(arrays[f"latents{i}"].astype(np.float32) for i in layers),
         *(tuple(about.get(key) or (f"z{i}" for i in layers)) for key in ("names", "levels")),
     )
-
-
-def latents_key(checkpoint: str, images: ImageSet, seed: int) -> str:
-    """The digest under which the posterior means of a set are kept."""
-    return cache.digest("latents-1", checkpoint, images.digest, seed)
-
-
-def stored_latents(checkpoint: str, images: ImageSet, seed: int) -> list[np.ndarray] | None:
-    """Posterior means of every layer from the cache, z_1 first, or None: computes nothing."""
-    return cache.kept("latents", latents_key(checkpoint, images, seed), unpack=unpack_latents)
-
-
-def unpack_latents(arrays: cache.Arrays) -> list[np.ndarray]:
-    """Posterior means as the cache has them, z_1 first."""
-    return [arrays[f"z{i}"] for i in range(1, len(arrays) + 1)]

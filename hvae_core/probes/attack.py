@@ -30,7 +30,7 @@ from hvae_core.probes.attack_record import (
     Floats,
     attacks_key,
     pack,
-    stored_attacks,
+    unpack,
 )
 from hvae_core.probes.picture_quality import ms_ssim
 
@@ -204,8 +204,21 @@ def attacked(
     progress: Progress = silent,
 ) -> Attacks:
     """``attack``, from the cache or computed and left there."""
-    known = stored_attacks(checkpoint, images, settings)
-    if known is None:
-        known = attack(model, images, settings, progress=progress)
-        cache.store(KIND, attacks_key(checkpoint, images, settings), pack(known))
-    return known
+    return cache.kept(
+        KIND,
+        attacks_key(checkpoint, images, settings),
+        lambda: attack(model, images, settings, progress=progress),
+        pack=pack,
+        unpack=unpack,
+    )
+
+
+def attack_images(
+    path: str, images: ImageSet, settings: AttackSettings, *, progress: Progress = silent
+) -> Attacks:
+    """A job: ``attacked`` under a checkpoint file."""
+    from hvae_core.checkpoint import load_checkpoint
+
+    checkpoint = load_checkpoint(path)
+    fitted = images.fit(checkpoint.image_shape)
+    return attacked(checkpoint.model, checkpoint.digest, fitted, settings, progress=progress)

@@ -96,8 +96,7 @@ def unpack(arrays: Mapping[str, np.ndarray]) -> Attacks:
 
 def stored_attacks(checkpoint: str, images: ImageSet, settings: AttackSettings) -> Attacks | None:
     """Attacks from the cache, by the digest of the weights: computes nothing."""
-    arrays = cache.load(KIND, attacks_key(checkpoint, images, settings))
-    return None if arrays is None else unpack(arrays)
+    return cache.peek(KIND, attacks_key(checkpoint, images, settings), unpack)
 
 
 def attacks_key(checkpoint: str, images: ImageSet, settings: AttackSettings) -> str:

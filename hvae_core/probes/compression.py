@@ -30,6 +30,7 @@ MAX_PIXELS = 2048 * 2048
 CURVE = (1, 2, 5, 10, 20, 30, 50, 70, 80, 90, 95)
 """Qualities of JPEG that draw its curve."""
 _JPEG = "jpeg"
+KIND = "compression"
 _DRAWS, _MANY = 10, 100
 
 
@@ -96,12 +97,17 @@ def compress(
 def jpeg_curve(original: Pixels) -> tuple[Rating, ...]:
     """JPEG at each quality of ``CURVE``, from the cache or computed: it hangs on no model."""
     key = cache.digest("jpeg-curve-1", original, CURVE)
-    known = cache.load(_JPEG, key)
-    if known is not None:
-        return _ratings(known["curve"])
-    curve = tuple(_of_jpeg(original, jpeg.encoded(original, quality)) for quality in CURVE)
-    cache.store(_JPEG, key, {"curve": _table(curve)})
-    return curve
+
+    def measure() -> tuple[Rating, ...]:
+        return tuple(_of_jpeg(original, jpeg.encoded(original, quality)) for quality in CURVE)
+
+    return cache.kept(
+        _JPEG,
+        key,
+        measure,
+        pack=lambda curve: {"curve": _table(curve)},
+        unpack=lambda arrays: _ratings(arrays["curve"]),
+    )
 
 
 def rebuild(
@@ -181,8 +187,7 @@ def _of_jpeg(original: Pixels, found: jpeg.Jpeg) -> Rating:
 
 def stored_compression(checkpoint: str, picture: Pixels, seed: int = 0) -> Compression | None:
     """A compression from the cache, by the digest of the weights: computes nothing."""
-    arrays = cache.load("compression", compression_key(checkpoint, picture, seed))
-    return None if arrays is None else unpack(arrays)
+    return cache.peek(KIND, compression_key(checkpoint, picture, seed), unpack)
 
 
 def compressed(
@@ -194,11 +199,23 @@ def compressed(
     progress: Progress = silent,
 ) -> Compression:
     """``compress``, from the cache or computed and left there."""
-    known = stored_compression(checkpoint, picture, seed)
-    if known is None:
-        known = compress(model, picture, seed=seed, progress=progress)
-        cache.store("compression", compression_key(checkpoint, picture, seed), pack(known))
-    return known
+    return cache.kept(
+        KIND,
+        compression_key(checkpoint, picture, seed),
+        lambda: compress(model, picture, seed=seed, progress=progress),
+        pack=pack,
+        unpack=unpack,
+    )
+
+
+def compress_picture(
+    path: str, picture: Pixels, seed: int, *, progress: Progress = silent
+) -> Compression:
+    """A job: ``compressed`` under a checkpoint file."""
+    from hvae_core.checkpoint import load_checkpoint
+
+    checkpoint = load_checkpoint(path)
+    return compressed(checkpoint.model, checkpoint.digest, picture, seed, progress=progress)
 
 
 def compression_key(checkpoint: str, picture: Pixels, seed: int) -> str:

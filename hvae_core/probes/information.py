@@ -101,9 +101,10 @@ def information_key(checkpoint: str, images: ImageSet, seed: int) -> str:
 
 def stored_information(checkpoint: str, images: ImageSet, seed: int = 0) -> Information | None:
     """The finished figures from the cache, or None: computes nothing."""
-    arrays = cache.load(_KIND, information_key(checkpoint, images, seed))
-    if arrays is None:
-        return None
+    return cache.peek(_KIND, information_key(checkpoint, images, seed), _unpack)
+
+
+def _unpack(arrays: cache.Arrays) -> Information:
     levels = (arrays[f"levels{i}"] for i in range(1, len(arrays) - 1))
     return Information(arrays["mutual"], arrays["rate"], tuple(map(_wide, levels)))
 
@@ -127,10 +128,30 @@ def measure_information(
             f"Mutual information takes 2 to {MAX_IMAGES:,} images of the model's shape "
             f"{model.image_shape}; {images.title} has {len(images):,} of {images.image_shape}."
         )
-    known = stored_information(checkpoint, images, seed)
-    if known is not None:
-        return known
+    key = information_key(checkpoint, images, seed)
     at_once = at_once or max(1, min(len(images), _AT_ONCE // model.dims))
+
+    def measure() -> cache.Arrays:
+        return _measured(model, images, seed, at_once, progress)
+
+    return cache.kept(_KIND, key, measure, pack=lambda arrays: arrays, unpack=_unpack)
+
+
+def information_of(
+    path: str, images: ImageSet, seed: int, *, progress: Progress = silent
+) -> Information:
+    """A job: ``measure_information`` of a set under a checkpoint file."""
+    from hvae_core.checkpoint import load_checkpoint
+
+    checkpoint = load_checkpoint(path)
+    fitted = images.fit(checkpoint.image_shape)
+    return measure_information(checkpoint.model, checkpoint.digest, fitted, seed, progress=progress)
+
+
+def _measured(
+    model: HierarchicalVAE, images: ImageSet, seed: int, at_once: int, progress: Progress
+) -> dict[str, np.ndarray]:
+    """All figures as the cache keeps them, ``at_once`` draws after another."""
     parts = []
     for start in range(0, len(images), at_once):
         stop = min(start + at_once, len(images))
@@ -149,12 +170,7 @@ def measure_information(
     for i, kl in enumerate(unit_kl, start=1):
         rows = [collapse_levels(kl, delta) for delta in DELTAS]
         arrays[f"levels{i}"] = np.stack(rows).astype(np.float32)
-    cache.store(_KIND, information_key(checkpoint, images, seed), arrays)
-    return Information(
-        arrays["mutual"],
-        arrays["rate"],
-        tuple(_wide(arrays[f"levels{i}"]) for i in range(1, model.n_layers + 1)),
-    )
+    return arrays
 
 
 def _wide(values: NDArray[Any]) -> Floats:

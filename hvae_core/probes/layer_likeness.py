@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hvae_core.common import cache
 from hvae_core.common.errors import DataError
-from hvae_core.common.progress import Progress, silent
+from hvae_core.common.progress import Progress, part, silent
 from hvae_core.data.image_set import ImageSet
 
 Floats = NDArray[np.float64]
@@ -24,7 +25,7 @@ PAIRED_UNITS = 256
 """Units of a layer that are paired at most: those whose means vary most."""
 MIN_IMAGES = 10
 _STILL = 1e-6
-_KIND = "likeness"
+KIND = "likeness"
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,16 +161,43 @@ def likeness_key(checkpoints: tuple[str, str], images: tuple[ImageSet, ImageSet]
 
 def stored_likeness(key: str) -> Likeness | None:
     """The finished comparison from the cache, or None: computes nothing."""
-    arrays = cache.load(_KIND, key)
-    if arrays is None:
-        return None
+    return cache.peek(KIND, key, unpack)
+
+
+def pack(likeness: Likeness) -> dict[str, np.ndarray]:
+    """As arrays, for the cache."""
+    return dict(vars(likeness))
+
+
+def unpack(arrays: cache.Arrays) -> Likeness:
+    """Read back what ``pack`` wrote."""
     return Likeness(arrays["correlation"], arrays["chance"], arrays["cka"])
 
 
-def store_likeness(key: str, found: Likeness) -> None:
-    """Keep a comparison in the cache."""
-    arrays = {"correlation": found.correlation, "chance": found.chance, "cka": found.cka}
-    cache.store(_KIND, key, arrays)
+def likeness_of_sets(
+    path_a: str, path_b: str, sets: Sequence[ImageSet], seed: int, *, progress: Progress = silent
+) -> list[Likeness]:
+    """A job: every layer of A against every one of B on each set (HVK Fig. 2), as cached."""
+    from hvae_core.checkpoint import load_checkpoint
+    from hvae_core.evaluation.latents import encoded
+
+    models = [load_checkpoint(path) for path in (path_a, path_b)]
+    digests = (models[0].digest, models[1].digest)
+
+    def compare(fitted: Sequence[ImageSet], whole: Progress) -> Likeness:
+        a, b = (
+            encoded(checkpoint, images, seed, part(whole, which, 3))
+            for which, (checkpoint, images) in enumerate(zip(models, fitted, strict=True))
+        )
+        return likeness(a, b, seed, progress=part(whole, 2, 3))
+
+    compared = []
+    for done, images in enumerate(sets):
+        fitted = [images.fit(checkpoint.image_shape) for checkpoint in models]
+        key = likeness_key(digests, (fitted[0], fitted[1]), seed)
+        work = partial(compare, fitted, part(progress, done, len(sets)))
+        compared.append(cache.kept(KIND, key, work, pack=pack, unpack=unpack))
+    return compared
 
 
 def _liveliest(layer: Floats) -> Floats:

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from hvae_core.common.errors import ScoreError
 from hvae_core.common.noise import StreamNoise
 from hvae_core.common.progress import Progress, silent
-from hvae_core.evaluation.compute import STORED_UNITS, evaluate_batch
-from hvae_core.evaluation.evaluation import EvalSettings
+from hvae_core.evaluation.compute import evaluate_batch
+from hvae_core.evaluation.evaluation import STORED_UNITS, EvalSettings
 from hvae_core.models import HierarchicalVAE
 from hvae_core.models.families.topped import Sampler, ToppedVAE
 

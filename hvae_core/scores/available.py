@@ -6,7 +6,12 @@ from collections.abc import Collection
 from pathlib import Path
 
 from hvae_core.data.worlds import World
-from hvae_core.scores import Score
+from hvae_core.evaluation.evaluation import EvalSettings
+from hvae_core.evaluation.sets import Described, Sets
+from hvae_core.scores.assemble import Beside
+from hvae_core.scores.base import REASONS, Score
+from hvae_core.scores.classifier.library import world_classifiers
+from hvae_core.scores.reference import lookup_reference, training_set
 
 
 def background_path(world: World) -> Path | None:
@@ -17,35 +22,26 @@ def background_path(world: World) -> Path | None:
     return shipped_checkpoints().get(next(names, ""))
 
 
-def why_not(
-    score: Score,
-    world: World,
-    *,
-    kept: Collection[str],
-    reference: bool,
-    ensemble: bool,
-    background: bool,
-    classifiers: bool,
-) -> str:
+def at_hand(checkpoint: Described, sets: Sets, beside: Beside) -> set[str]:
+    """What scores may need that is here or can be computed here."""
+    training = training_set(sets.world)
+    can = {
+        "ensemble": bool(beside.ensemble),
+        "background": beside.background is not None,
+        "labels": bool(world_classifiers(sets.world.key)),
+        "reference": (training is not None and sets.available(training))
+        or lookup_reference(checkpoint, sets, EvalSettings()) is not None,
+    }
+    return {need for need, known in can.items() if known}
+
+
+def why_not(score: Score, needs: Collection[str], layers: Collection[str]) -> str:
     """Why a score cannot be had, in a sentence; "" where it can.
 
-    ``kept`` names the layers whose posterior means are kept image by image; the rest says what is
-    at hand.
+    ``needs`` is what is ``at_hand``, ``layers`` names those whose posterior means are kept.
     """
-    if "latents" in score.needs and score.layer not in kept:
-        return f"The posterior means of {score.layer} are too many to be kept image by image."
-    if "reference" in score.needs and not reference:
-        return (
-            f"The training images of {world.title}, with which it compares, are not on this "
-            "machine, and no statistics of them are stored for this checkpoint."
-        )
-    if "ensemble" in score.needs and not ensemble:
-        return "It needs a second checkpoint trained on the same images."
-    if "background" in score.needs and not background:
-        return (
-            f"No background checkpoint of {world.title} is here; train one by a preset whose name "
-            "ends in -background."
-        )
-    if "labels" in score.needs and not classifiers:
-        return f"No classifier of the classes of {world.title} is here."
+    for need in score.needs:
+        kept = score.layer in layers if need == "latents" else need in needs
+        if need in REASONS and not kept:
+            return score.reason(need)
     return ""

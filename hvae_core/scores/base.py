@@ -50,6 +50,7 @@ class Material:
     ``latents[i]`` are posterior means (N, units) of z_{i+1}, (N, 0) where they are not kept.
     ``ensemble`` holds the same images under other checkpoints, ``background`` those under the
     background checkpoint. ``measures`` are further figures an image by name, (N,) or (N, m).
+    ``names`` are those of the layers, where they are known.
     """
 
     table: BoundTable
@@ -58,6 +59,7 @@ class Material:
     ensemble: tuple[BoundTable, ...] = ()
     background: BoundTable | None = None
     measures: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         n = len(self.table)
@@ -72,7 +74,13 @@ class Material:
     @classmethod
     def of(cls, evaluation: Evaluation, reference: Reference | None = None) -> Material:
         """What an evaluation holds itself, with a reference."""
-        return cls(evaluation.table, evaluation.latents, reference)
+        return cls(evaluation.table, evaluation.latents, reference, names=evaluation.names)
+
+    def has(self, need: str, layer: str = "") -> bool:
+        """Whether what a score needs is here, of a layer if one is named."""
+        if need == "latents" and layer in self.names:
+            return self.latents[self.names.index(layer)].shape[1] > 0
+        return bool(getattr(self, need))
 
     def __len__(self) -> int:
         return len(self.table)
@@ -134,20 +142,28 @@ class Score:
     def missing(self, material: Material) -> str:
         """Why the material does not suffice, in a sentence; "" where nothing is missing."""
         for need in self.needs:
-            if need in _LACK and not getattr(material, need):
-                return _LACK[need]
+            if need in REASONS and need != "labels" and not material.has(need, self.layer):
+                return self.reason(need)
         for name in self.measures:
             if name not in material.measures:
-                if "labels" in self.needs:
-                    return "It needs a classifier of the in-distribution classes, and none is here."
-                return f"It reads the measure {name} of every image, which is not computed yet."
+                return self.reason("labels" if "labels" in self.needs else "measure", name)
         return ""
 
+    def reason(self, lacking: str, measure: str = "") -> str:
+        """Why there is no score where this need, or a measure, is lacking."""
+        layer = self.layer or "the latents"
+        return REASONS[lacking].format(layer=layer, measure=measure)
 
-_LACK = {
+
+REASONS = {
+    "latents": "It reads the posterior means of {layer}, which are not kept image by image: the "
+    "layer has too many units, or these are stored results of a control set.",
     "reference": "It compares with statistics of the training images, which are not here: fit them "
     "once with the training set on this machine.",
-    "latents": "It reads the posterior means of the latents, which these results do not keep.",
     "ensemble": "It needs a second checkpoint trained on the same images; name one or more.",
-    "background": "It needs a background checkpoint, trained on images with mutated pixels.",
+    "background": "It needs a background checkpoint, trained on images with mutated pixels by a "
+    "preset whose name ends in -background.",
+    "labels": "It needs a classifier of the in-distribution classes, and none is here.",
+    "measure": "It reads the measure {measure} of every image, which is not computed yet.",
 }
+"""Why a score is missing, by what is lacking: the one list, for commands, pages and errors."""

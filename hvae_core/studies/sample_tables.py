@@ -59,8 +59,9 @@ def sampled(
         key = cache.digest(
             "sampled-1", judge.digest, held["test"].digest, images, name, spec.draws, seed
         )
-        stored = cache.load("sampled", key)
-        if stored is None:
+
+        def measure(done: int = done, name: str = name, way: Sampler | None = way) -> Sampled:
+            nonlocal real
             progress(done / len(ways), f"{checkpoint.name}: {name}")
             real = real or judged(judge.model, held["test"].images)
             seconds_u, seconds = math.nan, math.nan
@@ -71,10 +72,15 @@ def sampled(
                 pixels, seconds = drawn.pixels, drawn.seconds * per
                 seconds_u = math.nan if drawn.seconds_u is None else drawn.seconds_u * per
             good = quality(judged(judge.model, pixels), real)
-            result = Sampled(good.nll, good.frechet, good.nearest, seconds_u, seconds)
-            stored = {"figures": np.array(astuple(result), dtype=np.float64)}
-            cache.store("sampled", key, stored)
-        found[name] = Sampled(*(float(value) for value in stored["figures"]))
+            return Sampled(good.nll, good.frechet, good.nearest, seconds_u, seconds)
+
+        found[name] = cache.kept(
+            "sampled",
+            key,
+            measure,
+            pack=lambda figures: {"figures": np.array(astuple(figures), dtype=np.float64)},
+            unpack=lambda arrays: Sampled(*(float(value) for value in arrays["figures"])),
+        )
     return found
 
 

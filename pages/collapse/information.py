@@ -70,7 +70,7 @@ def _offer(handle: Handle, images: ImageSet, key: str) -> None:
         f"{len(images)} images is held against every other, {pairs:,} densities a level."
     )
     if jobs.asked(name, f"Measuring {handle.title}", f"Measure {len(images)} images", note):
-        from hvae_core.tasks import information_of
+        from hvae_core.probes.information import information_of
 
         jobs.submit(name, key, information_of, handle.path, images, SEED)
         st.rerun()

@@ -72,7 +72,7 @@ def _offer(handle: Handle, images: ImageSet, settings: AttackSettings) -> None:
     name = jobs.name_of("attack", key)
     words = f"Attack {len(images)} image{'s' * (len(images) > 1)} under {handle.title}"
     if jobs.asked(name, f"Attacking {handle.title}", words):
-        from hvae_core.tasks import attack_images
+        from hvae_core.probes.attack import attack_images
 
         jobs.submit(name, key, attack_images, handle.path, images, settings)
         st.rerun()

@@ -114,7 +114,7 @@ def _offer(handle: Handle, subject: Subject, seed: int) -> None:
     name = jobs.name_of("compress", key)
     words = f"Code {tiles_of(handle, subject):,} tiles under {handle.title}"
     if jobs.asked(name, f"{ui.plain(subject.title)} under {handle.title}", words):
-        from hvae_core.tasks import compress_picture
+        from hvae_core.probes.compression import compress_picture
 
         jobs.submit(name, key, compress_picture, handle.path, subject.picture, seed)
         st.rerun()

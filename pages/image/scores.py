@@ -11,7 +11,9 @@ import streamlit as st
 from hvae_core.data.image_set import ImageSet
 from hvae_core.detection.verdict import Reading, readings
 from hvae_core.evaluation.bounds import BoundTable
+from hvae_core.evaluation.evaluation import STORED_UNITS, EvalSettings
 from hvae_core.scores import Material, richest, score_list
+from hvae_core.scores.assemble import measured
 from hvae_core.scores.measures import MEASURES, compute
 from pages.shared import materials, offers, store
 from pages.shared.materials import IMAGE
@@ -24,8 +26,7 @@ def evaluated(  # type: ignore[no-untyped-def]
     digest: str, image: int, settings: Any, _handle: Handle, _pixels: np.ndarray
 ):
     """The bounds of one image under a model, and the posterior means that results keep."""
-    from hvae_core.evaluation.compute import STORED_UNITS, evaluate_batch
-    from hvae_core.evaluation.evaluation import EvalSettings
+    from hvae_core.evaluation.compute import evaluate_batch
 
     model = store.model(_handle)
     bounds, means = evaluate_batch(model, _pixels, [image], settings or EvalSettings())
@@ -46,24 +47,28 @@ def material_of(
         known: BoundTable = evaluated(other.digest, digest, settings, other, images.images)[0]
         return known
 
-    background = materials.background(ctx)
-    others = [other for other in ctx.models if other.digest != handle.digest]
+    beside = materials.beside_of(ctx, handle)
+    shape, background = handle.image_shape, beside.background
     whole = Material(
         table,
         latents,
-        found[name][0].reference,
-        tuple(under(o) for o in others if o.image_shape == handle.image_shape),
-        under(background) if background and background.image_shape == handle.image_shape else None,
-        _measures(ctx, handle, images),
+        reference=found[name][0].reference,
+        ensemble=tuple(under(other) for other in beside.ensemble if other.image_shape == shape),
+        background=under(background) if background and background.image_shape == shape else None,
+        measures=_measures(ctx, handle, images),
+        names=handle.names,
     )
     return {name: found[name], IMAGE: (whole,)}
 
 
 def _measures(ctx: Context, handle: Handle, images: ImageSet) -> dict[str, np.ndarray]:
     """Measures of the image: what jobs have left, and what takes a millisecond."""
-    kept = {
-        name: materials.stored(ctx, handle, measure, images.digest)
+    values = {
+        name: measured(measure, handle.digest, ctx.world.key, images.digest)
         for name, measure in MEASURES.items()
+    }
+    kept = {
+        name: each.leading if each.whole is None else each.whole for name, each in values.items()
     }
     kept["complexity"] = compute(MEASURES["complexity"], None, "", images)
     return {name: values for name, values in kept.items() if values is not None}

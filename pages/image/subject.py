@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import groupby, pairwise
 from typing import Any
 
@@ -107,9 +107,7 @@ def judge(
     known = None if reference is None else reference.table
     found = None
     if reference is not None:
-        # A stored evaluation knows the name under which its pixels were first seen.
-        named = replace(reference, set_name=reference_name(ctx))
-        found = scores.material_of(ctx, handle, images, named)
+        found = scores.material_of(ctx, handle, images, reference)
     read = scores.read(handle, table, found)
     kl = table.kl[0]
     if known is None:

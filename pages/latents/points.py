@@ -168,7 +168,7 @@ def _encoded(
 
 @st.cache_resource(max_entries=32, show_spinner=False)
 def _stored(checkpoint: str, set_digest: str, _images: ImageSet) -> list[np.ndarray] | None:
-    from hvae_core.evaluation.evaluation import stored_latents
+    from hvae_core.evaluation.latents import stored_latents
 
     return stored_latents(checkpoint, _images, LATENTS_SEED)
 
@@ -184,7 +184,7 @@ def _offer(
         f"{count:,} images have to go through the encoder once."
     )
     if jobs.asked(name, f"Encoding {handle.title}", f"Encode {count:,} images", note):
-        from hvae_core.tasks import latents_of_sets
+        from hvae_core.evaluation.latents import latents_of_sets
 
         key = cache.digest(JOB, handle.digest, [images.digest for images in waiting], LATENTS_SEED)
         jobs.submit(name, key, latents_of_sets, handle.path, waiting, LATENTS_SEED)

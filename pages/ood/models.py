@@ -15,6 +15,7 @@ from hvae_core.detection.metrics import Detection
 from hvae_core.detection.report import Report, report
 from hvae_core.figures import symbol_text
 from hvae_core.scores import Material, Score, richest, score_list
+from hvae_core.scores.assemble import LEADING, is_costly
 from hvae_core.scores.measures import MEASURES
 from pages.shared import jobs, ui
 from pages.shared import materials as scoring
@@ -67,17 +68,11 @@ def studies(ctx: Context) -> list[Study]:
         done = jobs.evaluations(ctx, handle, list(dict.fromkeys(names)), name_missing=not index)
         if ctx.in_name not in done:
             continue
-        # A stored evaluation knows the name under which its pixels were first seen.
-        inside = replace(done[ctx.in_name], set_name=ctx.in_name)
-        outs = {n: replace(done[n], set_name=n) for n in ctx.out_names if n in done}
-        outs.pop(ctx.in_name, None)
+        inside = done[ctx.in_name]
+        outs = {n: done[n] for n in ctx.out_names if n in done and n != ctx.in_name}
         known = done.get(reference) if reference else None
         letter = "AB"[index] if len(ctx.models) > 1 else ""
-        named = {e.set_name: e for e in (inside, *outs.values())}
-        if known is not None:
-            known = replace(known, set_name=str(reference))
-            named[known.set_name] = known
-        materials = scoring.materials(ctx, handle, named)
+        materials = scoring.materials(ctx, handle, done)
         made = _report(handle, inside, outs, materials)
         found.append(Study(handle, index, letter, inside, outs, known, made, materials))
     return found
@@ -233,11 +228,11 @@ def _fewer(studied: Sequence[Study]) -> str:
         symbol_text(score.symbol)
         for study in studied
         for score in study.report.scores
-        if any(scoring.is_costly(MEASURES[name]) for name in score.measures)
+        if any(is_costly(MEASURES[name]) for name in score.measures)
     }
     if not costly:
         return ""
-    return f" {', '.join(sorted(costly))} on the first {scoring.LEADING} images alone."
+    return f" {', '.join(sorted(costly))} on the first {LEADING} images alone."
 
 
 def _sides(studied: Sequence[Study], titles: Mapping[str, str]) -> str:

@@ -16,6 +16,8 @@ from hvae_core.common import cache
 from hvae_core.common.errors import HVAEError, MissingImages
 from hvae_core.common.jobs import Job, JobTable
 from hvae_core.common.progress import Cancelled
+from hvae_core.evaluation.evaluation import EvalSettings, Evaluation
+from hvae_core.evaluation.lookup import lookup
 from pages.shared import store
 from pages.shared.state import Context
 from pages.shared.store import Handle
@@ -128,23 +130,21 @@ def asked(name: str, doing: str, words: str, note: str = "") -> bool:
 
 def evaluations(
     ctx: Context, handle: Handle, set_names: Sequence[str], *, name_missing: bool = True
-) -> dict[str, Any]:
+) -> dict[str, Evaluation]:
     """Finished evaluations of the sets that have one; the others are offered to be computed.
 
     Sets whose images are not on this machine are named in one line with what to do, unless
     ``name_missing`` is off, as for a second model.
     """
-    done: dict[str, Any] = {}
+    done: dict[str, Evaluation] = {}
     waiting: list[str] = []
     missing: list[str] = []
     for name in set_names:
-        found = store.evaluation(ctx.world, handle, name, ctx.data_root)
-        if found is not None:
-            done[name] = found
-        elif name in store.own_sets() or ctx.world.available(name, ctx.data_root):
-            waiting.append(name)
+        answer = lookup(handle, ctx.sets, name)
+        if answer.evaluation is not None:
+            done[name] = answer.evaluation
         else:
-            missing.append(name)
+            (missing if answer.missing else waiting).append(name)
     if waiting:
         _offer(ctx, handle, waiting)
     if missing and name_missing:
@@ -164,8 +164,7 @@ def _offer(ctx: Context, handle: Handle, waiting: Sequence[str]) -> None:
     note = f"{titles}: not yet evaluated under {handle.title}."
     words = f"Evaluate {len(waiting)} set{'s' * (len(waiting) > 1)}"
     if asked(name, f"Evaluating {handle.title}", words, note):
-        from hvae_core.evaluation.evaluation import EvalSettings
-        from hvae_core.tasks import evaluate_sets
+        from hvae_core.evaluation.compute import evaluate_sets
 
         try:
             sets = [store.images(ctx.world, n, ctx.data_root, handle) for n in waiting]

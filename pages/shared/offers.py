@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import streamlit as st
 
@@ -13,9 +12,10 @@ from hvae_core.common.words import listed
 from hvae_core.data.image_set import ImageSet
 from hvae_core.figures import symbol_text
 from hvae_core.scores import Material, Score
-from hvae_core.scores.available import background_path, why_not
-from hvae_core.scores.classifier.library import world_classifiers
+from hvae_core.scores.assemble import LEADING, fit_reference_to, is_costly, measure_sets
+from hvae_core.scores.available import at_hand, why_not
 from hvae_core.scores.measures import MEASURES
+from hvae_core.scores.reference import training_set
 from pages.shared import jobs, materials, store, ui
 from pages.shared.materials import IMAGE, Materials
 from pages.shared.state import Context
@@ -39,12 +39,13 @@ def offers(
     """Jobs for the scores that are not there yet, and scores that cannot be had, with reasons."""
     waiting: dict[str, list[Score]] = {}
     lacking = []
-    at_hand = _at_hand(ctx, handle, found)
+    needs = at_hand(handle, ctx.sets, materials.beside_of(ctx, handle))
+    layers = _kept(handle, found)
     have = {score.key for score in materials.available(handle, found, list(found))}
     for score in materials.scores_of(handle):
         if score.key in have:
             continue
-        reason = why_not(score, ctx.world, **at_hand)
+        reason = why_not(score, needs, layers)
         if reason:
             lacking.append((score, reason))
         elif "reference" in score.needs and not _any(found).reference:
@@ -60,15 +61,10 @@ def _any(found: Materials) -> Material:
     return next(iter(found.values()))[0]
 
 
-def _at_hand(ctx: Context, handle: Handle, found: Materials) -> dict[str, Any]:
+def _kept(handle: Handle, found: Materials) -> list[str]:
+    """The layers whose posterior means are kept."""
     latents = _any(found).latents
-    return {
-        "kept": [n for n, z in zip(handle.names, latents, strict=False) if z.shape[1]],
-        "reference": bool(_any(found).reference) or materials.has_training(ctx),
-        "ensemble": len(ctx.models) > 1,
-        "background": background_path(ctx.world) is not None,
-        "classifiers": bool(world_classifiers(ctx.world.key)),
-    }
+    return [name for name, z in zip(handle.names, latents, strict=False) if z.shape[1]]
 
 
 def _not_everywhere(ctx: Context, score: Score, found: Materials) -> str:
@@ -87,7 +83,7 @@ def _offer(name: str, scores: Sequence[Score], found: Materials) -> Offer:
     if name == "reference":
         return Offer(name, tuple(scores), (), None, 60.0)
     measure = MEASURES[name]
-    limit = materials.LEADING if materials.is_costly(measure) else None
+    limit = LEADING if is_costly(measure) else None
     images = sum(min(limit or len(known[0]), len(known[0])) for known in found.values())
     return Offer(name, tuple(scores), tuple(found), limit, measure.seconds * images / 1000)
 
@@ -140,13 +136,10 @@ def job_name(ctx: Context, handle: Handle, offer: Offer, own: Mapping[str, Image
 def _submit(
     ctx: Context, handle: Handle, offer: Offer, name: str, own: Mapping[str, ImageSet]
 ) -> None:
-    from hvae_core.tasks import fit_reference_to, measure_sets
-
     if offer.measure == "reference":
-        images = materials.training(ctx, handle)
-        if images is not None:
-            key = cache.digest("reference", handle.digest, images.digest)
-            jobs.submit(name, key, fit_reference_to, handle.path, images)
+        images = ctx.sets.images(handle, str(training_set(ctx.world)))
+        key = cache.digest("reference", handle.digest, images.digest)
+        jobs.submit(name, key, fit_reference_to, handle.path, images)
         return
     sets = [
         own[one] if one in own else store.images(ctx.world, one, ctx.data_root, handle)

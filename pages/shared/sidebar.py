@@ -138,7 +138,7 @@ def _images(world: World) -> str | None:
 
 
 def _downloads(world: World, names: list[str]) -> None:
-    from hvae_core.tasks import download_set
+    from hvae_core.data.worlds import download_set
 
     st.caption("Not on this machine; a click downloads a set from the Hugging Face hub:")
     for name in names:

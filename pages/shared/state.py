@@ -8,7 +8,7 @@ import streamlit as st
 
 from hvae_core.data.worlds import World
 from hvae_core.figures.theme import Palette, palette
-from pages.shared.store import Handle
+from pages.shared.store import Handle, PageSets
 
 _KEY = "context"
 
@@ -33,6 +33,11 @@ class Context:
     def in_name(self) -> str:
         """The in-distribution test set."""
         return self.world.in_name
+
+    @property
+    def sets(self) -> PageSets:
+        """The sets of the world, from the chosen data folder."""
+        return PageSets(self.world, self.data_root)
 
     def title(self, set_name: str) -> str:
         """A set's title for people."""

@@ -14,12 +14,14 @@ from pathlib import Path
 import streamlit as st
 
 from hvae_core.common import cache
-from hvae_core.common.places import ASSETS
+from hvae_core.common.progress import Progress, silent
 from hvae_core.config import level_starts
 from hvae_core.data.image_set import ImageSet
 from hvae_core.data.load import load_source
 from hvae_core.data.worlds import SetSpec, World, custom_set
-from hvae_core.evaluation.sets import SHIPPED_LIMIT
+from hvae_core.evaluation.evaluation import Evaluation
+from hvae_core.evaluation.lookup import lookup
+from hvae_core.evaluation.sets import SHIPPED_LIMIT, Described, Sets
 
 SHOWN_LIMIT = SHIPPED_LIMIT
 """Images of a set on the pages: those of the stored results, so that rows and pictures agree."""
@@ -133,7 +135,9 @@ def _images(world_key: str, set_name: str, root: str | None, _world: World) -> I
     return _world.choose(set_name, root, limit=SHOWN_LIMIT)
 
 
-def images(world: World, set_name: str, root: str | None, handle: Handle | None = None) -> ImageSet:
+def images(
+    world: World, set_name: str, root: str | None, handle: Described | None = None
+) -> ImageSet:
     """At most ``SHOWN_LIMIT`` images of a set, at the shape of the handle's model.
 
     Raises ``MissingImages`` with what to do where they are not on this machine.
@@ -196,30 +200,15 @@ def with_own_sets(world: World) -> World:
     return world
 
 
-def evaluation(context_world: World, handle: Handle, set_name: str, root: str | None):  # type: ignore[no-untyped-def]
+class PageSets(Sets):
+    """The sets of a page's world, read once for all sessions."""
+
+    def images(self, checkpoint: Described, set_name: str, progress: Progress = silent) -> ImageSet:
+        """The images of a set, as ``images`` of this module gives them."""
+        root = None if self.data_root is None else str(self.data_root)
+        return images(self.world, set_name, root, checkpoint)
+
+
+def evaluation(world: World, handle: Handle, set_name: str, root: str | None) -> Evaluation | None:
     """The finished evaluation of a set under a checkpoint, shipped or cached, or None."""
-    shipped = _shipped(handle.digest, handle.name, set_name)
-    if shipped is not None and set_name not in own_sets():
-        return shipped
-    if not context_world.available(set_name, root) and set_name not in own_sets():
-        return None
-    from hvae_core.evaluation.evaluation import EvalSettings, evaluation_key
-
-    chosen = images(context_world, set_name, root, handle)
-    key = evaluation_key(handle.digest, chosen, EvalSettings())
-    return _cached(key, cache.entry_path("evaluations", key).exists())
-
-
-@st.cache_resource(max_entries=256, show_spinner=False)
-def _shipped(digest: str, name: str, set_name: str):  # type: ignore[no-untyped-def]
-    from hvae_core.evaluation.evaluation import shipped_evaluation
-
-    return shipped_evaluation(ASSETS / "results" / name, digest, set_name)
-
-
-@st.cache_resource(max_entries=64, show_spinner=False)
-def _cached(key: str, exists: bool):  # type: ignore[no-untyped-def]
-    from hvae_core.evaluation.evaluation import unpack
-
-    arrays = cache.load("evaluations", key) if exists else None
-    return None if arrays is None else unpack(arrays)
+    return lookup(handle, PageSets(world, root), set_name).evaluation

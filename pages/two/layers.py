@@ -112,7 +112,7 @@ def _offer(
         note = f"{titles}: the layers of these two models are not yet compared."
         pressed = jobs.asked(name, "Comparing layers", words, note)
     if pressed:
-        from hvae_core.tasks import likeness_of_sets
+        from hvae_core.probes.layer_likeness import likeness_of_sets
 
         key = cache.digest(JOB, a.digest, b.digest, [images.digest for images in waiting], SEED)
         jobs.submit(name, key, likeness_of_sets, a.path, b.path, list(waiting), SEED)

@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 from hvae_core.checkpoint.library import shipped_checkpoints
 from hvae_core.data.worlds import worlds
 from hvae_core.scores import all_scores
-from hvae_core.tasks import fit_reference_to, measure_sets
+from hvae_core.scores.assemble import fit_reference_to, measure_sets
 from pages.shared import jobs, materials, offers, store
 from tests.app.conftest import LIMIT, Start
 

@@ -11,11 +11,12 @@ import pytest
 
 from hvae_core.common import cache
 from hvae_core.evaluation.compute import evaluate
-from hvae_core.evaluation.evaluation import EvalSettings, evaluation_key, latents_key
+from hvae_core.evaluation.evaluation import EvalSettings, evaluation_key
+from hvae_core.evaluation.latents import latents_key
 from hvae_core.probes import attack, compression
 from hvae_core.probes.attack_record import AttackSettings
 from hvae_core.probes.information import measure_information
-from hvae_core.probes.layer_likeness import Likeness, store_likeness
+from hvae_core.probes.layer_likeness import KIND, Likeness, pack
 from pages.latents import points
 from tests.conftest import ROOT
 from tests.small import tiny_model, tiny_set
@@ -34,7 +35,9 @@ READ = """
 import sys
 import numpy as np
 from hvae_core.probes.attack_record import AttackSettings
+from hvae_core.common import cache
 from hvae_core.data.image_set import ImageSet
+from hvae_core.evaluation.evaluation import unpack
 from pages.collapse import information
 from pages.compression import attacks, pictures
 from pages.latents import points
@@ -52,7 +55,7 @@ known = {
     "information": information._stored("", True, digest, images),
     "latents": points._stored(digest, images.digest, images),
     "likeness": two._stored("b" * 64, True),
-    "evaluation": store._cached(evaluated, True),
+    "evaluation": cache.peek("evaluations", evaluated, unpack),
 }
 assert all(one is not None for one in known.values()), known
 """
@@ -83,8 +86,8 @@ def test_stored_results_are_read_without_torch(
     attack.attacked(model, digest, images, AttackSettings(steps=1))
     measure_information(model, digest, images)
     evaluate(model, digest, images, EvalSettings(samples=1, partial_samples=1))
-    store_likeness("b" * 64, Likeness(*np.zeros((3, 1, 1))))
+    cache.store(KIND, "b" * 64, pack(Likeness(*np.zeros((3, 1, 1)))))
     cache.store("latents", latents_key(digest, images, points.LATENTS_SEED), {"z1": np.ones(3)})
     np.save(tmp_path / "few.npy", images.images)
-    key = evaluation_key(digest, images, EvalSettings(samples=1, partial_samples=1))
+    key = evaluation_key(digest, images.digest, EvalSettings(samples=1, partial_samples=1))
     assert heavy(READ, str(tmp_path / "few.npy"), digest, key) == "[]"

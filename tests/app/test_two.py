@@ -11,8 +11,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from hvae_core.data.worlds import worlds
-from hvae_core.probes.layer_likeness import Likeness
-from hvae_core.tasks import information_of, likeness_of_sets
+from hvae_core.probes.information import information_of
+from hvae_core.probes.layer_likeness import Likeness, likeness_of_sets
 from pages.shared import jobs, store
 from pages.shared.store import handle_of
 from pages.two import layers, scores

@@ -16,8 +16,9 @@ from hvae_core.checkpoint import library, load_checkpoint
 from hvae_core.cli.main import COMMANDS, main
 from hvae_core.config.presets import PRESETS
 from hvae_core.data import World, custom_set, worlds
-from hvae_core.evaluation import lookup
-from hvae_core.evaluation.evaluation import shipped_evaluation
+from hvae_core.evaluation import lookup, store
+from hvae_core.evaluation.evaluation import EvalSettings
+from hvae_core.evaluation.sets import SHIPPED_LIMIT
 from hvae_core.scores import all_scores, score_list
 
 NAMES = [command.__name__.rpartition(".")[2] for command in COMMANDS]
@@ -230,7 +231,9 @@ def test_stored_results_are_written_and_stand_in_for_missing_images(
     shipped.mkdir()
     shutil.copy(trained, shipped / "small.safetensors")
     monkeypatch.setattr(library, "SHIPPED", shipped)
-    monkeypatch.setattr(lookup, "RESULTS", tmp_path / "results")
+    for module in (lookup, store):
+        monkeypatch.setattr(module, "RESULTS", tmp_path / "results")
+    monkeypatch.setattr("hvae_core.data.identity.SHIPPED", tmp_path / "identities.json")
     roles = (("other", "in"), ("noise", "out"), ("upright", "control"))
     small = _world(stripes, *roles)
     monkeypatch.setattr("hvae_core.cli.sources.world_of", lambda *_: small)
@@ -238,12 +241,10 @@ def test_stored_results_are_written_and_stand_in_for_missing_images(
     written = sorted(path.name for path in (tmp_path / "results" / "small").iterdir())
     assert written == ["own-noise-npz.npz", "own-other-npz.npz", "own-upright-npz.npz"]
     checkpoint = load_checkpoint(shipped / "small.safetensors")
-    kept = shipped_evaluation(tmp_path / "results" / "small", checkpoint.digest, "own-noise-npz")
+    kept = lookup.shipped_result(checkpoint, "own-noise-npz", EvalSettings(), SHIPPED_LIMIT)
     assert kept is not None
     assert [z.shape for z in kept.latents] == [(60, 0), (60, 3), (60, 2)]  # z1 is too wide to keep
-    control = shipped_evaluation(
-        tmp_path / "results" / "small", checkpoint.digest, "own-upright-npz"
-    )
+    control = lookup.shipped_result(checkpoint, "own-upright-npz", EvalSettings(), SHIPPED_LIMIT)
     assert control is not None
     assert [z.shape for z in control.latents] == [(60, 0)] * 3
     capsys.readouterr()

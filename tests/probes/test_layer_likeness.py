@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from hvae_core.common import cache
 from hvae_core.common.errors import DataError
 from hvae_core.probes import layer_likeness
 from hvae_core.probes.layer_likeness import (
+    KIND,
     Likeness,
     correlations,
     layer_pairs,
@@ -19,7 +21,7 @@ from hvae_core.probes.layer_likeness import (
     linear_cka,
     matched,
     matched_correlation,
-    store_likeness,
+    pack,
     stored_likeness,
 )
 
@@ -131,7 +133,7 @@ def test_layers_go_by_name_or_by_what_they_share() -> None:
 def test_comparisons_are_kept(cache_folder: Any) -> None:
     assert stored_likeness("0" * 64) is None
     made = Likeness(np.eye(2), np.zeros((2, 2)), np.full((2, 2), np.nan))
-    store_likeness("0" * 64, made)
+    cache.store(KIND, "0" * 64, pack(made))
     found = stored_likeness("0" * 64)
     assert found is not None
     np.testing.assert_array_equal(found.correlation, made.correlation)

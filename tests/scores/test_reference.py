@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,17 +14,22 @@ from hvae_core.common.cache import write_npz
 from hvae_core.common.errors import DataError
 from hvae_core.config import ModelCard
 from hvae_core.data.worlds import World, custom_set
+from hvae_core.evaluation import compute
 from hvae_core.evaluation.compute import evaluate
 from hvae_core.evaluation.evaluation import EvalSettings
-from hvae_core.scores import assemble, reference
+from hvae_core.evaluation.sets import Sets
+from hvae_core.scores import Reference, reference
 from hvae_core.scores.with_reference import fit_gaussians
 from tests.small import tiny_model, tiny_set
 
 SETTINGS = EvalSettings(samples=1, partial_samples=1)
 TRAINING = tiny_set(40)
+EMPTY = Sets(World("none", "None", "in", (), (), (1, 8, 8)))
 
 
-def test_a_reference_is_of_the_training_images_and_survives_a_file(tmp_path: Path) -> None:
+def test_a_reference_is_of_the_training_images_and_survives_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     found = evaluate(tiny_model(), "a", TRAINING, SETTINGS)
     fitted = reference.fit_reference(found)
     assert fitted.reference.images == 40
@@ -32,17 +38,23 @@ def test_a_reference_is_of_the_training_images_and_survives_a_file(tmp_path: Pat
     known = fitted.reference.layers[-1]
     assert known is not None
     np.testing.assert_allclose(known.precision, top.precision)
-    write_npz(tmp_path / reference.FILE, reference.pack_reference(fitted))
-    back = reference.shipped_reference(tmp_path, "a", SETTINGS)
+    write_npz(tmp_path / "mine" / reference.FILE, reference.pack_reference(fitted))
+    monkeypatch.setattr(reference, "RESULTS", tmp_path)
+
+    def shipped(name: str, digest: str, settings: EvalSettings) -> Reference | None:
+        checkpoint = SimpleNamespace(name=name, digest=digest, image_shape=(1, 8, 8))
+        return reference.lookup_reference(checkpoint, EMPTY, settings)
+
+    back = shipped("mine", "a", SETTINGS)
     assert back is not None
     assert (back.mean, back.images) == (fitted.reference.mean, 40)
     for one, other in zip(back.layers, fitted.reference.layers, strict=True):
         assert (one is None) == (other is None)
         if one is not None and other is not None:
             np.testing.assert_allclose(one.means, other.means, rtol=1e-5, atol=1e-6)
-    assert reference.shipped_reference(tmp_path, "b", SETTINGS) is None
-    assert reference.shipped_reference(tmp_path, "a", EvalSettings()) is None
-    assert reference.shipped_reference(tmp_path / "none", "a", SETTINGS) is None
+    assert shipped("mine", "b", SETTINGS) is None
+    assert shipped("mine", "a", EvalSettings()) is None
+    assert shipped("none", "a", SETTINGS) is None
 
 
 def test_it_rests_on_the_training_split_and_is_kept(
@@ -56,11 +68,11 @@ def test_it_rests_on_the_training_split_and_is_kept(
         for i, role in enumerate(("train", "validation", "in"))
     )
     world = World("own", "Own", "in", sets, (), (1, 8, 8))
-    first = assemble.reference_of(checkpoint, world, SETTINGS)
+    first = reference.reference_of(checkpoint, Sets(world), SETTINGS)
     training = evaluate(checkpoint.model, checkpoint.digest, world.load("train"), SETTINGS)
     assert first.mean == pytest.approx(-training.table.bound[:, 0].mean())
-    monkeypatch.setattr(assemble, "evaluate", None)  # the second time it is only read
-    again = assemble.reference_of(checkpoint, world, SETTINGS)
+    monkeypatch.setattr(compute, "evaluate", None)  # the second time it is only read
+    again = reference.reference_of(checkpoint, Sets(world), SETTINGS)
     assert again.mean == first.mean
     with pytest.raises(DataError, match="no training set"):
-        assemble.reference_of(checkpoint, replace(world, sets=sets[1:]), SETTINGS)
+        reference.reference_of(checkpoint, Sets(replace(world, sets=sets[1:])), SETTINGS)

@@ -23,7 +23,8 @@ from hvae_core.detection.metrics import detect
 from hvae_core.evaluation.collapse import active_units
 from hvae_core.evaluation.compute import evaluate
 from hvae_core.evaluation.evaluation import EvalSettings, Evaluation
-from hvae_core.evaluation.lookup import checkpoint_path, chosen_images
+from hvae_core.evaluation.lookup import checkpoint_path
+from hvae_core.evaluation.sets import Sets
 from hvae_core.scores import get_score
 from hvae_core.studies import run as study_run
 from hvae_core.studies.find import to_train, wanted
@@ -116,7 +117,7 @@ def told(
 ) -> Callable[..., dict[str, Any]]:
     """The tables of a study by key, as printed for programs; all tests share their evaluations."""
     monkeypatch.setenv("STRATA_CACHE", str(shared_cache))
-    monkeypatch.setattr("hvae_core.evaluation.lookup.chosen_images", read_once)
+    monkeypatch.setattr(Sets, "choose", read_once)
 
     def run(tables: str, *options: str, head: str = STUDY) -> dict[str, Any]:
         argv = ["study", str(toml(tables, head)), "--out", str(tmp_path / "out"), "--json"]
@@ -129,18 +130,18 @@ def told(
 _READ: dict[tuple[Any, ...], ImageSet] = {}
 
 
-def read_once(checkpoint: Any, world: Any, set_name: str, **how: Any) -> ImageSet:
-    """``chosen_images``, which takes a second a set, once for all tests of this file."""
-    key = (world.key, set_name, checkpoint.config.image_shape, how["limit"], how["data_root"])
+def read_once(sets: Sets, set_name: str, _progress: Any = None) -> ImageSet:
+    """``Sets.choose``, which takes a second a set, once for all tests of this file."""
+    key = (sets.world.key, set_name, sets.limit, sets.data_root)
     if key not in _READ:
-        _READ[key] = chosen_images(checkpoint, world, set_name, **how)
+        _READ[key] = sets.world.choose(set_name, sets.data_root, limit=sets.limit)
     return _READ[key]
 
 
 def evaluated(runs: Path, seed: int, set_name: str) -> Evaluation:
     checkpoint = load_checkpoint(runs / f"s{seed}" / "tiny-study" / "tiny-study.safetensors")
     world = worlds()["glyphs"]
-    images = read_once(checkpoint, world, set_name, limit=LIMIT, data_root=None)
+    images = read_once(Sets(world, limit=LIMIT), set_name)
     return evaluate(checkpoint.model, checkpoint.digest, images, EvalSettings(SAMPLES, SAMPLES))
 
 

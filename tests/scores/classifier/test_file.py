@@ -13,14 +13,9 @@ from hvae_core.checkpoint.container import read_header, write
 from hvae_core.common.errors import CheckpointError
 from hvae_core.config import ModelCard
 from hvae_core.data import worlds
-from hvae_core.scores.classifier.ensemble import (
-    SHIPPED,
-    ensemble_digest,
-    load_ensemble,
-    world_classifiers,
-    world_ensemble,
-)
+from hvae_core.scores.classifier.ensemble import load_ensemble, world_ensemble
 from hvae_core.scores.classifier.file import ClassifierFile, load_classifier, save_classifier
+from hvae_core.scores.classifier.library import SHIPPED, ensemble_digest, world_classifiers
 from hvae_core.scores.classifier.network import Classifier
 from hvae_core.scores.classifier.training import ClassifierRun
 from tests.scores.classifier.conftest import CONFIG, TRAINING
