@@ -1,1 +1,69 @@
-"""Hierarchical variational autoencoders: models, bounds, out-of-distribution scores, pictures."""
+"""Hierarchical VAEs, layer by layer: bounds, collapse, out-of-distribution scores.
+
+    import hvae_core as hv
+    model = hv.load_checkpoint("glyphs-hvae3-elbo")
+    inside, outside = (hv.evaluate(model, hv.load_images(f"glyphs:{name}")) for name in ("test", "digits"))
+    print(hv.report(inside, [outside], scores=["elbo", "llr_1"]))
+
+The names below are all there is to know at first; each is imported when it is first used, so that
+``import hvae_core`` itself costs nothing.
+"""  # noqa: E501
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from hvae_core.checkpoint import save_checkpoint
+    from hvae_core.common.errors import HVAEError
+    from hvae_core.config.presets import get_preset
+    from hvae_core.data import ImageSet, worlds
+    from hvae_core.detection.report import report
+    from hvae_core.door import evaluate, load_checkpoint, load_images, reconstruct
+    from hvae_core.evaluation.evaluation import EvalSettings
+    from hvae_core.models import HierarchicalVAE
+    from hvae_core.scores import Score, get_score
+    from hvae_core.training.loop import train
+
+__version__ = "0.2.0"
+
+__all__ = [
+    "EvalSettings",
+    "HVAEError",
+    "HierarchicalVAE",
+    "ImageSet",
+    "Score",
+    "evaluate",
+    "get_preset",
+    "get_score",
+    "load_checkpoint",
+    "load_images",
+    "reconstruct",
+    "report",
+    "save_checkpoint",
+    "train",
+    "worlds",
+]
+
+_HOMES = {
+    "checkpoint": ("save_checkpoint",),
+    "common.errors": ("HVAEError",),
+    "config.presets": ("get_preset",),
+    "data": ("ImageSet", "worlds"),
+    "detection.report": ("report",),
+    "door": ("evaluate", "load_checkpoint", "load_images", "reconstruct"),
+    "evaluation.evaluation": ("EvalSettings",),
+    "models": ("HierarchicalVAE",),
+    "scores": ("Score", "get_score"),
+    "training.loop": ("train",),
+}
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

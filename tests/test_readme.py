@@ -11,9 +11,9 @@ import pytest
 from hvae_core.checkpoint import inspect_checkpoint
 from hvae_core.common.places import ASSETS
 from hvae_core.detection.metrics import auroc
+from hvae_core.evaluation import SHIPPED_LIMIT
 from hvae_core.evaluation.evaluation import EvalSettings, Evaluation
 from hvae_core.evaluation.lookup import checkpoint_path, shipped_result
-from hvae_core.evaluation.sets import SHIPPED_LIMIT
 from hvae_core.scores import Material, get_score
 
 README = Path(__file__).parents[1] / "README.md"

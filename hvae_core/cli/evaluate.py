@@ -24,7 +24,7 @@ from hvae_core.cli.options import (
 from hvae_core.cli.report import print_report
 from hvae_core.common.progress import part
 from hvae_core.detection.report import Report
-from hvae_core.evaluation.sets import SHIPPED_LIMIT
+from hvae_core.evaluation import SHIPPED_LIMIT
 
 if TYPE_CHECKING:
     from hvae_core.checkpoint import Checkpoint

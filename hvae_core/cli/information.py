@@ -15,8 +15,8 @@ from hvae_core.cli.options import (
     add_one_set,
     add_seed,
 )
+from hvae_core.evaluation import SHIPPED_LIMIT
 from hvae_core.evaluation.collapse import COLLAPSE_THRESHOLD, collapsed_curve
-from hvae_core.evaluation.sets import SHIPPED_LIMIT
 from hvae_core.probes.information import DELTAS, IMAGES, MAX_IMAGES
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from hvae_core.evaluation.sets import SHIPPED_LIMIT
+from hvae_core.evaluation import SHIPPED_LIMIT
 
 if TYPE_CHECKING:
     from hvae_core.checkpoint import Checkpoint

@@ -17,7 +17,10 @@ from hvae_core.common.errors import ScoreError
 from hvae_core.detection.metrics import Detection, detect
 from hvae_core.evaluation.bounds import Floats
 from hvae_core.evaluation.collapse import active_units, bits_per_dim, collapsed_layers, kl_per_dim
-from hvae_core.scores import Material, Score, richest, score_list
+from hvae_core.scores import Material, Score, get_score, richest, score_list
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 if TYPE_CHECKING:  # evaluations are made with torch; reading them takes none
     from hvae_core.evaluation.evaluation import Evaluation
@@ -82,6 +85,27 @@ class Report:
             for key, detection in result.detections.items()
         ]
 
+    def to_pandas(self) -> pd.DataFrame:
+        """``rows`` as a table."""
+        import pandas as pd
+
+        return pd.DataFrame(self.rows())
+
+    def __str__(self) -> str:
+        """AUROC of every score on every set with its 95 % interval, then the KL of the layers."""
+        keys = [s.key for s in self.scores if any(s.key in o.detections for o in self.outside)]
+        table = [["AUROC", *keys]]
+        for result in self.outside:
+            areas = [result.detections.get(key) for key in keys]
+            cells = (f"{a.auroc:.3f} [{a.low:.3f}, {a.high:.3f}]" if a else "-" for a in areas)
+            table.append([f"{result.name} ({result.images})", *cells])
+        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+        lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in table]
+        kl = zip(self.names, self.inside.kl, strict=True)
+        layers = ", ".join(f"{name} {nats:.2f}" for name, nats in kl)
+        inside = f"against {self.inside.name} ({self.inside.images})"
+        return "\n".join([*lines, f"{inside}, KL in nats by layer: {layers}"])
+
     def to_dict(self) -> dict[str, Any]:
         """The report as plain values for JSON; a number that is not finite becomes None."""
         scores = [{"key": s.key, "name": s.name, "symbol": s.symbol} for s in self.scores]
@@ -106,13 +130,13 @@ def report(
     seed: int = 0,
     *,
     intervals: bool = True,
-    scores: Sequence[Score] | None = None,
+    scores: Sequence[Score | str] | None = None,
     materials: Mapping[str, Sequence[Material]] | None = None,
 ) -> Report:
     """Detection metrics of every score, on equal numbers drawn by ``seed``; figures by layer and k.
 
     Without ``intervals`` only AUROCs have theirs: the bootstrap of the others takes some
-    milliseconds a score and set. ``scores`` are those of the bounds unless told otherwise, and
+    milliseconds a score and set. ``scores``, or their keys, are those of the bounds by default;
     ``materials`` gives, by the name of the set, what they may read, the most images first.
     Raises ``ScoreError`` when the evaluations are not of one checkpoint under one setting. A score
     that these bounds cannot give is listed with its reason instead.
@@ -124,7 +148,11 @@ def report(
                 f"The sets {in_evaluation.set_name} and {other.set_name} were evaluated under "
                 "different checkpoints or settings; evaluate both in the same way."
             )
-    chosen = tuple(scores or score_list(in_evaluation.table.n_levels))
+    levels, names = in_evaluation.table.n_levels, in_evaluation.names
+    chosen = tuple(
+        get_score(score, levels, names) if isinstance(score, str) else score
+        for score in scores or score_list(levels)
+    )
     known = materials or {}
     inside = _computed(in_evaluation, chosen, known)
     return Report(

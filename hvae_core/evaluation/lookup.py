@@ -22,6 +22,8 @@ from hvae_core.common import cache
 from hvae_core.common.errors import CheckpointError, MissingImages
 from hvae_core.common.places import ASSETS
 from hvae_core.common.progress import Progress, silent
+from hvae_core.data.image_set import ImageSet
+from hvae_core.evaluation import SHIPPED_LIMIT
 from hvae_core.evaluation.byte_planes import from_planes
 from hvae_core.evaluation.evaluation import (
     EvalSettings,
@@ -30,7 +32,7 @@ from hvae_core.evaluation.evaluation import (
     evaluation_key,
     unpack,
 )
-from hvae_core.evaluation.sets import SHIPPED_LIMIT, Described, Sets
+from hvae_core.evaluation.sets import Described, Sets
 
 if TYPE_CHECKING:
     from hvae_core.checkpoint import Checkpoint
@@ -95,8 +97,6 @@ def evaluated(
 
     Raises ``MissingImages`` where the images are absent and nothing ships for them.
     """
-    from hvae_core.evaluation.compute import evaluate
-
     sets.fetch(set_name, progress)
     answer = lookup(checkpoint, sets, set_name, settings, progress)
     if answer.evaluation is not None:
@@ -104,9 +104,27 @@ def evaluated(
     if answer.missing:
         raise MissingImages(answer.missing)
     images = sets.images(checkpoint, set_name, progress)
-    settings = settings or EvalSettings()
+    return Evaluated(evaluated_images(checkpoint, images, settings, progress), images.notes)
+
+
+def evaluated_images(
+    checkpoint: Checkpoint,
+    images: ImageSet,
+    settings: EvalSettings | None = None,
+    progress: Progress = silent,
+) -> Evaluation:
+    """The evaluation of images, brought to the model's shape: shipped, cached or computed now.
+
+    What ships is looked for under the name of the set, and taken for the same pixels alone.
+    """
+    from hvae_core.evaluation.compute import evaluate
+
+    settings, images = settings or EvalSettings(), images.fit(checkpoint.image_shape)
+    shipped = shipped_result(checkpoint, images.name, settings, SHIPPED_LIMIT)
+    if shipped is not None and shipped.set_digest == images.digest:
+        return as_of(shipped, images)
     model, digest = checkpoint.model, checkpoint.digest
-    return Evaluated(evaluate(model, digest, images, settings, progress=progress), images.notes)
+    return evaluate(model, digest, images, settings, progress=progress)
 
 
 def shipped_result(

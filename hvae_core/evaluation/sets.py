@@ -10,9 +10,7 @@ from hvae_core.common.progress import Progress, silent
 from hvae_core.data.identity import Identity, identity
 from hvae_core.data.image_set import ImageSet, Shape
 from hvae_core.data.worlds import World
-
-SHIPPED_LIMIT = 1000
-"""Images of a set that stored results and defaults rest on, taken by ``World.choose``."""
+from hvae_core.evaluation import SHIPPED_LIMIT
 
 
 class Described(Protocol):

@@ -15,8 +15,8 @@ from pydantic.dataclasses import dataclass
 from hvae_core.common.errors import ConfigError
 from hvae_core.config import from_json
 from hvae_core.config.layered import STRICT
+from hvae_core.evaluation import SHIPPED_LIMIT
 from hvae_core.evaluation.evaluation import EvalSettings
-from hvae_core.evaluation.sets import SHIPPED_LIMIT
 
 Kind = Literal["detection", "grid", "collapse", "bits", "layers", "families", "units", "samplers"]
 Count = Annotated[int, Field(ge=1, le=1_000_000)]

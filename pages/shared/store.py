@@ -19,9 +19,10 @@ from hvae_core.config import level_starts
 from hvae_core.data.image_set import ImageSet
 from hvae_core.data.load import load_source
 from hvae_core.data.worlds import SetSpec, World, custom_set
+from hvae_core.evaluation import SHIPPED_LIMIT
 from hvae_core.evaluation.evaluation import Evaluation
 from hvae_core.evaluation.lookup import lookup
-from hvae_core.evaluation.sets import SHIPPED_LIMIT, Described, Sets
+from hvae_core.evaluation.sets import Described, Sets
 
 SHOWN_LIMIT = SHIPPED_LIMIT
 """Images of a set on the pages: those of the stored results, so that rows and pictures agree."""

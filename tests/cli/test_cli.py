@@ -16,9 +16,8 @@ from hvae_core.checkpoint import library, load_checkpoint
 from hvae_core.cli.main import COMMANDS, main
 from hvae_core.config.presets import PRESETS
 from hvae_core.data import World, custom_set, worlds
-from hvae_core.evaluation import lookup, store
+from hvae_core.evaluation import SHIPPED_LIMIT, lookup, store
 from hvae_core.evaluation.evaluation import EvalSettings
-from hvae_core.evaluation.sets import SHIPPED_LIMIT
 from hvae_core.scores import all_scores, score_list
 
 NAMES = [command.__name__.rpartition(".")[2] for command in COMMANDS]

@@ -240,7 +240,7 @@ def test_closing_is_prompt_and_final(tmp_path: Path) -> None:
 def test_workers_end_with_the_app(tmp_path: Path, ending: str) -> None:
     script = f"""
 import os, signal, sys, time
-from hvae_core.jobs import JobTable
+from hvae_core.common.jobs import JobTable
 from tests import job_functions as functions
 table = JobTable()
 print(table.submit("pid", "p", functions.pid).wait(60) and table.get("p").result())

@@ -13,7 +13,7 @@ from tests.server import serve
 PAGE = """
 from pathlib import Path
 import streamlit as st
-from hvae_core.jobs import JobTable
+from hvae_core.common.jobs import JobTable
 from tests import job_functions as functions
 
 with Path({runs!r}).open("a") as file:

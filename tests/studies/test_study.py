@@ -141,7 +141,7 @@ def read_once(sets: Sets, set_name: str, _progress: Any = None) -> ImageSet:
 def evaluated(runs: Path, seed: int, set_name: str) -> Evaluation:
     checkpoint = load_checkpoint(runs / f"s{seed}" / "tiny-study" / "tiny-study.safetensors")
     world = worlds()["glyphs"]
-    images = read_once(Sets(world, limit=LIMIT), set_name)
+    images = read_once(Sets(world, limit=LIMIT), set_name).fit(checkpoint.image_shape)
     return evaluate(checkpoint.model, checkpoint.digest, images, EvalSettings(SAMPLES, SAMPLES))
 
 

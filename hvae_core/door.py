@@ -1,0 +1,106 @@
+"""What the front door adds to the rooms: checkpoints and images by name, path or value."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from hvae_core import checkpoint as room
+from hvae_core.checkpoint import Checkpoint
+from hvae_core.common.progress import Progress, silent
+from hvae_core.data import ImageSet, worlds
+from hvae_core.data.load import load_source
+from hvae_core.evaluation import SHIPPED_LIMIT
+from hvae_core.evaluation.evaluation import EvalSettings, Evaluation
+from hvae_core.evaluation.lookup import checkpoint_path, evaluated_images
+from hvae_core.models import Skipped, Up
+from hvae_core.probes import reconstruct as pictures
+from hvae_core.probes.reconstruct import Reconstructions
+
+
+def load_checkpoint(source: str | Path | bytes) -> Checkpoint:
+    """A checkpoint by the name of a shipped one, the path of a file, or the bytes of a file.
+
+    It passes the gate; ``CheckpointError`` says in one sentence what is wrong with it.
+    """
+    if isinstance(source, bytes):
+        return room.load_checkpoint(source)
+    return room.load_checkpoint(checkpoint_path(str(source)))
+
+
+def load_images(
+    source: str | Path | np.ndarray,
+    labels: np.ndarray | None = None,
+    *,
+    limit: int | None = None,
+    data_root: str | Path | None = None,
+    download: bool = False,
+    progress: Progress = silent,
+) -> ImageSet:
+    """Images of a world's set ("glyphs:digits"), a path, a set by name, a hub name, or an array.
+
+    An array is uint8 (N, 1 or 3, H, W). Without a ``limit`` all images are taken, but of a world's
+    set those 1,000 that stored results rest on; 0 takes all of these too. ``data_root`` is the
+    folder of image sets, ``download`` fetches from the hub what is not on this machine. Raises
+    ``DataError``, or ``MissingImages`` with what to do.
+    """
+    if isinstance(source, np.ndarray):
+        return _array(source, labels).take(limit or len(source))
+    world, _, name = str(source).partition(":")
+    if name and world in worlds() and not Path(source).exists():
+        sets = worlds()[world]
+        if download and not sets.available(name, data_root):
+            sets.download(name, progress)
+        most = SHIPPED_LIMIT if limit is None else limit or None
+        return sets.choose(name, data_root, limit=most, progress=progress)
+    return load_source(
+        source, limit=limit or None, allow_download=download, data_root=data_root, progress=progress
+    )
+
+
+def _array(images: np.ndarray, labels: np.ndarray | None) -> ImageSet:
+    labels = np.full(len(images), -1) if labels is None else np.asarray(labels)
+    names = tuple(str(i) for i in range(int(labels.max(initial=-1)) + 1))
+    return ImageSet("images", "images of an array", images, labels, names)
+
+
+def evaluate(
+    checkpoint: Checkpoint,
+    images: ImageSet,
+    settings: EvalSettings | None = None,
+    *,
+    progress: Progress = silent,
+) -> Evaluation:
+    """Bounds L_>k in nats (HVK Eq. 5, 9) of every image for every k: shipped, cached or computed.
+
+    Images of another shape are brought to the model's. ``settings`` are those of the shipped
+    results unless given: ten draws, seed 0.
+    """
+    return evaluated_images(checkpoint, images, settings, progress)
+
+
+def reconstruct(
+    checkpoint: Checkpoint,
+    images: ImageSet,
+    *,
+    seed: int = 0,
+    skipped: Skipped = "mean",
+    up: Up = "mean",
+    temperature: float = 1.0,
+) -> Reconstructions:
+    """p(x | z_>k) of images for every k (HVK Eq. 5): the expected images, and nats lost.
+
+    ``skipped`` says what a layer below passes down, a draw from its prior or the prior's mean,
+    ``up`` what it passes up, its posterior mean or a draw; ``temperature`` scales these draws.
+    """
+    fitted = images.fit(checkpoint.image_shape)
+    return pictures.reconstruct(
+        checkpoint.model,
+        fitted.images,
+        fitted.image_digests(),
+        seed=seed,
+        skipped=skipped,
+        up=up,
+        temperature=temperature,
+    )
