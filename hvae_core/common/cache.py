@@ -16,7 +16,6 @@ import logging
 import os
 import re
 import stat
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
@@ -24,6 +23,7 @@ from pathlib import Path
 from typing import Any, TypeVar, overload
 
 import numpy as np
+from platformdirs import user_cache_path
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -45,12 +45,7 @@ def cache_dir() -> Path:
     own = os.environ.get("STRATA_CACHE")
     if own:
         return Path(own).expanduser().absolute()
-    shared = os.environ.get("XDG_CACHE_HOME")
-    if shared and Path(shared).is_absolute():  # the XDG standard says to ignore a relative path
-        return Path(shared) / "strata"
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "strata"
-    return Path.home() / ".cache" / "strata"
+    return user_cache_path("strata", appauthor=False)
 
 
 def digest(*parts: object) -> str:

@@ -103,15 +103,12 @@ def expected_alarms(alpha: float, references: int, n: int) -> tuple[float, float
     the hits are beta-binomial, BetaBin(n, m, N + 1 - m), exactly so for one continuous score. With
     m = 0 no image can be called out.
     """
+    from scipy.stats import betabinom  # slow to import
+
     m = int(np.floor(alpha * (references + 1) + 1e-9))
     if m < 1:
         return 0.0, 0.0
-    # From the ratios p(h + 1) / p(h) = (n - h)(a + h) / (h + 1)(b + n - h - 1).
-    a, b, hits = m, references + 1 - m, np.arange(n)
-    steps = np.log((n - hits) * (a + hits)) - np.log((hits + 1) * (b + n - hits - 1))
-    logs = np.concatenate([[0.0], np.cumsum(steps)])
-    shares = np.exp(logs - logs.max())
-    below = np.cumsum(shares) / shares.sum()
+    below = betabinom(n, m, references + 1 - m).pmf(np.arange(n + 1)).cumsum()
     low, high = np.searchsorted(below, [0.025, 0.975])
     return float(low / n), float(high / n)
 

@@ -6,10 +6,9 @@ interrupted continues from its last finished epoch and ends with the weights of 
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -27,9 +26,8 @@ from hvae_core.evaluation.collapse import UnitStats, active_units
 from hvae_core.models import HierarchicalVAE, model_from_config
 from hvae_core.training.objectives import Objective, free_bits_lambda, warmup_beta
 from hvae_core.training.optimiser import Gradients, learning_rate, make_optimizer
-from hvae_core.training.state import load_state, save_state
+from hvae_core.training.state import History, RunState, load_state, save_state
 
-History = dict[str, list]
 VALIDATION_IMAGES = 1000
 
 
@@ -40,17 +38,6 @@ class Run:
     model: HierarchicalVAE
     history: History
     seconds: float
-
-
-@dataclass
-class _Running:
-    """Everything that changes while training, in one place, so that a resume restores all of it."""
-
-    objective: Objective
-    optimizer: torch.optim.Optimizer
-    average: HierarchicalVAE
-    epoch: int = 0
-    history: History = field(default_factory=dict)
 
 
 def train(
@@ -75,35 +62,37 @@ def train(
     """
     for given in (images, validation):
         _check(given, model_config)
+    # 1. Images stay bytes in memory: a batch at a time becomes numbers, on the device.
+    pixels = torch.from_numpy(np.array(images.images))  # uint8 (N, C, H, W)
+    held_out = validation.sample(VALIDATION_IMAGES)  # by content: a folder may be sorted by class
+    # 2. The same weights in every process, then onto its device.
     fabric = fabric or Fabric(accelerator="auto", devices=1)
     fabric.launch()
-    pixels = torch.from_numpy(np.array(images.images))  # uint8 (N, C, H, W)
-    running = _start(model_config, config, pixels, start)
-    held_out = validation.sample(VALIDATION_IMAGES)  # by content: a folder may be sorted by class
-    wrapped, optimizer = fabric.setup(running.objective, running.optimizer)
+    running = _start(model_config, config, pixels, start=start)
+    module, optimizer = fabric.setup(running.objective, running.optimizer)
     running.average.to(fabric.device)
-    if state is not None and state.exists():  # after the setup: moments go where the weights are
-        load_state(state, model_config, config, running)
-    for epoch in range(running.epoch, config.epochs):
+    # 3. An interrupted run goes on. After the setup: moments are loaded to where the weights are.
+    if state is not None and state.exists():
+        load_state(state, running)
+    # 4. Epoch by epoch. What is shown, kept and returned is the average, never the raw weights.
+    while running.epoch < config.epochs:
         started = time.perf_counter()
-        row = _train_epoch(fabric, wrapped, optimizer, running, pixels, config, epoch, progress)
+        row = _train_epoch(
+            running, pixels, fabric=fabric, module=module, optimizer=optimizer, progress=progress
+        )
         row |= validate(running.average, held_out)
         row["seconds"] = time.perf_counter() - started
-        for key, value in row.items():
-            # A quantity that a resumed run did not record from its start has no epochs to count by.
-            if len(running.history.get(key, [])) == epoch:
-                running.history.setdefault(key, []).append(value)
-        running.epoch = epoch + 1
+        running.record(row)
         if state is not None and fabric.is_global_zero:
-            save_state(state, model_config, config, running)
+            save_state(state, running)
         if on_epoch is not None and fabric.is_global_zero:
             on_epoch(_run(running))
-        progress(running.epoch / config.epochs, _summary(epoch, row))
+        progress(running.epoch / config.epochs, _summary(running.epoch, row))
     running.average.cpu()
     return _run(running)
 
 
-def _run(running: _Running) -> Run:
+def _run(running: RunState) -> Run:
     return Run(running.average, running.history, float(sum(running.history["seconds"])))
 
 
@@ -145,8 +134,12 @@ def _check(images: ImageSet, model_config: ModelConfig) -> None:
 
 
 def _start(
-    model_config: ModelConfig, config: TrainConfig, pixels: Tensor, start: HierarchicalVAE | None
-) -> _Running:
+    model_config: ModelConfig,
+    config: TrainConfig,
+    pixels: Tensor,
+    *,
+    start: HierarchicalVAE | None,
+) -> RunState:
     """A model with its optimiser and running average: fresh from the first batch, or ``start``."""
     if bool(config.start) != (start is not None):
         raise ConfigError(
@@ -158,10 +151,11 @@ def _start(
             f"{config.start} is a model of another shape than this recipe's; start from one of the "
             "same network."
         )
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]):  # the caller's stream has no say and is not moved
         torch.manual_seed(config.seed)
         model = model_from_config(model_config)
         average = model_from_config(model_config)
+    # What a network takes from data: scales from the first batch, its grey levels from all images.
     order = torch.randperm(len(pixels), generator=torch.Generator().manual_seed(config.seed))
     model.init_from_data(pixels[order[: config.batch_size]].float() / 255, config.seed)
     model.fit_to_data((part.float() / 255 for part in pixels.split(1000)), config.seed)
@@ -169,57 +163,56 @@ def _start(
         model.load_state_dict(start.state_dict())
     average.load_state_dict(model.state_dict())
     average.eval().requires_grad_(False)
-    return _Running(Objective(model, config), make_optimizer(model, config), average)
+    return RunState(Objective(model, config), make_optimizer(model, config), average)
 
 
 def _train_epoch(
-    fabric: Fabric,
-    wrapped: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    running: _Running,
+    running: RunState,
     pixels: Tensor,
-    config: TrainConfig,
-    epoch: int,
+    *,
+    fabric: Fabric,
+    module: nn.Module,
+    optimizer: torch.optim.Optimizer,
     progress: Progress,
 ) -> dict:
-    """One pass over the images; returns the epoch's means for the history."""
-    rank, world = fabric.global_rank, fabric.world_size
-    shared = torch.Generator().manual_seed(_epoch_seed(config.seed, epoch, -1))
-    order = torch.randperm(len(pixels), generator=shared)
-    order = order[: config.epoch_images or len(order)]
-    # Every process takes as many images as the others, or one would wait for gradients for ever.
-    order = order[: max(world, len(order) // world * world)][rank::world]
-    noise = StreamNoise(torch.Generator().manual_seed(_epoch_seed(config.seed, epoch, rank)))
-    steps = max(1, math.ceil(len(order) / config.batch_size))
-    total: list[tuple[float, float, float, list[float]]] = []
-    gradients = Gradients()
-    for step in range(steps):
-        at = epoch + step / steps
+    """One pass over the images; returns the epoch's means for the history.
+
+    ``module`` and ``optimizer`` are those of ``running`` as ``fabric`` has set them up.
+    """
+    config, epoch = running.config, running.epoch
+    noise = StreamNoise(_generator(config.seed, epoch, fabric.global_rank))
+    batches = _order(len(pixels), running, fabric).split(config.batch_size)
+    gradients, steps = Gradients(), []
+    for step, batch in enumerate(batches):
+        # The learning rate, beta and lambda move within an epoch: ``at`` counts in epochs.
+        at = epoch + step / len(batches)
         rate = learning_rate(at, config)
         for group in optimizer.param_groups:
             group["lr"] = rate
-        batch = order[step * config.batch_size : (step + 1) * config.batch_size]
+        # Loss
         x = (pixels[batch].float() / 255).to(fabric.device)
         if config.mutation:
             x = mutate(x, config.mutation, noise)
-        terms = wrapped(x, noise, at)
+        terms = module(x, noise, at)
         if not torch.isfinite(terms.loss):
             raise ConfigError(
                 f"The loss is no longer a number in epoch {epoch + 1}; "
                 "start again with a lower learning_rate."
             )
+        # Step: a wild gradient takes none, and then the average must not count it either.
         optimizer.zero_grad()
         fabric.backward(terms.loss)
-        if gradients.step(fabric, wrapped, optimizer, config):
-            _update_average(running, config, epoch * steps + step)
-        scalars = (float(value.detach()) for value in (terms.loss, terms.elbo, terms.log_px))
-        total.append((*scalars, terms.kl.detach().tolist()))
-        progress((at + 1 / steps) / config.epochs, f"epoch {epoch + 1} of {config.epochs}")
+        if gradients.step(fabric, module, optimizer, config=config):
+            _update_average(running, epoch * len(batches) + step)
+        # As numbers: the terms themselves would keep every step's graph alive.
+        steps.append([term.tolist() for term in terms])
+        progress((at + 1 / len(batches)) / config.epochs, f"epoch {epoch + 1} of {config.epochs}")
+    loss, log_px, kl, elbo = (np.mean(term, axis=0).tolist() for term in zip(*steps, strict=True))
     return {
-        "train_loss": float(np.mean([row[0] for row in total])),
-        "train_elbo": float(np.mean([row[1] for row in total])),
-        "train_log_px": float(np.mean([row[2] for row in total])),
-        "train_kl": np.mean([row[3] for row in total], axis=0).tolist(),
+        "train_loss": loss,
+        "train_elbo": elbo,
+        "train_log_px": log_px,
+        "train_kl": kl,
         **gradients.row(epoch, config),
         "learning_rate": rate,
         "beta": warmup_beta(epoch + 1, config.warmup_epochs),
@@ -227,22 +220,34 @@ def _train_epoch(
     }
 
 
+def _order(n: int, running: RunState, fabric: Fabric) -> Tensor:
+    """The images (their places among n) that this process takes in this epoch, in their order."""
+    config, rank, world = running.config, fabric.global_rank, fabric.world_size
+    order = torch.randperm(n, generator=_generator(config.seed, running.epoch, -1))
+    order = order[: config.epoch_images or n]
+    # Every process takes as many images as the others, or one would wait for gradients for ever.
+    return order[: max(world, len(order) // world * world)][rank::world]
+
+
 @torch.no_grad()
-def _update_average(running: _Running, config: TrainConfig, step: int) -> None:
+def _update_average(running: RunState, step: int) -> None:
     """Exponential moving average, faster in the first steps so that it does not drag the start."""
-    decay = min(config.ema, (1 + step) / (10 + step)) if config.ema else 0.0
+    ema = running.config.ema
+    decay = min(ema, (1 + step) / (10 + step)) if ema else 0.0
     source = running.objective.model.state_dict()
     for name, value in running.average.state_dict().items():
         value.lerp_(source[name].to(value.device), 1 - decay)
 
 
-def _epoch_seed(seed: int, epoch: int, rank: int) -> int:
-    return int(np.random.SeedSequence([seed, epoch, rank + 1]).generate_state(1, np.uint64)[0] >> 1)
+def _generator(seed: int, epoch: int, rank: int) -> torch.Generator:
+    """The random numbers of one epoch in one process, or (rank -1) those that all share."""
+    words = np.random.SeedSequence([seed, epoch, rank + 1]).generate_state(1, np.uint64)
+    return torch.Generator().manual_seed(int(words[0] >> 1))  # torch takes 63 bits
 
 
 def _summary(epoch: int, row: dict) -> str:
     kl = " ".join(f"{value:.2f}" for value in row["valid_kl"])
-    return f"epoch {epoch + 1}: validation ELBO {row['valid_elbo']:.1f} nats, KL {kl}"
+    return f"epoch {epoch}: validation ELBO {row['valid_elbo']:.1f} nats, KL {kl}"
 
 
 def mutate(x: Tensor, rate: float, noise: Noise) -> Tensor:

@@ -53,6 +53,7 @@ class Gradients:
         fabric: Fabric,
         module: nn.Module,
         optimizer: torch.optim.Optimizer,
+        *,
         config: TrainConfig,
     ) -> bool:
         """Clip the gradients and step, unless they are too large; returns whether it stepped.
@@ -60,10 +61,10 @@ class Gradients:
         Too large is above ``skip_norm`` (Child 2021, who skips where this loop does: before
         clipping), or not finite.
         """
-        found = fabric.clip_gradients(
+        before_clipping = fabric.clip_gradients(
             module, optimizer, max_norm=config.clip_norm, error_if_nonfinite=False
         )
-        norm = 0.0 if found is None else float(found)
+        norm = 0.0 if before_clipping is None else float(before_clipping)
         self.norms.append(norm)
         taken = math.isfinite(norm) and not 0 < config.skip_norm < norm
         if taken:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -14,20 +15,46 @@ from safetensors.torch import save_file
 
 from hvae_core.common.errors import ConfigError
 from hvae_core.config import ModelConfig, TrainConfig, from_json, to_json
+from hvae_core.models import HierarchicalVAE
+from hvae_core.training.objectives import Objective
 
-if TYPE_CHECKING:
-    from hvae_core.training.loop import _Running
+History = dict[str, list]
+"""One entry an epoch of every quantity, by its name."""
 
 
-def save_state(path: Path, model: ModelConfig, config: TrainConfig, running: _Running) -> None:
+@dataclass
+class RunState:
+    """Everything that changes while training, in one place, so that a resume restores all of it."""
+
+    objective: Objective
+    optimizer: torch.optim.Optimizer
+    average: HierarchicalVAE
+    epoch: int = 0
+    history: History = field(default_factory=dict)
+
+    @property
+    def config(self) -> TrainConfig:
+        """How it is trained."""
+        return self.objective.config
+
+    def record(self, row: Mapping[str, Any]) -> None:
+        """Count a finished epoch and keep its figures."""
+        for key, value in row.items():
+            # A quantity that a resumed run did not record from its start has no epochs to count by.
+            if len(self.history.get(key, [])) == self.epoch:
+                self.history.setdefault(key, []).append(value)
+        self.epoch += 1
+
+
+def save_state(path: Path, running: RunState) -> None:
     """Write the run after a finished epoch, replacing the last one in a single step."""
     tensors = {f"model.{k}": v for k, v in running.objective.model.state_dict().items()}
     tensors |= {f"average.{k}": v for k, v in running.average.state_dict().items()}
     for index, slots in running.optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{index}.{slot}": value for slot, value in slots.items()}
     metadata = {
-        "model": to_json(model),
-        "train": to_json(config),
+        "model": to_json(running.objective.model.config),
+        "train": to_json(running.config),
         "epoch": str(running.epoch),
         "history": json.dumps(running.history),
     }
@@ -37,7 +64,7 @@ def save_state(path: Path, model: ModelConfig, config: TrainConfig, running: _Ru
     os.replace(partial, path)
 
 
-def load_state(path: Path, model: ModelConfig, config: TrainConfig, running: _Running) -> None:
+def load_state(path: Path, running: RunState) -> None:
     """Restore a run in place.
 
     Raises ``ConfigError`` if the file is damaged or belongs to another configuration.
@@ -48,7 +75,8 @@ def load_state(path: Path, model: ModelConfig, config: TrainConfig, running: _Ru
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as exc:
         raise ConfigError(f"{path} is damaged; delete it to start the run again.") from exc
-    if not (_says(metadata, "model", model) and _says(metadata, "train", config)):
+    configs = {"model": running.objective.model.config, "train": running.config}
+    if not all(_says(metadata, key, config) for key, config in configs.items()):
         raise ConfigError(
             f"{path} holds a run with other settings; choose another folder or delete it."
         )
@@ -59,7 +87,7 @@ def load_state(path: Path, model: ModelConfig, config: TrainConfig, running: _Ru
 
 
 def _restore(
-    running: _Running, tensors: dict[str, torch.Tensor], metadata: Mapping[str, str]
+    running: RunState, tensors: dict[str, torch.Tensor], metadata: Mapping[str, str]
 ) -> None:
     running.objective.model.load_state_dict(_under("model", tensors))
     running.average.load_state_dict(_under("average", tensors))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import platformdirs.macos
+import platformdirs.unix
 import pytest
 
 from hvae_core.common import cache
@@ -37,13 +38,15 @@ class Others:
         ("linux", None, "relative", "/home/someone/.cache/strata"),
         ("linux", None, None, "/home/someone/.cache/strata"),
         ("darwin", None, None, "/home/someone/Library/Caches/strata"),
+        ("darwin", None, "/xdg", "/xdg/strata"),
         ("darwin", "~/own", None, "/home/someone/own"),
     ],
 )
 def test_folder(
     monkeypatch: pytest.MonkeyPatch, platform: str, own: str | None, xdg: str | None, expected: str
 ) -> None:
-    monkeypatch.setattr(sys, "platform", platform)
+    kinds = {"linux": platformdirs.unix.Unix, "darwin": platformdirs.macos.MacOS}
+    monkeypatch.setattr(platformdirs, "PlatformDirs", kinds[platform])
     monkeypatch.setenv("HOME", "/home/someone")
     for name, value in (("STRATA_CACHE", own), ("XDG_CACHE_HOME", xdg)):
         if value is None:

@@ -90,7 +90,7 @@ def taken(sizes: list[float], config: TrainConfig) -> tuple[list[Tensor], Gradie
     for size in sizes:
         optimizer.zero_grad()
         fabric.backward(wrapped(size))
-        assert gradients.step(fabric, wrapped, optimizer, config) is (
+        assert gradients.step(fabric, wrapped, optimizer, config=config) is (
             not torch.equal(weights[-1], module.weight.detach())
         )
         weights.append(module.weight.detach().clone())
@@ -156,8 +156,8 @@ def test_the_average_rests_while_steps_are_skipped(monkeypatch: pytest.MonkeyPat
     from hvae_core.training import loop
 
     calls: list[int] = []
-    monkeypatch.setattr(loop, "_update_average", lambda *args: calls.append(args[2]))
-    monkeypatch.setattr(Gradients, "step", lambda self, *_: self.norms.append(1.0) or False)
+    monkeypatch.setattr(loop, "_update_average", lambda *args: calls.append(args[1]))
+    monkeypatch.setattr(Gradients, "step", lambda self, *_, **__: self.norms.append(1.0) or False)
     run(replace(SHORT, epochs=1))
     assert calls == []
 
