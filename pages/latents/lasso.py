@@ -24,7 +24,7 @@ Selection = list[tuple[str, int]]
 
 def keep(points: Points, rows: Sequence[int]) -> None:
     """Make rows of the map the selection of this session: (set, index) of each."""
-    inside = sorted({row for row in image_names if 0 <= row < len(points)})
+    inside = sorted({row for row in rows if 0 <= row < len(points)})
     st.session_state[KEY] = [
         (points.set_names[points.sets[row]], int(points.indices[row])) for row in inside
     ]

@@ -15,7 +15,7 @@ from hvae_core.data.worlds import worlds
 from hvae_core.scores import all_scores
 from hvae_core.scores.assemble import fit_reference_to, measure_sets
 from pages.shared import jobs, materials, offers, store
-from tests.app.conftest import LIMIT, Start
+from tests.pages.conftest import LIMIT, Start
 
 NAME = "glyphs-hvae3-elbo"
 B = {"b_glyphs": "Tiny, informative"}

@@ -14,7 +14,7 @@ from hvae_core.checkpoint import save_checkpoint
 from hvae_core.config import ModelCard
 from pages.shared import jobs
 from pages.start import words as story
-from tests.app.conftest import CONFIG, LIMIT, Start
+from tests.pages.conftest import CONFIG, LIMIT, Start
 from tests.small import tiny_model
 
 CHECKPOINT = "A Strata checkpoint (.safetensors)"

@@ -18,8 +18,8 @@ from pages.compression import pictures
 from pages.shared import jobs as work
 from pages.shared import offers, store
 from pages.shared.state import Context
-from tests.app.conftest import Start
-from tests.app.test_two import _context
+from tests.pages.conftest import Start
+from tests.pages.test_two import _context
 
 Change = Callable[[AppTest], Any]
 

@@ -16,7 +16,7 @@ from pages.latents import hover, lasso, map
 from pages.latents import points as latents
 from pages.latents.points import Points
 from pages.shared import jobs
-from tests.app.conftest import LIMIT, Start
+from tests.pages.conftest import LIMIT, Start
 
 
 def figure(app: AppTest) -> dict:

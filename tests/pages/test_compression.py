@@ -19,7 +19,7 @@ from hvae_core.probes.attack_record import AttackSettings
 from hvae_core.probes.compression import Rating
 from pages.compression import attacks, pictures
 from pages.shared import jobs
-from tests.app.conftest import LIMIT, Start
+from tests.pages.conftest import LIMIT, Start
 from tests.small import tiny_set
 
 

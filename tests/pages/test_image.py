@@ -16,7 +16,7 @@ from hvae_core.detection.verdict import readings
 from hvae_core.evaluation.bounds import BoundTable
 from pages.image.subject import RATES, Judged, Subject, table, terms, unusual_layers
 from pages.shared.store import Handle
-from tests.app.conftest import LIMIT, Start
+from tests.pages.conftest import LIMIT, Start
 from tests.small import tiny_set
 
 HEADLINES = ("In distribution", "Out of distribution", "No verdict")

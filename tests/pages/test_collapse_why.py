@@ -10,7 +10,7 @@ import pytest
 
 from hvae_core.config import HVAEConfig, LatentConfig, TrainConfig
 from pages.collapse.why import Recipe, paragraph, recipe, sentences
-from tests.app.conftest import Start
+from tests.pages.conftest import Start
 
 ELBO = Recipe("elbo", 12, 12, 0.0, 0.0, False, (1, 2, 3))
 INFORMATIVE = replace(ELBO, objective="informative")

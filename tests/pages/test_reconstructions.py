@@ -15,7 +15,7 @@ from streamlit.testing.v1 import AppTest
 from hvae_core.probes.picture_quality import GroupLoss
 from pages.reconstructions.controls import Settings, claim, starts, table
 from pages.shared.image_names import Chosen
-from tests.app.conftest import LIMIT, Start
+from tests.pages.conftest import LIMIT, Start
 from tests.small import tiny_set
 
 ROWS = "r_rows_glyphs"

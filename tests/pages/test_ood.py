@@ -22,7 +22,7 @@ from pages.ood import models, paired_tests, tables, threshold
 from pages.ood.models import Study
 from pages.shared import store
 from pages.shared.state import Context
-from tests.app.conftest import LIMIT, Start
+from tests.pages.conftest import LIMIT, Start
 
 B = {"b_glyphs": "Tiny, informative"}
 

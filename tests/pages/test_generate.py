@@ -19,7 +19,7 @@ from pages.generate.views import (
     traversal_claim,
     upwards,
 )
-from tests.app.conftest import Start
+from tests.pages.conftest import Start
 
 
 def alive(app: AppTest) -> AppTest:

@@ -17,7 +17,7 @@ from pages.collapse.layers import Layers, Settings
 from pages.collapse.words import in_words
 from pages.shared import store
 from pages.shared.store import Handle
-from tests.app.conftest import LIMIT, Start
+from tests.pages.conftest import LIMIT, Start
 
 B = {"b_glyphs": "Tiny, informative"}
 SETTINGS = Settings(0.01, 0.01, per_dim=False)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
+from streamlit.util import calc_hash
 
 from hvae_core.checkpoint import library, load_checkpoint, save_checkpoint
 from hvae_core.common import cache
@@ -52,6 +53,17 @@ HISTORY = {
 State = dict[str, object] | None
 Start = Callable[..., AppTest]
 """Opens the app: ``start("latents", {"selection": ...}, world="FashionMNIST")``."""
+
+
+def open_page(app: AppTest, page: str) -> AppTest:
+    """The app run for the first time, on a page, as a session that opens the page's address.
+
+    ``switch_page`` before the first run takes a page's address from the name of its file, which is
+    page.py for all of them.
+    """
+    assert (ROOT / "pages" / page / "page.py").is_file()
+    app._page_hash = calc_hash("" if page == "start" else page)
+    return app.run()
 
 
 @pytest.fixture(scope="session")
@@ -132,7 +144,6 @@ def start(tiny_app: Path, monkeypatch: pytest.MonkeyPatch) -> Start:
             app.query_params[key] = value
         for key, value in (state or {}).items():
             app.session_state[key] = value
-        app.switch_page(f"pages/{page}/page.py")
-        return app.run()
+        return open_page(app, page)
 
     return run

@@ -16,7 +16,7 @@ from hvae_core.probes.layer_likeness import Likeness, likeness_of_sets
 from pages.shared import jobs, store
 from pages.shared.store import handle_of
 from pages.two import layers, scores
-from tests.app.conftest import LIMIT, Start
+from tests.pages.conftest import LIMIT, Start
 
 B = {"b_glyphs": "Tiny, informative"}
 

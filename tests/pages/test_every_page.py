@@ -16,7 +16,7 @@ from hvae_core.data.worlds import worlds
 from hvae_core.evaluation.compute import evaluate
 from hvae_core.evaluation.evaluation import EvalSettings
 from pages.shared import store
-from tests.app.conftest import Start, worlds_module
+from tests.pages.conftest import Start, open_page, worlds_module
 from tests.conftest import ROOT
 from tests.small import FAMILIES, tiny_model
 
@@ -156,8 +156,7 @@ def shipped_app(monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]:
         app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)
         for key, value in query.items():
             app.query_params[key] = value
-        app.switch_page(f"pages/{page}/page.py")
-        return app.run()
+        return open_page(app, page)
 
     yield run
     st.cache_resource.clear()
