@@ -88,7 +88,7 @@ def room(module: str) -> str:
     parts = module.split(".")
     if parts[0] in ("pages", "app"):
         return "pages"
-    return parts[1] if len(parts) > 1 and parts[1] != "__main__" else ""
+    return parts[1] if len(parts) > 1 and (ROOT / "hvae_core" / parts[1]).is_dir() else ""
 
 
 def floor(name: str) -> int:

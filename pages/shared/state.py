@@ -8,7 +8,7 @@ import streamlit as st
 
 from hvae_core.data.worlds import World
 from hvae_core.figures.theme import Palette, palette
-from pages.shared.store import Handle, PageSets
+from pages.shared.store import Handle, PageSets, page_sets
 
 _KEY = "context"
 
@@ -37,7 +37,7 @@ class Context:
     @property
     def sets(self) -> PageSets:
         """The sets of the world, from the chosen data folder."""
-        return PageSets(self.world, self.data_root)
+        return page_sets(self.world, self.data_root)
 
     def title(self, set_name: str) -> str:
         """A set's title for people."""

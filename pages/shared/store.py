@@ -212,4 +212,9 @@ class PageSets(Sets):
 
 def evaluation(world: World, handle: Handle, set_name: str, root: str | None) -> Evaluation | None:
     """The finished evaluation of a set under a checkpoint, shipped or cached, or None."""
-    return lookup(handle, PageSets(world, root), set_name).evaluation
+    return lookup(handle, page_sets(world, root), set_name).evaluation
+
+
+def page_sets(world: World, root: str | None) -> PageSets:
+    """The sets of a world as pages show them."""
+    return PageSets(world, root, SHOWN_LIMIT)

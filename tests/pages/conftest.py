@@ -17,8 +17,10 @@ from hvae_core.checkpoint import library, load_checkpoint, save_checkpoint
 from hvae_core.common import cache
 from hvae_core.config import HVAEConfig, LatentConfig, ModelCard
 from hvae_core.data.worlds import World
+from hvae_core.evaluation import lookup
 from hvae_core.evaluation.compute import evaluate
 from hvae_core.evaluation.evaluation import EvalSettings, pack
+from hvae_core.scores import reference
 from pages.shared import store
 from tests.conftest import ROOT
 from tests.small import tiny_model, tiny_set
@@ -121,7 +123,9 @@ def tiny_app(
     monkeypatch.setattr(library, "SHIPPED", assets / "checkpoints")
     monkeypatch.setattr(worlds_module, "ASSETS", assets)
     monkeypatch.setattr(worlds_module, "_glyphs", _small_glyphs)
-    monkeypatch.setattr(store, "ASSETS", assets)
+    for module in (lookup, reference):
+        monkeypatch.setattr(module, "RESULTS", assets / "results")
+    monkeypatch.setattr(lookup, "SHIPPED_LIMIT", LIMIT)
     monkeypatch.setattr(store, "SHOWN_LIMIT", LIMIT)
     monkeypatch.delenv("STRATA_DATA", raising=False)
     worlds_module.worlds.cache_clear()

@@ -16,8 +16,8 @@ from hvae_core.data.worlds import worlds
 from hvae_core.evaluation.compute import evaluate
 from hvae_core.evaluation.evaluation import EvalSettings
 from pages.shared import store
-from tests.pages.conftest import Start, open_page, worlds_module
 from tests.conftest import ROOT
+from tests.pages.conftest import Start, open_page, worlds_module
 from tests.small import FAMILIES, tiny_model
 
 LIMIT = 8
