@@ -26,7 +26,7 @@ from hvae_core.common.errors import ScoreError
 
 if TYPE_CHECKING:
     from hvae_core.checkpoint import Checkpoint
-    from hvae_core.detection.paired_tests import Entry, Side
+    from hvae_core.detection.paired_tests import PairedTest, Side
     from hvae_core.scores import Score
 
 _EXAMPLES = """\
@@ -155,7 +155,7 @@ def _side(args: argparse.Namespace, checkpoint: Checkpoint, scores: Sequence[Sco
 
 
 def _untested(
-    sides: Sequence[Side], scores: Sequence[Score], entries: Sequence[Entry]
+    sides: Sequence[Side], scores: Sequence[Score], entries: Sequence[PairedTest]
 ) -> dict[str, str]:
     """Why a score is in no test, by key."""
     tested = {key for entry in entries for key in (entry.first, entry.second)}
@@ -172,7 +172,7 @@ def _untested(
     return found
 
 
-def _rows(entries: Sequence[Entry], titles: Mapping[str, str]) -> list[list[str | Text]]:
+def _rows(entries: Sequence[PairedTest], titles: Mapping[str, str]) -> list[list[str | Text]]:
     rows: list[list[str | Text]] = []
     for entry in entries:
         found = entry.result

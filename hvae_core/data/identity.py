@@ -19,8 +19,9 @@ import numpy as np
 import PIL
 
 from hvae_core.common import cache
+from hvae_core.common.arrays import Shape
 from hvae_core.common.places import ASSETS
-from hvae_core.data.image_set import ImageSet, Shape
+from hvae_core.data.image_set import ImageSet
 from hvae_core.data.origins import Control, DataFolder, HandwrittenDigits, Origin, Shipped
 from hvae_core.data.worlds import OWN, World, root_of
 

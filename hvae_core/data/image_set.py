@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from hvae_core.common.arrays import Shape
 from hvae_core.common.errors import DataError
 
-Shape = tuple[int, int, int]
 Pixels = NDArray[np.uint8]
 Rule = Literal["resize", "crop"]
 """How a picture is brought to a smaller shape: all of it, or a window of it."""

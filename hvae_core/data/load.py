@@ -7,10 +7,11 @@ from typing import Protocol
 
 import numpy as np
 
+from hvae_core.common.arrays import Shape
 from hvae_core.common.errors import DataError, MissingImages
 from hvae_core.common.places import default_data_root
 from hvae_core.common.progress import Progress, silent
-from hvae_core.data.image_set import ImageSet, Shape
+from hvae_core.data.image_set import ImageSet
 from hvae_core.data.readers.collect import check_limit
 from hvae_core.data.readers.folder import load_folder
 from hvae_core.data.readers.hub import download, hub_path, read_hub_name

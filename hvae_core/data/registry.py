@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from hvae_core.data.image_set import Rule, Shape
+from hvae_core.common.arrays import Shape
+from hvae_core.data.image_set import Rule
 
 GREY: Shape = (1, 28, 28)
 COLOUR: Shape = (3, 32, 32)
@@ -17,7 +18,7 @@ _NONE = "none stated"
 
 
 @dataclass(frozen=True)
-class Entry:
+class RegisteredSet:
     """One set. ``name`` is also its folder under the data folder.
 
     ``hub`` is its name on the Hugging Face hub, empty where it has none, ``config`` the part of it
@@ -51,7 +52,7 @@ class Entry:
         return ":".join(parts)
 
 
-_OMNIGLOT = Entry(
+_OMNIGLOT = RegisteredSet(
     "omniglot",
     "Omniglot, dark on white",
     GREY,
@@ -60,7 +61,7 @@ _OMNIGLOT = Entry(
     "program induction",
     "dpdl-benchmark/omniglot",
 )
-_SMALLNORB = Entry(
+_SMALLNORB = RegisteredSet(
     "smallnorb",
     "SmallNORB toys",
     GREY,
@@ -73,9 +74,9 @@ _SMALLNORB = Entry(
 )
 
 
-def _inverted(entry: Entry, title: str) -> Entry:
+def _inverted(entry: RegisteredSet, title: str) -> RegisteredSet:
     """The set with 255 - x for x (HVK App. A)."""
-    return Entry(
+    return RegisteredSet(
         f"{entry.name}_inverted",
         title,
         entry.shape,
@@ -87,7 +88,7 @@ def _inverted(entry: Entry, title: str) -> Entry:
 
 
 _GREY_SETS = (
-    Entry(
+    RegisteredSet(
         "fashion_mnist",
         "FashionMNIST clothes",
         GREY,
@@ -97,7 +98,7 @@ _GREY_SETS = (
         "zalando-datasets/fashion_mnist",
         shuffle=False,
     ),
-    Entry(
+    RegisteredSet(
         "mnist",
         "MNIST digits",
         GREY,
@@ -106,7 +107,7 @@ _GREY_SETS = (
         "Recognition",
         "ylecun/mnist",
     ),
-    Entry(
+    RegisteredSet(
         "kmnist",
         "KMNIST characters",
         GREY,
@@ -115,7 +116,7 @@ _GREY_SETS = (
         "tanganke/kmnist",
         shuffle=False,
     ),
-    Entry(
+    RegisteredSet(
         "notmnist",
         "notMNIST letters",
         GREY,
@@ -130,7 +131,7 @@ _GREY_SETS = (
 )
 # INF App. D crops these pictures at random; its Table 16 and the sets of 32x32 resize.
 _COLOUR_SETS = (
-    Entry(
+    RegisteredSet(
         "cifar10",
         "CIFAR10",
         COLOUR,
@@ -140,7 +141,7 @@ _COLOUR_SETS = (
         image="img",
         shuffle=False,
     ),
-    Entry(
+    RegisteredSet(
         "cifar100",
         "CIFAR100",
         COLOUR,
@@ -150,7 +151,7 @@ _COLOUR_SETS = (
         image="img",
         label="fine_label",
     ),
-    Entry(
+    RegisteredSet(
         "svhn",
         "SVHN house numbers",
         COLOUR,
@@ -159,7 +160,7 @@ _COLOUR_SETS = (
         "ufldl-stanford/svhn",
         "cropped_digits",
     ),
-    Entry(
+    RegisteredSet(
         "celeba",
         "CelebA faces",
         COLOUR,
@@ -170,7 +171,7 @@ _COLOUR_SETS = (
         label="celeb_id",
         rule="crop",
     ),
-    Entry(
+    RegisteredSet(
         "places365",
         "Places365 scenes",
         COLOUR,
@@ -181,7 +182,7 @@ _COLOUR_SETS = (
         splits={"test": "train"},
         rule="crop",
     ),
-    Entry(
+    RegisteredSet(
         "flowers102",
         "Flowers102",
         COLOUR,
@@ -191,7 +192,7 @@ _COLOUR_SETS = (
         "nkirschi/oxford-flowers",
         rule="crop",
     ),
-    Entry(
+    RegisteredSet(
         "lfw",
         "LFW faces",
         COLOUR,
@@ -202,7 +203,7 @@ _COLOUR_SETS = (
         splits={"test": "train"},
         rule="crop",
     ),
-    Entry(
+    RegisteredSet(
         "food101",
         "Food101 dishes",
         COLOUR,
@@ -212,7 +213,7 @@ _COLOUR_SETS = (
         "ethz/food101",
         splits={"test": "validation"},
     ),
-    Entry(
+    RegisteredSet(
         "tiny_imagenet",
         "Tiny ImageNet",
         COLOUR,
@@ -221,7 +222,7 @@ _COLOUR_SETS = (
         "zh-plus/tiny-imagenet",
         splits={"test": "valid"},
     ),
-    Entry(
+    RegisteredSet(
         "gtsrb",
         "Traffic signs (GTSRB)",
         COLOUR,
@@ -230,7 +231,7 @@ _COLOUR_SETS = (
         "Learning Algorithms for Traffic Sign Recognition",
         "tanganke/gtsrb",
     ),
-    Entry(
+    RegisteredSet(
         "chars74k",
         "Street characters (Chars74K)",
         COLOUR,
@@ -240,4 +241,4 @@ _COLOUR_SETS = (
     ),
 )
 
-ENTRIES: dict[str, Entry] = {entry.name: entry for entry in (*_GREY_SETS, *_COLOUR_SETS)}
+ENTRIES: dict[str, RegisteredSet] = {entry.name: entry for entry in (*_GREY_SETS, *_COLOUR_SETS)}

@@ -8,16 +8,17 @@ from typing import Protocol
 
 import numpy as np
 
+from hvae_core.common.arrays import Shape
 from hvae_core.common.errors import DataError, MissingImages
 from hvae_core.common.places import cache_data_root
 from hvae_core.common.progress import Progress
 from hvae_core.data.controls import CONTROLS
-from hvae_core.data.image_set import ImageSet, Rule, Shape
+from hvae_core.data.image_set import ImageSet, Rule
 from hvae_core.data.readers.folder import load_folder
 from hvae_core.data.readers.hub import download
 from hvae_core.data.readers.npz import load_npz
 from hvae_core.data.readers.parquet import load_parquet, row_count
-from hvae_core.data.registry import ENTRIES, Entry
+from hvae_core.data.registry import ENTRIES, RegisteredSet
 
 _RULES: dict[str, Rule] = {"resized": "resize", "cropped": "crop"}
 
@@ -77,7 +78,7 @@ class DataFolder:
     rule: Rule = "resize"
 
     @property
-    def entry(self) -> Entry:
+    def entry(self) -> RegisteredSet:
         """What the registry says of the set."""
         return ENTRIES[self.folder]
 

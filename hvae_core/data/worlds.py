@@ -8,10 +8,11 @@ from functools import cache
 from pathlib import Path
 from typing import Literal, get_args
 
+from hvae_core.common.arrays import Shape
 from hvae_core.common.errors import DataError
 from hvae_core.common.places import ASSETS, default_data_root
 from hvae_core.common.progress import Progress, silent
-from hvae_core.data.image_set import ImageSet, Shape
+from hvae_core.data.image_set import ImageSet
 from hvae_core.data.origins import (
     Control,
     DataFolder,

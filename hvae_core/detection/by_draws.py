@@ -59,7 +59,7 @@ def nested_tables(
     key = cache.digest("nested-1", checkpoint, images.digest, settings, list(counts))
 
     def part(rows: ImageSet, report: Callable[[float], None]) -> cache.Arrays:
-        return _part(model, rows, settings, counts, report)
+        return _part(model, rows, settings=settings, counts=counts, report=report)
 
     def join(parts: Sequence[cache.Arrays]) -> cache.Arrays:
         return {name: np.concatenate([arrays[name] for arrays in parts]) for name in parts[0]}
@@ -86,7 +86,7 @@ def auroc_by_draws(
     seed: int = 0,
 ) -> tuple[ByDraws, ...]:
     """AUROC with its DeLong interval of every score, by S; one that cannot be had is left out."""
-    found = []
+    rows = []
     for score in scores:
         try:
             areas = tuple(
@@ -95,13 +95,14 @@ def auroc_by_draws(
             )
         except ScoreError:
             continue
-        found.append(ByDraws(score.key, tuple(inside), areas))
-    return tuple(found)
+        rows.append(ByDraws(score.key, tuple(inside), areas))
+    return tuple(rows)
 
 
 def _part(
     model: HierarchicalVAE,
     images: ImageSet,
+    *,
     settings: EvalSettings,
     counts: Sequence[int],
     report: Callable[[float], None],
@@ -114,10 +115,10 @@ def _part(
     for start in range(0, len(images), _BATCH):
         stop = start + _BATCH
         bounds, _ = evaluate_batch(model, images.images[start:stop], digests[start:stop], settings)
-        for count, known in tables.items():
-            known.append(BoundTable.from_bounds([b.first(count) for b in bounds], model.dims))
+        for count, parts in tables.items():
+            parts.append(BoundTable.from_bounds([b.first(count) for b in bounds], model.dims))
         report(min(1.0, stop / len(images)))
-    joined = {count: BoundTable.concat(known) for count, known in tables.items()}
+    joined = {count: BoundTable.concat(parts) for count, parts in tables.items()}
     return {
         f"{name}-{count}": getattr(table, name).astype(np.float32)
         for count, table in joined.items()

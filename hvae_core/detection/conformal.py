@@ -12,8 +12,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from hvae_core.common.arrays import Floats
 from hvae_core.common.errors import ScoreError
-from hvae_core.detection.metrics import Floats, checked
+from hvae_core.detection.metrics import checked
 
 Correction = Literal["calibrated", "bonferroni"]
 
@@ -44,8 +45,9 @@ class Verdict:
 
 def conformal_p_values(reference: ArrayLike, scores: ArrayLike) -> Floats:
     """(1 + #{reference >= score}) / (1 + N) for each score (Havtorn et al. 2021, section 5)."""
-    known, new = checked(reference, "reference"), checked(scores, "image")
-    return (1 + _at_least(known, new)) / (1 + len(known))
+    reference, scores = checked(reference, "reference"), checked(scores, "image")
+    # The ones count the image itself: among N + 1 alike it ranks first with chance 1 / (N + 1).
+    return (1 + _at_least(reference, scores)) / (1 + len(reference))
 
 
 def threshold_at(false_alarm_rate: float, reference: ArrayLike) -> float:
@@ -53,11 +55,12 @@ def threshold_at(false_alarm_rate: float, reference: ArrayLike) -> float:
 
     ScoreError when the reference is too small for that rate: no p-value is below 1 / (N + 1).
     """
-    known = np.sort(checked(reference, "reference"))
-    allowed = _attainable(false_alarm_rate, len(known))
+    ordered = np.sort(checked(reference, "reference"))
+    allowed = _attainable(false_alarm_rate, len(ordered))
     if not allowed:
-        raise ScoreError(_too_few(false_alarm_rate, len(known)))
-    return float(np.nextafter(known[-allowed], np.inf))
+        raise ScoreError(_too_few(false_alarm_rate, len(ordered)))
+    # Just above: a score equal to that one has one more of the reference at or above it.
+    return float(np.nextafter(ordered[-allowed], np.inf))
 
 
 def minimum_p_values(reference: ArrayLike, scores: ArrayLike) -> MinimumP:
@@ -69,16 +72,21 @@ def minimum_p_values(reference: ArrayLike, scores: ArrayLike) -> MinimumP:
     scores, for an image that is exchangeable with the reference; and smallest <= calibrated <=
     bonferroni, so this correction never costs more.
     """
-    known, new = _matrix(reference, "reference"), _matrix(scores, "image")
-    if known.shape[1] != new.shape[1]:
+    reference, scores = _matrix(reference, "reference"), _matrix(scores, "image")
+    if reference.shape[1] != scores.shape[1]:
         raise ScoreError(
-            f"The reference has {known.shape[1]} scores an image and the image {new.shape[1]}; "
-            "compute both with the same model."
+            f"The reference has {reference.shape[1]} scores an image and the image "
+            f"{scores.shape[1]}; compute both with the same model."
         )
-    n, k = known.shape
-    p_values = np.stack([conformal_p_values(known[:, j], new[:, j]) for j in range(k)], axis=1)
+    n, k = reference.shape
+    # 1. Each score by itself, and the smallest of its p-values.
+    p_values = np.stack(
+        [conformal_p_values(reference[:, j], scores[:, j]) for j in range(k)], axis=1
+    )
     smallest = p_values.min(axis=1)
-    columns = np.ascontiguousarray(known.T)  # (K, N): the minimum over K runs along memory
+    # 2. The ranks of the reference among itself: an image adds at most one to each of them, so
+    # they are counted once and not anew for every image.
+    columns = np.ascontiguousarray(reference.T)  # (K, N): the minimum over K runs along memory
     ranks = np.stack([_at_least(column, column) for column in columns])  # (K, N)
     return MinimumP(
         p_values=p_values,
@@ -86,7 +94,7 @@ def minimum_p_values(reference: ArrayLike, scores: ArrayLike) -> MinimumP:
         smallest=smallest,
         # from whole counts: k times a rounded quotient may miss the rate by one ulp
         bonferroni=np.minimum(1.0, k * np.rint(smallest * (1 + n)) / (1 + n)),
-        calibrated=np.array([_rank_of_minimum(columns, ranks, row) for row in new]) / (1 + n),
+        calibrated=np.array([_rank_of_minimum(columns, ranks, row) for row in scores]) / (1 + n),
     )
 
 
@@ -101,10 +109,10 @@ def verdict(
     Havtorn et al. 2021, section 5, "Selection of k": out when any k differs significantly, the k
     that differs the most being named; here with the correction for having looked at K of them.
     """
-    known = _matrix(reference, "reference")
-    n, k = known.shape
+    reference = _matrix(reference, "reference")
+    n, k = reference.shape
     _attainable(alpha, n)  # refuses an alpha outside (0, 1)
-    result = minimum_p_values(known, checked(scores, "image")[None])
+    result = minimum_p_values(reference, checked(scores, "image")[None])
     p_value = float((result.calibrated if correction == "calibrated" else result.bonferroni)[0])
     # an image beyond the whole reference in every score has this p-value, and none has less
     floor = (1 if correction == "calibrated" else k) / (1 + n)
@@ -119,19 +127,19 @@ def verdict(
     )
 
 
-def _at_least(known: Floats, scores: Floats) -> NDArray[np.int64]:
-    """#{known >= score} for each score."""
-    return np.asarray(len(known) - np.searchsorted(np.sort(known), scores, side="left"))
+def _at_least(reference: Floats, scores: Floats) -> NDArray[np.int64]:
+    """#{reference >= score} for each score."""
+    return np.asarray(len(reference) - np.searchsorted(np.sort(reference), scores, side="left"))
 
 
-def _rank_of_minimum(known: Floats, ranks: NDArray[np.int64], new: Floats) -> int:
-    """#{minima <= the image's} in the joint set, itself included; new (K,), known and ranks (K, N).
+def _rank_of_minimum(reference: Floats, ranks: NDArray[np.int64], image: Floats) -> int:
+    """#{minima <= the image's} in the joint set, itself included; image (K,), the others (K, N).
 
     A rank counts the scores at least as high, itself included; the image adds one to the rank of
     every score that it reaches.
     """
-    own = 1 + (known >= new[:, None]).sum(axis=1).min()
-    minima = (ranks + (new[:, None] >= known)).min(axis=0)  # (N,)
+    own = 1 + (reference >= image[:, None]).sum(axis=1).min()
+    minima = (ranks + (image[:, None] >= reference)).min(axis=0)  # (N,)
     return int(1 + (minima <= own).sum())
 
 

@@ -15,17 +15,17 @@ from typing import Literal
 
 import numpy as np
 
+from hvae_core.common.arrays import Floats
 from hvae_core.common.errors import ScoreError
 from hvae_core.common.words import percent
 from hvae_core.detection.conformal import Correction, minimum_p_values
 from hvae_core.detection.metrics import Share, share_of
-from hvae_core.evaluation.bounds import Floats
 
 RATES = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5)
 """False-alarm rates of the chart."""
 CLAIMED = (0.01, 0.05, 0.1)
 """False-alarm rates of the table."""
-Kind = Literal["halves", "test"]
+JudgedSplit = Literal["halves", "test"]
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Point:
 class Calibration:
     """Every rate of one test; ``references`` images are the measure of ``images`` others."""
 
-    kind: Kind
+    kind: JudgedSplit
     points: tuple[Point, ...]
     references: int
     images: int
@@ -65,19 +65,22 @@ class Calibration:
 def calibrate(
     reference: Floats,
     judged: Floats,
-    kind: Kind,
+    kind: JudgedSplit,
     correction: Correction = "calibrated",
     rates: Sequence[float] = RATES,
 ) -> Calibration:
     """Shares of images (B, K) called out against a reference (N, K) of K scores, rate by rate."""
-    found = minimum_p_values(reference, judged)
-    p_values = found.calibrated if correction == "calibrated" else found.bonferroni
+    minimum = minimum_p_values(reference, judged)
+    p_values = minimum.calibrated if correction == "calibrated" else minimum.bonferroni
     n, b = len(reference), len(p_values)
     points = []
     for rate in rates:
         share = share_of(int((p_values <= rate).sum()), b)
-        points.append(Point(rate, share, *expected_alarms(rate, n, b)))
-    return Calibration(kind, tuple(points), n, b, correction)
+        low, high = expected_alarms(rate, n, b)
+        points.append(Point(asked=rate, obtained=share, low=low, high=high))
+    return Calibration(
+        kind=kind, points=tuple(points), references=n, images=b, correction=correction
+    )
 
 
 def calibrate_halves(
@@ -93,7 +96,8 @@ def calibrate_halves(
         )
     order = np.random.default_rng(seed).permutation(len(held_out))
     half = len(order) // 2
-    return calibrate(held_out[order[:half]], held_out[order[half:]], "halves", correction, rates)
+    reference, judged = held_out[order[:half]], held_out[order[half:]]
+    return calibrate(reference, judged, "halves", correction=correction, rates=rates)
 
 
 def expected_alarms(alpha: float, references: int, n: int) -> tuple[float, float]:
@@ -113,13 +117,13 @@ def expected_alarms(alpha: float, references: int, n: int) -> tuple[float, float
     return float(low / n), float(high / n)
 
 
-def alarms_in_words(found: Calibration, alpha: float, title: str) -> str:
+def alarms_in_words(calibration: Calibration, alpha: float, title: str) -> str:
     """How often the verdict errs at one of the rates, and what it means if not as asked."""
-    point = next(point for point in found.points if point.asked == alpha)
+    point = next(point for point in calibration.points if point.asked == alpha)
     share = point.obtained
     who = (
         f"Of {share.n:,} test images ({title})"
-        if found.kind == "test"
+        if calibration.kind == "test"
         else f"With one random half of the validation images as its measure, of the {share.n:,} "
         "others"
     )
@@ -129,10 +133,10 @@ def alarms_in_words(found: Calibration, alpha: float, title: str) -> str:
     )
     if point.met:
         return f"{text}, in line with the {percent(alpha)} asked for."
-    if found.correction == "bonferroni" and point.kept:
+    if calibration.correction == "bonferroni" and point.kept:
         return f"{text}; this correction errs on the safe side of {percent(alpha)}."
     how = f"{text}, {'fewer' if point.kept else 'more'} than the {percent(alpha)} asked for"
-    if found.kind == "halves":
+    if calibration.kind == "halves":
         return f"{how}, which chance explains in one of 20 such halves."
     return (
         f"{how}: to this model the test images differ from the validation images, which are its "

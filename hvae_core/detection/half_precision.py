@@ -47,8 +47,12 @@ def precision_error(rough: Sequence[Evaluation], exact: Sequence[Evaluation]) ->
         [np.abs(a.table.bound - b.table.bound).ravel() for a, b in zip(rough, exact, strict=True)]
     )
     change = np.abs(np.subtract(_aurocs(rough), _aurocs(exact)))
-    images = sum(map(len, exact))
-    return PrecisionError(images, float(gaps.mean()), float(gaps.max()), float(np.max(change)))
+    return PrecisionError(
+        images=sum(map(len, exact)),
+        mean=float(gaps.mean()),
+        largest=float(gaps.max()),
+        auroc=float(np.max(change)),
+    )
 
 
 def _aurocs(evaluations: Sequence[Evaluation]) -> list[float]:

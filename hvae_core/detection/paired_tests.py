@@ -9,10 +9,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from hvae_core.common.arrays import Floats
 from hvae_core.common.errors import ScoreError
 from hvae_core.common.words import fmt, interval
-from hvae_core.detection.metrics import Contest, Floats, contest, holm
-from hvae_core.scores import Material, Score, richest
+from hvae_core.detection.metrics import Contest, contest, holm
+from hvae_core.detection.report import values_of
+from hvae_core.scores import Material, Score
 
 if TYPE_CHECKING:  # evaluations are made with torch; reading them takes none
     from hvae_core.evaluation.evaluation import Evaluation
@@ -46,15 +48,14 @@ class Side:
         own = {score.key: score for score in scores}
 
         def values(score: Score, name: str) -> Floats:
-            mine, one = own.get(score.key, score), sets[name]
-            return mine(richest(mine, (materials or {}).get(one.set_name, (Material.of(one),))))
+            return values_of(own.get(score.key, score), sets[name], materials or {})
 
-        digests = {name: found.set_digest for name, found in sets.items()}
+        digests = {name: evaluation.set_digest for name, evaluation in sets.items()}
         return cls(values, tuple(out.set_name for out in outs), digests)
 
 
 @dataclass(frozen=True)
-class Entry:
+class PairedTest:
     """One test: ``first`` against ``second`` are keys of scores, the same for two checkpoints.
 
     ``corrected`` is the p-value after Holm's correction for all tests of the list.
@@ -69,7 +70,7 @@ class Entry:
 
 def between_scores(
     side: Side, scores: Sequence[Score], against: Score, seed: int = 0
-) -> tuple[Entry, ...]:
+) -> tuple[PairedTest, ...]:
     """Every score against one of them, set by set (paired DeLong test; Holm over all).
 
     A score that cannot be had on a set, or is known for fewer of its images, is left out there;
@@ -81,35 +82,35 @@ def between_scores(
         for score in scores
         if score.key != against.key
     ]
-    return _entries(pairs, seed)
+    return _tested(pairs, seed)
 
 
 def between_models(
-    one: Side, other: Side, scores: Sequence[Score], seed: int = 0
-) -> tuple[Entry, ...]:
+    first: Side, second: Side, scores: Sequence[Score], seed: int = 0
+) -> tuple[PairedTest, ...]:
     """Every score under one checkpoint against the same score under another, set by set.
 
     ScoreError where a set's pixels differ: a paired test needs the same images.
     """
-    shared = [name for name in one.outs if name in other.outs]
-    wrong = [name for name in ("", *shared) if one.digests[name] != other.digests[name]]
+    shared = [name for name in first.outs if name in second.outs]
+    wrong = [name for name in ("", *shared) if first.digests[name] != second.digests[name]]
     if wrong:
         names = ", ".join(name or "the in-distribution set" for name in wrong)
         raise ScoreError(
             f"The two checkpoints rated different images ({names}); a paired test needs models of "
             "one image shape on the same sets."
         )
-    pairs = [(name, score, score, one, other) for name in shared for score in scores]
-    return _entries(pairs, seed)
+    pairs = [(name, score, score, first, second) for name in shared for score in scores]
+    return _tested(pairs, seed)
 
 
-def in_words(entry: Entry, first: str, second: str, alpha: float = 0.05) -> str:
+def in_words(test: PairedTest, first: str, second: str, alpha: float = 0.05) -> str:
     """What a test says, with both named for people; no claim without a corrected p-value."""
-    found = entry.result
-    gap = f"by {interval(found.difference, found.low, found.high)}, {_p(entry.corrected)}"
-    if entry.corrected > alpha:
+    result = test.result
+    gap = f"by {interval(result.difference, result.low, result.high)}, {_p(test.corrected)}"
+    if test.corrected > alpha:
         return f"Between {first} and {second} no difference is certain (AUROC apart {gap})."
-    better, worse = (first, second) if found.difference > 0 else (second, first)
+    better, worse = (first, second) if result.difference > 0 else (second, first)
     return f"{better} is better than {worse} (AUROC apart {gap})."
 
 
@@ -117,19 +118,22 @@ def _p(value: float) -> str:
     return "p < 0.0001" if value < 1e-4 else f"p = {fmt(value)}"
 
 
-def _entries(pairs: Sequence[tuple[str, Score, Score, Side, Side]], seed: int) -> tuple[Entry, ...]:
-    found: list[tuple[str, str, str, Contest]] = []
+def _tested(
+    pairs: Sequence[tuple[str, Score, Score, Side, Side]], seed: int
+) -> tuple[PairedTest, ...]:
+    """A test a pair: of a set, the scores compared, and whose scores they are."""
+    tests: list[tuple[str, str, str, Contest]] = []
     problem = ""
-    for name, first, second, one, other in pairs:
+    for name, first, second, first_side, second_side in pairs:
         try:
-            result = contest(_pair(first, one, name), _pair(second, other, name), seed)
-            found.append((name, first.key, second.key, result))
+            result = contest(_pair(first, first_side, name), _pair(second, second_side, name), seed)
+            tests.append((name, first.key, second.key, result))
         except ScoreError as error:
             problem = str(error)
-    if problem and not found:
+    if problem and not tests:
         raise ScoreError(problem)
-    corrected = holm([result.p_value for *_, result in found])
-    return tuple(Entry(*test, p) for test, p in zip(found, corrected, strict=True))
+    corrected = holm([result.p_value for *_, result in tests])
+    return tuple(PairedTest(*test, p) for test, p in zip(tests, corrected, strict=True))
 
 
 def _pair(score: Score, side: Side, name: str) -> tuple[Floats, Floats]:

@@ -13,16 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from hvae_core.common.arrays import Floats
 from hvae_core.common.errors import ScoreError
 from hvae_core.detection.metrics import Detection, detect
-from hvae_core.evaluation.bounds import Floats
 from hvae_core.evaluation.collapse import active_units, bits_per_dim, collapsed_layers, kl_per_dim
 from hvae_core.scores import Material, Score, get_score, richest, score_list
 
 if TYPE_CHECKING:
     import pandas as pd
 
-if TYPE_CHECKING:  # evaluations are made with torch; reading them takes none
     from hvae_core.evaluation.evaluation import Evaluation
 
 
@@ -149,12 +148,11 @@ def report(
                 "different checkpoints or settings; evaluate both in the same way."
             )
     levels, names = in_evaluation.table.n_levels, in_evaluation.names
-    chosen = tuple(
+    listed = tuple(
         get_score(score, levels, names) if isinstance(score, str) else score
         for score in scores or score_list(levels)
     )
-    known = materials or {}
-    inside = _computed(in_evaluation, chosen, known)
+    inside = _values_or_reasons(in_evaluation, listed, materials or {})
     return Report(
         checkpoint=in_evaluation.checkpoint,
         settings=asdict(in_evaluation.settings),
@@ -162,42 +160,60 @@ def report(
         dims=in_evaluation.table.dims,
         names=in_evaluation.names,
         units=tuple(len(variance) for variance in in_evaluation.unit_variance),
-        scores=chosen,
+        scores=listed,
         inside=_set_result(in_evaluation, {}, {}),
         outside=tuple(
-            _against(inside, other, _computed(other, chosen, known), seed, intervals)
-            for other in out_evaluations
+            _against(
+                inside,
+                _values_or_reasons(outside, listed, materials or {}),
+                outside,
+                seed=seed,
+                intervals=intervals,
+            )
+            for outside in out_evaluations
         ),
     )
 
 
-def _computed(
+def values_of(
+    score: Score, evaluation: Evaluation, materials: Mapping[str, Sequence[Material]]
+) -> Floats:
+    """A score of every image of an evaluated set, (N,), from the richest of the set's materials.
+
+    ``materials`` are by the names of sets, as ``report`` takes them; where there are none of a
+    set, the evaluation itself is the material. Raises ``ScoreError`` where that does not suffice.
+    """
+    of_set = materials.get(evaluation.set_name, (Material.of(evaluation),))
+    return score(richest(score, of_set))
+
+
+def _values_or_reasons(
     evaluation: Evaluation, scores: Sequence[Score], materials: Mapping[str, Sequence[Material]]
 ) -> dict[str, Floats | ScoreError]:
-    """Every score of a set, or why there is none."""
-    known = materials.get(evaluation.set_name, (Material.of(evaluation),))
-    found: dict[str, Floats | ScoreError] = {}
+    """Every score of a set, or why there is none: kept, to be told beside every other set."""
+    values: dict[str, Floats | ScoreError] = {}
     for score in scores:
         try:
-            found[score.key] = score(richest(score, known))
+            values[score.key] = values_of(score, evaluation, materials)
         except ScoreError as error:
-            found[score.key] = error
-    return found
+            values[score.key] = error
+    return values
 
 
 def _against(
     inside: Mapping[str, Floats | ScoreError],
-    evaluation: Evaluation,
     outside: Mapping[str, Floats | ScoreError],
+    evaluation: Evaluation,
+    *,
     seed: int,
     intervals: bool,
 ) -> SetResult:
-    """The scores of one OOD set against the in-distribution ones."""
+    """The scores of one OOD set, which is evaluated, against the in-distribution ones."""
     detections: dict[str, Detection] = {}
     unavailable: dict[str, str] = {}
-    for key, known in inside.items():
+    for key, values in inside.items():
         try:
-            pair = _or_raise(known), _or_raise(outside[key])
+            pair = _or_raise(values), _or_raise(outside[key])
             detections[key] = detect(*pair, seed, intervals=intervals)
         except ScoreError as error:
             unavailable[key] = str(error)

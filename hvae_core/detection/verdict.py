@@ -12,11 +12,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from hvae_core.common.arrays import Floats
 from hvae_core.common.errors import ScoreError
 from hvae_core.common.words import fmt, percent
 from hvae_core.config import level_starts
 from hvae_core.detection.conformal import Correction, Verdict, conformal_p_values, verdict
-from hvae_core.evaluation.bounds import BoundTable, Floats
+from hvae_core.evaluation.bounds import BoundTable
 from hvae_core.evaluation.collapse import collapsed_layers
 from hvae_core.scores import Material, Score, get_score, score_list
 
@@ -96,18 +97,20 @@ def judge(
     decides. ScoreError where the scores are not finite or alpha lies outside (0, 1).
     """
     n_levels = image.n_levels
-    found = verdict(verdict_scores(reference), verdict_scores(image)[0], alpha, correction)
-    k = found.place + 1 if n_levels > 1 else 0
+    decision = verdict(
+        verdict_scores(reference), verdict_scores(image)[0], alpha=alpha, correction=correction
+    )
+    k = decision.place + 1 if n_levels > 1 else 0
     skip = level_starts(levels)[k]
     collapsed = set(collapsed_layers(reference.kl.mean(axis=0), units))
     elbo = get_score("elbo", n_levels)
     return Judgement(
-        verdict=found,
+        verdict=decision,
         k=k,
         blind=set(range(skip + 1, len(units) + 1)) <= collapsed,
         p_bound=float(conformal_p_values(elbo(reference), elbo(image))[0]),
         n=len(reference),
-        levels=len(found.p_values),
+        levels=len(decision.p_values),
         n_levels=n_levels,
         above=levels[skip],
     )
@@ -121,14 +124,14 @@ def verdict_scores(table: BoundTable) -> Floats:
 
 def in_words(judged: Judgement) -> tuple[str, str]:
     """The verdict as a headline and the sentences that explain it."""
-    found = judged.verdict
-    if not found.possible:
+    decision = judged.verdict
+    if not decision.possible:
         return _undecided(judged)
-    p = f"p = {fmt(found.p_value)}"
-    if found.out:
+    p = f"p = {fmt(decision.p_value)}"
+    if decision.out:
         at = f" at level {judged.k}" if judged.k else ""
         return f"Out of distribution{at} ({p})", _why_out(judged)
-    return f"In distribution, as far as {percent(found.alpha)} false alarms can tell ({p})", (
+    return f"In distribution, as far as {percent(decision.alpha)} false alarms can tell ({p})", (
         _why_in(judged)
     )
 
@@ -142,17 +145,16 @@ def needed_references(judged: Judgement) -> int:
 def _reading(
     score: Score, image: Material | BoundTable, reference: Material | BoundTable | None
 ) -> Reading:
+    value = None
     try:
         value = float(score(image)[0])
+        if reference is None:
+            raise ScoreError("There is no reference to hold it against yet.")
+        others = score(reference)
+        p_value = float(conformal_p_values(others, [value])[0])
     except ScoreError as error:
-        return Reading(score, None, None, None, str(error))
-    if reference is None:
-        return Reading(score, value, None, None, "There is no reference to hold it against yet.")
-    try:
-        known = score(reference)
-        return Reading(score, value, known, float(conformal_p_values(known, [value])[0]))
-    except ScoreError as error:
-        return Reading(score, value, None, None, str(error))
+        return Reading(score, value, reference=None, p_value=None, reason=str(error))
+    return Reading(score, value, reference=others, p_value=p_value)
 
 
 def _level_p(judged: Judgement) -> str:
@@ -184,22 +186,23 @@ def _why_out(judged: Judgement) -> str:
 
 
 def _why_in(judged: Judgement) -> str:
-    found = judged.verdict
+    decision = judged.verdict
     if not judged.k:
         return "This model has one layer, so only the likelihood itself could be tested."
-    smallest = float(found.p_values[found.place])
+    smallest = float(decision.p_values[decision.place])
+    rare = smallest <= decision.alpha  # some level alone, before the correction
     shape = "no level finds it strange" if judged.blind else "its shape is familiar at every level"
-    if smallest <= found.alpha:
+    if rare:
         again = (
             f"Level {judged.k} alone would flag it ({_level_p(judged)}), but not after the "
             f"correction for having looked at {judged.levels} levels."
         )
     else:
         again = f"At its strangest, level {judged.k}, {_level_p(judged)}."
-    if judged.p_bound <= found.alpha:
+    if judged.p_bound <= decision.alpha:
         first = f"Its likelihood is rare ({_bound_p(judged)})"
-        first += ", so its strokes are unusual." if smallest <= found.alpha else f", yet {shape}."
-    elif smallest <= found.alpha:
+        first += ", so its strokes are unusual." if rare else f", yet {shape}."
+    elif rare:
         first = f"Its strokes are familiar ({_bound_p(judged)})."
     else:
         first = f"Its strokes are familiar ({_bound_p(judged)}) and {shape}."
@@ -207,14 +210,14 @@ def _why_in(judged: Judgement) -> str:
 
 
 def _undecided(judged: Judgement) -> tuple[str, str]:
-    found = judged.verdict
-    rate = percent(found.alpha)
+    decision = judged.verdict
+    rate = percent(decision.alpha)
     return (
         f"No verdict at {rate} false alarms: the reference is too small",
         f"Among {judged.n} reference images no image can be rare enough; it takes "
         f"{needed_references(judged)}, or a higher false-alarm rate. The most unusual score here "
         f"is {'LLR>' + str(judged.k) if judged.k else 'the bound'}, with p = "
-        f"{fmt(float(found.p_values[found.place]))} before the correction.",
+        f"{fmt(float(decision.p_values[decision.place]))} before the correction.",
     )
 
 

@@ -11,11 +11,10 @@ from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from hvae_core.common.arrays import Floats
 from hvae_core.common.errors import ScoreError
-
-Floats = NDArray[np.float64]
 
 COLLAPSE_THRESHOLD = 0.01  # nats per latent dimension
 SILENT_NATS = 0.1  # a layer that says less than this of an image in all says nothing

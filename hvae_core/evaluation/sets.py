@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from hvae_core.common.arrays import Shape
 from hvae_core.common.progress import Progress, silent
 from hvae_core.data.identity import Identity, identity
-from hvae_core.data.image_set import ImageSet, Shape
+from hvae_core.data.image_set import ImageSet
 from hvae_core.data.worlds import World
 from hvae_core.evaluation import SHIPPED_LIMIT
 

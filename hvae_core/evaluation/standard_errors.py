@@ -6,9 +6,8 @@ Numpy on the samples of one batch, axis 0; everything in nats. One draw has no e
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from hvae_core.common.arrays import Floats
 
 
 def iw_value(weights: Floats) -> Floats:

@@ -9,10 +9,9 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike, NDArray
 
+from hvae_core.common.arrays import Floats
 from hvae_core.common.words import fmt
 from hvae_core.figures.theme import Mark, Palette, base_layout, faded, labelled
-
-Floats = NDArray[np.float64]
 
 
 def bandwidth(values: ArrayLike) -> float:

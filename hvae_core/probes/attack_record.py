@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hvae_core.common import cache
+from hvae_core.common.arrays import Floats
 from hvae_core.common.errors import ConfigError
 from hvae_core.data.image_set import ImageSet
 
-Floats = NDArray[np.float64]
 Pictures = NDArray[np.float32]
 
 KIND = "attacks"

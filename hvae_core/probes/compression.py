@@ -11,9 +11,9 @@ from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hvae_core.common import cache
+from hvae_core.common.arrays import Floats
 from hvae_core.common.errors import DataError
 from hvae_core.common.progress import Progress, silent
 from hvae_core.data.image_set import ImageSet, Pixels, fit_image
@@ -24,7 +24,6 @@ from hvae_core.probes.tiles import cut, join
 if TYPE_CHECKING:
     from hvae_core.models import HierarchicalVAE
 
-Floats = NDArray[np.float64]
 
 MAX_PIXELS = 2048 * 2048
 CURVE = (1, 2, 5, 10, 20, 30, 50, 70, 80, 90, 95)

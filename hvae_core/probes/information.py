@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hvae_core.common import cache
+from hvae_core.common.arrays import Floats
 from hvae_core.common.errors import DataError, ScoreError
 from hvae_core.common.progress import Progress, silent
 from hvae_core.evaluation.collapse import collapse_levels
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from hvae_core.models import HierarchicalVAE
     from hvae_core.models.inference.aggregated import Conditional
 
-Floats = NDArray[np.float64]
 
 IMAGES = 200
 """Images that the pages take: log N = 5.3 nats can be told."""

@@ -15,11 +15,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hvae_core.common import cache
+from hvae_core.common.arrays import Floats
 from hvae_core.common.errors import DataError
 from hvae_core.common.progress import Progress, part, silent
 from hvae_core.data.image_set import ImageSet
-
-Floats = NDArray[np.float64]
 
 PAIRED_UNITS = 256
 """Units of a layer that are paired at most: those whose means vary most."""

@@ -5,19 +5,20 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from hvae_core.common.arrays import Floats
 from hvae_core.common.errors import DataError
-from hvae_core.detection.metrics import Floats, auroc
+from hvae_core.detection.metrics import auroc
 
 _BLOCK = 512
-Latents = NDArray[np.floating]
+Vectors = NDArray[np.floating]
 
 
-def neighbour_distances(points: Latents, reference: Latents) -> Floats:
+def neighbour_distances(points: Vectors, reference: Vectors) -> Floats:
     """Euclidean distance of each of the points (N, D) to the nearest row of reference (M, D)."""
     return _nearest(*_fitting(points, reference), leave_out=False)
 
 
-def own_distances(reference: Latents) -> Floats:
+def own_distances(reference: Vectors) -> Floats:
     """Distance of each row of reference (M, D), M >= 2, to the nearest other row, (M,)."""
     rows, _ = _fitting(reference, reference)
     if len(rows) < 2:
@@ -25,7 +26,7 @@ def own_distances(reference: Latents) -> Floats:
     return _nearest(rows, rows, leave_out=True)
 
 
-def separation(inside: Latents, outside: Latents) -> float:
+def separation(inside: Vectors, outside: Vectors) -> float:
     """AUROC of the distance to the nearest in-distribution neighbour (as Sun et al. 2022, k = 1).
 
     1: every outsider lies farther from its neighbours than the set's own images do from theirs;
@@ -34,13 +35,13 @@ def separation(inside: Latents, outside: Latents) -> float:
     return auroc(own_distances(inside), neighbour_distances(outside, inside))
 
 
-def _fitting(points: Latents, reference: Latents) -> tuple[Floats, Floats]:
+def _fitting(points: Vectors, reference: Vectors) -> tuple[Floats, Floats]:
     """Both about the mean of the reference, where squares lose the fewest digits."""
     rows, others = (np.asarray(x, dtype=np.float64) for x in (points, reference))
     fits = rows.ndim == others.ndim == 2 and rows.shape[1] == others.shape[1]
     if not fits or not rows.size or not others.size:
         raise DataError(
-            f"Latents of shapes {rows.shape} and {others.shape} cannot be compared; "
+            f"Vectors of shapes {rows.shape} and {others.shape} cannot be compared; "
             "take both from the same layer."
         )
     if not (np.isfinite(rows).all() and np.isfinite(others).all()):

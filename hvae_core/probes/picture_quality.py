@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from hvae_core.common.arrays import Floats
+
 if TYPE_CHECKING:
     from torch import Tensor
 
-Floats = NDArray[np.float64]
 
 WINDOW = 11
 """Pixels of the Gaussian window of SSIM, of standard deviation 1.5."""

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from hvae_core.common.arrays import Floats
 from hvae_core.common.errors import ScoreError
 from hvae_core.common.noise import StreamNoise
 from hvae_core.common.progress import Progress, silent
@@ -22,8 +23,6 @@ from hvae_core.evaluation.compute import evaluate_batch
 from hvae_core.evaluation.evaluation import STORED_UNITS, EvalSettings
 from hvae_core.models import HierarchicalVAE
 from hvae_core.models.families.topped import Sampler, ToppedVAE
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,7 @@ class Quality:
 
 
 @dataclass(frozen=True, eq=False)
-class Judged:
+class JudgedPictures:
     """What a judge makes of N pictures: the mean -L in nats, and its latents (N, d)."""
 
     nll: float
@@ -48,7 +47,7 @@ class Judged:
 
 def judged(
     judge: HierarchicalVAE, pixels: NDArray[np.uint8], *, progress: Progress = silent
-) -> Judged:
+) -> JudgedPictures:
     """-L (nats) and E[z | x] of the layers of at most 64 units, for pictures (N, C, H, W)."""
     nll, rows = [], []
     settings = EvalSettings(1, 1)
@@ -62,7 +61,7 @@ def judged(
         ]
         rows.append(np.concatenate(kept, axis=1))
         progress(min(1.0, (start + 100) / len(pixels)), "judging")
-    return Judged(float(np.concatenate(nll).mean()), np.concatenate(rows))
+    return JudgedPictures(float(np.concatenate(nll).mean()), np.concatenate(rows))
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,7 +111,7 @@ def draw(model: HierarchicalVAE, n: int, seed: int, sampler: Sampler | None = No
     return Drawn(pixels, seconds_u, seconds)
 
 
-def quality(samples: Judged, real: Judged) -> Quality:
+def quality(samples: JudgedPictures, real: JudgedPictures) -> Quality:
     """Samples held against real images, both as the same judge reads them."""
     return Quality(
         samples.nll,

@@ -9,8 +9,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from hvae_core.common.arrays import Floats
 from hvae_core.common.errors import ScoreError
-from hvae_core.evaluation.bounds import BoundTable, Floats
+from hvae_core.evaluation.bounds import BoundTable
 from hvae_core.evaluation.evaluation import Evaluation
 
 Need = Literal["reference", "latents", "ensemble", "background", "labels", "gradient", "classifier"]

@@ -16,8 +16,9 @@ from functools import partial
 
 import numpy as np
 
+from hvae_core.common.arrays import Floats
 from hvae_core.common.errors import ScoreError
-from hvae_core.evaluation.bounds import BoundTable, Floats
+from hvae_core.evaluation.bounds import BoundTable
 from hvae_core.scores.base import Material, Score
 
 _HVK = "Havtorn et al. 2021, Hierarchical VAEs Know What They Don't Know"

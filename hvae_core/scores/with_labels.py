@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from hvae_core.evaluation.bounds import Floats
+from hvae_core.common.arrays import Floats
 from hvae_core.scores.base import Material, Score
 
 

@@ -8,7 +8,7 @@ from functools import partial
 
 import numpy as np
 
-from hvae_core.evaluation.bounds import Floats
+from hvae_core.common.arrays import Floats
 from hvae_core.scores.base import Material, Score
 
 _SERRA = "Serra et al. 2020, Input Complexity and Out-of-distribution Detection"

@@ -7,8 +7,8 @@ from functools import partial
 
 import numpy as np
 
+from hvae_core.common.arrays import Floats
 from hvae_core.common.errors import ScoreError
-from hvae_core.evaluation.bounds import Floats
 from hvae_core.scores.base import ClassGaussians, Material, Score
 
 _TYPICAL = "Nalisnick et al. 2019, Detecting Out-of-Distribution Inputs Using Typicality"

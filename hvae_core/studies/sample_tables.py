@@ -48,9 +48,9 @@ def sampled(
     ``held`` has the sets "test" and "validation" at the judge's shape. Kept in the cache, times
     included: a second run shows those of the first.
     """
-    from hvae_core.probes.sample_quality import Judged, draw, judged, quality, samplers
+    from hvae_core.probes.sample_quality import JudgedPictures, draw, judged, quality, samplers
 
-    real: Judged | None = None
+    real: JudgedPictures | None = None
     found: dict[str, Sampled] = {}
     ways: list[tuple[str, Sampler | None]] = [(VALIDATION, None)]
     ways += samplers(checkpoint.model, spec.steps)

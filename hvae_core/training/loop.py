@@ -16,6 +16,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
+from hvae_core.checkpoint import History
 from hvae_core.common.errors import ConfigError, DataError
 from hvae_core.common.noise import ImageNoise, Noise, StreamNoise
 from hvae_core.common.progress import Progress, silent
@@ -26,7 +27,7 @@ from hvae_core.evaluation.collapse import UnitStats, active_units
 from hvae_core.models import HierarchicalVAE, model_from_config
 from hvae_core.training.objectives import Objective, free_bits_lambda, warmup_beta
 from hvae_core.training.optimiser import Gradients, learning_rate, make_optimizer
-from hvae_core.training.state import History, RunState, load_state, save_state
+from hvae_core.training.state import RunState, load_state, save_state
 
 VALIDATION_IMAGES = 1000
 

@@ -13,13 +13,11 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
+from hvae_core.checkpoint import History
 from hvae_core.common.errors import ConfigError
 from hvae_core.config import ModelConfig, TrainConfig, from_json, to_json
 from hvae_core.models import HierarchicalVAE
 from hvae_core.training.objectives import Objective
-
-History = dict[str, list]
-"""One entry an epoch of every quantity, by its name."""
 
 
 @dataclass

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 import streamlit as st
 
-from hvae_core.detection.paired_tests import Entry, Side, between_models, between_scores
+from hvae_core.detection.paired_tests import PairedTest, Side, between_models, between_scores
 from hvae_core.figures import fmt, interval, symbol_text
 from hvae_core.scores import Score
 from pages.ood import models
@@ -21,7 +21,7 @@ def side(study: Study) -> Side:
     return Side(lambda s, name: study.values(s, sets[name]), tuple(study.outs), digests)
 
 
-def against_likelihood(study: Study) -> dict[str, Entry]:
+def against_likelihood(study: Study) -> dict[str, PairedTest]:
     """The test of each set's best score against -L, by set; none where -L is the best.
 
     The best is known only after all were tried, so the correction is for all tests of all scores.
@@ -31,7 +31,7 @@ def against_likelihood(study: Study) -> dict[str, Entry]:
         return {}
     key = (*_key(study), *scores)
     found = _scores(key, study, tuple(scores.values()), scores["elbo"])
-    best: dict[str, Entry] = {}
+    best: dict[str, PairedTest] = {}
     for entry in found:
         known = best.get(entry.set_name)
         if known is None or entry.result.first > known.result.first:
@@ -39,7 +39,7 @@ def against_likelihood(study: Study) -> dict[str, Entry]:
     return {name: entry for name, entry in best.items() if entry.result.difference > 0}
 
 
-def of_models(studied: Sequence[Study], score: Score) -> dict[str, Entry]:
+def of_models(studied: Sequence[Study], score: Score) -> dict[str, PairedTest]:
     """The test of one score under A against the same under B, by set.
 
     Raises ``ScoreError`` where the two models saw different pixels.
@@ -50,7 +50,7 @@ def of_models(studied: Sequence[Study], score: Score) -> dict[str, Entry]:
 
 
 def table(
-    titles: Mapping[str, str], entries: Mapping[str, Entry], scores: Sequence[Score]
+    titles: Mapping[str, str], entries: Mapping[str, PairedTest], scores: Sequence[Score]
 ) -> pd.DataFrame:
     """A row a set: the two areas, their difference with its interval, and the corrected p."""
     symbols = {score.key: symbol_text(score.symbol) for score in scores}
@@ -84,12 +84,12 @@ def _key(study: Study) -> tuple[object, ...]:
 @st.cache_resource(max_entries=32, show_spinner=False)
 def _scores(
     key: tuple[object, ...], _study: Study, _scores: tuple[Score, ...], _against: Score
-) -> tuple[Entry, ...]:
+) -> tuple[PairedTest, ...]:
     return between_scores(side(_study), _scores, _against, _study.report.seed)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
 def _models(
     key: tuple[object, ...], _one: Study, _other: Study, _score: Score
-) -> tuple[Entry, ...]:
+) -> tuple[PairedTest, ...]:
     return between_models(side(_one), side(_other), [_score], _one.report.seed)

@@ -21,7 +21,7 @@ def test_a_resample_by_counts_is_the_precision_of_the_copies(
 ) -> None:
     known = _Ranks(np.array(inside), np.array(outside))
     found = known.precision(seed, 0, 4)
-    counts = [_counts(len(side), seed, i, 0, 4) for i, side in enumerate((inside, outside))]
+    counts = [_counts(len(side), (seed, i, 0), 4) for i, side in enumerate((inside, outside))]
     for r in range(4):
         copies = [
             np.repeat(side, count[:, r].astype(int))

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 from hvae_core.cli.report import print_report
+from hvae_core.common.arrays import Floats
 from hvae_core.common.errors import ScoreError
 from hvae_core.detection.metrics import detect
 from hvae_core.detection.report import Report, report
-from hvae_core.evaluation.bounds import BoundTable, Floats
+from hvae_core.evaluation.bounds import BoundTable
 from hvae_core.evaluation.evaluation import EvalSettings, Evaluation
 from hvae_core.scores import Material, Score, all_scores, get_score, registry, score_list
 

@@ -8,17 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hvae_core.common.arrays import Shape
 from hvae_core.common.errors import DataError, ImageFileError
 from hvae_core.common.progress import Progress, silent
-from hvae_core.data.image_set import (
-    ImageSet,
-    Pixels,
-    Rule,
-    Shape,
-    describe_shape,
-    fit_image,
-    fit_note,
-)
+from hvae_core.data.image_set import ImageSet, Pixels, Rule, describe_shape, fit_image, fit_note
 
 MAX_SET_BYTES = 2 * 2**30
 _PROGRESS_EVERY = 256

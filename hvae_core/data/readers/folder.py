@@ -10,9 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
+from hvae_core.common.arrays import Shape
 from hvae_core.common.errors import DataError
 from hvae_core.common.progress import Progress, silent
-from hvae_core.data.image_set import ImageSet, Rule, Shape
+from hvae_core.data.image_set import ImageSet, Rule
 from hvae_core.data.readers.collect import Item, gather
 from hvae_core.data.readers.image_file import SUFFIXES, named_jpeg, open_image
 

@@ -11,9 +11,10 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
+from hvae_core.common.arrays import Shape
 from hvae_core.common.errors import DataError
 from hvae_core.common.progress import Progress, silent
-from hvae_core.data.image_set import ImageSet, Pixels, Rule, Shape
+from hvae_core.data.image_set import ImageSet, Pixels, Rule
 from hvae_core.data.readers.collect import MAX_SET_BYTES
 
 IMAGE_KEYS = ("images", "x", "arr_0")

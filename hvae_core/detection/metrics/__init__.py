@@ -7,8 +7,7 @@ longer than all of these; the tests hold them equal to it.
 
 from hvae_core.detection.metrics.bootstrap import auprc_interval, fpr_interval
 from hvae_core.detection.metrics.curves import (
-    Curve,
-    Floats,
+    CurvePoints,
     Rates,
     auprc,
     auroc,
@@ -25,9 +24,8 @@ from hvae_core.detection.metrics.share import Share, flagged, share_of
 
 __all__ = [
     "Contest",
-    "Curve",
+    "CurvePoints",
     "Detection",
-    "Floats",
     "Rates",
     "Share",
     "auprc",

@@ -11,7 +11,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hvae_core.detection.metrics.curves import Floats, checked, images_needed
+from hvae_core.common.arrays import Floats
+from hvae_core.detection.metrics.curves import checked, images_needed
 
 REPLICATES = 500
 _LEAST = 200
@@ -32,12 +33,12 @@ def auprc_interval(
     n = max(len(inside), len(outside))
     replicates = max(_LEAST, min(REPLICATES, REPLICATES * _FULL // n))
     step = max(1, _ELEMENTS // n)
-    known = _Ranks(inside, outside)
-    found = [
-        known.precision(seed, first, min(step, replicates - first))
+    ranks = _Ranks(inside, outside)
+    areas = [
+        ranks.precision(seed, first, min(step, replicates - first))
         for first in range(0, replicates, step)
     ]
-    low, high = np.quantile(np.concatenate(found), [(1 - level) / 2, (1 + level) / 2])
+    low, high = np.quantile(np.concatenate(areas), [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
 
 
@@ -80,8 +81,8 @@ class _Ranks:
 
     def precision(self, seed: int, first: int, replicates: int) -> Floats:
         """Average precision of each resample: the mean precision at its own OOD images, (R,)."""
-        drawn_in = _drawn(len(self.in_order), seed, 0, first, replicates)[self.in_order]
-        drawn_out = _drawn(len(self.out_order), seed, 1, first, replicates)[self.out_order]
+        drawn_in = _drawn(len(self.in_order), (seed, 0, first), replicates)[self.in_order]
+        drawn_out = _drawn(len(self.out_order), (seed, 1, first), replicates)[self.out_order]
         false = _running(drawn_in)[self.reached_in]  # (n_out, R)
         true = _running(drawn_out)[self.reached_out]
         # Where nothing is flagged nothing was drawn either, and the weight is zero.
@@ -96,19 +97,22 @@ def _running(counts: NDArray[np.float32]) -> NDArray[np.float32]:
     return sums
 
 
-def _drawn(n: int, seed: int, side: int, first: int, replicates: int) -> NDArray[np.float32]:
+def _drawn(n: int, seeds: tuple[int, int, int], replicates: int) -> NDArray[np.float32]:
     """The counts, kept for the next score where they are small."""
     counts = _counts if n <= _ELEMENTS else _counts.__wrapped__
-    return counts(n, seed, side, first, replicates)
+    return counts(n, seeds, replicates)
 
 
 @lru_cache(maxsize=128)
-def _counts(n: int, seed: int, side: int, first: int, replicates: int) -> NDArray[np.float32]:
-    """How often each of n images is in each of R resamples, (n, R): the same for every score."""
-    rng = np.random.default_rng([seed, side, first])
+def _counts(n: int, seeds: tuple[int, int, int], replicates: int) -> NDArray[np.float32]:
+    """How often each of n images is in each of R resamples, (n, R): the same for every score.
+
+    ``seeds`` are the seed itself, the side (0 in, 1 out), and the first of these resamples.
+    """
+    rng = np.random.default_rng(seeds)
     drawn = rng.integers(0, n, size=(replicates, n)) * replicates
     drawn += np.arange(replicates)[:, None]
     counts = np.bincount(drawn.ravel(), minlength=n * replicates).reshape(n, replicates)
-    found = counts.astype(np.float32)
-    found.flags.writeable = False
-    return found
+    kept = counts.astype(np.float32)
+    kept.flags.writeable = False  # many scores read the same counts
+    return kept

@@ -8,13 +8,12 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from hvae_core.common.arrays import Floats
 from hvae_core.common.errors import ScoreError
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
-class Curve:
+class CurvePoints:
     """Points of a ROC (x = FPR, y = TPR) or PR curve (x = recall, y = precision)."""
 
     x: Floats
@@ -84,20 +83,20 @@ def fpr_at(tpr: float, in_scores: ArrayLike, out_scores: ArrayLike) -> float:
     return float(false[np.argmax(true / n_out >= tpr)] / n_in)
 
 
-def roc_curve(in_scores: ArrayLike, out_scores: ArrayLike) -> Curve:
+def roc_curve(in_scores: ArrayLike, out_scores: ArrayLike) -> CurvePoints:
     """ROC curve from (0, 0) to (1, 1); points inside a run of equal steps are left out."""
     threshold, false, true, n_in, n_out = _sweep(in_scores, out_scores)
     corner = (np.diff(false, 2) != 0) | (np.diff(true, 2) != 0)
     keep = np.concatenate([[True], corner, [True]])
-    return Curve(false[keep] / n_in, true[keep] / n_out, threshold[keep])
+    return CurvePoints(false[keep] / n_in, true[keep] / n_out, threshold[keep])
 
 
-def pr_curve(in_scores: ArrayLike, out_scores: ArrayLike) -> Curve:
+def pr_curve(in_scores: ArrayLike, out_scores: ArrayLike) -> CurvePoints:
     """Precision over recall, one point a distinct score, from (0, 1) on."""
     threshold, false, true, _, n_out = _sweep(in_scores, out_scores)
     precision = np.ones(len(threshold))
     precision[1:] = true[1:] / (true[1:] + false[1:])
-    return Curve(true / n_out, precision, threshold)
+    return CurvePoints(true / n_out, precision, threshold)
 
 
 def rates_at(threshold: float, in_scores: ArrayLike, out_scores: ArrayLike) -> Rates:

@@ -49,14 +49,15 @@ def contest(
             f"A paired test needs the same images on both sides, not {sizes[0]} and {sizes[1]} "
             "in and out of distribution; evaluate both on the same sets."
         )
-    one_in, one_out = placements(*equal_numbers(*first, seed))
-    two_in, two_out = placements(*equal_numbers(*second, seed))
-    n = len(one_in)
+    first_in, first_out = placements(*equal_numbers(*first, seed))
+    second_in, second_out = placements(*equal_numbers(*second, seed))
+    n = len(first_in)
     if n < 2:
         raise ScoreError("A test between two AUROCs needs at least two images in either set.")
-    apart_in, apart_out = one_in - two_in, one_out - two_out
+    # Image by image: what both scores make of it alike cancels before the variance is taken.
+    apart_in, apart_out = first_in - second_in, first_out - second_out
     error = float(np.sqrt((apart_in.var(ddof=1) + apart_out.var(ddof=1)) / n))
-    areas = float(one_out.mean()), float(two_out.mean())
+    areas = float(first_out.mean()), float(second_out.mean())
     difference = areas[0] - areas[1]
     half = NormalDist().inv_cdf((1 + level) / 2) * error
     return Contest(

@@ -8,8 +8,9 @@ from math import nan
 import numpy as np
 from numpy.typing import ArrayLike
 
+from hvae_core.common.arrays import Floats
 from hvae_core.detection.metrics.bootstrap import auprc_interval, fpr_interval
-from hvae_core.detection.metrics.curves import Floats, auprc, auroc_interval, checked, fpr_at
+from hvae_core.detection.metrics.curves import auprc, auroc_interval, checked, fpr_at
 
 
 @dataclass(frozen=True)
@@ -67,8 +68,8 @@ def detect(
     if intervals:
         ends["auprc_low"], ends["auprc_high"] = auprc_interval(inside, outside, seed=seed)
         for tpr in (80, 95):
-            found = fpr_interval(tpr / 100, inside, outside, seed=seed)
-            ends[f"fpr{tpr}_low"], ends[f"fpr{tpr}_high"] = found
+            low_rate, high_rate = fpr_interval(tpr / 100, inside, outside, seed=seed)
+            ends |= {f"fpr{tpr}_low": low_rate, f"fpr{tpr}_high": high_rate}
     return Detection(
         auroc=area,
         low=low,

@@ -31,7 +31,7 @@ def share_of(hits: int, n: int, level: float = 0.95) -> Share:
     # At no hit or all hits the interval ends there exactly; rounding may miss it by one ulp.
     low = 0.0 if hits == 0 else float(middle - half)
     high = 1.0 if hits == n else float(middle + half)
-    return Share(share, low, high, hits, n)
+    return Share(value=share, low=low, high=high, hits=hits, n=n)
 
 
 def flagged(threshold: float, scores: ArrayLike, level: float = 0.95) -> Share:

@@ -21,18 +21,18 @@ from hvae_core.scores.measures.settings import RegretSettings
 
 Parameters = dict[str, Tensor]
 """What is refitted, one row an image: (B, ...)."""
-Bounds = Callable[[Parameters, Tensor, Noise, int], Tensor]
+BoundFunction = Callable[[Parameters, Tensor, Noise, int], Tensor]
 """L (b,) under the parameters of the images ``rows`` (b,), with so many draws of the noise."""
-Gradients = Callable[[Parameters, Tensor, Noise], Parameters]
-"""Gradients of each image's own L with respect to its own parameters, by one draw."""
+GradientFunction = Callable[[Parameters, Tensor, Noise], Parameters]
+"""GradientFunction of each image's own L with respect to its own parameters, by one draw."""
 
 _BETAS = (0.9, 0.999)
 
 
 def refit(
     start: Parameters,
-    bounds: Bounds,
-    gradients: Gradients,
+    bounds: BoundFunction,
+    gradients: GradientFunction,
     digests: Sequence[int],
     settings: RegretSettings,
 ) -> Tensor:
