@@ -16,7 +16,9 @@ from streamlit.util import calc_hash
 from hvae_core.checkpoint import library, load_checkpoint, save_checkpoint
 from hvae_core.common import cache
 from hvae_core.config import HVAEConfig, LatentConfig, ModelCard
+from hvae_core.data import identity
 from hvae_core.data.worlds import World
+from hvae_core.evaluation import lookup
 from hvae_core.evaluation.compute import evaluate
 from hvae_core.evaluation.evaluation import EvalSettings, pack
 from pages.shared import store
@@ -121,7 +123,8 @@ def tiny_app(
     monkeypatch.setattr(library, "SHIPPED", assets / "checkpoints")
     monkeypatch.setattr(worlds_module, "ASSETS", assets)
     monkeypatch.setattr(worlds_module, "_glyphs", _small_glyphs)
-    monkeypatch.setattr(store, "ASSETS", assets)
+    monkeypatch.setattr(lookup, "RESULTS", assets / "results")
+    monkeypatch.setattr(identity, "SHIPPED", assets / "results" / "identities.json")
     monkeypatch.setattr(store, "SHOWN_LIMIT", LIMIT)
     monkeypatch.delenv("STRATA_DATA", raising=False)
     worlds_module.worlds.cache_clear()
