@@ -16,6 +16,7 @@ from streamlit.util import calc_hash
 from hvae_core.checkpoint import library, load_checkpoint, save_checkpoint
 from hvae_core.common import cache
 from hvae_core.config import HVAEConfig, LatentConfig, ModelCard
+from hvae_core.data import identity
 from hvae_core.data.worlds import World
 from hvae_core.evaluation import lookup
 from hvae_core.evaluation.compute import evaluate
@@ -125,6 +126,7 @@ def tiny_app(
     monkeypatch.setattr(worlds_module, "_glyphs", _small_glyphs)
     for module in (lookup, reference):
         monkeypatch.setattr(module, "RESULTS", assets / "results")
+    monkeypatch.setattr(identity, "SHIPPED", assets / "results" / "identities.json")
     monkeypatch.setattr(lookup, "SHIPPED_LIMIT", LIMIT)
     monkeypatch.setattr(store, "SHOWN_LIMIT", LIMIT)
     monkeypatch.delenv("STRATA_DATA", raising=False)
