@@ -15,8 +15,8 @@ def hardware(device: str) -> str:
     if device.startswith("cuda"):
         return torch.cuda.get_device_name(device)
     threads = torch.get_num_threads()
-    said = f"{cores()} cores, {threads} thread{'s' if threads > 1 else ''}"
-    return f"{processor()}, {said}" + (", Metal" if device.startswith("mps") else "")
+    counts = f"{cores()} cores, {threads} thread{'s' if threads > 1 else ''}"
+    return f"{processor()}, {counts}" + (", Metal" if device.startswith("mps") else "")
 
 
 def cores() -> int:
@@ -31,8 +31,8 @@ def processor() -> str:
     try:
         if platform.system() == "Darwin":
             command = ["/usr/sbin/sysctl", "-n", "machdep.cpu.brand_string"]
-            asked = subprocess.run(command, capture_output=True, text=True, timeout=5, check=True)
-            return asked.stdout.strip() or platform.machine()
+            answer = subprocess.run(command, capture_output=True, text=True, timeout=5, check=True)
+            return answer.stdout.strip() or platform.machine()
         for line in Path("/proc/cpuinfo").read_text(errors="replace").splitlines():
             name, _, value = line.partition(":")
             if name.strip() == "model name" and value.strip():

@@ -17,5 +17,10 @@ def cache_data_root() -> Path:
 
 def default_data_root() -> Path:
     """Return the user's data folder: STRATA_DATA where set, else the folder of downloads."""
-    chosen = os.environ.get("STRATA_DATA", "").strip()
-    return Path(chosen).expanduser() if chosen else cache_data_root()
+    own = os.environ.get("STRATA_DATA", "").strip()
+    return Path(own).expanduser() if own else cache_data_root()
+
+
+def root_of(data_root: str | Path | None) -> Path:
+    """Return the data folder that was named, else the user's."""
+    return Path(data_root).expanduser() if data_root else default_data_root()

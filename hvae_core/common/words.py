@@ -1,4 +1,4 @@
-"""Numbers as the pages print them: three significant digits, always with a unit."""
+"""Numbers, symbols and lists of layers in words: three significant digits, always with a unit."""
 
 from __future__ import annotations
 
@@ -8,6 +8,10 @@ import re
 from collections.abc import Iterable, Sequence
 
 MINUS = "\N{MINUS SIGN}"
+RANGE = 4
+"""So many neighbours are a range; fewer are named one by one."""
+MOST = 5
+"""More names and ranges than this are a number."""
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _UPRIGHT = re.compile(r"\\(?:mathrm|mathbf|mathit|operatorname|text)\s*\{([^{}]*)\}")
 _COMMANDS = {
@@ -110,12 +114,6 @@ def _fixed(value: float, decimals: int) -> str:
     return text.replace("-", MINUS)
 
 
-RANGE = 4
-"""So many neighbours are a range; fewer are named one by one."""
-MOST = 5
-"""More names and ranges than this are a number."""
-
-
 def listed(words: Iterable[str]) -> str:
     """Words in a row, as "a, b and c"."""
     *most, last = words
@@ -124,13 +122,13 @@ def listed(words: Iterable[str]) -> str:
 
 def runs(layers: Sequence[int]) -> list[list[int]]:
     """Runs of neighbours among ascending numbers of layers."""
-    found: list[list[int]] = []
+    groups: list[list[int]] = []
     for i in layers:
-        if found and found[-1][-1] == i - 1:
-            found[-1].append(i)
+        if groups and groups[-1][-1] == i - 1:
+            groups[-1].append(i)
         else:
-            found.append([i])
-    return found
+            groups.append([i])
+    return groups
 
 
 def span(names: Sequence[str], layers: Sequence[int]) -> str:

@@ -20,10 +20,10 @@ import PIL
 
 from hvae_core.common import cache
 from hvae_core.common.arrays import Shape
-from hvae_core.common.places import ASSETS
+from hvae_core.common.places import ASSETS, root_of
 from hvae_core.data.image_set import ImageSet
 from hvae_core.data.origins import Control, DataFolder, HandwrittenDigits, Origin, Shipped
-from hvae_core.data.worlds import OWN, World, root_of
+from hvae_core.data.worlds import OWN, World
 
 SHIPPED = ASSETS / "results" / "identities.json"
 """Those of the sets that come with the project, so that the first start need not read them."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from hvae_core.common.arrays import Shape
 from hvae_core.common.errors import DataError, MissingImages
-from hvae_core.common.places import default_data_root
+from hvae_core.common.places import root_of
 from hvae_core.common.progress import Progress, silent
 from hvae_core.data.image_set import ImageSet
 from hvae_core.data.readers.collect import check_limit
@@ -67,10 +67,14 @@ def load_source(
     if not path.exists():
         named = find_named(text)
         if named is not None:
-            root = Path(data_root).expanduser() if data_root else default_data_root()
-            shape = image_shape or named.shape
-            request = Request(title or named.title, root, shape, limit, progress)
-            return _registered(named, request, allow_download, name or text)
+            request = Request(
+                title=title or named.title,
+                data_root=root_of(data_root),
+                image_shape=image_shape or named.shape,
+                limit=limit,
+                progress=progress,
+            )
+            return _registered(named, request, name or text, allow_download=allow_download)
         path = _from_hub(text, allow_download, progress)
         title, name = title or text, name or text
     if path.is_dir():
@@ -81,8 +85,8 @@ def load_source(
         return loader(path, name=name, title=title, image_shape=image_shape, limit=limit,
                       progress=progress)  # fmt: skip
     if path.suffix.lower() in SUFFIXES:
-        found = one_image(path, name or path.stem, title or path.name)
-        return found if image_shape is None else found.fit(image_shape)
+        image = one_image(path, name or path.stem, title or path.name)
+        return image if image_shape is None else image.fit(image_shape)
     raise DataError(
         f"{path.name} is not a kind of file that holds images; choose a folder of images, "
         "a .parquet, .npz or .zip file, or one PNG, JPEG, BMP or WebP image."
@@ -91,31 +95,33 @@ def load_source(
 
 def one_image(source: bytes | Path, name: str, title: str) -> ImageSet:
     """Return a set of the one image in a file or its bytes, without a label."""
-    return ImageSet(name, title, open_image(source, title)[None], np.array([-1]))
+    return ImageSet(
+        name=name, title=title, images=open_image(source, title)[None], labels=np.array([-1])
+    )
 
 
 def _has_parquet(folder: Path) -> bool:
     return next(folder.glob("*.parquet"), None) is not None
 
 
-def _registered(named: Named, request: Request, allow_download: bool, name: str) -> ImageSet:
+def _registered(named: Named, request: Request, name: str, *, allow_download: bool) -> ImageSet:
     """The images of a set of the registry, fetched first where that was asked for."""
     folder = folder_of(named.origin)
     absent = folder is not None and not folder.available(request.data_root)
     if allow_download and folder is not None and absent and folder.hub:
         folder.fetch(request.progress)
-    found = named.origin.load(request).fit(request.image_shape)
-    return found.renamed(name, request.title)
+    images = named.origin.load(request).fit(request.image_shape)
+    return images.renamed(name, request.title)
 
 
 def _from_hub(text: str, allow_download: bool, progress: Progress) -> Path:
-    asked = read_hub_name(text)
-    if asked is None:
+    hub = read_hub_name(text)
+    if hub is None:
         raise DataError(
             f"There is no file or folder {text}, and no set of that name; check the path, or see "
             "the names that `python -m hvae_core datasets` lists."
         )
-    path = hub_path(asked.name, asked.split, config=asked.config)
+    path = hub_path(hub.name, hub.split, config=hub.config)
     if path.is_file():
         return path
     if not allow_download:
@@ -123,4 +129,4 @@ def _from_hub(text: str, allow_download: bool, progress: Progress) -> Path:
             f"There is no file {text}, and the hub set of that name is not on this machine; "
             "check the path, or ask for the download."
         )
-    return download(asked.name, asked.split, config=asked.config, progress=progress)
+    return download(hub.name, hub.split, config=hub.config, progress=progress)

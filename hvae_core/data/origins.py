@@ -51,10 +51,10 @@ class Shipped:
                 f"The images of {request.title} (assets/{self.path}) are not in this copy of the "
                 "project; get them again with a fresh clone."
             )
-        found = load_parquet(
+        images = load_parquet(
             ASSETS / self.path, title=request.title, progress=request.progress
         ).shuffled()
-        return found if request.limit is None else found.take(request.limit)
+        return images if request.limit is None else images.take(request.limit)
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,14 @@ class HandwrittenDigits:
         names = tuple(str(digit) for digit in range(10))
         labels = digits.target[:count].astype(np.int64)
         note = "resized from 8x8 grey to 20x20, with a margin of 4 pixels"
-        return ImageSet("handwritten", request.title, images, labels, names, (note,))
+        return ImageSet(
+            name="handwritten",
+            title=request.title,
+            images=images,
+            labels=labels,
+            class_names=names,
+            notes=(note,),
+        )
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ PHOTOGRAPHS = {"china": "China", "flower": "Flower"}
 
 def photograph(name: str) -> Pixels:
     """Return one of ``PHOTOGRAPHS`` as uint8 (3, 427, 640)."""
-    found = find_spec("sklearn")  # found, not imported: that takes seconds
-    folder = Path(found.submodule_search_locations[0]) if found else Path()  # type: ignore[index]
+    spec = find_spec("sklearn")  # looked up, not imported: that takes seconds
+    folder = Path(spec.submodule_search_locations[0]) if spec else Path()  # type: ignore[index]
     path = folder / "datasets" / "images" / f"{name}.jpg"
     if not path.is_file():
         raise MissingImages(

@@ -6,7 +6,7 @@ names; ``python -m hvae_core datasets`` lists them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from hvae_core.common.arrays import Shape
 from hvae_core.data.image_set import Rule
@@ -17,7 +17,7 @@ _RESEARCH = "non-commercial research"
 _NONE = "none stated"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RegisteredSet:
     """One set. ``name`` is also its folder under the data folder.
 
@@ -53,22 +53,22 @@ class RegisteredSet:
 
 
 _OMNIGLOT = RegisteredSet(
-    "omniglot",
-    "Omniglot, dark on white",
-    GREY,
-    "MIT",
-    "Lake, Salakhutdinov and Tenenbaum 2015, Human-level concept learning through probabilistic "
-    "program induction",
-    "dpdl-benchmark/omniglot",
+    name="omniglot",
+    title="Omniglot, dark on white",
+    shape=GREY,
+    licence="MIT",
+    citation="Lake, Salakhutdinov and Tenenbaum 2015, Human-level concept learning through "
+    "probabilistic program induction",
+    hub="dpdl-benchmark/omniglot",
 )
 _SMALLNORB = RegisteredSet(
-    "smallnorb",
-    "SmallNORB toys",
-    GREY,
-    "research only, not to be sold",
-    "LeCun, Huang and Bottou 2004, Learning Methods for Generic Object Recognition with Invariance "
-    "to Pose and Lighting",
-    "Ramos-Ramos/smallnorb",
+    name="smallnorb",
+    title="SmallNORB toys",
+    shape=GREY,
+    licence="research only, not to be sold",
+    citation="LeCun, Huang and Bottou 2004, Learning Methods for Generic Object Recognition with "
+    "Invariance to Pose and Lighting",
+    hub="Ramos-Ramos/smallnorb",
     image="image_lt",
     label="category",
 )
@@ -76,12 +76,13 @@ _SMALLNORB = RegisteredSet(
 
 def _inverted(entry: RegisteredSet, title: str) -> RegisteredSet:
     """The set with 255 - x for x (HVK App. A)."""
-    return RegisteredSet(
-        f"{entry.name}_inverted",
-        title,
-        entry.shape,
-        entry.licence,
-        entry.citation,
+    return replace(
+        entry,
+        name=f"{entry.name}_inverted",
+        title=title,
+        hub="",  # it is made of the other's images
+        image="",
+        label="",
         of=entry.name,
         change="inverted",
     )
@@ -89,40 +90,40 @@ def _inverted(entry: RegisteredSet, title: str) -> RegisteredSet:
 
 _GREY_SETS = (
     RegisteredSet(
-        "fashion_mnist",
-        "FashionMNIST clothes",
-        GREY,
-        "MIT",
-        "Xiao, Rasul and Vollgraf 2017, Fashion-MNIST: a Novel Image Dataset for Benchmarking "
-        "Machine Learning Algorithms",
-        "zalando-datasets/fashion_mnist",
+        name="fashion_mnist",
+        title="FashionMNIST clothes",
+        shape=GREY,
+        licence="MIT",
+        citation="Xiao, Rasul and Vollgraf 2017, Fashion-MNIST: a Novel Image Dataset for "
+        "Benchmarking Machine Learning Algorithms",
+        hub="zalando-datasets/fashion_mnist",
         shuffle=False,
     ),
     RegisteredSet(
-        "mnist",
-        "MNIST digits",
-        GREY,
-        "CC BY-SA 3.0, as usually given",
-        "LeCun, Bottou, Bengio and Haffner 1998, Gradient-Based Learning Applied to Document "
-        "Recognition",
-        "ylecun/mnist",
+        name="mnist",
+        title="MNIST digits",
+        shape=GREY,
+        licence="CC BY-SA 3.0, as usually given",
+        citation="LeCun, Bottou, Bengio and Haffner 1998, Gradient-Based Learning Applied to "
+        "Document Recognition",
+        hub="ylecun/mnist",
     ),
     RegisteredSet(
-        "kmnist",
-        "KMNIST characters",
-        GREY,
-        "CC BY-SA 4.0",
-        "Clanuwat et al. 2018, Deep Learning for Classical Japanese Literature",
-        "tanganke/kmnist",
+        name="kmnist",
+        title="KMNIST characters",
+        shape=GREY,
+        licence="CC BY-SA 4.0",
+        citation="Clanuwat et al. 2018, Deep Learning for Classical Japanese Literature",
+        hub="tanganke/kmnist",
         shuffle=False,
     ),
     RegisteredSet(
-        "notmnist",
-        "notMNIST letters",
-        GREY,
-        _NONE,
-        "Bulatov 2011, notMNIST dataset",
-        "anubhavmaity/notMNIST",
+        name="notmnist",
+        title="notMNIST letters",
+        shape=GREY,
+        licence=_NONE,
+        citation="Bulatov 2011, notMNIST dataset",
+        hub="anubhavmaity/notMNIST",
     ),
     _OMNIGLOT,
     _inverted(_OMNIGLOT, "Omniglot, light on black"),
@@ -132,111 +133,112 @@ _GREY_SETS = (
 # INF App. D crops these pictures at random; its Table 16 and the sets of 32x32 resize.
 _COLOUR_SETS = (
     RegisteredSet(
-        "cifar10",
-        "CIFAR10",
-        COLOUR,
-        _NONE,
-        "Krizhevsky 2009, Learning Multiple Layers of Features from Tiny Images",
-        "uoft-cs/cifar10",
+        name="cifar10",
+        title="CIFAR10",
+        shape=COLOUR,
+        licence=_NONE,
+        citation="Krizhevsky 2009, Learning Multiple Layers of Features from Tiny Images",
+        hub="uoft-cs/cifar10",
         image="img",
         shuffle=False,
     ),
     RegisteredSet(
-        "cifar100",
-        "CIFAR100",
-        COLOUR,
-        _NONE,
-        "Krizhevsky 2009, Learning Multiple Layers of Features from Tiny Images",
-        "uoft-cs/cifar100",
+        name="cifar100",
+        title="CIFAR100",
+        shape=COLOUR,
+        licence=_NONE,
+        citation="Krizhevsky 2009, Learning Multiple Layers of Features from Tiny Images",
+        hub="uoft-cs/cifar100",
         image="img",
         label="fine_label",
     ),
     RegisteredSet(
-        "svhn",
-        "SVHN house numbers",
-        COLOUR,
-        _RESEARCH,
-        "Netzer et al. 2011, Reading Digits in Natural Images with Unsupervised Feature Learning",
-        "ufldl-stanford/svhn",
-        "cropped_digits",
+        name="svhn",
+        title="SVHN house numbers",
+        shape=COLOUR,
+        licence=_RESEARCH,
+        citation="Netzer et al. 2011, Reading Digits in Natural Images with Unsupervised Feature "
+        "Learning",
+        hub="ufldl-stanford/svhn",
+        config="cropped_digits",
     ),
     RegisteredSet(
-        "celeba",
-        "CelebA faces",
-        COLOUR,
-        _RESEARCH,
-        "Liu, Luo, Wang and Tang 2015, Deep Learning Face Attributes in the Wild",
-        "flwrlabs/celeba",
+        name="celeba",
+        title="CelebA faces",
+        shape=COLOUR,
+        licence=_RESEARCH,
+        citation="Liu, Luo, Wang and Tang 2015, Deep Learning Face Attributes in the Wild",
+        hub="flwrlabs/celeba",
         splits={"validation": "valid"},
         label="celeb_id",
         rule="crop",
     ),
     RegisteredSet(
-        "places365",
-        "Places365 scenes",
-        COLOUR,
-        "non-commercial research and education",
-        "Zhou et al. 2017, Places: A 10 Million Image Database for Scene Recognition",
+        name="places365",
+        title="Places365 scenes",
+        shape=COLOUR,
+        licence="non-commercial research and education",
+        citation="Zhou et al. 2017, Places: A 10 Million Image Database for Scene Recognition",
         # The official validation images, which this set calls train.
-        "dpdl-benchmark/Places365-Validation",
+        hub="dpdl-benchmark/Places365-Validation",
         splits={"test": "train"},
         rule="crop",
     ),
     RegisteredSet(
-        "flowers102",
-        "Flowers102",
-        COLOUR,
-        _NONE,
-        "Nilsback and Zisserman 2008, Automated Flower Classification over a Large Number of "
-        "Classes",
-        "nkirschi/oxford-flowers",
+        name="flowers102",
+        title="Flowers102",
+        shape=COLOUR,
+        licence=_NONE,
+        citation="Nilsback and Zisserman 2008, Automated Flower Classification over a Large Number "
+        "of Classes",
+        hub="nkirschi/oxford-flowers",
         rule="crop",
     ),
     RegisteredSet(
-        "lfw",
-        "LFW faces",
-        COLOUR,
-        _NONE,
-        "Huang et al. 2007, Labeled Faces in the Wild",
-        "logasja/lfw",
-        "default",
+        name="lfw",
+        title="LFW faces",
+        shape=COLOUR,
+        licence=_NONE,
+        citation="Huang et al. 2007, Labeled Faces in the Wild",
+        hub="logasja/lfw",
+        config="default",
         splits={"test": "train"},
         rule="crop",
     ),
     RegisteredSet(
-        "food101",
-        "Food101 dishes",
-        COLOUR,
-        "scientific fair use",
-        "Bossard, Guillaumin and Van Gool 2014, Food-101: Mining Discriminative Components with "
-        "Random Forests",
-        "ethz/food101",
+        name="food101",
+        title="Food101 dishes",
+        shape=COLOUR,
+        licence="scientific fair use",
+        citation="Bossard, Guillaumin and Van Gool 2014, Food-101: Mining Discriminative "
+        "Components with Random Forests",
+        hub="ethz/food101",
         splits={"test": "validation"},
     ),
     RegisteredSet(
-        "tiny_imagenet",
-        "Tiny ImageNet",
-        COLOUR,
-        "ImageNet terms, non-commercial research",
-        "Le and Yang 2015, Tiny ImageNet Visual Recognition Challenge",
-        "zh-plus/tiny-imagenet",
+        name="tiny_imagenet",
+        title="Tiny ImageNet",
+        shape=COLOUR,
+        licence="ImageNet terms, non-commercial research",
+        citation="Le and Yang 2015, Tiny ImageNet Visual Recognition Challenge",
+        hub="zh-plus/tiny-imagenet",
         splits={"test": "valid"},
     ),
     RegisteredSet(
-        "gtsrb",
-        "Traffic signs (GTSRB)",
-        COLOUR,
-        "free for research",
-        "Stallkamp, Schlipsing, Salmen and Igel 2012, Man vs. Computer: Benchmarking Machine "
-        "Learning Algorithms for Traffic Sign Recognition",
-        "tanganke/gtsrb",
+        name="gtsrb",
+        title="Traffic signs (GTSRB)",
+        shape=COLOUR,
+        licence="free for research",
+        citation="Stallkamp, Schlipsing, Salmen and Igel 2012, Man vs. Computer: Benchmarking "
+        "Machine Learning Algorithms for Traffic Sign Recognition",
+        hub="tanganke/gtsrb",
     ),
     RegisteredSet(
-        "chars74k",
-        "Street characters (Chars74K)",
-        COLOUR,
-        "free for research",
-        "de Campos, Babu and Varma 2009, Character Recognition in Natural Images",
+        name="chars74k",
+        title="Street characters (Chars74K)",
+        shape=COLOUR,
+        licence="free for research",
+        citation="de Campos, Babu and Varma 2009, Character Recognition in Natural Images",
         shuffle=False,
     ),
 )

@@ -110,12 +110,13 @@ class DataFolder:
             raise MissingImages(self.missing(request.title))
         if place.suffix == ".parquet" and not self.shuffle:
             return self._rows(place, request)
-        found = self._whole(place, request)
+        # Of a whole set, mixed first: a file sorted by class would leave a span with some alone.
+        images = self._whole(place, request)
         if self.shuffle or place.is_dir():
-            found = found.shuffled()
-        start, stop = self._cut(len(found))
-        found = found.take(np.arange(start, stop))
-        return found if request.limit is None else found.take(request.limit)
+            images = images.shuffled()
+        start, stop = self._cut(len(images))
+        images = images.take(np.arange(start, stop))
+        return images if request.limit is None else images.take(request.limit)
 
     def fetch(self, progress: Progress) -> Path:
         """Download the split into the cache folder."""

@@ -10,7 +10,7 @@ from typing import Literal, get_args
 
 from hvae_core.common.arrays import Shape
 from hvae_core.common.errors import DataError
-from hvae_core.common.places import ASSETS, default_data_root
+from hvae_core.common.places import ASSETS, root_of
 from hvae_core.common.progress import Progress, silent
 from hvae_core.data.image_set import ImageSet
 from hvae_core.data.origins import (
@@ -24,7 +24,7 @@ from hvae_core.data.origins import (
     Shipped,
 )
 from hvae_core.data.readers.collect import check_limit
-from hvae_core.data.registry import ENTRIES
+from hvae_core.data.registry import COLOUR, ENTRIES, GREY
 from hvae_core.data.stored import find_named, folder_of
 
 Role = Literal["train", "validation", "in", "out", "control"]
@@ -100,7 +100,13 @@ class World:
         """
         check_limit(limit)
         spec = self.spec(set_name)
-        request = Request(spec.title, root_of(data_root), self.image_shape, limit, progress)
+        request = Request(
+            title=spec.title,
+            data_root=root_of(data_root),
+            image_shape=self.image_shape,
+            limit=limit,
+            progress=progress,
+        )
         return spec.origin.load(request).fit(self.image_shape).renamed(spec.name, spec.title)
 
     def choose(
@@ -126,8 +132,8 @@ class World:
         return self._hub_origin(set_name) is not None
 
     def _hub_origin(self, set_name: str) -> DataFolder | None:
-        found = folder_of(self.spec(set_name).origin)
-        return found if found is not None and found.hub else None
+        folder = folder_of(self.spec(set_name).origin)
+        return folder if folder is not None and folder.hub else None
 
     def download(self, set_name: str, progress: Progress = silent) -> Path:
         """Fetch the images of a set from the hub into the cache folder and return the file."""
@@ -166,14 +172,14 @@ def custom_set(
         title = title or (path.name if path.exists() else named.title if named else text)
         origin = named.origin if named else Own(str(source), allow_download)
     slug = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-") or "set"
-    return SetSpec(OWN + slug, title, role, origin)
+    return SetSpec(name=OWN + slug, title=title, role=role, origin=origin)
 
 
-def share_images(one: Origin, other: Origin) -> bool:
+def share_images(origin: Origin, other: Origin) -> bool:
     """Return whether two origins are known to hold images of the same file, changed or not."""
-    first, second = folder_of(one), folder_of(other)
+    first, second = folder_of(origin), folder_of(other)
     if first is None or second is None:
-        return _unchanged(one) == _unchanged(other)
+        return _unchanged(origin) == _unchanged(other)
     if (first.folder, first.split) != (second.folder, second.split):
         return False
     apart = first.span[1] <= second.span[0] or second.span[1] <= first.span[0]
@@ -186,115 +192,111 @@ def _unchanged(origin: Origin) -> Origin:
     return origin
 
 
-def root_of(data_root: str | Path | None) -> Path:
-    """Return the data folder that was named, else the user's."""
-    return Path(data_root).expanduser() if data_root else default_data_root()
-
-
-def _checkpoints(key: str) -> tuple[str, ...]:
-    # The names of the shipped files: <world>-<model>.safetensors.
-    found = (ASSETS / "checkpoints").glob(f"{key}-*.safetensors")
-    return tuple(sorted(path.stem for path in found))
+def _world(key: str, title: str, *, shape: Shape, sets: tuple[SetSpec, ...]) -> World:
+    """A built-in world: its checkpoints are the shipped files <key>-<model>.safetensors."""
+    files = (ASSETS / "checkpoints").glob(f"{key}-*.safetensors")
+    return World(
+        key=key,
+        title=title,
+        in_name="test",
+        sets=sets,
+        checkpoints=tuple(sorted(path.stem for path in files)),
+        image_shape=shape,
+    )
 
 
 def _glyphs() -> World:
-    def shipped(name: str) -> Shipped:
-        return Shipped(f"worlds/glyphs/{name}.parquet")
+    def shipped(name: str, title: str, role: Role = "out") -> SetSpec:
+        origin = Shipped(f"worlds/glyphs/{name}.parquet")
+        return SetSpec(name=name, title=title, role=role, origin=origin)
 
-    test = shipped("test")
+    test = shipped("test", "Capital letters A-J", "in")
     sets = (
-        SetSpec("train", "Capital letters A-J, training", "train", shipped("train")),
+        shipped("train", "Capital letters A-J, training", "train"),
+        shipped("validation", "Capital letters A-J, validation", "validation"),
+        test,
+        shipped("lower", "Lower-case letters"),
+        shipped("digits", "Digits"),
+        shipped("signs", "Punctuation and signs"),
+        shipped("greek", "Greek capitals"),
+        shipped("cyrillic", "Cyrillic capitals"),
+        shipped("script", "Other scripts"),
         SetSpec(
-            "validation", "Capital letters A-J, validation", "validation", shipped("validation")
+            name="handwritten", title="Handwritten digits", role="out", origin=HandwrittenDigits()
         ),
-        SetSpec("test", "Capital letters A-J", "in", test),
-        SetSpec("lower", "Lower-case letters", "out", shipped("lower")),
-        SetSpec("digits", "Digits", "out", shipped("digits")),
-        SetSpec("signs", "Punctuation and signs", "out", shipped("signs")),
-        SetSpec("greek", "Greek capitals", "out", shipped("greek")),
-        SetSpec("cyrillic", "Cyrillic capitals", "out", shipped("cyrillic")),
-        SetSpec("script", "Other scripts", "out", shipped("script")),
-        SetSpec("handwritten", "Handwritten digits", "out", HandwrittenDigits()),
-        SetSpec("inverted", "Letters, inverted", "control", Control(test, "inverted")),
-        SetSpec("blurred", "Letters, blurred", "control", Control(test, "blurred")),
-        SetSpec("faint", "Letters, low contrast", "control", Control(test, "faint")),
-        SetSpec("noise", "Noise (letters, pixels shuffled)", "control", Control(test, "noise")),
+        _control("inverted", "Letters, inverted", test.origin),
+        _control("blurred", "Letters, blurred", test.origin),
+        _control("faint", "Letters, low contrast", test.origin),
+        _control("noise", "Noise (letters, pixels shuffled)", test.origin),
     )
-    return World("glyphs", "Glyphs", "test", sets, _checkpoints("glyphs"), (1, 28, 28))
+    return _world("glyphs", "Glyphs", shape=GREY, sets=sets)
+
+
+def _control(change: str, title: str, of: Origin, *, name: str = "") -> SetSpec:
+    return SetSpec(name=name or change, title=title, role="control", origin=Control(of, change))
 
 
 def _stored(folder: str, split: str = "test", span: tuple[float, float] = (0.0, 1.0)) -> DataFolder:
     # Training splits keep their order: the spans that train and validate are cut out of it.
     entry = ENTRIES[folder]
-    return DataFolder(folder, split, span, entry.shuffle and split == "test", entry.rule)
+    shuffle = entry.shuffle and split == "test"
+    return DataFolder(folder, split, span=span, shuffle=shuffle, rule=entry.rule)
 
 
-def _registered(role: Role, **names: str) -> tuple[SetSpec, ...]:
+def _splits(folder: str, title: str, *, cut: float) -> tuple[SetSpec, ...]:
+    """The training split up to the share ``cut``, the rest of it to validate, and the test split.
+
+    Test images come in a mixed order where the file is sorted: the halves of MNIST's test file
+    come from different writers.
+    """
+    train, rest = _stored(folder, "train", (0.0, cut)), _stored(folder, "train", (cut, 1.0))
+    return (
+        SetSpec(name="train", title=f"{title}, training", role="train", origin=train),
+        SetSpec(name="validation", title=f"{title}, validation", role="validation", origin=rest),
+        SetSpec(name="test", title=title, role="in", origin=_stored(folder)),
+    )
+
+
+def _held_against(**names: str) -> tuple[SetSpec, ...]:
     """Sets of the registry by their names in a world, with the registry's titles."""
-    found = []
+    sets = []
     for name, text in names.items():
         named = find_named(text)
         assert named is not None
-        found.append(SetSpec(name, named.title, role, named.origin))
-    return tuple(found)
+        sets.append(SetSpec(name=name, title=named.title, role="out", origin=named.origin))
+    return tuple(sets)
 
 
 # The sets that HVK Tables 7, 8 and INF Tables 10, 11 hold against grey images.
-_GREY_OUT = ("kmnist", "omniglot", "omniglot_inverted", "notmnist", "smallnorb",
-             "smallnorb_inverted")  # fmt: skip
+_GREY_OUT = {name: name for name in ("kmnist", "omniglot", "omniglot_inverted", "notmnist",
+                                     "smallnorb", "smallnorb_inverted")}  # fmt: skip
 
 
 def _fashion_mnist() -> World:
     # 55,000 of the 60,000 official training images train, the last 5,000 validate.
-    cut = 55 / 60
-    sets = (
-        SetSpec("train", "FashionMNIST, training", "train",
-                _stored("fashion_mnist", "train", (0.0, cut))),
-        SetSpec("validation", "FashionMNIST, validation", "validation",
-                _stored("fashion_mnist", "train", (cut, 1.0))),
-        SetSpec("test", "FashionMNIST", "in", _stored("fashion_mnist")),
-        *_registered("out", mnist="mnist", **{name: name for name in _GREY_OUT}),
-    )  # fmt: skip
-    return World("fashion", "FashionMNIST", "test", sets,
-                 _checkpoints("fashion"), (1, 28, 28))  # fmt: skip
+    splits = _splits("fashion_mnist", "FashionMNIST", cut=55 / 60)
+    sets = (*splits, *_held_against(mnist="mnist", **_GREY_OUT))
+    return _world("fashion", "FashionMNIST", shape=GREY, sets=sets)
 
 
 def _mnist() -> World:
-    cut = 55 / 60
-    sets = (
-        SetSpec("train", "MNIST, training", "train", _stored("mnist", "train", (0.0, cut))),
-        SetSpec("validation", "MNIST, validation", "validation",
-                _stored("mnist", "train", (cut, 1.0))),
-        # In a mixed order: the halves of MNIST's test file come from different writers.
-        SetSpec("test", "MNIST", "in", _stored("mnist")),
-        *_registered("out", fashion="fashion_mnist", **{name: name for name in _GREY_OUT}),
-    )  # fmt: skip
-    return World("mnist", "MNIST", "test", sets, _checkpoints("mnist"), (1, 28, 28))
+    splits = _splits("mnist", "MNIST", cut=55 / 60)
+    sets = (*splits, *_held_against(fashion="fashion_mnist", **_GREY_OUT))
+    return _world("mnist", "MNIST", shape=GREY, sets=sets)
 
 
 def _cifar10() -> World:
     # 45,000 of the 50,000 official training images train, the last 5,000 of the file validate.
-    cut = 45 / 50
     test = _stored("cifar10")
     sets = (
-        SetSpec("train", "CIFAR10, training", "train", _stored("cifar10", "train", (0.0, cut))),
-        SetSpec("validation", "CIFAR10, validation", "validation",
-                _stored("cifar10", "train", (cut, 1.0))),
-        SetSpec("test", "CIFAR10", "in", test),
-        *_registered("out", signs="gtsrb", street="chars74k", tiny="tiny_imagenet", svhn="svhn",
-                     celeba="celeba", places365="places365", flowers102="flowers102", lfw="lfw",
-                     food101="food101", cifar100="cifar100"),
-        SetSpec("inverted", "CIFAR10, inverted", "control", Control(test, "inverted")),
-        SetSpec("noise", "Noise (CIFAR10, pixels shuffled)", "control", Control(test, "noise")),
+        *_splits("cifar10", "CIFAR10", cut=45 / 50),
+        *_held_against(signs="gtsrb", street="chars74k", tiny="tiny_imagenet", svhn="svhn",
+                       celeba="celeba", places365="places365", flowers102="flowers102",
+                       lfw="lfw", food101="food101", cifar100="cifar100"),
+        _control("inverted", "CIFAR10, inverted", test),
+        _control("noise", "Noise (CIFAR10, pixels shuffled)", test),
         # Where CIFAR10 is a copy that went through JPEG, its blocks alone would tell sets from it.
-        SetSpec("signs_jpeg", "Traffic signs, as JPEG", "control",
-                Control(_stored("gtsrb"), "jpeg")),
-        SetSpec("street_jpeg", "Street characters, as JPEG", "control",
-                Control(_stored("chars74k"), "jpeg")),
+        _control("jpeg", "Traffic signs, as JPEG", _stored("gtsrb"), name="signs_jpeg"),
+        _control("jpeg", "Street characters, as JPEG", _stored("chars74k"), name="street_jpeg"),
     )  # fmt: skip
-    return World("cifar", "CIFAR10", "test", sets, _checkpoints("cifar"), (3, 32, 32))
-
-
-def download_set(world: str, set_name: str, *, progress: Progress = silent) -> Path:
-    """A job: fetch the images of a world's set from the hub into the data folder."""
-    return worlds()[world].download(set_name, progress)
+    return _world("cifar", "CIFAR10", shape=COLOUR, sets=sets)

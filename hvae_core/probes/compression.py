@@ -123,7 +123,9 @@ def rebuild(
     from hvae_core.common.noise import ImageNoise
     from hvae_core.evaluation.compute import BATCH_PIXELS
 
-    digests = ImageSet("tiles", "Tiles", tiles, np.full(len(tiles), -1)).image_digests()
+    digests = ImageSet(
+        name="tiles", title="Tiles", images=tiles, labels=np.full(len(tiles), -1)
+    ).image_digests()
     samples = _DRAWS if len(tiles) < _MANY else 1
     size = max(1, BATCH_PIXELS // model.dims // samples)
     pictures = np.empty((model.n_levels, *tiles.shape), np.uint8)

@@ -82,7 +82,14 @@ def gather(
         *_failure_notes(failures, len(kept)),
     )
     progress(1.0, f"read {title}: {len(kept):,} images")
-    return ImageSet(name, title, images, np.array(labels, np.int64), class_names, notes)
+    return ImageSet(
+        name=name,
+        title=title,
+        images=images,
+        labels=np.array(labels, np.int64),
+        class_names=class_names,
+        notes=notes,
+    )
 
 
 def _shape(image: Pixels) -> Shape:

@@ -36,10 +36,10 @@ class HubName:
 
 def read_hub_name(text: str) -> HubName | None:
     """Return what owner/name, owner/name:split or owner/name:config:split means, or None."""
-    found = _HUB_NAME.fullmatch(text)
-    if found is None or ".." in text:
+    match = _HUB_NAME.fullmatch(text)
+    if match is None or ".." in text:
         return None
-    name, *parts = (part for part in found.groups() if part)
+    name, *parts = (part for part in match.groups() if part)
     config, split = parts if len(parts) == 2 else ("", *parts) if parts else ("", "test")
     return HubName(name, config, split)
 
@@ -84,7 +84,8 @@ def download(
         names = tuple(getattr(stream.features.get(label), "names", None) or ())
         if limit is not None:
             stream, total = stream.take(limit), min(total or limit, limit)
-        write_parquet(target, _batches(stream, (image, label), total, progress), names)
+        batches = _batches(stream, (image, label), total=total, progress=progress)
+        write_parquet(target, batches, names)
     except (DataError, Cancelled):
         raise
     except Exception as exc:  # the hub client raises errors of half a dozen libraries
@@ -102,9 +103,9 @@ def _open_stream(hub_name: str, config: str, split: str) -> tuple[Any, int | Non
     stream = load_dataset(hub_name, config or None, split=split, streaming=True)
     if stream.features is None:
         raise DataError(f"{hub_name} is not a set of images; choose another set.")
-    known = (stream.info.splits or {}).get(split)
+    about = (stream.info.splits or {}).get(split)
     # The bytes as they are: decoding them is the work of the project's own gate.
-    return stream.decode(False), known.num_examples if known is not None else None
+    return stream.decode(False), about.num_examples if about is not None else None
 
 
 def _knock(hub_name: str) -> None:
@@ -115,20 +116,20 @@ def _knock(hub_name: str) -> None:
 
 
 def _columns(stream: Any, hub_name: str, wanted: tuple[str, str]) -> tuple[str, str | None]:
-    found = list(stream.features)
+    columns = list(stream.features)
     images, labels = ((name,) if name else usual for name, usual in
                       zip(wanted, (IMAGE_COLUMNS, LABEL_COLUMNS), strict=True))  # fmt: skip
-    image = next((column for column in images if column in found), None)
+    image = next((column for column in images if column in columns), None)
     if image is None:
         raise DataError(
-            f"{hub_name} has no column of images (its columns: {', '.join(found[:8])}); "
+            f"{hub_name} has no column of images (its columns: {', '.join(columns[:8])}); "
             "choose another set."
         )
-    return image, next((column for column in labels if column in found), None)
+    return image, next((column for column in labels if column in columns), None)
 
 
 def _batches(
-    stream: Any, columns: tuple[str, str | None], total: int | None, progress: Progress
+    stream: Any, columns: tuple[str, str | None], *, total: int | None, progress: Progress
 ) -> Iterator[tuple[list[bytes], list[int]]]:
     image, label = columns
     done = 0

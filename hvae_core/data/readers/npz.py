@@ -61,9 +61,11 @@ def load_npz(
         ) from exc
     labels = _as_labels(stored, len(images), title)
     names = tuple(str(index) for index in range(int(labels.max(initial=-1)) + 1))
-    found = ImageSet(name or path.stem, title, images, labels, names)
-    progress(1.0, f"read {title}: {len(found):,} images")
-    return found if image_shape is None else found.fit(image_shape, rule)
+    read = ImageSet(
+        name=name or path.stem, title=title, images=images, labels=labels, class_names=names
+    )
+    progress(1.0, f"read {title}: {len(read):,} images")
+    return read if image_shape is None else read.fit(image_shape, rule)
 
 
 def npz_bytes(images: ImageSet, **more: NDArray[Any]) -> bytes:

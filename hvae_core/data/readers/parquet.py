@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from functools import partial
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -43,14 +44,21 @@ def load_parquet(
     path = Path(path)
     title = title or path.stem
     try:
+        # 1. Which rows: the part asked for, as far as the files go.
         files = [pq.ParquetFile(shard) for shard in _shards(path)]
         ends = (row_count(path), rows[1], None if limit is None else rows[0] + limit)
-        stop = min(end for end in ends if end is not None)
-        image_column, label_column = _columns(files[0].schema_arrow, title)
-        class_names, labels_of = _classes(files, label_column)
+        first, stop = rows[0], min(end for end in ends if end is not None)
+        # 2. Which columns, and what the labels are called.
+        columns = _columns(files[0].schema_arrow, title)
+        class_names, index_of = _classes(files, columns[1])
+        # 3. Row by row, so that the encoded images are never all in memory.
+        items = (
+            Item(partial(open_image, data, f"Row {number}"), index_of(label), is_jpeg(data))
+            for number, data, label in _rows(files, columns, range(first, stop))
+        )
         return gather(
-            _items(files, (image_column, label_column), labels_of, (rows[0], stop)),
-            max(stop - rows[0], 0),
+            items,
+            max(stop - first, 0),
             name=name or path.stem,
             title=title,
             class_names=class_names,
@@ -167,32 +175,27 @@ def _names_in_rows(files: list[pq.ParquetFile], column: str) -> tuple[str, ...]:
     return tuple(sorted(values)) if len(values) <= MAX_CLASSES else ()
 
 
-def _items(
-    files: list[pq.ParquetFile],
-    columns: tuple[str, str | None],
-    labels_of: _Labels,
-    rows: tuple[int, int],
-) -> Iterator[Item]:
+def _rows(
+    files: list[pq.ParquetFile], columns: tuple[str, str | None], wanted: range
+) -> Iterator[tuple[int, bytes, Any]]:
+    """Number, encoded image and stored label of each wanted row, counted through all files."""
     image_column, label_column = columns
+    names = [name for name in columns if name is not None]
     number = 0
     for file in files:
         for group in range(file.metadata.num_row_groups):
             size = file.metadata.row_group(group).num_rows
-            # Whole groups outside the rows are never read.
-            if number + size <= rows[0] or number >= rows[1]:
+            # A group is what Parquet reads at once: one outside the rows is never read at all.
+            if number + size <= wanted.start or number >= wanted.stop:
                 number += size
                 continue
             _check_group(file, group)
-            wanted = [column for column in columns if column is not None]
-            for batch in file.iter_batches(_BATCH, row_groups=[group], columns=wanted):
+            for batch in file.iter_batches(_BATCH, row_groups=[group], columns=names):
                 images = batch.column(image_column).to_pylist()
-                labels = batch.column(label_column).to_pylist() if label_column else None
-                for index, stored in enumerate(images):
-                    if rows[0] <= number < rows[1]:
-                        label = labels_of(labels[index]) if labels else -1
-                        data = _bytes(stored)
-                        read = partial(open_image, data, f"Row {number}")
-                        yield Item(read, label, is_jpeg(data))
+                labels = batch.column(label_column).to_pylist() if label_column else repeat(None)
+                for stored, label in zip(images, labels, strict=False):  # strict ends no repeat
+                    if number in wanted:
+                        yield number, _bytes(stored), label
                     number += 1
 
 

@@ -74,7 +74,7 @@ def _checked(archive: zipfile.ZipFile, name: str) -> list[zipfile.ZipInfo]:
 
 def _items(archive: zipfile.ZipFile, infos: list[zipfile.ZipInfo]) -> Iterator[Item]:
     for number, info in enumerate(infos, start=1):
-        read = partial(_read, archive, info, f"File {number} of the zip")
+        read = partial(_read, archive, info, what=f"File {number} of the zip")
         yield Item(read, jpeg=named_jpeg(info.filename))
 
 
