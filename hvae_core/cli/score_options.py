@@ -111,11 +111,9 @@ def materials_of(
 ) -> Assembled:
     """What the scores read of every set, and notes on what is not here."""
     from hvae_core.cli.sources import sets_of
-    from hvae_core.scores.assemble import Assembled, assemble
+    from hvae_core.scores.assemble import Assembled, Computed, assemble
 
     if not any(score.needs or score.measures for score in scores):
         return Assembled({})
-    return assemble(
-        checkpoint, sets_of(args, world), evaluations, scores, beside_of(args, world),
-        compute=True, progress=progress,
-    )  # fmt: skip
+    source, beside = Computed(checkpoint, sets_of(args, world)), beside_of(args, world)
+    return assemble(source, evaluations, scores, beside, progress)

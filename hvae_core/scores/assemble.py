@@ -68,24 +68,20 @@ def is_costly(measure: Measure) -> bool:
 
 
 def assemble(
-    checkpoint: Described,
-    sets: Sets,
+    source: Source,
     evaluations: Sequence[Evaluation],
     scores: Sequence[Score],
     beside: Beside = ALONE,
-    *,
-    compute: bool,
     progress: Progress = silent,
 ) -> Assembled:
     """All that the scores read of the evaluated sets of a checkpoint.
 
-    With ``compute``, checkpoints must be loaded ones, and what is not at hand is computed; other
-    checkpoints are evaluated on the same images under the settings of each evaluation.
+    ``source`` is what there is ``AtHand``, or what is ``Computed`` where it is not at hand. Other
+    checkpoints are those of the same images under the settings of each evaluation.
     """
     needs, measures = needed(scores)
     materials: dict[str, tuple[Material, ...]] = {}
     notes: dict[str, str] = {}
-    source: _Source = _Computed(checkpoint, sets) if compute else _AtHand(checkpoint, sets)
     reference = None
     if "reference" in needs and evaluations:
         try:
@@ -113,7 +109,7 @@ def assemble(
 
 
 @dataclass(frozen=True, eq=False)
-class _Values:
+class Values:
     """A measure of all images of a set, or of its first alone, or None."""
 
     name: str
@@ -121,7 +117,7 @@ class _Values:
     leading: np.ndarray | None = None
 
 
-def _with_measures(material: Material, measures: Sequence[_Values]) -> tuple[Material, ...]:
+def _with_measures(material: Material, measures: Sequence[Values]) -> tuple[Material, ...]:
     whole = {each.name: each.whole for each in measures if each.whole is not None}
     leading = {each.name: each.leading for each in measures if each.leading is not None}
     material = replace(material, measures=whole)
@@ -131,48 +127,58 @@ def _with_measures(material: Material, measures: Sequence[_Values]) -> tuple[Mat
     return (material, replace(first, measures={**first.measures, **leading}))
 
 
-class _Source(Protocol):
+class Source(Protocol):
     """Where the parts of a material come from."""
 
-    def reference(self, settings: EvalSettings, progress: Progress) -> Reference | None: ...
+    def reference(self, settings: EvalSettings, progress: Progress) -> Reference | None:
+        """Statistics of the training images."""
+
     def table(
         self, other: Described, evaluation: Evaluation, progress: Progress
-    ) -> BoundTable | None: ...
-    def measure(self, measure: Measure, evaluation: Evaluation, progress: Progress) -> _Values: ...
+    ) -> BoundTable | None:
+        """The bounds of the same images under another checkpoint."""
+
+    def measure(self, measure: Measure, evaluation: Evaluation, progress: Progress) -> Values:
+        """A measure of the same images."""
 
 
 @dataclass(frozen=True, eq=False)
-class _AtHand:
-    """Shipped or cached."""
+class AtHand:
+    """Shipped or cached: nothing is computed."""
 
     checkpoint: Described
     sets: Sets
 
     def reference(self, settings: EvalSettings, progress: Progress) -> Reference | None:
+        """As it ships, or was fitted before."""
         return lookup_reference(self.checkpoint, self.sets, settings)
 
     def table(
         self, other: Described, evaluation: Evaluation, progress: Progress
     ) -> BoundTable | None:
+        """Where the other checkpoint has been evaluated on these pixels."""
         known = lookup(other, self.sets, evaluation.set_name, evaluation.settings).evaluation
         same = known is not None and known.set_digest == evaluation.set_digest
         return known.table if known is not None and same else None
 
-    def measure(self, measure: Measure, evaluation: Evaluation, progress: Progress) -> _Values:
+    def measure(self, measure: Measure, evaluation: Evaluation, progress: Progress) -> Values:
+        """Of all images, or of the first alone where it is costly."""
         return measured(measure, self.checkpoint.digest, self.sets.world.key, evaluation.set_digest)
 
 
 @dataclass(frozen=True, eq=False)
-class _Computed:
-    """Computed where it is not at hand."""
+class Computed:
+    """Computed where it is not at hand; so other checkpoints must be loaded ones too."""
 
-    checkpoint: Described
+    checkpoint: Checkpoint
     sets: Sets
 
     def reference(self, settings: EvalSettings, progress: Progress) -> Reference:
-        return reference_of(cast("Checkpoint", self.checkpoint), self.sets, settings, progress)
+        """Raises ``DataError`` where there are no training images."""
+        return reference_of(self.checkpoint, self.sets, settings, progress)
 
     def table(self, other: Described, evaluation: Evaluation, progress: Progress) -> BoundTable:
+        """Raises ``ScoreError`` where the other checkpoint reads images of another size."""
         loaded, name = cast("Checkpoint", other), evaluation.set_name
         same = evaluated(loaded, self.sets, name, evaluation.settings, progress).evaluation
         if same.set_digest != evaluation.set_digest:
@@ -182,25 +188,26 @@ class _Computed:
             )
         return same.table
 
-    def measure(self, measure: Measure, evaluation: Evaluation, progress: Progress) -> _Values:
-        model, digest = model_of(measure, cast("Checkpoint", self.checkpoint), self.sets.world.key)
+    def measure(self, measure: Measure, evaluation: Evaluation, progress: Progress) -> Values:
+        """Of all images; None where the world has no model that it reads."""
+        model, digest = model_of(measure, self.checkpoint, self.sets.world.key)
         if measure.of and model is None:
-            return _Values(measure.name, None)
+            return Values(measure.name, None)
         images = self.sets.images(self.checkpoint, evaluation.set_name, progress)
-        return _Values(measure.name, compute(measure, model, digest, images, progress=progress))
+        return Values(measure.name, compute(measure, model, digest, images, progress=progress))
 
 
-def measured(measure: Measure, checkpoint: str, world: str, pixels: str) -> _Values:
+def measured(measure: Measure, checkpoint: str, world: str, pixels: str) -> Values:
     """A measure of the images of a digest, as far as the cache has it."""
     digest: str | None = checkpoint
     if measure.of == "classifier":
         digest = world_digest(world)
     if digest is None:
-        return _Values(measure.name, None)
+        return Values(measure.name, None)
     whole = stored(measure, digest, pixels)
     if whole is not None or not is_costly(measure):
-        return _Values(measure.name, whole)
-    return _Values(measure.name, None, stored(measure, digest, pixels, first=LEADING))
+        return Values(measure.name, whole)
+    return Values(measure.name, None, stored(measure, digest, pixels, first=LEADING))
 
 
 def model_of(measure: Measure, checkpoint: Checkpoint, world: str) -> tuple[Any, str]:

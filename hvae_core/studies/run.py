@@ -251,11 +251,11 @@ def materials_of(
     """What the scores read of every set; what is not here is left out, and the scores say so."""
     from hvae_core.checkpoint import load_checkpoint
     from hvae_core.evaluation.lookup import checkpoint_path
-    from hvae_core.scores.assemble import Beside, assemble
+    from hvae_core.scores.assemble import Beside, Computed, assemble
     from hvae_core.scores.available import background_path
 
     others = [load_checkpoint(checkpoint_path(name)) for name in study.ensemble]
     others = [other for other in others if other.digest != checkpoint.digest]
     path = checkpoint_path(study.background) if study.background else background_path(sets.world)
     beside = Beside(tuple(others), None if path is None else load_checkpoint(path))
-    return assemble(checkpoint, sets, evaluations, scores, beside, compute=True).materials
+    return assemble(Computed(checkpoint, sets), evaluations, scores, beside).materials

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from hvae_core.evaluation.evaluation import Evaluation
 from hvae_core.scores import Material, Score, all_scores, richest
-from hvae_core.scores.assemble import Beside, assemble
+from hvae_core.scores.assemble import AtHand, Beside, assemble
 from hvae_core.scores.available import background_path
 from pages.shared import store
 from pages.shared.state import Context
@@ -25,10 +25,8 @@ def scores_of(handle: Handle) -> tuple[Score, ...]:
 
 def materials(ctx: Context, handle: Handle, evaluations: Mapping[str, Evaluation]) -> Materials:
     """All that is at hand for the evaluated sets of a model; nothing is computed here."""
-    scores, beside = scores_of(handle), beside_of(ctx, handle)
-    return assemble(
-        handle, ctx.sets, list(evaluations.values()), scores, beside, compute=False
-    ).materials
+    source, beside = AtHand(handle, ctx.sets), beside_of(ctx, handle)
+    return assemble(source, list(evaluations.values()), scores_of(handle), beside).materials
 
 
 def beside_of(ctx: Context, handle: Handle) -> Beside:

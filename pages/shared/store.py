@@ -16,8 +16,9 @@ import streamlit as st
 from hvae_core.common import cache
 from hvae_core.common.progress import Progress, silent
 from hvae_core.config import level_starts
-from hvae_core.data.image_set import ImageSet
+from hvae_core.data.image_set import ImageSet, Shape
 from hvae_core.data.load import load_source
+from hvae_core.data.origins import InMemory
 from hvae_core.data.worlds import SetSpec, World, custom_set
 from hvae_core.evaluation import SHIPPED_LIMIT
 from hvae_core.evaluation.evaluation import Evaluation
@@ -131,43 +132,46 @@ def model(handle: Handle):  # type: ignore[no-untyped-def]
     return _model(handle.digest, handle.path)
 
 
-@st.cache_resource(max_entries=48, show_spinner=False)
-def _images(world_key: str, set_name: str, root: str | None, _world: World) -> ImageSet:
-    return _world.choose(set_name, root, limit=SHOWN_LIMIT)
-
-
 def images(
     world: World, set_name: str, root: str | None, handle: Described | None = None
 ) -> ImageSet:
-    """At most ``SHOWN_LIMIT`` images of a set, at the shape of the handle's model.
+    """At most ``SHOWN_LIMIT`` images of a set, at the shape of the handle's model or the world's.
 
     Raises ``MissingImages`` with what to do where they are not on this machine.
     """
-    spec = world.spec(set_name)
-    own = own_sets().get(set_name)
-    if own is not None:
-        chosen = _own_images(_known_by(own[1]), spec.name, spec.title, own[1])
-    else:
-        chosen = _images(world.key, set_name, root, world)
-    if handle is None or chosen.image_shape == handle.image_shape:
-        return chosen
-    return _fitted(_known_by(chosen), handle.image_shape, chosen)
+    sets = page_sets(world, root)
+    return sets.choose(set_name) if handle is None else sets.images(handle, set_name)
 
 
-def _known_by(images: ImageSet) -> str:
-    """All of a set in a digest: pixels, labels, names and notes."""
-    words = [images.name, images.title, list(images.class_names), list(images.notes)]
-    return cache.digest(images.digest, images.labels, words)
+class PageSets(Sets):
+    """The sets of a page's world, read once for all sessions."""
+
+    def choose(self, set_name: str, progress: Progress = silent) -> ImageSet:
+        """The images at the shape of the world."""
+        return _chosen(self._known_by(set_name), self, set_name)
+
+    def images(self, checkpoint: Described, set_name: str, progress: Progress = silent) -> ImageSet:
+        """The images at the shape of a model."""
+        return _fitted(self._known_by(set_name), checkpoint.image_shape, self, set_name)
+
+    def _known_by(self, set_name: str) -> str:
+        """What tells a set from every other: of images that a session brought, all of them."""
+        origin = self.world.spec(set_name).origin
+        if not isinstance(origin, InMemory):
+            return cache.digest(self.world.key, set_name, str(self.data_root), self.limit)
+        own = origin.images
+        words = [own.title, list(own.class_names), list(own.notes)]
+        return cache.digest(own.digest, own.labels, set_name, words)
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
-def _own_images(known_by: str, name: str, title: str, _images: ImageSet) -> ImageSet:
-    return _images.sample(SHOWN_LIMIT).renamed(name, title)
+@st.cache_resource(max_entries=48, show_spinner=False)
+def _chosen(known_by: str, _sets: Sets, set_name: str) -> ImageSet:
+    return Sets.choose(_sets, set_name)
 
 
-@st.cache_resource(max_entries=24, show_spinner=False)
-def _fitted(known_by: str, shape: tuple[int, int, int], _images: ImageSet) -> ImageSet:
-    return _images.fit(shape)
+@st.cache_resource(max_entries=48, show_spinner=False)
+def _fitted(known_by: str, shape: Shape, _sets: Sets, set_name: str) -> ImageSet:
+    return _sets.choose(set_name).fit(shape)
 
 
 def own_sets() -> dict[str, tuple[SetSpec, ImageSet]]:
@@ -199,15 +203,6 @@ def with_own_sets(world: World) -> World:
         if spec.role == "in":
             world = replace(world, in_name=spec.name)
     return world
-
-
-class PageSets(Sets):
-    """The sets of a page's world, read once for all sessions."""
-
-    def images(self, checkpoint: Described, set_name: str, progress: Progress = silent) -> ImageSet:
-        """The images of a set, as ``images`` of this module gives them."""
-        root = None if self.data_root is None else str(self.data_root)
-        return images(self.world, set_name, root, checkpoint)
 
 
 def evaluation(world: World, handle: Handle, set_name: str, root: str | None) -> Evaluation | None:
