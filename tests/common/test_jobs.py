@@ -19,7 +19,7 @@ from hvae_core.common.jobs.job import Call
 from hvae_core.common.progress import Cancelled
 from tests import job_functions as functions
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
