@@ -2,124 +2,132 @@
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
 
 from hvae_core.cli import show
 from hvae_core.cli.options import (
-    Commands,
-    add_checkpoint,
-    add_command,
-    add_data,
-    add_json,
-    add_limit,
-    add_seed,
+    PARTS,
+    CheckpointNames,
+    DataOptions,
+    Json,
+    Limit,
+    kept,
+    option,
+    whole,
 )
-from hvae_core.detection.false_alarms import CLAIMED
+from hvae_core.evaluation import SHIPPED_LIMIT
 
 if TYPE_CHECKING:
     from hvae_core.detection.conformal import Correction
     from hvae_core.detection.false_alarms import Calibration, Point
     from hvae_core.evaluation.evaluation import Evaluation
 
-_EXAMPLES = """\
-  python -m hvae_core calibration glyphs-hvae3-elbo fashion-hvae3-elbo
-  python -m hvae_core calibration glyphs-hvae3-elbo --score elbo
-      one score instead of the verdict
-  python -m hvae_core calibration glyphs-hvae3-elbo --bonferroni --rates 0.01 0.02
 
-Halves: one random half of the validation images is the reference, the other half is judged. They
-are drawn alike, so the rate obtained must be the one asked for, but for chance. Test: all
-validation images are the reference, the test split is judged. Where that rate differs, the two
-splits differ to the model: the letters of Glyphs, for one, are of other font designs in either
-split. Behind each share stands its 95 % interval, then the range that chance explains
-(beta-binomial: the threshold is drawn too), and "no" where the share lies outside it.
-"""
+def _between_0_and_1(_: type, rates: tuple[float, ...]) -> None:
+    for rate in rates:
+        if not 0 < rate < 1:
+            raise ValueError(f"must lie between 0 and 1, not at {rate:g}")
 
 
-def add(commands: Commands) -> None:
-    """Declare the command."""
-    command = add_command(
-        commands,
-        "calibration",
-        run,
-        summary="false-alarm rates asked for against those obtained, on held-out images",
-        description="Judge in-distribution images as the page One image does, the verdict over all "
-        "levels with its correction, and print which share is called out at each false-alarm rate.",
-        examples=_EXAMPLES,
-        kept="Finished parts are in the cache; the same command continues from there.",
-    )
-    add_checkpoint(command, several=True)
-    command.add_argument(
-        "--rates", type=_rate, nargs="+", default=list(CLAIMED), metavar="RATE",
-        help="false-alarm rates to ask for (default: 0.01 0.05 0.1)",
-    )  # fmt: skip
-    command.add_argument("--score", metavar="KEY", help="a single score instead of the verdict")
-    command.add_argument(
-        "--bonferroni", action="store_true", help="correct by Bonferroni, not by the ranked minimum"
-    )
-    add_seed(command, "the halves")
-    add_limit(command)
-    add_data(command)
-    add_json(command)
+@kept(PARTS)
+def calibration(
+    names: CheckpointNames,
+    /,
+    *,
+    rates: Annotated[
+        tuple[float, ...],
+        Parameter(
+            help="false-alarm rates to ask for",
+            metavar="RATE...",
+            consume_multiple=1,
+            validator=_between_0_and_1,
+        ),
+    ] = (0.01, 0.05, 0.1),
+    score: Annotated[str | None, option("a single score instead of the verdict", "KEY")] = None,
+    bonferroni: Annotated[bool, option("correct by Bonferroni, not by the ranked minimum")] = False,
+    seed: Annotated[int, whole(0, "seed of the halves")] = 0,
+    limit: Limit = SHIPPED_LIMIT,
+    data: DataOptions = DataOptions(),
+    as_json: Json = False,
+) -> None:
+    """False-alarm rates asked for against those obtained, on held-out images.
 
+    Judge in-distribution images as the page One image does, the verdict over all levels with its
+    correction, and print which share is called out at each false-alarm rate.
 
-def run(args: argparse.Namespace) -> None:
-    """Evaluate what is not at hand, then the table."""
+    Examples:
+      python -m hvae_core calibration glyphs-hvae3-elbo fashion-hvae3-elbo
+      python -m hvae_core calibration glyphs-hvae3-elbo --score elbo
+          one score instead of the verdict
+      python -m hvae_core calibration glyphs-hvae3-elbo --bonferroni --rates 0.01 0.02
+
+    Halves: one random half of the validation images is the reference, the other half is judged.
+    They are drawn alike, so the rate obtained must be the one asked for, but for chance. Test: all
+    validation images are the reference, the test split is judged. Where that rate differs, the two
+    splits differ to the model: the letters of Glyphs, for one, are of other font designs in either
+    split. Behind each share stands its 95 % interval, then the range that chance explains
+    (beta-binomial: the threshold is drawn too), and "no" where the share lies outside it.
+    """
     from hvae_core.detection.false_alarms import calibrate, calibrate_halves
     from hvae_core.detection.verdict import verdict_scores
     from hvae_core.scores import Material, get_score
 
-    correction: Correction = "bonferroni" if args.bonferroni else "calibrated"
-    found: dict[str, tuple[Calibration, Calibration]] = {}
-    for name in args.checkpoints:
-        held_out, test = _splits(args, name)
-        if args.score:
-            score = get_score(args.score, held_out.table.n_levels)
-            known, new = score(Material.of(held_out))[:, None], score(Material.of(test))[:, None]
+    correction: Correction = "bonferroni" if bonferroni else "calibrated"
+    calibrations: dict[str, tuple[Calibration, Calibration]] = {}
+    for name in names:
+        held_out, test = _splits(name, limit, data)
+        if score:
+            rule = get_score(score, held_out.table.n_levels)
+            known, new = (rule(Material.of(each))[:, None] for each in (held_out, test))
         else:
             known, new = verdict_scores(held_out.table), verdict_scores(test.table)
-        found[name] = (
-            calibrate_halves(known, args.seed, correction, args.rates),
-            calibrate(known, new, "test", correction, args.rates),
+        calibrations[name] = (
+            calibrate_halves(known, seed, correction, rates),
+            calibrate(known, new, "test", correction, rates),
         )
-    if args.json:
-        show.as_json({name: {c.kind: asdict(c) for c in pair} for name, pair in found.items()})
+    if as_json:
+        show.as_json({n: {c.kind: asdict(c) for c in pair} for n, pair in calibrations.items()})
         return
+    _print(f"False alarms of the {score or 'verdict over all levels'}, {correction}", calibrations)
+
+
+def _splits(name: str, limit: int, data: DataOptions) -> tuple[Evaluation, Evaluation]:
+    """The held-out and the test evaluation of a checkpoint's world."""
+    from hvae_core.checkpoint import load_checkpoint
+    from hvae_core.evaluation.lookup import checkpoint_path, evaluated
+    from hvae_core.evaluation.worlds import world_of
+
+    checkpoint = load_checkpoint(checkpoint_path(name))
+    world = world_of(checkpoint)
+    sets = data.sets(world, limit)
+    held_out = world.with_role("validation")[0].name
+    with show.progress_bar() as bar:
+        known, new = (
+            evaluated(checkpoint, sets, set_name, progress=bar).evaluation
+            for set_name in (held_out, world.in_name)
+        )
+    return known, new
+
+
+def _print(title: str, calibrations: dict[str, tuple[Calibration, Calibration]]) -> None:
     rows = [
         [name, f"{100 * halves.asked:g} %", *_cells(halves), *_cells(test)]
-        for name, pair in found.items()
+        for name, pair in calibrations.items()
         for halves, test in zip(pair[0].points, pair[1].points, strict=True)
     ]
-    what = args.score or "verdict over all levels"
     numbers = {
         f"{halves.images} judged by {halves.references}, {test.images} by {test.references}"
-        for halves, test in found.values()
+        for halves, test in calibrations.values()
     }
     show.table(
-        f"False alarms of the {what}, {correction}",
+        title,
         ("checkpoint", "asked", "halves", "by chance", "met", "test", "by chance", "met"),
         rows,
         caption=f"Images of the halves, then of the test: {'; '.join(sorted(numbers))}.",
     )
-
-
-def _splits(args: argparse.Namespace, name: str) -> tuple[Evaluation, Evaluation]:
-    """The held-out and the test evaluation of a checkpoint's world."""
-    from hvae_core.checkpoint import load_checkpoint
-    from hvae_core.cli.sources import evaluated, world_of
-    from hvae_core.evaluation.lookup import checkpoint_path
-
-    checkpoint = load_checkpoint(checkpoint_path(name))
-    world = world_of(checkpoint)
-    held_out = world.with_role("validation")[0].name
-    with show.progress_bar() as bar:
-        known, new = (
-            evaluated(args, checkpoint, world, name, bar).evaluation
-            for name in (held_out, world.in_name)
-        )
-    return known, new
 
 
 def _cells(point: Point) -> tuple[str, str, str]:
@@ -129,13 +137,3 @@ def _cells(point: Point) -> tuple[str, str, str]:
         f"{100 * point.low:.1f} to {100 * point.high:.1f} %",
         "yes" if point.met else "no, fewer" if point.kept else "no, more",
     )
-
-
-def _rate(text: str) -> float:
-    try:
-        rate = float(text)
-    except ValueError:
-        rate = -1.0
-    if not 0 < rate < 1:
-        raise argparse.ArgumentTypeError(f"a rate lies between 0 and 1, not at {text}")
-    return rate

@@ -2,94 +2,92 @@
 
 from __future__ import annotations
 
-import argparse
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from hvae_core.cli import show
 from hvae_core.cli.options import (
-    Commands,
-    add_checkpoint,
-    add_command,
-    add_data,
-    add_json,
-    add_limit,
-    add_world,
+    PARTS,
+    CheckpointNames,
+    DataOptions,
+    Json,
+    Limit,
+    kept,
+    option,
+    options,
 )
+from hvae_core.evaluation import SHIPPED_LIMIT
 
 if TYPE_CHECKING:
     from hvae_core.studies.compare import Line, OverSeeds, Spread
 
-_EXAMPLES = """\
-  python -m hvae_core compare glyphs-hvae3-elbo glyphs-hvae3-informative
-  python -m hvae_core compare runs/*/*-small.safetensors --markdown
-      checkpoints of one preset with different seeds make one line, with standard deviations
-  python -m hvae_core compare runs/*/*-elbo.safetensors --out lower signs
-      AUROC of every score on two sets too, a mean over the seeds of a preset
-"""
 
+@kept(PARTS)
+def compare(
+    names: CheckpointNames,
+    /,
+    *,
+    outside: Annotated[
+        tuple[str, ...],
+        options(
+            "out-of-distribution sets of the world: adds the AUROC of every score",
+            "SET",
+            name="--out",
+        ),
+    ] = (),
+    world: Annotated[str | None, option("world of the set (default: their own)", "NAME")] = None,
+    limit: Limit = SHIPPED_LIMIT,
+    markdown: Annotated[bool, option("print a Markdown table")] = False,
+    data: DataOptions = DataOptions(),
+    as_json: Json = False,
+) -> None:
+    """Parameters, likelihood, collapse, active units and speed of several checkpoints.
 
-def add(commands: Commands) -> None:
-    """Declare the command."""
-    command = add_command(
-        commands,
-        "compare",
-        run,
-        summary="parameters, likelihood, collapse, active units and speed of several checkpoints",
-        description="Evaluate checkpoints on the in-distribution test set of their world and print "
-        "a line for each preset: parameters, layers, negative log-likelihood (importance-weighted "
-        "bound), collapsed layers, active units, seconds of training a step.",
-        examples=_EXAMPLES,
-        kept="Finished parts are in the cache; the same command continues from there.",
-    )
-    add_checkpoint(command, several=True)
-    command.add_argument(
-        "--out", dest="outside", metavar="SET", nargs="+", default=[],
-        help="out-of-distribution sets of the world: adds the AUROC of every score",
-    )  # fmt: skip
-    add_world(command, default="their own")
-    add_limit(command)
-    command.add_argument("--markdown", action="store_true", help="print a Markdown table")
-    add_data(command)
-    add_json(command)
+    Evaluate checkpoints on the in-distribution test set of their world and print a line for each
+    preset: parameters, layers, negative log-likelihood (importance-weighted bound), collapsed
+    layers, active units, seconds of training a step.
 
-
-def run(args: argparse.Namespace) -> None:
-    """Evaluate what is not at hand, then the table."""
+    Examples:
+      python -m hvae_core compare glyphs-hvae3-elbo glyphs-hvae3-informative
+      python -m hvae_core compare runs/*/*-small.safetensors --markdown
+          checkpoints of one preset with different seeds make one line, with standard deviations
+      python -m hvae_core compare runs/*/*-elbo.safetensors --out lower signs
+          AUROC of every score on two sets too, a mean over the seeds of a preset
+    """
     from hvae_core.checkpoint import load_checkpoint
-    from hvae_core.cli.sources import evaluated, world_of
     from hvae_core.detection.report import report
-    from hvae_core.evaluation.lookup import checkpoint_path
+    from hvae_core.evaluation.lookup import checkpoint_path, evaluated
+    from hvae_core.evaluation.worlds import world_of
     from hvae_core.studies.compare import compare, over_seeds, presets
 
-    found, reports = [], []
+    tests, reports = [], []
     with show.progress_bar() as bar:
-        for name in args.checkpoints:
+        for name in names:
             checkpoint = load_checkpoint(checkpoint_path(name))
-            world = world_of(checkpoint, args.world)
-            sets = [
-                evaluated(args, checkpoint, world, set_name, bar).evaluation
-                for set_name in (world.in_name, *args.outside)
+            place = world_of(checkpoint, world)
+            sets = data.sets(place, limit)
+            test, *others = [
+                evaluated(checkpoint, sets, set_name, progress=bar).evaluation
+                for set_name in (place.in_name, *outside)
             ]
-            found.append((checkpoint, sets[0]))
-            reports.append((checkpoint, report(sets[0], sets[1:], intervals=False)))
-    lines = compare(found)
+            tests.append((checkpoint, test))
+            reports.append((checkpoint, report(test, others, intervals=False)))
+    lines = compare(tests)
     areas = {preset: over_seeds(members) for preset, members in presets(reports).items()}
-    if args.json:
-        told = [{**asdict(line), "detection": _spreads(areas[line.preset])} for line in lines]
-        show.as_json([_plain(line) for line in told])
+    if as_json:
+        rows = [{**asdict(line), "detection": _spreads(areas[line.preset])} for line in lines]
+        show.as_json([_plain(row) for row in rows])
         return
     heads = ("preset", "parameters", "layers", "seeds", "NLL (nats)", "bits/dim",
              "collapsed", "active units", "ms a step")  # fmt: skip
-    rows = [_cells(line) for line in lines]
-    images, s = len(found[0][1]), found[0][1].settings.samples
+    images, s = len(tests[0][1]), tests[0][1].settings.samples
     title = f"{images:,} test images; NLL = -L^S with S = {s}, an upper bound of -log p(x)"
-    _print(title, heads, rows, args.markdown)
-    if args.outside:
+    _print(title, heads, [_cells(line) for line in lines], markdown)
+    if outside:
         show.say()
-        _print("AUROC, mean and standard deviation over seeds", *_areas(areas), args.markdown)
+        _print("AUROC, mean and standard deviation over seeds", *_areas(areas), markdown)
 
 
 def _print(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]], markdown: bool) -> None:

@@ -2,72 +2,62 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from hvae_core.cli import show
-from hvae_core.cli.options import Commands, add_command, add_data, add_json
+from hvae_core.cli.options import DataRoot, Json, option
 
 if TYPE_CHECKING:
     from hvae_core.data import SetSpec, World
     from hvae_core.data.origins import Origin
 
-_EXAMPLES = """\
-  python -m hvae_core datasets
-  python -m hvae_core datasets --data-root ~/images
-  python -m hvae_core datasets --world fashion --json
-"""
 
+def datasets(
+    *,
+    world: Annotated[str | None, option("show one world only", "NAME")] = None,
+    data_root: DataRoot = None,
+    as_json: Json = False,
+) -> None:
+    """List the worlds and the sets that the papers name, and which are on this machine.
 
-def add(commands: Commands) -> None:
-    """Declare the command."""
-    command = add_command(
-        commands,
-        "datasets",
-        run,
-        summary="list the worlds and the sets that the papers name, and which are on this machine",
-        description="List the worlds (an in-distribution set and what is held against it) with the "
-        "number of images, whether they are on this machine, and where they come from; then the "
-        "sets that the papers name, with licence and source, which `evaluate`, `train` and the "
-        "field for your own set take by name. Any folder of images, Parquet file, .npz or Hugging "
-        "Face name serves as well; it needs no entry here.",
-        examples=_EXAMPLES,
-    )
-    command.add_argument("--world", metavar="NAME", help="show one world only")
-    add_data(command, download=False)
-    add_json(command)
+    List the worlds (an in-distribution set and what is held against it) with the number of images,
+    whether they are on this machine, and where they come from; then the sets that the papers name,
+    with licence and source, which `evaluate`, `train` and the field for your own set take by name.
+    Any folder of images, Parquet file, .npz or Hugging Face name serves as well; it needs no entry
+    here.
 
+    Examples:
+      python -m hvae_core datasets
+      python -m hvae_core datasets --data-root ~/images
+      python -m hvae_core datasets --world fashion --json
+    """
+    from hvae_core.data import default_data_root, describe_shape, worlds
+    from hvae_core.data.named import named_world
 
-def run(args: argparse.Namespace) -> None:
-    """Print the sets of all worlds, or of one."""
-    from hvae_core.data import default_data_root, describe_shape
-
-    chosen = find_worlds(args.world)
-    root = Path(args.data_root).expanduser() if args.data_root else default_data_root()
-    found = {world.key: [_describe(world, spec, root) for spec in world.sets] for world in chosen}
-    if args.json:
-        listed = [
-            {
-                "key": world.key,
-                "title": world.title,
-                "image_shape": list(world.image_shape),
-                "sets": found[world.key],
-            }
-            for world in chosen
-        ]
+    root = Path(data_root).expanduser() if data_root else default_data_root()
+    listed: list[dict[str, Any]] = [
+        {
+            "key": one.key,
+            "title": one.title,
+            "image_shape": list(one.image_shape),
+            "sets": [_describe(one, spec, root) for spec in one.sets],
+        }
+        for one in ([named_world(world)] if world else worlds().values())
+    ]
+    if as_json:
         show.as_json({"data_root": str(root), "worlds": listed, "sets": _entries(root)})
         return
-    for world in chosen:
+    for entry in listed:
         rows = [
             (s["name"], s["title"], s["role"], s["source"], "yes" if s["available"] else "no",
              "" if s["images"] is None else f"{s['images']:,}")
-            for s in found[world.key]
+            for s in entry["sets"]
         ]  # fmt: skip
-        title = f"World {world.key}: {world.title}, {describe_shape(world.image_shape)}"
+        title = f"World {entry['key']}: {entry['title']}, {describe_shape(entry['image_shape'])}"
         heads = ("set", "what it is", "role", "from", "here", "images")
         show.table(title, heads, rows, left=5)
-    if args.world is None:
+    if world is None:
         _print_entries(root)
     show.say(f"Data folder: {root}")
 
@@ -94,7 +84,7 @@ def _entries(root: Path) -> list[dict[str, Any]]:
     from hvae_core.data import ENTRIES, describe_shape
     from hvae_core.data.stored import find_named
 
-    found = []
+    entries = []
     for entry in ENTRIES.values():
         here = []
         for split in ("train", "validation", "test"):
@@ -103,7 +93,7 @@ def _entries(root: Path) -> list[dict[str, Any]]:
                 here.append(split)
         base = ENTRIES[entry.of] if entry.of else entry
         done = "cropped" if base.rule == "crop" else "resized"
-        found.append(
+        entries.append(
             {
                 "name": entry.name,
                 "title": entry.title,
@@ -115,18 +105,7 @@ def _entries(root: Path) -> list[dict[str, Any]]:
                 "citation": entry.citation,
             }
         )
-    return found
-
-
-def find_worlds(key: str | None) -> list[World]:
-    """All worlds, or the one of that key; ``DataError`` lists the keys."""
-    from hvae_core.common.errors import DataError
-    from hvae_core.data import worlds
-
-    known = worlds()
-    if key is not None and key not in known:
-        raise DataError(f"There is no world {key}; choose one of {', '.join(known)}.")
-    return [world for world in known.values() if key in (None, world.key)]
+    return entries
 
 
 def _describe(world: World, spec: SetSpec, root: Path) -> dict[str, Any]:

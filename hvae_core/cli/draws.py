@@ -2,115 +2,101 @@
 
 from __future__ import annotations
 
-import argparse
+import math
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-import numpy as np
+from typing import TYPE_CHECKING, Annotated
 
 from hvae_core.cli import show
 from hvae_core.cli.options import (
-    Commands,
-    add_checkpoint,
-    add_command,
-    add_data,
-    add_json,
-    add_limit,
-    add_settings,
-    at_least,
-    move,
-    settings_of,
+    PARTS,
+    CheckpointName,
+    DataOptions,
+    DrawOptions,
+    Json,
+    kept,
+    option,
+    whole,
 )
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from hvae_core.detection.by_draws import ByDraws
     from hvae_core.evaluation.bounds import BoundTable
     from hvae_core.scores import Score
 
-COUNTS = (1, 5, 25, 100)
-_EXAMPLES = """\
-  python -m hvae_core draws glyphs-hvae3-elbo --out lower
-  python -m hvae_core draws glyphs-hvae3-elbo --out lower --counts 1 5 25 100 1000 --limit 100 \\
-      --chart draws.html
 
-The draws of a small S are the first of a large one, so the columns differ by the added draws alone.
-S is the number of draws of every bound, k = 0 or not. The second table is the mean Monte-Carlo
-standard error of one in-distribution image in nats, beside the deviation between images.
-"""
+@kept(PARTS)
+def draws(
+    name: CheckpointName,
+    /,
+    *,
+    out: Annotated[str, option("out-of-distribution set", "SET")],
+    counts: Annotated[tuple[int, ...], whole(1, "numbers of draws", "S...", consume_multiple=1)] = (
+        1,
+        5,
+        25,
+        100,
+    ),
+    limit: Annotated[int, whole(0, "images of each set at most; 0 for all")] = 200,
+    chart: Annotated[str | None, option("write the curves as a page", "FILE.html")] = None,
+    how: DrawOptions = DrawOptions(),
+    data: DataOptions = DataOptions(),
+    as_json: Json = False,
+) -> None:
+    """AUROC of every score and noise of every bound against the number of draws.
 
+    Compute the bounds of an in- and an out-of-distribution set once with the largest number of
+    draws, and every score by the first 1, 5, 25, ... of them.
 
-def add(commands: Commands) -> None:
-    """Declare the command."""
-    command = add_command(
-        commands,
-        "draws",
-        run,
-        summary="AUROC of every score and noise of every bound against the number of draws",
-        description="Compute the bounds of an in- and an out-of-distribution set once with the "
-        "largest number of draws, and every score by the first 1, 5, 25, ... of them.",
-        examples=_EXAMPLES,
-        kept="Finished parts are in the cache; the same command continues from there.",
-    )
-    add_checkpoint(command)
-    command.add_argument("--out", metavar="SET", required=True, help="out-of-distribution set")
-    command.add_argument(
-        "--counts", type=at_least(1), nargs="+", default=list(COUNTS), metavar="S",
-        help="numbers of draws (default: 1 5 25 100)",
-    )  # fmt: skip
-    add_limit(command, 200)
-    command.add_argument("--chart", metavar="FILE.html", help="write the curves as a page")
-    add_settings(command, samples=False)
-    add_data(command)
-    add_json(command)
+    Examples:
+      python -m hvae_core draws glyphs-hvae3-elbo --out lower
+      python -m hvae_core draws glyphs-hvae3-elbo --out lower --counts 1 5 25 100 1000 \\
+          --limit 100 --chart draws.html
 
-
-def run(args: argparse.Namespace) -> None:
-    """Compute what is not at hand, then the tables and the chart."""
-    from hvae_core.detection.by_draws import auroc_by_draws
+    The draws of a small S are the first of a large one, so the columns differ by the added draws
+    alone. S is the number of draws of every bound, k = 0 or not. The second table is the mean
+    Monte-Carlo standard error of one in-distribution image in nats, beside the deviation between
+    images.
+    """
+    from hvae_core.checkpoint import load_checkpoint
+    from hvae_core.data.named import with_source
+    from hvae_core.detection.by_draws import auroc_by_draws, nested_tables
+    from hvae_core.evaluation.lookup import checkpoint_path
+    from hvae_core.evaluation.worlds import world_of
     from hvae_core.scores import score_list
 
-    inside, outside, title = _tables(args)
-    first = next(iter(inside.values()))
-    scores = score_list(first.n_levels)
-    found = auroc_by_draws(inside, outside, scores, args.seed)
-    if args.chart:
-        _chart(Path(args.chart), found, scores)
-    if args.json:
-        errors = {s: {n: _means(v) for n, v in t.errors.items()} for s, t in inside.items()}
-        show.as_json({"auroc": [asdict(one) for one in found], "errors": errors})
-        return
-    heads = tuple(f"S = {s:,}" for s in inside)
-    rows = [[one.score, *(f"{v:.3f} [{a:.3f}, {b:.3f}]" for v, a, b in one.areas)] for one in found]
-    show.table(f"AUROC by draws: {title}", ("score", *heads), rows)
-    _noise(inside, heads)
-
-
-def _tables(
-    args: argparse.Namespace,
-) -> tuple[dict[int, BoundTable], dict[int, BoundTable], str]:
-    """The nested tables of both sets, and a title that names them."""
-    from hvae_core.checkpoint import load_checkpoint
-    from hvae_core.cli.sources import images_of, with_source, world_of
-    from hvae_core.detection.by_draws import nested_tables
-    from hvae_core.evaluation.lookup import checkpoint_path
-
-    checkpoint = load_checkpoint(checkpoint_path(args.checkpoint))
-    move(checkpoint, args.device)
-    world, out_name = with_source(world_of(checkpoint), args.out, "out", download=args.download)
-    tables = []
+    checkpoint = load_checkpoint(checkpoint_path(name))
+    how.place(checkpoint)
+    world, out_name = with_source(world_of(checkpoint), out, "out", download=data.download)
+    sets = data.sets(world, limit)
+    tables: list[dict[int, BoundTable]] = []
     with show.progress_bar() as bar:
-        for name in (world.in_name, out_name):
-            images = images_of(args, checkpoint, world, name, args.limit, bar)
-            settings = settings_of(args)
+        for set_name in (world.in_name, out_name):
+            images = sets.images(checkpoint, set_name, bar)
             tables.append(
-                nested_tables(
-                    checkpoint.model, checkpoint.digest, images, settings, args.counts, progress=bar
-                )
-            )
-    sizes = " and ".join(f"{len(next(iter(t.values()))):,}" for t in tables)
-    title = f"{args.checkpoint}, {world.spec(out_name).title}, {sizes} images in and out"
-    return tables[0], tables[1], title
+                nested_tables(checkpoint.model, checkpoint.digest, images, how.settings(), counts,
+                              progress=bar)
+            )  # fmt: skip
+    inside, outside = tables
+    scores = score_list(next(iter(inside.values())).n_levels)
+    areas = auroc_by_draws(inside, outside, scores, how.seed)
+    if chart:
+        _chart(Path(chart), areas, scores)
+    if as_json:
+        errors = {s: {n: _means(v) for n, v in t.errors.items()} for s, t in inside.items()}
+        show.as_json({"auroc": [asdict(area) for area in areas], "errors": errors})
+        return
+    sizes = " and ".join(f"{len(next(iter(table.values()))):,}" for table in tables)
+    title = f"AUROC by draws: {name}, {world.spec(out_name).title}, {sizes} images in and out"
+    heads = tuple(f"S = {count:,}" for count in inside)
+    rows = [
+        [area.score, *(f"{value:.3f} [{low:.3f}, {high:.3f}]" for value, low, high in area.areas)]
+        for area in areas
+    ]
+    show.table(title, ("score", *heads), rows)
+    _noise(inside, heads)
 
 
 def _noise(inside: dict[int, BoundTable], heads: tuple[str, ...]) -> None:
@@ -127,7 +113,7 @@ def _noise(inside: dict[int, BoundTable], heads: tuple[str, ...]) -> None:
     for column, name in names.items():
         for k in range(levels):
             errors = [float(t.errors[column][:, k].mean()) for t in inside.values()]
-            cells = ["-" if np.isnan(error) else f"{error:.2f}" for error in errors]
+            cells = ["-" if math.isnan(error) else f"{error:.2f}" for error in errors]
             rows.append([name.format(k), *cells, f"{between[column][:, k].std(ddof=1):.2f}"])
     show.table(
         "Monte-Carlo standard error of one in-distribution image, mean over images (nats)",
@@ -137,14 +123,14 @@ def _noise(inside: dict[int, BoundTable], heads: tuple[str, ...]) -> None:
 
 
 def _means(values: np.ndarray) -> list[float | None]:
-    return [None if np.isnan(value) else float(value) for value in values.mean(axis=0)]
+    return [None if math.isnan(value) else float(value) for value in values.mean(axis=0)]
 
 
-def _chart(path: Path, found: tuple[ByDraws, ...], scores: tuple[Score, ...]) -> None:
+def _chart(path: Path, by_draws: tuple[ByDraws, ...], scores: tuple[Score, ...]) -> None:
     from hvae_core.figures import LIGHT, auroc_by_draws, figure_config, symbol_html
 
     symbols = {score.key: symbol_html(score.symbol) for score in scores}
-    areas = {symbols[one.score]: one.areas for one in found}
-    figure = auroc_by_draws(found[0].samples, areas, LIGHT)
+    areas = {symbols[area.score]: area.areas for area in by_draws}
+    figure = auroc_by_draws(by_draws[0].samples, areas, LIGHT)
     with show.writing(path):
         figure.write_html(path, include_plotlyjs=True, config=figure_config("auroc-by-draws"))

@@ -2,238 +2,229 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from hvae_core.cli import score_options, show
+from hvae_core.cli import show
 from hvae_core.cli.options import (
-    Commands,
-    add_checkpoint,
-    add_command,
-    add_data,
-    add_json,
-    add_limit,
-    add_settings,
-    add_world,
-    move,
-    settings_of,
+    PARTS,
+    BoundOptions,
+    CheckpointName,
+    DataOptions,
+    Json,
+    SetOptions,
+    kept,
+    option,
 )
-from hvae_core.cli.report import print_report
-from hvae_core.common.progress import part
-from hvae_core.detection.report import Report
-from hvae_core.evaluation import SHIPPED_LIMIT
+from hvae_core.cli.score_options import ScoreOptions
+from hvae_core.common.progress import Progress, part
 
 if TYPE_CHECKING:
     from hvae_core.checkpoint import Checkpoint
     from hvae_core.data import World
-    from hvae_core.detection.half_precision import PrecisionError
-    from hvae_core.evaluation.evaluation import EvalSettings, Evaluation
+    from hvae_core.detection.report import Report
+    from hvae_core.evaluation.evaluation import Evaluation
+    from hvae_core.evaluation.sets import Sets
     from hvae_core.scores import Material, Score
-
-_EXAMPLES = f"""\
-  python -m hvae_core evaluate glyphs-hvae3-elbo
-      a shipped checkpoint against every set of its world
-
-  python -m hvae_core evaluate glyphs-hvae3-elbo --out digits --out greek --json
-      two sets, as JSON
-
-  python -m hvae_core evaluate runs/mine/mine.safetensors --world glyphs --out ~/images/cats
-      a file, and a folder of images of your own as out-of-distribution set
-
-  python -m hvae_core evaluate fashion-hvae3-freebits --data-root ~/images --limit 0 --samples 100
-      all images of every set, importance-weighted bounds of 100 samples
-
-{score_options.EXAMPLES}
-A SET is a name of the world (see `datasets`), a set of another world as WORLD:SET, a set that the
-papers name as NAME[:SPLIT][+CHANGE...] (svhn, mnist:train, smallnorb+inverted, celeba+resized), a
-path (a folder of images, .parquet, .npz, .zip, or one image), or OWNER/NAME[:SPLIT] on the Hugging
-Face hub, with a configuration OWNER/NAME:CONFIG:SPLIT; --download fetches what is not here. Images
-of another size are resized to the model's, and a line says so.
-
-Every set is represented by at most {SHIPPED_LIMIT:,} images unless --limit says otherwise. A result
-is kept in the cache: asking again is quick, and after Ctrl-C the same command continues where it
-stopped. Results that ship with the project are taken for the same checkpoint, settings and pixels,
-and stand in for images that are not on this machine.
-"""
 
 
 @dataclass(frozen=True)
 class Found:
-    """What the sets gave: evaluations, remarks on their images, and why others are missing."""
+    """What was found of the sets of a checkpoint, the in-distribution set first.
 
+    ``notes`` say by set what was done to its images, ``missing`` why a set, or what some scores
+    read of it, could not be had.
+    """
+
+    sets: Sets
     evaluations: list[Evaluation]
+    materials: Mapping[str, tuple[Material, ...]]
     notes: dict[str, tuple[str, ...]]
     missing: dict[str, str]
 
 
-def add(commands: Commands) -> None:
-    """Declare the command."""
-    command = add_command(
-        commands,
-        "evaluate",
-        run,
-        summary="detection metrics, KL, bits/dim and active units of a checkpoint",
-        description="Evaluate a checkpoint on its in-distribution set and on out-of-distribution "
-        "sets. Prints AUROC, AUPRC, FPR80 and FPR95 of every score on equal numbers of images, KL "
-        "and active units by layer, and bits per dimension by k, for every set.",
-        examples=_EXAMPLES,
-        kept="Finished parts are in the cache; the same command continues from there.",
-    )
-    add_checkpoint(command)
-    add_sets(command)
-    add_settings(command)
-    score_options.add_scores(command)
-    add_data(command)
-    add_json(command)
-    command.add_argument(
-        "--csv", metavar="FILE", help="write the detection metrics, one row for each set and score"
-    )
+@kept(PARTS)
+def evaluate(
+    name: CheckpointName,
+    /,
+    *,
+    sets: SetOptions = SetOptions(),
+    bounds: BoundOptions = BoundOptions(),
+    scores: ScoreOptions = ScoreOptions(),
+    data: DataOptions = DataOptions(),
+    as_json: Json = False,
+    csv: Annotated[
+        str | None, option("write the detection metrics, one row for each set and score", "FILE")
+    ] = None,
+) -> None:
+    """Detection metrics, KL, bits/dim and active units of a checkpoint.
 
+    Evaluate a checkpoint on its in-distribution set and on out-of-distribution sets. Prints AUROC,
+    AUPRC, FPR80 and FPR95 of every score on equal numbers of images, KL and active units by layer,
+    and bits per dimension by k, for every set.
 
-def add_sets(command: argparse.ArgumentParser) -> None:
-    """Which sets, and how many images of each."""
-    command.add_argument(
-        "--in", dest="inside", metavar="SET", help="in-distribution set (default: the world's test)"
-    )
-    command.add_argument(
-        "--out", dest="outside", metavar="SET", action="append", nargs="+",
-        help="out-of-distribution sets; may be given several times (default: every set of the "
-        "world that is at hand)",
-    )  # fmt: skip
-    add_world(command, "sets")
-    add_limit(command)
+    Examples:
+      python -m hvae_core evaluate glyphs-hvae3-elbo
+          a shipped checkpoint against every set of its world
 
+      python -m hvae_core evaluate glyphs-hvae3-elbo --out digits --out greek --json
+          two sets, as JSON
 
-def run(args: argparse.Namespace) -> None:
-    """Evaluate, report, print."""
+      python -m hvae_core evaluate runs/mine/mine.safetensors --world glyphs --out ~/images/cats
+          a file, and a folder of images of your own as out-of-distribution set
+
+      python -m hvae_core evaluate fashion-hvae3-freebits --data-root ~/images --limit 0 \\
+          --samples 100
+          all images of every set, importance-weighted bounds of 100 samples
+
+      python -m hvae_core evaluate glyphs-hvae3-elbo --out digits \\
+          --scores llr_1 typicality complexity
+          these scores, on this set (`scores` lists all of them)
+
+      python -m hvae_core evaluate glyphs-hvae3-elbo --ensemble glyphs-hvae3-freebits \\
+          --scores elbo waic
+          WAIC over two checkpoints
+
+      python -m hvae_core evaluate glyphs-hvae3-elbo --out digits --limit 100 --scores regret_z
+          likelihood regret refits q to every image, which takes a while: few images
+
+      python -m hvae_core evaluate glyphs-hvae3-elbo --own-score mine.py:top_kl
+          a score of your own, higher for stranger images: mine.py holds
+
+              def top_kl(material):
+                  "KL of the top layer"
+                  return material.table.kl[:, -1]
+
+          table.bound and table.nll are (images, k), table.kl (images, layers), all in nats;
+          latents[i] are posterior means (images, units) of z_{i+1}. The file is run as it is.
+
+    A SET is a name of the world (see `datasets`), a set of another world as WORLD:SET, a set that
+    the papers name as NAME[:SPLIT][+CHANGE...] (svhn, mnist:train, smallnorb+inverted,
+    celeba+resized), a path (a folder of images, .parquet, .npz, .zip, or one image), or
+    OWNER/NAME[:SPLIT] on the Hugging Face hub, with a configuration OWNER/NAME:CONFIG:SPLIT;
+    --download fetches what is not here. Images of another size are resized to the model's, and a
+    line says so.
+
+    Every set is represented by at most 1,000 images unless --limit says otherwise. A result is kept
+    in the cache: asking again is quick, and after Ctrl-C the same command continues where it
+    stopped. Results that ship with the project are taken for the same checkpoint, settings and
+    pixels, and stand in for images that are not on this machine.
+    """
     from hvae_core.checkpoint import load_checkpoint
+    from hvae_core.cli.report import print_report
+    from hvae_core.detection.half_precision import measured_error
     from hvae_core.detection.report import report
     from hvae_core.evaluation.lookup import checkpoint_path
 
-    checkpoint = load_checkpoint(checkpoint_path(args.checkpoint))
-    world, in_name, out_names = choose_sets(args, checkpoint)
-    scores = score_options.chosen_scores(args, checkpoint)  # a misspelt one is told at once
-    move(checkpoint, args.device)
-    found = evaluate_all(args, checkpoint, world, [in_name, *out_names], settings_of(args))
-    materials = score_materials(args, checkpoint, world, found, scores)
-    result = report(
-        found.evaluations[0], found.evaluations[1:], args.seed, scores=scores, materials=materials
-    )
-    rounding = precision_error(args, checkpoint, world, found)
-    if args.csv:
-        write_csv(Path(args.csv), result)
-    if args.json:
+    checkpoint = load_checkpoint(checkpoint_path(name))
+    chosen = scores.chosen(checkpoint)
+    rounding = None
+    with show.progress_bar() as bar:
+        found = find(
+            checkpoint, chosen, sets=sets, bounds=bounds, scores=scores, data=data, progress=bar
+        )
+        if (settings := bounds.settings()).precision != "float32":
+            rounding = measured_error(checkpoint, found.sets, list(found.notes), settings, bar)
+    inside, *outside = found.evaluations
+    result = report(inside, outside, bounds.seed, scores=chosen, materials=found.materials)
+    if csv:
+        write_csv(Path(csv), result)
+    world = found.sets.world
+    if as_json:
         show.as_json(
             {"name": checkpoint.name, "title": checkpoint.card.title, "world": world.key,
-             "limit": args.limit or None, "notes": {k: list(v) for k, v in found.notes.items()},
+             "limit": sets.limit or None, "notes": {k: list(v) for k, v in found.notes.items()},
              "missing": found.missing, "precision_error": rounding and asdict(rounding),
              **result.to_dict()}
         )  # fmt: skip
         return
-    titles = {spec.name: spec.title for spec in world.sets}
     show.say(f"{checkpoint.card.title or checkpoint.name} (sha256 {checkpoint.digest[:16]})\n")
-    print_report(result, titles)
-    for name, notes in found.notes.items():
+    print_report(result, {spec.name: spec.title for spec in world.sets})
+    for set_name, notes in found.notes.items():
         if notes:
-            show.note(f"{name}: {'; '.join(notes)}")
-    for name, reason in found.missing.items():
-        show.note(f"left out {name}: {reason}")
+            show.note(f"{set_name}: {'; '.join(notes)}")
+    for set_name, reason in found.missing.items():
+        show.note(f"left out {set_name}: {reason}")
     if rounding:
-        show.note(f"{args.precision} {rounding}")
+        show.note(f"{bounds.precision} {rounding}")
 
 
-def precision_error(
-    args: argparse.Namespace, checkpoint: Checkpoint, world: World, found: Found
-) -> PrecisionError | None:
-    """What another precision than float32 costs, on some images of each set; else None."""
-    from hvae_core.cli import sources
-    from hvae_core.detection.half_precision import measured_error
-
-    settings = settings_of(args)
-    if settings.precision == "float32":
-        return None
-    names = list(found.notes)  # those that were evaluated, in order
-    with show.progress_bar() as bar:
-        return measured_error(checkpoint, sources.sets_of(args, world), names, settings, bar)
-
-
-def choose_sets(
-    args: argparse.Namespace, checkpoint: Checkpoint
-) -> tuple[World, str, tuple[str, ...]]:
-    """The world with the user's own sets, the in-distribution set, and those held against it."""
-    from hvae_core.cli import sources
-    from hvae_core.common.errors import DataError
-
-    asked = [name for group in args.outside or [] for name in group]
-    if args.world or sources.world_key(checkpoint):
-        world = sources.world_of(checkpoint, args.world)
-    elif args.inside and asked:
-        world = sources.own_world(checkpoint)
-    else:
-        world = sources.world_of(checkpoint)  # says what is missing
-    in_name = world.in_name
-    if args.inside:
-        world, in_name = sources.with_source(world, args.inside, "in", download=args.download)
-    out_names = []
-    for source in asked:
-        world, name = sources.with_source(world, source, "out", download=args.download)
-        out_names.append(name)
-    if not asked:
-        out_names = [s.name for s in world.with_role("out", "control") if s.name != in_name]
-    if in_name in out_names:
-        raise DataError(f"{in_name} is in-distribution here; name another set with --out.")
-    return world, in_name, tuple(dict.fromkeys(out_names))
-
-
-def evaluate_all(
-    args: argparse.Namespace,
+def find(
     checkpoint: Checkpoint,
-    world: World,
-    names: Sequence[str],
-    settings: EvalSettings,
+    chosen: Sequence[Score],
+    *,
+    sets: SetOptions,
+    bounds: BoundOptions,
+    scores: ScoreOptions,
+    data: DataOptions,
+    progress: Progress,
 ) -> Found:
-    """Evaluate the sets; one that was not named and is not on this machine is left out."""
-    from hvae_core.cli import sources
-    from hvae_core.common.errors import DataError, MissingImages
+    """Evaluate the sets asked for, and assemble what the chosen scores read of them.
 
-    found = Found([], {}, {})
-    with show.progress_bar() as bar:
-        for done, name in enumerate(names):
-            step = part(bar, done, len(names), f"{done + 1} of {len(names)}")
-            try:
-                gathered = sources.evaluated(args, checkpoint, world, name, step, settings)
-            except MissingImages as error:
-                if done == 0 or args.outside:
-                    raise
-                found.missing[name] = str(error)
-                continue
-            found.evaluations.append(gathered.evaluation)
-            found.notes[name] = gathered.notes
+    A set that was not named and is not on this machine is left out. Raises ``DataError`` where
+    nothing is left to hold against the in-distribution set.
+    """
+    from hvae_core.common.errors import DataError, MissingImages
+    from hvae_core.evaluation import lookup
+    from hvae_core.scores.assemble import Computed, assemble
+
+    world, names = choose_sets(checkpoint, sets, download=data.download)
+    bounds.place(checkpoint)
+    images = data.sets(world, sets.limit)
+    found = Found(images, [], {}, {}, {})
+    for done, name in enumerate(names):
+        step = part(progress, done, len(names), f"{done + 1} of {len(names)}")
+        try:
+            answer = lookup.evaluated(checkpoint, images, name, bounds.settings(), step)
+        except MissingImages as error:
+            if done == 0 or sets.outside:
+                raise
+            found.missing[name] = str(error)
+            continue
+        found.evaluations.append(answer.evaluation)
+        found.notes[name] = answer.notes
     if len(found.evaluations) < 2:
         raise DataError(
             f"None of the out-of-distribution sets of {world.title} is on this machine; fetch them "
             "with --download, name a folder with --data-root, or a set of your own with --out."
         )
-    return found
-
-
-def score_materials(
-    args: argparse.Namespace,
-    checkpoint: Checkpoint,
-    world: World,
-    found: Found,
-    scores: Sequence[Score],
-) -> Mapping[str, tuple[Material, ...]]:
-    """What the scores read beside the bounds, by set; what is not here is noted in ``found``."""
-    with show.progress_bar() as bar:
-        assembled = score_options.materials_of(
-            args, checkpoint, world, found.evaluations, scores, bar
-        )
+    if not any(score.needs or score.measures for score in chosen):
+        return found
+    source, beside = Computed(checkpoint, images), scores.beside(world)
+    assembled = assemble(source, found.evaluations, chosen, beside, progress)
     found.missing.update(assembled.notes)
-    return assembled.materials
+    return replace(found, materials=assembled.materials)
+
+
+def choose_sets(
+    checkpoint: Checkpoint, sets: SetOptions, *, download: bool
+) -> tuple[World, tuple[str, ...]]:
+    """The world with the user's own sets; the in-distribution set's name, then those held against.
+
+    Raises ``DataError`` where a set stands on both sides, or no world is known for their names.
+    """
+    from hvae_core.common.errors import DataError
+    from hvae_core.data.named import own_world, with_source
+    from hvae_core.evaluation import worlds
+
+    if sets.inside and sets.outside and not sets.world and not worlds.world_key(checkpoint):
+        world = own_world(checkpoint.config.image_shape)
+    else:
+        world = worlds.world_of(checkpoint, sets.world)  # says what is missing
+    in_name = world.in_name
+    if sets.inside:
+        world, in_name = with_source(world, sets.inside, "in", download=download)
+    out_names = []
+    for source in sets.outside:
+        world, name = with_source(world, source, "out", download=download)
+        out_names.append(name)
+    if not sets.outside:
+        out_names = [s.name for s in world.with_role("out", "control") if s.name != in_name]
+    if in_name in out_names:
+        raise DataError(f"{in_name} is in-distribution here; name another set with --out.")
+    return world, (in_name, *dict.fromkeys(out_names))
 
 
 def write_csv(path: Path, result: Report) -> None:

@@ -2,54 +2,49 @@
 
 from __future__ import annotations
 
-import argparse
 import math
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 from hvae_core.cli import show
-from hvae_core.cli.options import CHECKPOINT, Commands, add_command, add_json
+from hvae_core.cli.options import Json, option
 
 if TYPE_CHECKING:
     from hvae_core.checkpoint import CheckpointInfo
-
-_EXAMPLES = """\
-  python -m hvae_core inspect runs/glyphs-hvae3-elbo/glyphs-hvae3-elbo.safetensors
-  python -m hvae_core inspect glyphs-hvae3-informative --epochs
-  python -m hvae_core inspect model.safetensors --json     the whole history, too
-  python -m hvae_core inspect glyphs-classifier-0          a classifier of the label baselines
-"""
+    from hvae_core.scores.classifier.file import ClassifierFile
 
 
-def add(commands: Commands) -> None:
-    """Declare the command."""
-    command = add_command(
-        commands,
-        "inspect",
-        run,
-        summary="show a checkpoint's card, configuration, layers and history",
-        description="Check a checkpoint file and show what it says of itself: model card, "
-        "configuration, latent layers, training history and SHA-256 digest. The file goes through "
-        "the same gate as everywhere; nothing in it is ever executed.",
-        examples=_EXAMPLES,
-    )
-    command.add_argument("file", metavar="FILE", help=CHECKPOINT)
-    command.add_argument(
-        "--epochs", action="store_true", help="print the history of every epoch, not of the last"
-    )
-    add_json(command)
+def inspect(
+    file: Annotated[str, option("a .safetensors file, or a checkpoint's name")],
+    /,
+    *,
+    epochs: Annotated[bool, option("print the history of every epoch, not of the last")] = False,
+    as_json: Json = False,
+) -> None:
+    """Show a checkpoint's card, configuration, layers and history.
 
+    Check a checkpoint file and show what it says of itself: model card, configuration, latent
+    layers, training history and SHA-256 digest. The file goes through the same gate as everywhere;
+    nothing in it is ever executed.
 
-def run(args: argparse.Namespace) -> None:
-    """Print what the file says."""
+    Examples:
+      python -m hvae_core inspect runs/glyphs-hvae3-elbo/glyphs-hvae3-elbo.safetensors
+      python -m hvae_core inspect glyphs-hvae3-informative --epochs
+      python -m hvae_core inspect model.safetensors --json     the whole history, too
+      python -m hvae_core inspect glyphs-classifier-0          a classifier of the label baselines
+    """
     from hvae_core.checkpoint import inspect_checkpoint
-    from hvae_core.cli import train_classifier
     from hvae_core.evaluation.lookup import checkpoint_path
+    from hvae_core.scores.classifier.file import is_classifier
+    from hvae_core.scores.classifier.library import shipped_classifiers
 
-    if train_classifier.inspect(args):
+    path = shipped_classifiers().get(file, Path(file).expanduser())
+    if path.is_file() and is_classifier(path):
+        _inspect_classifier(path, epochs=epochs, as_json=as_json)
         return
-    info = inspect_checkpoint(checkpoint_path(args.file))
-    if args.json:
+    info = inspect_checkpoint(checkpoint_path(file))
+    if as_json:
         show.as_json(describe(info))
         return
     show.say(f"{info.card.title or info.name}")
@@ -72,7 +67,42 @@ def run(args: argparse.Namespace) -> None:
     ]
     heads = ("", "level", "kind", "shape", "units")
     show.table("Latent layers, z1 closest to the image", heads, layers, left=3)
-    _history(info, every=args.epochs)
+    _history(info, every=epochs)
+
+
+def _inspect_classifier(path: Path, *, epochs: bool, as_json: bool) -> None:
+    """Print what a classifier's file says of itself."""
+    from hvae_core.scores.classifier.file import load_classifier
+
+    file = load_classifier(path)
+    if as_json:
+        show.as_json(describe_classifier(file))
+        return
+    show.say(f"{file.card.title or file.name}")
+    show.say(f"sha256 {file.digest}, {file.size:,} bytes\n")
+    _fields("Card", asdict(file.card))
+    _fields("Network", asdict(file.config))
+    if file.train is not None:
+        _fields("Training", asdict(file.train))
+    rows = [
+        (str(i), *(f"{value:.4f}" for value in values))
+        for i, values in enumerate(zip(*file.history.values(), strict=False), start=1)
+    ]
+    heads = ("epoch", *(key.replace("_", " ") for key in file.history))
+    show.table("History", heads, rows if epochs else rows[-1:])
+
+
+def describe_classifier(file: ClassifierFile) -> dict[str, Any]:
+    """A classifier in plain values."""
+    return {
+        "name": file.name,
+        "digest": file.digest,
+        "size": file.size,
+        "card": asdict(file.card),
+        "config": asdict(file.config),
+        "train": None if file.train is None else asdict(file.train),
+        "history": file.history,
+    }
 
 
 def describe(info: CheckpointInfo) -> dict[str, Any]:
@@ -110,14 +140,14 @@ def _text(value: Any) -> str:
 
 def _history(info: CheckpointInfo, *, every: bool) -> None:
     """The history as a table of epochs; a series that a file lacks has no column."""
-    known = {
+    heads = {
         "train_elbo": "ELBO, training",
         "valid_elbo": "ELBO, validation",
         "valid_kl": "KL by layer",
         "active_units": "active units",
         "seconds": "seconds",
     }
-    series = {head: info.history[key] for key, head in known.items() if info.history.get(key)}
+    series = {head: info.history[key] for key, head in heads.items() if info.history.get(key)}
     if not series:
         show.say("The file keeps no training history.")
         return

@@ -2,53 +2,29 @@
 
 from __future__ import annotations
 
-import argparse
+import inspect
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from importlib import import_module
 
-from hvae_core.cli import (
-    attack,
-    calibration,
-    compare,
-    compress,
-    contest,
-    correlate,
-    datasets,
-    draws,
-    evaluate,
-    information,
-    inspect,
-    maintain,
-    models,
-    sampling,
-    scores,
-    study,
-    train,
-)
-from hvae_core.cli.options import Formatter
+from cyclopts import App, CycloptsError, Group, Parameter, ValidationError
+
+from hvae_core.cli import show
+from hvae_core.cli.help import WIDTH, Help, paragraphs
+from hvae_core.cli.options import KEPT
 from hvae_core.common.errors import HVAEError
 
 COMMANDS = (
-    train,
-    evaluate,
-    compare,
-    contest,
-    calibration,
-    draws,
-    information,
-    correlate,
-    compress,
-    attack,
-    inspect,
-    datasets,
-    models,
-    scores,
-    sampling,
-    study,
-    maintain,
-)
+    "train", "evaluate", "compare", "contest", "calibration", "draws", "information", "correlate",
+    "compress", "attack", "inspect", "datasets", "models", "scores", "sampling", "study",
+    "maintain",
+)  # fmt: skip
+"""Each is a module of this folder with a function of its name."""
 
+_ABOUT = """\
+Train hierarchical VAEs, see which of their layers collapsed, and measure how well they tell
+out-of-distribution images from the ones they know."""
 _EPILOG = """\
 Start here:
   python -m hvae_core models                          what can be trained
@@ -61,38 +37,60 @@ went well, 2 after an error (one sentence says what to do), 130 after Ctrl-C.
 
 Environment:
   STRATA_DATA    folder of image sets, used where --data-root is not given
-  STRATA_CACHE   folder of downloads and finished evaluations (default: the user's cache folder)
-"""
+  STRATA_CACHE   folder of downloads and finished evaluations (default: the user's cache folder)"""
 
 
-def parser() -> argparse.ArgumentParser:
+def command_line() -> App:
     """The whole command line."""
-    top = argparse.ArgumentParser(
-        prog="python -m hvae_core",
-        description="Train hierarchical VAEs, see which of their layers collapsed, and measure "
-        "how well they\ntell out-of-distribution images from the ones they know.",
-        epilog=_EPILOG,
-        formatter_class=Formatter,
+    app = App(
+        name="python -m hvae_core",
+        help=paragraphs(_ABOUT),
+        help_epilogue=_EPILOG,
+        help_format="plaintext",
+        help_formatter=Help(),
+        group_parameters=Group("Options", sort_key=4),
+        version_flags=[],
+        default_parameter=Parameter(negative=()),
     )
-    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for command in COMMANDS:
-        command.add(commands)
-    return top
+    for place, name in enumerate(COMMANDS):
+        run: Callable[..., None] = getattr(import_module(f"hvae_core.cli.{name}"), name)
+        # A docstring is the help; the examples in it, and what follows them, stand last.
+        about, _, examples = inspect.cleandoc(run.__doc__ or "").partition("\nExamples:\n")
+        app.command(
+            run,
+            name=name,
+            help=paragraphs(about),
+            help_epilogue=f"Examples:\n{examples}",
+            sort_key=place,
+        )
+    return app
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return the exit code: 0, 2 after an error, 130 after Ctrl-C."""
-    args = parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else list(argv)
+    console = show.console()
+    console.width = min(console.width, WIDTH)
+    run: Callable[..., None] | None = None
     try:
-        args.run(args)
-    except HVAEError as error:
-        print(f"error: {error}", file=sys.stderr)
+        run, bound, _ = command_line().parse_args(
+            words, console=console, exit_on_error=False, print_error=False
+        )
+        run(*bound.args, **bound.kwargs)
+    except (HVAEError, CycloptsError) as error:
+        print(f"error: {_sentence(error)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print(f"\nStopped. {args.kept}", file=sys.stderr)
+        print(f"\nStopped. {KEPT.get(run, 'Nothing was changed.')}", file=sys.stderr)
         return 130
     except BrokenPipeError:
         # The reader (head, less) went away. Python flushes once more at exit: give it a place.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     return 0
+
+
+def _sentence(error: Exception) -> str:
+    """What went wrong; of a number out of bounds, which option it is and what it must be."""
+    if isinstance(error, ValidationError) and error.argument and error.argument.tokens:
+        return f"{error.argument.tokens[0].keyword} {error.exception_message}."
+    return str(error)

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from hvae_core.cli import show
-from hvae_core.cli.options import Commands, add_command, add_json
+from hvae_core.cli.options import Json
 
 if TYPE_CHECKING:
     from hvae_core.config.presets import Preset
     from hvae_core.scores.classifier.config import ClassifierPreset
 
-_EXAMPLES = """\
-  python -m hvae_core models
-  python -m hvae_core models --json
-"""
 _VAMP = "hvae, lvae and biva take a VampPrior over z_L, with K learned pseudoinputs (DVP Eq. 7)."
 TWINS = """\
 Each recipe of paper size has a small twin, NAME-small: the same layers and objective in a narrow
@@ -30,23 +25,17 @@ DCT: Kuzina and Tomczak 2023, Discouraging Posterior Collapse in Hierarchical VA
 DVP: Kuzina and Tomczak 2024, Hierarchical VAE with a Diffusion-based VampPrior"""
 
 
-def add(commands: Commands) -> None:
-    """Declare the command."""
-    command = add_command(
-        commands,
-        "models",
-        run,
-        summary="list model families and training presets, with sizes and sources",
-        description="List the model families, and the presets that `train` takes: the world each "
-        "is trained on, its latent shapes (z1 is closest to the image), parameters, epochs, and "
-        "the equation or table it comes from.",
-        examples=_EXAMPLES,
-    )
-    add_json(command)
+def models(*, as_json: Json = False) -> None:
+    """List model families and training presets, with sizes and sources.
 
+    List the model families, and the presets that `train` takes: the world each is trained on, its
+    latent shapes (z1 is closest to the image), parameters, epochs, and the equation or table it
+    comes from.
 
-def run(args: argparse.Namespace) -> None:
-    """Print families and presets."""
+    Examples:
+      python -m hvae_core models
+      python -m hvae_core models --json
+    """
     from hvae_core.config.describe import shapes_in_words
     from hvae_core.config.presets import PRESETS
     from hvae_core.models import FAMILIES
@@ -55,7 +44,7 @@ def run(args: argparse.Namespace) -> None:
     families = {name: (kind.__doc__ or "").splitlines()[0] for name, kind in FAMILIES.items()}
     presets = [describe(preset) for preset in PRESETS.values()]
     classifiers = [describe_classifier(preset) for preset in CLASSIFIERS.values()]
-    if args.json:
+    if as_json:
         show.as_json({"families": families, "presets": presets, "classifiers": classifiers})
         return
     for name, summary in families.items():

@@ -2,93 +2,80 @@
 
 from __future__ import annotations
 
-import argparse
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from hvae_core.cli import show
-from hvae_core.cli.options import Commands, add_command, add_data, add_json, at_least
+from hvae_core.cli.options import DataRoot, Json, option, whole
 
 if TYPE_CHECKING:
     from hvae_core.scores import Score
 
-_EXAMPLES = """\
-  python -m hvae_core scores                          of a model of three layers
-  python -m hvae_core scores --layers 5 --json
-  python -m hvae_core scores glyphs-hvae3-elbo        which this checkpoint can give, and why not
-"""
 _BOUNDS = "bounds only"
-
-
-def add(commands: Commands) -> None:
-    """Declare the command."""
-    command = add_command(
-        commands,
-        "scores",
-        run,
-        summary="list the out-of-distribution scores, with their papers",
-        description="List the scores of a model of L layers, or of a checkpoint. Each gives one "
-        "number an image, higher when the image looks more out of distribution. `evaluate "
-        "--scores KEY` computes them; cost is the time for 1,000 images beside their evaluation, "
-        "under a small model on two cores.",
-        examples=_EXAMPLES,
-    )
-    command.add_argument(
-        "checkpoint", metavar="CHECKPOINT", nargs="?",
-        help="a .safetensors file or a name: say which scores it can give",
-    )  # fmt: skip
-    command.add_argument(
-        "--layers", type=at_least(1), default=3, metavar="L",
-        help="latent layers, where no checkpoint is named (default: 3)",
-    )  # fmt: skip
-    add_data(command, download=False)
-    add_json(command)
-
-
-def run(args: argparse.Namespace) -> None:
-    """Print the scores of a checkpoint, or of a model of ``--layers`` layers."""
-    from hvae_core.scores import all_scores
-
-    if args.checkpoint:
-        _of_checkpoint(args)
-        return
-    scores = all_scores(args.layers)
-    if args.json:
-        show.as_json({"layers": args.layers, "scores": [_plain(score) for score in scores]})
-        return
-    rows = [_row(score) for score in scores]
-    show.table(f"Scores of a model of {args.layers} layers", _HEADS, rows, left=6)
-
-
 _HEADS = ("key", "name", "symbol", "needs", "cost", "from")
 
 
-def _of_checkpoint(args: argparse.Namespace) -> None:
+def scores(
+    name: Annotated[
+        str | None,
+        option("a .safetensors file or a name: say which scores it can give", name="CHECKPOINT"),
+    ] = None,
+    /,
+    *,
+    layers: Annotated[int, whole(1, "latent layers, where no checkpoint is named", "L")] = 3,
+    data_root: DataRoot = None,
+    as_json: Json = False,
+) -> None:
+    """List the out-of-distribution scores, with their papers.
+
+    List the scores of a model of L layers, or of a checkpoint. Each gives one number an image,
+    higher when the image looks more out of distribution. `evaluate --scores KEY` computes them;
+    cost is the time for 1,000 images beside their evaluation, under a small model on two cores.
+
+    Examples:
+      python -m hvae_core scores                      of a model of three layers
+      python -m hvae_core scores --layers 5 --json
+      python -m hvae_core scores glyphs-hvae3-elbo    which this checkpoint can give, and why not
+    """
+    from hvae_core.scores import all_scores
+
+    if name:
+        _of_checkpoint(name, data_root, as_json=as_json)
+        return
+    listed = all_scores(layers)
+    if as_json:
+        show.as_json({"layers": layers, "scores": [_plain(score) for score in listed]})
+        return
+    rows = [_row(score) for score in listed]
+    show.table(f"Scores of a model of {layers} layers", _HEADS, rows, left=6)
+
+
+def _of_checkpoint(name: str, data_root: str | None, *, as_json: bool) -> None:
     """The scores of a checkpoint: what it can give, and why it cannot give others."""
     import math
 
     from hvae_core.checkpoint import inspect_checkpoint
-    from hvae_core.cli.sources import world_of
     from hvae_core.config import level_starts
     from hvae_core.evaluation.evaluation import STORED_UNITS
     from hvae_core.evaluation.lookup import checkpoint_path
     from hvae_core.evaluation.sets import Sets
+    from hvae_core.evaluation.worlds import world_of
     from hvae_core.scores import all_scores
     from hvae_core.scores.assemble import Beside
     from hvae_core.scores.available import at_hand, background_path, why_not
 
-    info = inspect_checkpoint(checkpoint_path(args.checkpoint))
+    info = inspect_checkpoint(checkpoint_path(name))
     world, config = world_of(info), info.config
     named = zip(config.latent_names, config.latent_shapes, strict=True)
-    kept = [name for name, shape in named if math.prod(shape) <= STORED_UNITS]
+    kept = [layer for layer, shape in named if math.prod(shape) <= STORED_UNITS]
     path = background_path(world)
     beside = Beside(background=None if path is None else inspect_checkpoint(path))
-    needs = at_hand(info, Sets(world, args.data_root), beside)
+    needs = at_hand(info, Sets(world, data_root), beside)
     scores = all_scores(len(level_starts(config.levels)), config.latent_names)
     reasons = {score.key: why_not(score, needs, kept) for score in scores}
     reasons["waic"] = "Name further checkpoints with `evaluate --ensemble`."
-    if args.json:
-        found = [{**_plain(score), "missing": reasons[score.key] or None} for score in scores]
-        show.as_json({"name": info.name, "digest": info.digest, "scores": found})
+    if as_json:
+        listed = [{**_plain(score), "missing": reasons[score.key] or None} for score in scores]
+        show.as_json({"name": info.name, "digest": info.digest, "scores": listed})
         return
     can = [_row(score) for score in scores if not reasons[score.key]]
     show.table(f"Scores that {info.name} can give", _HEADS, can, left=6)

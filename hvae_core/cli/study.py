@@ -2,110 +2,100 @@
 
 from __future__ import annotations
 
-import argparse
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from hvae_core.cli import show
-from hvae_core.cli.options import Commands, add_command, add_data, add_json, at_least
+from hvae_core.cli.options import DataOptions, Json, kept, option, whole
 
 if TYPE_CHECKING:
     from hvae_core.studies.run import Place
     from hvae_core.studies.spec import StudySpec
     from hvae_core.studies.table import Figure, Table
 
-_EXAMPLES = """\
-  python -m hvae_core study assets/studies/glyphs.toml
-      from stored results alone, in seconds
-  python -m hvae_core study assets/studies/inf-fashion-5.toml --data-root ~/images --dry-run
-      what would be trained and computed, and for how long
-  python -m hvae_core study assets/studies/inf-fashion-5.toml --data-root ~/images --limit 200
-  python -m hvae_core study mine.toml --no-train --runs ~/runs
 
-A study names models (a checkpoint, or a preset with seeds), sets, scores and tables. Presets that
-are not trained yet are trained first, into DIR/s<seed>/<preset>/ (DIR: --runs, else runs/NAME);
-after Ctrl-C the same command continues. Evaluations come from stored results, from the cache, or
-are computed. Every table is written to studies/NAME/ (--out) as CSV and Markdown, and all of them,
-with charts, to report.html, one file that needs no network. assets/studies/ has those of the
-papers' tables; their printed figures stand in a column of their own. A short one:
+@kept("Finished epochs and evaluations are kept; the same command continues from there.")
+def study(
+    file: Annotated[str, option("the study, a .toml file")],
+    /,
+    *,
+    out: Annotated[str | None, option("folder of the tables (studies/NAME)", "DIR")] = None,
+    runs: Annotated[
+        tuple[str, ...],
+        option(
+            "folder of runs DIR/s<seed>/<preset>/; the first one takes new runs, several may be "
+            "given (default: runs/NAME)",
+            "DIR",
+        ),
+    ] = (),
+    limit: Annotated[int | None, whole(0, "images of each set at most; 0 for all")] = None,
+    samples: Annotated[int | None, whole(1, "draws of every bound", "S")] = None,
+    no_train: Annotated[bool, option("leave out what is not trained yet, and say so")] = False,
+    dry_run: Annotated[bool, option("say what would be trained and computed, and stop")] = False,
+    data: DataOptions = DataOptions(),
+    as_json: Json = False,
+) -> None:
+    """Tables and a page of many models, sets, scores and seeds, by a TOML file.
 
-  title = "Two models on Glyphs"
-  sets = ["lower", "digits"]
-  [settings]
-  limit = 500
-  [[models]]
-  checkpoint = "glyphs-hvae3-elbo"
-  [[models]]
-  preset = "glyphs-hvae3-freebits"
-  seeds = [0, 1, 2]
-  [[tables]]
-  kind = "detection"     # grid, collapse, bits, layers, families, units, samplers
-  key = "detection"
-  title = "Lower case and digits against capital letters"
-  scores = ["elbo", "llr_1"]
-"""
+    Train what is missing, evaluate, and write tables with the papers' printed figures beside them,
+    a sentence where they differ much, and one page that opens offline.
 
+    Examples:
+      python -m hvae_core study assets/studies/glyphs.toml
+          from stored results alone, in seconds
+      python -m hvae_core study assets/studies/inf-fashion-5.toml --data-root ~/images --dry-run
+          what would be trained and computed, and for how long
+      python -m hvae_core study assets/studies/inf-fashion-5.toml --data-root ~/images --limit 200
+      python -m hvae_core study mine.toml --no-train --runs ~/runs
 
-def add(commands: Commands) -> None:
-    """Declare the command."""
-    command = add_command(
-        commands,
-        "study",
-        run,
-        summary="tables and a page of many models, sets, scores and seeds, by a TOML file",
-        description="Train what is missing, evaluate, and write tables with the papers' printed "
-        "figures beside them, a sentence where they differ much, and one page that opens offline.",
-        examples=_EXAMPLES,
-        kept="Finished epochs and evaluations are kept; the same command continues from there.",
-    )
-    command.add_argument("file", metavar="FILE", help="the study, a .toml file")
-    command.add_argument("--out", metavar="DIR", help="folder of the tables (studies/NAME)")
-    command.add_argument(
-        "--runs", metavar="DIR", action="append", default=[],
-        help="folder of runs DIR/s<seed>/<preset>/; the first one takes new runs, several may be "
-        "given (default: runs/NAME)",
-    )  # fmt: skip
-    command.add_argument(
-        "--limit", type=at_least(0), metavar="N", help="images of each set at most; 0 for all"
-    )
-    command.add_argument("--samples", type=at_least(1), metavar="S", help="draws of every bound")
-    command.add_argument(
-        "--no-train", action="store_true", help="leave out what is not trained yet, and say so"
-    )
-    command.add_argument(
-        "--dry-run", action="store_true", help="say what would be trained and computed, and stop"
-    )
-    add_data(command)
-    add_json(command)
+    A study names models (a checkpoint, or a preset with seeds), sets, scores and tables. Presets
+    that are not trained yet are trained first, into DIR/s<seed>/<preset>/ (DIR: --runs, else
+    runs/NAME); after Ctrl-C the same command continues. Evaluations come from stored results, from
+    the cache, or are computed. Every table is written to studies/NAME/ (--out) as CSV and Markdown,
+    and all of them, with charts, to report.html, one file that needs no network. assets/studies/
+    has those of the papers' tables; their printed figures stand in a column of their own. A short
+    one:
 
-
-def run(args: argparse.Namespace) -> None:
-    """Read the study, do what is missing, write and print its tables."""
+      title = "Two models on Glyphs"
+      sets = ["lower", "digits"]
+      [settings]
+      limit = 500
+      [[models]]
+      checkpoint = "glyphs-hvae3-elbo"
+      [[models]]
+      preset = "glyphs-hvae3-freebits"
+      seeds = [0, 1, 2]
+      [[tables]]
+      kind = "detection"     # grid, collapse, bits, layers, families, units, samplers
+      key = "detection"
+      title = "Lower case and digits against capital letters"
+      scores = ["elbo", "llr_1"]
+    """
     from hvae_core.studies.run import Place, gather_all, make_table, train_missing
     from hvae_core.studies.spec import read_study
 
-    study = _changed(read_study(args.file), args)
-    runs = tuple(Path(path).expanduser() for path in args.runs or [Path("runs") / _name(study)])
-    place = Place(runs, args.data_root, args.download)
-    if args.dry_run:
-        _announce(study, place, as_json=args.json, train=not args.no_train)
+    spec = _changed(read_study(file), limit, samples)
+    folders = tuple(Path(path).expanduser() for path in runs or [Path("runs") / _name(spec)])
+    place = Place(folders, data.data_root, data.download)
+    if dry_run:
+        _announce(spec, place, as_json=as_json, train=not no_train)
         return
     with show.progress_bar() as bar:
-        if not args.no_train:
-            train_missing(study, place, bar)
-        subjects = gather_all(study, place, bar)
-        about = _about(args, study)
+        if not no_train:
+            train_missing(spec, place, bar, bar.line)
+        subjects = gather_all(spec, place, bar)
+        about = _about(spec, file, limit=limit, samples=samples)
         tables = [
-            replace(make_table(study, spec, subjects, place, bar), about=about)
-            for spec in study.tables
+            replace(make_table(spec, table, subjects, place, bar), about=about)
+            for table in spec.tables
         ]
-    folder = Path(args.out or Path("studies") / _name(study)).expanduser()
-    paths = write(folder, study, tables)
-    if args.json:
+    folder = Path(out or Path("studies") / _name(spec)).expanduser()
+    paths = write(folder, spec, tables)
+    if as_json:
         show.as_json({"folder": str(folder), "tables": [_plain(table) for table in tables]})
         return
     for table in tables:
@@ -113,13 +103,13 @@ def run(args: argparse.Namespace) -> None:
     show.say(f"{paths[-1]}: {len(tables)} tables, beside it as CSV and Markdown")
 
 
-def _changed(study: StudySpec, args: argparse.Namespace) -> StudySpec:
+def _changed(study: StudySpec, limit: int | None, samples: int | None) -> StudySpec:
     """The study with settings from the command line."""
     settings = study.settings
-    if args.limit is not None:
-        settings = replace(settings, limit=args.limit)
-    if args.samples is not None:
-        settings = replace(settings, samples=args.samples, partial_samples=args.samples)
+    if limit is not None:
+        settings = replace(settings, limit=limit)
+    if samples is not None:
+        settings = replace(settings, samples=samples, partial_samples=samples)
     return replace(study, settings=settings)
 
 
@@ -128,7 +118,9 @@ def _name(study: StudySpec) -> str:
     return study.name
 
 
-def _about(args: argparse.Namespace, study: StudySpec) -> dict[str, str]:
+def _about(
+    study: StudySpec, file: str, *, limit: int | None, samples: int | None
+) -> dict[str, str]:
     """What every table says of itself: date, machine, settings, and the command that makes it."""
     from hvae_core.common.machine import cores, processor
 
@@ -136,7 +128,7 @@ def _about(args: argparse.Namespace, study: StudySpec) -> dict[str, str]:
     images = f"at most {s.limit:,} images a set" if s.limit else "all images"
     options = "".join(
         f" --{name} {value}"
-        for name, value in (("limit", args.limit), ("samples", args.samples))
+        for name, value in (("limit", limit), ("samples", samples))
         if value is not None
     )
     draws = s.evaluation
@@ -145,7 +137,7 @@ def _about(args: argparse.Namespace, study: StudySpec) -> dict[str, str]:
         "settings": f"{images}, S = {draws.samples} and {draws.partial_samples} for k > 0, skipped "
         f"layers pass a {draws.skipped} down and a {draws.up} up, seed {draws.seed}",
         "hardware": f"{processor()}, {cores()} cores",
-        "command": f"python -m hvae_core study {_shown(args.file)}{options}",
+        "command": f"python -m hvae_core study {_shown(file)}{options}",
     }
 
 
@@ -200,8 +192,8 @@ def _plain(table: Table) -> dict[str, Any]:
         }
         for row in table.rows
     ]
-    told = {"key": table.key, "kind": table.kind, "title": table.title, "rows": rows}
-    return told | {"remarks": list(table.remarks), "about": dict(table.about)}
+    plain = {"key": table.key, "kind": table.kind, "title": table.title, "rows": rows}
+    return plain | {"remarks": list(table.remarks), "about": dict(table.about)}
 
 
 def _figure(figure: Figure, factor: float) -> dict[str, float | None]:
@@ -233,7 +225,7 @@ def _announce(study: StudySpec, place: Place, *, train: bool, as_json: bool) -> 
     if not train:
         rows += [(r.what, r.absent, "-") for r in wanted(study, place.runs) if r.path is None]
     show.table(f"Checkpoints of {_name(study)}", ("checkpoint", "state", "training"), rows, left=3)
-    known = sum(run.seconds for run in missing if not math.isnan(run.seconds))
+    seconds = sum(run.seconds for run in missing if not math.isnan(run.seconds))
     if missing:
-        show.say(f"Training: {len(missing)} runs, {in_words(known)} by recorded speed.")
+        show.say(f"Training: {len(missing)} runs, {in_words(seconds)} by recorded speed.")
     show.say(f"Evaluations: {left} of {total} to compute, the others are here.")

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 Progress = Callable[[float, str], None]
+Say = Callable[[str], None]
+"""Receives a line that stays, above a bar or in a log."""
 
 
 class Cancelled(Exception):
@@ -30,3 +32,7 @@ def part(progress: Progress, done: int, of: int, where: str = "") -> Progress:
 
 def silent(fraction: float, message: str) -> None:
     """Receive progress and show nothing."""
+
+
+def unsaid(text: str) -> None:
+    """Receive a line and show nothing."""

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hvae_core.cli import show
-from hvae_core.common.progress import Progress, part, silent
+from hvae_core.common.progress import Progress, Say, part, silent, unsaid
 from hvae_core.studies.find import Wanted, to_train, wanted
 from hvae_core.studies.spec import StudySpec, TableSpec
 
@@ -37,19 +35,26 @@ class Place:
     download: bool = False
 
 
-def train_missing(study: StudySpec, place: Place, bar: show.Bar) -> None:
+def train_missing(
+    study: StudySpec, place: Place, progress: Progress = silent, say: Say = unsaid
+) -> None:
     """Train every preset and seed that is not here, into its folder; resumes what was begun."""
-    from hvae_core.cli.train import make_fabric, train_preset
     from hvae_core.config.presets import get_preset
+    from hvae_core.training.recipe import train_preset
 
-    told = argparse.Namespace(
-        accelerator="auto", devices=1, threads=None, data=None,
-        data_root=place.data_root, download=place.download,
-    )  # fmt: skip
     for run in to_train(study, place.runs):
-        bar.line(f"training {run.what}, epochs {run.done + 1} to {run.epochs}, in {run.folder}")
-        told.epochs, told.seed, told.precision = run.epochs, run.seed, run.model.precision
-        train_preset(told, get_preset(run.model.preset), run.folder, make_fabric(told), bar)
+        say(f"training {run.what}, epochs {run.done + 1} to {run.epochs}, in {run.folder}")
+        train_preset(
+            get_preset(run.model.preset),
+            run.folder,
+            epochs=run.epochs,
+            seed=run.seed,
+            data_root=place.data_root,
+            download=place.download,
+            precision=run.model.precision,
+            progress=progress,
+            say=say,
+        )
 
 
 def gather_all(study: StudySpec, place: Place, progress: Progress = silent) -> list[Subject]:
@@ -78,9 +83,9 @@ def gather_all(study: StudySpec, place: Place, progress: Progress = silent) -> l
 
 def _world(run: Wanted) -> World:
     """The world of a checkpoint, or of the preset that is not trained yet."""
-    from hvae_core.cli.sources import world_of
     from hvae_core.config.presets import get_preset
     from hvae_core.data import worlds
+    from hvae_core.evaluation.worlds import world_of
 
     if run.info is None:
         return worlds()[get_preset(run.model.preset).world]
@@ -101,9 +106,9 @@ def _member(
 ) -> Member:
     """One checkpoint with the sets that the study shows of it."""
     from hvae_core.checkpoint import CheckpointInfo, load_checkpoint
-    from hvae_core.cli.sources import world_of
     from hvae_core.common.errors import MissingImages
     from hvae_core.evaluation.lookup import evaluated
+    from hvae_core.evaluation.worlds import world_of
     from hvae_core.studies.members import Member
     from hvae_core.studies.rows import NO_IMAGES
 
@@ -179,10 +184,10 @@ def _draws(
 ) -> list[dict[str, Sampled]]:
     """Samples of every seed of a model, read by the judge."""
     from hvae_core.checkpoint import load_checkpoint
-    from hvae_core.cli.sources import world_of
     from hvae_core.common.errors import MissingImages
     from hvae_core.evaluation.lookup import checkpoint_path
     from hvae_core.evaluation.sets import Sets
+    from hvae_core.evaluation.worlds import world_of
     from hvae_core.studies.sample_tables import sampled
 
     judge = load_checkpoint(checkpoint_path(spec.judge))

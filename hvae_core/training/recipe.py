@@ -1,42 +1,100 @@
-"""From a preset and the command line to what training needs: settings, images, model card."""
+"""From a preset to a checkpoint: settings, images, devices, and the model card."""
 
 from __future__ import annotations
 
-import argparse
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from hvae_core.common.errors import ConfigError, DataError
-from hvae_core.common.progress import Progress
+from lightning_fabric import Fabric
+
+from hvae_core.checkpoint import load_checkpoint, save_checkpoint, shipped_checkpoints
+from hvae_core.common.errors import ConfigError
+from hvae_core.common.machine import hardware
+from hvae_core.common.progress import Progress, Say, silent, unsaid
 from hvae_core.config import ModelCard, TrainConfig, from_json, schedules_over
+from hvae_core.data.training_sets import TrainingSets, training_sets
+from hvae_core.training.loop import Run, train
 
 if TYPE_CHECKING:
     from hvae_core.config.presets import Preset
-    from hvae_core.data import ImageSet
     from hvae_core.models import HierarchicalVAE
-    from hvae_core.scores.classifier.config import ClassifierPreset
-    from hvae_core.training.loop import Run
 
-_OWN_HELD_OUT = 10  # one image in so many of a user's own set validates
+Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
 
 
-@dataclass(frozen=True)
-class Data:
-    """What to train on: images, held-out images, and what a card says of them."""
+def train_preset(
+    preset: Preset,
+    folder: Path,
+    *,
+    epochs: int | None = None,
+    seed: int | None = None,
+    source: str | None = None,
+    data_root: str | None = None,
+    download: bool = False,
+    fabric: Fabric | None = None,
+    precision: Precision = "32-true",
+    progress: Progress = silent,
+    say: Say = unsaid,
+) -> Path | None:
+    """Train by a recipe into a folder, or continue there; the checkpoint's path.
 
-    train: ImageSet
-    validation: ImageSet
-    key: str
-    words: str
+    The folder keeps the run (state.safetensors) and its checkpoint (PRESET.safetensors), both
+    renewed after every epoch, of which ``say`` receives a line. ``epochs`` and ``seed`` are the
+    preset's, ``source`` its world, unless told otherwise; ``precision`` is that of ``fabric``, for
+    the card. None in every process but the first. Raises ``ConfigError``, ``DataError``.
+    """
+    fabric = fabric or make_fabric(precision=precision)
+    data = training_sets(
+        preset.world,
+        preset.model.image_shape,
+        source=source,
+        data_root=data_root,
+        download=download,
+        progress=progress,
+    )
+    config = adjusted(preset.train, epochs, seed, data.key)
+    path = folder / f"{preset.name}.safetensors"
+    written = 0
 
-    @property
-    def title(self) -> str:
-        """What a checkpoint's title calls them: the world, or an own set without its notes."""
-        own = self.key.startswith("own: ")
-        return self.train.title if own else self.words.partition(":")[0]
+    def export(run: Run) -> None:
+        nonlocal written
+        card = card_of(preset, config, data, run, str(fabric.device), precision)
+        save_checkpoint(path, run.model, card=card, history=run.history, train=config)
+        if card.epochs > written:
+            say(epoch_line(run, config.epochs))
+        written = card.epochs
+
+    run = train(
+        preset.model,
+        config,
+        data.train,
+        data.validation,
+        start=starting_weights(config, folder),
+        state=folder / "state.safetensors",
+        on_epoch=export,
+        progress=progress,
+        fabric=fabric,
+    )
+    if not fabric.is_global_zero:
+        return None
+    export(run)  # the run may have been finished before, and its checkpoint deleted
+    return path
+
+
+def make_fabric(
+    *, accelerator: str = "auto", devices: int = 1, precision: Precision = "32-true"
+) -> Fabric:
+    """The devices to train on. Raises ``ConfigError`` where they are not there."""
+    try:
+        return Fabric(accelerator=accelerator, devices=devices, precision=precision)
+    except (RuntimeError, ValueError) as exc:
+        raise ConfigError(
+            f"{devices} device(s) of kind {accelerator} with precision {precision} cannot be had "
+            "on this machine; try --accelerator cpu."
+        ) from exc
 
 
 def adjusted(config: TrainConfig, epochs: int | None, seed: int | None, data: str) -> TrainConfig:
@@ -52,63 +110,11 @@ def adjusted(config: TrainConfig, epochs: int | None, seed: int | None, data: st
     return from_json(TrainConfig, json.dumps(asdict(config) | changed))
 
 
-def find_data(
-    args: argparse.Namespace, preset: Preset | ClassifierPreset, progress: Progress
-) -> Data:
-    """The world's training and validation sets, or the user's own images in two parts."""
-    from hvae_core.cli import sources
-    from hvae_core.data import worlds
-
-    if args.data:
-        return _own_data(args, preset, progress)
-    world = worlds()[preset.world]
-    if args.download:
-        for name in ("train", "validation"):
-            sources.fetch(world, name, args.data_root, progress)
-    train, validation = (
-        world.load(name, args.data_root, progress=progress).fit(preset.model.image_shape)
-        for name in ("train", "validation")
-    )
-    return Data(train, validation, world.key, f"{world.title}: {_noted(train)}")
-
-
-def _own_data(
-    args: argparse.Namespace, preset: Preset | ClassifierPreset, progress: Progress
-) -> Data:
-    from hvae_core.data import load_source
-
-    shape = preset.model.image_shape
-    images = load_source(
-        args.data,
-        image_shape=shape,
-        allow_download=args.download,
-        data_root=args.data_root,
-        progress=progress,
-    ).fit(shape)
-    images = images.shuffled()
-    held = max(1, len(images) // _OWN_HELD_OUT)
-    if len(images) <= held:
-        raise DataError(f"{images.title} holds {len(images)} image(s), too few to train on.")
-    return Data(
-        images.take(range(held, len(images))),
-        images.take(held),
-        f"own: {images.title}",
-        _noted(images),
-    )
-
-
-def _noted(images: ImageSet) -> str:
-    """What a card calls a set: its title, and what was done to its images on their way here."""
-    return images.title + (f" ({'; '.join(images.notes)})" if images.notes else "")
-
-
 def starting_weights(config: TrainConfig, folder: Path) -> HierarchicalVAE | None:
     """The model that the recipe starts from: of a run beside this one, else the shipped one.
 
     Raises ``ConfigError`` where there is neither, with the command that makes it.
     """
-    from hvae_core.checkpoint import load_checkpoint, shipped_checkpoints
-
     if not config.start:
         return None
     beside = folder.parent / config.start / f"{config.start}.safetensors"
@@ -124,14 +130,12 @@ def starting_weights(config: TrainConfig, folder: Path) -> HierarchicalVAE | Non
 def card_of(
     preset: Preset,
     config: TrainConfig,
-    data: Data,
+    data: TrainingSets,
     result: Run,
     device: str,
     precision: str = "32-true",
 ) -> ModelCard:
     """The model card of a run after as many epochs as its history has."""
-    from hvae_core.common.machine import hardware
-
     done = len(result.history["seconds"])
     notes = [f"recipe after {preset.source}"]
     if config.start:
@@ -145,7 +149,7 @@ def card_of(
     return ModelCard(
         title=f"{data.title}, {preset.title}",
         preset=preset.name,
-        data=f"{data.words}, {len(data.train):,} images; {len(data.validation):,} for validation",
+        data=data.sizes,
         train_images=len(data.train),
         epochs=done,
         objective=config.objective,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 import shutil
 import subprocess
 import sys
@@ -13,40 +14,87 @@ from typing import Any
 import pytest
 
 from hvae_core.checkpoint import library, load_checkpoint
-from hvae_core.cli.main import COMMANDS, main
+from hvae_core.cli import options
+from hvae_core.cli.main import COMMANDS, command_line, main
 from hvae_core.config.presets import PRESETS
 from hvae_core.data import World, custom_set, worlds
 from hvae_core.evaluation import SHIPPED_LIMIT, lookup, store
 from hvae_core.evaluation.evaluation import EvalSettings
 from hvae_core.scores import all_scores, score_list
 
-NAMES = [command.__name__.rpartition(".")[2] for command in COMMANDS]
 Tell = Callable[..., dict[str, Any]]
+HEAVY = ("torch", "numpy", "pandas", "pyarrow", "sklearn", "scipy", "datasets", "streamlit",
+         "pydantic", "plotly", "PIL")  # fmt: skip
 
 
-@pytest.mark.parametrize("name", NAMES)
+def _help(name: str, capsys: pytest.CaptureFixture[str]) -> str:
+    assert main([name, "--help"]) == 0
+    said = capsys.readouterr()
+    assert said.err == ""
+    return said.out
+
+
+@pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_has_help_with_examples(
     name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(SystemExit) as stop:
-        main([name, "--help"])
-    assert stop.value.code == 0
-    text = capsys.readouterr().out
+    text = _help(name, capsys)
+    usage, summary, description = text.split("\n\n")[:3]
+    assert usage.startswith(f"Usage: python -m hvae_core {name}")
+    assert summary.endswith(".") and "\n" not in summary
+    assert len(description) > 80 and description.rstrip().endswith(".")
     assert f"python -m hvae_core {name}" in text.partition("Examples:")[2]
     assert max(map(len, text.splitlines())) <= 100
 
 
-def test_help_names_every_command_and_loads_neither_torch_nor_pyarrow() -> None:
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_option_is_explained(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """No option without a text, and each once."""
+    options = _help(name, capsys).partition("Examples:")[0].splitlines()
+    rows = [line.strip("│* ").split("  ", 1) for line in options if "│" in line]
+    told = [row for row in rows if row[0].startswith("-") or row[0].isupper()]
+    assert all(len(row) == 2 and len(row[1].strip()) > 5 for row in told), told
+    names = [row[0].split()[0] for row in told]
+    assert len(names) == len(set(names))
+
+
+def test_help_names_every_command_and_loads_nothing_heavy() -> None:
     code = (
         "import sys; from hvae_core.cli.main import main\n"
-        "try: main(['--help'])\n"
-        "except SystemExit: pass\n"
-        "print('loaded', sorted({'torch', 'pyarrow', 'sklearn', 'datasets'} & set(sys.modules)))"
+        "main(['--help'])\n"
+        f"print('loaded', sorted({set(HEAVY)!r} & set(sys.modules)))"
     )
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert told.stdout.strip().endswith("loaded []")
-    for name in NAMES:
-        assert f"\n    {name} " in told.stdout
+    for name in COMMANDS:
+        assert f"\n│ {name} " in told.stdout
+
+
+def test_defaults_are_those_of_the_library(capsys: pytest.CaptureFixture[str]) -> None:
+    """The commands name them without importing what they stand in."""
+    from hvae_core.detection.false_alarms import CLAIMED
+    from hvae_core.evaluation.collapse import COLLAPSE_THRESHOLD
+    from hvae_core.evaluation.evaluation import EvalSettings
+    from hvae_core.evaluation.ship import IMAGES as SHIP_IMAGES
+    from hvae_core.evaluation.ship import TOLERANCE
+    from hvae_core.probes.information import IMAGES, MAX_IMAGES
+
+    assert options.BoundOptions().settings() == EvalSettings()
+    asked = options.BoundOptions(1, "mean", "sample", "bfloat16", samples=3, partial_samples=4)
+    assert asked.settings() == EvalSettings(3, 4, 1, "mean", "sample", "bfloat16")
+    told = " ".join(_help("evaluate", capsys).split())
+    assert f"at most {SHIPPED_LIMIT:,} images" in told
+    told = " ".join(_help("calibration", capsys).split())
+    assert f"(default: {', '.join(map(str, CLAIMED))})" in told
+    told = " ".join(_help("information", capsys).split())
+    assert f"at most {MAX_IMAGES:,} (default: {IMAGES})" in told
+    assert f"counts as nothing (default: {COLLAPSE_THRESHOLD})" in told
+    assert f"{IMAGES} images {math.log(IMAGES):.2f} nats" in told
+    assert f"{MAX_IMAGES:,} images {math.log(MAX_IMAGES):.2f}" in told
+    told = " ".join(_help("maintain", capsys).split())
+    assert f"of {SHIP_IMAGES} validation images" in told and f"within {TOLERANCE:.1%} on" in told
+    assert f"at most {SHIPPED_LIMIT:,} images a set" in told
+    assert f"of {SHIPPED_LIMIT:,} training images" in told
 
 
 @pytest.mark.parametrize(
@@ -58,7 +106,22 @@ def test_help_names_every_command_and_loads_neither_torch_nor_pyarrow() -> None:
         (["train"], "--preset"),
         (["train", "--preset", "wrong"], "There is no preset 'wrong'"),
         (["datasets", "--world", "wrong"], "There is no world wrong"),
-        (["results", "wrong"], "wrong is not in assets/checkpoints/"),
+        (["maintain", "results", "wrong"], "wrong is not in assets/checkpoints/"),
+        (["maintain", "ship"], "Name the files to ship"),
+        (["maintain", "keep"], "ship"),
+        (["evaluate"], "CHECKPOINT"),
+        (["evaluat", "x"], 'Did you mean "evaluate"'),
+        (["evaluate", "x", "--sample", "3"], "Unknown option: --sample. Did you mean --samples?"),
+        (["evaluate", "x", "--no-download"], "Unknown option: --no-download"),
+        (["evaluate", "x", "--limit"], "--limit requires an argument"),
+        (["evaluate", "x", "--out"], "--out requires at least 1"),
+        (["evaluate", "x", "--up", "down"], 'Choose from: "sample", "mean"'),
+        (["evaluate", "x", "--limit", "many"], 'unable to convert "many" into int'),
+        (["evaluate", "glyphs-hvae3-elbo", "--all-scores", "--scores", "elbo"], "not both"),
+        (["calibration", "x", "--rates", "0.1", "1.5"], "must lie between 0 and 1, not at 1.5"),
+        (["draws", "x", "--out", "lower", "--counts", "5", "0"], "--counts must be 1 or more"),
+        (["draws", "x"], "--out requires an argument"),
+        (["inspect", "a", "b"], "Unused Tokens"),
     ],
 )
 def test_an_error_is_one_sentence_and_exit_code_2(
@@ -73,10 +136,29 @@ def test_an_error_is_one_sentence_and_exit_code_2(
 
 
 def test_a_number_below_its_bound_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as stop:
-        main(["evaluate", "x", "--samples", "0"])
-    assert stop.value.code == 2
-    assert "must be 1 or more, not 0" in capsys.readouterr().err
+    assert main(["evaluate", "x", "--samples", "0"]) == 2
+    assert capsys.readouterr().err == "error: --samples must be 1 or more, not 0.\n"
+
+
+def test_several_values_of_an_option_may_stand_together_or_apart(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    line = command_line()
+
+    def sets(*words: str) -> tuple[str, ...]:
+        _, bound, _ = line.parse_args(["evaluate", "x", *words], exit_on_error=False)
+        asked: options.SetOptions = bound.kwargs["sets"]
+        return asked.outside
+
+    assert sets("--out", "a", "b", "--out", "c") == ("a", "b", "c")
+    assert sets("--out=a", "--limit", "5", "--out", "b") == ("a", "b")
+    assert sets("--limit", "5") == ()
+    _, bound, _ = line.parse_args(["calibration", "x", "y", "--rates", "0.01", "0.02"])
+    assert bound.args == (("x", "y"),) and bound.kwargs["rates"] == (0.01, 0.02)
+    _, bound, _ = line.parse_args(["sampling", "--judge", "y", "-n", "7", "x", "--steps", "3"])
+    assert bound.args == ("x",) and (bound.kwargs["n"], bound.kwargs["steps"]) == (7, (3,))
+    _, bound, _ = line.parse_args(["study", "x.toml", "--no-train", "--runs", "a", "--runs", "b"])
+    assert bound.kwargs == {"no_train": True, "runs": ("a", "b")}
 
 
 def test_scores_are_those_of_the_registry(tell: Tell) -> None:
@@ -213,7 +295,7 @@ def test_stopping_says_what_is_kept(
     def stop(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(lookup, "gather", stop)
+    monkeypatch.setattr(lookup, "evaluated", stop)
     assert main(["evaluate", str(trained), "--world", "glyphs"]) == 130
     assert "same command continues" in capsys.readouterr().err
 
@@ -235,8 +317,8 @@ def test_stored_results_are_written_and_stand_in_for_missing_images(
     monkeypatch.setattr("hvae_core.data.identity.SHIPPED", tmp_path / "identities.json")
     roles = (("other", "in"), ("noise", "out"), ("upright", "control"))
     small = _world(stripes, *roles)
-    monkeypatch.setattr("hvae_core.cli.sources.world_of", lambda *_: small)
-    assert main(["results"]) == 0
+    monkeypatch.setattr("hvae_core.evaluation.worlds.world_of", lambda *_: small)
+    assert main(["maintain", "results"]) == 0
     written = sorted(path.name for path in (tmp_path / "results" / "small").iterdir())
     assert written == ["own-noise-npz.npz", "own-other-npz.npz", "own-upright-npz.npz"]
     checkpoint = load_checkpoint(shipped / "small.safetensors")
@@ -248,10 +330,10 @@ def test_stored_results_are_written_and_stand_in_for_missing_images(
     assert [z.shape for z in control.latents] == [(60, 0)] * 3
     capsys.readouterr()
 
-    monkeypatch.setattr("hvae_core.cli.sources.world_key", lambda *_: "small")
+    monkeypatch.setattr("hvae_core.evaluation.worlds.world_key", lambda *_: "small")
     fresh = tell("evaluate", "small")
     absent = _world({name: Path(f"gone/{name}") for name, _ in roles}, *roles)
-    monkeypatch.setattr("hvae_core.cli.sources.world_of", lambda *_: absent)
+    monkeypatch.setattr("hvae_core.evaluation.worlds.world_of", lambda *_: absent)
     stored = tell("evaluate", "small")
     assert stored["out"] == fresh["out"]
     assert "stored result" in stored["notes"]["own-noise-npz"][0]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from argparse import Namespace
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -97,17 +96,16 @@ def test_schedules_shrink_with_the_epochs() -> None:
 
 def test_a_title_is_without_the_notes_of_its_images(tmp_path: Path) -> None:
     """They stand on the card, where a colon in them cuts nothing."""
-    from hvae_core.common.progress import silent
-    from hvae_core.training.recipe import Data, find_data
+    from hvae_core.data.training_sets import TrainingSets, training_sets
 
     for index in range(12):
         Image.new("L", (8, 8), index).save(tmp_path / f"{index}.jpg")
     (tmp_path / "x.png").write_bytes(b"no picture")
-    args = Namespace(data=str(tmp_path), download=False, data_root=None)
-    data = find_data(args, TINY, silent)
+    data = training_sets(TINY.world, TINY.model.image_shape, source=str(tmp_path))
     assert data.title == data.train.title == tmp_path.name
     assert data.words.startswith(f"{tmp_path.name} (JPEG-compressed; 1 of 13 images could not be")
-    assert Data(data.train, data.validation, "glyphs", "Letters: train (a: b)").title == "Letters"
+    letters = TrainingSets(data.train, data.validation, "glyphs", "Letters: train (a: b)")
+    assert letters.title == "Letters"
 
 
 def test_presets_are_listed(tell: Tell, capsys: pytest.CaptureFixture[str]) -> None:

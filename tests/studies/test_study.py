@@ -19,6 +19,7 @@ from hvae_core.common.errors import ConfigError
 from hvae_core.config import ModelCard, TrainConfig
 from hvae_core.config.presets import PRESETS
 from hvae_core.data import ImageSet, worlds
+from hvae_core.data.training_sets import TrainingSets
 from hvae_core.detection.metrics import detect
 from hvae_core.evaluation.collapse import active_units
 from hvae_core.evaluation.compute import evaluate
@@ -31,7 +32,6 @@ from hvae_core.studies.find import to_train, wanted
 from hvae_core.studies.members import Subject
 from hvae_core.studies.rows import shown_sets
 from hvae_core.studies.spec import ModelSpec, TableSpec, read_study
-from hvae_core.training.recipe import Data
 from tests.cli.conftest import TINY
 from tests.conftest import ROOT
 from tests.small import tiny_model, tiny_set
@@ -252,8 +252,8 @@ def test_what_is_missing_is_trained_and_a_stopped_study_goes_on(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    few = Data(tiny_set(80), tiny_set(20, seed=1), "glyphs", "Glyphs: bars")
-    monkeypatch.setattr("hvae_core.training.recipe.find_data", lambda *_: few)
+    few = TrainingSets(tiny_set(80), tiny_set(20, seed=1), "glyphs", "Glyphs: bars")
+    monkeypatch.setattr("hvae_core.training.recipe.training_sets", lambda *_, **__: few)
     head = STUDY.replace("seeds = [0, 1]", 'seeds = [3]\nprecision = "bf16-mixed"')
     path = toml(table("families"), head.split('[[models]]\nkey = "one"')[0])
     argv = ["study", str(path), "--runs", str(tmp_path / "r"), "--out", str(tmp_path / "o")]
@@ -273,7 +273,7 @@ def test_what_is_missing_is_trained_and_a_stopped_study_goes_on(
     info = inspect_checkpoint(trained)
     assert (info.card.seed, info.card.epochs) == (3, 2)
     assert "trained in bf16-mixed" in info.card.note
-    monkeypatch.setattr("hvae_core.cli.train.train_preset", stop)  # nothing is left to train
+    monkeypatch.setattr("hvae_core.training.recipe.train_preset", stop)  # nothing is left to train
     assert main(argv) == 0
     assert (tmp_path / "o" / "report.html").is_file()
     assert "1 tables" in capsys.readouterr().out

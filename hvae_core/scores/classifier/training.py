@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -12,10 +15,17 @@ from torch import Tensor
 
 from hvae_core.checkpoint.gate import History
 from hvae_core.common.errors import ConfigError, DataError
+from hvae_core.common.machine import hardware
 from hvae_core.common.progress import Progress, silent
+from hvae_core.config import ModelCard, from_json
 from hvae_core.data.image_set import ImageSet
-from hvae_core.scores.classifier.config import ClassifierConfig, ClassifierTraining
-from hvae_core.scores.classifier.file import rounded
+from hvae_core.data.training_sets import TrainingSets, training_sets
+from hvae_core.scores.classifier.config import (
+    ClassifierConfig,
+    ClassifierPreset,
+    ClassifierTraining,
+)
+from hvae_core.scores.classifier.file import ClassifierFile, rounded, save_classifier
 from hvae_core.scores.classifier.network import Classifier
 
 _BATCH = 500
@@ -28,6 +38,75 @@ class ClassifierRun:
     model: Classifier
     history: History
     seconds: float
+
+
+def train_classifier_preset(
+    preset: ClassifierPreset,
+    folder: Path,
+    *,
+    epochs: int | None = None,
+    seed: int | None = None,
+    source: str | None = None,
+    data_root: str | None = None,
+    download: bool = False,
+    progress: Progress = silent,
+) -> ClassifierFile:
+    """Train by a recipe and write FOLDER/PRESET-SEED.safetensors; the file as it was written.
+
+    ``epochs`` and ``seed`` are the preset's, ``source`` its world, unless told otherwise; images of
+    the user's own say how many classes there are.
+    """
+    data = training_sets(
+        preset.world,
+        preset.model.image_shape,
+        source=source,
+        data_root=data_root,
+        download=download,
+        progress=progress,
+    )
+    config = _adjusted(preset.train, epochs, seed, data.key)
+    model = preset.model
+    if source:
+        model = replace(model, classes=max(2, len(data.train.class_names)))
+    run = train_classifier(model, config, data.train, data.validation, progress=progress)
+    return save_classifier(
+        folder / f"{preset.name}-{config.seed}.safetensors",
+        run.model,
+        card=_card(preset, config, data, run),
+        history=run.history,
+        train=config,
+    )
+
+
+def _adjusted(
+    config: ClassifierTraining, epochs: int | None, seed: int | None, data: str
+) -> ClassifierTraining:
+    changed = {
+        "data": data,
+        "seed": config.seed if seed is None else seed,
+        "epochs": epochs or config.epochs,
+    }
+    # Through JSON, where a number out of bounds becomes an error that names the field.
+    return from_json(ClassifierTraining, json.dumps(asdict(config) | changed))
+
+
+def _card(
+    preset: ClassifierPreset, config: ClassifierTraining, data: TrainingSets, run: ClassifierRun
+) -> ModelCard:
+    return ModelCard(
+        title=f"{data.title}, classifier",
+        preset=preset.name,
+        data=data.sizes,
+        train_images=len(data.train),
+        epochs=config.epochs,
+        objective="cross-entropy",
+        parameters=sum(weight.numel() for weight in run.model.parameters()),
+        seconds=round(run.seconds, 1),
+        hardware=hardware("cpu"),
+        seed=config.seed,
+        created=datetime.now(UTC).date().isoformat(),
+        note=preset.source,
+    )
 
 
 def train_classifier(

@@ -1,0 +1,45 @@
+"""Which world a checkpoint belongs to, and a set of it by the words of a user."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hvae_core.common.errors import DataError
+from hvae_core.config.presets import PRESETS
+from hvae_core.data import World, worlds
+from hvae_core.data.named import named_world, own_world, with_source
+
+if TYPE_CHECKING:
+    from hvae_core.checkpoint import CheckpointInfo
+
+
+def world_key(checkpoint: CheckpointInfo) -> str | None:
+    """The key of the world a checkpoint was trained on, by its training settings or preset."""
+    preset = PRESETS.get(checkpoint.card.preset)
+    key = checkpoint.train.data if checkpoint.train else preset.world if preset else ""
+    return key if key in worlds() else None
+
+
+def world_of(checkpoint: CheckpointInfo, key: str | None = None) -> World:
+    """The world of that key, or the one a checkpoint was trained on."""
+    key = key or world_key(checkpoint)
+    if key is None:
+        raise DataError(
+            f"{checkpoint.name} does not say which world it was trained on; name one with --world "
+            f"({', '.join(worlds())}), or your own sets with --in and --out."
+        )
+    return named_world(key)
+
+
+def one_set(
+    checkpoint: CheckpointInfo, key: str | None, source: str | None, *, download: bool
+) -> tuple[World, str]:
+    """A world and one set of it: the source named, else the in-distribution set.
+
+    A checkpoint that knows no world needs none for images of the user's own.
+    """
+    own = bool(source) and not key and world_key(checkpoint) is None
+    world = own_world(checkpoint.config.image_shape) if own else world_of(checkpoint, key)
+    if not source:
+        return world, world.in_name
+    return with_source(world, source, "out", download=download)
