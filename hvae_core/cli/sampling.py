@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> None:
     from hvae_core.checkpoint import load_checkpoint
     from hvae_core.cli.sources import world_of
     from hvae_core.evaluation.lookup import checkpoint_path
-    from hvae_core.probes.sample_quality import draw, judged, quality, samplers
+    from hvae_core.probes.sample_quality import draw, judged, quality
 
     checkpoint = load_checkpoint(checkpoint_path(args.checkpoint))
     judge = load_checkpoint(checkpoint_path(args.judge))
@@ -73,7 +73,7 @@ def run(args: argparse.Namespace) -> None:
         found = quality(held["validation"], held["test"])
         rows.append({"sampler": "validation images", "seconds_u": None, "seconds": None,
                      **asdict(found)})  # fmt: skip
-        for name, way in samplers(checkpoint.model, args.steps):
+        for name, way in checkpoint.model.samplers(args.steps):
             drawn = draw(checkpoint.model, args.n, args.seed, way)
             found = quality(judged(judge.model, drawn.pixels, progress=bar), held["test"])
             per = 1000 / args.n
