@@ -9,7 +9,7 @@ q(z_{L-1}|z_L, x) ...: exact inference is in both families.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -97,6 +97,9 @@ class Chain(HierarchicalVAE):
 
     def prepare(self, x: Tensor, noise: Noise) -> Tensor:
         return x
+
+    def inference_weights(self) -> Iterable[nn.Parameter]:
+        return ()
 
     def _conditional(self, index: int, above: Tensor) -> Gaussian:
         """p(z_i | z_{i+1})."""

@@ -10,11 +10,10 @@ import torch
 from torch import Tensor
 
 from hvae_core.common.noise import ImageNoise, StreamNoise
+from hvae_core.config import FAMILIES as BY_NAME
 from hvae_core.config import (
     ContextConfig,
-    DeepConfig,
     DenoiserConfig,
-    HVAEConfig,
     LatentConfig,
     ModelConfig,
     PseudoConfig,
@@ -28,7 +27,7 @@ HALF = LatentConfig(2, "conv", stride=2)
 DENSE = LatentConfig(4, "dense", stride=2)
 
 
-def tiny_config(**changes: Any) -> HVAEConfig:
+def tiny_config(family: str = "hvae", **changes: Any) -> Any:
     """Three layers on 8x8 grey images, four channels, one residual block a stage."""
     settings: dict[str, Any] = {
         "image_shape": (1, 8, 8),
@@ -36,10 +35,10 @@ def tiny_config(**changes: Any) -> HVAEConfig:
         "channels": 4,
         "blocks": 1,
     }
-    return HVAEConfig(**{**settings, **changes})
+    return BY_NAME[family](**{**settings, **changes})
 
 
-def tiny_deep(**changes: Any) -> DeepConfig:
+def tiny_deep(family: str = "vdvae", **changes: Any) -> Any:
     """Five layers on two scales of 8x8 grey images, four channels."""
     settings: dict[str, Any] = {
         "image_shape": (1, 8, 8),
@@ -48,20 +47,20 @@ def tiny_deep(**changes: Any) -> DeepConfig:
         "hidden": 3,
         "encoder_blocks": 1,
     }
-    return DeepConfig(**{**settings, **changes})
+    return BY_NAME[family](**{**settings, **changes})
 
 
 TINY_NET = DenoiserConfig("mlp", channels=6, blocks=1)
 
 
-def tiny_dct(**changes: Any) -> DeepConfig:
+def tiny_dct(**changes: Any) -> Any:
     """The deep one under a discrete context of 3 x 3 values."""
     return tiny_deep(
         family="dct-vae", context=ContextConfig(3, bins=5, steps=4, denoiser=TINY_NET, **changes)
     )
 
 
-def tiny_dvp(prior: dict[str, Any] | None = None, **changes: Any) -> DeepConfig:
+def tiny_dvp(prior: dict[str, Any] | None = None, **changes: Any) -> Any:
     """The deep one under a pseudoinput of 3 x 3 values, as DVP 4 has it but for its size."""
     pseudo = PseudoConfig(3, steps=4, denoiser=TINY_NET, components=3, **(prior or {}))
     settings = {"combine": "sum", "blocks": 3, "aggregation": True, **changes}

@@ -29,7 +29,7 @@ from hvae_core.checkpoint.container import (
 )
 from hvae_core.common.errors import CheckpointError, ConfigError
 from hvae_core.config import ModelCard, ModelConfig, TrainConfig, from_json
-from hvae_core.models import HierarchicalVAE, model_from_config
+from hvae_core.models import HierarchicalVAE, network_class
 
 FORMAT = "strata-1"
 MAX_LENGTHS = {"format": 64, "config": 65_536, "card": 65_536, "train": 65_536, "history": 2**23}
@@ -208,7 +208,8 @@ class _NoNorms(TorchFunctionMode):
 
 def empty_model(config: ModelConfig) -> HierarchicalVAE:
     """Build the model on the meta device: names and shapes, no memory."""
-    return empty(lambda: model_from_config(config))
+    network = network_class(config)  # imported before, not on the meta device
+    return empty(lambda: network(config))
 
 
 def empty(build: Callable[[], M]) -> M:

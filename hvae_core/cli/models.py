@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from hvae_core.cli import show
 from hvae_core.cli.options import Json
+from hvae_core.common.words import listed
 
 if TYPE_CHECKING:
     from hvae_core.config.presets import Preset
     from hvae_core.scores.classifier.config import ClassifierPreset
 
-_VAMP = "hvae, lvae and biva take a VampPrior over z_L, with K learned pseudoinputs (DVP Eq. 7)."
 TWINS = """\
 Each recipe of paper size has a small twin, NAME-small: the same layers and objective in a narrow
 network, which trains in under an hour on two processor cores; `models --json` has its size."""
@@ -36,12 +36,12 @@ def models(*, as_json: Json = False) -> None:
       python -m hvae_core models
       python -m hvae_core models --json
     """
+    from hvae_core.config import FAMILIES
     from hvae_core.config.describe import shapes_in_words
     from hvae_core.config.presets import PRESETS
-    from hvae_core.models import FAMILIES
     from hvae_core.scores.classifier.config import PRESETS as CLASSIFIERS
 
-    families = {name: (kind.__doc__ or "").splitlines()[0] for name, kind in FAMILIES.items()}
+    families = {name: config.summary() for name, config in FAMILIES.items()}
     presets = [describe(preset) for preset in PRESETS.values()]
     classifiers = [describe_classifier(preset) for preset in CLASSIFIERS.values()]
     if as_json:
@@ -49,11 +49,13 @@ def models(*, as_json: Json = False) -> None:
         return
     for name, summary in families.items():
         show.say(f"{name}: {summary}")
-    show.say(_VAMP)
+    for offer in filter(None, dict.fromkeys(config.offers for config in FAMILIES.values())):
+        names = [name for name, config in FAMILIES.items() if config.offers == offer]
+        show.say(f"{listed(names)} {offer}.")
     show.say()
     rows = [
         (p["name"], p["title"], p["world"], p["source"],
-         shapes_in_words(p["latents"], p["latent_names"]), f"{p['parameters']:,}", str(p["epochs"]))
+         shapes_in_words(PRESETS[p["name"]].model), f"{p['parameters']:,}", str(p["epochs"]))
         for p in presets if not p["twin_of"]
     ]  # fmt: skip
     heads = ("preset", "what it is", "world", "from", "latents z1..zL", "parameters", "epochs")

@@ -40,7 +40,7 @@ def sampling(
     from hvae_core.checkpoint import load_checkpoint
     from hvae_core.evaluation.lookup import checkpoint_path
     from hvae_core.evaluation.worlds import world_of
-    from hvae_core.probes.sample_quality import draw, judged, quality, samplers
+    from hvae_core.probes.sample_quality import draw, judged, quality
 
     checkpoint = load_checkpoint(checkpoint_path(name))
     reader = load_checkpoint(checkpoint_path(judge))
@@ -58,7 +58,7 @@ def sampling(
         measured = quality(held["validation"], held["test"])
         rows.append({"sampler": "validation images", "seconds_u": None, "seconds": None,
                      **asdict(measured)})  # fmt: skip
-        for sampler, way in samplers(checkpoint.model, steps):
+        for sampler, way in checkpoint.model.samplers(steps):
             drawn = draw(checkpoint.model, n, seed, way)
             measured = quality(judged(reader.model, drawn.pixels, progress=bar), held["test"])
             per = 1000 / n

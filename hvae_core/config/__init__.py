@@ -4,10 +4,6 @@ A configuration read from a file is untrusted: the bounds are checked before any
 allocated, so a hostile file cannot ask for a gigantic model.
 """
 
-from typing import Annotated
-
-from pydantic import Field
-
 from hvae_core.config.as_json import from_json, to_json
 from hvae_core.config.context import (
     ContextConfig,
@@ -15,35 +11,54 @@ from hvae_core.config.context import (
     PseudoConfig,
     check_context,
 )
-from hvae_core.config.deep import DeepConfig, ScaleConfig
-from hvae_core.config.layered import (
-    MAX_UNITS,
+from hvae_core.config.deep import MAX_LAYERS, DeepConfig, ScaleConfig
+from hvae_core.config.families import (
+    BIVAConfig,
+    DCTConfig,
+    DVPConfig,
     HVAEConfig,
-    LatentConfig,
-    LikelihoodName,
-    level_starts,
+    LVAEConfig,
+    VDVAEConfig,
 )
+from hvae_core.config.family import (
+    FAMILIES,
+    STRICT,
+    ImageShape,
+    LikelihoodName,
+    ModelConfig,
+    level_starts,
+    register,
+)
+from hvae_core.config.layered import MAX_UNITS, LatentConfig, LayeredConfig
 from hvae_core.config.training import ModelCard, TrainConfig, schedules_over
 
-ModelConfig = Annotated[HVAEConfig | DeepConfig, Field(discriminator="family")]
-"""A configuration of any family; in a file, ``family`` says of which."""
-
 __all__ = [
+    "FAMILIES",
+    "MAX_LAYERS",
     "MAX_UNITS",
+    "STRICT",
+    "BIVAConfig",
     "ContextConfig",
+    "DCTConfig",
+    "DVPConfig",
     "DeepConfig",
     "DenoiserConfig",
     "HVAEConfig",
+    "ImageShape",
+    "LVAEConfig",
     "LatentConfig",
+    "LayeredConfig",
     "LikelihoodName",
     "ModelCard",
     "ModelConfig",
     "PseudoConfig",
     "ScaleConfig",
     "TrainConfig",
+    "VDVAEConfig",
     "check_context",
     "from_json",
     "level_starts",
+    "register",
     "schedules_over",
     "to_json",
 ]

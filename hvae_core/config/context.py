@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Annotated, Literal, Self
 
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from hvae_core.config.layered import STRICT
+from hvae_core.config.family import STRICT, counted
 
 TransformName = Literal["dct", "downsample", "linear"]
 MAX_CONTEXT_UNITS = 4096  # values of one pseudoinput or context
@@ -31,6 +33,10 @@ class DenoiserConfig:
         if self.network == "mlp" and self.scales > 1:
             raise ValueError("an mlp has one scale")
 
+    def narrowed(self) -> Self:
+        """One block a scale, at half the width or less."""
+        return replace(self, channels=min(self.channels // 2, 16), blocks=1)
+
 
 @dataclass(frozen=True, config=STRICT)
 class PseudoConfig:
@@ -52,6 +58,19 @@ class PseudoConfig:
     """Where the learnable sigma of r(u | x) starts."""
     denoiser: DenoiserConfig = DenoiserConfig()
 
+    def in_words(self, shape: Sequence[int]) -> tuple[str, str]:
+        """The pseudoinput of a shape, and its prior."""
+        priors = {
+            "diffusion": f"diffusion prior of {self.steps} steps",
+            "mixture": f"prior a mixture of {counted(self.components, 'Gaussian')}",
+            "normal": "prior N(0, I)",
+        }
+        return f"a pseudoinput of {_values(shape, self.transform)}", priors[self.prior]
+
+    def narrowed(self) -> Self:
+        """With a narrow denoiser."""
+        return replace(self, denoiser=self.denoiser.narrowed())
+
 
 @dataclass(frozen=True, config=STRICT)
 class ContextConfig:
@@ -66,6 +85,26 @@ class ContextConfig:
     steps: Annotated[int, Field(ge=2, le=1000)] = 7
     """T of the discrete diffusion prior (DCT Table 6)."""
     denoiser: DenoiserConfig = DenoiserConfig()
+
+    def in_words(self, shape: Sequence[int]) -> tuple[str, str]:
+        """The context of a shape, and its prior."""
+        what = f"a context of {_values(shape, self.transform)}, in {self.bins} bins"
+        return what, f"diffusion prior of {self.steps} steps"
+
+    def narrowed(self) -> Self:
+        """With a narrow denoiser."""
+        return replace(self, denoiser=self.denoiser.narrowed())
+
+
+_TRANSFORMS = {
+    "dct": "the low frequencies of the DCT",
+    "downsample": "average pooling",
+    "linear": "a learned linear map",
+}
+
+
+def _values(shape: Sequence[int], transform: TransformName) -> str:
+    return f"{'×'.join(map(str, shape))} values from {_TRANSFORMS[transform]}"
 
 
 def check_context(config: PseudoConfig | ContextConfig, image_shape: tuple[int, int, int]) -> None:

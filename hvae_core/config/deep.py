@@ -1,16 +1,18 @@
-"""The configuration of deep top-down families: many layers a scale, one level a scale."""
+"""What configurations of deep top-down families share: many layers a scale, one level a scale."""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from typing import Annotated, Literal
+from dataclasses import replace
+from typing import Annotated, Literal, Self
 
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from hvae_core.config.context import ContextConfig, PseudoConfig, check_context
-from hvae_core.config.layered import STRICT, ImageShape, LikelihoodName
+from hvae_core.config.family import STRICT, ImageShape, LikelihoodName, ModelConfig, counted
+from hvae_core.config.layered import stem_in_words
 
 MAX_LAYERS = 64
 MAX_DEEP_UNITS = 2**17  # latent units in all layers together: DCT Table 6 has 105,460
@@ -29,8 +31,11 @@ class ScaleConfig:
 
 
 @dataclass(frozen=True, config=STRICT)
-class DeepConfig:
-    """A residual top-down VAE as VDVAE (Child 2021), with the choices of DCT App. E and DVP 4."""
+class DeepConfig(ModelConfig):
+    """A residual top-down VAE as VDVAE (Child 2021), with the choices of DCT App. E and DVP 4.
+
+    Files of all these families name both ``context`` and ``pseudo``, null where there is none.
+    """
 
     image_shape: ImageShape
     scales: Annotated[tuple[ScaleConfig, ...], Field(min_length=1, max_length=9)]
@@ -58,13 +63,10 @@ class DeepConfig:
     """The discrete context on top of a ``dct-vae``."""
     pseudo: PseudoConfig | None = None
     """The pseudoinput on top of a ``dvp-vae``."""
-    family: Literal["vdvae", "dct-vae", "dvp-vae"] = "vdvae"
 
     def __post_init__(self) -> None:
-        if (self.context is not None, self.pseudo is not None) != (
-            self.family == "dct-vae",
-            self.family == "dvp-vae",
-        ):
+        parts = {"context": self.context, "u": self.pseudo}
+        if any((part is not None) != (name == self.top_name) for name, part in parts.items()):
             raise ValueError("a dct-vae has a context, a dvp-vae a pseudo, and no other has either")
         if self.on_top is not None:
             check_context(self.on_top, self.image_shape)
@@ -144,4 +146,41 @@ class DeepConfig:
 
     @property
     def _top_name(self) -> tuple[str, ...]:
-        return () if self.on_top is None else ("context",) if self.context else ("u",)
+        return (self.top_name,) if self.top_name else ()
+
+    def in_words(self) -> str:
+        """Widths and blocks, how features meet, what makes the image, and what is on top."""
+        combined = "added up" if self.combine == "sum" else "side by side"
+        source = "the sum of all latents" if self.aggregation else "the decoder's features"
+        parts = [
+            f"{len(self.latent_shapes)} latent layers",
+            f"{self.channels} channels",
+            f"{self.hidden} inside a block",
+            f"{counted(self.encoder_blocks, 'residual block')} a scale on the way up and "
+            f"{self.blocks} a layer on the way down",
+            f"encoder and decoder features {combined}",
+            f"image made from {source}",
+        ]
+        if self.on_top is not None:
+            what, prior = self.on_top.in_words(self.latent_shapes[-1])
+            parts += [f"{what} ({self.label})", prior]
+        return ", ".join([*parts, *stem_in_words(self.stem)])
+
+    def narrowed(self) -> Self:
+        """Half the widths, one residual block a scale on the way up, on folded pixels.
+
+        The blocks of the way down keep their plan. A first stride of 2 falls to the folding, so
+        every latent keeps its shape; without one, in the networks of colour, every size halves: at
+        the paper's sizes, 45 layers would see 30,000 images in an hour of one core.
+        """
+        first, *others = self.scales
+        return replace(
+            self,
+            scales=(replace(first, stride=1), *others),
+            channels=min(self.channels // 2, 32),
+            hidden=min(self.hidden // 2, 16),
+            encoder_blocks=1,
+            stem=2,
+            context=self.context and self.context.narrowed(),
+            pseudo=self.pseudo and self.pseudo.narrowed(),
+        )

@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from itertools import groupby
-from typing import TYPE_CHECKING
 
-from hvae_core.config import DeepConfig, HVAEConfig, ModelCard, ModelConfig, TrainConfig
-from hvae_core.config.context import ContextConfig
-
-if TYPE_CHECKING:  # reading a file's contents needs torch, describing them does not
-    from hvae_core.checkpoint import CheckpointInfo
+from hvae_core.config.family import ModelConfig, counted
+from hvae_core.config.training import ModelCard, TrainConfig
 
 _LIKELIHOODS = {
     "bernoulli": "Bernoulli, images binarised anew at every look",
@@ -21,16 +16,6 @@ _LIKELIHOODS = {
     "gaussian": "Gaussian density of dequantised grey levels, a standard deviation for each pixel",
     "oversmooth": "Gaussian density of dequantised grey levels, one learned standard deviation",
 }
-_INFERENCE = {
-    "hvae": "inference bottom-up (HVAE)",
-    "lvae": "inference top-down (LVAE)",
-    "biva": "inference both ways with pairs of latents (BIVA)",
-}
-_TRANSFORMS = {
-    "dct": "the low frequencies of the DCT",
-    "downsample": "average pooling",
-    "linear": "a learned linear map",
-}
 _OBJECTIVES = {
     "elbo": "ELBO",
     "informative": "informative objective (Li et al. 2022)",
@@ -39,58 +24,12 @@ _OBJECTIVES = {
 _OPTIMISERS = {"adam": "Adam", "adamax": "Adamax", "adamw": "AdamW"}
 
 
-def network_in_words(config: ModelConfig) -> str:
-    """The network, as "3 latent layers, 32 channels, 2 residual blocks a stage, ..."."""
-    parts = [f"{len(config.latent_shapes)} latent layers", f"{config.channels} channels"]
-    folded = f"pixels folded {config.stem}×{config.stem} into channels first"
-    stem = [folded] if config.stem > 1 else []
-    if isinstance(config, DeepConfig):
-        return ", ".join(parts + _deep(config) + stem)
-    parts += [f"{_count(config.blocks, 'residual block')} a stage", *stem]
-    parts += ["skip connections" if config.skip else "no skip connections"]
-    return ", ".join([*parts, _INFERENCE[config.family], *_prior(config)])
-
-
-def _prior(config: HVAEConfig) -> list[str]:
-    """What stands above the top layer where that is not N(0, I)."""
-    named = _count(config.pseudoinputs, "pseudoinput")
-    return [f"VampPrior of {named} over the top layer"] if config.pseudoinputs else []
-
-
-def _deep(config: DeepConfig) -> list[str]:
-    combined = "added up" if config.combine == "sum" else "side by side"
-    source = "the sum of all latents" if config.aggregation else "the decoder's features"
-    return [
-        f"{config.hidden} inside a block",
-        f"{_count(config.encoder_blocks, 'residual block')} a scale on the way up and "
-        f"{config.blocks} a layer on the way down",
-        f"encoder and decoder features {combined}",
-        f"image made from {source}",
-        *_on_top(config),
-    ]
-
-
-def _on_top(config: DeepConfig) -> list[str]:
-    """The context of a DCT-VAE or the pseudoinput of a DVP-VAE, and its prior."""
-    top = config.on_top
-    if top is None:
-        return []
-    shape = "×".join(map(str, config.latent_shapes[-1]))
-    values = f"{shape} values from {_TRANSFORMS[top.transform]}"
-    diffusion = f"diffusion prior of {top.steps} steps"
-    if isinstance(top, ContextConfig):
-        return [f"a context of {values}, in {top.bins} bins (DCT-VAE)", diffusion]
-    mixture = f"prior a mixture of {_count(top.components, 'Gaussian')}"
-    priors = {"diffusion": diffusion, "mixture": mixture, "normal": "prior N(0, I)"}
-    return [f"a pseudoinput of {values} (DVP-VAE)", priors[top.prior]]
-
-
 def latent_in_words(shape: tuple[int, ...]) -> str:
     """One latent layer, as "8×14×14 = 1,568 units, convolutional" or "16 units, dense"."""
     units = math.prod(shape)
     if len(shape) == 1:
-        return f"{_count(units, 'unit')}, dense"
-    return f"{'×'.join(map(str, shape))} = {_count(units, 'unit')}, convolutional"
+        return f"{counted(units, 'unit')}, dense"
+    return f"{'×'.join(map(str, shape))} = {counted(units, 'unit')}, convolutional"
 
 
 def latent_rows(config: ModelConfig) -> list[tuple[str, str]]:
@@ -107,27 +46,24 @@ def latent_rows(config: ModelConfig) -> list[tuple[str, str]]:
     return rows
 
 
-def shapes_in_words(shapes: Sequence[Sequence[int]], names: Sequence[str]) -> str:
+def shapes_in_words(config: ModelConfig) -> str:
     """Shapes, z1 first, equal neighbours counted, as "8x14x14, 16, 8" or "4 of 1x14x14, u 1x7x7".
 
     A context or pseudoinput, which is not counted among the layers, stands by its name.
     """
+    tops = [name if name == config.top_name else "" for name in config.latent_names]
     parts = []
-    layers = zip(map(tuple, shapes), (name if name in _TOPS else "" for name in names), strict=True)
-    for (shape, top), run in groupby(layers):
+    for (shape, top), run in groupby(zip(config.latent_shapes, tops, strict=True)):
         times, text = len(list(run)), "x".join(map(str, shape))
         parts.append(f"{top} {text}".strip() if times == 1 else f"{times} of {text}")
     return ", ".join(parts)
-
-
-_TOPS = ("u", "context")
 
 
 def training_in_words(train: TrainConfig) -> str:
     """How it was trained, as "ELBO, warm-up over 5 epochs, free bits of 2 nats a layer ..."."""
     parts = [_OBJECTIVES[train.objective]]
     if train.objective == "iwae":
-        parts[0] += f" of {_count(train.samples, 'sample')}"
+        parts[0] += f" of {counted(train.samples, 'sample')}"
     if train.warmup_epochs:
         parts.append(f"warm-up over {train.warmup_epochs:g} epochs")
     if train.free_bits:
@@ -158,30 +94,30 @@ def _optimiser(train: TrainConfig) -> list[str]:
     return parts
 
 
-def card_rows(info: CheckpointInfo) -> list[tuple[str, str]]:
+def card_rows(
+    card: ModelCard, config: ModelConfig, train: TrainConfig | None, *, parameters: int, digest: str
+) -> list[tuple[str, str]]:
     """(field, text) of everything a reader must know before believing a figure made with it.
 
-    A field that the file leaves out says "not recorded"; the parameters are those counted in the
-    file, whatever the card claims.
+    A field that the file leaves out says "not recorded"; the ``parameters`` are those counted in
+    the file, whatever the card claims.
     """
-    card, config = info.card, info.config
-    trained = training_in_words(info.train) if info.train is not None else card.objective
     rows = [
         ("Data", card.data),
         ("Training images", _number(card.train_images)),
         ("Epochs", _number(card.epochs)),
-        ("Objective", trained),
-        ("Network", network_in_words(config)),
+        ("Objective", card.objective if train is None else training_in_words(train)),
+        ("Network", config.in_words()),
         *latent_rows(config),
         ("Likelihood", _LIKELIHOODS[config.likelihood]),
-        ("Parameters", f"{info.parameters:,}"),
+        ("Parameters", f"{parameters:,}"),
         ("Hardware", card.hardware),
         ("Training time", duration(card.seconds) if card.seconds else ""),
-        ("Seed", str(_seed(card, info.train))),
+        ("Seed", str(card.seed if train is None else train.seed)),
         ("Made on", card.created),
         ("Preset", card.preset),
         ("Note", card.note),
-        ("SHA-256", info.digest[:16]),
+        ("SHA-256", digest[:16]),
     ]
     optional = {"Note", "Preset", "Made on"}
     return [(name, text or "not recorded") for name, text in rows if text or name not in optional]
@@ -197,13 +133,5 @@ def duration(seconds: float) -> str:
     return f"{minutes // 60} h {minutes % 60} min"
 
 
-def _seed(card: ModelCard, train: TrainConfig | None) -> int:
-    return card.seed if train is None else train.seed
-
-
 def _number(value: int) -> str:
     return f"{value:,}" if value else ""
-
-
-def _count(n: int, noun: str) -> str:
-    return f"{n:,} {noun}{'s' if n != 1 else ''}"

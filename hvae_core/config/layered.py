@@ -1,21 +1,19 @@
-"""Configurations of the model families; their bounds keep a hostile file from a gigantic model."""
+"""What configurations of hierarchies of few layers share: sizes, stages, the prior of the top."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Annotated, Literal, TypeVar
+from dataclasses import replace
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-STRICT = ConfigDict(extra="forbid", strict=True)
+from hvae_core.config.family import STRICT, ImageShape, LikelihoodName, ModelConfig, counted
 
 MAX_UNITS = 65_536  # latent units in all layers together
 MAX_PSEUDO = 2**24  # pixels of all pseudoinputs together
 MAX_FEATURES = 2**27  # numbers in the widest feature map of all pseudoinputs together
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -30,29 +28,9 @@ class LatentConfig:
     kernel: Literal[1, 3, 5, 7] = 3
 
 
-LikelihoodName = Literal[
-    "bernoulli",
-    "gaussian_fixed",
-    "gaussian",
-    "oversmooth",
-    "discretised_logistic",
-    "mixture_logistic",
-]
-ImageShape = tuple[
-    Annotated[int, Field(ge=1, le=4)],
-    Annotated[int, Field(ge=4, le=256)],
-    Annotated[int, Field(ge=4, le=256)],
-]
-
-
 @dataclass(frozen=True, config=STRICT)
-class HVAEConfig:
-    """A hierarchy of few layers: HVAE (HVK 3.2, App. B.1), LVAE or BIVA (App. B.2).
-
-    ``hvae`` infers bottom-up, ``lvae`` top-down by the precision-weighted product (Sonderby 2016),
-    with one generative path. ``biva`` infers both ways, with a pair of latents (z_i^BU, z_i^TD),
-    each of the size given, in every layer but the top (Maaloe 2019).
-    """
+class LayeredConfig(ModelConfig):
+    """A hierarchy of few layers, each with a deterministic stage (HVK 3.2, App. B)."""
 
     image_shape: ImageShape
     latents: Annotated[tuple[LatentConfig, ...], Field(min_length=2, max_length=10)]
@@ -69,7 +47,10 @@ class HVAEConfig:
     all others through deterministic features."""
     pseudoinputs: Annotated[int, Field(ge=0, le=1000)] = 0
     """K learnable pseudoinputs of a VampPrior over z_L (DVP Eq. 7); 0 for the standard normal."""
-    family: Literal["hvae", "lvae", "biva"] = "hvae"
+
+    offers: ClassVar[str] = "take a VampPrior over z_L, with K learned pseudoinputs (DVP Eq. 7)"
+    inference: ClassVar[str]
+    """The way of inference, as "inference bottom-up"."""
 
     def __post_init__(self) -> None:
         _, height, width = self.image_shape
@@ -96,55 +77,70 @@ class HVAEConfig:
         return tuple(sizes)
 
     @property
-    def latent_shapes(self) -> tuple[tuple[int, ...], ...]:
-        """Shape of each latent, z_1 first: (dim, H, W) or (dim,); both parts of a pair."""
-        return self._paired(self.part_shapes, self.part_shapes)
-
-    @property
     def part_shapes(self) -> tuple[tuple[int, ...], ...]:
-        """Shape of one entry of ``latents`` each: of z_i, or of either part of a pair."""
+        """Shape of one entry of ``latents`` each, z_1 first: (dim, H, W) or (dim,)."""
         return tuple(
             (latent.dim, *size) if latent.kind == "conv" else (latent.dim,)
             for latent, size in zip(self.latents, self.stage_sizes[1:], strict=True)
         )
 
     @property
+    def latent_shapes(self) -> tuple[tuple[int, ...], ...]:
+        """Shape of each latent, z_1 first: (dim, H, W) or (dim,)."""
+        return self.part_shapes
+
+    @property
     def latent_names(self) -> tuple[str, ...]:
-        """Name of each latent, z_1 first; of a pair, the bottom-up part before the top-down one."""
-        if self.family != "biva":
-            return self._z
-        bottom_up = tuple(f"{z}bu" for z in self._z)
-        top_down = (*(f"{z}td" for z in self._z[:-1]), self._z[-1])
-        return self._paired(bottom_up, top_down)
+        """Name of each latent, z_1 first."""
+        return self.z_names
 
     @property
     def levels(self) -> tuple[str, ...]:
-        """The level of each latent: k counts levels, from the lowest; a pair is one level."""
-        return self._paired(self._z, self._z)
+        """Every layer is a level of its own."""
+        return self.z_names
 
     @property
-    def exact_kl(self) -> tuple[bool, ...]:
-        """Whether each KL term is a divergence in the strict sense, never below 0 (HVK App. F).
-
-        Bottom-up latents under the top, and the top under a VampPrior, have log q - log p of a draw
-        instead, which may cancel.
-        """
-        below = (self.family == "lvae",) * (len(self.latents) - 1)
-        top = self.pseudoinputs == 0
-        return self._paired((*below, top), (True,) * (len(self.latents) - 1) + (top,))
-
-    @property
-    def _z(self) -> tuple[str, ...]:
+    def z_names(self) -> tuple[str, ...]:
+        """z1 .. zL, one name an entry of ``latents``."""
         return tuple(f"z{i}" for i in range(1, len(self.latents) + 1))
 
-    def _paired(self, bottom_up: tuple[T, ...], top_down: tuple[T, ...]) -> tuple[T, ...]:
-        """One value a latent from one a layer: in BIVA all but the top layer hold two."""
-        if self.family != "biva":
-            return bottom_up
-        pairs = zip(bottom_up[:-1], top_down[:-1], strict=True)
-        return (*(value for pair in pairs for value in pair), top_down[-1])
+    @property
+    def exact_top(self) -> bool:
+        """Whether the KL of z_L has a closed form: not that from a VampPrior."""
+        return self.pseudoinputs == 0
+
+    def in_words(self) -> str:
+        """Sizes, skips, inference, and what stands above the top layer where that is no N(0, I)."""
+        parts = [
+            f"{len(self.latent_shapes)} latent layers",
+            f"{self.channels} channels",
+            f"{counted(self.blocks, 'residual block')} a stage",
+            *stem_in_words(self.stem),
+            "skip connections" if self.skip else "no skip connections",
+            f"{self.inference} ({self.label})",
+        ]
+        if self.pseudoinputs:
+            parts.append(
+                f"VampPrior of {counted(self.pseudoinputs, 'pseudoinput')} over the top layer"
+            )
+        return ", ".join(parts)
+
+    def narrowed(self) -> Self:
+        """Half the width, one block a stage, on folded pixels.
+
+        A first stride of 2 falls to the folding, so every latent keeps its shape; a kernel of 3
+        sees as much of folded pixels as one of 5 did.
+        """
+        first, *others = self.latents
+        return replace(
+            self,
+            latents=(replace(first, stride=1, kernel=3), *others),
+            channels=min(self.channels // 2, 32),
+            blocks=1,
+            stem=2,
+        )
 
 
-def level_starts(groups: Sequence[str]) -> tuple[int, ...]:
-    """Layers skipped at k = 0, 1, ...: the index of the first layer of every run of equal names."""
-    return tuple(i for i, name in enumerate(groups) if i == 0 or name != groups[i - 1])
+def stem_in_words(stem: int) -> list[str]:
+    """How pixels are folded before anything else, where they are."""
+    return [f"pixels folded {stem}×{stem} into channels first"] if stem > 1 else []

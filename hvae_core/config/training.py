@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from hvae_core.config.layered import STRICT
+from hvae_core.config.family import STRICT
 
 
 @dataclass(frozen=True, config=STRICT)

@@ -1,12 +1,12 @@
-"""The one interface that pages, scores and training see: ``HierarchicalVAE`` and its ``Trace``."""
+"""The one interface that pages, scores and training see: ``HierarchicalVAE``."""
 
 from __future__ import annotations
 
+import copy
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -14,60 +14,21 @@ from torch import Tensor, nn
 from hvae_core.common.noise import Noise
 from hvae_core.config import ModelConfig, level_starts
 from hvae_core.models.distributions import Gaussian, Likelihood
-from hvae_core.models.distributions.delta import Delta
-from hvae_core.models.pixels import prepare_pixels
 from hvae_core.models.priors.vamp import GaussianMixture, Prior
+from hvae_core.models.trace import (
+    ANCESTRAL,
+    Aggregate,
+    Draw,
+    LatentSpec,
+    Posterior,
+    Sampler,
+    Skipped,
+    Trace,
+    Up,
+)
 
-Skipped = Literal["sample", "mean"]
-"""What a skipped layer z_i, i <= k, passes down: a draw from p(z_i | z_>i), or its mean."""
-Up = Literal["mean", "sample"]
-"""What a skipped layer passes up to q(z_>k | x): its posterior mean (HVK App. D), or a draw."""
-
-Posterior = Gaussian | Delta
-"""What q(z_i | x, .) may be: Gaussian, or certain as for a context (DCT App. C)."""
-
-Draw = Callable[[str, int], Tensor]
-"""Noise of a role ("q" or "p") and a layer's index, (S, B, *shape)."""
-
-
-@dataclass(frozen=True)
-class LatentSpec:
-    """One stochastic layer: ``name`` z1..zL, ``index`` 1..L, ``shape`` of one image, ``group``.
-
-    Neighbours of one group make a *level*: k counts levels. Most families have one layer a level,
-    deep ones all layers of a scale, BIVA the pair of bottom-up and top-down latents.
-    """
-
-    name: str
-    index: int
-    shape: tuple[int, ...]
-    group: str
-
-    @property
-    def units(self) -> int:
-        """Number of latent units (dimensions)."""
-        return math.prod(self.shape)
-
-
-@dataclass(frozen=True)
-class Trace:
-    """All terms of L_>k for a batch of B images and S samples (HVK Eq. 5).
-
-    ``k`` counts skipped levels, ``skip`` the layers in them (the same but in deep families).
-    ``log_px`` (S, B); ``log_q``, ``log_p``, ``kl`` (L, S, B), zero at skipped layers, where q is p;
-    ``kl`` is analytic where a closed form exists and log q - log p of the draw elsewhere.
-    ``z`` holds the posterior mean of each layer (1 or S, B, ...), None where the layer is skipped.
-    All in nats.
-    """
-
-    k: int
-    skip: int
-    log_px: Tensor
-    log_q: Tensor
-    log_p: Tensor
-    kl: Tensor
-    z: tuple[Tensor | None, ...]
-    likelihood: Likelihood
+Change = Callable[[int, Any], Any]
+"""What becomes of the posterior of a layer (by its index), which is given as the model has it."""
 
 
 class HierarchicalVAE(nn.Module, ABC):
@@ -161,8 +122,28 @@ class HierarchicalVAE(nn.Module, ABC):
         self, x: Tensor, *, noise: Noise, samples: int = 1, up: Up = "mean"
     ) -> tuple[Tensor, ...]:
         """E[z_i | x] for every layer, (B, *shape), averaged over S samples of the other layers."""
-        found = self.posteriors(x, noise=noise, samples=samples, up=up)
-        return tuple(q.mean.mean(0) for q in found)
+        posteriors = self.posteriors(x, noise=noise, samples=samples, up=up)
+        return tuple(q.mean.mean(0) for q in posteriors)
+
+    def lower(self, x: Tensor, ls: Sequence[int], *, noise: Noise) -> list[Tensor]:
+        """One-draw estimates of L_<l in nats, (B,) each, for every l of ``ls`` (HVK App. E).
+
+        ``x`` (B, C, H, W) is prepared. Levels from the l-th up are drawn from the prior: at l = 1
+        all are, at l = K+1 none, which gives the ELBO with the draws of ``trace``. Terms are
+        divergences where these have a closed form, as in ``bounds.bound``.
+        """
+        if any(not 1 <= level <= self.n_levels + 1 for level in ls):
+            raise ValueError(f"l must lie in 1..{self.n_levels + 1}, not {list(ls)}")
+        ends = (*self.skips, self.n_layers)
+        return self._lower(x, [ends[level - 1] for level in ls], noise)
+
+    @abstractmethod
+    def _lower(self, x: Tensor, reads: Sequence[int], noise: Noise) -> list[Tensor]:
+        """L_<l where the lowest layers read the image, as many as each entry of ``reads`` says."""
+
+    @abstractmethod
+    def aggregate(self, x: Tensor, *, noise: Noise) -> Aggregate:
+        """Draws of N prepared images (N, C, H, W), to be held against each of them (INF Eq. 12)."""
 
     @abstractmethod
     def sample(
@@ -179,23 +160,30 @@ class HierarchicalVAE(nn.Module, ABC):
         (1..L), each (n, *shape).
         """
 
-    def init_from_data(self, x: Tensor, seed: int) -> None:
-        """Set the starting weights from one batch of grey levels, if the family does that."""
-
-    def fit_to_data(self, batches: Iterable[Tensor], seed: int) -> None:
-        """Take constants from all training images, batches of grey levels, if there are any."""
-
-    def settle(self) -> None:
-        """Compute once what depends on the weights alone, which change no more, if there is any."""
-
     def top_prior(self, batch: int) -> Prior:
         """p(z_L) for B images: N(0, I) unless the family has another."""
         shape = (1, batch, *self.latents[-1].shape)
         return Gaussian.standard_like(torch.zeros(shape, device=self.device))
 
-    def sample_top(self, n: int, *, noise: Noise, temperature: float = 1.0) -> Tensor:
-        """Draw z_L (n, *shape) from its prior: what ``sample`` draws first."""
-        return self._ancestor(self.top_prior(n), self.n_layers, n, noise, temperature)[0]
+    def samplers(self, steps: Sequence[int]) -> list[tuple[str, Sampler | None]]:
+        """The ways to draw z_L by name, those in steps with so many each: one for most models."""
+        return [("prior", None)]
+
+    def sample_top(
+        self,
+        n: int,
+        *,
+        noise: Noise,
+        temperature: float = 1.0,
+        sampler: Sampler = ANCESTRAL,
+    ) -> Tensor:
+        """Draw z_L (n, *shape) from its prior: what ``sample`` draws first.
+
+        The ``sampler`` is for priors that have several, see ``samplers``.
+        """
+        return self.draw_prior(
+            self.top_prior(n), self.n_layers, n=n, noise=noise, temperature=temperature
+        )[0]
 
     def pictures_of(self, index: int, z: Tensor) -> Tensor | None:
         """The images (n, C, H, W) in [0, 1] that z_index (n, *shape) stands for.
@@ -211,6 +199,51 @@ class HierarchicalVAE(nn.Module, ABC):
         """
         return None
 
+    # --- what training and refitting may do ------------------------------------------------------
+
+    def init_from_data(self, x: Tensor, seed: int) -> None:
+        """Set the starting weights from one batch of grey levels, if the family does that."""
+
+    def fit_to_data(self, batches: Iterable[Tensor], seed: int) -> None:
+        """Take constants from all training images, batches of grey levels, if there are any."""
+
+    def settle(self) -> None:
+        """Compute once what depends on the weights alone, which change no more, if there is any."""
+
+    def check_objective(self, objective: str) -> None:
+        """Raise ``ConfigError`` where the model cannot be trained by an objective of that name."""
+
+    @abstractmethod
+    def inference_weights(self) -> Iterable[nn.Parameter]:
+        """The weights of q(z | x): those on which neither p(z) nor p(x | z) depends."""
+
+    def inference_parameters(self) -> dict[str, Tensor]:
+        """``inference_weights`` by name, without gradients, in the order of the model."""
+        own = {id(weight) for weight in self.inference_weights()}
+        return {name: p.detach() for name, p in self.named_parameters() if id(p) in own}
+
+    @property
+    @abstractmethod
+    def posterior_steps(self) -> Mapping[str, Callable[[int], int]]:
+        """Methods that give a posterior, each with the layer's index from its first argument."""
+
+    def with_posteriors(self, change: Change) -> HierarchicalVAE:
+        """A view of the model whose posteriors are ``change``d; the model itself is left alone.
+
+        Its p(z_L) stays what it is, as a VampPrior, made of posteriors, would not.
+        """
+        view: Any = copy.copy(self)
+        fixed = self.top_prior(1)
+        view.top_prior = lambda batch: fixed
+
+        def changed(plain: Callable[..., Any], index_of: Callable[[int], int]) -> Any:
+            return lambda step, *given: change(index_of(step), plain(step, *given))
+
+        for name, index_of in self.posterior_steps.items():
+            setattr(view, name, changed(getattr(view, name), index_of))
+        model: HierarchicalVAE = view
+        return model
+
     @property
     def device(self) -> torch.device:
         """Where the weights are."""
@@ -220,7 +253,7 @@ class HierarchicalVAE(nn.Module, ABC):
         if any(not 0 <= k < self.n_levels for k in ks):
             raise ValueError(f"k must lie in 0..{self.n_levels - 1}, not {list(ks)}")
 
-    def _draws(self, noise: Noise, samples: int, x: Tensor) -> Draw:
+    def draws(self, noise: Noise, samples: int, x: Tensor) -> Draw:
         """Standard normal numbers by name, drawn once: shared by all k that ask for the same."""
         known: dict[str, Tensor] = {}
 
@@ -233,7 +266,9 @@ class HierarchicalVAE(nn.Module, ABC):
 
         return draw
 
-    def _ancestor(self, p: Prior, index: int, n: int, noise: Noise, temperature: float) -> Tensor:
+    def draw_prior(
+        self, p: Prior, index: int, *, n: int, noise: Noise, temperature: float = 1.0
+    ) -> Tensor:
         """Draw z_i (1, n, *shape) from its prior; the component of a mixture by a name of its own.
 
         The temperature scales the spread of the Gaussian, not the choice of the component.
@@ -248,23 +283,3 @@ class HierarchicalVAE(nn.Module, ABC):
         if isinstance(temperature, float | int):
             return [float(temperature)] * self.n_layers
         return list(temperature)
-
-
-class ConfiguredVAE(HierarchicalVAE):
-    """Layers, levels and images as ``config`` names them."""
-
-    @property
-    def latents(self) -> tuple[LatentSpec, ...]:
-        """The layers from z_1 to z_L, each with its level."""
-        config = self.config
-        named = zip(config.latent_names, config.latent_shapes, config.levels, strict=True)
-        return tuple(LatentSpec(n, i, s, level) for i, (n, s, level) in enumerate(named, start=1))
-
-    @property
-    def image_shape(self) -> tuple[int, int, int]:
-        """(C, H, W) of the images."""
-        return self.config.image_shape
-
-    def prepare(self, x: Tensor, noise: Noise) -> Tensor:
-        """Binarise for a Bernoulli likelihood, dequantise for a density."""
-        return prepare_pixels(self.config.likelihood, x, noise)

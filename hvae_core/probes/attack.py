@@ -21,9 +21,7 @@ from hvae_core.common.errors import DataError
 from hvae_core.common.noise import ImageNoise, StillNoise
 from hvae_core.common.progress import Progress, silent
 from hvae_core.data.image_set import ImageSet
-from hvae_core.models import HierarchicalVAE
-from hvae_core.models.base import Posterior
-from hvae_core.models.distributions import Gaussian
+from hvae_core.models import Gaussian, HierarchicalVAE, Posterior
 from hvae_core.probes.attack_record import KIND, Attacks, AttackSettings, attacks_key, pack, unpack
 from hvae_core.probes.picture_quality import ms_ssim
 

@@ -25,8 +25,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from hvae_core.data.image_set import ImageSet
-    from hvae_core.models import HierarchicalVAE
-    from hvae_core.models.inference.aggregated import Conditional
+    from hvae_core.models import Conditional, HierarchicalVAE
 
 
 IMAGES = 200
@@ -184,7 +183,6 @@ def _held_against_all(
     import torch
 
     from hvae_core.common.noise import ImageNoise
-    from hvae_core.models.inference.aggregated import aggregate
 
     digests = images.image_digests()
 
@@ -194,7 +192,8 @@ def _held_against_all(
         return model.prepare(x, noise), noise
 
     with torch.inference_mode():
-        found = aggregate(model, *prepared(rows))
+        x, noise = prepared(rows)
+        found = model.aggregate(x, noise=noise)
         unit_kl = [_of_units(one) for one in found.conditionals]
         columns = []
         for j in range(len(images)):

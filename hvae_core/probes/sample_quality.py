@@ -8,7 +8,6 @@ apart, and how far each sample is from its nearest real image.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,8 +20,7 @@ from hvae_core.common.noise import StreamNoise
 from hvae_core.common.progress import Progress, silent
 from hvae_core.evaluation.compute import evaluate_batch
 from hvae_core.evaluation.evaluation import STORED_UNITS, EvalSettings
-from hvae_core.models import HierarchicalVAE
-from hvae_core.models.families.topped import Sampler, ToppedVAE
+from hvae_core.models import HierarchicalVAE, Sampler
 
 
 @dataclass(frozen=True)
@@ -73,16 +71,6 @@ class Drawn:
     seconds: float
 
 
-def samplers(model: HierarchicalVAE, steps: Sequence[int]) -> list[tuple[str, Sampler | None]]:
-    """The ways to draw: one for most models, several for those with a diffusion prior."""
-    from hvae_core.models.priors.diffusion import DiffusionPrior
-
-    if not isinstance(model, ToppedVAE) or not isinstance(model.u_prior, DiffusionPrior):
-        return [("prior", None)]
-    ways: list[tuple[str, Sampler | None]] = [(f"ancestral, {t} steps", Sampler(t)) for t in steps]
-    return [*ways, *((f"deterministic, {t} steps", Sampler(t, True)) for t in steps)]
-
-
 def draw(model: HierarchicalVAE, n: int, seed: int, sampler: Sampler | None = None) -> Drawn:
     """n samples of the prior, and the time that they took.
 
@@ -94,8 +82,8 @@ def draw(model: HierarchicalVAE, n: int, seed: int, sampler: Sampler | None = No
     with torch.inference_mode():
         given = {}
         stream = StreamNoise(torch.Generator().manual_seed(seed))
-        if sampler is not None and isinstance(model, ToppedVAE):
-            given[model.n_layers] = model.sample_u(n, stream, 1.0, sampler)
+        if sampler is not None:
+            given[model.n_layers] = model.sample_top(n, noise=stream, sampler=sampler)
             seconds_u = time.perf_counter() - begun
         parts = []
         for start in range(0, n, 100):

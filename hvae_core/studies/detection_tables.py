@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from hvae_core.common.errors import ScoreError
-from hvae_core.config.deep import MAX_LAYERS
+from hvae_core.config import MAX_LAYERS
 from hvae_core.scores import Score, get_score
 from hvae_core.studies.members import Subject
 from hvae_core.studies.rows import (

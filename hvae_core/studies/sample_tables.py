@@ -18,7 +18,7 @@ from hvae_core.studies.table import Column, Figure, Row, Table
 if TYPE_CHECKING:
     from hvae_core.checkpoint import Checkpoint
     from hvae_core.data import ImageSet
-    from hvae_core.models.families.topped import Sampler
+    from hvae_core.models import Sampler
 
 VALIDATION = "validation images"
 
@@ -48,12 +48,12 @@ def sampled(
     ``held`` has the sets "test" and "validation" at the judge's shape. Kept in the cache, times
     included: a second run shows those of the first.
     """
-    from hvae_core.probes.sample_quality import JudgedPictures, draw, judged, quality, samplers
+    from hvae_core.probes.sample_quality import JudgedPictures, draw, judged, quality
 
     real: JudgedPictures | None = None
     found: dict[str, Sampled] = {}
     ways: list[tuple[str, Sampler | None]] = [(VALIDATION, None)]
-    ways += samplers(checkpoint.model, spec.steps)
+    ways += checkpoint.model.samplers(spec.steps)
     for done, (name, way) in enumerate(ways):
         images = held["validation"].digest if name == VALIDATION else checkpoint.digest
         key = cache.digest(

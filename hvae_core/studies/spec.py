@@ -13,8 +13,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from hvae_core.common.errors import ConfigError
-from hvae_core.config import from_json
-from hvae_core.config.layered import STRICT
+from hvae_core.config import STRICT, from_json
 from hvae_core.evaluation import SHIPPED_LIMIT
 from hvae_core.evaluation.evaluation import EvalSettings
 

@@ -7,12 +7,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from hvae_core.common.errors import ConfigError
 from hvae_core.common.noise import Noise
 from hvae_core.config import TrainConfig
 from hvae_core.evaluation.bounds import iw_bound
-from hvae_core.models.base import HierarchicalVAE
-from hvae_core.models.priors.diffusion import DiffusionPrior
+from hvae_core.models import HierarchicalVAE
 
 
 class LossTerms(NamedTuple):
@@ -84,13 +82,7 @@ class Objective(nn.Module):
 
     def __init__(self, model: HierarchicalVAE, config: TrainConfig) -> None:
         super().__init__()
-        prior = getattr(model, "u_prior", None)
-        if config.objective == "iwae" and isinstance(prior, DiffusionPrior):
-            raise ConfigError(
-                "The iwae objective cannot train a diffusion prior: it is estimated at one random "
-                "noise level, which importance weights would turn into a bias. Choose the elbo "
-                "objective."
-            )
+        model.check_objective(config.objective)
         self.model = model
         self.config = config
 

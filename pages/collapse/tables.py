@@ -77,7 +77,18 @@ def cards(handles: Sequence[Handle]) -> pd.DataFrame:
     """The model cards side by side: a row a field, a column a model."""
     from hvae_core.config.describe import card_rows
 
-    columns = [dict(card_rows(store.info(handle))) for handle in handles]
+    columns = [
+        dict(
+            card_rows(
+                info.card,
+                info.config,
+                info.train,
+                parameters=info.parameters,
+                digest=info.digest,
+            )
+        )
+        for info in map(store.info, handles)
+    ]
     fields = list(dict.fromkeys(field for column in columns for field in column))
     letters = [f"{'AB'[i]}  {h.title}" for i, h in enumerate(handles)]
     if len(handles) == 1:

@@ -49,7 +49,7 @@ def recipe(info: Any) -> Recipe | None:
         max((len(series) for series in info.history.values()), default=0),
         train.free_bits,
         train.free_bits_constant + train.free_bits_annealed,
-        getattr(info.config, "family", "") == "hvae" and not info.config.skip,
+        info.config.read_by_draws_alone,
         tuple(order.index(level) + 1 for level in levels),
     )
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 
 import numpy as np
 import torch
 
+from hvae_core.config import FAMILIES
 from hvae_core.config.presets import get_preset
 from hvae_core.models import HierarchicalVAE, model_from_config
 
@@ -20,7 +20,7 @@ def networks() -> Iterator[tuple[str, HierarchicalVAE]]:
     """The Glyphs networks of three and five layers, bottom-up and top-down, untrained."""
     for layers in (3, 5):
         for family in ("hvae", "lvae"):
-            config = replace(get_preset(f"glyphs-hvae{layers}-elbo").model, family=family)
+            config = FAMILIES[family].like(get_preset(f"glyphs-hvae{layers}-elbo").model)
             torch.manual_seed(0)
             yield f"{family}, L = {layers}", model_from_config(config)
 

@@ -44,10 +44,9 @@ def main() -> None:
     )
     pairs = [("traces", "one by one"), ("traces", "k = 0"), ("one by one", "k = 0")]
     for name, model in networks():
-        ups: tuple[Up, ...] = ("sample", "mean") if model.config.family == "hvae" else ("mean",)
+        ups: tuple[Up, ...] = ("sample", "mean")
         for up in ups:
-            told = f"{name}, up={up}" if len(ups) > 1 else name
-            print(line(told, rounds(ways_of(model, up)), pairs))
+            print(line(f"{name}, up={up}", rounds(ways_of(model, up)), pairs))
 
 
 if __name__ == "__main__":

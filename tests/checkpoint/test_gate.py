@@ -319,7 +319,7 @@ def test_a_configuration_out_of_bounds_builds_nothing(
         raise AssertionError("a model was built")
 
     data = with_metadata(config_with(valid, **changes))
-    monkeypatch.setattr(gate, "model_from_config", never)
+    monkeypatch.setattr(gate, "network_class", never)
     assert field in refuse(data, "has a config that is refused")
 
 
@@ -337,7 +337,7 @@ def test_a_model_that_cannot_be_built(valid: bytes, monkeypatch: pytest.MonkeyPa
     def fail(*_: object) -> None:
         raise RuntimeError("overflow")
 
-    monkeypatch.setattr(gate, "model_from_config", fail)
+    monkeypatch.setattr(gate, "network_class", lambda config: fail)
     refuse(valid, "asks for a model that cannot be built")
 
 

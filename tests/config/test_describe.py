@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from types import SimpleNamespace
 from typing import Any, get_args
 
 import pytest
 
 from hvae_core.config import (
-    DeepConfig,
+    BIVAConfig,
     HVAEConfig,
     LatentConfig,
     LikelihoodName,
+    LVAEConfig,
     ModelCard,
+    ModelConfig,
     ScaleConfig,
     TrainConfig,
+    VDVAEConfig,
 )
 from hvae_core.config.describe import (
     card_rows,
     duration,
     latent_in_words,
     latent_rows,
-    network_in_words,
     shapes_in_words,
     training_in_words,
 )
@@ -42,14 +43,14 @@ CONFIG = HVAEConfig(
 )
 
 
-def info(card: ModelCard, train: TrainConfig | None = None) -> Any:
-    return SimpleNamespace(
-        card=card, config=CONFIG, train=train, parameters=541_544, digest="ab" * 32
-    )
+def rows_of(
+    card: ModelCard, train: TrainConfig | None = None, config: ModelConfig = CONFIG
+) -> dict[str, str]:
+    return dict(card_rows(card, config, train, parameters=541_544, digest="ab" * 32))
 
 
 def test_network_and_latents() -> None:
-    words = network_in_words(CONFIG)
+    words = CONFIG.in_words()
     assert words == (
         "3 latent layers, 32 channels, 1 residual block a stage, pixels folded 2×2 into channels "
         "first, skip connections, inference bottom-up (HVAE)"
@@ -59,11 +60,13 @@ def test_network_and_latents() -> None:
 
 
 def test_family_and_prior_of_the_top_are_told() -> None:
-    assert network_in_words(replace(CONFIG, family="lvae", pseudoinputs=1)).endswith(
-        "inference top-down (LVAE), VampPrior of 1 pseudoinput over the top layer"
+    assert (
+        LVAEConfig.like(CONFIG, pseudoinputs=1)
+        .in_words()
+        .endswith("inference top-down (LVAE), VampPrior of 1 pseudoinput over the top layer")
     )
-    pairs = replace(CONFIG, family="biva", pseudoinputs=500)
-    words = network_in_words(pairs)
+    pairs = BIVAConfig.like(CONFIG, pseudoinputs=500)
+    words = pairs.in_words()
     assert words.startswith("5 latent layers, ")
     assert words.endswith("latents (BIVA), VampPrior of 500 pseudoinputs over the top layer")
     assert latent_rows(pairs) == [
@@ -75,14 +78,14 @@ def test_family_and_prior_of_the_top_are_told() -> None:
 
 def test_deep_networks_are_told_by_scale() -> None:
     scales = (ScaleConfig(3, 2, stride=2), ScaleConfig(1, 2))
-    config = DeepConfig((1, 28, 28), scales, channels=16, hidden=8, encoder_blocks=1)
-    assert network_in_words(config) == (
+    config = VDVAEConfig((1, 28, 28), scales, channels=16, hidden=8, encoder_blocks=1)
+    assert config.in_words() == (
         "4 latent layers, 16 channels, 8 inside a block, 1 residual block a scale on the way up "
         "and 1 a layer on the way down, encoder and decoder features side by side, image made "
         "from the decoder's features"
     )
     summed = replace(config, combine="sum", aggregation=True, blocks=3, stem=2)
-    words = network_in_words(summed)
+    words = summed.in_words()
     assert "3 a layer on the way down, encoder and decoder features added up" in words
     assert "image made from the sum of all latents, pixels folded 2×2" in words
     assert latent_rows(config) == [
@@ -90,16 +93,16 @@ def test_deep_networks_are_told_by_scale() -> None:
         ("z4", "2×7×7 = 98 units, convolutional"),
     ]
     assert latent_rows(CONFIG)[1:] == [("z2", "16 units, dense"), ("z3", "1 unit, dense")]
-    assert shapes_in_words(config.latent_shapes, config.latent_names) == "3 of 2x14x14, 2x7x7"
+    assert shapes_in_words(config) == "3 of 2x14x14, 2x7x7"
 
 
 def test_what_stands_above_the_layers_is_not_counted_among_them() -> None:
     """DCT Table 6, OMNIGLOT: the context of 7 x 7 has the size of the layers below it."""
     config = get_preset("dct-omniglot").model
-    words = shapes_in_words(config.latent_shapes, config.latent_names)
+    words = shapes_in_words(config)
     assert words == "4 of 1x14x14, 3 of 1x7x7, context 1x7x7"
     config = get_preset("dvp-mnist").model
-    words = shapes_in_words(config.latent_shapes, config.latent_names)
+    words = shapes_in_words(config)
     assert words == "4 of 1x14x14, 4 of 1x7x7, u 1x7x7"
 
 
@@ -130,24 +133,22 @@ def test_training() -> None:
 
 @pytest.mark.parametrize("likelihood", get_args(LikelihoodName))
 def test_every_likelihood_has_its_words(likelihood: Any) -> None:
-    told = info(ModelCard("t"))
-    told.config = replace(CONFIG, likelihood=likelihood)
-    words = dict(card_rows(told))["Likelihood"]
+    words = rows_of(ModelCard("t"), config=replace(CONFIG, likelihood=likelihood))["Likelihood"]
     assert len(words) > 20
     assert ("dequantised" in words) == (likelihood in CONTINUOUS)
 
 
 def test_card_says_what_is_not_recorded_and_counts_for_itself() -> None:
-    rows = dict(card_rows(info(ModelCard("t", parameters=7))))
+    rows = rows_of(ModelCard("t", parameters=7))
     assert rows["Parameters"] == "541,544"
     for field in ("Data", "Training images", "Epochs", "Objective", "Hardware", "Training time"):
         assert rows[field] == "not recorded"
     assert not {"Note", "Preset", "Made on"} & set(rows)
     card = ModelCard("t", data="glyphs", train_images=11_340, seconds=600.0, seed=1, note="small")
-    rows = dict(card_rows(info(card, TrainConfig("glyphs", seed=3))))
+    rows = rows_of(card, TrainConfig("glyphs", seed=3))
     assert rows["Training images"] == "11,340" and rows["Training time"] == "10 min"
     assert rows["Seed"] == "3" and rows["Note"] == "small"
-    assert dict(card_rows(info(card)))["Seed"] == "1"
+    assert rows_of(card)["Seed"] == "1"
 
 
 @pytest.mark.parametrize(

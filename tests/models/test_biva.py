@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -90,6 +90,9 @@ class LinearPairs(BidirectionalVAE):
 
     def prepare(self, x: Tensor, noise: Noise) -> Tensor:
         return x
+
+    def inference_weights(self) -> Iterable[nn.Parameter]:
+        return ()
 
     def enter(self, x: Tensor) -> Tensor:
         return x.flatten(2)

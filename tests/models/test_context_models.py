@@ -20,13 +20,13 @@ from hvae_core.config import (
     ScaleConfig,
     TrainConfig,
 )
-from hvae_core.config.describe import network_in_words
 from hvae_core.config.presets import PRESETS
 from hvae_core.evaluation.bounds import bound
+from hvae_core.models import Sampler
 from hvae_core.models.distributions import Gaussian
 from hvae_core.models.families.dct import DCTVAE
 from hvae_core.models.families.dvp import DVPVAE
-from hvae_core.models.families.topped import Sampler, ToppedVAE
+from hvae_core.models.families.topped import ToppedVAE
 from hvae_core.models.priors import quantise
 from hvae_core.training.loop import train
 from tests.small import (
@@ -132,7 +132,7 @@ def test_bins_of_the_context_are_those_of_the_configuration() -> None:
     steps = (context + 1) * 2  # five bins: -1, -1/2, 0, 1/2, 1
     torch.testing.assert_close(steps, steps.round())
     assert len(context.unique()) == 5
-    drawn = model.sample_u(50, stream())
+    drawn = model.sample_top(50, noise=stream())
     torch.testing.assert_close(drawn * 2, (drawn * 2).round())
     assert float(drawn.abs().max()) <= 1
 
@@ -231,17 +231,17 @@ def test_samplers_draw_u_and_a_given_one_is_kept(config: Any) -> None:
     model = trained(config)
     top = model.n_layers
     for sampler in (Sampler(), Sampler(2), Sampler(3, True), Sampler(20, True)):
-        u = model.sample_u(4, stream(), sampler=sampler)
-        drawn = model.sample(4, noise=stream(), sampler=sampler).mean
+        u = model.sample_top(4, noise=stream(), sampler=sampler)
+        drawn = model.sample(4, noise=stream(), given={top: u}).mean
         cold: Any = {"temperature": [0.0] * top}
         assert u.shape == (4, 1, 3, 3)
         assert drawn.shape == (1, 4, 1, 8, 8)
         one = model.sample(4, noise=stream(1), given={top: u}, **cold).mean
-        two = model.sample(4, noise=stream(2), given={top: u}, sampler=sampler, **cold).mean
+        two = model.sample(4, noise=stream(2), given={top: u}, **cold).mean
         assert torch.equal(one, two)  # nothing is left to draw
-    fixed = [model.sample_u(4, stream(), sampler=Sampler(3, True)) for _ in range(2)]
+    fixed = [model.sample_top(4, noise=stream(), sampler=Sampler(3, True)) for _ in range(2)]
     assert torch.equal(*fixed)
-    other = model.sample_u(4, stream(), sampler=Sampler(3))
+    other = model.sample_top(4, noise=stream(), sampler=Sampler(3))
     assert not torch.equal(other, fixed[0])
 
 
@@ -297,13 +297,13 @@ def test_u_is_a_layer_and_a_level_of_its_own() -> None:
 
 
 def test_what_is_on_top_is_told_in_words() -> None:
-    told = network_in_words(tiny_dct(transform="downsample"))
+    told = tiny_dct(transform="downsample").in_words()
     assert "a context of 1×3×3 values from average pooling, in 5 bins (DCT-VAE)" in told
     assert told.endswith("diffusion prior of 4 steps")
-    told = network_in_words(tiny_dvp({"prior": "mixture"}))
+    told = tiny_dvp({"prior": "mixture"}).in_words()
     assert "a pseudoinput of 1×3×3 values from the low frequencies of the DCT (DVP-VAE)" in told
     assert told.endswith("prior a mixture of 3 Gaussians")
-    assert "context" not in network_in_words(tiny_deep())
+    assert "context" not in tiny_deep().in_words()
 
 
 def test_presets_have_the_layers_of_their_tables() -> None:

@@ -16,7 +16,8 @@ from hvae_core.common.errors import ConfigError
 from hvae_core.common.noise import ImageNoise
 from hvae_core.config import DeepConfig, ModelConfig, ScaleConfig, from_json, to_json
 from hvae_core.config.presets import get_preset
-from hvae_core.models import VDVAE, model_from_config
+from hvae_core.models import model_from_config
+from hvae_core.models.families.deep import DeepVAE
 from tests.small import prepared, stream, tiny_config, tiny_deep, tiny_model, tiny_set
 
 ODD = (ScaleConfig(2, 1), ScaleConfig(3, 2), ScaleConfig(1, 1), ScaleConfig(2, 1, stride=4))
@@ -159,7 +160,7 @@ def test_priors_start_as_standard_normals() -> None:
 class Twin:
     """The network as the papers draw it, for one draw of each latent: a loop over layers."""
 
-    def __init__(self, model: VDVAE) -> None:
+    def __init__(self, model: DeepVAE) -> None:
         self.config, self.w = model.config, model.state_dict()
 
     def conv(self, name: str, x: Tensor) -> Tensor:
@@ -275,7 +276,7 @@ def test_aggregation_reads_the_sum_of_the_latents_alone() -> None:
 
 
 def test_a_context_reaches_every_prior_and_every_scale() -> None:
-    class Told(VDVAE):
+    class Told(DeepVAE):
         """Its context is an image of ones or zeros, beside h_dec for the priors."""
 
         level = 0.0

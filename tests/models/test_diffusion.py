@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from hvae_core.common.noise import ImageNoise, StreamNoise
 from hvae_core.config.context import ContextConfig, DenoiserConfig, PseudoConfig
+from hvae_core.models import Sampler
 from hvae_core.models.priors.denoiser import Denoiser
 from hvae_core.models.priors.diffusion import DiffusionPrior, Levels
 from hvae_core.models.priors.diffusion_discrete import DiscreteDiffusion, linear_betas, log_bins
@@ -269,7 +270,7 @@ def test_bound_of_an_image_does_not_know_its_batch(training: bool) -> None:
 def test_ancestral_samples_have_the_law_of_the_data(steps: int | None) -> None:
     prior = gaussian_vdm(-0.4, 0.5, 200)
     with torch.no_grad():
-        drawn = prior.sample(20_000, stream(), steps=steps).flatten()
+        drawn = prior.sample(20_000, stream(), sampler=Sampler(steps)).flatten()
     assert float(drawn.mean()) == pytest.approx(-0.4, abs=0.02)
     assert float(drawn.std()) == pytest.approx(0.5, rel=0.05)
 
@@ -287,8 +288,8 @@ def test_few_step_sampler_is_deterministic_and_nears_the_ancestral_one() -> None
     with torch.no_grad():
         for steps in (1, 5, 20, 300):
             noise = Marked(torch.Generator().manual_seed(0))
-            drawn = prior.sample(4000, noise, steps=steps, deterministic=True).flatten()
-            again = prior.sample(4000, stream(), steps=steps, deterministic=True).flatten()
+            drawn = prior.sample(4000, noise, sampler=Sampler(steps, True)).flatten()
+            again = prior.sample(4000, stream(), sampler=Sampler(steps, True)).flatten()
             assert torch.equal(drawn, again)
             spread[steps] = abs(float(drawn.std()) - 0.5)
             assert float(drawn.mean()) == pytest.approx(0.3, abs=0.05)
@@ -335,7 +336,7 @@ def test_a_mixture_is_learnt_in_one_dimension() -> None:
         prior.eval()
         found = float(prior.log_prob(u, noise).mean())
         drawn = prior.sample(1000, noise).flatten()
-        few = prior.sample(1000, noise, steps=10, deterministic=True).flatten()
+        few = prior.sample(1000, noise, sampler=Sampler(10, True)).flatten()
     assert np.log(density).mean() - 0.25 < found < np.log(density).mean() + 0.02
     for some in (drawn, few):
         assert float((some > 0).float().mean()) == pytest.approx(0.75, abs=0.08)

@@ -11,7 +11,6 @@ import torch
 from hvae_core.common.noise import ImageNoise
 from hvae_core.evaluation.bounds import bound
 from hvae_core.models.distributions import LOG_2PI
-from hvae_core.models.inference.lower_bound import lower
 from tests.linear_gaussian import Array, Chain, LinearGaussian, TopDownGaussian
 from tests.models.test_biva import LinearPairs, pictures
 from tests.small import FAMILIES, prepared, stream, tiny_model, tiny_set
@@ -24,9 +23,9 @@ def test_it_becomes_the_elbo_in_every_family(family: str) -> None:
     x, noise = prepared(model, images), ImageNoise(images.image_digests())
     top = model.n_levels + 1
     with torch.no_grad():
-        every = lower(model, x, range(1, top + 1), noise)
+        every = model.lower(x, range(1, top + 1), noise=noise)
         elbo = bound(model.trace(x, noise=noise))
-        alone = [lower(model, x, [level], noise)[0] for level in range(1, top + 1)]
+        alone = [model.lower(x, [level], noise=noise)[0] for level in range(1, top + 1)]
     torch.testing.assert_close(every[-1], elbo)
     assert len(every) == top
     torch.testing.assert_close(torch.stack(every), torch.stack(alone), rtol=1e-4, atol=1e-4)
@@ -37,9 +36,9 @@ def test_batches_do_not_matter() -> None:
     model, images = tiny_model(), tiny_set(6)
     x, digests = prepared(model, images), images.image_digests()
     with torch.no_grad():
-        whole = torch.stack(lower(model, x, range(1, 5), ImageNoise(digests)))
+        whole = torch.stack(model.lower(x, range(1, 5), noise=ImageNoise(digests)))
         parts = [
-            torch.stack(lower(model, x[[i]], range(1, 5), ImageNoise([digests[i]])))
+            torch.stack(model.lower(x[[i]], range(1, 5), noise=ImageNoise([digests[i]])))
             for i in range(6)
         ]
     torch.testing.assert_close(torch.cat(parts, 1), whole, rtol=1e-4, atol=1e-3)
@@ -94,7 +93,7 @@ def test_the_mean_over_draws_is_that_of_the_linear_gaussian_truth(kind: type, of
     many = 4000
     x = images.repeat_interleave(many, 0)
     with torch.no_grad():
-        found = torch.stack(lower(model, x, range(1, 5), stream())).unflatten(1, (3, many))
+        found = torch.stack(model.lower(x, range(1, 5), noise=stream())).unflatten(1, (3, many))
     mean, error = found.mean(2), found.std(2) / math.sqrt(many)
     for read in range(4):
         expected = truth(model, images.numpy(), read)
@@ -111,7 +110,7 @@ def test_with_everything_from_the_prior_it_is_the_likelihood_of_samples(family: 
     image = prepared(model, tiny_set(1, model.image_shape))
     x = image.expand(many, *model.image_shape)
     with torch.no_grad():
-        found = lower(model, x, [1], stream(1))[0].double()
+        found = model.lower(x, [1], noise=stream(1))[0].double()
         likelihood = model.sample(many, noise=stream(2))
         expected = likelihood.log_prob(x)[0].double()
     error = math.sqrt(float(found.var() + expected.var()) / many)
@@ -134,7 +133,7 @@ def test_weights_of_pairs_average_to_the_evidence(
     images = pictures(model, 4)
     x = images.repeat_interleave(many, 0)
     with torch.no_grad():
-        weights = lower(model, x, [level], stream(4))[0].unflatten(0, (4, many))
+        weights = model.lower(x, [level], noise=stream(4))[0].unflatten(0, (4, many))
     evidence = model.log_evidence(images)
     ratio = (weights - evidence[:, None]).exp()
     error = ratio.std(1) / many**0.5
@@ -145,4 +144,4 @@ def test_weights_of_pairs_average_to_the_evidence(
 def test_a_level_that_does_not_exist_is_refused() -> None:
     model, images = tiny_model(), tiny_set(2)
     with pytest.raises(ValueError, match=r"1\.\.4"):
-        lower(model, prepared(model, images), [5], stream())
+        model.lower(prepared(model, images), [5], noise=stream())

@@ -6,7 +6,6 @@ What every family must do is in ``test_families``.
 from __future__ import annotations
 
 import itertools
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from scipy.stats import norm
 from torch import Tensor
 
 from hvae_core.common.noise import ImageNoise
+from hvae_core.config import FAMILIES
 from hvae_core.evaluation.bounds import bound, iw_bound, log_weights
 from hvae_core.models.distributions import DiscretisedLogistic, Gaussian
 from hvae_core.models.families.lvae import precision_weighted
@@ -281,7 +281,7 @@ CONFIGS = {
 @pytest.mark.parametrize("family", ["hvae", "lvae", "biva"])
 @pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS.keys())
 def test_every_architecture_runs_and_has_its_shapes(config: Any, family: Any) -> None:
-    config = replace(config, family=family)
+    config = FAMILIES[family].like(config)
     model = tiny_model(config)
     images = tiny_set(3, config.image_shape)
     traces = model.traces(prepared(model, images), range(model.n_levels), noise=stream())

@@ -15,7 +15,7 @@ from hvae_core.models.priors import prior_from_config
 from hvae_core.models.priors.closed_form import MixturePrior, NormalPrior
 from hvae_core.models.priors.diffusion_discrete import DiscreteDiffusion
 from hvae_core.models.priors.diffusion_gaussian import VDM
-from tests.small import stream
+from tests.small import stream, tiny_deep, tiny_model
 
 SHAPE = (2, 2, 2)
 
@@ -86,7 +86,6 @@ def test_a_mixture_learns_where_the_data_are() -> None:
         (PseudoConfig(2), VDM),
         (PseudoConfig(2, prior="mixture", components=7), MixturePrior),
         (PseudoConfig(2, prior="normal"), NormalPrior),
-        (ContextConfig(2), DiscreteDiffusion),
     ],
 )
 def test_configuration_names_the_prior(config: Any, kind: type) -> None:
@@ -108,6 +107,7 @@ def test_steps_and_network_come_from_the_configuration() -> None:
     vdm = prior_from_config(PseudoConfig(2, steps=25, gamma_min=-4.0, denoiser=small), SHAPE)
     assert isinstance(vdm, VDM)
     assert (vdm.n, vdm.ends) == (25, (-4.0, 7.0))
-    discrete = prior_from_config(ContextConfig(2, steps=40, bins=9, denoiser=small), SHAPE)
+    context = ContextConfig(2, steps=40, bins=9, denoiser=small)
+    discrete = tiny_model(tiny_deep("dct-vae", context=context)).u_prior
     assert isinstance(discrete, DiscreteDiffusion)
     assert (discrete.n, discrete.bins) == (39, 9)

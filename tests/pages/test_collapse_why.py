@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from hvae_core.config import HVAEConfig, LatentConfig, TrainConfig
+from hvae_core.config import BIVAConfig, HVAEConfig, LatentConfig, TrainConfig
 from pages.collapse.why import Recipe, paragraph, recipe, sentences
 from tests.pages.conftest import Start
 
@@ -150,7 +150,7 @@ def test_the_recipe_is_read_from_the_file() -> None:
     found = recipe(SimpleNamespace(config=config, train=train, history=history))
     assert found == Recipe("elbo", 9, 5, 2.0, 7.0, True, (1, 2, 3))
     assert recipe(SimpleNamespace(config=config, train=None, history={})) is None
-    pairs = SimpleNamespace(levels=("z1", "z1", "z2"), family="biva", skip=False)
+    pairs = BIVAConfig((1, 8, 8), latents[:2], skip=False)
     found = recipe(SimpleNamespace(config=pairs, train=train, history={}))
     assert found is not None
     assert (found.terms, found.all_terms, found.read_by_draws_alone) == ((1, 1, 2), 2, False)

@@ -16,7 +16,6 @@ from hvae_core.common.errors import DataError, ScoreError
 from hvae_core.common.noise import ImageNoise
 from hvae_core.models.distributions import Gaussian
 from hvae_core.models.distributions.delta import Delta
-from hvae_core.models.inference.aggregated import aggregate
 from hvae_core.models.priors.vamp import GaussianMixture
 from hvae_core.probes import information
 from hvae_core.probes.information import (
@@ -37,7 +36,7 @@ def table(
 ) -> tuple[np.ndarray, np.ndarray]:
     """log q(z_>k^i | x_j) (K, j, i) and log p(z_>k^i) (K, i)."""
     with torch.inference_mode():
-        found = aggregate(model, x, noise or ImageNoise(range(len(x))))
+        found = model.aggregate(x, noise=noise or ImageNoise(range(len(x))))
         rows = [found.log_q(x[j : j + 1]).double().numpy() for j in range(len(x))]
         return np.stack(rows, axis=1), found.log_p.double().numpy()
 

@@ -19,7 +19,7 @@ from hvae_core.evaluation.bounds import bound
 from hvae_core.evaluation.compute import evaluate
 from hvae_core.evaluation.evaluation import EvalSettings
 from hvae_core.scores.measures import MEASURES, base, compute, stored
-from hvae_core.scores.measures.regret import inference_parameters, regret
+from hvae_core.scores.measures.regret import regret
 from hvae_core.scores.measures.regret_z import refit_z, regret_z
 from hvae_core.scores.measures.settings import LowerSettings, RegretSettings
 from tests.linear_gaussian import LinearGaussian, TopDownGaussian
@@ -116,7 +116,7 @@ def test_what_is_refitted_is_inference_alone(family: str) -> None:
     model = tiny_model(FAMILIES[family])  # without VampPriors, which are made of posteriors
     with torch.no_grad():
         before = model.sample(2, noise=stream()).mean
-        names = inference_parameters(model)
+        names = model.inference_parameters()
         for name, weight in model.named_parameters():
             if name in names:
                 weight.add_(0.1 * torch.randn(weight.shape, generator=torch.manual_seed(0)))

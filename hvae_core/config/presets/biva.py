@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hvae_core.config import HVAEConfig, LatentConfig, TrainConfig
+from hvae_core.config import BIVAConfig, LatentConfig, TrainConfig
 from hvae_core.config.presets.preset import GREY, SHORT, Preset
 
-_small = HVAEConfig(
+_small = BIVAConfig(
     GREY,
     (
         LatentConfig(4, "conv", stride=1),
@@ -18,7 +18,6 @@ _small = HVAEConfig(
     channels=16,
     blocks=2,
     stem=2,
-    family="biva",
 )
 
 # B.2 gives the spatial layers 8, 16 and 32 channels, Table 4 gives them 10, 8 and 6; the text is
@@ -28,7 +27,7 @@ _PAPER = Preset(
     "hvk-cifar10-biva10",
     "paper size: BIVA, free bits, 10 layers",
     "cifar",
-    HVAEConfig(
+    BIVAConfig(
         (3, 32, 32),
         (
             LatentConfig(8, "conv", stride=2, kernel=5),
@@ -42,7 +41,6 @@ _PAPER = Preset(
         channels=256,
         blocks=3,
         likelihood="mixture_logistic",
-        family="biva",
     ),
     TrainConfig(
         data="cifar",

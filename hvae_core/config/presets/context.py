@@ -10,8 +10,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hvae_core.config import DeepConfig, ScaleConfig
-from hvae_core.config.context import ContextConfig, DenoiserConfig, PseudoConfig
+from hvae_core.config import (
+    ContextConfig,
+    DCTConfig,
+    DeepConfig,
+    DenoiserConfig,
+    DVPConfig,
+    PseudoConfig,
+    ScaleConfig,
+)
 from hvae_core.config.presets import deep
 from hvae_core.config.presets.preset import Preset
 
@@ -43,7 +50,7 @@ def _world(name: str, host: Preset) -> str:
 def _dct(name: str, host: str, context: ContextConfig, source: str) -> Preset:
     """DCT Table 6: the host's schedule and optimiser."""
     base, network = _HOSTS[host], _network(host)
-    model = replace(network, scales=_shortened(network), family="dct-vae", context=context)
+    model = DCTConfig.like(network, scales=_shortened(network), context=context)
     world = _world(name, base)
     train = replace(base.train, data=world)
     title = f"paper size: DCT-VAE, {len(model.latent_shapes)} layers"
@@ -53,7 +60,7 @@ def _dct(name: str, host: str, context: ContextConfig, source: str) -> Preset:
 def _dvp(name: str, host: str, pseudo: PseudoConfig, source: str) -> Preset:
     """DVP 6.3: the host's schedule, Adamax with no step left out."""
     base = _HOSTS[host]
-    model = replace(_network(host), family="dvp-vae", pseudo=pseudo)
+    model = DVPConfig.like(_network(host), pseudo=pseudo)
     world = _world(name, base)
     train = replace(base.train, data=world)
     title = f"paper size: DVP-VAE, {len(model.scale_of)} layers and a pseudoinput"
@@ -73,20 +80,18 @@ def _twins(world: str) -> list[Preset]:
     """The small host with a context, and with a pseudoinput."""
     host = _network(f"{world}-vdvae-small")
     context = ContextConfig(6, denoiser=_SMALL_NET)
-    dct = replace(host, scales=_shortened(host), family="dct-vae", context=context)
+    dct = DCTConfig.like(host, scales=_shortened(host), context=context)
     return [
         _small("dct", "DCT-VAE, 8 layers with the context", world, dct, "DCT App. C, E; small"),
         _small("dvp", "DVP-VAE, 8 layers and u", world, _dvp_of(host), "DVP 3, 4; small"),
     ]
 
 
-def _dvp_of(host: DeepConfig, pseudo: PseudoConfig = _PSEUDO, aggregation: bool = True) -> (
-    DeepConfig
-):  # fmt: skip
+def _dvp_of(
+    host: DeepConfig, pseudo: PseudoConfig = _PSEUDO, aggregation: bool = True
+) -> DVPConfig:
     """DVP 4 on a host: sums, three residual blocks, aggregation."""
-    return replace(
-        host, family="dvp-vae", pseudo=pseudo, combine="sum", blocks=3, aggregation=aggregation
-    )
+    return DVPConfig.like(host, pseudo=pseudo, combine="sum", blocks=3, aggregation=aggregation)
 
 
 _glyphs = _network("glyphs-vdvae-small")

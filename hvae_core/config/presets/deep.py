@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from hvae_core.config import DeepConfig, ScaleConfig, TrainConfig
+from hvae_core.config import ScaleConfig, TrainConfig, VDVAEConfig
 from hvae_core.config.presets.preset import GREY, SHORT, Preset
 
 _COLOUR = (3, 32, 32)
@@ -33,7 +33,7 @@ _DCT_GREY = Preset(
     "vdvae-dct-grey8",
     "paper size: VDVAE, 8 layers, host of DCT-VAE",
     "fashion",
-    DeepConfig(GREY, (ScaleConfig(4, 1, stride=2), ScaleConfig(4, 1)), channels=32, hidden=40),
+    VDVAEConfig(GREY, (ScaleConfig(4, 1, stride=2), ScaleConfig(4, 1)), channels=32, hidden=40),
     TrainConfig(
         data="fashion",
         epochs=600,
@@ -52,7 +52,7 @@ _DCT_COLOUR = Preset(
     "vdvae-dct-cifar29",
     "paper size but for weight norm: VDVAE, 29 layers, host of DCT-VAE",
     "cifar",
-    DeepConfig(
+    VDVAEConfig(
         _COLOUR,
         (
             ScaleConfig(10, 8, stride=1),
@@ -81,7 +81,7 @@ _DCT_COLOUR = Preset(
 )
 
 # DVP 4: sums, three residual blocks, aggregation.
-_DVP_HOST = DeepConfig(
+_DVP_HOST = VDVAEConfig(
     GREY,
     (ScaleConfig(4, 1, stride=2), ScaleConfig(4, 1)),
     channels=32,
@@ -122,7 +122,7 @@ _DVP_COLOUR_28 = Preset(
     "vdvae-dvp-cifar28",
     "paper size: top-down VAE with aggregation, 28 layers, host of DVP-VAE",
     "cifar",
-    DeepConfig(
+    VDVAEConfig(
         _COLOUR,
         (
             ScaleConfig(10, 3, stride=1),
@@ -156,7 +156,7 @@ _DVP_COLOUR = Preset(
     "vdvae-dvp-cifar45",
     "paper size: top-down VAE with aggregation, 45 layers, host of DVP-VAE",
     "cifar",
-    DeepConfig(
+    VDVAEConfig(
         _COLOUR,
         (
             # Five scales as in Child 2021, most layers at the finest; the width is that of the
@@ -187,7 +187,7 @@ _DVP_COLOUR = Preset(
     "DVP Table 3, 6.3, CIFAR10 (38M weights in the paper)",
 )
 
-_SMALL = DeepConfig(
+_SMALL = VDVAEConfig(
     GREY,
     (ScaleConfig(3, 2, stride=1), ScaleConfig(3, 2), ScaleConfig(2, 2)),
     channels=32,

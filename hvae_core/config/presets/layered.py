@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hvae_core.config import HVAEConfig, LatentConfig, TrainConfig
+from hvae_core.config import HVAEConfig, LatentConfig, LayeredConfig, LVAEConfig, TrainConfig
 from hvae_core.config.presets.preset import GREY, SHORT, Preset
 
 _THREE = (
@@ -21,10 +21,9 @@ _FIVE = (
 )
 
 
-def _trio(prefix: str, world: str, model: HVAEConfig, base: TrainConfig) -> list[Preset]:
+def _trio(world: str, model: LayeredConfig, base: TrainConfig, named: str = "") -> list[Preset]:
     """The three objectives on one architecture: plain, free bits with warm-up, informative."""
     layers = len(model.latents)
-    named = "" if model.family == "hvae" else f"{model.family.upper()}, "
     free = replace(
         base,
         warmup_epochs=0.2 * base.epochs,
@@ -46,7 +45,7 @@ def _trio(prefix: str, world: str, model: HVAEConfig, base: TrainConfig) -> list
         ),
     }
     return [
-        Preset(f"{prefix}-{model.family}{layers}-{kind}", title, world, model, train, source)
+        Preset(f"{world}-{model.family}{layers}-{kind}", title, world, model, train, source)
         for kind, (title, train, source) in kinds.items()
     ]
 
@@ -138,7 +137,7 @@ PAPERS = (
         "inf-fashionmnist-lvae5",
         "paper size: LVAE, informative, 5 layers",
         "fashion",
-        replace(_INF_FIVE, family="lvae"),
+        LVAEConfig.like(_INF_FIVE),
         _INF_RUN,
         f"{_SIZES} and two between; top-down as in INF App. A",
     ),
@@ -164,7 +163,7 @@ def _five(world: str, run: TrainConfig) -> list[Preset]:
         epochs=10,
     )
     return [
-        *_trio(world, world, _FIVE_LAYERS, run),
+        *_trio(world, _FIVE_LAYERS, run),
         Preset(
             f"{prefix}-informative-warm",
             "informative after free bits, 5 layers",
@@ -216,13 +215,13 @@ def _background(world: str, model: HVAEConfig, run: TrainConfig) -> Preset:
 
 
 PRESETS = (
-    *_trio("glyphs", "glyphs", _glyphs3, _glyph_run),
+    *_trio("glyphs", _glyphs3, _glyph_run),
     *_five("glyphs", _glyph_run),
-    *_trio("glyphs", "glyphs", replace(_FIVE_LAYERS, family="lvae"), _glyph_run),
+    *_trio("glyphs", LVAEConfig.like(_FIVE_LAYERS), _glyph_run, "LVAE, "),
     _bare,
-    *_trio("fashion", "fashion", _fashion, SHORT),
+    *_trio("fashion", _fashion, SHORT),
     *_five("fashion", replace(SHORT, epochs=12)),
-    *_trio("fashion", "fashion", replace(_fashion, family="lvae"), SHORT),
+    *_trio("fashion", LVAEConfig.like(_fashion), SHORT, "LVAE, "),
     _background("glyphs", _glyphs3, _glyph_run),
     _background("fashion", _fashion, SHORT),
     *PAPERS,

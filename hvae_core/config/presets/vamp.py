@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hvae_core.config import HVAEConfig, LatentConfig, TrainConfig
+from hvae_core.config import LatentConfig, LVAEConfig, TrainConfig
 from hvae_core.config.presets.preset import GREY, SHORT, Preset
 
-_small = HVAEConfig(
+_small = LVAEConfig(
     GREY,
     (
         LatentConfig(8, "conv", stride=1),
@@ -20,7 +20,6 @@ _small = HVAEConfig(
     blocks=2,
     stem=2,
     pseudoinputs=50,
-    family="lvae",
 )
 
 PAPERS = (
@@ -29,7 +28,7 @@ PAPERS = (
         "dvp-fashionmnist-vamp500",
         "paper size: VampPrior of 500 pseudoinputs, LVAE, 3 layers",
         "fashion",
-        HVAEConfig(
+        LVAEConfig(
             GREY,
             (
                 LatentConfig(8, "conv", stride=2, kernel=5),
@@ -39,7 +38,6 @@ PAPERS = (
             channels=32,
             blocks=3,
             pseudoinputs=500,
-            family="lvae",
         ),
         TrainConfig(data="fashion", epochs=2000, warmup_epochs=200, ema=0.0),
         "DVP Eq. 7, Table 6 (K = 500, 32 channels); layers and schedule of HVK App. B.1, Table 4",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import chain
+from typing import final
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +15,7 @@ from hvae_core.models.inference.both_ways import BidirectionalVAE
 from hvae_core.models.layers.residual import FromLatent, ToLatent, conv, fold
 
 
+@final
 class BIVA(LayeredVAE, BidirectionalVAE):
     """Pairs (z_i^BU, z_i^TD) below a single z_L, joined by deterministic paths up and down.
 
@@ -45,6 +48,11 @@ class BIVA(LayeredVAE, BidirectionalVAE):
         self.down_in = nn.ModuleList(FromLatent(inputs[i], c, sizes[i + 1]) for i in range(length))
         self.down = nn.ModuleList(self.stage(i, sizes[i]) for i in range(length))
         self.to_p = nn.ModuleList(ToLatent(c, sizes[i + 1], joint[i]) for i in range(length - 1))
+
+    def inference_weights(self) -> Iterable[nn.Parameter]:
+        """Those of the way up, and what merges it with the way down."""
+        modules = (self.up_in, self.up, self.to_up, self.merge, self.to_down)
+        return chain.from_iterable(module.parameters() for module in modules)
 
     @property
     def _shapes(self) -> tuple[tuple[int, ...], ...]:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
+from typing import final
 
 import torch
 from torch import Tensor, nn
 
-from hvae_core.config import DeepConfig
+from hvae_core.config import DVPConfig, PseudoConfig
 from hvae_core.models.distributions import Gaussian
 from hvae_core.models.families.topped import ToppedVAE
 from hvae_core.models.layers.bottleneck import resize
 from hvae_core.models.layers.residual import fold
+from hvae_core.models.priors import Transform, UPrior, prior_from_config, transform_from_config
 
 
+@final
 class DVPVAE(ToppedVAE):
     """VDVAE whose priors see a pseudoinput, which has a diffusion prior of its own (DVP 3, 4).
 
@@ -25,10 +29,25 @@ class DVPVAE(ToppedVAE):
 
     features_from_prior = False
 
-    def __init__(self, config: DeepConfig) -> None:
+    def __init__(self, config: DVPConfig) -> None:
         super().__init__(config)
-        assert config.pseudo is not None
-        self.log_sigma = nn.Parameter(torch.full((), math.log(config.pseudo.sigma)))
+        self.log_sigma = nn.Parameter(torch.full((), math.log(self.pseudo.sigma)))
+
+    @property
+    def pseudo(self) -> PseudoConfig:
+        """What the configuration says of the pseudoinput."""
+        assert self.config.pseudo is not None  # the configuration sees to that
+        return self.config.pseudo
+
+    def build_top(self) -> tuple[Transform, UPrior]:
+        """f, and the prior that the configuration names."""
+        transform = transform_from_config(self.pseudo, self.config.image_shape)
+        return transform, prior_from_config(self.pseudo, transform.shape)
+
+    def inference_weights(self) -> Iterable[nn.Parameter]:
+        """Those of the VDVAE, and sigma; f is shared with the way down."""
+        yield from super().inference_weights()
+        yield self.log_sigma
 
     def posterior_u(self, u: Tensor) -> Gaussian:
         """r(u | x) = N(f(x), sigma^2 I) (DVP Eq. 9)."""

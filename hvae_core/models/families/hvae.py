@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import chain
+from typing import final
 
 from torch import Tensor, nn
 
@@ -12,6 +14,7 @@ from hvae_core.models.inference.bottom_up import BottomUpVAE
 from hvae_core.models.layers.residual import FromLatent, ToLatent, fold
 
 
+@final
 class HVAE(SkipVAE, BottomUpVAE):
     """Bottom-up inference with skips from z_{i-2}, top-down generation with skips from z_{i+2}."""
 
@@ -27,6 +30,16 @@ class HVAE(SkipVAE, BottomUpVAE):
         )
         self.up = nn.ModuleList(self.stage(i, sizes[i + 1]) for i in range(length))
         self.to_q = nn.ModuleList(ToLatent(c, sizes[i + 1], shapes[i]) for i in range(length))
+
+    def inference_weights(self) -> Iterable[nn.Parameter]:
+        """Those of the stages of the way up."""
+        modules = (self.up_in, self.up_skip, self.up, self.to_q)
+        return chain.from_iterable(module.parameters() for module in modules)
+
+    @property
+    def reach(self) -> int:
+        """q(z_i | z_{i-1}, z_{i-2}), or q(z_i | z_{i-1}) without skips."""
+        return 2 if self.config.skip else 1
 
     def posterior(self, index: int, x: Tensor, below: Sequence[Tensor]) -> Gaussian:
         """q(z_i | z_{i-1}, z_{i-2}), where z_0 = x (HVK 3.2)."""

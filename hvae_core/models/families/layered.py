@@ -10,8 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hvae_core.common.noise import StreamNoise
-from hvae_core.config import HVAEConfig
-from hvae_core.models.base import ConfiguredVAE
+from hvae_core.config import LayeredConfig
+from hvae_core.models.configured import ConfiguredVAE
 from hvae_core.models.distributions import Gaussian, Likelihood
 from hvae_core.models.layers.residual import (
     FromLatent,
@@ -32,9 +32,9 @@ class LayeredVAE(ConfiguredVAE):
     With ``pseudoinputs`` p(z_L) is a VampPrior (DVP Eq. 7), else N(0, I).
     """
 
-    config: HVAEConfig
+    config: LayeredConfig
 
-    def __init__(self, config: HVAEConfig) -> None:
+    def __init__(self, config: LayeredConfig) -> None:
         super().__init__()
         self.config = config
         self._settled: tuple[Tensor, Gaussian] | None = None
@@ -63,10 +63,10 @@ class LayeredVAE(ConfiguredVAE):
         Where q(z_L | u) goes through latents below, as in HVAE and BIVA, they pass their posterior
         means on. The divergence from the mixture has no closed form: it is sampled.
         """
-        known = self.prior_images()
-        if known is None:
+        pictures = self.prior_images()
+        if pictures is None:
             return super().top_prior(batch)
-        _, q = known
+        _, q = pictures
         return GaussianMixture(q.mean, q.std)
 
     def prior_images(self) -> tuple[Tensor, Gaussian] | None:

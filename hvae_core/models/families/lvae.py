@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from itertools import chain
+from typing import Any, final
 
 from torch import Tensor, nn
 
@@ -14,6 +15,7 @@ from hvae_core.models.layers.residual import FromLatent, ToLatent, fold
 from hvae_core.models.priors.vamp import Prior
 
 
+@final
 class LVAE(SkipVAE, TopDownVAE):
     """A deterministic way up d_i(x); q(z_i | z_>i, x) is the product of N(d_i) and the prior.
 
@@ -30,6 +32,11 @@ class LVAE(SkipVAE, TopDownVAE):
         self.up_in = FromLatent(pixels, c, sizes[0])
         self.up = nn.ModuleList(self.stage(i, sizes[i + 1]) for i in range(length))
         self.to_q = nn.ModuleList(ToLatent(c, sizes[i + 1], shapes[i]) for i in range(length))
+
+    def inference_weights(self) -> Iterable[nn.Parameter]:
+        """Those of the way up."""
+        modules = (self.up_in, self.up, self.to_q)
+        return chain.from_iterable(module.parameters() for module in modules)
 
     def encode(self, x: Tensor) -> list[Gaussian]:
         """The bottom-up Gaussian of every layer, (1, B, *shape), z_1 first."""

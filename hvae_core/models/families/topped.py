@@ -8,8 +8,7 @@ is a bound of its own, with noise by name.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -17,22 +16,10 @@ from torch import Tensor
 
 from hvae_core.common.noise import Noise, StreamNoise
 from hvae_core.config import DeepConfig
-from hvae_core.config.context import ContextConfig, PseudoConfig
-from hvae_core.models.distributions import Likelihood
-from hvae_core.models.families.vdvae import VDVAE, DeepState
+from hvae_core.models.families.deep import DeepState, DeepVAE
 from hvae_core.models.layers.residual import fold
-from hvae_core.models.priors import UPrior, prior_from_config, transform_from_config
-
-
-@dataclass(frozen=True)
-class Sampler:
-    """How a diffusion prior draws u: ``steps`` (all of training's if None), and whether by DDIM."""
-
-    steps: int | None = None
-    deterministic: bool = False
-
-
-ANCESTRAL = Sampler()
+from hvae_core.models.priors import Transform, UPrior
+from hvae_core.models.trace import ANCESTRAL, Sampler
 
 
 class _Features(NamedTuple):
@@ -42,22 +29,19 @@ class _Features(NamedTuple):
     u: Tensor
 
 
-class ToppedVAE(VDVAE):
-    """z_1 .. z_L of the VDVAE under u, the layer L + 1; subclasses say what q(u | x) is.
+class ToppedVAE(DeepVAE):
+    """z_1 .. z_L of a deep VAE under u, the layer L + 1; families say what u and q(u | x) are.
 
     The context that the way down carries is u brought back to the image domain.
     """
 
     def __init__(self, config: DeepConfig) -> None:
         super().__init__(config)
-        self.transform = transform_from_config(self._above_all(), config.image_shape)
-        self.u_prior: UPrior = prior_from_config(self._above_all(), self.transform.shape)
+        self.transform, self.u_prior = self.build_top()
 
-    def _above_all(self) -> PseudoConfig | ContextConfig:
-        """The part of the configuration that is about u."""
-        part = self.config.on_top
-        assert part is not None  # the configuration sees to that
-        return part
+    @abstractmethod
+    def build_top(self) -> tuple[Transform, UPrior]:
+        """f, and p(u)."""
 
     @abstractmethod
     def posterior_u(self, u: Tensor) -> Any:
@@ -93,35 +77,33 @@ class ToppedVAE(VDVAE):
             return self.start_from(z.shape[1], fold(self.transform.inverse, z))
         return super().absorb(index, state, z)
 
-    def sample(
+    def ancestor(
+        self, index: int, state: Any, *, n: int, noise: Noise, temperature: float = 1.0
+    ) -> Tensor:
+        """Draw z_i (1, n, *shape) from p(z_i | z_>i, u), and u from its prior."""
+        if index == self.n_layers:
+            return self.sample_top(n, noise=noise, temperature=temperature).unsqueeze(0)
+        return super().ancestor(index, state, n=n, noise=noise, temperature=temperature)
+
+    def samplers(self, steps: Sequence[int]) -> list[tuple[str, Sampler | None]]:
+        """Those of the prior of u."""
+        return self.u_prior.samplers(steps)
+
+    def sample_top(
         self,
         n: int,
         *,
         noise: Noise,
-        temperature: float | Sequence[float] = 1.0,
-        given: Mapping[int, Tensor] | None = None,
+        temperature: float = 1.0,
         sampler: Sampler = ANCESTRAL,
-    ) -> Likelihood:
-        """Draw u by the ``sampler`` of its prior, then z_L .. z_1; ``given`` layers are not drawn.
-
-        ``temperature`` scales every draw of the sampler of u.
-        """
-        if self.n_layers not in (given or {}):
-            u = self.sample_u(n, noise, self._heat(temperature)[-1], sampler)
-            given = {**(given or {}), self.n_layers: u}
-        return super().sample(n, noise=noise, temperature=temperature, given=given)
-
-    def sample_u(
-        self, n: int, noise: Noise, temperature: float = 1.0, sampler: Sampler = ANCESTRAL
     ) -> Tensor:
-        """Draw u (n, C, d, d) from its prior."""
-        ways: Any = {"steps": sampler.steps, "deterministic": sampler.deterministic}
-        drawn = self.u_prior.sample(n, noise, temperature=temperature, **ways)
+        """Draw u (n, C, d, d) from its prior; ``temperature`` scales every draw on the way."""
+        drawn = self.u_prior.sample(n, noise, temperature=temperature, sampler=sampler)
         return drawn[0].to(self.device)
 
-    def sample_top(self, n: int, *, noise: Noise, temperature: float = 1.0) -> Tensor:
-        """Draw u (n, C, d, d) from its prior."""
-        return self.sample_u(n, noise, temperature)
+    def check_objective(self, objective: str) -> None:
+        """As the prior of u allows."""
+        self.u_prior.check_objective(objective)
 
     def pictures_of(self, index: int, z: Tensor) -> Tensor | None:
         """The image that u stands for, cut to [0, 1]; other layers stand for none."""

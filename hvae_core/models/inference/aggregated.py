@@ -12,56 +12,33 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from hvae_core.common.noise import Noise
-from hvae_core.models.base import Draw, HierarchicalVAE
 from hvae_core.models.distributions import Gaussian
-from hvae_core.models.families.hvae import HVAE
-from hvae_core.models.inference.both_ways import BidirectionalVAE
-from hvae_core.models.inference.bottom_up import BottomUpVAE
-from hvae_core.models.inference.top_down import TopDownVAE
+from hvae_core.models.inference.steps import BidirectionalSteps, BottomUpSteps, TopDownSteps
 from hvae_core.models.priors.vamp import Prior
+from hvae_core.models.trace import Aggregate, Conditional, Draw
 
 
-class Conditional(NamedTuple):
-    """q(z_i | .) and p(z_i | .) of one layer at the draw of an image, (1, N, *shape) each.
-
-    At a top layer p may be a mixture or a prior over u, and q certain of one value.
-    """
-
-    q: Any
-    p: Any
+def aggregate_bottom_up(model: BottomUpSteps, x: Tensor, noise: Noise) -> Aggregate:
+    """Draws of N images, where every k has a way up of its own."""
+    draw = model.draws(noise, 1, x)
+    return _ByLevel([_BottomUpWay(model, x, draw, k) for k in range(model.n_levels)])
 
 
-class Aggregate(ABC):
-    """One draw z_>k ~ q(z_>k | x) of each of N images, for every k, and its density given others.
-
-    ``log_p`` (K, N) is log p(z_>k) of the draws in nats; ``conditionals`` those of z_1 .. z_L along
-    the way of k = 0.
-    """
-
-    log_p: Tensor
-    conditionals: tuple[Conditional, ...]
-
-    @abstractmethod
-    def log_q(self, x: Tensor) -> Tensor:
-        """log q(z_>k | x) in nats (K, N) of all draws, for one prepared image (1, C, H, W)."""
+def aggregate_top_down(model: TopDownSteps, x: Tensor, noise: Noise) -> Aggregate:
+    """Draws of N images, where one way down serves every k."""
+    return _TopDownAggregate(model, x, model.draws(noise, 1, x), noise)
 
 
-def aggregate(model: HierarchicalVAE, x: Tensor, noise: Noise) -> Aggregate:
-    """Draws of N prepared images (N, C, H, W), ready to be held against each of them."""
-    draw = model._draws(noise, 1, x)
-    if isinstance(model, TopDownVAE):
-        return _TopDown(model, x, draw, noise)
-    if isinstance(model, BidirectionalVAE):
-        return _Levels([_Pairs(model, x, draw, k) for k in range(model.n_levels)])
-    if isinstance(model, BottomUpVAE):
-        return _Levels([_Chain(model, x, draw, k) for k in range(model.n_levels)])
-    raise TypeError(f"inference of {type(model).__name__} runs in no direction known here")
+def aggregate_both_ways(model: BidirectionalSteps, x: Tensor, noise: Noise) -> Aggregate:
+    """Draws of N images, where every k has a way up of its own, and one down."""
+    draw = model.draws(noise, 1, x)
+    return _ByLevel([_BothWaysWay(model, x, draw, k) for k in range(model.n_levels)])
 
 
 def _aside(z: Tensor) -> Tensor:
@@ -69,12 +46,13 @@ def _aside(z: Tensor) -> Tensor:
     return z.transpose(0, 1)
 
 
-class _TopDown(Aggregate):
+class _TopDownAggregate(Aggregate):
     """One way down serves every k; what it passes depends on the draws alone, not on x_j."""
 
-    def __init__(self, model: TopDownVAE, x: Tensor, draw: Draw, noise: Noise) -> None:
+    def __init__(self, model: TopDownSteps, x: Tensor, draw: Draw, noise: Noise) -> None:
         self.model = model
-        found: dict[int, Conditional] = {}
+        # 1. Each image draws along its own way down, all N as one batch.
+        conditionals: dict[int, Conditional] = {}
         drawn: dict[int, Tensor] = {}
         log_p: dict[int, Tensor] = {}
         features, state = model.encode(x.unsqueeze(0)), model.start(len(x))
@@ -82,11 +60,12 @@ class _TopDown(Aggregate):
             p = model.prior(index, state)
             q = model.posterior(index, state, p, features)
             z = q.sample(draw("q", index))
-            found[index], drawn[index] = Conditional(q, p), z
+            conditionals[index], drawn[index] = Conditional(q, p), z
             log_p[index] = model.log_prior(index, p, z, noise)[0]
             state = model.absorb(index, state, z)
-        self.conditionals = tuple(found[i] for i in range(1, model.n_layers + 1))
+        self.conditionals = tuple(conditionals[i] for i in range(1, model.n_layers + 1))
         self.log_p = self._by_level(log_p)
+        # 2. The same draws as N samples of one image: states and priors that serve every x_j.
         self.steps = []
         state = model.start(1)
         for index in range(model.n_layers, 0, -1):
@@ -95,13 +74,13 @@ class _TopDown(Aggregate):
             state = model.absorb(index, state, z)
 
     def log_q(self, x: Tensor) -> Tensor:
-        features, found = self.model.encode(x.unsqueeze(0)), {}
+        features, log_q = self.model.encode(x.unsqueeze(0)), dict[int, Tensor]()
         for index, state, p, z in self.steps:
-            found[index] = self.model.posterior(index, state, p, features).log_prob(z)[:, 0]
-            if found[index].isneginf().all():  # draws of other contexts: the rest cannot mend it
-                found.update((i, found[index]) for i in range(1, index))
+            log_q[index] = self.model.posterior(index, state, p, features).log_prob(z)[:, 0]
+            if log_q[index].isneginf().all():  # draws of other contexts: the rest cannot mend it
+                log_q.update((i, log_q[index]) for i in range(1, index))
                 break
-        return self._by_level(found)
+        return self._by_level(log_q)
 
     def _by_level(self, terms: dict[int, Tensor]) -> Tensor:
         """Sums over the layers above each k, (K, N)."""
@@ -121,7 +100,7 @@ class _Way(ABC):
         """log q(z_>k | x) of all draws, (N,)."""
 
 
-class _Levels(Aggregate):
+class _ByLevel(Aggregate):
     """The ways of all k."""
 
     def __init__(self, ways: Sequence[_Way]) -> None:
@@ -133,11 +112,11 @@ class _Levels(Aggregate):
         return torch.stack([way.log_q(x) for way in self.ways])
 
 
-class _Chain(_Way):
+class _BottomUpWay(_Way):
     """Bottom-up: means up to z_k, draws above, each density given x_j and the layers below."""
 
-    def __init__(self, model: BottomUpVAE, x: Tensor, draw: Draw, k: int) -> None:
-        self.model, self.k, self.reach = model, k, _reach(model)
+    def __init__(self, model: BottomUpSteps, x: Tensor, draw: Draw, k: int) -> None:
+        self.model, self.k, self.reach = model, k, model.reach
         image = x.unsqueeze(0)
         below = self._means(image)
         qs: list[Gaussian] = []
@@ -172,44 +151,38 @@ class _Chain(_Way):
         return below
 
 
-def _reach(model: BottomUpVAE) -> int:
-    """How many layers below z_i, the image being layer 0, q(z_i | .) reads at most."""
-    if isinstance(model, HVAE):
-        return 2 if model.config.skip else 1
-    return model.n_layers
-
-
-class _Pairs(_Way):
+class _BothWaysWay(_Way):
     """Both ways: z^BU drawn upwards above level k, then z^TD and z_L downwards (Maaloe 2019)."""
 
-    def __init__(self, model: BidirectionalVAE, x: Tensor, draw: Draw, k: int) -> None:
-        self.model, self.k, self.z = model, k, {}
+    def __init__(self, model: BidirectionalSteps, x: Tensor, draw: Draw, k: int) -> None:
+        self.model, self.k = model, k
         drawn: dict[int, Tensor] = {}
-        found: dict[int, Conditional] = {}
+        conditionals: dict[int, Conditional] = {}
         d: dict[int, Tensor] = {}
         qs: dict[int, Gaussian] = {}
+        # 1. Up: means to level k, draws of z^BU above it.
         up = self._below(x.unsqueeze(0))
         for level in range(k + 1, model.n_levels + 1):
             d[level] = model.features(level, up)
             if level < model.n_levels:
-                i = 2 * level - 1
-                qs[i] = model.posterior_up(level, d[level])
-                drawn[i] = qs[i].sample(draw("q", i))
-                up = model.rise(level, d[level], drawn[i])
+                first = model.indices(level)[0]
+                qs[first] = model.posterior_up(level, d[level])
+                drawn[first] = qs[first].sample(draw("q", first))
+                up = model.rise(level, d[level], drawn[first])
+        # 2. Down: draws of z_L and z^TD, and the priors of both parts.
         state, log_p = model.start(len(x)), []
         for level in range(model.n_levels, k, -1):
-            top = level == model.n_levels
-            ps = [model.top_prior(len(x))] if top else model.priors(level, state)
-            last = 2 * level - 2 + len(ps)
+            indices, priors = model.indices(level), model.priors_of(level, state, len(x))
+            last = indices[-1]
             qs[last] = model.posterior_down(level, state, d[level])
             drawn[last] = qs[last].sample(draw("q", last))
-            indices = range(2 * level - 1, last + 1)
-            for index, p in zip(indices, ps, strict=True):
-                found[index] = Conditional(qs[index], p)
+            for index, p in zip(indices, priors, strict=True):
+                conditionals[index] = Conditional(qs[index], p)
                 log_p.append(p.log_prob(drawn[index])[0])
             state = model.absorb(level, state, [drawn[i] for i in indices])
         self.log_p = torch.stack(log_p).sum(0)
-        self.conditionals = tuple(found[i] for i in sorted(found))
+        self.conditionals = tuple(conditionals[i] for i in sorted(conditionals))
+        # 3. The same draws as N samples of one image: states that serve every x_j.
         self.z = {index: _aside(z) for index, z in drawn.items()}
         self.states = self._way_down()
 
@@ -217,12 +190,11 @@ class _Pairs(_Way):
         model, terms = self.model, []
         up = self._below(x.unsqueeze(0))
         for level in range(self.k + 1, model.n_levels + 1):
-            d = model.features(level, up)
-            last = 2 * level - (level == model.n_levels)
+            d, indices = model.features(level, up), model.indices(level)
             q = model.posterior_down(level, self.states[level], d)
-            terms.append(q.log_prob(self.z[last])[:, 0])
+            terms.append(q.log_prob(self.z[indices[-1]])[:, 0])
             if level < model.n_levels:
-                z = self.z[2 * level - 1]
+                z = self.z[indices[0]]
                 terms.append(model.posterior_up(level, d).log_prob(z)[:, 0])
                 up = model.rise(level, d, z)
         return torch.stack(terms).sum(0)
@@ -240,7 +212,6 @@ class _Pairs(_Way):
         model = self.model
         states = {model.n_levels: model.start(1)}
         for level in range(model.n_levels, self.k + 1, -1):
-            top = level == model.n_levels
-            parts = [2 * level - 1] if top else [2 * level - 1, 2 * level]
-            states[level - 1] = model.absorb(level, states[level], [self.z[i] for i in parts])
+            parts = [self.z[i] for i in model.indices(level)]
+            states[level - 1] = model.absorb(level, states[level], parts)
         return states

@@ -11,60 +11,23 @@ which is drawn given z_i^BU.
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from torch import Tensor
 
 from hvae_core.common.noise import Noise
-from hvae_core.models.base import Draw, HierarchicalVAE, Skipped, Trace, Up
 from hvae_core.models.distributions import Gaussian, Likelihood
+from hvae_core.models.inference.aggregated import aggregate_both_ways
+from hvae_core.models.inference.lower_bound import lower_both_ways
+from hvae_core.models.inference.steps import BidirectionalSteps, State
 from hvae_core.models.inference.top_down import assemble
 from hvae_core.models.priors.vamp import Prior, divergence
-
-State = Any
-"""What a family carries upwards or downwards; never changed in place."""
+from hvae_core.models.trace import Aggregate, Draw, Skipped, Trace, Up
 
 
-class BidirectionalVAE(HierarchicalVAE):
-    """Latents in the order z_1^BU, z_1^TD, z_2^BU, ..., z_L: an odd number of layers."""
-
-    @abstractmethod
-    def enter(self, x: Tensor) -> State:
-        """The state below level 1 on the way up, for images (1, B, C, H, W)."""
-
-    @abstractmethod
-    def features(self, level: int, state: State) -> Tensor:
-        """The deterministic features d_i(x, z_<i^BU) of a level."""
-
-    @abstractmethod
-    def posterior_up(self, level: int, d: Tensor) -> Gaussian:
-        """q(z_i^BU | x, z_<i^BU) for i < L."""
-
-    @abstractmethod
-    def rise(self, level: int, d: Tensor, z: Tensor) -> State:
-        """The state above z_i^BU on the way up."""
-
-    @abstractmethod
-    def start(self, batch: int) -> State:
-        """The state above z_L on the way down."""
-
-    @abstractmethod
-    def priors(self, level: int, state: State) -> tuple[Gaussian, Gaussian]:
-        """p(z_i^BU | z_>i) and p(z_i^TD | z_>i) for i < L."""
-
-    @abstractmethod
-    def posterior_down(self, level: int, state: State, d: Tensor) -> Gaussian:
-        """q(z_i^TD | x, z_<i^BU, z_>i), and q(z_L | x, z^BU)."""
-
-    @abstractmethod
-    def absorb(self, level: int, state: State, parts: Sequence[Tensor]) -> State:
-        """The state below z_i: of the two parts of a pair, or of z_L alone."""
-
-    @abstractmethod
-    def emit(self, state: State) -> Likelihood:
-        """p(x | z) from the state below z_1."""
+class BidirectionalVAE(BidirectionalSteps):
+    """Pairs of latents inferred upwards and downwards, from the steps of a family."""
 
     def traces(
         self,
@@ -79,18 +42,23 @@ class BidirectionalVAE(HierarchicalVAE):
     ) -> list[Trace]:
         """L_>k for every k (HVK Eq. 5): with ``up="sample"`` one way up and down serves all."""
         self._check_levels(ks)
-        draw = self._draws(noise, samples, x)
-        chain = _Chain(self, x.unsqueeze(0))
+        draw = self.draws(noise, samples, x)
+        chain = _MeansRise(self, x.unsqueeze(0))
         top: list[Prior] = []  # p(z_L), common to all k
-        paths: dict[int, _Path] = {}  # by the number of levels that pass their means up
-        out = []
+        # Paths differ in how many levels pass their means up: k of them, or none where all draw.
+        # That of one k ends at level k + 1; one that serves all goes as far down as any k asks.
+        paths: dict[int, _UpAndDown] = {}
+        traces = []
         for k in ks:
             by_mean = k if up == "mean" else 0
             if by_mean not in paths:
                 lowest = k if up == "mean" else min(ks)
-                paths[by_mean] = _Path(self, chain, by_mean, lowest, draw, top)
-            out.append(self._finish(x, paths[by_mean], k, draw, skipped, temperature))
-        return out
+                paths[by_mean] = _UpAndDown(
+                    self, chain, by_mean=by_mean, lowest=lowest, draw=draw, top=top
+                )
+            path = paths[by_mean]
+            traces.append(self._finish(x, path, k, draw=draw, skipped=skipped, heat=temperature))
+        return traces
 
     def posteriors(
         self, x: Tensor, *, noise: Noise, samples: int = 1, up: Up = "mean"
@@ -100,13 +68,13 @@ class BidirectionalVAE(HierarchicalVAE):
         With ``up="mean"`` every z_i^BU stands at its posterior mean, upwards and downwards.
         """
         by_mean = self.n_levels - 1 if up == "mean" else 0
-        chain, draw = _Chain(self, x.unsqueeze(0)), self._draws(noise, samples, x)
-        path = _Path(self, chain, by_mean, 0, draw, [])
+        chain, draw = _MeansRise(self, x.unsqueeze(0)), self.draws(noise, samples, x)
+        path = _UpAndDown(self, chain, by_mean=by_mean, lowest=0, draw=draw, top=[])
         return tuple(path.q[i] for i in range(1, self.n_layers + 1))
 
     def top_by_means(self, u: Tensor) -> Gaussian:
         """q(z_L | u) for images (1, K, C, H, W), where every z_i^BU passes its mean up."""
-        d = _Chain(self, u).features(self.n_levels)
+        d = _MeansRise(self, u).features(self.n_levels)
         return self.posterior_down(self.n_levels, self.start(u.shape[1]), d)
 
     def sample(
@@ -121,37 +89,46 @@ class BidirectionalVAE(HierarchicalVAE):
         heat = self._heat(temperature)
         state = self.start(n)
         for level in range(self.n_levels, 0, -1):
-            at_top = level == self.n_levels
-            priors: Sequence[Prior] = [self.top_prior(n)] if at_top else self.priors(level, state)
+            priors = self.priors_of(level, state, n)
             parts = []
-            for index, p in enumerate(priors, start=2 * level - 1):
+            for index, p in zip(self.indices(level), priors, strict=True):
                 if given and index in given:
-                    parts.append(given[index].unsqueeze(0))
+                    z = given[index].unsqueeze(0)
                 else:
-                    parts.append(self._ancestor(p, index, n, noise, heat[index - 1]))
+                    z = self.draw_prior(p, index, n=n, noise=noise, temperature=heat[index - 1])
+                parts.append(z)
             state = self.absorb(level, state, parts)
         return self.emit(state)
 
+    def aggregate(self, x: Tensor, *, noise: Noise) -> Aggregate:
+        """Every k has a way up of its own, and one down."""
+        return aggregate_both_ways(self, x, noise)
+
+    def _lower(self, x: Tensor, reads: Sequence[int], noise: Noise) -> list[Tensor]:
+        return lower_both_ways(self, x, reads, noise)
+
     def _finish(
-        self, x: Tensor, path: _Path, k: int, draw: Draw, skipped: Skipped, temperature: float
+        self, x: Tensor, path: _UpAndDown, k: int, *, draw: Draw, skipped: Skipped, heat: float
     ) -> Trace:
         """From the state below the last level kept: both parts from the prior, then the image."""
         state = path.below[k]
         for level in range(k, 0, -1):
-            known = path.p.get(level) if level == k else None  # where the path went on
-            priors: Sequence[Any] = self.priors(level, state) if known is None else known
+            # The path has the priors of level k where it went on below it, for a smaller k.
+            priors: Sequence[Any] | None = path.p.get(level) if level == k else None
             parts = [
-                p.mean if skipped == "mean" else p.sample(draw("p", index), temperature)
-                for index, p in enumerate(priors, start=2 * level - 1)
+                p.mean if skipped == "mean" else p.sample(draw("p", index), heat)
+                for index, p in zip(
+                    self.indices(level), priors or self.priors(level, state), strict=True
+                )
             ]
             state = self.absorb(level, state, parts)
-        return assemble(k, self.skips[k], self.emit(state), x, path)
+        return assemble(x, self.emit(state), path, k=k, skip=self.skips[k])
 
 
-class _Chain:
+class _MeansRise:
     """The way up by means alone, which all k share; climbed as far as one asks."""
 
-    def __init__(self, model: BidirectionalVAE, image: Tensor) -> None:
+    def __init__(self, model: BidirectionalSteps, image: Tensor) -> None:
         self.model = model
         self._states = [model.enter(image)]
         self._d: list[Tensor] = []
@@ -175,13 +152,14 @@ class _Chain:
         return self._q[level - 1]
 
 
-class _Path:
+class _UpAndDown:
     """A way up and the way down through q to level ``lowest`` + 1; every state below is kept."""
 
     def __init__(
         self,
-        model: BidirectionalVAE,
-        chain: _Chain,
+        model: BidirectionalSteps,
+        chain: _MeansRise,
+        *,
         by_mean: int,
         lowest: int,
         draw: Draw,
@@ -197,7 +175,9 @@ class _Path:
         self.d: dict[int, Tensor] = {}
         self._up(chain, by_mean, lowest, draw)
         state = model.start(self.d[model.n_levels].shape[1])
-        if not top:  # only now: data-dependent initialisation looks at the images first
+        # p(z_L), only now: a VampPrior goes through the same layers as the images, and
+        # data-dependent initialisation sets each layer by what it sees first.
+        if not top:
             top.append(model.top_prior(self.d[model.n_levels].shape[1]))
         state = self._down(model.n_levels, state, [top[0]], draw)
         self.below = {model.n_levels - 1: state}
@@ -206,7 +186,7 @@ class _Path:
             state = self._down(level, state, priors, draw)
             self.below[level - 1] = state
 
-    def _up(self, chain: _Chain, by_mean: int, lowest: int, draw: Draw) -> None:
+    def _up(self, chain: _MeansRise, by_mean: int, lowest: int, draw: Draw) -> None:
         """The features of every level above ``lowest``, and the draws of z^BU.
 
         Levels up to ``by_mean`` pass their means on. Where ``lowest`` is below that, their means
@@ -214,28 +194,32 @@ class _Path:
         """
         state: State = None
         for level in range(min(by_mean, lowest) + 1, self.model.n_levels + 1):
-            shared = level <= by_mean + 1  # means alone have passed up so far
-            d = chain.features(level) if shared else self.model.features(level, state)
-            self.d[level] = d
+            # Means alone have passed up so far: all k share what comes of them.
+            shared = level <= by_mean + 1
+            d = self.d[level] = (
+                chain.features(level) if shared else self.model.features(level, state)
+            )
             if level == self.model.n_levels:
                 return
+            index = self.model.indices(level)[0]
             q = chain.posterior_up(level) if shared else self.model.posterior_up(level, d)
-            z = q.mean if level <= by_mean else q.sample(draw("q", 2 * level - 1))  # (S, B, ...)
-            self.q[2 * level - 1], self.z[2 * level - 1] = q, z
+            z = q.mean if level <= by_mean else q.sample(draw("q", index))  # (S, B, ...)
+            self.q[index], self.z[index] = q, z
             if level > by_mean:
                 state = self.model.rise(level, d, z)
 
     def _down(self, level: int, state: State, priors: Sequence[Prior], draw: Draw) -> State:
         """One level of the way down: the terms of its part or parts, and the state below it."""
-        last = 2 * level - 1 if len(priors) == 1 else 2 * level  # z_L or z_i^TD
+        indices = self.model.indices(level)
+        last = indices[-1]  # z_L or z_i^TD
         q = self.q[last] = self.model.posterior_down(level, state, self.d[level])
         self.z[last] = q.sample(draw("q", last))
-        parts = []
-        for index, p in zip(range(2 * level - 1, last + 1), priors, strict=True):
+        for index, p in zip(indices, priors, strict=True):
             z = self.z[index]
-            parts.append(z)
             self.log_q[index] = self.q[index].log_prob(z)
             self.log_p[index] = p.log_prob(z)
             self.kl[index] = self.log_q[index] - self.log_p[index]
+        # z_i^TD is drawn given all that its prior reads, so its KL has a closed form; z_i^BU was
+        # drawn before z_>i^BU, which its prior reads.
         self.kl[last] = divergence(q, priors[-1], self.kl[last])
-        return self.model.absorb(level, state, parts)
+        return self.model.absorb(level, state, [self.z[index] for index in indices])

@@ -2,37 +2,26 @@
 
 A family supplies ``posterior``, ``prior`` and ``decode``; everything about k, skipped layers and
 samples lives here, once, and is tested on a linear-Gaussian hierarchy whose answers are known.
-Tensors carry leading (S, B); an S of 1 stands for "the same for all samples" and broadcasts.
 """
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
 
 from hvae_core.common.noise import Noise
-from hvae_core.models.base import Draw, HierarchicalVAE, Skipped, Trace, Up
 from hvae_core.models.distributions import Gaussian, Likelihood
+from hvae_core.models.inference.aggregated import aggregate_bottom_up
+from hvae_core.models.inference.lower_bound import lower_bottom_up
+from hvae_core.models.inference.steps import BottomUpSteps
 from hvae_core.models.priors.vamp import Prior, divergence
+from hvae_core.models.trace import Aggregate, Draw, Skipped, Trace, Up
 
 
-class BottomUpVAE(HierarchicalVAE):
-    """q(z | x) = q(z_1 | x) prod_i q(z_i | z_<i), p(x, z) = p(x | z) prod_i p(z_i | z_>i)."""
-
-    @abstractmethod
-    def posterior(self, index: int, x: Tensor, below: Sequence[Tensor]) -> Gaussian:
-        """q(z_i | z_<i, x): ``x`` (1, B, C, H, W), ``below`` is z_1 .. z_{i-1}."""
-
-    @abstractmethod
-    def prior(self, index: int, above: Sequence[Tensor]) -> Gaussian:
-        """p(z_i | z_>i) for i < L: ``above`` is z_{i+1} .. z_L."""
-
-    @abstractmethod
-    def decode(self, z: Sequence[Tensor]) -> Likelihood:
-        """p(x | z) from z_1 .. z_L."""
+class BottomUpVAE(BottomUpSteps):
+    """q(z | x) = q(z_1 | x) prod_i q(z_i | z_<i), from the steps of a family."""
 
     def traces(
         self,
@@ -51,30 +40,33 @@ class BottomUpVAE(HierarchicalVAE):
         out of q(z_{k+1} | d_k) depends on the draws only from there on.
         """
         self._check_levels(ks)
-        draw = self._draws(noise, samples, x)
-        chain = _Chain(self, x.unsqueeze(0))
+        draw = self.draws(noise, samples, x)
+        chain = _MeansUp(self, x.unsqueeze(0))
         top: list[Prior] = []  # p(z_L), common to all k
-        paths: dict[int, _Path] = {}  # by the number of layers that pass their means up
-        out = []
+        # Paths differ in how many layers pass their means up: k of them, or none where all draw.
+        paths: dict[int, _WayUp] = {}
+        traces = []
         for k in ks:
             by_mean = k if up == "mean" else 0
             if by_mean not in paths:
-                paths[by_mean] = _Path(self, chain, by_mean, draw, top)
-            out.append(self._finish(x, paths[by_mean], k, draw, skipped, temperature))
-        return out
+                paths[by_mean] = _WayUp(self, chain, by_mean=by_mean, draw=draw, top=top)
+            path = paths[by_mean]
+            traces.append(self._finish(x, path, k, draw=draw, skipped=skipped, heat=temperature))
+        return traces
 
     def posteriors(
         self, x: Tensor, *, noise: Noise, samples: int = 1, up: Up = "mean"
     ) -> tuple[Gaussian, ...]:
         """q(z_i | z_<i, x) of every layer, given S draws of what is below, or its means."""
-        chain = _Chain(self, x.unsqueeze(0))
+        chain = _MeansUp(self, x.unsqueeze(0))
         if up == "sample":
-            return tuple(_Path(self, chain, 0, self._draws(noise, samples, x), []).q)
+            draw = self.draws(noise, samples, x)
+            return tuple(_WayUp(self, chain, by_mean=0, draw=draw, top=[]).q)
         return tuple(chain.up_to(self.n_layers))
 
     def chain_of_means(self, image: Tensor) -> list[Gaussian]:
         """q(z_i | .) of images (1, B, C, H, W) where every layer passes its mean up."""
-        return _Chain(self, image).up_to(self.n_layers)
+        return _MeansUp(self, image).up_to(self.n_layers)
 
     def sample(
         self,
@@ -92,41 +84,52 @@ class BottomUpVAE(HierarchicalVAE):
                 z = given[index].unsqueeze(0)
             else:
                 p = self.prior(index, above) if above else self.top_prior(n)
-                z = self._ancestor(p, index, n, noise, heat[index - 1])
+                z = self.draw_prior(p, index, n=n, noise=noise, temperature=heat[index - 1])
             above.insert(0, z)
         return self.decode(above)
 
+    def aggregate(self, x: Tensor, *, noise: Noise) -> Aggregate:
+        """Every k has a way up of its own: means up to z_k, draws above."""
+        return aggregate_bottom_up(self, x, noise)
+
+    def _lower(self, x: Tensor, reads: Sequence[int], noise: Noise) -> list[Tensor]:
+        return lower_bottom_up(self, x, reads, noise)
+
     def _finish(
-        self, x: Tensor, path: _Path, k: int, draw: Draw, skipped: Skipped, temperature: float
+        self, x: Tensor, path: _WayUp, k: int, *, draw: Draw, skipped: Skipped, heat: float
     ) -> Trace:
         """Complete a posterior path downwards: skipped layers from the prior, then the image."""
+        # 1. Down: z_k .. z_1 anew from p, given the draws above them.
         z = list(path.z)
         for index in range(k, 0, -1):
             p = path.prior(k) if index == k else self.prior(index, z[index:])
-            if skipped == "mean":
-                z[index - 1] = p.mean
-            else:
-                z[index - 1] = p.sample(draw("p", index), temperature)
+            z[index - 1] = p.mean if skipped == "mean" else p.sample(draw("p", index), heat)
         likelihood = self.decode(z)
+        # 2. The terms of L_>k: zero at skipped layers, where q is p.
         top = self.n_layers
         zero = torch.zeros_like(path.log_q[-1])
         log_q = [zero if i <= k else path.log_q[i - 1] for i in range(1, top + 1)]
         log_p = [zero if i <= k else path.log_prior(i) for i in range(1, top + 1)]
+        # 3. p(z_i | z_>i) depends on draws made given z_i, so log q - log p is no KL but at the
+        #    top, where nothing lies above (HVK App. F); there too where the prior is a mixture.
         kl = [q - p for q, p in zip(log_q, log_p, strict=True)]
-        kl[-1] = (
-            path.top_kl
-        )  # the only strict KL of bottom-up inference (HVK App. F), unless sampled
-        means = tuple(None if i < k else q.mean for i, q in enumerate(path.q))
-        log_px = likelihood.log_prob(x).expand_as(zero)
+        kl[-1] = path.top_kl
         return Trace(
-            k, k, log_px, torch.stack(log_q), torch.stack(log_p), torch.stack(kl), means, likelihood
+            k=k,
+            skip=k,
+            log_px=likelihood.log_prob(x).expand_as(zero),
+            log_q=torch.stack(log_q),
+            log_p=torch.stack(log_p),
+            kl=torch.stack(kl),
+            z=tuple(None if i < k else q.mean for i, q in enumerate(path.q)),
+            likelihood=likelihood,
         )
 
 
-class _Chain:
+class _MeansUp:
     """The way up by means alone, which all k share; climbed as far as one asks."""
 
-    def __init__(self, model: BottomUpVAE, image: Tensor) -> None:
+    def __init__(self, model: BottomUpSteps, image: Tensor) -> None:
         self.model = model
         self.image = image  # (1, B, C, H, W)
         self._q: list[Gaussian] = []
@@ -139,16 +142,19 @@ class _Chain:
         return self._q[:index]
 
 
-class _Path:
+class _WayUp:
     """A way up: z_i = posterior mean for the first layers, draws above; priors on request, once."""
 
     def __init__(
-        self, model: BottomUpVAE, chain: _Chain, by_mean: int, draw: Draw, top: list[Prior]
+        self, model: BottomUpSteps, chain: _MeansUp, *, by_mean: int, draw: Draw, top: list[Prior]
     ) -> None:
         self.model = model
-        self.q = chain.up_to(by_mean + 1)  # the first that is drawn from still knows means alone
+        # 1. Means, as far as they are passed up. The first layer that is drawn from still reads
+        #    means alone: its posterior is part of the chain that all k share.
+        self.q = chain.up_to(by_mean + 1)
         self.z: list[Tensor] = [q.mean for q in self.q[:by_mean]]
         self.log_q: list[Tensor] = [z.new_zeros(()) for z in self.z]
+        # 2. Draws of the layers above.
         for index in range(by_mean + 1, model.n_layers + 1):
             if index > len(self.q):
                 self.q.append(model.posterior(index, chain.image, self.z))
@@ -156,7 +162,9 @@ class _Path:
             z = q.sample(draw("q", index))  # (S, B, ...)
             self.z.append(z)
             self.log_q.append(q.log_prob(z))
-        if not top:  # only now: data-dependent initialisation looks at the images first
+        # 3. p(z_L), only now: a VampPrior goes through the same layers as the images, and
+        #    data-dependent initialisation sets each layer by what it sees first.
+        if not top:
             top.append(model.top_prior(chain.image.shape[1]))
         log_p = top[0].log_prob(self.z[-1])
         self.top_kl = divergence(self.q[-1], top[0], self.log_q[-1] - log_p).expand_as(log_p)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 
 from torch import Tensor, nn
 
 from hvae_core.common.noise import Noise
+from hvae_core.models.trace import ANCESTRAL, Sampler
 
 Shape = tuple[int, int, int]
+"""(C, d, d) of u, or (C, H, W) of an image."""
 
 
 class UPrior(nn.Module, ABC):
@@ -29,16 +32,16 @@ class UPrior(nn.Module, ABC):
 
     @abstractmethod
     def sample(
-        self,
-        n: int,
-        noise: Noise,
-        *,
-        temperature: float = 1.0,
-        steps: int | None = None,
-        deterministic: bool = False,
+        self, n: int, noise: Noise, *, temperature: float = 1.0, sampler: Sampler = ANCESTRAL
     ) -> Tensor:
         """Draw u (1, n, *shape), on the device of the weights if there are any.
 
-        ``steps`` and ``deterministic`` are for diffusion priors: how many steps to take instead of
-        all, and whether a step adds noise; other priors need one step and ignore them.
+        The ``sampler`` is for diffusion priors; others need one step and ignore it.
         """
+
+    def samplers(self, steps: Sequence[int]) -> list[tuple[str, Sampler | None]]:
+        """The ways to draw by name, those in steps with so many each."""
+        return [("prior", None)]
+
+    def check_objective(self, objective: str) -> None:
+        """Raise ``ConfigError`` where the prior cannot be trained by an objective of that name."""

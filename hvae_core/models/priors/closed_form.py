@@ -8,11 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from hvae_core.common.noise import Noise
-from hvae_core.config.context import ContextConfig, PseudoConfig
+from hvae_core.config.context import PseudoConfig
 from hvae_core.models.distributions import Gaussian, positive
 from hvae_core.models.priors.base import Shape, UPrior
-from hvae_core.models.priors.diffusion_discrete import DiscreteDiffusion
 from hvae_core.models.priors.diffusion_gaussian import VDM
+from hvae_core.models.trace import ANCESTRAL, Sampler
 
 
 class NormalPrior(UPrior):
@@ -23,13 +23,7 @@ class NormalPrior(UPrior):
         return Gaussian.standard_like(u).log_prob(u)
 
     def sample(
-        self,
-        n: int,
-        noise: Noise,
-        *,
-        temperature: float = 1.0,
-        steps: int | None = None,
-        deterministic: bool = False,
+        self, n: int, noise: Noise, *, temperature: float = 1.0, sampler: Sampler = ANCESTRAL
     ) -> Tensor:
         """Draw u (1, n, *shape)."""
         return temperature * noise.normal("u", 1, n, self.shape)
@@ -57,13 +51,7 @@ class MixturePrior(UPrior):
         return (value + self.logits.log_softmax(0)).logsumexp(-1)
 
     def sample(
-        self,
-        n: int,
-        noise: Noise,
-        *,
-        temperature: float = 1.0,
-        steps: int | None = None,
-        deterministic: bool = False,
+        self, n: int, noise: Noise, *, temperature: float = 1.0, sampler: Sampler = ANCESTRAL
     ) -> Tensor:
         """Draw a component, then u (1, n, *shape); temperature scales the component's spread."""
         pick = noise.uniform("u_component", 1, n, ()).to(self.mean.device)
@@ -77,10 +65,8 @@ class MixturePrior(UPrior):
         return positive(self.raw_scale) + _MIN_STD
 
 
-def prior_from_config(config: PseudoConfig | ContextConfig, shape: Shape) -> UPrior:
-    """The prior over u (C, d, d) that a configuration names."""
-    if isinstance(config, ContextConfig):
-        return DiscreteDiffusion(shape, config)
+def prior_from_config(config: PseudoConfig, shape: Shape) -> UPrior:
+    """The prior over a pseudoinput (C, d, d) that a configuration names."""
     if config.prior == "diffusion":
         return VDM(shape, config)
     return (

@@ -19,20 +19,23 @@ standard normal data, where training starts, and no level divides by a small alp
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from hvae_core.common.errors import ConfigError
 from hvae_core.common.noise import Noise
-from hvae_core.config.context import DenoiserConfig
+from hvae_core.config import DenoiserConfig
 from hvae_core.models.distributions import Gaussian
 from hvae_core.models.priors.base import Shape, UPrior
 from hvae_core.models.priors.denoiser import Denoiser
+from hvae_core.models.trace import ANCESTRAL, Sampler
 
 
-class Terms(NamedTuple):
+class BoundTerms(NamedTuple):
     """The parts of -log p(u) <= L_0 + L_1 + L_T in nats (S, B), and the log weight of the path."""
 
     reconstruction: Tensor
@@ -140,11 +143,11 @@ class DiffusionPrior(UPrior):
         """The log weight of a path in nats (S, B); in training the bound from one level."""
         return self.terms(u, noise).weight
 
-    def terms(self, u: Tensor, noise: Noise) -> Terms:
+    def terms(self, u: Tensor, noise: Noise) -> BoundTerms:
         """The parts of the bound for u (S, B, *shape): on the whole path, or on one level."""
         return self._one_level(u, noise) if self.training else self._path(u, noise)
 
-    def _path(self, u: Tensor, noise: Noise) -> Terms:
+    def _path(self, u: Tensor, noise: Noise) -> BoundTerms:
         levels = self.levels(u)
         start = self._at(levels, self.n, u)
         y, prior, weight = self._start(u, start, self._draw(noise, f"u_{self.n}", u))
@@ -159,9 +162,9 @@ class DiffusionPrior(UPrior):
             weight = weight + p.log_prob(y) - q.log_prob(y)
         bottom = self._at(levels, 0, u)
         log_p = self.log_last(u, *self.last_step(y, bottom))
-        return Terms(self.reconstruction(log_p, bottom), prior, diffusion, weight + log_p)
+        return BoundTerms(self.reconstruction(log_p, bottom), prior, diffusion, weight + log_p)
 
-    def _one_level(self, u: Tensor, noise: Noise) -> Terms:
+    def _one_level(self, u: Tensor, noise: Noise) -> BoundTerms:
         levels, count = self.levels(u), self.n + 1 - self.lowest
         drawn = noise.uniform("u_level", u.shape[0], u.shape[1], ()).to(u.device)
         index = (drawn * count).long().clamp(max=count - 1) + self.lowest  # (S, B)
@@ -178,39 +181,48 @@ class DiffusionPrior(UPrior):
         reconstruction = self.reconstruction(log_p, self._at(levels, 0, u))
         if self.lowest == 0:  # L_0 is one of the terms that a level is drawn from
             reconstruction = count * torch.where(above, 0.0, reconstruction)
-        return Terms(reconstruction, prior, diffusion, -(reconstruction + prior + diffusion))
+        return BoundTerms(reconstruction, prior, diffusion, -(reconstruction + prior + diffusion))
 
     def sample(
-        self,
-        n: int,
-        noise: Noise,
-        *,
-        temperature: float = 1.0,
-        steps: int | None = None,
-        deterministic: bool = False,
+        self, n: int, noise: Noise, *, temperature: float = 1.0, sampler: Sampler = ANCESTRAL
     ) -> Tensor:
         """Ancestral sampling of Eq. 29 (DVP), or the deterministic DDIM (Song et al. 2021 Eq. 12).
 
-        Any number of ``steps``; the default is that of training. With ``deterministic`` only the
-        first draw is random, which makes few steps enough.
+        Any number of steps; the default is that of training. A deterministic ``sampler`` makes
+        only the first draw at random, which makes few steps enough.
         """
         like = next(self.parameters()).new_empty(1, n, *self.shape)
-        count = steps or self.n
+        count = sampler.steps or self.n
         levels = self.levels(like, count)
         y = temperature * self._draw(noise, "pu", like)
         for i in range(count, 0, -1):
             level = self._at(levels, i, like)
             guess, spread = self.predict(y, level)
-            if deterministic:
+            if sampler.deterministic:
+                # The noise that the guess of u implies, put back at the next level's share.
                 eps = (y - level.alpha * guess) / level.sigma
                 below = self._at(levels, i - 1, like)
                 y = below.alpha * guess + below.sigma * eps
             else:
                 eps = self._draw(noise, f"pu_{i}", like)
                 y = level.keep * y + level.pull * guess + temperature * spread * eps
-        scale = 0.0 if deterministic else temperature
+        scale = 0.0 if sampler.deterministic else temperature
         mean, std = self.last_step(y, self._at(levels, 0, like))
         return self.finish(mean, std, scale * self._draw(noise, "pu_0", like))
+
+    def samplers(self, steps: Sequence[int]) -> list[tuple[str, Sampler | None]]:
+        """Ancestral and deterministic, with so many steps each."""
+        ancestral = [(f"ancestral, {t} steps", Sampler(t)) for t in steps]
+        return [*ancestral, *((f"deterministic, {t} steps", Sampler(t, True)) for t in steps)]
+
+    def check_objective(self, objective: str) -> None:
+        """In training the bound is estimated at one level, which is no weight."""
+        if objective == "iwae":
+            raise ConfigError(
+                "The iwae objective cannot train a diffusion prior: it is estimated at one random "
+                "noise level, which importance weights would turn into a bias. Choose the elbo "
+                "objective."
+            )
 
     def _start(self, u: Tensor, top: Levels, eps: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """y_n ~ q(y_n | u), the cost L_1 = KL(q || N(0, I)), and log p(y_n) - log q(y_n | u)."""

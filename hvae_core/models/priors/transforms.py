@@ -13,9 +13,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hvae_core.config.context import ContextConfig, PseudoConfig
+from hvae_core.config import ContextConfig, PseudoConfig
+from hvae_core.models.priors.base import Shape
 
-Shape = tuple[int, int, int]
 _NOTHING = 1e-4  # a DCT value this small is rounding
 
 

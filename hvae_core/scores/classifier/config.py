@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from hvae_core.config.layered import STRICT, ImageShape
+from hvae_core.config import STRICT, ImageShape
 
 MAX_PIXELS = 2**18
 

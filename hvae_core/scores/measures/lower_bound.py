@@ -9,7 +9,6 @@ import torch
 
 from hvae_core.common.noise import ImageNoise
 from hvae_core.models import HierarchicalVAE
-from hvae_core.models.inference.lower_bound import lower
 from hvae_core.scores.measures.settings import LowerSettings
 
 
@@ -26,7 +25,7 @@ def lower_bounds(
         x = prepared(model, pixels, digests, settings.seed)
         for sample in range(settings.samples):
             noise = ImageNoise(digests, settings.seed, sample)
-            found = torch.stack(lower(model, x, ls, noise), 1)  # (B, K+1)
+            found = torch.stack(model.lower(x, ls, noise=noise), 1)  # (B, K+1)
             total += found.cpu().numpy()
     return total / settings.samples
 

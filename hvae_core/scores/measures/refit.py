@@ -6,7 +6,6 @@ its own, so that the result of one does not depend on the others.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -14,9 +13,7 @@ import torch
 from torch import Tensor
 
 from hvae_core.common.noise import ImageNoise, Noise
-from hvae_core.models import HierarchicalVAE
-from hvae_core.models.distributions import Gaussian
-from hvae_core.models.inference.both_ways import BidirectionalVAE
+from hvae_core.models import Gaussian, HierarchicalVAE
 from hvae_core.scores.measures.settings import RegretSettings
 
 Parameters = dict[str, Tensor]
@@ -110,30 +107,15 @@ Change = Callable[[int, Gaussian], Gaussian]
 
 
 def with_posteriors(model: HierarchicalVAE, change: Change) -> HierarchicalVAE:
-    """A view of the model with other posteriors; the model itself is left alone.
+    """A view of the model with other posteriors, which land; the model itself is left alone.
 
-    Its p(z_L) stays what it is, as a VampPrior, made of posteriors, would not. A layer whose q is
-    certain (a discrete context) stays as it is.
+    A layer whose q is certain (a discrete context) stays as it is.
     """
-    view: Any = copy.copy(model)
-    fixed = model.top_prior(1)
-    view.top_prior = lambda batch: fixed
 
-    def changed(plain: Callable[..., Any], index_of: Callable[[int], int]) -> Callable[..., Any]:
-        def posterior(which: int, *rest: Any) -> Any:
-            q = plain(which, *rest)
-            if not isinstance(q, Gaussian):
-                return q
-            q = change(index_of(which), q)
-            return Landing(q.mean, q.std)
+    def landed(index: int, q: Any) -> Any:
+        if not isinstance(q, Gaussian):
+            return q
+        q = change(index, q)
+        return Landing(q.mean, q.std)
 
-        return posterior
-
-    if isinstance(model, BidirectionalVAE):
-        top = model.n_levels
-        view.posterior_up = changed(view.posterior_up, lambda level: 2 * level - 1)
-        view.posterior_down = changed(view.posterior_down, lambda level: 2 * level - (level == top))
-    else:
-        view.posterior = changed(view.posterior, lambda index: index)
-    found: HierarchicalVAE = view
-    return found
+    return model.with_posteriors(landed)

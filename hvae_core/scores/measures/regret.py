@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -20,19 +19,8 @@ from hvae_core.scores.measures.lower_bound import prepared
 from hvae_core.scores.measures.refit import Parameters, refit, with_posteriors
 from hvae_core.scores.measures.settings import RegretSettings
 
-_INFERENCE = re.compile(
-    r"^(up_in|up_skip|up_wide|up|to_q|to_up|merge|to_down)\.|^blocks\.\d+\.to_q\.|^log_sigma$"
-)
 _NUMBERS = 2**25
 """Weights of all images at once: they, their moments and gradients must fit in memory."""
-
-
-def inference_parameters(model: HierarchicalVAE) -> dict[str, Tensor]:
-    """The weights of q(z | x) by name: those on which neither p(z) nor p(x | z) depends.
-
-    The transform behind a context or pseudoinput is shared with the way down and is left out.
-    """
-    return {name: p.detach() for name, p in model.named_parameters() if _INFERENCE.search(name)}
 
 
 def regret(
@@ -41,11 +29,12 @@ def regret(
     """Gain of L in nats by refitting the inference network to the image (Xiao et al. 2020), (B,).
 
     Every image has a copy of the weights, those of weight-normalised layers as they come out of the
-    normalisation; a VampPrior stays what it was.
+    normalisation; a VampPrior stays what it was, and so does the transform behind a context or
+    pseudoinput, which the way down shares.
     """
     x = prepared(model, pixels, digests, settings.seed)
     model = _plain(model)
-    weights = inference_parameters(model)
+    weights = model.inference_parameters()
     at_once = max(1, _NUMBERS // sum(w.numel() for w in weights.values()))
     parts = [
         _regret(model, weights, x[i : i + at_once], digests[i : i + at_once], settings)

@@ -10,8 +10,7 @@ from torch import Tensor
 
 from hvae_core.common.noise import Noise
 from hvae_core.evaluation.bounds import bound
-from hvae_core.models import HierarchicalVAE
-from hvae_core.models.distributions import Gaussian
+from hvae_core.models import Gaussian, HierarchicalVAE
 from hvae_core.scores.measures.lower_bound import prepared
 from hvae_core.scores.measures.refit import Parameters, refit, with_posteriors
 from hvae_core.scores.measures.settings import RegretSettings
