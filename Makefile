@@ -23,7 +23,8 @@ test: lint chromium
 
 lint: $(VENV)/.requirements-dev
 	$(PY) -m ruff check .
-	$(PY) -m mypy hvae_core
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy hvae_core pages app.py
 
 # Debian's package when that can be had, else Playwright's own build; without either the browser
 # tests skip and say why.

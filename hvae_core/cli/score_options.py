@@ -11,7 +11,7 @@ from hvae_core.cli.options import options
 from hvae_core.common.errors import ScoreError
 
 if TYPE_CHECKING:
-    from hvae_core.checkpoint import CheckpointInfo
+    from hvae_core.checkpoint import Checkpoint, CheckpointInfo
     from hvae_core.data import World
     from hvae_core.scores import Score
     from hvae_core.scores.assemble import Beside
@@ -63,7 +63,7 @@ class ScoreOptions:
             chosen.append(score)
         return tuple(chosen)
 
-    def beside(self, world: World) -> Beside:
+    def beside(self, world: World) -> Beside[Checkpoint]:
         """The other checkpoints named, and the background model that ships with the world."""
         from hvae_core.checkpoint import load_checkpoint
         from hvae_core.evaluation.lookup import checkpoint_path

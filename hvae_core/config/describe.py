@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from itertools import groupby
+from typing import Protocol
 
 from hvae_core.config.family import ModelConfig, counted
 from hvae_core.config.training import ModelCard, TrainConfig
@@ -94,14 +95,28 @@ def _optimiser(train: TrainConfig) -> list[str]:
     return parts
 
 
-def card_rows(
-    card: ModelCard, config: ModelConfig, train: TrainConfig | None, *, parameters: int, digest: str
-) -> list[tuple[str, str]]:
+class Told(Protocol):
+    """What a checkpoint file says of itself, as far as a card shows it."""
+
+    @property
+    def card(self) -> ModelCard: ...  # noqa: D102
+    @property
+    def config(self) -> ModelConfig: ...  # noqa: D102
+    @property
+    def train(self) -> TrainConfig | None: ...  # noqa: D102
+    @property
+    def parameters(self) -> int: ...  # noqa: D102
+    @property
+    def digest(self) -> str: ...  # noqa: D102
+
+
+def card_rows(info: Told) -> list[tuple[str, str]]:
     """(field, text) of everything a reader must know before believing a figure made with it.
 
-    A field that the file leaves out says "not recorded"; the ``parameters`` are those counted in
-    the file, whatever the card claims.
+    A field that the file leaves out says "not recorded"; the parameters are those counted in the
+    file, whatever the card claims.
     """
+    card, train, config = info.card, info.train, info.config
     rows = [
         ("Data", card.data),
         ("Training images", _number(card.train_images)),
@@ -110,14 +125,14 @@ def card_rows(
         ("Network", config.in_words()),
         *latent_rows(config),
         ("Likelihood", _LIKELIHOODS[config.likelihood]),
-        ("Parameters", f"{parameters:,}"),
+        ("Parameters", f"{info.parameters:,}"),
         ("Hardware", card.hardware),
         ("Training time", duration(card.seconds) if card.seconds else ""),
         ("Seed", str(card.seed if train is None else train.seed)),
         ("Made on", card.created),
         ("Preset", card.preset),
         ("Note", card.note),
-        ("SHA-256", digest[:16]),
+        ("SHA-256", info.digest[:16]),
     ]
     optional = {"Note", "Preset", "Made on"}
     return [(name, text or "not recorded") for name, text in rows if text or name not in optional]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast
 
 import numpy as np
 
@@ -33,15 +33,18 @@ LEADING = 100
 _MANY_SECONDS = 300.0
 
 
+Other = TypeVar("Other", bound=Described, covariant=True)
+
+
 @dataclass(frozen=True, eq=False)
-class Beside:
+class Beside(Generic[Other]):
     """Checkpoints beside the scored one: of an ensemble, and one that learned the background."""
 
-    ensemble: tuple[Described, ...] = ()
-    background: Described | None = None
+    ensemble: tuple[Other, ...] = ()
+    background: Other | None = None
 
 
-ALONE = Beside()
+ALONE: Beside[Described] = Beside()
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +74,7 @@ def assemble(
     source: Source,
     evaluations: Sequence[Evaluation],
     scores: Sequence[Score],
-    beside: Beside = ALONE,
+    beside: Beside[Described] = ALONE,
     progress: Progress = silent,
 ) -> Assembled:
     """All that the scores read of the evaluated sets of a checkpoint.

@@ -22,7 +22,7 @@ def background_path(world: World) -> Path | None:
     return shipped_checkpoints().get(next(names, ""))
 
 
-def at_hand(checkpoint: Described, sets: Sets, beside: Beside) -> set[str]:
+def at_hand(checkpoint: Described, sets: Sets, beside: Beside[Described]) -> set[str]:
     """What scores may need that is here or can be computed here."""
     training = training_set(sets.world)
     can = {

@@ -73,7 +73,10 @@ def load_state(path: Path, running: RunState) -> None:
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as exc:
         raise ConfigError(f"{path} is damaged; delete it to start the run again.") from exc
-    configs = {"model": running.objective.model.config, "train": running.config}
+    configs: dict[str, ModelConfig | TrainConfig] = {
+        "model": running.objective.model.config,
+        "train": running.config,
+    }
     if not all(_says(metadata, key, config) for key, config in configs.items()):
         raise ConfigError(
             f"{path} holds a run with other settings; choose another folder or delete it."

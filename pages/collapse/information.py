@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+import plotly.graph_objects as go
 import streamlit as st
 
-from hvae_core.common import cache
 from hvae_core.common.errors import MissingImages
 from hvae_core.data.image_set import ImageSet
 from hvae_core.evaluation.collapse import active_curve, collapsed_curve
@@ -19,16 +19,16 @@ from hvae_core.probes.information import (
     IMAGES,
     Information,
     information_key,
+    information_of,
     stored_information,
 )
-from pages.collapse import layers
+from pages.collapse.layers import CollapseSettings, Layers
 from pages.shared import jobs, store, ui
 from pages.shared.state import Context
 from pages.shared.store import Handle
 
 SEED = 0
-KIND = "information"
-CURVES = ("active", "collapsed")
+Measured = tuple[Handle, Information]
 GRID = np.geomspace(1e-5, 10, 121)
 """Thresholds of the curves: variances, or nats a unit."""
 
@@ -38,107 +38,102 @@ def measured(ctx: Context, name: str) -> dict[str, Information]:
     try:
         fitted = [store.images(ctx.world, name, ctx.data_root, handle) for handle in ctx.models]
     except MissingImages:
-        st.caption(
-            ":material/image_not_supported: Information is measured on the images themselves, and "
-            f"those of {ui.plain(ctx.title(name))} are not on this machine. Under *Images* in the "
-            "sidebar you can download them or choose a folder."
+        ui.missing_images(
+            "Information is measured on the images themselves, and those of "
+            f"{ui.plain(ctx.title(name))} are not on this machine."
         )
         return {}
     done = {}
     for handle, images in zip(ctx.models, fitted, strict=True):
         # The images are those of the command `information` too: drawn by their content.
-        chosen = images.sample(IMAGES)
-        key = information_key(handle.digest, chosen, SEED)
-        found = _stored(key, cache.entry_path(KIND, key).exists(), handle.digest, chosen)
-        if found is not None:
-            done[handle.name] = found
-        elif len(chosen) > 1:
-            _offer(handle, chosen, key)
+        images = images.sample(IMAGES)
+        information = stored_information(handle.digest, images, SEED)
+        if information is not None:
+            done[handle.name] = information
+        elif len(images) > 1:
+            _offer(handle, images)
     return done
 
 
-@st.cache_resource(max_entries=64, show_spinner=False)
-def _stored(key: str, exists: bool, _checkpoint: str, _images: ImageSet) -> Information | None:
-    return stored_information(_checkpoint, _images, SEED) if exists else None
-
-
-def _offer(handle: Handle, images: ImageSet, key: str) -> None:
+def _offer(handle: Handle, images: ImageSet) -> None:
+    key = information_key(handle.digest, images, SEED)
     name = jobs.name_of("information", key)
-    pairs = len(images) ** 2
     note = (
         f"{ui.plain(images.title)} under {ui.plain(handle.title)}: not yet measured. Each of "
-        f"{len(images)} images is held against every other, {pairs:,} densities a level."
+        f"{len(images)} images is held against every other, {len(images) ** 2:,} densities a level."
     )
     if jobs.asked(name, f"Measuring {handle.title}", f"Measure {len(images)} images", note):
-        from hvae_core.probes.information import information_of
-
         jobs.submit(name, key, information_of, handle.path, images, SEED)
         st.rerun()
 
 
-def in_words(handle: Handle, found: Information) -> str:
+def in_words(handle: Handle, information: Information) -> str:
     """What the highest level knows, in a sentence."""
-    level, top, error = handle.level_names[-1], float(found.mean[-1]), float(found.error[-1])
-    told = f"{level} alone tells {top:.2f} ± {1.96 * error:.2f} nats of the image"
-    if top > found.ceiling - max(0.05, 2 * error):
-        told = f"{level} alone tells the images apart as well as {len(found)} images can show"
+    level, n = handle.level_names[-1], len(information)
+    top, error = float(information.mean[-1]), float(information.error[-1])
+    finding = f"{level} alone tells {top:.2f} ± {1.96 * error:.2f} nats of the image"
+    if top > information.ceiling - max(0.05, 2 * error):
+        finding = f"{level} alone tells the images apart as well as {n} images can show"
     elif top < 0.1:
-        told = f"{level} alone tells next to nothing of the image ({top:.2f} nats)"
-    return f"{ui.plain(handle.title)}: {told}."
+        finding = f"{level} alone tells next to nothing of the image ({top:.2f} nats)"
+    return f"{ui.plain(handle.title)}: {finding}."
 
 
-def curves(  # type: ignore[no-untyped-def]
-    which: str,
-    models: Sequence[layers.Layers],
-    known: dict[str, Information],
-    settings: layers.Settings,
-    delta: float,
-    colors: Palette,
-):
-    """Shares of units over thresholds, a line a layer; None where nothing is measured yet."""
-    made = []
-    if which == "active":
-        for model in models:
-            shares = [active_curve(variance, GRID) for variance in model.variances]
-            made.append((model.handle, shares))
-    else:
-        row = DELTAS.index(delta)
-        for model in models:
-            found = known.get(model.handle.name)
-            if found is not None:
-                levels = [collapsed_curve(t[row], GRID) if t.size else None for t in found.levels]
-                made.append((model.handle, levels))
-    if not made:
-        return None
+def active_curves(
+    models: Sequence[Layers], settings: CollapseSettings, colors: Palette
+) -> go.Figure:
+    """Shares of active units over thresholds on the variance, a line a layer."""
     return unit_curves(
-        [(handle.title, shares) for handle, shares in made],
+        [(m.handle.title, [active_curve(v, GRID) for v in m.variances]) for m in models],
         GRID,
         colors,
-        names=[handle.names for handle, _ in made],
-        x_title="threshold (variance)" if which == "active" else "eps (nats a unit)",
-        y_title=f"{which} units (%)",
-        chosen=settings.active_above if which == "active" else settings.collapsed_below,
+        names=[model.handle.names for model in models],
+        x_title="threshold (variance)",
+        y_title="active units (%)",
+        chosen=settings.active_above,
     )
 
 
-def information_table(
-    handles: Sequence[Handle], known: dict[str, Information], name: str
-) -> pd.DataFrame:
+def collapsed_curves(
+    measured: Sequence[Measured],
+    settings: CollapseSettings,
+    delta: float,
+    colors: Palette,
+) -> go.Figure:
+    """Shares of collapsed units over eps, a line a layer; a layer without such figures has none."""
+    row = DELTAS.index(delta)
+    return unit_curves(
+        [
+            (
+                handle.title,
+                [collapsed_curve(t[row], GRID) if t.size else None for t in known.levels],
+            )
+            for handle, known in measured
+        ],
+        GRID,
+        colors,
+        names=[handle.names for handle, _ in measured],
+        x_title="eps (nats a unit)",
+        y_title="collapsed units (%)",
+        chosen=settings.collapsed_below,
+    )
+
+
+def information_table(measured: Sequence[Measured], name: str) -> pd.DataFrame:
     """Mutual information by level, one row a model and k."""
     return pd.DataFrame(
         {
             "model": handle.title,
             "set": name,
-            "images": len(found),
+            "images": len(information),
             "k": k,
             "level": level,
-            "information_nats": found.mean[k],
-            "standard_error": found.error[k],
-            "ceiling_nats": found.ceiling,
-            "rate_nats": found.rate[k].mean(),
-            "marginal_kl_nats": found.marginal[k],
+            "information_nats": information.mean[k],
+            "standard_error": information.error[k],
+            "ceiling_nats": information.ceiling,
+            "rate_nats": information.rate[k].mean(),
+            "marginal_kl_nats": information.marginal[k],
         }
-        for handle in handles
-        if (found := known.get(handle.name)) is not None
+        for handle, information in measured
         for k, level in enumerate(handle.level_names)
     )

@@ -22,6 +22,7 @@ from hvae_core.evaluation.collapse import (
     silent_layers,
 )
 from pages.shared import store, ui
+from pages.shared.controls import one_of
 from pages.shared.state import Context
 from pages.shared.store import Handle
 
@@ -42,7 +43,7 @@ class History(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Settings:
+class CollapseSettings:
     """The controls of the page."""
 
     collapsed_below: float  # nats per latent dimension
@@ -76,17 +77,14 @@ def set_names(ctx: Context) -> list[str]:
     return list(dict.fromkeys([ctx.in_name, *held_out, *ctx.out_names]))
 
 
-def controls(evaluated: dict[str, str]) -> tuple[str, Settings]:
+def controls(evaluated: dict[str, str]) -> tuple[str, CollapseSettings]:
     """The set and the thresholds; all of it in the URL."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         name = st.selectbox(
             "Set", list(evaluated), format_func=evaluated.__getitem__, key="c_set",
             bind="query-params", width=300,
         )  # fmt: skip
-        unit = st.segmented_control(
-            "KL in", ["nats", "nats/dim"], default="nats", key="c_unit", bind="query-params",
-            required=True,
-        )  # fmt: skip
+        unit = one_of("KL in", ["nats", "nats/dim"], "nats", key="c_unit")
         below = st.number_input(
             "Collapsed below (nats/dim)", 0.0001, 1000.0, COLLAPSE_THRESHOLD, 0.005, "%.4g",
             key="c_below", bind="query-params", width=190,
@@ -95,32 +93,28 @@ def controls(evaluated: dict[str, str]) -> tuple[str, Settings]:
             "Unit active above (variance)", 0.0001, 10.0, ACTIVE_THRESHOLD, 0.005, "%.4g",
             key="c_active", bind="query-params", width=190,
         )  # fmt: skip
-    settings = Settings(
-        float(below or COLLAPSE_THRESHOLD),
-        float(above or ACTIVE_THRESHOLD),
-        unit == "nats/dim",
-    )
-    return name or next(iter(evaluated)), settings
+    return name, CollapseSettings(below, above, per_dim=unit == "nats/dim")
 
 
-def layers_of(handle: Handle, evaluation: Evaluation, settings: Settings, split: str) -> Layers:
+def layers_of(
+    handle: Handle, evaluation: Evaluation, settings: CollapseSettings, split: str
+) -> Layers:
     """What a model's layers carry on an evaluated set."""
-    result = report(evaluation, ()).inside
+    result, below = report(evaluation, ()).inside, settings.collapsed_below
     history = history_kl(handle, split)
     since: tuple[int | None, ...] = (None,) * handle.n_layers
     if history is not None:
-        since = collapsed_since(history, handle.units, settings.collapsed_below)
-    below = settings.collapsed_below
+        since = collapsed_since(history, handle.units, below)
     active = tuple(active_units(v, settings.active_above) for v in evaluation.unit_variance)
     return Layers(
         handle,
         result,
-        evaluation.unit_variance,
-        collapsed_layers(result.kl, handle.units, below),
-        active,
-        history,
-        since,
-        silent_layers(result.kl, handle.units, active, handle.exact_kl, below),
+        variances=evaluation.unit_variance,
+        collapsed=collapsed_layers(result.kl, handle.units, below),
+        active=active,
+        history=history,
+        since=since,
+        silent=silent_layers(result.kl, handle.units, active, handle.exact_kl, below),
     )
 
 
@@ -135,18 +129,21 @@ def history_kl(handle: Handle, split: str) -> np.ndarray | None:
 
 def histories(handles: Sequence[Handle], split: str, *, per_dim: bool) -> list[History]:
     """The models that have a history, as the chart takes them."""
-    found = []
-    for handle in handles:
-        kl = history_kl(handle, split)
-        if kl is not None:
-            shown = kl_per_dim(kl, handle.units) if per_dim else kl
-            epochs = np.arange(1, len(kl) + 1)
-            found.append(History(handle.title, epochs, shown, handle.names))
-    return found
+    series = [(handle, history_kl(handle, split)) for handle in handles]
+    return [
+        History(
+            handle.title,
+            np.arange(1, len(kl) + 1),
+            kl_per_dim(kl, handle.units) if per_dim else kl,
+            handle.names,
+        )
+        for handle, kl in series
+        if kl is not None
+    ]
 
 
 def headline(
-    ctx: Context, models: Sequence[Layers], name: str, settings: Settings
+    ctx: Context, models: Sequence[Layers], name: str, settings: CollapseSettings
 ) -> tuple[str, str]:
     """The claim, and what to look for."""
     images = ui.plain(ctx.title(name))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import streamlit as st
 
 from hvae_core.figures import (
@@ -14,8 +16,14 @@ from hvae_core.figures import (
 )
 from hvae_core.probes.information import DELTAS
 from pages.collapse import information, layers, tables, why, words
+from pages.collapse.information import Measured
+from pages.collapse.layers import CollapseSettings, Layers
 from pages.shared import jobs, store, ui
+from pages.shared.controls import one_of
 from pages.shared.state import colors, context
+
+if TYPE_CHECKING:
+    from streamlit.delta_generator import DeltaGenerator
 
 ctx = context()
 palette = colors()
@@ -48,56 +56,68 @@ CURVES_HELP = (
 )
 
 
-def kl_part(models: list[layers.Layers], settings: layers.Settings) -> None:
+def kl_part(models: list[Layers], settings: CollapseSettings) -> None:
     """KL of each layer on the set."""
     with st.container(horizontal=True, vertical_alignment="center"):  # on a line with its neighbour
         st.subheader("KL per layer", anchor=False, help=KL_HELP)
     figure = kl_bars(
         [(m.handle.title, m.result.kl, m.handle.units) for m in models],
         palette,
-        names=[m.handle.names for m in models],
+        names=names_of(models),
         per_dim=settings.per_dim,
         threshold=settings.collapsed_below,
     )
     ui.chart(figure, "collapse-kl", "Bars of the KL of each layer, collapsed layers hatched")
+    table = tables.layer_table(models)
+    ui.csv_button(lambda: table, "layers", "Layers (CSV)")
+
+
+def names_of(models: list[Layers]) -> list[tuple[str, ...]]:
+    """The layers' names of each model, for the charts."""
+    return [model.handle.names for model in models]
+
+
+def head_row() -> DeltaGenerator:
+    """A row with a heading at its left end and controls at its right one."""
+    return st.container(
+        horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
+    )
 
 
 def split_control() -> str:
     """Whose KL the history shows."""
-    with st.container(
-        horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
-    ):
+    with head_row():
         st.subheader("KL over training", anchor=False, width="content")
-        split = st.segmented_control(
-            "KL over training on", list(layers.SPLITS), default="validation", key="c_history",
-            bind="query-params", required=True, label_visibility="collapsed",
+        return one_of(
+            "KL over training on", list(layers.SPLITS), "validation", key="c_history",
+            label_visibility="collapsed",
         )  # fmt: skip
-    return split or "validation"
 
 
-def history_part(settings: layers.Settings, split: str) -> None:
+def history_part(settings: CollapseSettings, split: str) -> None:
     """KL of each layer over training, for the models whose file tells."""
-    known = layers.histories(ctx.models, split, per_dim=settings.per_dim)
-    told = {one.title for one in known}
+    histories = layers.histories(ctx.models, split, per_dim=settings.per_dim)
+    titles = {past.title for past in histories}
     for handle in ctx.models:
-        if handle.title not in told:
+        if handle.title not in titles:
             st.caption(
                 f"{ui.plain(handle.title)}: the file keeps no history of the KL on {split} images."
             )
-    if known:
-        unit = "nats/dim" if settings.per_dim else "nats"
-        figure = kl_history(
-            [(one.title, one.epochs, one.kl) for one in known],
-            palette,
-            names=[one.names for one in known],
-            unit=unit,
-        )
-        ui.chart(figure, "collapse-history", "Lines of the KL of each layer over the epochs")
-        table = tables.history_table(known, split, unit)
-        ui.csv_button(lambda: table, "history", "History (CSV)")
+    if not histories:
+        return
+    unit = "nats/dim" if settings.per_dim else "nats"
+    figure = kl_history(
+        [(past.title, past.epochs, past.kl) for past in histories],
+        palette,
+        names=[past.names for past in histories],
+        unit=unit,
+    )
+    ui.chart(figure, "collapse-history", "Lines of the KL of each layer over the epochs")
+    table = tables.history_table(histories, split, unit)
+    ui.csv_button(lambda: table, "history", "History (CSV)")
 
 
-def words_part(models: list[layers.Layers]) -> None:
+def words_part(models: list[Layers]) -> None:
     """The layers in words, collapsed ones first."""
     for column, model in zip(st.columns(len(models), gap="large"), models, strict=True):
         lines = [
@@ -108,36 +128,33 @@ def words_part(models: list[layers.Layers]) -> None:
         column.markdown("\n".join([head, "", *lines]))
 
 
-def units_parts(models: list[layers.Layers], settings: layers.Settings) -> None:
-    """Active units of each layer, the variance of every unit, and beneath them bits by k."""
-    left, right = st.columns(2, gap="large")
-    with left, ui.in_place():
-        st.subheader("Active units", anchor=False, help=UNITS_HELP)
-        figure = active_units(
-            [(m.handle.title, m.active, m.handle.units) for m in models],
-            palette,
-            names=[m.handle.names for m in models],
-            height=300,
-        )
-        ui.chart(figure, "collapse-active", "Share of active units of each layer")
-        bits_part(models)
-    with right, ui.in_place():
-        st.subheader("Variance of every unit", anchor=False, help=UNITS_HELP)
-        for model in models:
-            if len(models) > 1:
-                st.caption(ui.plain(model.handle.title))
-            figure = unit_heatmap(
-                model.variances,
-                palette,
-                names=model.handle.names,
-                threshold=settings.active_above,
-            )
-            name = f"collapse-units-{model.handle.name}"
-            ui.chart(figure, name, f"Variance of every unit, {model.handle.title}")
-        ui.csv_button(lambda: tables.unit_table(models), "units", "Units (CSV)")
+def active_part(models: list[Layers]) -> None:
+    """Active units of each layer."""
+    st.subheader("Active units", anchor=False, help=UNITS_HELP)
+    figure = active_units(
+        [(m.handle.title, m.active, m.handle.units) for m in models],
+        palette,
+        names=names_of(models),
+        height=300,
+    )
+    ui.chart(figure, "collapse-active", "Share of active units of each layer")
 
 
-def bits_part(models: list[layers.Layers]) -> None:
+def variance_part(models: list[Layers], settings: CollapseSettings) -> None:
+    """The variance of every unit's posterior mean."""
+    st.subheader("Variance of every unit", anchor=False, help=UNITS_HELP)
+    for model in models:
+        handle = model.handle
+        if len(models) > 1:
+            st.caption(ui.plain(handle.title))
+        threshold = settings.active_above
+        figure = unit_heatmap(model.variances, palette, names=handle.names, threshold=threshold)
+        alt = f"Variance of every unit, {handle.title}"
+        ui.chart(figure, f"collapse-units-{handle.name}", alt)
+    ui.csv_button(lambda: tables.unit_table(models), "units", "Units (CSV)")
+
+
+def bits_part(models: list[Layers]) -> None:
     """What an image costs when the lowest k layers have not seen it."""
     st.subheader("Bits per dimension by k", anchor=False, help=BITS_HELP)
     figure = bits_by_k(
@@ -149,48 +166,45 @@ def bits_part(models: list[layers.Layers]) -> None:
     ui.chart(figure, "collapse-bits", "Bits per dimension of the bound and of the pixels by k")
 
 
-def information_parts(models: list[layers.Layers], settings: layers.Settings, name: str) -> None:
-    """What the levels know of the image, and the share of units that do, over thresholds."""
-    left, right = st.columns(2, gap="large")
-    with left, ui.in_place():
-        st.subheader("Mutual information by k", anchor=False, help=INFORMATION_HELP)
-        known = information.measured(ctx, name)
-        handles = [m.handle for m in models if m.handle.name in known]
-        if handles:
-            found = [(h, known[h.name]) for h in handles]
-            figure = information_by_k(
-                [(h.title, one.mean, one.error, one.ceiling) for h, one in found],
-                palette,
-                levels=[h.level_names for h in handles],
-                counted=store.counted(ctx.models),
-            )
-            ui.chart(figure, "collapse-information", "Mutual information by k under its ceiling")
-            st.caption(" ".join(information.in_words(*one) for one in found))
-            ui.csv_button(
-                lambda: information.information_table(handles, known, name),
-                "information",
-                "Information (CSV)",
-            )
-    with right, ui.in_place():
-        with st.container(
-            horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
-        ):
-            st.subheader("Units by threshold", anchor=False, width="content", help=CURVES_HELP)
-            which = st.segmented_control(
-                "Units", list(information.CURVES), default="active", key="c_curve",
-                bind="query-params", required=True, label_visibility="collapsed",
+def information_part(models: list[Layers], name: str) -> list[Measured]:
+    """What the levels know of the image; returns it for the models that have it."""
+    st.subheader("Mutual information by k", anchor=False, help=INFORMATION_HELP)
+    by_model = information.measured(ctx, name)
+    measured = [(m.handle, by_model[m.handle.name]) for m in models if m.handle.name in by_model]
+    if measured:
+        figure = information_by_k(
+            [(handle.title, i.mean, i.error, i.ceiling) for handle, i in measured],
+            palette,
+            levels=[handle.level_names for handle, _ in measured],
+            counted=store.counted(ctx.models),
+        )
+        ui.chart(figure, "collapse-information", "Mutual information by k under its ceiling")
+        st.caption(" ".join(information.in_words(*pair) for pair in measured))
+        table = information.information_table
+        ui.csv_button(lambda: table(measured, name), "information", "Information (CSV)")
+    return measured
+
+
+def curves_part(models: list[Layers], measured: list[Measured], settings: CollapseSettings) -> None:
+    """The share of units that are active, or collapsed, over thresholds."""
+    with head_row():
+        st.subheader("Units by threshold", anchor=False, width="content", help=CURVES_HELP)
+        which = one_of(
+            "Units", ["active", "collapsed"], "active", key="c_curve", label_visibility="collapsed"
+        )
+        if which == "collapsed":
+            delta = st.selectbox(
+                "δ", DELTAS, index=DELTAS.index(0.1), format_func=lambda d: f"δ = {d:g}",
+                key="c_delta", bind="query-params", label_visibility="collapsed", width=110,
             )  # fmt: skip
-            delta = 0.1
-            if which == "collapsed":
-                delta = st.selectbox(
-                    "δ", DELTAS, index=DELTAS.index(0.1), format_func=lambda d: f"δ = {d:g}",
-                    key="c_delta", bind="query-params", label_visibility="collapsed", width=110,
-                )  # fmt: skip
-        chart = information.curves(which or "active", models, known, settings, delta, palette)
-        if chart is None:
-            st.caption("Measure the images on the left once, and the curves appear here.")
-        else:
-            ui.chart(chart, f"collapse-{which}-curve", f"Share of {which} units over thresholds")
+    if which == "active":
+        figure = information.active_curves(models, settings, palette)
+    elif measured:
+        figure = information.collapsed_curves(measured, settings, delta, palette)
+    else:
+        st.caption("Measure the images on the left once, and the curves appear here.")
+        return
+    ui.chart(figure, f"collapse-{which}-curve", f"Share of {which} units over thresholds")
 
 
 def cards_part() -> None:
@@ -199,6 +213,23 @@ def cards_part() -> None:
     st.table(tables.cards(ctx.models).map(ui.plain).rename(columns=ui.plain))
 
 
+def measured_parts(models: list[Layers], settings: CollapseSettings, name: str) -> None:
+    """Units and bits, then information and curves, two parts beside each other."""
+    left, right = st.columns(2, gap="large")
+    with left, ui.in_place():
+        active_part(models)
+        bits_part(models)
+    with right, ui.in_place():
+        variance_part(models, settings)
+    left, right = st.columns(2, gap="large")
+    measured: list[Measured] = []
+    with left, ui.in_place():
+        measured = information_part(models, name)
+    with right, ui.in_place():
+        curves_part(models, measured, settings)
+
+
+@ui.fragment
 def body() -> None:
     """The whole page: a threshold changes the claim, the charts and the words together."""
     head = st.container()
@@ -215,10 +246,9 @@ def body() -> None:
     models = []
     with offers:
         for handle in ctx.models:
-            known = jobs.evaluations(ctx, handle, [name], name_missing=handle is ctx.a)
-            found = known.get(name)
-            if found is not None:
-                models.append(layers.layers_of(handle, found, settings, split))
+            evaluations = jobs.evaluations(ctx, handle, [name], name_missing=handle is ctx.a)
+            if name in evaluations:
+                models.append(layers.layers_of(handle, evaluations[name], settings, split))
     with head:
         reasons = [(model, why.recipe(store.info(model.handle))) for model in models]
         ui.header(*layers.headline(ctx, models, name, settings), why.paragraph(reasons))
@@ -227,21 +257,11 @@ def body() -> None:
     if models:
         with left, ui.in_place():
             kl_part(models, settings)
-            table = tables.layer_table(models)
-            ui.csv_button(lambda: table, "layers", "Layers (CSV)")
         with ui.in_place():
             words_part(models)
-        units_parts(models, settings)
-        information_parts(models, settings, name)
+        measured_parts(models, settings, name)
     with ui.in_place():
         cards_part()
 
 
-@st.fragment
-def page() -> None:
-    """The page as one part of the app's run: its controls leave the sidebar alone."""
-    with ui.in_place():
-        body()
-
-
-page()
+body()

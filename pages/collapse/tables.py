@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from hvae_core.config import level_starts
+from hvae_core.config.describe import card_rows
 from pages.collapse.layers import History, Layers
 from pages.shared import store
 from pages.shared.store import Handle
@@ -46,52 +47,33 @@ def _layer_rows(model: Layers) -> Iterator[dict[str, object]]:
         }
 
 
-def history_table(known: Sequence[History], split: str, unit: str) -> pd.DataFrame:
+def history_table(histories: Sequence[History], split: str, unit: str) -> pd.DataFrame:
     """KL terms over training as shown, one row a model, epoch and layer."""
     return pd.DataFrame(
-        {"model": one.title, "images": split, "epoch": epoch, "layer": name, f"kl ({unit})": kl}
-        for one in known
-        for epoch, row in zip(one.epochs, one.kl, strict=True)
-        for name, kl in zip(one.names, row, strict=True)
+        {"model": past.title, "images": split, "epoch": epoch, "layer": name, f"kl ({unit})": kl}
+        for past in histories
+        for epoch, row in zip(past.epochs, past.kl, strict=True)
+        for name, kl in zip(past.names, row, strict=True)
     )
 
 
 def unit_table(models: Sequence[Layers]) -> pd.DataFrame:
     """Variance of every unit's posterior mean, one row a unit."""
-    frames = [
-        pd.DataFrame(
-            {
-                "model": model.handle.title,
-                "layer": name,
-                "unit": np.arange(1, len(variance) + 1),
-                "variance": variance,
-            }
-        )
-        for model in models
-        for name, variance in zip(model.handle.names, model.variances, strict=True)
-    ]
+    frames = []
+    for model in models:
+        for layer, variance in zip(model.handle.names, model.variances, strict=True):
+            unit = np.arange(1, len(variance) + 1)
+            columns = {"model": model.handle.title, "layer": layer, "unit": unit}
+            frames.append(pd.DataFrame({**columns, "variance": variance}))
     return pd.concat(frames, ignore_index=True)
 
 
 def cards(handles: Sequence[Handle]) -> pd.DataFrame:
     """The model cards side by side: a row a field, a column a model."""
-    from hvae_core.config.describe import card_rows
-
-    columns = [
-        dict(
-            card_rows(
-                info.card,
-                info.config,
-                info.train,
-                parameters=info.parameters,
-                digest=info.digest,
-            )
-        )
-        for info in map(store.info, handles)
-    ]
+    columns = [dict(card_rows(store.info(handle))) for handle in handles]
     fields = list(dict.fromkeys(field for column in columns for field in column))
-    letters = [f"{'AB'[i]}  {h.title}" for i, h in enumerate(handles)]
-    if len(handles) == 1:
-        letters = [handles[0].title]
+    titles = [handle.title for handle in handles]
+    if len(handles) > 1:
+        titles = [f"{letter}  {title}" for letter, title in zip("AB", titles, strict=True)]
     values = [[column.get(field, "") for column in columns] for field in fields]
-    return pd.DataFrame(values, index=pd.Index(fields, name=""), columns=letters)
+    return pd.DataFrame(values, index=pd.Index(fields, name=""), columns=titles)

@@ -46,19 +46,21 @@ def recipe(info: Any) -> Recipe | None:
     return Recipe(
         train.objective,
         train.epochs,
-        max((len(series) for series in info.history.values()), default=0),
-        train.free_bits,
-        train.free_bits_constant + train.free_bits_annealed,
-        info.config.read_by_draws_alone,
-        tuple(order.index(level) + 1 for level in levels),
+        trained=max((len(series) for series in info.history.values()), default=0),
+        free_bits=train.free_bits,
+        free_until=train.free_bits_constant + train.free_bits_annealed,
+        read_by_draws_alone=info.config.read_by_draws_alone,
+        terms=tuple(order.index(level) + 1 for level in levels),
     )
 
 
 def paragraph(models: Sequence[tuple[Layers, Recipe | None]]) -> str:
     """A sentence or two a model, in Markdown; "" where the data and the file explain nothing."""
-    told = [(i, " ".join(sentences(model, how))) for i, (model, how) in enumerate(models)]
-    lines = [f"**{'AB'[i]}** {text}" if len(models) > 1 else text for i, text in told if text]
-    return "*Why?* " + "  \n".join(lines) if lines else ""
+    texts = [" ".join(sentences(model, how)) for model, how in models]
+    if len(texts) > 1:
+        texts = [text and f"**{letter}** {text}" for letter, text in zip("AB", texts, strict=True)]
+    lines = "  \n".join(filter(None, texts))
+    return f"*Why?* {lines}" if lines else ""
 
 
 def sentences(model: Layers, how: Recipe | None) -> list[str]:
@@ -66,17 +68,17 @@ def sentences(model: Layers, how: Recipe | None) -> list[str]:
     # A layer that is empty on this set but not at the end of training is no matter of training.
     kept = model.history is not None
     empty = [i for i in model.silent if not kept or model.since[i - 1] is not None]
-    told = [_empty(model, empty, how)] if empty and how is not None else []
+    reasons = [_empty(model, empty, how)] if empty and how is not None else []
     if model.followers:
         them = "Its units count" if len(model.followers) == 1 else "Their units count"
-        told.append(
+        reasons.append(
             f"{them} as active only because their means follow {_above(model)}: E[z | x] moves "
             "with x even where the posterior is the prior."
         )
-    told += _thin(model, [i for i in model.collapsed if i not in model.silent])
+    reasons += _thin(model, [i for i in model.collapsed if i not in model.silent])
     if not model.collapsed and how is not None:
-        told += _all_kept(model, how)
-    return told
+        reasons += _all_kept(model, how)
+    return reasons
 
 
 def _empty(model: Layers, empty: Sequence[int], how: Recipe) -> str:
@@ -84,8 +86,8 @@ def _empty(model: Layers, empty: Sequence[int], how: Recipe) -> str:
     awake = [i for i in range(1, model.handle.n_layers + 1) if i not in model.silent]
     if not awake:
         return _none_awake(how)
-    one = len(empty) == 1
-    cost = f"Filling {_list(model, empty)} would cost {'its' if one else 'their'} whole KL"
+    it, its = ("it", "its") if len(empty) == 1 else ("them", "their")
+    cost = f"Filling {_list(model, empty)} would cost {its} whole KL"
     counts = [how.terms[i - 1] for i in empty]
     if how.objective == "informative" and min(counts) < how.all_terms:
         helped = f"{_numbers(counts)} of {how.all_terms}"
@@ -93,9 +95,9 @@ def _empty(model: Layers, empty: Sequence[int], how: Recipe) -> str:
     place = " below" if max(awake) < min(empty) else " above" if min(awake) > max(empty) else ""
     carry = f"{_list(model, awake)}{place} {'carries' if len(awake) == 1 else 'carry'}"
     nats = fmt(sum(float(model.result.kl[i - 1]) for i in awake), "nats")
-    text = f"{cost}, while {carry} {nats} without {'it' if one else 'them'}"
+    text = f"{cost}, while {carry} {nats} without {it}"
     if how.read_by_draws_alone and min(empty) > 1:
-        seen = "it sees" if one else "they see"
+        seen = "it sees" if len(empty) == 1 else "they see"
         return f"{text}; with no skip connections {seen} only draws of the layer below."
     if how.free_bits and how.free_until <= (how.trained or how.epochs):
         return f"{text}; no nats have been free since epoch {how.free_until:g}."
@@ -133,8 +135,8 @@ def _spread(model: Layers, layers: Sequence[int]) -> str:
 
 def _numbers(counts: Sequence[int]) -> str:
     """Numbers of a rising sequence, each once: "1 and 2", or "1 to 7" where they are many."""
-    found = list(dict.fromkeys(counts))
-    return listed(map(str, found)) if len(found) < RANGE else f"{found[0]} to {found[-1]}"
+    each = list(dict.fromkeys(counts))
+    return listed(map(str, each)) if len(each) < RANGE else f"{each[0]} to {each[-1]}"
 
 
 def _all_kept(model: Layers, how: Recipe) -> list[str]:

@@ -14,14 +14,14 @@ EACH = 12
 """Layers that get a line each; of more, neighbours alike share one."""
 
 
-class Line(NamedTuple):
+class LayerLine(NamedTuple):
     """A sentence or two on one layer, or on neighbours alike."""
 
     text: str
     collapsed: bool
 
 
-def in_words(model: Layers) -> list[Line]:
+def in_words(model: Layers) -> list[LayerLine]:
     """A line a layer, the collapsed ones first; where there are many, a line for neighbours alike.
 
     Alike are neighbours of one level and one finding.
@@ -29,7 +29,7 @@ def in_words(model: Layers) -> list[Line]:
     parts = _alike(model) if model.handle.n_layers > EACH else [[i] for i in _all(model)]
     parts.sort(key=lambda part: part[0] not in model.collapsed)  # stable
     return [
-        Line(
+        LayerLine(
             _layer_in_words(model, part[0]) if len(part) == 1 else _run_in_words(model, part),
             part[0] in model.collapsed,
         )
@@ -42,8 +42,7 @@ def _alike(model: Layers) -> list[list[int]]:
 
     def kind(i: int) -> tuple[object, ...]:
         level, units = model.handle.levels[i - 1], model.handle.units[i - 1]
-        found = (i in model.collapsed, i in model.silent, i in model.followers)
-        return (level, units, *found)
+        return (level, units, i in model.collapsed, i in model.silent, i in model.followers)
 
     return [list(run) for _, run in groupby(_all(model), key=kind)]
 

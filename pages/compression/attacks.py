@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -13,13 +12,18 @@ from hvae_core.common.errors import DataError
 from hvae_core.data.image_set import ImageSet
 from hvae_core.figures import Palette, StripRow, fmt
 from hvae_core.figures.theme import channels
+from hvae_core.probes.attack_record import (
+    Attacks,
+    AttackSettings,
+    attacks_key,
+    stored_attacks,
+)
 from pages.shared import jobs, store
+from pages.shared.controls import one_of
 from pages.shared.state import Context
 from pages.shared.store import Handle
 
-if TYPE_CHECKING:
-    from hvae_core.probes.attack_record import Attacks, AttackSettings
-
+Attacked = tuple[Handle, Attacks]
 COUNTS = (4, 16, 50)
 RADII = (0.02, 0.05, 0.1, 0.2)
 LOST = "lost"
@@ -28,23 +32,19 @@ LOST = "lost"
 
 def controls(ctx: Context) -> tuple[AttackSettings, int]:
     """How strong the attack is, and on how many images of the in-distribution set."""
-    from hvae_core.probes.attack_record import AttackSettings
-
-    count = st.segmented_control(
-        "Images", list(COUNTS), default=COUNTS[0], key="a_count", bind="query-params",
-        required=True, help="The first images of the in-distribution set. The intervals of the "
-        "chart are over images.",
+    count = one_of(
+        "Images", COUNTS, COUNTS[0], key="a_count", help="The first images of the in-distribution "
+        "set. The intervals of the chart are over images.",
     )  # fmt: skip
     radius = st.select_slider(
-        "Radius", list(RADII), 0.1, key="a_radius", bind="query-params",
+        "Radius", RADII, 0.1, key="a_radius", bind="query-params",
         help="No pixel of the twin differs by more, on a scale from 0 (black) to 1 (white).",
     )  # fmt: skip
-    steps = st.segmented_control(
-        "Steps", [10, 50, 100], default=50, key="a_steps", bind="query-params", required=True,
+    steps = one_of(
+        "Steps", [10, 50, 100], 50, key="a_steps",
         help="Of projected gradient ascent on the symmetric KL of the attacked layers.",
     )  # fmt: skip
-    settings = AttackSettings(float(radius), int(steps or 50), 1, ctx.seed)
-    return settings, int(count or COUNTS[0])
+    return AttackSettings(radius, steps, starts=1, seed=ctx.seed), count
 
 
 def images_of(ctx: Context, handle: Handle, count: int) -> ImageSet:
@@ -55,10 +55,8 @@ def images_of(ctx: Context, handle: Handle, count: int) -> ImageSet:
     return images
 
 
-def found(handle: Handle, images: ImageSet, settings: AttackSettings) -> Attacks | None:
+def attacks_on(handle: Handle, images: ImageSet, settings: AttackSettings) -> Attacks | None:
     """Attacks that are at hand; else they are offered as a job."""
-    from hvae_core.probes.attack_record import stored_attacks
-
     known = stored_attacks(handle.digest, images, settings)
     if known is None:
         _offer(handle, images, settings)
@@ -66,8 +64,6 @@ def found(handle: Handle, images: ImageSet, settings: AttackSettings) -> Attacks
 
 
 def _offer(handle: Handle, images: ImageSet, settings: AttackSettings) -> None:
-    from hvae_core.probes.attack_record import attacks_key
-
     key = attacks_key(handle.digest, images, settings)
     name = jobs.name_of("attack", key)
     words = f"Attack {len(images)} image{'s' * (len(images) > 1)} under {handle.title}"
@@ -83,37 +79,29 @@ def heads(handle: Handle) -> list[str]:
     return ["", *(f"from {level} up" for level in handle.level_names)]
 
 
-def strip_rows(one: Attacks, i: int, colors: Palette) -> list[StripRow]:
+def strip_rows(known: Attacks, i: int, colors: Palette) -> list[StripRow]:
     """Image i and its twins: what each set of layers makes of them, and how much that lost."""
-    blank = np.empty_like(one.seen[i], dtype=np.uint8).repeat(4 - len(one.seen[i]), 0)[:3]
+    x, control = known.seen[i], known.control[i]
+    blank = np.empty((3, *x.shape[1:]), np.uint8)
     blank[:] = np.array(channels(colors.background), np.uint8)[:, None, None]
-    none: list[float | None] = [None] * (one.n_levels + 1)
-    lost = 1 - one.own[:, :, 0, i]  # (2, K)
+    nothing: list[float | None] = [None] * (known.n_levels + 1)
+    attack, chance = ([None, *map(float, 1 - own)] for own in known.own[:, :, 0, i])  # (K,) each
     return [
-        StripRow("x, rebuilt", [one.seen[i], *one.clean[:, i]], none, out=None),
-        StripRow("twin under attack", [blank, *one.twins[:, i]], none, out=None),
+        StripRow("x, rebuilt", [x, *known.clean[:, i]], nothing, out=None),
+        StripRow("twin under attack", [blank, *known.twins[:, i]], nothing, out=None),
+        StripRow("twin, rebuilt", [blank, *known.rebuilt[:, i]], attack, out=None),
         StripRow(
-            "twin, rebuilt", [blank, *one.rebuilt[:, i]], [None, *map(float, lost[0])], out=None
-        ),
-        StripRow(
-            "random change, rebuilt",
-            [one.control[i], *one.control_rebuilt[:, i]],
-            [None, *map(float, lost[1])],
-            out=None,
+            "random change, rebuilt", [control, *known.control_rebuilt[:, i]], chance, out=None
         ),
     ]
 
 
-def claim(one: Attacks, handle: Handle, radius: float) -> str:
+def claim(known: Attacks, handle: Handle, radius: float) -> str:
     """Where an attack changes most what the attacked layers rebuild, and what chance does there."""
-    attack, chance = one.similarity("own")
+    attack, chance = known.similarity("own")
     k = int(np.argmin(attack - chance))
-    level = handle.level_names[k]
-    lead = (
-        f"A change of {radius:g} a pixel, aimed at {level} and up"
-        if k < (one.n_levels - 1)
-        else f"A change of {radius:g} a pixel, aimed at {level} alone"
-    )
+    and_up = "and up" if k < known.n_levels - 1 else "alone"
+    lead = f"A change of {radius:g} a pixel, aimed at {handle.level_names[k]} {and_up}"
     if chance[k] - attack[k] < 0.02:
         return f"{lead}, does no more than one by chance: MS-SSIM {fmt(attack[k])}"
     return (
@@ -121,25 +109,25 @@ def claim(one: Attacks, handle: Handle, radius: float) -> str:
     )
 
 
-def table(models: Sequence[tuple[Handle, Attacks]], settings: AttackSettings) -> pd.DataFrame:
+def table(attacked: Sequence[Attacked], settings: AttackSettings) -> pd.DataFrame:
     """Every figure of every image and k, a line each."""
-    records: list[dict[str, Any]] = []
-    for handle, one in models:
-        for i, kind in enumerate(("attack", "random")):
-            for k, level in enumerate(handle.level_names):
-                about = {"model": handle.title, "change": kind, "k": k, "from": level}
-                records += [
-                    {
-                        **about,
-                        "image": n,
-                        "moved_nats": one.moved[i, k, 0, n],
-                        "ms_ssim_images": one.inputs[i, k, 0, n],
-                        "ms_ssim_attacked_layers": one.own[i, k, 0, n],
-                        "ms_ssim_all_layers": one.whole[i, k, 0, n],
-                        "radius": settings.radius,
-                        "steps": settings.steps,
-                        "seed": settings.seed,
-                    }
-                    for n in range(len(one.seen))
-                ]
-    return pd.DataFrame(records)
+    return pd.DataFrame(
+        {
+            "model": handle.title,
+            "change": kind,
+            "k": k,
+            "from": level,
+            "image": image,
+            "moved_nats": known.moved[i, k, 0, image],
+            "ms_ssim_images": known.inputs[i, k, 0, image],
+            "ms_ssim_attacked_layers": known.own[i, k, 0, image],
+            "ms_ssim_all_layers": known.whole[i, k, 0, image],
+            "radius": settings.radius,
+            "steps": settings.steps,
+            "seed": settings.seed,
+        }
+        for handle, known in attacked
+        for i, kind in enumerate(("attack", "random"))
+        for k, level in enumerate(handle.level_names)
+        for image in range(len(known.seen))
+    )

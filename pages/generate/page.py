@@ -2,64 +2,74 @@
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from hvae_core.common.errors import HVAEError
-from hvae_core.figures import png_bytes, strip, tile
-from pages.generate import views as generate
-from pages.shared import image_names, store, ui
+from hvae_core.figures import StripRow, strip, tile
+from pages.generate import views
+from pages.shared import controls, image_names, store, ui
+from pages.shared.controls import View, draw_seed, one_of, set_and_number
+from pages.shared.image_names import Chosen
 from pages.shared.state import colors, context
+from pages.shared.store import Handle
+
+if TYPE_CHECKING:
+    import numpy as np
+    from PIL.Image import Image
+    from streamlit.delta_generator import DeltaGenerator
 
 ctx = context()
 palette = colors()
 
-VIEWS = {
-    "Prior samples": "Latents are drawn from p(z) level by level from the top; each picture is the "
-    "expected image. A lower temperature keeps a level closer to its mean.",
-    "Redrawn": "The upper levels of one image are kept, the lower ones drawn anew. What stays the "
-    "same along a row is what the kept levels say. The column “mean” has the lower levels at "
-    "their prior means: read from below upwards, it adds one level of the image after another (a "
-    "generative reconstruction).",
-    "Interpolation": "A straight line between the latents of two images. Each row walks from one "
-    "level up; the levels below follow at their means.",
-    "Pseudoinput": "A picture stands above the layers, or their prior is made of pictures. Each "
-    "row has one, the mean picture that the model makes of it, and draws: what stays the same "
-    "along a row is what it decides.",
-    "Traversal": "One unit of a layer moved from low to high, one row a unit; everything below "
-    "follows at its mean. A row that stays the same is a unit that says nothing.",
-}
+PICTURES = 6  # rows of pictures drawn from their prior
+LEARNED = 64  # learned images shown at once
 
 
-def show(picture, alt: str, name: str) -> None:  # type: ignore[no-untyped-def]
+def show(picture: Image, alt: str, name: str) -> None:
     """A picture that scrolls on narrow screens, with its export."""
-    with st.container(key=f"scroll_{name}"):
-        ui.picture(picture, alt)
-    ui.picture_button(partial(png_bytes, picture), name)
+    ui.picture(picture, alt, scroll=name)
+    ui.picture_button(picture, name)
 
 
-def models():  # type: ignore[no-untyped-def]
-    """Each model with its letter; the name stands above the pictures where there are two."""
-    for index, handle in enumerate(ctx.models):
-        letter = "AB"[index]
-        if len(ctx.models) > 1:
-            st.markdown(f"**{letter}** {ui.plain(handle.title)}")
-        yield letter, handle
+def show_strip(rows: list[StripRow], heads: Sequence[str], alt: str, name: str) -> None:
+    """Rows of pictures, with their export."""
+    show(strip(rows, heads, scale=2, colors=palette), alt, name)
 
 
-def images(names: list[str], handle):  # type: ignore[no-untyped-def]
+def temperature(key: str) -> float:
+    """How far all draws of a view stray from the means."""
+    scales = "Scales the spread of every draw: 0 is the mean, 1 the model's own."
+    return controls.temperature(key, scales)
+
+
+def pick_row(*labels: str) -> list[str]:
+    """A row of controls that choose images, one a label."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        return [pick(f"g_{letter}", label) for letter, label in zip("ab", labels, strict=False)]
+
+
+def pick(key: str, label: str) -> str:
+    """One image by set and number: at first the first of the set inside, then the second."""
+    keys, first = (f"{key}_set", f"{key}_number"), (ctx.in_name, int(key == "g_b"))
+    return image_names.name_of(
+        *set_and_number(ctx, keys, label=label, first=first, widths=(200, 100))
+    )
+
+
+def images_of(names: Sequence[str], handle: Handle) -> Chosen | None:
     """The chosen images, or None after saying why one cannot be had."""
     chosen, problems = image_names.load(ctx, handle, names)
-    for problem in problems:
-        st.warning(ui.plain(problem), icon=":material/image_not_supported:")
+    ui.not_here(problems)
     if chosen is None or len(chosen.names) < len(names):
         st.page_link("pages/image/page.py", label="Upload one image")
         return None
     return chosen
 
 
-def data_of(handle):  # type: ignore[no-untyped-def]
+def data_of(handle: Handle) -> np.ndarray | None:
     """The test images at the model's shape, or None where they are not on this machine."""
     try:
         return store.images(ctx.world, ctx.in_name, ctx.data_root, handle).images
@@ -70,222 +80,233 @@ def data_of(handle):  # type: ignore[no-untyped-def]
 def heat_control() -> dict[str, float]:
     """One temperature for all levels, or one each."""
     names = list(dict.fromkeys(name for handle in ctx.models for name in handle.level_names))
-    each = st.toggle("By level", key="g_each", bind="query-params")
-    if not each:
-        return dict.fromkeys(names, generate.temperature_control("g_temp"))
+    if not st.toggle("By level", key="g_each", bind="query-params"):
+        return dict.fromkeys(names, temperature("g_temp"))
     return {
-        name: float(st.slider(f"Temperature of {name}", 0.0, 2.0, 1.0, 0.1, key=f"g_temp_{name}"))
+        name: st.slider(f"Temperature of {name}", 0.0, 2.0, 1.0, 0.1, key=f"g_temp_{name}")
         for name in reversed(names)
     }
 
 
-def prior_view(beside) -> str:  # type: ignore[no-untyped-def]
+def prior_view(beside: DeltaGenerator) -> str:
     """Samples from nothing but the prior."""
     with beside:
-        n = int(st.segmented_control("Samples", [16, 36, 64], default=36, key="g_n",
-                                     bind="query-params", required=True) or 36)  # fmt: skip
+        n = one_of("Samples", [16, 36, 64], 36, key="g_n")
         heat = heat_control()
-        seed = generate.draw_control(ctx)
+        seed = draw_seed(ctx, "g_draw")
     claim = ""
-    for letter, handle in models():
+    for letter, handle in ui.each_model(ctx):
         warm = tuple(heat[level] for level in handle.level_names)
-        made = generate.prior(handle, n, seed, warm)
-        show(tile(made, columns=round(n**0.5), scale=3, colors=palette),
-             f"{n} samples from the prior of {handle.title}", f"prior-{letter}")  # fmt: skip
-        claim = claim or generate.prior_claim(handle, made, warm, data_of(handle))
+        samples = views.prior(handle, n, seed, warm)
+        picture = tile(samples, columns=round(n**0.5), scale=3, colors=palette)
+        show(picture, f"{n} samples from the prior of {handle.title}", f"prior-{letter}")
+        claim = claim or views.prior_claim(handle, samples, warm, data_of(handle))
     return claim
 
 
-def redrawn_view(beside) -> str:  # type: ignore[no-untyped-def]
+def redrawn_view(beside: DeltaGenerator) -> str:
     """One image, its lower levels drawn again and again."""
     with beside:
-        temperature = generate.temperature_control("g_warm")
-        seed = generate.draw_control(ctx)
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        name = generate.pick(ctx, "g_a", "Image", 0)
+        warm = temperature("g_warm")
+        seed = draw_seed(ctx, "g_draw")
+    names = pick_row("Image")
     claim = ""
-    for letter, handle in models():
-        chosen = images([name], handle)
+    for letter, handle in ui.each_model(ctx):
+        chosen = images_of(names, handle)
         if chosen is None:
             break
-        found = generate.redrawn(handle, chosen, seed, temperature)
-        made, heads = generate.redrawn_rows(handle, chosen, found)
-        show(strip(made, heads, scale=2, colors=palette),
-             f"Draws with the upper levels kept, {handle.title}", f"redrawn-{letter}")  # fmt: skip
-        claim = claim or generate.redraw_claim(handle, generate.kept_share(found))
+        by_k = views.redrawn(handle, chosen, seed, warm)
+        rows, heads = views.redrawn_rows(handle, chosen, by_k)
+        alt = f"Draws with the upper levels kept, {handle.title}"
+        show_strip(rows, heads, alt, f"redrawn-{letter}")
+        claim = claim or views.redraw_claim(handle, views.kept_share(by_k))
     return claim
 
 
-def interpolation_view(beside) -> str:  # type: ignore[no-untyped-def]
+def interpolation_view(beside: DeltaGenerator) -> str:
     """Two images and the ways between them, one a level."""
     with beside:
         st.caption("No random draws here: every level below the walk is at its mean.")
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        names = [generate.pick(ctx, "g_a", "From", 0), generate.pick(ctx, "g_b", "To", 1)]
-    if names[0] == names[1]:
+    start, end = names = pick_row("From", "To")
+    if start == end:
         st.info("From and to are the same image: choose two different ones.")
         return ""
+    heads = [f"{100 * i // (views.STEPS - 1)} %" for i in range(views.STEPS)]
     claim = ""
-    for letter, handle in models():
-        chosen = images(names, handle)
+    for letter, handle in ui.each_model(ctx):
+        chosen = images_of(names, handle)
         if chosen is None:
             break
-        made = generate.paths(handle, chosen, ctx.seed)
-        labels = generate.upwards(handle.level_names)
-        heads = [f"{100 * i // (generate.STEPS - 1)} %" for i in range(generate.STEPS)]
-        lines = [generate.row(t, path) for t, path in zip(labels, made, strict=True)]
-        show(strip(lines, heads, scale=2, colors=palette),
-             f"From {names[0]} to {names[1]} under {handle.title}", f"path-{letter}")  # fmt: skip
-        claim = claim or generate.path_claim(handle, made)
+        walks = views.paths(handle, chosen, ctx.seed)
+        labels = views.upwards(handle.level_names)
+        rows = [views.row(label, walk) for label, walk in zip(labels, walks, strict=True)]
+        alt = f"From {start} to {end} under {handle.title}"
+        show_strip(rows, heads, alt, f"path-{letter}")
+        claim = claim or views.path_claim(handle, walks)
     return claim
 
 
-PICTURES = 6  # rows of pictures drawn from their prior
-LEARNED = 64  # learned images shown at once
-
-
-def picture_view(beside) -> str:  # type: ignore[no-untyped-def]
+def picture_view(beside: DeltaGenerator) -> str:
     """What the model makes of the picture at its top: a latent, or a component of the prior."""
     with beside:
-        temperature = generate.temperature_control("g_heat")
-        seed = generate.draw_control(ctx)
-    names: list[str] = []
-    if any(generate.picture_on_top(h) == "latent" for h in ctx.models):
-        with st.container(horizontal=True, vertical_alignment="bottom"):
-            names = [generate.pick(ctx, "g_a", "Image", 0), generate.pick(ctx, "g_b", "Another", 1)]
+        heat = temperature("g_heat")
+        seed = draw_seed(ctx, "g_draw")
+    kinds = [views.picture_on_top(handle) for handle in ctx.models]
+    names = pick_row("Image", "Another") if "latent" in kinds else []
     claim = ""
-    for letter, handle in models():
-        kind = generate.picture_on_top(handle)
+    for kind, (letter, handle) in zip(kinds, ui.each_model(ctx), strict=True):
         if kind == "latent":
-            said = latent_pictures(handle, letter, seed, temperature, names)
+            finding = drawn_pictures(handle, letter, seed, heat)
+            latents_of_images(handle, letter, names, seed=seed, heat=heat)
         elif kind == "prior":
-            said = learned_pictures(handle, letter, seed, temperature, beside)
+            finding = learned_pictures(handle, letter, beside, seed=seed, heat=heat)
         else:
-            said = ""
+            finding = ""
             st.caption("No picture stands above the layers of this model.")
-        claim = claim or said
+        claim = claim or finding
     return claim
 
 
-def latent_pictures(  # type: ignore[no-untyped-def]
-    handle, letter: str, seed: int, temperature: float, names: list[str]
-) -> str:
-    """Rows of pictures drawn from their prior, then those of chosen images."""
-    name = handle.names[-1]
-    st.subheader(f"{name} drawn from its prior", anchor=False)
-    made = generate.from_prior(handle, PICTURES, seed, temperature)
-    lines, heads = generate.picture_rows(made, [""] * PICTURES, name)
-    show(strip(lines, heads, scale=2, colors=palette),
-         f"Draws of {name} and what {handle.title} makes of them", f"tops-{letter}")  # fmt: skip
-    st.subheader(f"{name} of images", anchor=False)
+def drawn_pictures(handle: Handle, letter: str, seed: int, heat: float) -> str:
+    """Rows of topmost latents drawn from their prior."""
+    top = handle.names[-1]
+    st.subheader(f"{top} drawn from its prior", anchor=False)
+    tops = views.from_prior(handle, PICTURES, seed, heat)
+    rows, heads = views.picture_rows(tops, [""] * PICTURES, top)
+    alt = f"Draws of {top} and what {handle.title} makes of them"
+    show_strip(rows, heads, alt, f"tops-{letter}")
+    return views.picture_claim(tops, top)
+
+
+def latents_of_images(
+    handle: Handle, letter: str, names: Sequence[str], *, seed: int, heat: float
+) -> None:
+    """Rows of the topmost latents of chosen images."""
+    top = handle.names[-1]
+    st.subheader(f"{top} of images", anchor=False)
     chosen, problems = image_names.load(ctx, handle, names)
-    for problem in problems:
-        st.warning(ui.plain(problem), icon=":material/image_not_supported:")
+    ui.not_here(problems)
     if chosen is not None:
-        own = generate.from_images(handle, chosen, seed, temperature)
+        tops = views.from_images(handle, chosen, seed, heat)
         seen = chosen.images.images.astype("float32") / 255
-        lines, heads = generate.picture_rows(own, chosen.labels, name, seen)
-        show(strip(lines, heads, scale=2, colors=palette),
-             f"{name} of images and what {handle.title} makes of it", f"of-{letter}")  # fmt: skip
-    return generate.picture_claim(made, name)
+        rows, heads = views.picture_rows(tops, chosen.labels, top, seen)
+        alt = f"{top} of images and what {handle.title} makes of it"
+        show_strip(rows, heads, alt, f"of-{letter}")
 
 
-def learned_pictures(handle, letter: str, seed: int, temperature: float, beside) -> str:  # type: ignore[no-untyped-def]
+def learned_pictures(
+    handle: Handle, letter: str, beside: DeltaGenerator, *, seed: int, heat: float
+) -> str:
     """The learned images of the prior, what each gives, and draws from some."""
-    many = generate.learned(handle)
+    many = views.learned(handle)
     first = 0
     if many > PICTURES:
-        last = many - PICTURES
-        image_names.in_range(f"g_u_{letter}", last + 1)
-        with beside:
-            number = st.number_input(
-                f"First pseudoinput {letter}", 1, last + 1, 1, PICTURES, key=f"g_u_{letter}",
-                bind="query-params",
-            )  # fmt: skip
-        first = int(number or 1) - 1
+        last = many - PICTURES + 1
+        controls.within(f"g_u_{letter}", last)
+        first = beside.number_input(
+            f"First pseudoinput {letter}", 1, last, 1, PICTURES, key=f"g_u_{letter}",
+            bind="query-params",
+        ) - 1  # fmt: skip
     which = list(range(first, min(first + PICTURES, many)))
-    made = generate.from_learned(handle, which, generate.DRAWS, seed, temperature)
-    lines, heads = generate.picture_rows(made, [f"u {k + 1}" for k in which], "u")
-    show(strip(lines, heads, scale=2, colors=palette),
-         f"Pseudoinputs and what {handle.title} makes of them", f"learned-{letter}")  # fmt: skip
+    some = views.from_learned(handle, which, n=views.DRAWS, seed=seed, temperature=heat)
+    rows, heads = views.picture_rows(some, [f"u {k + 1}" for k in which], "u")
+    alt = f"Pseudoinputs and what {handle.title} makes of them"
+    show_strip(rows, heads, alt, f"learned-{letter}")
     shown = list(range(min(many, LEARNED)))
-    every = generate.from_learned(handle, shown, 2, seed, temperature)
+    every = views.from_learned(handle, shown, n=2, seed=seed, temperature=heat)
     st.caption(f"The first {len(shown)} of {many} pseudoinputs, and the mean picture of each.")
     with st.container(horizontal=True, gap="large", key=f"scroll_g_learned_{letter}"):
         for pictures, alt in ((every.pictures, "pseudoinputs"), (every.means, "mean pictures")):
             picture = tile(pictures, columns=8, scale=1, gap=2, colors=palette)
             ui.picture(picture, f"All shown {alt} of {handle.title}")
-    return generate.picture_claim(every, "Which pseudoinput is drawn")
+    return views.picture_claim(every, "Which pseudoinput is drawn")
 
 
-def traversal_view(beside) -> str:  # type: ignore[no-untyped-def]
+def traversal_view(beside: DeltaGenerator) -> str:
     """The units of one layer, moved one by one."""
     with beside:
-        reach = float(st.slider("Reach", 1.0, 5.0, 3.0, 0.5, key="g_reach", bind="query-params",
-                                help="The units run from minus to plus this value; the top layer's "
-                                "prior has standard deviation 1."))  # fmt: skip
+        reach = st.slider(
+            "Reach", 1.0, 5.0, 3.0, 0.5, key="g_reach", bind="query-params", help="The units run "
+            "from minus to plus this value; the top layer's prior has standard deviation 1.",
+        )  # fmt: skip
         names = list(ctx.a.names)
-        if st.session_state.get("g_layer") not in (None, *names):
-            del st.session_state["g_layer"]
+        controls.among("g_layer", names)
         layer = st.select_slider("Layer", names, names[-1], key="g_layer", bind="query-params")
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        name = generate.pick(ctx, "g_a", "Image", 0)
+    picked = pick_row("Image")
     claim = ""
-    for letter, handle in models():
-        # A second model without such a layer shows its top one.
-        number = handle.names.index(layer) + 1 if layer in handle.names else handle.n_layers
-        own = handle.names[number - 1]
-        chosen = images([name], handle)
+    for letter, handle in ui.each_model(ctx):
+        chosen = images_of(picked, handle)
         if chosen is None:
             break
-        known = store.evaluation(ctx.world, handle, ctx.in_name, ctx.data_root)
-        variance = None if known is None else known.unit_variance[number - 1]
-        units, sorted_ = generate.active_first(variance, handle.units[number - 1])
-        made, values = generate.traversed(handle, chosen, ctx.seed, number, units, reach)
-        lines = [generate.row(f"unit {u}", path) for u, path in zip(units, made, strict=True)]
-        show(strip(lines, [f"{v:+.1f}" for v in values], scale=2, colors=palette),
-             f"Units of {own} moved, {handle.title}", f"traversal-{letter}")  # fmt: skip
-        st.caption(
-            f"The most active units first, of {own} (variance of E[z | x] over the test set)."
-            if sorted_
-            else f"The first units of {own}; evaluate the test set on the page Collapse to see the "
-            "most active ones."
-        )
-        claim = claim or generate.traversal_claim(handle, number, made)
+        # A second model without such a layer shows its top one.
+        number = handle.names.index(layer) + 1 if layer in handle.names else handle.n_layers
+        walks = traversal(handle, letter, chosen, number=number, reach=reach)
+        claim = claim or views.traversal_claim(handle, number, walks)
     return claim
 
 
-DRAWN = {
-    "Prior samples": prior_view,
-    "Redrawn": redrawn_view,
-    "Interpolation": interpolation_view,
-    "Pseudoinput": picture_view,
-    "Traversal": traversal_view,
+def traversal(
+    handle: Handle, letter: str, chosen: Chosen, *, number: int, reach: float
+) -> list[np.ndarray]:
+    """A row a unit of the numbered layer, the most active ones where that is known."""
+    layer = handle.names[number - 1]
+    evaluation = store.evaluation(ctx.world, handle, ctx.in_name, ctx.data_root)
+    variance = None if evaluation is None else evaluation.unit_variance[number - 1]
+    units, by_activity = views.active_first(variance, handle.units[number - 1])
+    walks, values = views.traversed(
+        handle, chosen, ctx.seed, layer=number, units=units, reach=reach
+    )
+    rows = [views.row(f"unit {unit}", walk) for unit, walk in zip(units, walks, strict=True)]
+    alt = f"Units of {layer} moved, {handle.title}"
+    show_strip(rows, [f"{value:+.1f}" for value in values], alt, f"traversal-{letter}")
+    st.caption(
+        f"The most active units first, of {layer} (variance of E[z | x] over the test set)."
+        if by_activity
+        else f"The first units of {layer}; evaluate the test set on the page Collapse to see the "
+        "most active ones."
+    )
+    return walks
+
+
+VIEWS = {
+    "Prior samples": View(
+        prior_view,
+        "Latents are drawn from p(z) level by level from the top; each picture is the expected "
+        "image. A lower temperature keeps a level closer to its mean.",
+    ),
+    "Redrawn": View(
+        redrawn_view,
+        "The upper levels of one image are kept, the lower ones drawn anew. What stays the same "
+        "along a row is what the kept levels say. The column “mean” has the lower levels at their "
+        "prior means: read from below upwards, it adds one level of the image after another (a "
+        "generative reconstruction).",
+    ),
+    "Interpolation": View(
+        interpolation_view,
+        "A straight line between the latents of two images. Each row walks from one level up; the "
+        "levels below follow at their means.",
+    ),
+    "Pseudoinput": View(
+        picture_view,
+        "A picture stands above the layers, or their prior is made of pictures. Each row has one, "
+        "the mean picture that the model makes of it, and draws: what stays the same along a row "
+        "is what it decides.",
+    ),
+    "Traversal": View(
+        traversal_view,
+        "One unit of a layer moved from low to high, one row a unit; everything below follows at "
+        "its mean. A row that stays the same is a unit that says nothing.",
+    ),
 }
 
 
-def view_control() -> str:
-    """Which view; that of pictures only where a model has one at its top."""
-    views = list(VIEWS)
-    if not any(generate.picture_on_top(h) for h in ctx.models):
-        views.remove("Pseudoinput")
-    if st.session_state.get("g_view") not in (None, *views):
-        del st.session_state["g_view"]
-    return st.radio("Show", views, key="g_view", bind="query-params")
-
-
-@st.fragment
+@ui.fragment
 def body() -> None:
-    """Claim, the chosen view and its controls; a control changes nothing else of the app."""
-    with ui.in_place():
-        head = st.container()
-        pictured, beside = st.columns([3, 1], gap="large")
-        with beside:
-            view = view_control()
-        with pictured:
-            claim = DRAWN[view](beside)
-        with head:
-            ui.header(ui.plain(claim) or "Nothing to draw yet", VIEWS[view])
+    """Claim, the chosen view and its controls; that of pictures where a model has one on top."""
+    pictured = any(views.picture_on_top(handle) for handle in ctx.models)
+    controls.show_view(
+        {name: view for name, view in VIEWS.items() if pictured or name != "Pseudoinput"}, "g_view"
+    )
 
 
 body()

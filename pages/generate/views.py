@@ -1,4 +1,4 @@
-"""The generation page's words, controls and pictures."""
+"""The generation page's pictures, cached by content, and its words."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import streamlit as st
 from hvae_core.common.words import listed
 from hvae_core.figures import StripRow
 from hvae_core.probes.picture_quality import pixel_variance
-from pages.shared import image_names, store
-from pages.shared.state import Context
+from pages.shared import store
+from pages.shared.image_names import Chosen
 from pages.shared.store import Handle
 
 if TYPE_CHECKING:
-    from hvae_core.probes.generate import FromPictures
+    from hvae_core.probes.generate import FromPictures, Latents
 
 DRAWS = 6
 """Pictures beside each other: as many as a laptop's width holds at double size."""
@@ -26,19 +26,22 @@ STEPS = 9
 VISIBLE = 0.002
 """Mean change of a pixel that counts: half of one of 255 grey levels."""
 
+Redrawn = tuple[np.ndarray, np.ndarray]
+"""The mean picture (1, C, H, W) and draws (DRAWS, C, H, W) with some levels redrawn."""
 
+# A checkpoint is known by its digest and images by their pixels, whatever they are called.
 _BY_CONTENT: dict[str, Any] = {
     "max_entries": 32,
     "show_spinner": False,
     "hash_funcs": {
         Handle: lambda handle: handle.digest,
-        image_names.Chosen: lambda chosen: tuple(chosen.images.image_digests()),
+        Chosen: lambda chosen: tuple(chosen.images.image_digests()),
     },
 }
 
 
 @st.cache_resource(**_BY_CONTENT)
-def _encoded(handle: Handle, chosen: image_names.Chosen, seed: int):  # type: ignore[no-untyped-def]
+def _encoded(handle: Handle, chosen: Chosen, seed: int) -> Latents:
     """One joint state of all layers for the chosen images under a model, z_1 first."""
     from hvae_core.probes.generate import encode
 
@@ -57,9 +60,7 @@ def prior(handle: Handle, n: int, seed: int, heat: tuple[float, ...]) -> np.ndar
 
 
 @st.cache_data(**_BY_CONTENT)
-def redrawn(
-    handle: Handle, chosen: image_names.Chosen, seed: int, temperature: float
-) -> list[tuple[np.ndarray, np.ndarray]]:
+def redrawn(handle: Handle, chosen: Chosen, seed: int, temperature: float) -> list[Redrawn]:
     """For k = 1 .. K: the mean picture and ``DRAWS`` draws with the k lowest levels redrawn.
 
     The last entry keeps nothing: it is drawn from the prior alone.
@@ -67,17 +68,17 @@ def redrawn(
     from hvae_core.probes.generate import prior_samples, redraws
 
     z, model = _encoded(handle, chosen, seed), store.model(handle)
-    found = []
+    by_k = []
     for k in range(1, handle.n_levels):
         mean = redraws(model, z, k, 1, temperature=0.0)
-        found.append((mean, redraws(model, z, k, DRAWS, seed=seed, temperature=temperature)))
+        by_k.append((mean, redraws(model, z, k, DRAWS, seed=seed, temperature=temperature)))
     mean = prior_samples(model, 1, temperature=0.0)
-    found.append((mean, prior_samples(model, DRAWS, seed=seed, temperature=temperature)))
-    return found
+    by_k.append((mean, prior_samples(model, DRAWS, seed=seed, temperature=temperature)))
+    return by_k
 
 
 @st.cache_data(**_BY_CONTENT)
-def paths(handle: Handle, chosen: image_names.Chosen, seed: int) -> list[np.ndarray]:
+def paths(handle: Handle, chosen: Chosen, seed: int) -> list[np.ndarray]:
     """For every k the way from the first image's z_>k to the second's, (STEPS, C, H, W)."""
     from hvae_core.probes.generate import interpolation
 
@@ -87,12 +88,7 @@ def paths(handle: Handle, chosen: image_names.Chosen, seed: int) -> list[np.ndar
 
 @st.cache_data(**_BY_CONTENT)
 def traversed(
-    handle: Handle,
-    chosen: image_names.Chosen,
-    seed: int,
-    layer: int,
-    units: Sequence[int],
-    reach: float,
+    handle: Handle, chosen: Chosen, seed: int, *, layer: int, units: Sequence[int], reach: float
 ) -> tuple[list[np.ndarray], list[float]]:
     """One row of pictures a unit, set to values between -reach and reach, and those values."""
     from hvae_core.probes.generate import traversal
@@ -113,9 +109,9 @@ def active_first(variance: np.ndarray | None, units: int) -> tuple[list[int], bo
 @st.cache_data(**_BY_CONTENT)
 def picture_on_top(handle: Handle) -> str | None:
     """ "latent" where the topmost latent is a picture, "prior" where its prior is made of some."""
-    from hvae_core.probes.generate import picture_on_top as found
+    from hvae_core.probes import generate
 
-    return found(store.model(handle))
+    return generate.picture_on_top(store.model(handle))
 
 
 @st.cache_resource(**_BY_CONTENT)
@@ -129,9 +125,7 @@ def from_prior(handle: Handle, n: int, seed: int, temperature: float) -> FromPic
 
 
 @st.cache_resource(**_BY_CONTENT)
-def from_images(
-    handle: Handle, chosen: image_names.Chosen, seed: int, temperature: float
-) -> FromPictures:
+def from_images(handle: Handle, chosen: Chosen, seed: int, temperature: float) -> FromPictures:
     """The topmost latent of each chosen image, and what the model makes of that alone."""
     from hvae_core.probes.generate import from_top
 
@@ -147,7 +141,7 @@ def learned(handle: Handle) -> int:
 
 @st.cache_resource(**_BY_CONTENT)
 def from_learned(
-    handle: Handle, which: Sequence[int], n: int, seed: int, temperature: float
+    handle: Handle, which: Sequence[int], *, n: int, seed: int, temperature: float
 ) -> FromPictures:
     """Learned images of the prior by number, and what the model makes of each."""
     from hvae_core.probes.generate import from_prior_images
@@ -155,77 +149,40 @@ def from_learned(
     return from_prior_images(store.model(handle), which, n, seed=seed, temperature=temperature)
 
 
-def pick(ctx: Context, key: str, label: str, index: int) -> str:
-    """One image by set and number; both in the URL."""
-    titles = {spec.name: spec.title for spec in ctx.world.with_role("in", "out", "control")}
-    if st.session_state.get(f"{key}_set") not in (None, *titles):
-        del st.session_state[f"{key}_set"]  # a set of another world
-    names = list(titles)
-    chosen = st.selectbox(
-        label, names, names.index(ctx.in_name), format_func=titles.__getitem__, key=f"{key}_set",
-        bind="query-params", width=200,
-    )  # fmt: skip
-    number = st.number_input(
-        "Number", 0, store.SHOWN_LIMIT - 1, index, key=f"{key}_number", bind="query-params",
-        width=100,
-    )  # fmt: skip
-    return image_names.name_of(chosen or ctx.in_name, int(number or 0))
-
-
-def temperature_control(key: str) -> float:
-    """How far draws stray from the means."""
-    return float(
-        st.slider("Temperature", 0.0, 2.0, 1.0, 0.1, key=key, bind="query-params",
-                  help="Scales the spread of every draw: 0 is the mean, 1 the model's own.")
-    )  # fmt: skip
-
-
-def draw_control(ctx: Context) -> int:
-    """Which draw; the seed of the sidebar and this number make the picture again."""
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        draw = st.number_input("Draw", 0, 9999, key="g_draw", bind="query-params", width=120)
-        st.button("Redraw", on_click=_next_draw, icon=":material/casino:")
-    return ctx.seed + 1_000_000 * int(draw or 0)
-
-
-def _next_draw() -> None:
-    st.session_state["g_draw"] = (int(st.session_state.get("g_draw") or 0) + 1) % 10_000
-
-
-def row(label: str, pictures: Any) -> StripRow:
+def row(label: str, pictures: Sequence[np.ndarray]) -> StripRow:
     """A row of a strip without losses, neither in- nor out-of-distribution."""
     return StripRow(label, list(pictures), [None] * len(pictures), out=None)
 
 
 def picture_rows(
-    made: FromPictures, labels: Sequence[str], name: str, beside: Any = None
+    tops: FromPictures, labels: Sequence[str], name: str, beside: np.ndarray | None = None
 ) -> tuple[list[StripRow], list[str]]:
     """One row a picture: it, the mean picture, the draws; before it the images it stands for."""
-    lines, heads = [], [name, "mean", *(f"draw {i + 1}" for i in range(made.draws.shape[1]))]
+    lines, heads = [], [name, "mean", *(f"draw {i + 1}" for i in range(tops.draws.shape[1]))]
     for i, label in enumerate(labels):
-        own = [made.pictures[i], made.means[i], *made.draws[i]]
+        own = [tops.pictures[i], tops.means[i], *tops.draws[i]]
         lines.append(row(label, own if beside is None else [beside[i], *own]))
     return lines, heads if beside is None else ["x", *heads]
 
 
-def picture_claim(made: FromPictures, name: str) -> str:
+def picture_claim(tops: FromPictures, name: str) -> str:
     """How much of what the draws vary in the pictures at the top decide."""
-    whole = pixel_variance(made.draws.reshape(-1, *made.draws.shape[2:]))
-    within = float(np.mean([pixel_variance(draws) for draws in made.draws]))
+    whole = pixel_variance(tops.draws.reshape(-1, *tops.draws.shape[2:]))
+    within = float(np.mean([pixel_variance(draws) for draws in tops.draws]))
     share = max(0.0, 1 - within / whole) if whole > 0 else 0.0
     return f"{name} decides {_percent(share)} of what these samples vary in"
 
 
 def redrawn_rows(
-    handle: Handle, chosen: image_names.Chosen, found: Sequence[tuple[np.ndarray, np.ndarray]]
+    handle: Handle, chosen: Chosen, by_k: Sequence[Redrawn]
 ) -> tuple[list[StripRow], list[str]]:
     """One row a k: what is kept, the mean picture, the draws."""
     x = chosen.images.images[0].astype(np.float32) / 255
     names = [f"keep {part}" for part in (*upwards(handle.level_names[1:]), "nothing")]
-    made = [
-        row(name, [x, mean[0], *draws]) for name, (mean, draws) in zip(names, found, strict=True)
+    rows = [
+        row(name, [x, mean[0], *draws]) for name, (mean, draws) in zip(names, by_k, strict=True)
     ]
-    return made, ["x", "mean", *(f"draw {i + 1}" for i in range(DRAWS))]
+    return rows, ["x", "mean", *(f"draw {i + 1}" for i in range(DRAWS))]
 
 
 def upwards(levels: Sequence[str]) -> list[str]:
@@ -233,12 +190,12 @@ def upwards(levels: Sequence[str]) -> list[str]:
     return [f"{level} and up" for level in levels[:-1]] + list(levels[-1:])
 
 
-def kept_share(found: Sequence[tuple[np.ndarray, np.ndarray]]) -> list[float]:
+def kept_share(by_k: Sequence[Redrawn]) -> list[float]:
     """Share of the prior samples' pixel variance that keeping z_>k takes away, for k = 1 .. K-1."""
-    whole = pixel_variance(found[-1][1])
+    whole = pixel_variance(by_k[-1][1])
     if whole <= 0:
-        return [0.0 for _ in found[:-1]]
-    return [1 - pixel_variance(draws) / whole for _, draws in found[:-1]]
+        return [0.0 for _ in by_k[:-1]]
+    return [1 - pixel_variance(draws) / whole for _, draws in by_k[:-1]]
 
 
 def redraw_claim(handle: Handle, shares: Sequence[float]) -> str:
@@ -253,7 +210,9 @@ def redraw_claim(handle: Handle, shares: Sequence[float]) -> str:
     return f"{last}; kept from {names[0]} up it is {_percent(low)}"
 
 
-def prior_claim(handle: Handle, samples: np.ndarray, heat: Sequence[float], data: Any) -> str:
+def prior_claim(
+    handle: Handle, samples: np.ndarray, heat: Sequence[float], data: np.ndarray | None
+) -> str:
     """How varied the samples are, beside the images themselves where these are at hand."""
     names = handle.level_names
     if not any(heat):
@@ -268,9 +227,9 @@ def prior_claim(handle: Handle, samples: np.ndarray, heat: Sequence[float], data
     return text + tail
 
 
-def path_claim(handle: Handle, made: Sequence[np.ndarray]) -> str:
+def path_claim(handle: Handle, walks: Sequence[np.ndarray]) -> str:
     """How much of the change between the two pictures the top level alone makes."""
-    whole, top = (path[-1] - path[0] for path in (made[0], made[-1]))
+    whole, top = (path[-1] - path[0] for path in (walks[0], walks[-1]))
     size = float((whole**2).sum())
     # the projection on the whole change: a change elsewhere in the picture does not count
     share = float((whole * top).sum()) / size if size > 0 else 0.0
@@ -278,9 +237,9 @@ def path_claim(handle: Handle, made: Sequence[np.ndarray]) -> str:
     return f"{name} alone makes {_percent(share)} of the change between these two pictures"
 
 
-def traversal_claim(handle: Handle, layer: int, made: Sequence[np.ndarray]) -> str:
+def traversal_claim(handle: Handle, layer: int, walks: Sequence[np.ndarray]) -> str:
     """Whether the units of a layer that are shown change the picture at all."""
-    moves = [float(np.abs(path[-1] - path[0]).mean()) for path in made]
+    moves = [float(np.abs(path[-1] - path[0]).mean()) for path in walks]
     name, best, n = handle.layers[layer - 1][0], max(moves, default=0.0), len(moves)
     many = sum(move >= VISIBLE for move in moves)
     if not many:

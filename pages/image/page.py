@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 
 import numpy as np
 import streamlit as st
@@ -16,7 +15,6 @@ from hvae_core.figures import (
     calibration,
     fmt,
     layer_band,
-    png_bytes,
     reference_density,
     strip,
     symbol_html,
@@ -94,7 +92,7 @@ def rebuilt(image: subject.Subject, judged: Sequence[subject.Judged]) -> None:
                 if len(judged) > 1:
                     st.markdown(f"**{letter}** {one.handle.title}")
                 ui.picture(picture, "The image and its reconstructions from each layer up")
-                ui.picture_button(partial(png_bytes, picture), f"image-rebuilt-{letter}")
+                ui.picture_button(picture, f"image-rebuilt-{letter}")
 
 
 def layers(one: subject.Judged) -> None:

@@ -17,7 +17,7 @@ from hvae_core.config import level_starts
 from hvae_core.data.image_set import ImageSet
 from hvae_core.detection.verdict import Judgement, Reading
 from pages.image import scores
-from pages.shared import image_names, store, ui
+from pages.shared import controls, image_names, store, ui
 from pages.shared import materials as scoring
 from pages.shared.state import Context
 from pages.shared.store import Handle
@@ -210,7 +210,7 @@ def _from_selection(ctx: Context) -> Subject | None:
         st.info("Nothing is selected: draw a lasso on the page Latent space first.")
         return None
     most = len(names) - 1
-    image_names.in_range("i_pick", most)
+    controls.within("i_pick", most)
     pick = 0
     if most:
         pick = st.number_input(f"Which of {most + 1}", 0, most, key="i_pick", bind="query-params")

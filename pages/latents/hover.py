@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import streamlit as st
@@ -87,9 +88,9 @@ def thumbnails(plot_key: str, points: Points, pictures: Mapping[str, ImageSet]) 
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _sprite(  # type: ignore[no-untyped-def]
+def _sprite(
     digest: str, set_digests: tuple[str, ...], _points: Points, _pictures: Mapping[str, ImageSet]
-):
+) -> dict[str, Any]:
     """Every point's picture in one PNG, row by row; points without one have an empty cell."""
     shape = next(iter(_pictures.values())).image_shape
     pixels = np.zeros((len(_points), *shape), np.uint8)

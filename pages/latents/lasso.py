@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import streamlit as st
 
 from hvae_core.data.image_set import ImageSet
 from hvae_core.data.readers.npz import npz_bytes
+from hvae_core.evaluation.evaluation import Evaluation
 from hvae_core.figures import tile
 from pages.latents.points import Points
 from pages.shared import image_names, ui
@@ -30,39 +30,45 @@ def keep(points: Points, rows: Sequence[int]) -> None:
     ]
 
 
-def kept(evaluations: Mapping[str, Any]) -> Selection:
+def kept(evaluations: Mapping[str, Evaluation]) -> Selection:
     """The session's selection, as far as these evaluations know its images."""
-    chosen: Selection = st.session_state.get(KEY) or []
+    selection: Selection = st.session_state.get(KEY) or []
     return [
         (name, index)
-        for name, index in chosen
+        for name, index in selection
         if name in evaluations and 0 <= index < len(evaluations[name])
     ]
 
 
-def spread(chosen: Selection, most: int) -> Selection:
+def spread(selection: Selection, most: int) -> Selection:
     """At most so many of the selection, evenly drawn, so that every set has its share."""
-    places = np.unique(np.linspace(0, len(chosen) - 1, most).astype(int)) if chosen else []
-    return [chosen[place] for place in places]
+    if not selection:
+        return []
+    places = np.unique(np.linspace(0, len(selection) - 1, most).astype(int))
+    return [selection[place] for place in places]
 
 
-def class_of(evaluation: Any, index: int) -> str:
+def class_of(evaluation: Evaluation, index: int) -> str:
     """The class's name, or "" for an image without one."""
     return str((*evaluation.class_names, "")[evaluation.labels[index]])
 
 
 def in_words(
-    chosen: Selection, total: int, titles: Mapping[str, str], evaluations: Mapping[str, Any]
+    selection: Selection,
+    total: int,
+    titles: Mapping[str, str],
+    evaluations: Mapping[str, Evaluation],
 ) -> list[str]:
     """How many were taken, then a line a set with its classes, the commonest first."""
-    lines = [f"**{len(chosen):,} of {total:,} selected**"]
-    for name in dict.fromkeys(name for name, _ in chosen):
-        indices = [index for other, index in chosen if other == name]
+    lines = [f"**{len(selection):,} of {total:,} selected**"]
+    for name in dict.fromkeys(name for name, _ in selection):
+        indices = [index for other, index in selection if other == name]
         classes = Counter(class_of(evaluations[name], index) for index in indices)
-        # Where every image has a class of its own, names of classes say nothing and fill the page.
-        told = [pair for pair in classes.most_common(5) if pair[0]]
-        told = told if len(classes) <= 5 else [pair for pair in told if pair[1] > 1]
-        parts = [f"{count}\u00a0×\u00a0{ui.plain(label)}" for label, count in told]
+        common = [pair for pair in classes.most_common(5) if pair[0]]
+        if len(classes) > 5:
+            # Where every image has a class of its own, names of classes fill the page for nothing.
+            common = [pair for pair in common if pair[1] > 1]
+        parts = [f"{count}\u00a0×\u00a0{ui.plain(label)}" for label, count in common]
         rest = len(classes) - len(parts)
         if rest > 1:
             parts.append(f"{rest} {'more ' if parts else ''}classes")
@@ -74,7 +80,7 @@ def in_words(
 def panel(
     ctx: Context,
     total: int,
-    evaluations: Mapping[str, Any],
+    evaluations: Mapping[str, Evaluation],
     pictures: Mapping[str, ImageSet],
     *,
     outlined: bool = True,
@@ -84,13 +90,13 @@ def panel(
     ``outlined`` is whether the map itself still shows what was taken: it forgets that when it is
     drawn anew, as on coming back from another page, and the selection stays.
     """
-    chosen = kept(evaluations)
-    if not chosen:
+    selection = kept(evaluations)
+    if not selection:
         st.markdown("**Nothing selected**")
         st.caption("Draw a lasso round points of the map: their images appear here.")
         return
     titles = {name: ctx.title(name) for name in evaluations}
-    st.markdown("  \n".join(in_words(chosen, total, titles, evaluations)))
+    st.markdown("  \n".join(in_words(selection, total, titles, evaluations)))
     if not outlined:
         st.caption("Still selected from before, though the map no longer shows the outline.")
     st.button(
@@ -99,27 +105,15 @@ def panel(
         icon=":material/close:",
         type="tertiary",
     )
-    visible = [pick for pick in chosen if pick[0] in pictures]
+    visible = [pick for pick in selection if pick[0] in pictures]
     if visible:
         _strip(visible, pictures)
     else:
         st.caption("Their images are not on this machine; see *Images* in the sidebar.")
-    st.page_link(
-        "pages/reconstructions/page.py",
-        label="Send to Reconstructions",
-        icon=":material/arrow_forward:",
-        query_params={
-            f"r_rows_{ctx.world.key}": [
-                image_names.name_of(*pick) for pick in spread(chosen, image_names.MOST)
-            ]
-        },
-    )
-    st.page_link(
-        "pages/image/page.py",
-        label="Judge the first in One image",
-        icon=":material/arrow_forward:",
-        query_params={"i_from": "selection", "i_pick": "0"},
-    )
+    rows = [image_names.name_of(*pick) for pick in spread(selection, image_names.MOST)]
+    _send("reconstructions", "Send to Reconstructions", {f"r_rows_{ctx.world.key}": rows})
+    first = {"i_from": "selection", "i_pick": "0"}
+    _send("image", "Judge the first in One image", first)
     if visible:
         st.download_button(
             "Save subset (.npz)",
@@ -131,6 +125,13 @@ def panel(
             width="stretch",
             help="Images and labels; the sidebar opens such a file as a set of your own.",
         )
+
+
+def _send(page: str, label: str, query: Mapping[str, str | list[str]]) -> None:
+    """A link to a page whose controls then stand on the selection."""
+    st.page_link(
+        f"pages/{page}/page.py", label=label, icon=":material/arrow_forward:", query_params=query
+    )
 
 
 def _strip(visible: Selection, pictures: Mapping[str, ImageSet]) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import Any
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -13,23 +13,25 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from hvae_core.common import cache
+from hvae_core.evaluation.evaluation import Evaluation
 from hvae_core.figures import MapData, fmt, latent_map, percent, symbol_html
 from hvae_core.figures.theme import palette
 from hvae_core.probes import embedding
 from hvae_core.probes.embedding import Params, TSNEParams, UMAPParams
-from hvae_core.scores import Material
+from hvae_core.scores import Material, Score
 from pages.latents import lasso
 from pages.latents.points import Points
 from pages.shared import jobs
 from pages.shared.state import Context, colors
 
+ColourBy = Literal["set", "class", "score"]
 METHODS = ("PCA", "t-SNE", "UMAP")
-COLOURS = ("set", "class", "score")
+COLOURS: tuple[ColourBy, ...] = ("set", "class", "score")
 JOB = "latent-map"
 
 
 @dataclass(frozen=True, eq=False)
-class Placed:
+class PlacedPoints:
     """Points in the plane and how they came there; ``digest`` names the coordinates."""
 
     coords: np.ndarray
@@ -41,13 +43,13 @@ class Placed:
 class Colouring:
     """What the colours mean: a set, the classes of one set, or a score with its values."""
 
-    by: str
+    by: ColourBy
     of: str = ""
     name: str = ""
     values: np.ndarray | None = None
 
 
-def place(points: Points, method: str, seed: int) -> Placed:
+def place(points: Points, method: str, seed: int) -> PlacedPoints:
     """Coordinates by the chosen method; PCA stands in until a slower map is ready."""
     flat = _pca(points.digest, points)
     if method == "PCA":
@@ -56,34 +58,28 @@ def place(points: Points, method: str, seed: int) -> Placed:
     key = embedding.embedding_digest(points.latents, params)
     coords = embedding.stored_map(points.latents, params)
     job = jobs.current(JOB)
-    ours = job is not None and job.digest == key
-    if coords is None and ours and job is not None and job.status == "done":
-        coords = job.result()  # the cache folder took nothing
+    ours = job if job is not None and job.digest == key else None
+    if coords is None and ours is not None and ours.status == "done":
+        coords = ours.result()  # the cache folder took nothing
     if coords is not None:
-        axes = (f"{method} 1", f"{method} 2")
-        return Placed(coords, axes, key)
+        return PlacedPoints(coords, (f"{method} 1", f"{method} 2"), key)
     if sent:
         run = embedding.tsne if isinstance(params, TSNEParams) else embedding.umap
         jobs.submit(JOB, key, run, points.latents, params)
         st.rerun()
-    if ours:
-        error = jobs.failed(JOB)
-        if error:
-            st.error(error, icon=":material/error:")
-        jobs.show(JOB, "Map")
-        if job is not None and job.active:
-            st.caption(f"PCA is shown until {method} is ready.")
-            return flat
-    st.caption(f"PCA is shown: {method} has not been computed with these parameters yet.")
+    if ours is not None and jobs.going_on(JOB, "Map"):
+        st.caption(f"PCA is shown until {method} is ready.")
+    else:
+        st.caption(f"PCA is shown: {method} has not been computed with these parameters yet.")
     return flat
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
-def _pca(digest: str, _points: Points) -> Placed:
-    found = embedding.pca(_points.latents)
-    first, second = (percent(float(share)) for share in found.explained)
+def _pca(digest: str, _points: Points) -> PlacedPoints:
+    flat = embedding.pca(_points.latents)
+    first, second = (percent(float(share)) for share in flat.explained)
     axes = (f"component 1 ({first} of variance)", f"component 2 ({second})")
-    return Placed(found.coords, axes, cache.digest(digest, "pca"))
+    return PlacedPoints(flat.coords, axes, cache.digest(digest, "pca"))
 
 
 def _tsne_form(seed: int) -> tuple[Params, bool]:
@@ -97,7 +93,7 @@ def _tsne_form(seed: int) -> tuple[Params, bool]:
             "Iterations", 250, 5000, 1000, 250, key="l_iterations", bind="query-params", width=150
         )
         sent = row.form_submit_button("Compute t-SNE")
-    return TSNEParams(float(perplexity), int(iterations), seed), sent
+    return TSNEParams(float(perplexity), iterations, seed), sent
 
 
 def _umap_form(seed: int) -> tuple[Params, bool]:
@@ -114,19 +110,25 @@ def _umap_form(seed: int) -> tuple[Params, bool]:
             "Distance", list(embedding.METRICS), key="l_metric", bind="query-params", width=150
         )
         sent = row.form_submit_button("Compute UMAP")
-    return UMAPParams(int(neighbours), float(distance), str(metric), seed), sent
+    return UMAPParams(neighbours, distance, metric, seed=seed), sent
 
 
-def figure(ctx: Context, points: Points, placed: Placed, colouring: Colouring) -> go.Figure:
+def figure(ctx: Context, points: Points, placed: PlacedPoints, colouring: Colouring) -> go.Figure:
     """The figure, one and the same object for the same map: a changed one loses its selection."""
-    titles = tuple(ctx.title(name) for name in points.set_names)
-    return _figure(map_key(placed, colouring), colors().theme, titles, points, placed, colouring)
+    return _figure(
+        map_key(placed, colouring),
+        colors().theme,
+        titles=tuple(ctx.title(name) for name in points.set_names),
+        _points=points,
+        _placed=placed,
+        _colouring=colouring,
+    )
 
 
-def map_key(placed: Placed, colouring: Colouring) -> str:
+def map_key(placed: PlacedPoints, colouring: Colouring) -> str:
     """A short name of one map in one colouring."""
-    values = [] if colouring.values is None else colouring.values
-    return cache.digest(placed.digest, colouring.by, colouring.of, np.asarray(values))[:16]
+    values = np.zeros(0) if colouring.values is None else colouring.values
+    return cache.digest(placed.digest, colouring.by, colouring.of, values)[:16]
 
 
 @st.cache_resource(max_entries=12, show_spinner=False)
@@ -135,22 +137,22 @@ def _figure(
     theme: str,
     titles: tuple[str, ...],
     _points: Points,
-    _placed: Placed,
+    _placed: PlacedPoints,
     _colouring: Colouring,
 ) -> go.Figure:
     values, names = _values(_points, _colouring)
     data = MapData(
         _placed.coords,
-        np.arange(len(_points)),
-        _points.sets,
-        [escape(title) for title in titles],
-        _hover(_points, titles, _colouring),
+        ids=np.arange(len(_points)),
+        sets=_points.sets,
+        set_names=[escape(title) for title in titles],
+        hover=_hover(_points, titles, _colouring),
     )
     fig = latent_map(
         data,
         values,
         palette(theme),
-        color_by=_colouring.by,  # type: ignore[arg-type]
+        color_by=_colouring.by,
         class_names=[escape(name) for name in names],
         value_name=_colouring.name,
         unit="nats",
@@ -189,12 +191,11 @@ def _hover(points: Points, titles: tuple[str, ...], colouring: Colouring) -> lis
 
 def lassoed(key: str, points: Points) -> None:
     """Keep what the lasso took; a double click on the map clears it."""
-    event: Any = st.session_state[key]
-    found = [np.ravel(point["customdata"])[0] for point in event["selection"]["points"]]
-    lasso.keep(points, [int(row) for row in found])
+    taken = st.session_state[key]["selection"]["points"]
+    lasso.keep(points, [int(np.ravel(point["customdata"])[0]) for point in taken])
 
 
-def score_values(score: Any, points: Points, evaluations: Mapping[str, Any]) -> Colouring:
+def score_values(score: Score, points: Points, evaluations: Mapping[str, Evaluation]) -> Colouring:
     """The colouring by the score of every point, in nats."""
     values = np.concatenate(
         [
@@ -202,12 +203,13 @@ def score_values(score: Any, points: Points, evaluations: Mapping[str, Any]) -> 
             for code, name in enumerate(points.set_names)
         ]
     )
-    return Colouring("score", score.key, symbol_html(score.symbol), values.astype(np.float32))
+    name = symbol_html(score.symbol)
+    return Colouring("score", score.key, name, values=values.astype(np.float32))
 
 
-def table(points: Points, placed: Placed, colouring: Colouring) -> pd.DataFrame:
+def table(points: Points, placed: PlacedPoints, colouring: Colouring) -> pd.DataFrame:
     """The map as a table: set, index, class, coordinates, and the score where it colours."""
-    columns: dict[str, Any] = {
+    columns: dict[str, Sequence[object] | np.ndarray] = {
         "set": [points.set_names[code] for code in points.sets],
         "index": points.indices,
         "class": points.classes,

@@ -2,30 +2,80 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from functools import partial
 
 import streamlit as st
 
+from hvae_core.data.image_set import ImageSet
 from hvae_core.figures import percent
-from hvae_core.scores import score_list
-from pages.latents import hover, map
-from pages.latents import lasso as selection
-from pages.latents import points as latents
-from pages.latents.map import Colouring
+from hvae_core.scores import Score, score_list
+from pages.latents import hover, lasso, map, points
+from pages.latents.map import Colouring, PlacedPoints
+from pages.latents.points import Points
 from pages.shared import jobs, ui
+from pages.shared.controls import one_of
 from pages.shared.state import context
+from pages.shared.store import Handle
 
 ctx = context()
+
+
+def model_control() -> Handle:
+    """Whose latents are mapped."""
+    if len(ctx.models) == 1:
+        return ctx.a
+    letters = dict(ctx.lettered)
+    return letters[one_of("Model", list(letters), "A", key="l_model")]
+
+
+def score_control(model: Handle) -> Score:
+    """The score that colours the points."""
+    scores = {score.name: score for score in score_list(model.n_levels)}
+    name = st.selectbox("Score", list(scores), key="l_score", bind="query-params", width=190)
+    return scores[name]
+
+
+@ui.fragment
+def map_and_selection(
+    drawn: Points, placed: PlacedPoints, colouring: Colouring, pictures: Mapping[str, ImageSet]
+) -> None:
+    """The map, and what its lasso took, redrawn alone when it takes something else."""
+    key = f"l-map-{map.map_key(placed, colouring)}"
+    left, right = st.columns([3, 1], gap="medium")
+    outlined = False
+    with left, ui.in_place():
+        taken = ui.chart(
+            map.figure(ctx, drawn, placed, colouring),
+            f"latents-{layer}",
+            f"Map of {layer}: {len(drawn)} images, coloured by {colouring.by}",
+            key=key,
+            lasso=True,
+            on_select=lambda: map.lassoed(key, drawn),
+            selection_mode=("lasso", "box"),
+        )
+        outlined = bool(taken and taken["selection"]["points"])
+        hover.thumbnails(key, drawn, pictures)
+    with right, ui.in_place():
+        lasso.panel(ctx, len(drawn), evaluations, pictures, outlined=outlined)
+
+
+def separations_line(drawn: Points) -> None:
+    """How well the sets are told apart in the whole layer, of which a map shows two dimensions."""
+    areas = points.separations(drawn.digest, drawn)
+    if areas:
+        by_set = ", ".join(f"{ui.plain(ctx.title(n))} {percent(a)}" for n, a in areas.items())
+        st.caption(
+            f"Farther from its nearest neighbour among {ui.plain(ctx.title(ctx.in_name))} than "
+            f"these are from each other, share of pairs in all {drawn.latents.shape[1]:,} units "
+            f"of {layer} (50 % is no telling): {by_set}."
+        )
+
+
 head = st.container()
 bar = st.container(horizontal=True, vertical_alignment="bottom", gap="small")
-
-model = ctx.a
-if len(ctx.models) > 1:
-    which = bar.segmented_control(
-        "Model", ["A", "B"], default="A", required=True, key="l_model", bind="query-params"
-    )
-    model = ctx.models[which == "B"]
-
+with bar:
+    model = model_control()
 evaluations = jobs.evaluations(ctx, model, (ctx.in_name, *ctx.out_names))
 if ctx.in_name not in evaluations:
     with head:
@@ -36,71 +86,37 @@ if ctx.in_name not in evaluations:
     st.stop()
 inside = evaluations[ctx.in_name]
 
-names = list(model.names)
-layer = latents.layer_control(bar, model, latents.default_layer(model, inside))
-level = names.index(layer) if layer in names else 0
-method = bar.segmented_control(
-    "Method", map.METHODS, default="PCA", required=True, key="l_method", bind="query-params"
-)
-by = bar.segmented_control(
-    "Colour", map.COLOURS, default="set", required=True, key="l_by", bind="query-params"
-)
-of = ctx.in_name
-if by == "class":
-    of = bar.selectbox(
-        "Classes of", list(evaluations), format_func=ctx.title, key="l_of", width=190
+with bar:
+    layer = points.layer_control(model, points.default_layer(model, inside))
+    level = model.names.index(layer)
+    method = one_of("Method", map.METHODS, "PCA", key="l_method")
+    by = one_of("Colour", map.COLOURS, "set", key="l_by")
+    of, score = ctx.in_name, None
+    if by == "class":
+        names = list(evaluations)
+        of = st.selectbox("Classes of", names, format_func=ctx.title, key="l_of", width=190)
+    elif by == "score":
+        score = score_control(model)
+    count = st.number_input(
+        "Images of each set", 100, 1000, 300, 100, key="l_count", bind="query-params", width=150
     )
-elif by == "score":
-    scores = {score.name: score for score in score_list(model.n_levels)}
-    of = bar.selectbox("Score", list(scores), key="l_score", bind="query-params", width=190)
-count = bar.number_input(
-    "Images of each set", 100, 1000, 300, 100, key="l_count", bind="query-params", width=150
-)
 
 with ui.in_place():
-    points = latents.gather(ctx, model, level, evaluations, int(count))
+    mapped = points.gather(ctx, model, level, evaluations, count)
     with head:
         ui.header(
-            latents.claim(ctx, model, level, inside, points),
+            points.claim(ctx, model, level, inside, mapped),
             f"E[{layer} | x] of {model.title}: what lies together looks alike to this layer. "
             "Draw a lasso round points to see their images.",
         )
-    if points is None:
+    if mapped is None:
         st.stop()
-    placed = map.place(points, str(method), ctx.seed)
-    colouring = Colouring(str(by), str(of))
-    if by == "score":
-        colouring = map.score_values(scores[str(of)], points, evaluations)
-    pictures = latents.pictures(ctx, model, evaluations)
-    key = f"l-map-{map.map_key(placed, colouring)}"
-
-    @st.fragment
-    def map_and_selection() -> None:
-        """The map, and what its lasso took, redrawn alone when it takes something else."""
-        left, right = st.columns([3, 1], gap="medium")
-        taken: Any = None
-        with left, ui.in_place():
-            taken = ui.chart(
-                map.figure(ctx, points, placed, colouring),
-                f"latents-{layer}",
-                f"Map of {layer}: {len(points)} images, coloured by {by}",
-                key=key,
-                lasso=True,
-                on_select=lambda: map.lassoed(key, points),
-                selection_mode=("lasso", "box"),
-            )
-            hover.thumbnails(key, points, pictures)
-        with right, ui.in_place():
-            outlined = bool(taken and taken["selection"]["points"])
-            selection.panel(ctx, len(points), evaluations, pictures, outlined=outlined)
-
-    map_and_selection()
-    areas = latents.separations(points.digest, points)
-    if areas:
-        told = ", ".join(f"{ui.plain(ctx.title(n))} {percent(a)}" for n, a in areas.items())
-        st.caption(
-            f"Farther from its nearest neighbour among {ui.plain(ctx.title(ctx.in_name))} than "
-            f"these are from each other, share of pairs in all {points.latents.shape[1]:,} units "
-            f"of {layer} (50 % is no telling): {told}."
-        )
-    ui.csv_button(lambda: map.table(points, placed, colouring), f"latents-{layer}-{method}".lower())
+    placed = map.place(mapped, method, ctx.seed)
+    colouring = Colouring(by, of)
+    if score is not None:
+        colouring = map.score_values(score, mapped, evaluations)
+    pictures = points.pictures(ctx, model, evaluations)
+    map_and_selection(mapped, placed, colouring, pictures)
+    separations_line(mapped)
+    table = partial(map.table, mapped, placed, colouring)
+    ui.csv_button(table, f"latents-{layer}-{method}".lower())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import streamlit as st
@@ -13,14 +12,19 @@ from hvae_core.common import cache
 from hvae_core.common.errors import MissingImages
 from hvae_core.data.image_set import ImageSet
 from hvae_core.evaluation.collapse import active_units
+from hvae_core.evaluation.evaluation import Evaluation
+from hvae_core.evaluation.latents import latents_of_sets, stored_latents
 from hvae_core.figures import fmt, percent
 from hvae_core.probes.neighbours import separation
 from pages.shared import jobs, store, ui
+from pages.shared.controls import among, one_of
 from pages.shared.state import Context
 from pages.shared.store import Handle
 
 LATENTS_SEED = 0  # as the stored evaluations have it
 JOB = "latents-wide"
+BUTTONS = 10
+"""Layers that have a button each; more are a list."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,36 +50,27 @@ class Points:
         return self.latents[self.sets == self.set_names.index(set_name)]
 
 
-def default_layer(handle: Handle, inside: Any) -> str:
+def default_layer(handle: Handle, inside: Evaluation) -> str:
     """The highest layer that says something and is at hand without encoding, else the top one."""
     kept = [i for i, z in enumerate(inside.latents) if z.shape[1]]
     awake = [i for i in kept if not sleeping(inside, i)]
     return handle.names[(awake or kept or [handle.n_layers - 1])[-1]]
 
 
-BUTTONS = 10
-"""Layers that have a button each; more are a list."""
-
-
-def layer_control(place: Any, handle: Handle, default: str) -> str:
+def layer_control(handle: Handle, default: str) -> str:
     """Which layer is mapped; the choice stays between models of equally many layers."""
     names, key = list(handle.names), f"l_layer_{handle.n_layers}"
-    if st.session_state.get(key) not in (None, *names):
-        del st.session_state[key]  # of a model that names its layers otherwise
+    among(key, names)  # a model of as many layers may name them otherwise
     if len(names) <= BUTTONS:
-        chosen = place.segmented_control(
-            "Layer", names, default=default, required=True, key=key, bind="query-params"
-        )
-    else:
-        of = dict(zip(names, handle.levels, strict=True))
-        chosen = place.selectbox(
-            "Layer", names, names.index(default), key=key, bind="query-params", width=150,
-            format_func=lambda name: name if of[name] == name else f"{name}, {of[name]}",
-        )  # fmt: skip
-    return str(chosen or default)
+        return one_of("Layer", names, default, key=key)
+    levels = dict(zip(names, handle.levels, strict=True))
+    return st.selectbox(
+        "Layer", names, names.index(default), key=key, bind="query-params", width=150,
+        format_func=lambda name: name if levels[name] == name else f"{name}, {levels[name]}",
+    )  # fmt: skip
 
 
-def sleeping(inside: Any, layer: int) -> bool:
+def sleeping(inside: Evaluation, layer: int) -> bool:
     """Whether no unit of a layer (from 0) is active on the model's own images.
 
     The map shows posterior means, so their variance decides here and not the KL term, which may
@@ -85,107 +80,103 @@ def sleeping(inside: Any, layer: int) -> bool:
 
 
 def gather(
-    ctx: Context, handle: Handle, layer: int, evaluations: Mapping[str, Any], count: int
+    ctx: Context,
+    handle: Handle,
+    layer: int,
+    evaluations: Mapping[str, Evaluation],
+    count: int,
 ) -> Points | None:
     """The first ``count`` images of each set in a layer (from 0); None while they are encoded."""
-    if all(found.latents[layer].shape[1] for found in evaluations.values()):
-        rows = {name: found.latents[layer] for name, found in evaluations.items()}
-        source = tuple(found.set_digest for found in evaluations.values())
+    if all(evaluation.latents[layer].shape[1] for evaluation in evaluations.values()):
+        rows = {name: evaluation.latents[layer] for name, evaluation in evaluations.items()}
+        source = tuple(evaluation.set_digest for evaluation in evaluations.values())
     else:
-        found = _encoded(ctx, handle, layer, evaluations)
-        if found is None:
+        encoded = _encoded(ctx, handle, layer, evaluations)
+        if encoded is None:
             return None
-        rows, source = {name: all_layers[layer] for name, all_layers in found.items()}, ("encoded",)
-    kept = {name: evaluations[name] for name in rows}
-    digests = tuple(found.set_digest for found in kept.values())
-    return _points(handle.digest, layer, tuple(rows), digests, source, count, rows, kept)
+        rows, source = {name: latents[layer] for name, latents in encoded.items()}, ("encoded",)
+    mapped = {name: evaluations[name] for name in rows}
+    digests = tuple(evaluation.set_digest for evaluation in mapped.values())
+    key = cache.digest(handle.digest, layer, tuple(rows), digests, source, count)
+    return _points(key, count, rows, mapped)
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
 def _points(
     digest: str,
-    layer: int,
-    set_names: tuple[str, ...],
-    set_digests: tuple[str, ...],
-    source: tuple[str, ...],
     count: int,
     _rows: Mapping[str, np.ndarray],
-    _evaluations: Mapping[str, Any],
+    _evaluations: Mapping[str, Evaluation],
 ) -> Points:
-    parts = [_rows[name][:count] for name in set_names]
+    parts = [latents[:count] for latents in _rows.values()]
     sizes = [len(part) for part in parts]
-    classes = []
-    for name, size in zip(set_names, sizes, strict=True):
+    classes: list[str] = []
+    for name, size in zip(_rows, sizes, strict=True):
         names = (*_evaluations[name].class_names, "")  # label -1 is the last one
         classes += [names[label] for label in _evaluations[name].labels[:size]]
     return Points(
-        cache.digest(digest, layer, set_names, set_digests, source, count),
+        digest,
         np.concatenate(parts).astype(np.float32),
-        np.repeat(np.arange(len(sizes)), sizes),
-        set_names,
-        np.concatenate([np.arange(size) for size in sizes]),
-        tuple(classes),
+        sets=np.repeat(np.arange(len(sizes)), sizes),
+        set_names=tuple(_rows),
+        indices=np.concatenate([np.arange(size) for size in sizes]),
+        classes=tuple(classes),
     )
 
 
-def pictures(ctx: Context, handle: Handle, evaluations: Mapping[str, Any]) -> dict[str, ImageSet]:
+def pictures(
+    ctx: Context, handle: Handle, evaluations: Mapping[str, Evaluation]
+) -> dict[str, ImageSet]:
     """The images of the sets, where they are at hand and are those that were evaluated."""
-    found = {}
+    sets = {}
     for name, evaluation in evaluations.items():
         try:
             images = store.images(ctx.world, name, ctx.data_root, handle)
         except MissingImages:
             continue
         if images.digest == evaluation.set_digest:
-            found[name] = images
-    return found
+            sets[name] = images
+    return sets
 
 
 def _encoded(
-    ctx: Context, handle: Handle, layer: int, evaluations: Mapping[str, Any]
+    ctx: Context, handle: Handle, layer: int, evaluations: Mapping[str, Evaluation]
 ) -> dict[str, list[np.ndarray]] | None:
     """Posterior means of every layer by set, from the cache; what is absent is offered as a job."""
-    name, _, units = handle.layers[layer]
+    layer_name, _, units = handle.layers[layer]
+    unstored = f"The latents of {layer_name} ({units:,} units) are not stored for all of these sets"
     sets = pictures(ctx, handle, evaluations)
-    absent = [ctx.title(other) for other in evaluations if other not in sets]
+    absent = [ctx.title(name) for name in evaluations if name not in sets]
     if absent:
         st.info(
-            f"The latents of {name} ({units:,} units) are not stored for all of these sets, and "
-            f"these images are not on this machine: {ui.plain(', '.join(absent))}. Choose a higher "
-            "layer or other sets, or see *Images* in the sidebar.",
+            f"{unstored}, and these images are not on this machine: "
+            f"{ui.plain(', '.join(absent))}. Choose a higher layer or other sets, or see *Images* "
+            "in the sidebar.",
             icon=":material/image_not_supported:",
         )
     if ctx.in_name not in sets:
         return None
-    found = {other: _stored(handle.digest, images.digest, images) for other, images in sets.items()}
-    waiting = [sets[other] for other, latents in found.items() if latents is None]
-    if not waiting:
-        return {other: latents for other, latents in found.items() if latents is not None}
-    _stored.clear()
-    _offer(handle, name, units, list(sets.values()), waiting)
-    return None
+    latents = {name: _stored(handle.digest, images.digest, images) for name, images in sets.items()}
+    waiting = [sets[name] for name, means in latents.items() if means is None]
+    if waiting:
+        # Streamlit would go on answering None after the job has stored them.
+        _stored.clear()
+        _offer(handle, unstored, list(sets.values()), waiting)
+        return None
+    return {name: means for name, means in latents.items() if means is not None}
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
 def _stored(checkpoint: str, set_digest: str, _images: ImageSet) -> list[np.ndarray] | None:
-    from hvae_core.evaluation.latents import stored_latents
-
     return stored_latents(checkpoint, _images, LATENTS_SEED)
 
 
-def _offer(
-    handle: Handle, layer: str, units: int, sets: list[ImageSet], waiting: list[ImageSet]
-) -> None:
+def _offer(handle: Handle, unstored: str, sets: list[ImageSet], waiting: list[ImageSet]) -> None:
     # By all sets, not by those that wait: these become fewer while the job runs.
     name = jobs.name_of(JOB, handle.digest, [images.digest for images in sets], LATENTS_SEED)
     count = sum(len(images) for images in waiting)
-    note = (
-        f"The latents of {layer} ({units:,} units) are not stored for all of these sets: "
-        f"{count:,} images have to go through the encoder once."
-    )
+    note = f"{unstored}: {count:,} images have to go through the encoder once."
     if jobs.asked(name, f"Encoding {handle.title}", f"Encode {count:,} images", note):
-        from hvae_core.evaluation.latents import latents_of_sets
-
         key = cache.digest(JOB, handle.digest, [images.digest for images in waiting], LATENTS_SEED)
         jobs.submit(name, key, latents_of_sets, handle.path, waiting, LATENTS_SEED)
         st.rerun()
@@ -198,7 +189,9 @@ def separations(digest: str, _points: Points) -> dict[str, float]:
     return {name: separation(inside, _points.of(name)) for name in _points.set_names[1:]}
 
 
-def claim(ctx: Context, handle: Handle, layer: int, inside: Any, points: Points | None) -> str:
+def claim(
+    ctx: Context, handle: Handle, layer: int, inside: Evaluation, points: Points | None
+) -> str:
     """What the layer tells apart, in a sentence: by nearest neighbours, in all its dimensions."""
     name = handle.layers[layer][0]
     if sleeping(inside, layer):
@@ -210,12 +203,8 @@ def claim(ctx: Context, handle: Handle, layer: int, inside: Any, points: Points 
     areas = separations(points.digest, points)
     best = max(areas, key=areas.__getitem__)
     area = areas[best]
-    if area >= 0.8:
-        return f"In {name}, {ctx.title(best)} lie apart from {own}: {_pairs(area)}"
-    if area >= 0.6:
-        return f"In {name}, {ctx.title(best)} lie at the edge of {own}: {_pairs(area)}"
-    return f"In {name}, no set lies apart from {own}"
-
-
-def _pairs(area: float) -> str:
-    return f"told apart in {percent(round(area, 2))} of pairs"
+    if area < 0.6:
+        return f"In {name}, no set lies apart from {own}"
+    where = "apart from" if area >= 0.8 else "at the edge of"
+    pairs = f"told apart in {percent(round(area, 2))} of pairs"
+    return f"In {name}, {ctx.title(best)} lie {where} {own}: {pairs}"

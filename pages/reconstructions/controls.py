@@ -1,10 +1,10 @@
-"""The reconstruction page's words, controls and draws."""
+"""The reconstruction page's controls, words and draws."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -13,21 +13,24 @@ import streamlit as st
 from hvae_core.figures import fmt
 from hvae_core.probes.picture_quality import GroupLoss
 from pages.shared import image_names, store
+from pages.shared.controls import draw_seed, k_slider, one_of, set_titles, temperature
+from pages.shared.image_names import Chosen
 from pages.shared.pictures import Mode
 from pages.shared.state import Context
 from pages.shared.store import Handle
 
-SEED_STEP = 1_000_000
-"""Every redraw takes noise far from that of any seed of the sidebar."""
+if TYPE_CHECKING:
+    from hvae_core.probes.reconstruct import Reconstructions
 
 WAY_UP = (
     "The skipped layers still hand on what they saw to those above: its mean, or a draw of it. "
     "The layers above k are always drawn."
 )
+MODES: tuple[Mode, ...] = ("mean", "sample")
 
 
 @dataclass(frozen=True)
-class Settings:
+class ReconstructionSettings:
     """The controls that every picture of the page obeys."""
 
     k: int
@@ -48,76 +51,45 @@ class Settings:
         }
 
 
-def controls(ctx: Context) -> Settings:
+def controls(ctx: Context) -> ReconstructionSettings:
     """k, how the layers are drawn, and the size of the pictures."""
-    top = max(handle.n_levels for handle in ctx.models) - 1
-    image_names.in_range("r_k", top)
-    k = 0
-    if top:
-        k = st.slider(
-            f"k, {store.counted(ctx.models)} skipped",
-            0,
-            top,
-            min(1, top),
-            key="r_k",
-            bind="query-params",
-            help=f"The k lowest {store.counted(ctx.models)} are not told what the image is: they "
-            "are drawn from what those above them expect. k = 0 uses every layer.",
-        )
-    skipped = _switch("Skipped layers", "r_skipped", "Draw the skipped layers, or take their mean.")
-    up = _switch("Way up", "r_up", WAY_UP)
-    temperature = st.slider(
-        "Temperature",
-        0.0,
-        2.0,
-        1.0,
-        0.1,
-        key="r_temp",
-        bind="query-params",
-        help="Scales the spread of the skipped layers' draws: 0 is their mean, 1 the model's own.",
+    counted = store.counted(ctx.models)
+    told_nothing = (
+        f"The k lowest {counted} are not told what the image is: they are drawn from what those "
+        "above them expect. k = 0 uses every layer."
     )
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        draw = st.number_input(
-            "Draw",
-            0,
-            9999,
-            key="r_draw",
-            bind="query-params",
-            width=120,
-            help="Which draw of the noise; with the sidebar's seed it makes the picture again.",
-        )
-        st.button("Redraw", on_click=_next_draw, icon=":material/casino:")
-    scale = st.segmented_control(
-        "Pixels", ["2×", "3×", "4×", "6×"], default="3×", key="r_size", bind="query-params",
-        required=True, help="Screen pixels for each pixel of an image.",
-    )  # fmt: skip
-    seed = ctx.seed + SEED_STEP * int(draw or 0)
-    return Settings(int(k), skipped, up, float(temperature), seed, int((scale or "3×")[0]))
+    scales = "Scales the spread of the skipped layers' draws: 0 is their mean, 1 the model's own."
+    which = "Which draw of the noise; with the sidebar's seed it makes the picture again."
+    skipped = "Draw the skipped layers, or take their mean."
+    size = "Screen pixels for each pixel of an image."
+    return ReconstructionSettings(
+        k=k_slider(ctx, "r_k", help=told_nothing),
+        skipped=one_of("Skipped layers", MODES, "mean", key="r_skipped", help=skipped),
+        up=one_of("Way up", MODES, "mean", key="r_up", help=WAY_UP),
+        temperature=temperature("r_temp", scales),
+        seed=draw_seed(ctx, "r_draw", help=which),
+        scale=int(one_of("Pixels", ["2×", "3×", "4×", "6×"], "3×", key="r_size", help=size)[0]),
+    )
 
 
 def images_control(ctx: Context) -> list[str]:
     """Which images are the rows: chips of set and number, and three ways to fill them."""
-    key = f"r_rows_{ctx.world.key}"
+    key, first = f"r_rows_{ctx.world.key}", image_names.first(ctx)
     names = st.multiselect(
-        "Images",
-        list(dict.fromkeys([*image_names.first(ctx), *(st.session_state.get(key) or [])])),
-        default=image_names.first(ctx),
-        key=key,
-        accept_new_options=True,
-        max_selections=image_names.MOST,
-        bind="query-params",
-        help=f"A set and a number, such as {image_names.name_of(ctx.in_name, 14)}: type a new one, "
-        "or add it with the button.",
-    )
+        "Images", list(dict.fromkeys([*first, *(st.session_state.get(key) or [])])),
+        default=first, key=key, accept_new_options=True, max_selections=image_names.MOST,
+        bind="query-params", help="A set and a number, such as "
+        f"{image_names.name_of(ctx.in_name, 14)}: type a new one, or add it with the button.",
+    )  # fmt: skip
     with st.container(horizontal=True):
-        st.button("First", on_click=_fill, args=(key, image_names.first(ctx)))
+        st.button("First", on_click=_fill, args=(key, first))
         st.button("Random", on_click=_randomise, args=(ctx, key), icon=":material/shuffle:")
-        chosen = image_names.from_selection(ctx)
+        selection = image_names.from_selection(ctx)
         st.button(
-            f"From selection ({len(chosen)})",
+            f"From selection ({len(selection)})",
             on_click=_fill,
-            args=(key, chosen),
-            disabled=not chosen,
+            args=(key, selection),
+            disabled=not selection,
             help="The images of the last lasso on the page Latent space, "
             f"at most {image_names.MOST}.",
         )
@@ -151,62 +123,61 @@ def claim(groups: Sequence[GroupLoss], k: int, levels: Sequence[str]) -> str:
 
 def starts(handles: Sequence[Handle], k: int) -> str:
     """From where the models read at k, as "z3", or as "14x14 (A) and z3 (B)" where they differ."""
-    found = [handle.level_names[min(k, handle.n_levels - 1)] for handle in handles]
-    if len(set(found)) == 1:
-        return found[0]
-    return " and ".join(f"{name} ({letter})" for name, letter in zip(found, "AB", strict=True))
+    levels = [handle.level_names[min(k, handle.n_levels - 1)] for handle in handles]
+    if len(set(levels)) == 1:
+        return levels[0]
+    return " and ".join(f"{level} ({letter})" for level, letter in zip(levels, "AB", strict=True))
 
 
 def table(
-    chosen: image_names.Chosen, found: Sequence[tuple[Handle, Any]], settings: Settings
+    chosen: Chosen,
+    results: Sequence[tuple[Handle, Reconstructions]],
+    settings: ReconstructionSettings,
 ) -> pd.DataFrame:
     """-log p(x | z_>k) of every row, k and model, with the settings that made it."""
     records = []
-    for handle, result in found:
+    for handle, rebuilt in results:
         for i, name in enumerate(chosen.names):
             set_name, _, number = name.rpartition(" ")
             for k in range(handle.n_levels):
-                nats = float(result.nll[k, i])
+                nats = float(rebuilt.nll[k, i])
                 record = {"model": handle.title, "set": set_name, "image": int(number), "k": k}
                 records.append({**record, "nll_nats": nats, **settings.drawing})
     return pd.DataFrame(records)
 
 
+def draws_of(
+    handle: Handle, chosen: Chosen, row: int, *, n: int, settings: ReconstructionSettings
+) -> tuple[np.ndarray, np.ndarray]:
+    """n draws of p(x | z_>k) of one row, always with the skipped layers drawn, and their nats."""
+    image = chosen.images.take([row])
+    return _draws(
+        handle.digest,
+        image.image_digests()[0],
+        k=min(settings.k, handle.n_levels - 1),
+        n=n,
+        seed=settings.seed,
+        up=settings.up,
+        temperature=settings.temperature,
+        _handle=handle,
+        _pixels=image.images,
+    )
+
+
 @st.cache_data(max_entries=64, show_spinner=False)
 def _draws(
-    digest: str, image: int, k: int, n: int, seed: int, up: Mode, temperature: float,
+    digest: str, image: int, *, k: int, n: int, seed: int, up: Mode, temperature: float,
     _handle: Handle, _pixels: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
     from hvae_core.probes.reconstruct import draws
 
-    return draws(
-        store.model(_handle), _pixels, image, k, n, seed=seed, up=up, temperature=temperature
-    )
-
-
-def draws_of(
-    handle: Handle, chosen: image_names.Chosen, row: int, n: int, settings: Settings
-) -> tuple[np.ndarray, np.ndarray]:
-    """n draws of p(x | z_>k) of one row, always with the skipped layers drawn, and their nats."""
-    k = min(settings.k, handle.n_levels - 1)
-    image = chosen.images.take([row])
-    return _draws(
-        handle.digest, image.image_digests()[0], k, n, settings.seed, settings.up,
-        settings.temperature, handle, image.images,
-    )  # fmt: skip
-
-
-def _switch(label: str, key: str, explained: str) -> Mode:
-    choice = st.segmented_control(
-        label, ["mean", "sample"], default="mean", key=key, bind="query-params", required=True,
-        help=explained,
-    )  # fmt: skip
-    return "sample" if choice == "sample" else "mean"
+    model = store.model(_handle)
+    return draws(model, _pixels, image, k, n, seed=seed, up=up, temperature=temperature)
 
 
 def _adder(ctx: Context, key: str) -> None:
     """One more row by set and number."""
-    titles = {spec.name: spec.title for spec in ctx.world.with_role("in", "out", "control")}
+    titles = set_titles(ctx)
     st.selectbox("Set", list(titles), format_func=titles.__getitem__, key="r_add_set")
     st.number_input("Number", 0, store.SHOWN_LIMIT - 1, key="r_add_number")
     st.button("Add this image", on_click=_add, args=(ctx, key))
@@ -226,10 +197,6 @@ def _randomise(ctx: Context, key: str) -> None:
     count = int(st.session_state.get("r_random", 0)) + 1
     st.session_state["r_random"] = count
     _fill(key, image_names.random(ctx, count))
-
-
-def _next_draw() -> None:
-    st.session_state["r_draw"] = (int(st.session_state.get("r_draw") or 0) + 1) % 10_000
 
 
 def _ends(

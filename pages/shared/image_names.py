@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import streamlit as st
 
 from hvae_core.common.errors import HVAEError, MissingImages
+from hvae_core.common.words import listed
 from hvae_core.data.image_set import ImageSet
 from hvae_core.figures import StripRow
 from pages.shared import pictures, store
 from pages.shared.state import Context
 from pages.shared.store import Handle
+
+if TYPE_CHECKING:
+    from hvae_core.probes.reconstruct import Reconstructions
 
 MOST = 12
 """Rows at once: more would not be seen together, and every redraw goes through the model."""
@@ -43,11 +48,11 @@ def name_of(set_name: str, index: int) -> str:
 def parse(ctx: Context, name: str) -> tuple[str, int]:
     """Set and number of a name; ``HVAEError`` says what is wrong with it."""
     set_name, _, number = str(name).strip().rpartition(" ")
-    known = [spec.name for spec in ctx.world.sets]
-    if set_name not in known or not number.isascii() or not number.isdigit():
+    sets = [spec.name for spec in ctx.world.sets]
+    if set_name not in sets or not number.isascii() or not number.isdigit():
         raise HVAEError(
             "An image is named by its set and a number, such as "
-            f"{name_of(ctx.in_name, 3)}; the sets are {', '.join(known)}."
+            f"{name_of(ctx.in_name, 3)}; the sets are {', '.join(sets)}."
         )
     return set_name, int(number[:9])
 
@@ -76,57 +81,49 @@ def random(ctx: Context, draw: int) -> list[str]:
 
 def from_selection(ctx: Context) -> list[str]:
     """The images that the latent map's lasso left, as far as they belong to this world."""
-    known = {spec.name for spec in ctx.world.sets}
-    kept = st.session_state.get("selection") or []
-    return [name_of(str(name), int(index)) for name, index in kept if str(name) in known]
+    sets = {spec.name for spec in ctx.world.sets}
+    selection = st.session_state.get("selection") or []
+    return [name_of(str(name), int(index)) for name, index in selection if str(name) in sets]
 
 
 def load(ctx: Context, handle: Handle, names: Sequence[str]) -> tuple[Chosen | None, list[str]]:
     """The images of the names at the model's shape, and a sentence for each that cannot be had."""
-    pixels, kept = [], []
+    pixels, rows = [], []
     missing: dict[str, str] = {}  # set: what its loader says
     problems: dict[str, None] = {}  # in order, each once
     for name in dict.fromkeys(names):
         try:
             set_name, index = parse(ctx, name)
-            one = store.images(ctx.world, set_name, ctx.data_root, handle).take([index])
+            image = store.images(ctx.world, set_name, ctx.data_root, handle).take([index])
         except MissingImages as error:
             missing[set_name] = str(error)
             continue
         except HVAEError as error:
             problems[str(error)] = None
             continue
-        pixels.append(one.images[0])
-        kept.append((name, ctx.title(set_name), ctx.world.spec(set_name).role))
-    told = [*_without_images(ctx, missing), *problems]
-    if not kept:
-        return None, told
-    outs = tuple(role in ("out", "control") for _, _, role in kept)
-    images = ImageSet("rows", "The rows", np.stack(pixels), np.full(len(kept), -1))
-    titles = tuple(title for _, title, _ in kept)
-    return Chosen(tuple(name for name, _, _ in kept), titles, outs, images), told
+        pixels.append(image.images[0])
+        rows.append((name, ctx.title(set_name), ctx.is_out(set_name)))
+    sentences = [*_without_images(ctx, missing), *problems]
+    if not rows:
+        return None, sentences
+    names, titles, outs = zip(*rows, strict=True)
+    images = ImageSet("rows", "The rows", np.stack(pixels), np.full(len(rows), -1))
+    return Chosen(names, titles, outs, images), sentences
 
 
 def _without_images(ctx: Context, missing: Mapping[str, str]) -> list[str]:
     """One sentence for all sets that are not on this machine; a single one has its loader's own."""
     if len(missing) < 2:
         return list(missing.values())
-    *most, last = map(ctx.title, missing)
     return [
-        f"The images of {', '.join(most)} and {last} are not on this machine. Under Images in the "
-        "sidebar you can download them, choose a folder, or upload images of your own."
+        f"The images of {listed(map(ctx.title, missing))} are not on this machine. Under Images in "
+        "the sidebar you can download them, choose a folder, or upload images of your own."
     ]
 
 
-def strip_rows(chosen: Chosen, found) -> list[StripRow]:  # type: ignore[no-untyped-def]
+def strip_rows(chosen: Chosen, found: Reconstructions) -> list[StripRow]:
     """The rows of the big picture."""
     return pictures.rows_of(chosen.labels, chosen.outs, found, chosen.images.images)
-
-
-def in_range(name: str, high: int) -> None:
-    """Bring a control's kept value within reach of another model's fewer layers."""
-    if isinstance(st.session_state.get(name), int) and st.session_state[name] > high:
-        st.session_state[name] = high
 
 
 def limited(names: Iterable[str]) -> list[str]:

@@ -18,7 +18,7 @@ from hvae_core.common.jobs import Job, JobTable
 from hvae_core.common.progress import Cancelled
 from hvae_core.evaluation.evaluation import EvalSettings, Evaluation
 from hvae_core.evaluation.lookup import lookup
-from pages.shared import store
+from pages.shared import store, ui
 from pages.shared.state import Context
 from pages.shared.store import Handle
 
@@ -149,11 +149,7 @@ def evaluations(
         _offer(ctx, handle, waiting)
     if missing and name_missing:
         names = ", ".join(ctx.title(name) for name in missing)
-        st.caption(
-            f":material/image_not_supported: Not shown, because the images are not on this "
-            f"machine: {names}. Under *Images* in the sidebar you can download them or choose "
-            "a folder."
-        )
+        ui.missing_images(f"Not shown, because the images are not on this machine: {names}.")
     return done
 
 

@@ -29,7 +29,7 @@ def materials(ctx: Context, handle: Handle, evaluations: Mapping[str, Evaluation
     return assemble(source, list(evaluations.values()), scores_of(handle), beside).materials
 
 
-def beside_of(ctx: Context, handle: Handle) -> Beside:
+def beside_of(ctx: Context, handle: Handle) -> Beside[Handle]:
     """The other chosen models, and the world's background model."""
     others = tuple(other for other in ctx.models if other.digest != handle.digest)
     path = background_path(ctx.world)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import streamlit as st
@@ -14,12 +14,15 @@ from pages.shared import store
 from pages.shared.state import Context
 from pages.shared.store import Handle
 
+if TYPE_CHECKING:
+    from hvae_core.probes.reconstruct import Reconstructions
+
 Mode = Literal["mean", "sample"]
 """A distribution stands for itself by its mean or by a draw of it."""
 
 
 @st.cache_data(max_entries=256, show_spinner=False)
-def reconstructions(  # type: ignore[no-untyped-def]
+def _reconstructions(
     digest: str,
     image_digests: tuple[int, ...],
     seed: int,
@@ -28,8 +31,8 @@ def reconstructions(  # type: ignore[no-untyped-def]
     temperature: float,
     _handle: Handle,
     _pixels: np.ndarray,
-):
-    """p(x | z_>k) of a few images for every k (``hvae_core.probes.reconstruct.reconstruct``)."""
+) -> Reconstructions:
+    # Streamlit keys by the arguments whose names have no underscore: what the result depends on.
     from hvae_core.probes.reconstruct import reconstruct
 
     return reconstruct(
@@ -43,7 +46,7 @@ def reconstructions(  # type: ignore[no-untyped-def]
     )
 
 
-def of_images(  # type: ignore[no-untyped-def]
+def of_images(
     handle: Handle,
     images: ImageSet,
     *,
@@ -51,11 +54,17 @@ def of_images(  # type: ignore[no-untyped-def]
     skipped: Mode = "mean",
     up: Mode = "mean",
     temperature: float = 1.0,
-):
-    """Reconstructions of a small set under a checkpoint, cached by content."""
-    digests = tuple(images.image_digests())
-    return reconstructions(
-        handle.digest, digests, seed, skipped, up, temperature, handle, images.images
+) -> Reconstructions:
+    """p(x | z_>k) of a small set under a checkpoint for every k, cached by content."""
+    return _reconstructions(
+        handle.digest,
+        tuple(images.image_digests()),
+        seed=seed,
+        skipped=skipped,
+        up=up,
+        temperature=temperature,
+        _handle=handle,
+        _pixels=images.images,
     )
 
 
@@ -65,24 +74,24 @@ def heads(handle: Handle) -> list[str]:
 
 
 def rows_of(
-    labels: Sequence[str], outs: Sequence[bool], found: Any, pixels: np.ndarray
+    labels: Sequence[str], outs: Sequence[bool], rebuilt: Reconstructions, pixels: np.ndarray
 ) -> list[StripRow]:
     """Rows of a strip: the picture itself, then p(x | z_>k) for k = 0 .. K-1 with its loss."""
     rows = []
     for i, (label, out) in enumerate(zip(labels, outs, strict=True)):
-        cells = [pixels[i].astype(np.float32) / 255, *found.means[:, i]]
-        rows.append(StripRow(label, cells, [None, *map(float, found.nll[:, i])], out=out))
+        cells = [pixels[i].astype(np.float32) / 255, *rebuilt.means[:, i]]
+        rows.append(StripRow(label, cells, [None, *map(float, rebuilt.nll[:, i])], out=out))
     return rows
 
 
 def story(
-    ctx: Context, handle: Handle, chosen: Sequence[tuple[str, int]]
+    ctx: Context, handle: Handle, pair: Sequence[tuple[str, int]]
 ) -> tuple[list[StripRow], list[str]]:
     """One in-distribution image and one outsider, (set, index) each, reconstructed by k."""
     rows: list[StripRow] = []
-    for label, (name, index) in zip(("in", "out"), chosen, strict=True):
+    for label, (name, index) in zip(("in", "out"), pair, strict=True):
         images = store.images(ctx.world, name, ctx.data_root, handle)
         images = images.take([min(index, len(images) - 1)])
-        found = of_images(handle, images, seed=ctx.seed)
-        rows += rows_of([label], [label == "out"], found, images.images)
+        rebuilt = of_images(handle, images, seed=ctx.seed)
+        rows += rows_of([label], [label == "out"], rebuilt, images.images)
     return rows, heads(handle)

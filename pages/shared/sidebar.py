@@ -9,7 +9,8 @@ import streamlit as st
 from hvae_core.checkpoint.library import add_checkpoint, own_checkpoints, shipped_checkpoints
 from hvae_core.common.errors import CheckpointError, DataError, HVAEError
 from hvae_core.common.places import default_data_root
-from hvae_core.data.worlds import World, worlds
+from hvae_core.data.load import load_source
+from hvae_core.data.worlds import Role, World, download_set, worlds
 from pages.shared import jobs, store, ui
 from pages.shared.state import Context
 from pages.shared.store import Handle
@@ -20,28 +21,19 @@ NONE = "none"
 def build() -> Context:
     """Draw the sidebar and return its choices."""
     with st.sidebar:
-        known = worlds()
+        every = worlds()
         key = st.selectbox(
-            "World",
-            list(known),
-            format_func=lambda k: known[k].title,
-            key="world",
-            bind="query-params",
-            help="An in-distribution set, the sets held against it, and the models trained on it.",
-        )
-        world = known[key or next(iter(known))]
-        world = store.with_own_sets(world)
+            "World", list(every), format_func=lambda key: every[key].title, key="world",
+            bind="query-params", help="An in-distribution set, the sets held against it, and the "
+            "models trained on it.",
+        )  # fmt: skip
+        world = store.with_own_sets(every[key])
         models = _models(world)
         out_names = _out_sets(world)
         seed = st.number_input(
-            "Seed",
-            0,
-            999_999,
-            0,
-            key="seed",
-            bind="query-params",
+            "Seed", 0, 999_999, 0, key="seed", bind="query-params",
             help="Every random draw on the pages comes from this number and the picture itself.",
-        )
+        )  # fmt: skip
         root = _images(world)
         _drop_checkpoint()
     if not models:  # only now, so that the sidebar has the way out of it
@@ -49,7 +41,7 @@ def build() -> Context:
             f"No model of {world.title} is here yet: open a checkpoint in the sidebar, choose "
             "another world, or train one (`python -m hvae_core models` lists the recipes)."
         )
-    return Context(world, models, out_names, int(seed or 0), root)
+    return Context(world, models, out_names, seed, root)
 
 
 def _models(world: World) -> tuple[Handle, ...]:
@@ -60,40 +52,31 @@ def _models(world: World) -> tuple[Handle, ...]:
     names = list(handles)
     default = next((i for i, name in enumerate(names) if name.endswith("hvae3-elbo")), 0)
     a = st.selectbox(
-        "Model A",
-        names,
-        index=default,
-        format_func=lambda name: handles[name].title,
-        key=f"a_{world.key}",
-        bind="query-params",
-    )
+        "Model A", names, index=default, format_func=lambda name: handles[name].title,
+        key=f"a_{world.key}", bind="query-params",
+    )  # fmt: skip
     b = st.selectbox(
-        "Model B",
-        [NONE, *names],
-        format_func=lambda name: "none" if name == NONE else handles[name].title,
-        key=f"b_{world.key}",
-        bind="query-params",
+        "Model B", [NONE, *names],
+        format_func=lambda name: NONE if name == NONE else handles[name].title,
+        key=f"b_{world.key}", bind="query-params",
         help="A second model for comparison, drawn dashed.",
-    )
-    chosen = [handles[a or names[default]]]
-    if b and b != NONE and b != chosen[0].name:
-        chosen.append(handles[b])
-    return tuple(chosen)
+    )  # fmt: skip
+    return tuple(handles[name] for name in dict.fromkeys((a, b)) if name != NONE)
 
 
 def _handles(world: World) -> dict[str, Handle]:
     """Checkpoints trained on this world, then the user's own; a damaged one is named and left."""
     paths = [(p, True) for name, p in shipped_checkpoints().items() if name in world.checkpoints]
     paths += [(path, False) for path in own_checkpoints().values()]
-    found = {}
+    handles = {}
     for path, shipped in paths:
         try:
             handle = store.handle_of(path, shipped=shipped)
         except HVAEError as error:
             st.warning(str(error))
             continue
-        found[handle.name] = handle
-    return found
+        handles[handle.name] = handle
+    return handles
 
 
 def _out_sets(world: World) -> tuple[str, ...]:
@@ -103,16 +86,12 @@ def _out_sets(world: World) -> tuple[str, ...]:
     if added in titles and added not in st.session_state.get(key, [added]):
         # Whoever brings a set wants to see it; without a choice so far the default has it.
         st.session_state[key] = [*st.session_state[key], added]
-    return tuple(
-        st.multiselect(
-            "Out-of-distribution sets",
-            list(titles),
-            default=[spec.name for spec in world.with_role("out")],
-            format_func=lambda name: titles.get(name, name),
-            key=key,
-            bind="query-params",
-        )
-    )
+    names = st.multiselect(
+        "Out-of-distribution sets", list(titles),
+        default=[spec.name for spec in world.with_role("out")],
+        format_func=lambda name: titles.get(name, name), key=key, bind="query-params",
+    )  # fmt: skip
+    return tuple(names)
 
 
 def _images(world: World) -> str | None:
@@ -138,8 +117,6 @@ def _images(world: World) -> str | None:
 
 
 def _downloads(world: World, names: list[str]) -> None:
-    from hvae_core.data.worlds import download_set
-
     st.caption("Not on this machine; a click downloads a set from the Hugging Face hub:")
     for name in names:
         job_name = f"download-{world.key}-{name}"
@@ -152,38 +129,30 @@ def _downloads(world: World, names: list[str]) -> None:
 
 def _own_set(root: str) -> None:
     """Take a set of the user's own: an upload, a path, or the name of a set."""
-    from hvae_core.data.load import load_source
-
     with st.form("own", clear_on_submit=True, border=False):
         upload = st.file_uploader("Your own set", type=["npz", "parquet", "zip"])
         where = st.text_input(
-            "or a folder, file, or set on this machine, by name",
-            key="own_source",
+            "or a folder, file, or set on this machine, by name", key="own_source",
             help="A set that the papers name, such as svhn, omniglot+inverted or celeba:train; or "
             "one of the Hugging Face hub, as owner/name, once it is downloaded. "
             "`python -m hvae_core datasets` lists the names.",
-        )
-        role = st.radio(
-            "It is",
-            ["out", "in"],
-            horizontal=True,
-            format_func={"out": "out-of-distribution", "in": "in-distribution"}.get,
-        )
+        ).strip()  # fmt: skip
+        roles: dict[Role, str] = {"out": "out-of-distribution", "in": "in-distribution"}
+        role = st.radio("It is", list(roles), horizontal=True, format_func=roles.__getitem__)
         sent = st.form_submit_button("Add set")
     if not sent:
         return
     try:
         if upload is not None:
             images = store.read_upload(upload.getvalue(), upload.name)
-        elif where.strip():
-            images = load_source(where.strip(), data_root=root or None)
+        elif where:
+            images = load_source(where, data_root=root or None)
         else:
             raise DataError("Choose a file or type a folder, a file or the name of a set first.")
-        name = store.add_own_set(images, str(role), images.title)
+        st.session_state["added"] = store.add_own_set(images, role, images.title)
     except HVAEError as error:
         st.error(str(error))
         return
-    st.session_state["added"] = name
     st.rerun()
 
 
@@ -196,13 +165,14 @@ def _drop_checkpoint() -> None:
         if file is None:
             return
         # The file stays in the field while the reader goes on; the gate sees it once.
-        known, title = st.session_state.get("dropped", (None, ""))
-        if known != file.file_id:
+        passed, title = st.session_state.get("dropped", (None, ""))
+        if passed != file.file_id:
             try:
-                added = add_checkpoint(file.getvalue(), file.name)
+                checkpoint = add_checkpoint(file.getvalue(), file.name)
             except CheckpointError as error:
                 st.error(str(error), icon=":material/error:")
                 return
-            st.session_state["dropped"] = (file.file_id, added.card.title or added.name)
+            title = checkpoint.card.title or checkpoint.name
+            st.session_state["dropped"] = (file.file_id, title)
             st.rerun()
         st.success(f"{ui.plain(title)} is now in the list of models.")

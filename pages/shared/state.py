@@ -30,6 +30,11 @@ class Context:
         return self.models[0]
 
     @property
+    def lettered(self) -> list[tuple[str, Handle]]:
+        """The models with their letters, A first."""
+        return list(zip("AB", self.models, strict=False))
+
+    @property
     def in_name(self) -> str:
         """The in-distribution test set."""
         return self.world.in_name
@@ -43,6 +48,10 @@ class Context:
         """A set's title for people."""
         return self.world.spec(set_name).title
 
+    def is_out(self, set_name: str) -> bool:
+        """Whether a set is held against the model's own data."""
+        return self.world.spec(set_name).role in ("out", "control")
+
 
 def set_context(context: Context) -> None:
     """Keep the choices for the page that runs next."""
@@ -51,8 +60,8 @@ def set_context(context: Context) -> None:
 
 def context() -> Context:
     """The choices of this run."""
-    chosen: Context = st.session_state[_KEY]
-    return chosen
+    context: Context = st.session_state[_KEY]
+    return context
 
 
 def colors() -> Palette:

@@ -10,20 +10,26 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from hvae_core.common import cache
+from hvae_core.common.arrays import Shape
 from hvae_core.common.progress import Progress, silent
 from hvae_core.config import level_starts
-from hvae_core.data.image_set import ImageSet, Shape
+from hvae_core.data.image_set import ImageSet
 from hvae_core.data.load import load_source
 from hvae_core.data.origins import InMemory
-from hvae_core.data.worlds import SetSpec, World, custom_set
+from hvae_core.data.worlds import Role, SetSpec, World, custom_set
 from hvae_core.evaluation import SHIPPED_LIMIT
 from hvae_core.evaluation.evaluation import Evaluation
 from hvae_core.evaluation.lookup import lookup
 from hvae_core.evaluation.sets import Described, Sets
+
+if TYPE_CHECKING:
+    from hvae_core.checkpoint import CheckpointInfo
+    from hvae_core.models import HierarchicalVAE
 
 SHOWN_LIMIT = SHIPPED_LIMIT
 """Images of a set on the pages: those of the stored results, so that rows and pictures agree."""
@@ -83,14 +89,14 @@ def counted(handles: Sequence[Handle]) -> str:
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def inspected(path: str, modified: float):  # type: ignore[no-untyped-def]
+def inspected(path: str, modified: float) -> CheckpointInfo:
     """Card, configuration and history of a checkpoint file; ``modified`` renews the entry."""
     from hvae_core.checkpoint import inspect_checkpoint
 
     return inspect_checkpoint(Path(path))
 
 
-def info(handle: Handle):  # type: ignore[no-untyped-def]
+def info(handle: Handle) -> CheckpointInfo:
     """Card, configuration and history of a chosen checkpoint."""
     return inspected(handle.path, Path(handle.path).stat().st_mtime)
 
@@ -119,7 +125,7 @@ def handle_of(path: Path, *, shipped: bool) -> Handle:
 
 
 @st.cache_resource(max_entries=6, show_spinner=False)
-def _model(digest: str, path: str):  # type: ignore[no-untyped-def]
+def _model(digest: str, path: str) -> HierarchicalVAE:
     from hvae_core.checkpoint import load_checkpoint
     from hvae_core.common.machine import interactive
 
@@ -127,7 +133,7 @@ def _model(digest: str, path: str):  # type: ignore[no-untyped-def]
     return load_checkpoint(Path(path)).model
 
 
-def model(handle: Handle):  # type: ignore[no-untyped-def]
+def model(handle: Handle) -> HierarchicalVAE:
     """The model of a handle: in eval mode, frozen, shared by all sessions."""
     return _model(handle.digest, handle.path)
 
@@ -189,9 +195,9 @@ def read_upload(data: bytes, filename: str) -> ImageSet:
         return load_source(path, title=filename)
 
 
-def add_own_set(images: ImageSet, role: str, title: str) -> str:
+def add_own_set(images: ImageSet, role: Role, title: str) -> str:
     """Keep a set for this session and return its name."""
-    spec = custom_set(images, role, title=title)  # type: ignore[arg-type]
+    spec = custom_set(images, role, title=title)
     own_sets()[spec.name] = (spec, images)
     return spec.name
 

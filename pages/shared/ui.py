@@ -1,18 +1,29 @@
-"""The furniture of a page: claim and caption, charts, exports, and errors shown in place."""
+"""The furniture of a page: claim and caption, charts, exports, and errors shown in place.
+
+Also what every page says alike: whose pictures these are, and which images are not here.
+"""
 
 from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, nullcontext
+from functools import partial, wraps
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
 from hvae_core.common.errors import HVAEError
 from hvae_core.figures.grids import png_bytes
 from hvae_core.figures.theme import figure_config
+from pages.shared.state import Context
+from pages.shared.store import Handle
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import plotly.graph_objects as go
+    from PIL.Image import Image
 
 _log = logging.getLogger(__name__)
 
@@ -64,8 +75,57 @@ def in_place() -> Iterator[None]:
         )
 
 
+def fragment(part: Callable[..., None]) -> Callable[..., None]:
+    """Make a function a part of the page that its own controls redraw alone, errors in place.
+
+    When a fragment runs alone, app.py does not run around it: what it raises would leave Streamlit
+    with a traceback on the page. Its name stays, since Streamlit knows a fragment by it.
+    """
+
+    @st.fragment
+    @wraps(part)
+    def guarded(*args: Any) -> None:
+        with in_place():
+            part(*args)
+
+    return guarded
+
+
+def each_model(ctx: Context) -> Iterator[tuple[str, Handle]]:
+    """Letter and handle of each model; where there are two, its title stands above its part."""
+    for letter, handle in ctx.lettered:
+        model_title(ctx, letter, handle)
+        yield letter, handle
+
+
+def model_title(ctx: Context, letter: str, handle: Handle) -> None:
+    """The line that says whose part follows, where there are two models."""
+    if len(ctx.models) > 1:
+        st.markdown(f"**{letter}** {plain(handle.title)}")
+
+
+def missing_images(sentence: str) -> None:
+    """A line on sets whose images are not on this machine, and what to do about it."""
+    st.caption(
+        f":material/image_not_supported: {sentence} Under *Images* in the sidebar you can "
+        "download them or choose a folder."
+    )
+
+
+def not_here(problems: Iterable[str], show: Callable[..., Any] = st.warning) -> None:
+    """Sentences on images that cannot be had, each in a box of its own."""
+    for problem in problems:
+        show(plain(problem), icon=":material/image_not_supported:")
+
+
 def chart(
-    figure: Any, name: str, alt: str, *, key: str | None = None, lasso: bool = False, **kwargs: Any
+    figure: go.Figure,
+    name: str,
+    alt: str,
+    *,
+    key: str | None = None,
+    lasso: bool = False,
+    **kwargs: Any,
 ) -> Any:
     """Draw a figure; its mode bar saves it as SVG under ``name``."""
     return st.plotly_chart(
@@ -78,33 +138,33 @@ def chart(
     )
 
 
-def picture(image: Any, alt: str) -> None:
-    """Draw a PIL picture pixel by pixel, as a PNG of the project's own quick compression."""
-    st.image(png_bytes(image), width=image.width, output_format="PNG", alt=alt)
+def picture(image: Image, alt: str, *, scroll: str = "") -> None:
+    """Draw a PIL picture pixel by pixel, as a PNG of the project's own quick compression.
+
+    ``scroll`` is the key of a container in which a wide picture scrolls on narrow screens.
+    """
+    with st.container(key=f"scroll_{scroll}") if scroll else nullcontext():
+        st.image(png_bytes(image), width=image.width, output_format="PNG", alt=alt)
 
 
-def csv_button(make: Callable[[], Any], name: str, label: str = "Data (CSV)") -> None:
+def csv_button(make: Callable[[], pd.DataFrame], name: str, label: str = "Data (CSV)") -> None:
     """Offer a pandas table as CSV, made only when asked for."""
-    st.download_button(
-        label,
-        data=lambda: make().to_csv(index=False).encode(),
-        file_name=f"{name}.csv",
-        mime="text/csv",
-        key=f"csv-{name}",
-        on_click="ignore",
-        icon=":material/download:",
-        type="tertiary",
-    )
+    _download(lambda: make().to_csv(index=False).encode(), f"{name}.csv", "text/csv", label)
 
 
-def picture_button(make: Callable[[], bytes], name: str, label: str = "Picture (PNG)") -> None:
-    """Offer a picture as PNG, made only when asked for."""
+def picture_button(image: Image, name: str, label: str = "Picture (PNG)") -> None:
+    """Offer a picture as PNG, packed only when asked for."""
+    _download(partial(png_bytes, image), f"{name}.png", "image/png", label)
+
+
+def _download(make: Callable[[], bytes], file_name: str, mime: str, label: str) -> None:
+    name, _, kind = file_name.rpartition(".")
     st.download_button(
         label,
         data=make,
-        file_name=f"{name}.png",
-        mime="image/png",
-        key=f"png-{name}",
+        file_name=file_name,
+        mime=mime,
+        key=f"{kind}-{name}",
         on_click="ignore",
         icon=":material/download:",
         type="tertiary",

@@ -18,9 +18,10 @@ from hvae_core.probes.layer_likeness import (
     Likeness,
     layer_pairs,
     likeness_key,
+    likeness_of_sets,
     stored_likeness,
 )
-from pages.collapse import layers
+from pages.collapse.layers import short_titles
 from pages.shared import jobs, store, ui
 from pages.shared.state import Context
 from pages.shared.store import Handle
@@ -32,6 +33,10 @@ MEASURES = {"matched units": "correlation", "CKA": "cka"}
 BEFORE = (
     "Compare their layers on the same images once, and this title says where they agree. Until "
     "then: a score of every image under both, and bits by k, A drawn solid and B dashed."
+)
+LOOK_FOR = (
+    "A is drawn solid and B dashed. The nearer a value to 1, the more one layer's units can be "
+    "told from the other's; the dotted line is what images in another order give."
 )
 ALIKE, UNLIKE = 0.7, 0.3
 """Parts of the way from chance to 1, above and below which a claim says "alike" or "hardly"."""
@@ -49,7 +54,7 @@ def place(ctx: Context, name: str) -> int | None:
 
 def letters(ctx: Context) -> tuple[str, str]:
     """Both models in a sentence."""
-    a, b = layers.short_titles(ctx.models, ctx.world.title)
+    a, b = short_titles(ctx.models, ctx.world.title)
     return ui.plain(a), ui.plain(b)
 
 
@@ -65,36 +70,30 @@ def likenesses(ctx: Context, names: Sequence[str]) -> dict[str, Likeness]:
     a, b = ctx.models
     for name in names:
         try:
-            images = store.images(ctx.world, name, ctx.data_root)
-            fitted = tuple(store.images(ctx.world, name, ctx.data_root, one) for one in (a, b))
+            images, of_a, of_b = (
+                store.images(ctx.world, name, ctx.data_root, handle) for handle in (None, a, b)
+            )
         except MissingImages:
             missing.append(ctx.title(name))
             continue
-        key = likeness_key((a.digest, b.digest), fitted, SEED)
-        found = _stored(key, cache.entry_path(JOB, key).exists())
+        likeness = stored_likeness(likeness_key((a.digest, b.digest), (of_a, of_b), SEED))
         every.append(images)
-        if found is not None:
-            done[name] = found
+        if likeness is not None:
+            done[name] = likeness
         elif len(images) >= MIN_IMAGES:
             waiting.append(images)
     if waiting:
         _offer(a, b, every, waiting, first=not done)
     if missing:
-        st.caption(
-            ":material/image_not_supported: Layers are compared on the images themselves, and "
-            f"these are not on this machine: {ui.plain(', '.join(missing))}. Under *Images* in the "
-            "sidebar you can download them or choose a folder."
+        ui.missing_images(
+            "Layers are compared on the images themselves, and these are not on this machine: "
+            f"{ui.plain(', '.join(missing))}."
         )
     return done
 
 
-@st.cache_resource(max_entries=64, show_spinner=False)
-def _stored(key: str, exists: bool) -> Likeness | None:
-    return stored_likeness(key) if exists else None
-
-
 def _offer(
-    a: Handle, b: Handle, every: Sequence[ImageSet], waiting: Sequence[ImageSet], *, first: bool
+    a: Handle, b: Handle, every: Sequence[ImageSet], waiting: list[ImageSet], *, first: bool
 ) -> None:
     # By all sets, not by those that wait: these become fewer while the job runs.
     name = jobs.name_of(JOB, a.digest, b.digest, [images.digest for images in every], SEED)
@@ -112,66 +111,61 @@ def _offer(
         note = f"{titles}: the layers of these two models are not yet compared."
         pressed = jobs.asked(name, "Comparing layers", words, note)
     if pressed:
-        from hvae_core.probes.layer_likeness import likeness_of_sets
-
         key = cache.digest(JOB, a.digest, b.digest, [images.digest for images in waiting], SEED)
-        jobs.submit(name, key, likeness_of_sets, a.path, b.path, list(waiting), SEED)
+        jobs.submit(name, key, likeness_of_sets, a.path, b.path, waiting, SEED)
         st.rerun()
 
 
-def pairs_of(ctx: Context, found: Mapping[str, Likeness]) -> list[tuple[int, int]]:
+def pairs_of(ctx: Context, known: Mapping[str, Likeness]) -> list[tuple[int, int]]:
     """Which layer of A stands beside which of B: one pairing, that of the first set, for all."""
     a, b = ctx.models
-    return layer_pairs(found[_leading(ctx, found)], a.names, b.names)
+    return layer_pairs(known[_leading(ctx, known)], a.names, b.names)
 
 
-def _leading(ctx: Context, found: Mapping[str, Likeness]) -> str:
+def _leading(ctx: Context, known: Mapping[str, Likeness]) -> str:
     """The set that is spoken of: the one inside, or the first that is compared."""
-    return ctx.in_name if ctx.in_name in found else next(iter(found))
+    return ctx.in_name if ctx.in_name in known else next(iter(known))
 
 
 def lines(
-    ctx: Context, found: Mapping[str, Likeness], pairs: Sequence[tuple[int, int]], measure: str
+    ctx: Context, known: Mapping[str, Likeness], pairs: Sequence[tuple[int, int]], measure: str
 ) -> list[SetLine]:
     """What the chart by layer draws: a line a set."""
-    rows, columns = zip(*pairs, strict=True)
-    made = []
-    for name, one in found.items():
-        values = getattr(one, measure)[list(rows), list(columns)]
-        chance = one.chance[list(rows), list(columns)]
+    where = tuple(np.transpose(pairs))
+    lines = []
+    for name, likeness in known.items():
+        values, chance = getattr(likeness, measure)[where], likeness.chance[where]
         if measure == "cka":
             chance = np.zeros_like(chance)  # what the debiased estimator gives on average
-        made.append(SetLine(ctx.title(name), values, chance, place(ctx, name)))
-    return made
+        lines.append(SetLine(ctx.title(name), values, chance, place(ctx, name)))
+    return lines
 
 
-def headline(ctx: Context, found: Mapping[str, Likeness]) -> tuple[str, str]:
+def headline(ctx: Context, known: Mapping[str, Likeness]) -> tuple[str, str]:
     """The claim about what the layers share, and what to look for."""
-    a, b = letters(ctx)
-    look = (
-        "A is drawn solid and B dashed. The nearer a value to 1, the more one layer's units can be "
-        "told from the other's; the dotted line is what images in another order give."
-    )
-    if not found:
+    if not known:
+        a, b = letters(ctx)
         return f"What do {a} and {b} have in common?", BEFORE
-    name = _leading(ctx, found)
-    one, pairs = found[name], pairs_of(ctx, found)
-    above = [
-        (one.correlation[i, j] - one.chance[i, j]) / (1 - one.chance[i, j])
-        if one.chance[i, j] < 1
-        else 0.0
-        for i, j in pairs
-    ]
+    return claim(ctx, known), LOOK_FOR
+
+
+def claim(ctx: Context, known: Mapping[str, Likeness]) -> str:
+    """Where the models agree on the leading set, by the way from chance to 1 in each pair."""
+    (a, b), name, pairs = letters(ctx), _leading(ctx, known), pairs_of(ctx, known)
+    where = tuple(np.transpose(pairs))
+    correlation, chance = known[name].correlation[where], known[name].chance[where]
+    above = np.zeros(len(pairs))
+    np.divide(correlation - chance, 1 - chance, out=above, where=chance < 1)
     own = ui.plain(ctx.title(name))
     low, high = int(np.argmin(above)), int(np.argmax(above))
     if above[low] >= ALIKE:
-        return f"{a} and {b} represent {own} alike in every layer", look
+        return f"{a} and {b} represent {own} alike in every layer"
     if above[high] < UNLIKE:
-        return f"{a} and {b} share hardly a unit on {own}", look
+        return f"{a} and {b} share hardly a unit on {own}"
     if len(pairs) == 1:
-        return f"{a} and {b} share a part of what they see in {own}", look
+        return f"{a} and {b} share a part of what they see in {own}"
     most, least = (_pair_name(ctx, pairs[k]) for k in (high, low))
-    return f"On {own}, {a} and {b} agree most in {most} and least in {least}", look
+    return f"On {own}, {a} and {b} agree most in {most} and least in {least}"
 
 
 def _pair_name(ctx: Context, pair: tuple[int, int]) -> str:
@@ -180,20 +174,20 @@ def _pair_name(ctx: Context, pair: tuple[int, int]) -> str:
 
 
 def shift_in_words(
-    ctx: Context, found: Mapping[str, Likeness], pairs: Sequence[tuple[int, int]]
+    ctx: Context, known: Mapping[str, Likeness], pairs: Sequence[tuple[int, int]]
 ) -> str:
     """How the likeness changes outside, by layer on average."""
-    inside = found.get(ctx.in_name)
-    if inside is None or len(found) < 2:
+    if ctx.in_name not in known or len(known) < 2:
         return ""
-    rows, columns = (list(side) for side in zip(*pairs, strict=True))
-    means = {n: float(one.correlation[rows, columns].mean()) for n, one in found.items()}
-    own = means.pop(ctx.in_name)
-    told = ", ".join(f"{ui.plain(ctx.title(name))} {fmt(mean)}" for name, mean in means.items())
-    return f"Mean over the layers: {ui.plain(ctx.title(ctx.in_name))} {fmt(own)}; {told}."
+    where = tuple(np.transpose(pairs))
+    own, *others = (
+        f"{ui.plain(ctx.title(name))} {fmt(float(known[name].correlation[where].mean()))}"
+        for name in (ctx.in_name, *(name for name in known if name != ctx.in_name))
+    )
+    return f"Mean over the layers: {own}; {', '.join(others)}."
 
 
-def likeness_table(ctx: Context, found: Mapping[str, Likeness]) -> pd.DataFrame:
+def likeness_table(ctx: Context, known: Mapping[str, Likeness]) -> pd.DataFrame:
     """Every layer of A against every one of B, one row a set and pair."""
     a, b = ctx.models
     return pd.DataFrame(
@@ -201,11 +195,11 @@ def likeness_table(ctx: Context, found: Mapping[str, Likeness]) -> pd.DataFrame:
             "set": name,
             "layer_a": a.names[i],
             "layer_b": b.names[j],
-            "matched_correlation": one.correlation[i, j],
-            "chance": one.chance[i, j],
-            "cka": one.cka[i, j],
+            "matched_correlation": likeness.correlation[i, j],
+            "chance": likeness.chance[i, j],
+            "cka": likeness.cka[i, j],
         }
-        for name, one in found.items()
+        for name, likeness in known.items()
         for i in range(a.n_layers)
         for j in range(b.n_layers)
     )

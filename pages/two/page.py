@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
 
 import streamlit as st
 
 from hvae_core.detection.report import report
+from hvae_core.evaluation.evaluation import Evaluation
 from hvae_core.figures import (
     bits_by_k,
     layer_matrix,
@@ -20,8 +20,10 @@ from hvae_core.figures import (
 from hvae_core.probes.layer_likeness import PAIRED_UNITS, Likeness
 from hvae_core.scores import Score
 from pages.shared import jobs, store, ui
+from pages.shared.controls import one_of
 from pages.shared.state import colors, context
 from pages.two import layers, scores
+from pages.two.scores import ScoredPair
 
 ctx = context()
 palette = colors()
@@ -44,45 +46,71 @@ SCORES_HELP = (
 )
 
 
-def likeness_part(found: Mapping[str, Likeness], measure: str) -> None:
+def likeness_part(known: Mapping[str, Likeness], measure: str) -> None:
     """The likeness by layer, a line a set."""
-    key = layers.MEASURES[measure]
-    if not found:
+    if not known:
         return
-    pairs = layers.pairs_of(ctx, found)
+    pairs = layers.pairs_of(ctx, known)
     a, b = (handle.names for handle in ctx.models)
     figure = likeness_by_layer(
-        layers.lines(ctx, found, pairs, key),
+        layers.lines(ctx, known, pairs, measure),
         [(a[i], b[j]) for i, j in pairs],
         palette,
-        title=AXES[key],
+        title=AXES[measure],
     )
     ui.chart(figure, "two-likeness", "Lines of the likeness of the layers, one line a set")
-    told = layers.shift_in_words(ctx, found, pairs) if key == "correlation" else ""
-    if told:
-        st.caption(told)
-    ui.csv_button(lambda: layers.likeness_table(ctx, found), "likeness", "Layers (CSV)")
+    shift = layers.shift_in_words(ctx, known, pairs) if measure == "correlation" else ""
+    if shift:
+        st.caption(shift)
+    ui.csv_button(lambda: layers.likeness_table(ctx, known), "likeness", "Layers (CSV)")
 
 
-def matrix_part(found: Mapping[str, Likeness], name: str, measure: str) -> None:
+def scores_part(pairs: list[ScoredPair], score: Score) -> None:
+    """One score of every image under both models."""
+    st.subheader("One score under both", anchor=False, help=SCORES_HELP)
+    if not pairs:
+        st.caption("Evaluate a set under both models, and its images appear here.")
+        return
+    figure = score_pairs(
+        [(pair.title, pair.a, pair.b, pair.place) for pair in pairs],
+        palette,
+        symbol=symbol_html(score.symbol),
+        unit=score.unit,
+    )
+    ui.chart(figure, f"two-scores-{score.key}", "The score of every image under A and under B")
+    st.caption(". ".join(scores.agreement_in_words(pair, score.unit) for pair in pairs) + ".")
+    ui.csv_button(lambda: scores.score_table(score, pairs), "scores", "Scores (CSV)")
+
+
+def side_by_side(heading: str, names: Sequence[str], part: Callable[[str], None]) -> None:
+    """A part a set under a heading, the set inside at the left."""
+    st.subheader(heading, anchor=False)
+    for column, name in zip(st.columns(2, gap="large"), names, strict=False):
+        with column, ui.in_place():
+            part(name)
+
+
+def matrix_part(name: str, known: Mapping[str, Likeness], measure: str) -> None:
     """Every layer of A against every layer of B on one set."""
-    if name not in found:
+    if name not in known:
         return
-    key = layers.MEASURES[measure]
-    a, b = ctx.models
+    a, b = (handle.names for handle in ctx.models)
     st.markdown(f"**{ui.plain(ctx.title(name))}**")
-    figure = layer_matrix(getattr(found[name], key), a.names, b.names, palette, title=AXES[key])
+    figure = layer_matrix(getattr(known[name], measure), a, b, palette, title=AXES[measure])
     alt = f"Every layer of A against every layer of B on {ctx.title(name)}"
-    ui.chart(figure, f"two-{key}-{name}", alt)
+    ui.chart(figure, f"two-{measure}-{name}", alt)
 
 
-def bits_part(both: Sequence[Mapping[str, Any]], name: str) -> None:
+def bits_part(name: str, both: Sequence[Mapping[str, Evaluation]]) -> None:
     """Bits per dimension by k of both models on one set."""
-    shown = [(h, one[name]) for h, one in zip(ctx.models, both, strict=True) if name in one]
-    if not shown:
+    results = [
+        (handle, report(evaluations[name], ()).inside)
+        for handle, evaluations in zip(ctx.models, both, strict=True)
+        if name in evaluations
+    ]
+    if not results:
         return
     st.markdown(f"**{ui.plain(ctx.title(name))}**")
-    results = [(handle, report(found, ()).inside) for handle, found in shown]
     figure = bits_by_k(
         [(handle.title, result.bound_bits, result.nll_bits) for handle, result in results],
         palette,
@@ -93,28 +121,11 @@ def bits_part(both: Sequence[Mapping[str, Any]], name: str) -> None:
     ui.chart(figure, f"two-bits-{name}", f"Bits per dimension by k on {ctx.title(name)}")
 
 
-def scores_part(every: list[scores.Scored], score: Score) -> None:
-    """One score of every image under both models."""
-    st.subheader("One score under both", anchor=False, help=SCORES_HELP)
-    if not every:
-        st.caption("Evaluate a set under both models, and its images appear here.")
-        return
-    figure = score_pairs(
-        [(one.title, one.a, one.b, one.place) for one in every],
-        palette,
-        symbol=symbol_html(score.symbol),
-        unit=score.unit,
-    )
-    ui.chart(figure, f"two-scores-{score.key}", "The score of every image under A and under B")
-    st.caption(". ".join(scores.agreement_in_words(one, score.unit) for one in every) + ".")
-    ui.csv_button(lambda: scores.score_table(score, every), "scores", "Scores (CSV)")
-
-
 def pictures_part(
-    every: list[scores.Scored], both: Sequence[Mapping[str, Any]], score: Score
+    pairs: list[ScoredPair], evaluations: Mapping[str, Evaluation], score: Score
 ) -> None:
-    """The images on which the models differ most."""
-    sides = scores.strangest(ctx, every)
+    """The images on which the models differ most; ``evaluations`` are those under A."""
+    sides = scores.strangest(pairs)
     if not sides:
         return
     st.subheader("Where they differ most", anchor=False)
@@ -124,64 +135,61 @@ def pictures_part(
                 f"Stranger to **{letter}** than to the other: {symbol_text(score.symbol)} beyond "
                 "the usual difference, the largest first."
             )
-            for one, picks in picked:
-                pixels = scores.pictures(ctx, one, picks, both[0][one.name])
+            for pair, picks in picked:
+                pixels = scores.pictures(ctx, pair.name, picks, evaluations[pair.name])
                 if pixels is None:
                     continue
-                st.markdown(ui.plain(one.title))
+                st.markdown(ui.plain(pair.title))
                 scale = max(1, 56 // pixels.shape[-1])
-                with st.container(key=f"scroll_two{letter}_{one.name}"):
-                    picture = tile(pixels, columns=scores.PICTURES, scale=scale, colors=palette)
-                    ui.picture(picture, f"Images of {one.title} that are stranger to {letter}")
+                picture = tile(pixels, columns=scores.PICTURES, scale=scale, colors=palette)
+                alt = f"Images of {pair.title} that are stranger to {letter}"
+                ui.picture(picture, alt, scroll=f"two{letter}_{pair.name}")
 
 
-def body() -> None:
-    """The whole page, where two models are chosen."""
-    head = st.container()
+def controls() -> tuple[str, str, Score]:
+    """The set held against the one inside ("" for none), the measure of likeness, the score."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         outs = [name for name in ctx.out_names if name != ctx.in_name]
         held = st.selectbox(
             "Set held against it", outs, format_func=ctx.title, key="t_set", bind="query-params",
             width=260, disabled=not outs,
         )  # fmt: skip
-        measure = st.segmented_control(
-            "Layers by", list(layers.MEASURES), default="matched units", key="t_measure",
-            bind="query-params", required=True,
-        )  # fmt: skip
-        known = scores.scores(ctx)
-        chosen = st.selectbox(
-            "Score", list(known), format_func=lambda key: symbol_text(known[key].symbol),
+        measure = one_of("Layers by", list(layers.MEASURES), "matched units", key="t_measure")
+        by_key = scores.scores(ctx)
+        key = st.selectbox(
+            "Score", list(by_key), format_func=lambda key: symbol_text(by_key[key].symbol),
             key="t_score", bind="query-params", width=170,
         )  # fmt: skip
-    measure, score = measure or "matched units", known[chosen or next(iter(known))]
-    shown = [ctx.in_name, *([held] if held else [])]
+    return held or "", layers.MEASURES[measure], by_key[key]
+
+
+def body() -> None:
+    """The whole page, where two models are chosen."""
+    head = st.container()
+    held, measure, score = controls()
+    shown = [name for name in (ctx.in_name, held) if name]
     both = [
         jobs.evaluations(ctx, handle, shown, name_missing=handle is ctx.a) for handle in ctx.models
     ]
     left, right = st.columns(2, gap="large")
     with left:
-        help_text = CKA_HELP if layers.MEASURES[measure] == "cka" else MATCHED_HELP
+        help_text = CKA_HELP if measure == "cka" else MATCHED_HELP
         st.subheader("What the layers share", anchor=False, help=help_text)
-        found = layers.likenesses(ctx, layers.sets_of(ctx))
+        known = layers.likenesses(ctx, layers.sets_of(ctx))
     with head:
-        ui.header(*layers.headline(ctx, found))
-    every = scores.scored(ctx, score, both, shown)
+        ui.header(*layers.headline(ctx, known))
+    pairs = scores.scored(ctx, score, both, shown)
     with left, ui.in_place():
-        likeness_part(found, measure)
+        likeness_part(known, measure)
     with right, ui.in_place():
-        scores_part(every, score)
-    if any(name in found for name in shown):
-        st.subheader("Every layer against every layer", anchor=False)
-        for column, name in zip(st.columns(2, gap="large"), shown, strict=False):
-            with column, ui.in_place():
-                matrix_part(found, name, measure)
+        scores_part(pairs, score)
+    if any(name in known for name in shown):
+        heading = "Every layer against every layer"
+        side_by_side(heading, shown, lambda name: matrix_part(name, known, measure))
     if any(both):
-        st.subheader("Bits per dimension by k", anchor=False)
-        for column, name in zip(st.columns(2, gap="large"), shown, strict=False):
-            with column, ui.in_place():
-                bits_part(both, name)
+        side_by_side("Bits per dimension by k", shown, lambda name: bits_part(name, both))
     with ui.in_place():
-        pictures_part(every, both, score)
+        pictures_part(pairs, both[0], score)
 
 
 if len(ctx.models) < 2:

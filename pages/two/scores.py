@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
 from hvae_core.common.errors import MissingImages, ScoreError
+from hvae_core.evaluation.evaluation import Evaluation
 from hvae_core.figures import fmt
 from hvae_core.probes.layer_likeness import agreement, most_different
 from hvae_core.scores import Material, Score, score_list
@@ -18,15 +18,12 @@ from pages.shared import store, ui
 from pages.shared.state import Context
 from pages.two.layers import place
 
-if TYPE_CHECKING:
-    from hvae_core.evaluation.evaluation import Evaluation
-
 PICTURES = 7
 """Images of either side that the models differ on most."""
 
 
 @dataclass(frozen=True, eq=False)
-class Scored:
+class ScoredPair:
     """One score of a set's images under both models; ``place`` is None for the set inside."""
 
     name: str
@@ -44,51 +41,52 @@ def scores(ctx: Context) -> dict[str, Score]:
 
 def scored(
     ctx: Context, score: Score, both: Sequence[Mapping[str, Evaluation]], names: Sequence[str]
-) -> list[Scored]:
+) -> list[ScoredPair]:
     """The score of every image under both models, for the sets evaluated under both."""
-    made = []
+    pairs = []
     for name in names:
-        if not all(name in one for one in both):
+        if not all(name in evaluations for evaluations in both):
             continue
         try:
-            a, b = (score(Material.of(one[name])) for one in both)
+            a, b = (score(Material.of(evaluations[name])) for evaluations in both)
         except ScoreError as error:
             st.caption(f"{ui.plain(ctx.title(name))}: {ui.plain(str(error))}")
             continue
         if len(a) == len(b):
-            made.append(Scored(name, ctx.title(name), a, b, place(ctx, name)))
-    return made
+            pairs.append(ScoredPair(name, ctx.title(name), a, b, place=place(ctx, name)))
+    return pairs
 
 
-def agreement_in_words(one: Scored, unit: str) -> str:
+def agreement_in_words(pair: ScoredPair, unit: str) -> str:
     """The mean difference with its 95 % interval, and the correlation."""
-    found = agreement(one.a, one.b)
+    found = agreement(pair.a, pair.b)
     return (
-        f"{ui.plain(one.title)}: A − B is {fmt(found.mean)} ± {fmt(1.96 * found.error, unit)} on "
+        f"{ui.plain(pair.title)}: A − B is {fmt(found.mean)} ± {fmt(1.96 * found.error, unit)} on "
         f"average, r = {fmt(found.correlation)}"
     )
 
 
 def strangest(
-    ctx: Context, every: Sequence[Scored]
-) -> list[tuple[str, list[tuple[Scored, np.ndarray]]]]:
+    pairs: Sequence[ScoredPair],
+) -> list[tuple[str, list[tuple[ScoredPair, np.ndarray]]]]:
     """For either model the images that it finds stranger than the other one does, by set.
 
     The difference of the median image inside is what is usual between the two.
     """
-    inside = next((one for one in every if one.place is None), None)
+    inside = next((pair for pair in pairs if pair.place is None), None)
     if inside is None:
         return []
     usual = float(np.median(inside.a - inside.b))
-    sides = [[(one, most_different(one.a, one.b, usual, PICTURES)[side]) for one in every]
-             for side in (0, 1)]  # fmt: skip
-    return list(zip("AB", sides, strict=True))
+    both = [(pair, most_different(pair.a, pair.b, usual, PICTURES)) for pair in pairs]
+    return [(letter, [(pair, sides[i]) for pair, sides in both]) for i, letter in enumerate("AB")]
 
 
-def pictures(ctx: Context, one: Scored, picks: np.ndarray, evaluation: Any) -> np.ndarray | None:
+def pictures(
+    ctx: Context, name: str, picks: np.ndarray, evaluation: Evaluation
+) -> np.ndarray | None:
     """The images at hand, where they are those that were evaluated."""
     try:
-        images = store.images(ctx.world, one.name, ctx.data_root, ctx.a)
+        images = store.images(ctx.world, name, ctx.data_root, ctx.a)
     except MissingImages:
         return None
     if images.digest != evaluation.set_digest or not len(picks):
@@ -96,18 +94,11 @@ def pictures(ctx: Context, one: Scored, picks: np.ndarray, evaluation: Any) -> n
     return images.images[picks]
 
 
-def score_table(score: Score, every: Sequence[Scored]) -> pd.DataFrame:
+def score_table(score: Score, pairs: Sequence[ScoredPair]) -> pd.DataFrame:
     """The score under both models and its difference, one row an image."""
-    frames = [
-        pd.DataFrame(
-            {
-                "set": one.name,
-                "image": np.arange(len(one.a)),
-                f"{score.key}_a": one.a,
-                f"{score.key}_b": one.b,
-                "a_minus_b": one.a - one.b,
-            }
-        )
-        for one in every
-    ]
+    frames = []
+    for pair in pairs:
+        columns = {"set": pair.name, "image": np.arange(len(pair.a))}
+        values = {f"{score.key}_a": pair.a, f"{score.key}_b": pair.b, "a_minus_b": pair.a - pair.b}
+        frames.append(pd.DataFrame({**columns, **values}))
     return pd.concat(frames, ignore_index=True)

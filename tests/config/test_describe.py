@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any, get_args
 
 import pytest
@@ -46,7 +47,10 @@ CONFIG = HVAEConfig(
 def rows_of(
     card: ModelCard, train: TrainConfig | None = None, config: ModelConfig = CONFIG
 ) -> dict[str, str]:
-    return dict(card_rows(card, config, train, parameters=541_544, digest="ab" * 32))
+    told = SimpleNamespace(
+        card=card, config=config, train=train, parameters=541_544, digest="ab" * 32
+    )
+    return dict(card_rows(told))
 
 
 def test_network_and_latents() -> None:

@@ -1,0 +1,142 @@
+"""Controls that several pages have: a choice of few, k, a draw, an image by number, an upload.
+
+All but uploads stand in the URL. Streamlit keeps what a control says under its key, also when
+another world or model leaves it fewer options: ``within`` and ``among`` come first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from hvae_core.common.errors import HVAEError
+from pages.shared import store, ui
+from pages.shared.state import Context
+
+T = TypeVar("T")
+Width = int | Literal["stretch"]
+SEED_STEP = 1_000_000
+"""Every redraw takes noise far from that of any seed of the sidebar."""
+
+
+def within(key: str, high: int) -> None:
+    """Bring a control's number within reach of another model's fewer layers or images."""
+    if isinstance(st.session_state.get(key), int) and st.session_state[key] > high:
+        st.session_state[key] = high
+
+
+def among(key: str, options: Collection[Any]) -> None:
+    """Forget a control's choice that is not among the options of another world or model."""
+    if st.session_state.get(key) not in (None, *options):
+        del st.session_state[key]
+
+
+def one_of(label: str, options: Sequence[T], default: T, *, key: str, **more: Any) -> T:
+    """A choice of few, side by side: one of them always holds."""
+    choice: T = st.segmented_control(
+        label, options, default=default, key=key, bind="query-params", required=True, **more
+    )
+    return choice
+
+
+def k_slider(ctx: Context, key: str, **more: Any) -> int:
+    """k, the levels that are skipped, up to what the deeper model has; 0 where there is but one."""
+    top = max(handle.n_levels for handle in ctx.models) - 1
+    within(key, top)
+    if not top:
+        return 0
+    label = f"k, {store.counted(ctx.models)} skipped"
+    return st.slider(label, 0, top, min(1, top), key=key, bind="query-params", **more)
+
+
+def temperature(key: str, scales: str) -> float:
+    """How far draws stray from the means; ``scales`` is what its help says of it."""
+    return st.slider("Temperature", 0.0, 2.0, 1.0, 0.1, key=key, bind="query-params", help=scales)
+
+
+def draw_seed(ctx: Context, key: str, **more: Any) -> int:
+    """Which draw, with a button for the next; with the seed it makes the picture again."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        draw = st.number_input("Draw", 0, 9999, key=key, bind="query-params", width=120, **more)
+        st.button("Redraw", on_click=_next_draw, args=(key,), icon=":material/casino:")
+    return ctx.seed + SEED_STEP * draw
+
+
+def _next_draw(key: str) -> None:
+    st.session_state[key] = (int(st.session_state.get(key) or 0) + 1) % 10_000
+
+
+def set_titles(ctx: Context) -> dict[str, str]:
+    """The sets whose images can be shown, by name."""
+    return {spec.name: spec.title for spec in ctx.world.with_role("in", "out", "control")}
+
+
+def set_and_number(
+    ctx: Context,
+    keys: tuple[str, str],
+    *,
+    label: str = "Set",
+    first: tuple[str, int] | None = None,
+    widths: tuple[Width, Width] = ("stretch", "stretch"),
+) -> tuple[str, int]:
+    """One image by its set and its number there; ``keys`` and ``widths`` are of the two."""
+    titles = set_titles(ctx)
+    names = list(titles)
+    name, number = first or (ctx.in_name, 0)
+    among(keys[0], titles)
+    name = st.selectbox(
+        label, names, names.index(name) if name in titles else 0, key=keys[0],
+        format_func=titles.__getitem__, bind="query-params", width=widths[0],
+    )  # fmt: skip
+    number = st.number_input(
+        "Number", 0, store.SHOWN_LIMIT - 1, number, key=keys[1], bind="query-params",
+        width=widths[1],
+    )  # fmt: skip
+    return name, number
+
+
+def uploaded(
+    label: str, key: str, kept: str, read: Callable[[bytes, str], T], **more: Any
+) -> T | None:
+    """A file through ``read``, its gate; a broken one leaves what was there before it in place.
+
+    It stays in the session under ``kept``: Streamlit forgets a file when another page is opened.
+    """
+    file = st.file_uploader(label, key=key, **more)
+    if file is not None:
+        try:
+            st.session_state[kept] = read(file.getvalue(), file.name)
+        except HVAEError as error:
+            st.error(ui.plain(str(error)), icon=":material/error:")
+    before: T | None = st.session_state.get(kept)
+    return before
+
+
+@dataclass(frozen=True)
+class View:
+    """One of a page's views: what to look for, and the title where there is no claim yet.
+
+    ``draw`` puts its controls into the column that it gets and returns its claim, or "".
+    """
+
+    draw: Callable[[DeltaGenerator], str]
+    look_for: str
+    title: str = "Nothing to draw yet"
+
+
+def show_view(views: Mapping[str, View], key: str) -> None:
+    """A page that has views: the claim, the chosen view, and beside it its controls."""
+    head = st.container()
+    pictured, beside = st.columns([3, 1], gap="large")
+    with beside:
+        among(key, views)
+        view = views[st.radio("Show", list(views), key=key, bind="query-params")]
+    claim = ""
+    with pictured, ui.in_place():
+        claim = view.draw(beside)
+    with head:
+        ui.header(ui.plain(claim) or view.title, view.look_for)
