@@ -135,13 +135,13 @@ def test_draws_have_the_moments_of_the_mixture(
     with torch.no_grad():  # pseudoinputs far apart
         model.pseudoinputs.logits.mul_(8)
     drawn: dict[int, Tensor] = {}
-    inside = model._ancestor
+    inside = model.draw_prior
 
-    def spy(p: Any, index: int, *rest: Any) -> Tensor:
-        drawn[index] = inside(p, index, *rest)
+    def spy(p: Any, index: int, **rest: Any) -> Tensor:
+        drawn[index] = inside(p, index, **rest)
         return drawn[index]
 
-    monkeypatch.setattr(model, "_ancestor", spy)
+    monkeypatch.setattr(model, "draw_prior", spy)
     model.sample(6000, noise=stream(2), temperature=temperature)
     z = drawn[model.n_layers][0].double().numpy()
     p = model.top_prior(1)
@@ -157,7 +157,7 @@ def test_draws_have_the_moments_of_the_mixture(
 def test_cold_draws_are_the_means_of_components() -> None:
     model = host("lvae", pseudoinputs=3)
     p = model.top_prior(1)
-    z = model._ancestor(p, model.n_layers, 40, stream(), 0.0)[0]
+    z = model.draw_prior(p, model.n_layers, n=40, noise=stream(), temperature=0.0)[0]
     nearest = (z[:, None] - p.mean).abs().sum(-1).min(1)
     torch.testing.assert_close(nearest.values, torch.zeros(40))
     assert set(nearest.indices.tolist()) == {0, 1, 2}
