@@ -1,7 +1,8 @@
-"""The figures of the README are those of the stored results and of the studies' tables."""
+"""The figures of docs/results.md are those of the stored results and of the studies' tables."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +17,8 @@ from hvae_core.evaluation.evaluation import EvalSettings, Evaluation
 from hvae_core.evaluation.lookup import checkpoint_path, shipped_result
 from hvae_core.scores import Material, get_score
 
-README = Path(__file__).parents[1] / "README.md"
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "docs" / "results.md"
 SCORES = ("elbo", "bound_1", "bound_2", "llr_1", "llr_2", "llr_ada")
 SETS = {
     "MNIST": "mnist",
@@ -39,8 +41,8 @@ SETS = {
 
 
 def table(first: str) -> Iterator[list[str]]:
-    """The rows of the README's table whose header begins with these cells."""
-    lines = README.read_text().splitlines()
+    """The rows of the page's table whose header begins with these cells."""
+    lines = RESULTS.read_text("utf-8").splitlines()
     start = next(at for at, line in enumerate(lines) if line.startswith(first))
     for line in lines[start + 2 :]:
         if not line.startswith("|"):
@@ -141,3 +143,21 @@ def test_ablations() -> None:
     for name, *printed in rows:
         full = name if name in known else f"DVP-VAE: {name}"
         assert printed == [known[full][0], f"{known[full][1]} %"]
+
+
+def test_samplers() -> None:
+    """All but the seconds, which are of whichever machine."""
+    known = {row[1]: row[2:5] for row in study("dvp-table-6/sampling") if row[0] == "DVP-VAE"}
+    rows = list(table("| sampler of u"))
+    assert len(rows) > 5
+    for name, *printed, _seconds in rows:
+        assert printed == known[name], name
+
+
+def test_figures_of_the_readme_stand_in_the_results_too() -> None:
+    figures, there = (
+        set(re.findall(r"\d\.\d{3}", path.read_text("utf-8")))
+        for path in (ROOT / "README.md", RESULTS)
+    )
+    assert len(figures) > 5
+    assert figures <= there
