@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from hvae_core.common.arrays import Shape
 from hvae_core.common.errors import DataError
 from hvae_core.common.progress import Progress, silent
-from hvae_core.data.image_set import Shape
 from hvae_core.data.readers.hub import is_hub_name
 from hvae_core.data.stored import find_named
 from hvae_core.data.worlds import Role, SetSpec, World, custom_set, worlds

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from hvae_core.common.arrays import Shape
 from hvae_core.common.errors import DataError
 from hvae_core.common.progress import Progress, silent
-from hvae_core.data.image_set import ImageSet, Shape
+from hvae_core.data.image_set import ImageSet
 from hvae_core.data.load import load_source
 from hvae_core.data.named import fetch, named_world
 
