@@ -48,9 +48,7 @@ COMMANDS = sorted(
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_that_is_written_can_be_given(command: str) -> None:
-    command_line().parse_args(
-        shlex.split(command)[3:], exit_on_error=False, print_error=False
-    )
+    command_line().parse_args(shlex.split(command)[3:], exit_on_error=False, print_error=False)
 
 
 def test_many_commands_are_written() -> None:
