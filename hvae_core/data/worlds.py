@@ -149,6 +149,11 @@ def worlds() -> dict[str, World]:
     return {world.key: world for world in (_glyphs(), _fashion_mnist(), _mnist(), _cifar10())}
 
 
+def download_set(world: str, set_name: str, *, progress: Progress = silent) -> Path:
+    """A job: fetch the images of a world's set from the hub into the data folder."""
+    return worlds()[world].download(set_name, progress)
+
+
 def custom_set(
     source: str | Path | ImageSet,
     role: Role = "out",
