@@ -305,8 +305,3 @@ def _cifar10() -> World:
         _control("jpeg", "Street characters, as JPEG", _stored("chars74k"), name="street_jpeg"),
     )  # fmt: skip
     return _world("cifar", "CIFAR10", shape=COLOUR, sets=sets)
-
-
-def download_set(world: str, set_name: str, *, progress: Progress = silent) -> Path:
-    """A job: fetch the images of a world's set from the hub into the data folder."""
-    return worlds()[world].download(set_name, progress)
