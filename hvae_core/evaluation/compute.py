@@ -32,7 +32,7 @@ from hvae_core.evaluation.evaluation import (
     unpack,
 )
 from hvae_core.evaluation.parts import kept_in_parts
-from hvae_core.models import HierarchicalVAE
+from hvae_core.models import HierarchicalVAE, prepared
 from hvae_core.models.frozen import frozen
 
 PART_IMAGES = 500
@@ -111,12 +111,11 @@ def evaluate_batch(
     half = torch.autocast(
         model.device.type, torch.bfloat16, enabled=settings.precision == "bfloat16"
     )
-    x = torch.from_numpy(np.array(pixels)).to(model.device).float() / 255
     accumulators = [BoundAccumulator() for _ in range(model.n_levels)]
     means = [np.zeros((len(pixels), spec.units)) for spec in model.latents]
     at_once = max(1, _rows(model) // len(pixels))
     with torch.inference_mode(), half:
-        x = model.prepare(x, ImageNoise(digests, settings.seed))
+        x = prepared(model, pixels, digests, seed=settings.seed)
         for ks, first, count in _chunks(model.n_levels, settings, at_once):
             traces = model.traces(
                 x,
@@ -166,9 +165,9 @@ def posterior_means(
     for start in range(0, len(images), batch_size):
         stop = start + batch_size
         noise = ImageNoise(digests[start:stop], seed)
-        x = torch.from_numpy(np.array(images.images[start:stop])).to(model.device).float() / 255
         with torch.inference_mode():
-            means = model.posterior_means(model.prepare(x, noise), noise=noise, up="sample")
+            x = prepared(model, images.images[start:stop], digests[start:stop], seed=seed)
+            means = model.posterior_means(x, noise=noise, up="sample")
         rows.append([mean.flatten(1).cpu().numpy() for mean in means])
         progress(min(1.0, stop / len(images)), images.title)
     return [np.concatenate([row[i] for row in rows]) for i in range(model.n_layers)]

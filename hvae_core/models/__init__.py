@@ -9,6 +9,7 @@ from hvae_core.config import ModelConfig
 from hvae_core.models.base import HierarchicalVAE
 from hvae_core.models.configured import ConfiguredVAE
 from hvae_core.models.distributions import Gaussian
+from hvae_core.models.pixels import prepared
 from hvae_core.models.priors.vamp import GaussianMixture
 from hvae_core.models.trace import (
     Aggregate,
@@ -36,6 +37,7 @@ __all__ = [
     "Up",
     "model_from_config",
     "network_class",
+    "prepared",
 ]
 
 

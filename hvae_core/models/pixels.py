@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hvae_core.common.noise import Noise
+from hvae_core.common.noise import ImageNoise, Noise
 from hvae_core.config import LikelihoodName
 from hvae_core.models.distributions import (
     Bernoulli,
@@ -20,12 +24,27 @@ from hvae_core.models.distributions.mixture import numbers_a_pixel
 from hvae_core.models.distributions.normal import pixel_std
 from hvae_core.models.layers.residual import fold
 
+if TYPE_CHECKING:
+    from hvae_core.models.base import HierarchicalVAE
+
 COMPONENTS = 10
 """Components of the mixture of logistics, as in Salimans et al. 2017."""
 FIXED_STD = 0.1
 """Standard deviation of ``gaussian_fixed``, of the grey range."""
 CONTINUOUS = frozenset({"gaussian_fixed", "gaussian", "oversmooth"})
 """Likelihoods that are densities over dequantised grey levels."""
+
+
+def prepared(
+    model: HierarchicalVAE, pixels: np.ndarray, digests: Sequence[int], seed: int = 0
+) -> Tensor:
+    """uint8 images (B, C, H, W) as what p(x | z) is a density of, on the model's device.
+
+    What is drawn on the way (binary pixels, fractions of grey levels) comes from each image's own
+    stream: the same as in an evaluation of that seed.
+    """
+    x = torch.from_numpy(np.array(pixels)).to(model.device).float() / 255
+    return model.prepare(x, ImageNoise(digests, seed))
 
 
 def prepare_pixels(kind: LikelihoodName, x: Tensor, noise: Noise) -> Tensor:

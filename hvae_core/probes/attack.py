@@ -21,7 +21,7 @@ from hvae_core.common.errors import DataError
 from hvae_core.common.noise import ImageNoise, StillNoise
 from hvae_core.common.progress import Progress, silent
 from hvae_core.data.image_set import ImageSet
-from hvae_core.models import Gaussian, HierarchicalVAE, Posterior
+from hvae_core.models import Gaussian, HierarchicalVAE, Posterior, prepared
 from hvae_core.probes.attack_record import KIND, Attacks, AttackSettings, attacks_key, pack, unpack
 from hvae_core.probes.picture_quality import ms_ssim
 
@@ -49,32 +49,32 @@ def attack(
     # sizes, would turn them over.
     exact = copy.deepcopy(model).double().requires_grad_(False)
     digests = images.image_digests()
-    batches = range(0, len(images), batch_size)
+    batches = [slice(i, i + batch_size) for i in range(0, len(images), batch_size)]
     ticks = len(batches) * settings.starts * model.n_levels * (settings.steps + 1)
     counter = itertools.count(1)
 
     def tick() -> None:
         progress(next(counter) / ticks, images.title)
 
-    parts = [
-        _attack(
-            exact, images.images[i : i + batch_size], digests[i : i + batch_size], settings, tick
-        )
-        for i in batches
-    ]
+    parts = []
+    for batch in batches:
+        with torch.no_grad():
+            x = prepared(exact, images.images[batch], digests[batch], seed=settings.seed)
+        x = x.double().clamp(0, 1)
+        parts.append(_attack(exact, x, digests[batch], settings=settings, tick=tick))
     # The axis of the images: last in the tables, first of one picture each, after k elsewhere.
     single = ("seen", "control")
     axes = {name: -1 if name in FIGURES else int(name not in single) for name in parts[0]}
     return Attacks(**{n: np.concatenate([part[n] for part in parts], axes[n]) for n in parts[0]})
 
 
-def divergence(one: Sequence[Posterior], other: Sequence[Posterior]) -> Tensor:
+def divergence(first: Sequence[Posterior], second: Sequence[Posterior]) -> Tensor:
     """Symmetric KL, (KL(q || q') + KL(q' || q)) / 2, summed over layers, in nats (B,).
 
     A context that is known with certainty counts as a Gaussian of standard deviation 1.
     """
     total = torch.zeros((), dtype=torch.float64)
-    for q, p in zip(one, other, strict=True):
+    for q, p in zip(first, second, strict=True):
         if isinstance(q, Gaussian) and isinstance(p, Gaussian):
             total = total + (q.kl(p) + p.kl(q))[0] / 2
         else:
@@ -86,6 +86,7 @@ def ascend(
     objective: Callable[[Tensor], Tensor],
     x: Tensor,
     start: Tensor,
+    *,
     settings: AttackSettings,
     tick: Callable[[], None] = lambda: None,
 ) -> tuple[Tensor, Tensor]:
@@ -105,7 +106,7 @@ def ascend(
         best = torch.where(better.view(-1, 1, 1, 1), point.detach(), best)
         highest = torch.where(better, value.detach(), highest)
         tick()
-        if step < settings.steps:
+        if step < settings.steps:  # the last point is only measured
             (slope,) = torch.autograd.grad(value.sum(), point)
             point = _within(point.detach() + stride * slope.sign(), x, settings.radius)
     return best, highest
@@ -117,50 +118,52 @@ def _within(point: Tensor, x: Tensor, radius: float) -> Tensor:
 
 def _attack(
     model: HierarchicalVAE,
-    pixels: np.ndarray,
+    x: Tensor,
     digests: Sequence[int],
+    *,
     settings: AttackSettings,
     tick: Callable[[], None],
 ) -> dict[str, np.ndarray]:
-    """All levels and starts for one batch; arrays as ``Attacks`` has them."""
+    """All levels and starts for one batch x (B, C, H, W); arrays as ``Attacks`` has them."""
     with torch.no_grad():
-        x = torch.from_numpy(np.array(pixels)).to(model.device).float() / 255
-        x = model.prepare(x, ImageNoise(digests, settings.seed)).double().clamp(0, 1)
-        known, clean = _posteriors(model, x), _rebuilt(model, x)
+        q, clean = _posteriors(model, x), _rebuilt(model, x)
 
     def moved(point: Tensor, skip: int) -> Tensor:
-        return divergence(_posteriors(model, point)[skip:], known[skip:])
+        return divergence(_posteriors(model, point)[skip:], q[skip:])
 
-    shape = (2, model.n_levels, settings.starts, len(x))
+    shape = (2, model.n_levels, settings.starts, len(x))  # 0 under attack, 1 by chance
     out: dict[str, np.ndarray] = {name: np.empty(shape) for name in FIGURES}
     for start in reversed(range(settings.starts)):  # the pictures are of the first
-        inside, corner = _places(x, digests, settings, start)
-        twins, rebuilt = [], []
+        inside, corner = _places(x, digests, settings=settings, start=start)
+        # By chance: a random change is the same whatever is attacked.
         with torch.no_grad():
-            chance = _rebuilt(model, corner)
-        # A random change is the same whatever is attacked.
+            by_chance = _rebuilt(model, corner)
         out["inputs"][1, :, start] = _alike(x, corner)
-        out["whole"][1, :, start] = _alike(clean[0], chance[0])
+        out["whole"][1, :, start] = _alike(clean[0], by_chance[0])
+        # Under attack: for every k the twin that moves q(z_>k) most.
+        twins, rebuilt = [], []
         for k, skip in enumerate(model.skips):
-            best, value = ascend(partial(moved, skip=skip), x, inside, settings, tick)
+            twin, distance = ascend(
+                partial(moved, skip=skip), x, inside, settings=settings, tick=tick
+            )
             with torch.no_grad():
-                again = _rebuilt(model, best)
+                under_attack = _rebuilt(model, twin)
                 out["moved"][1, k, start] = moved(corner, skip).cpu().numpy()
-            out["moved"][0, k, start] = value.cpu().numpy()
-            out["inputs"][0, k, start] = _alike(x, best)
-            out["whole"][0, k, start] = _alike(clean[0], again[0])
-            for i, picture in enumerate((again[k], chance[k])):
+            out["moved"][0, k, start] = distance.cpu().numpy()
+            out["inputs"][0, k, start] = _alike(x, twin)
+            out["whole"][0, k, start] = _alike(clean[0], under_attack[0])
+            for i, picture in enumerate((under_attack[k], by_chance[k])):
                 out["own"][i, k, start] = _alike(clean[k], picture)
-            twins.append(best)
-            rebuilt.append(again[k])
-    shown = (x, clean, torch.stack(twins), torch.stack(rebuilt), corner, chance)
+            twins.append(twin)
+            rebuilt.append(under_attack[k])
+    shown = (x, clean, torch.stack(twins), torch.stack(rebuilt), corner, by_chance)
     return {
         name: part.float().cpu().numpy() for name, part in zip(_PICTURES, shown, strict=True)
     } | out
 
 
 def _places(
-    x: Tensor, digests: Sequence[int], settings: AttackSettings, start: int
+    x: Tensor, digests: Sequence[int], *, settings: AttackSettings, start: int
 ) -> tuple[Tensor, Tensor]:
     """Where the ascent begins, anywhere in the ball, and a corner of the ball by chance."""
     noise = ImageNoise(digests, settings.seed, start)
@@ -171,8 +174,8 @@ def _places(
     return _within(x + r * inside, x, r), _within(x + r * corner.sign(), x, r)
 
 
-def _alike(one: Tensor, other: Tensor) -> Floats:
-    return ms_ssim(one.cpu().numpy(), other.cpu().numpy())
+def _alike(first: Tensor, second: Tensor) -> Floats:
+    return ms_ssim(first.cpu().numpy(), second.cpu().numpy())
 
 
 def _posteriors(model: HierarchicalVAE, x: Tensor) -> tuple[Posterior, ...]:

@@ -84,9 +84,9 @@ class Attacks:
         return np.asarray(1.96 * by_image.std(-1, ddof=1) / np.sqrt(n))
 
 
-def pack(found: Attacks) -> dict[str, np.ndarray]:
+def pack(attacks: Attacks) -> dict[str, np.ndarray]:
     """As arrays, for the cache."""
-    return dict(vars(found))
+    return dict(vars(attacks))
 
 
 def unpack(arrays: Mapping[str, np.ndarray]) -> Attacks:

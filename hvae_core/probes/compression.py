@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import astuple, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -31,6 +31,7 @@ CURVE = (1, 2, 5, 10, 20, 30, 50, 70, 80, 90, 95)
 _JPEG = "jpeg"
 KIND = "compression"
 _DRAWS, _MANY = 10, 100
+_RATED = ("ratings", "jpeg", "curve")  # fields of a compression that are ratings, not pictures
 
 
 @dataclass(frozen=True)
@@ -83,13 +84,14 @@ def compress(
     pictures = np.stack([join(each, (height, width)) for each in rebuilt])
     progress(1.0, "measuring")
     near = [jpeg.nearest_rate(original, float(total)) for total in bits.sum(1)]
+    rated = zip(pictures, bits.sum(1), strict=True)
     return Compression(
-        original,
-        pictures,
-        tuple(_rated(original, one, b) for one, b in zip(pictures, bits.sum(1), strict=True)),
-        np.stack([one.picture for one in near]),
-        tuple(_of_jpeg(original, one) for one in near),
-        jpeg_curve(original),
+        original=original,
+        pictures=pictures,
+        ratings=tuple(_rated(original, picture, total) for picture, total in rated),
+        jpeg_pictures=np.stack([coded.picture for coded in near]),
+        jpeg=tuple(_of_jpeg(original, coded) for coded in near),
+        curve=jpeg_curve(original),
     )
 
 
@@ -122,6 +124,7 @@ def rebuild(
 
     from hvae_core.common.noise import ImageNoise
     from hvae_core.evaluation.compute import BATCH_PIXELS
+    from hvae_core.models import prepared
 
     digests = ImageSet(
         name="tiles", title="Tiles", images=tiles, labels=np.full(len(tiles), -1)
@@ -134,8 +137,7 @@ def rebuild(
         part = slice(start, start + size)
         noise = ImageNoise(digests[part], seed)
         with torch.inference_mode():
-            x = torch.from_numpy(np.array(tiles[part])).to(model.device).float() / 255
-            x = model.prepare(x, noise)
+            x = prepared(model, tiles[part], digests[part], seed=seed)
             ks = range(model.n_levels)
             for trace in model.traces(x, ks, noise=noise, samples=samples, skipped="mean"):
                 mean = trace.likelihood.mean[0].clamp(0, 1)
@@ -145,27 +147,20 @@ def rebuild(
     return pictures, bits / math.log(2)
 
 
-def pack(found: Compression) -> dict[str, np.ndarray]:
+def pack(compression: Compression) -> dict[str, np.ndarray]:
     """As arrays, for the cache."""
     return {
-        "original": found.original,
-        "pictures": found.pictures,
-        "jpeg_pictures": found.jpeg_pictures,
-        **{name: _table(getattr(found, name)) for name in ("ratings", "jpeg", "curve")},
+        name: _table(value) if name in _RATED else value
+        for name, value in vars(compression).items()
     }
 
 
 def unpack(arrays: Mapping[str, np.ndarray]) -> Compression:
     """Read back what ``pack`` wrote."""
-    told = {name: _ratings(arrays[name]) for name in ("ratings", "jpeg", "curve")}
-    return Compression(
-        arrays["original"],
-        arrays["pictures"],
-        told["ratings"],
-        arrays["jpeg_pictures"],
-        told["jpeg"],
-        told["curve"],
-    )
+    values: dict[str, Any] = {
+        name: _ratings(array) if name in _RATED else array for name, array in arrays.items()
+    }
+    return Compression(**values)
 
 
 def _table(ratings: tuple[Rating, ...]) -> Floats:
@@ -173,17 +168,21 @@ def _table(ratings: tuple[Rating, ...]) -> Floats:
 
 
 def _ratings(table: Floats) -> tuple[Rating, ...]:
-    return tuple(Rating(bpp, near, like, int(q)) for bpp, near, like, q in table.tolist())
+    return tuple(Rating(bpp, near, like, quality=int(q)) for bpp, near, like, q in table.tolist())
 
 
 def _rated(original: Pixels, coded: Pixels, bits: float, quality: int = 0) -> Rating:
     pixels = original.shape[1] * original.shape[2]
-    like = float(ms_ssim(original[None], coded[None])[0])
-    return Rating(float(bits) / pixels, psnr(original, coded), like, quality)
+    return Rating(
+        bpp=float(bits) / pixels,
+        psnr=psnr(original, coded),
+        ms_ssim=float(ms_ssim(original[None], coded[None])[0]),
+        quality=quality,
+    )
 
 
-def _of_jpeg(original: Pixels, found: jpeg.Jpeg) -> Rating:
-    return _rated(original, found.picture, found.bits, found.quality)
+def _of_jpeg(original: Pixels, coded: jpeg.Jpeg) -> Rating:
+    return _rated(original, coded.picture, coded.bits, quality=coded.quality)
 
 
 def stored_compression(checkpoint: str, picture: Pixels, seed: int = 0) -> Compression | None:

@@ -43,9 +43,9 @@ class TSNEParams:
 
     def __post_init__(self) -> None:
         """Raise ``ConfigError`` for a value outside its bounds."""
-        _within("perplexity", self.perplexity, 2.0, 200.0)
-        _within("iterations", self.iterations, 250, 5000)
-        _within("seed", self.seed, 0, 2**32 - 1)
+        _within("perplexity", self.perplexity, (2.0, 200.0))
+        _within("iterations", self.iterations, (250, 5000))
+        _within("seed", self.seed, (0, 2**32 - 1))
 
     @property
     def fewest(self) -> int:
@@ -67,9 +67,9 @@ class UMAPParams:
 
     def __post_init__(self) -> None:
         """Raise ``ConfigError`` for a value outside its bounds."""
-        _within("number of neighbours", self.neighbours, 2, 200)
-        _within("minimal distance", self.min_dist, 0.0, 0.99)
-        _within("seed", self.seed, 0, 2**32 - 1)
+        _within("number of neighbours", self.neighbours, (2, 200))
+        _within("minimal distance", self.min_dist, (0.0, 0.99))
+        _within("seed", self.seed, (0, 2**32 - 1))
         if self.metric not in METRICS:
             raise ConfigError(f"UMAP's metric is one of {', '.join(METRICS)}, not {self.metric!r}.")
 
@@ -125,33 +125,39 @@ def embedding_digest(latents: np.ndarray, params: Params) -> str:
 
 def stored_map(latents: np.ndarray, params: Params) -> np.ndarray | None:
     """The coordinates of an earlier ``tsne`` or ``umap`` with these parameters, if kept."""
-    return _stored(embedding_digest(latents, params), len(latents))
+    return cache.kept(_KIND, embedding_digest(latents, params), unpack=_unpack)
 
 
-def _stored(key: str, n_points: int) -> np.ndarray | None:
-    coords = (cache.load(_KIND, key) or {}).get("coords")
-    return coords if coords is not None and coords.shape == (n_points, 2) else None
+def _unpack(arrays: cache.Arrays) -> np.ndarray:
+    return arrays["coords"]
 
 
 def _cached(latents: np.ndarray, params: Params, progress: Progress) -> np.ndarray:
     points = _checked(latents, params.title, fewest=params.fewest, most=MAX_POINTS)
-    key = embedding_digest(latents, params)
-    coords = _stored(key, len(points))
-    if coords is None:
-        if not np.ptp(points, axis=0).any():
-            raise DataError(
-                f"{params.title} needs points that differ, and these are all the same: "
-                "the layer has collapsed. Choose another layer."
-            )
-        coords = (
-            _run_tsne(points, params, progress)
-            if isinstance(params, TSNEParams)
-            else _run_umap(points, params, progress)
-        )
-        if not np.isfinite(coords).all():
-            raise DataError(f"{params.title} did not converge; try other parameters.")
-        cache.store(_KIND, key, {"coords": coords})
+    coords = cache.kept(
+        _KIND,
+        embedding_digest(latents, params),
+        lambda: _mapped(points, params, progress),
+        pack=lambda coords: {"coords": coords},
+        unpack=_unpack,
+    )
     progress(1.0, f"{params.title} is ready")
+    return coords
+
+
+def _mapped(points: np.ndarray, params: Params, progress: Progress) -> np.ndarray:
+    if not np.ptp(points, axis=0).any():
+        raise DataError(
+            f"{params.title} needs points that differ, and these are all the same: "
+            "the layer has collapsed. Choose another layer."
+        )
+    coords = (
+        _run_tsne(points, params, progress)
+        if isinstance(params, TSNEParams)
+        else _run_umap(points, params, progress)
+    )
+    if not np.isfinite(coords).all():
+        raise DataError(f"{params.title} did not converge; try other parameters.")
     return coords
 
 
@@ -167,7 +173,9 @@ def _run_tsne(points: np.ndarray, params: TSNEParams, progress: Progress) -> np.
         random_state=params.seed,
         verbose=2,  # the only way to hear how far it is: a line every 50 iterations
     )
-    listener = _Listener(r"Iteration (\d+)", params.iterations, "t-SNE", progress)
+    listener = _Listener(
+        r"Iteration (\d+)", total=params.iterations, title="t-SNE", progress=progress
+    )
     with contextlib.redirect_stdout(listener):
         coords = model.fit_transform(_reduced(points, params.seed))
     return np.asarray(coords, dtype=np.float32)
@@ -179,7 +187,7 @@ def _run_umap(points: np.ndarray, params: UMAPParams, progress: Progress) -> np.
     with _quiet():
         from umap import UMAP  # up to 20 s, most of it compiling
 
-    listener = _Listener(r"^\s*(\d+) of \d+", None, "UMAP", progress)
+    listener = _Listener(r"^\s*(\d+) of \d+", total=None, title="UMAP", progress=progress)
     model = UMAP(
         n_neighbors=params.neighbours,
         min_dist=params.min_dist,
@@ -205,7 +213,7 @@ class _Listener(io.TextIOBase):
     Cancelling works as anywhere: ``progress`` raises inside the library's call of ``write``.
     """
 
-    def __init__(self, pattern: str, total: int | None, title: str, progress: Progress) -> None:
+    def __init__(self, pattern: str, *, total: int | None, title: str, progress: Progress) -> None:
         self._pattern = re.compile(pattern)
         self._total = total
         self._title = title
@@ -213,9 +221,9 @@ class _Listener(io.TextIOBase):
 
     def write(self, text: str) -> int:
         """Report the iteration that ``text`` names, if any."""
-        found = self._pattern.search(text)
-        if found:
-            done = int(found[1])
+        match = self._pattern.search(text)
+        if match:
+            done = int(match[1])
             total = self._total or int(text.split()[-1])
             message = f"{self._title}: iteration {done} of {total}"
             self._progress(min(done / max(total, 1), 1.0), message)
@@ -230,8 +238,9 @@ def _quiet() -> Iterator[None]:
         yield
 
 
-def _within(name: str, value: Any, low: float, high: float) -> None:
-    """Raise ``ConfigError`` unless value is in [low, high], and whole where the bounds are."""
+def _within(name: str, value: Any, bounds: tuple[float, float]) -> None:
+    """Raise ``ConfigError`` unless value is within the bounds, and whole where they are."""
+    low, high = bounds
     kinds = int if isinstance(low, int) else (int, float)
     if isinstance(value, bool) or not isinstance(value, kinds) or not low <= value <= high:
         whole = "a whole number" if kinds is int else "a number"
@@ -280,6 +289,8 @@ def _centred(points: np.ndarray) -> np.ndarray:
 def _axes(centred: np.ndarray, count: int, seed: int) -> np.ndarray:
     """The first ``count`` principal axes (or as many as there are) as rows (count, D)."""
     n, d = centred.shape
+    # The axes are eigenvectors of X^T X: found there, or from those of the smaller X X^T (an
+    # eigenvector v of it gives X^T v), or where both are large by iteration.
     if min(n, d) > _EXACT:
         from scipy.sparse.linalg import svds  # Lanczos: a few products instead of all axes
 
@@ -293,6 +304,7 @@ def _axes(centred: np.ndarray, count: int, seed: int) -> np.ndarray:
         # A direction without variance has no axis: rounding alone would point anywhere.
         real = lengths > 1e-6 * lengths.max()
         axes = np.where(real, axes / np.where(real, lengths, 1.0), 0.0)
+    # An axis and its negative are the same: a rule decides, or maps would flip between runs.
     largest = np.abs(axes).argmax(axis=1)
     signs = np.sign(axes[np.arange(len(axes)), largest])
     return np.asarray(axes * np.where(signs == 0, 1.0, signs)[:, None])

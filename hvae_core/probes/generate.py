@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 
 from hvae_core.common.errors import ConfigError
-from hvae_core.common.noise import ImageNoise, StillNoise, StreamNoise
-from hvae_core.models import HierarchicalVAE
+from hvae_core.common.noise import StillNoise, StreamNoise
+from hvae_core.models import HierarchicalVAE, prepared
 
 Latents = tuple[Tensor, ...]
 """z_1 .. z_L of N images, each (N, *shape)."""
@@ -31,8 +31,7 @@ def encode(
     what the way down then meets. ``seed`` is that of the binary pixels.
     """
     with torch.inference_mode():
-        x = torch.from_numpy(np.array(pixels)).to(model.device).float() / 255
-        x = model.prepare(x, ImageNoise(digests, seed))
+        x = prepared(model, pixels, digests, seed=seed)
         return model.posterior_means(x, noise=StillNoise(), up="sample")
 
 
@@ -44,7 +43,7 @@ def prior_samples(
     temperature: float | Sequence[float] = 1.0,
 ) -> np.ndarray:
     """Draw z from p(z), layer by layer from the top; ``temperature`` one number or one a layer."""
-    return _pictures(model, n, seed, temperature, {})
+    return _pictures(model, n, {}, seed=seed, temperature=temperature)
 
 
 def redraws(
@@ -53,7 +52,7 @@ def redraws(
     """Keep z_>k of one image and draw the k lowest levels n times from p(z_<=k | z_>k)."""
     skip = _skip(model, k)
     given = {i: _repeat(z[i - 1], n) for i in range(skip + 1, model.n_layers + 1)}
-    return _pictures(model, n, seed, temperature, given)
+    return _pictures(model, n, given, seed=seed, temperature=temperature)
 
 
 def interpolation(
@@ -72,7 +71,7 @@ def interpolation(
         first, last = z[i - 1][0], z[i - 1][1]
         weight = share.view(-1, *[1] * first.dim())
         given[i] = first + weight * (last - first)
-    return _pictures(model, steps, 0, temperature, given, alike=True)
+    return _pictures(model, steps, given, temperature=temperature, alike=True)
 
 
 def traversal(
@@ -99,7 +98,7 @@ def traversal(
     moved = given[layer].flatten(1).clone()
     moved[:, unit] = torch.as_tensor(list(values), dtype=moved.dtype, device=moved.device)
     given[layer] = moved.view(n, *spec.shape)
-    return _pictures(model, n, 0, temperature, given, alike=True)
+    return _pictures(model, n, given, temperature=temperature, alike=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,7 +133,10 @@ def from_top(
         pictures = model.pictures_of(model.n_layers, top)
     if pictures is None:
         raise ConfigError("The topmost latent of this model is not a picture.")
-    return _from_pictures(model, pictures, top, top.repeat_interleave(n, 0), seed, temperature)
+    draws = top.repeat_interleave(n, 0)
+    return _from_pictures(
+        model, pictures, means=top, draws=draws, seed=seed, temperature=temperature
+    )
 
 
 def drawn_tops(
@@ -160,17 +162,19 @@ def from_prior_images(
     Raises ``ConfigError`` where there are no such images.
     """
     with torch.inference_mode():
-        known = model.prior_images()
-        if known is None:
+        learned = model.prior_images()
+        if learned is None:
             raise ConfigError("The prior of this model is not made of learned images.")
-        images, q = known
+        images, q = learned
         picks = torch.as_tensor(list(which), device=images.device)
         if len(picks) and not 0 <= int(picks.min()) <= int(picks.max()) < len(images):
             raise ConfigError(f"The prior has images 0 to {len(images) - 1}.")
         mean, std = q.mean[picks], q.std[picks].repeat_interleave(n, 0)
         eps = StreamNoise(torch.Generator().manual_seed(seed)).normal("top", 1, *_batch(std))[0]
         draws = mean.repeat_interleave(n, 0) + temperature * std * eps.to(std)
-        return _from_pictures(model, images[picks], mean, draws, seed, temperature)
+        return _from_pictures(
+            model, images[picks], means=mean, draws=draws, seed=seed, temperature=temperature
+        )
 
 
 def _batch(values: Tensor) -> tuple[int, tuple[int, ...]]:
@@ -180,6 +184,7 @@ def _batch(values: Tensor) -> tuple[int, tuple[int, ...]]:
 def _from_pictures(
     model: HierarchicalVAE,
     pictures: Tensor,
+    *,
     means: Tensor,
     draws: Tensor,
     seed: int,
@@ -187,12 +192,11 @@ def _from_pictures(
 ) -> FromPictures:
     """The image at the prior means under z_L = ``means``, and drawn anew under ``draws``."""
     top, n = model.n_layers, len(draws) // max(len(means), 1)
+    drawn = _pictures(model, len(draws), {top: draws}, seed=seed, temperature=temperature)
     return FromPictures(
-        pictures.float().cpu().numpy(),
-        _pictures(model, len(means), 0, 0.0, {top: means}),
-        _pictures(model, len(draws), seed, temperature, {top: draws}).reshape(
-            len(means), n, *model.image_shape
-        ),
+        pictures=pictures.float().cpu().numpy(),
+        means=_pictures(model, len(means), {top: means}, temperature=0.0),
+        draws=drawn.reshape(len(means), n, *model.image_shape),
     )
 
 
@@ -216,12 +220,13 @@ class _Alike(StreamNoise):
 def _pictures(
     model: HierarchicalVAE,
     n: int,
-    seed: int,
-    temperature: float | Sequence[float],
     given: dict[int, Tensor],
     *,
+    temperature: float | Sequence[float],
+    seed: int = 0,
     alike: bool = False,
 ) -> np.ndarray:
+    """n mean pictures, the layers not ``given`` (by number) drawn from the prior."""
     generator = torch.Generator().manual_seed(seed)
     noise = _Alike(generator) if alike else StreamNoise(generator)
     with torch.inference_mode():

@@ -131,7 +131,7 @@ def measure_information(
     at_once = at_once or max(1, min(len(images), _AT_ONCE // model.dims))
 
     def measure() -> cache.Arrays:
-        return _measured(model, images, seed, at_once, progress)
+        return _measured(model, images, seed, at_once=at_once, progress=progress)
 
     return cache.kept(_KIND, key, measure, pack=lambda arrays: arrays, unpack=_unpack)
 
@@ -148,7 +148,7 @@ def information_of(
 
 
 def _measured(
-    model: HierarchicalVAE, images: ImageSet, seed: int, at_once: int, progress: Progress
+    model: HierarchicalVAE, images: ImageSet, seed: int, *, at_once: int, progress: Progress
 ) -> dict[str, np.ndarray]:
     """All figures as the cache keeps them, ``at_once`` draws after another."""
     parts = []
@@ -158,17 +158,18 @@ def _measured(
         def report(done: float, start: int = start, stop: int = stop) -> None:
             progress((start + done * (stop - start)) / len(images), images.title)
 
-        parts.append(_held_against_all(model, images, slice(start, stop), seed, report))
-    log_q, log_p = (np.concatenate(rows, axis=-1) for rows in list(zip(*parts, strict=True))[:2])
-    unit_kl = [np.concatenate(rows) for rows in zip(*(part[2] for part in parts), strict=True)]
+        rows = slice(start, stop)
+        parts.append(_held_against_all(model, images, rows, seed=seed, report=report))
+    log_q, log_p = (np.concatenate([part[i] for part in parts], axis=-1) for i in (0, 1))
+    unit_kl = [np.concatenate(layer) for layer in zip(*(part[2] for part in parts), strict=True)]
     own = np.diagonal(log_q, axis1=1, axis2=2)
     arrays = {
         "mutual": np.stack([mutual_information(table) for table in log_q]),
         "rate": own - log_p,
     }
     for i, kl in enumerate(unit_kl, start=1):
-        rows = [collapse_levels(kl, delta) for delta in DELTAS]
-        arrays[f"levels{i}"] = np.stack(rows).astype(np.float32)
+        levels = [collapse_levels(kl, delta) for delta in DELTAS]
+        arrays[f"levels{i}"] = np.stack(levels).astype(np.float32)
     return arrays
 
 
@@ -177,38 +178,39 @@ def _wide(values: NDArray[Any]) -> Floats:
 
 
 def _held_against_all(
-    model: HierarchicalVAE, images: ImageSet, rows: slice, seed: int, report: Any
+    model: HierarchicalVAE, images: ImageSet, rows: slice, *, seed: int, report: Any
 ) -> tuple[Floats, Floats, list[NDArray[np.float32]]]:
     """log q(z_i|x_j) (K, N, n) and log p(z_i) (K, n) of the draws of some images, and unit KL."""
     import torch
 
     from hvae_core.common.noise import ImageNoise
+    from hvae_core.models import prepared
 
     digests = images.image_digests()
 
-    def prepared(which: slice) -> tuple[Tensor, ImageNoise]:
-        noise = ImageNoise(digests[which], seed)
-        x = torch.from_numpy(np.array(images.images[which])).to(model.device).float() / 255
-        return model.prepare(x, noise), noise
+    def seen(which: slice) -> Tensor:
+        return prepared(model, images.images[which], digests[which], seed=seed)
 
     with torch.inference_mode():
-        x, noise = prepared(rows)
-        found = model.aggregate(x, noise=noise)
-        unit_kl = [_of_units(one) for one in found.conditionals]
+        # 1. One draw z_i ~ q(z|x_i) of each of these images, with its densities under the prior.
+        draws = model.aggregate(seen(rows), noise=ImageNoise(digests[rows], seed))
+        log_p = draws.log_p.double().cpu().numpy()
+        unit_kl = [_of_units(conditional) for conditional in draws.conditionals]
+        # 2. The density of every draw under the posterior of every image of the set, one image
+        # after another: a table of all would hold N times the latents.
         columns = []
         for j in range(len(images)):
-            columns.append(found.log_q(prepared(slice(j, j + 1))[0]).double().cpu().numpy())
+            columns.append(draws.log_q(seen(slice(j, j + 1))).double().cpu().numpy())
             report((j + 1) / len(images))
-        log_p = found.log_p.double().cpu().numpy()
     return np.stack(columns, axis=1), log_p, unit_kl
 
 
 def _of_units(conditional: Conditional) -> NDArray[np.float32]:
     """KL(q(z_i|.) || p(z_i|.)) of each unit in nats, (N, units); no units where there is none."""
-    found = unit_kl(conditional.q, conditional.p)
-    if found is None:
+    kl = unit_kl(conditional.q, conditional.p)
+    if kl is None:
         return np.zeros((conditional.q.mean.shape[1], 0), np.float32)
-    return np.asarray(found[0].flatten(1).cpu().numpy(), np.float32)
+    return np.asarray(kl[0].flatten(1).cpu().numpy(), np.float32)
 
 
 def unit_kl(q: Any, p: Any) -> Tensor | None:

@@ -40,7 +40,7 @@ def encoded(picture: Pixels, quality: int) -> Jpeg:
     start = _scan_start(data)
     scan = len(data) - start - 2  # without the marker of the end
     with Image.open(buffer, formats=("JPEG",)) as decoded:
-        return Jpeg(quality, 8 * scan, start, from_picture(decoded))
+        return Jpeg(quality, bits=8 * scan, header=start, picture=from_picture(decoded))
 
 
 def nearest_rate(picture: Pixels, bits: float) -> Jpeg:

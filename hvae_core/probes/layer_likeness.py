@@ -119,25 +119,26 @@ def likeness(
     """
     if not a or not b:
         raise DataError("A model without layers is like no other.")
-    pairs = [_checked(a[0], layer)[1] for layer in (*a, *b)]
-    order = np.random.default_rng(seed).permutation(len(pairs[0]))
-    few = [_standard(_liveliest(layer)) for layer in pairs]
-    grams = [_Gram.of(layer) for layer in pairs]
+    # What each layer needs is made once: it meets every layer of the other model.
+    layers = [_checked(a[0], layer)[1] for layer in (*a, *b)]
+    few = [_standard(_liveliest(layer)) for layer in layers]
+    grams = [_Gram.of(layer) for layer in layers]
+    order = np.random.default_rng(seed).permutation(len(layers[0]))
     shape = len(a), len(b)
     correlation, chance, cka = np.zeros(shape), np.zeros(shape), np.zeros(shape)
     for i in range(len(a)):
         for j in range(len(b)):
             progress((i * len(b) + j) / (len(a) * len(b)), "Comparing layers")
-            one, other = few[i], few[len(a) + j]
-            correlation[i, j] = _paired(one, other)
-            chance[i, j] = _paired(one, other[order])
+            of_a, of_b = few[i], few[len(a) + j]
+            correlation[i, j] = _paired(of_a, of_b)
+            chance[i, j] = _paired(of_a, of_b[order])
             cka[i, j] = _cka(grams[i], grams[len(a) + j])
     progress(1.0, "Comparing layers")
     return Likeness(correlation, chance, cka)
 
 
 def layer_pairs(
-    found: Likeness, names_a: Sequence[str], names_b: Sequence[str]
+    likeness: Likeness, names_a: Sequence[str], names_b: Sequence[str]
 ) -> list[tuple[int, int]]:
     """Which layer of A stands beside which of B, by place from 0, in the order of A's layers.
 
@@ -146,7 +147,7 @@ def layer_pairs(
     """
     if tuple(names_a) == tuple(names_b):
         return [(i, i) for i in range(len(names_a))]
-    rows, columns = matched(found.correlation - found.chance)
+    rows, columns = matched(likeness.correlation - likeness.chance)
     return sorted((int(i), int(j)) for i, j in zip(rows, columns, strict=True))
 
 
@@ -155,7 +156,7 @@ def likeness_key(checkpoints: tuple[str, str], images: tuple[ImageSet, ImageSet]
 
     ``images`` are the same ones at the shape of either model.
     """
-    return cache.digest("likeness-1", checkpoints, [one.digest for one in images], seed)
+    return cache.digest("likeness-1", checkpoints, [same.digest for same in images], seed)
 
 
 def stored_likeness(key: str) -> Likeness | None:

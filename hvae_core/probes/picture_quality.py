@@ -21,16 +21,16 @@ SCALES = 5
 _REACH = (WINDOW - 1) * 2 ** (SCALES - 1)  # sides must be longer, so that the last scale has one
 
 
-def psnr(one: NDArray, other: NDArray) -> float:
+def psnr(first: NDArray, second: NDArray) -> float:
     """10 log10(1 / mean squared error) in dB of pictures of one shape; infinite for equal ones.
 
     Bytes count as 0 to 1, as do floats.
     """
-    error = float(((_unit(one) - _unit(other)) ** 2).mean())
+    error = float(((_unit(first) - _unit(second)) ** 2).mean())
     return float("inf") if error == 0 else float(-10 * np.log10(error))
 
 
-def ms_ssim(one: NDArray, other: NDArray) -> Floats:
+def ms_ssim(first: NDArray, second: NDArray) -> Floats:
     """MS-SSIM (Wang et al. 2003) of pictures (N, C, H, W), mean over channels, (N,).
 
     Five scales, a window of 11 pixels, bytes as 0 to 1. That needs sides above 160 pixels: a
@@ -40,14 +40,14 @@ def ms_ssim(one: NDArray, other: NDArray) -> Floats:
     import torch
     from pytorch_msssim import ms_ssim as of_tensors
 
-    factor = _REACH // min(one.shape[-2:]) + 1
-    found = np.empty(len(one))
+    factor = _REACH // min(first.shape[-2:]) + 1
+    likeness = np.empty(len(first))
     # One by one: a batch of enlarged pictures leaves the processor's cache and takes twice as long.
     with torch.inference_mode():
-        for i in range(len(one)):
-            pair = (_enlarged(torch.from_numpy(_unit(part[i])), factor) for part in (one, other))
-            found[i] = of_tensors(*pair, data_range=1.0, size_average=False).item()
-    return found
+        for i in range(len(first)):
+            pair = (_enlarged(torch.from_numpy(_unit(side[i])), factor) for side in (first, second))
+            likeness[i] = of_tensors(*pair, data_range=1.0, size_average=False).item()
+    return likeness
 
 
 def _enlarged(pixels: Tensor, factor: int) -> Tensor:
@@ -79,7 +79,7 @@ def group_losses(nll: ArrayLike, names: Sequence[str], outs: Sequence[bool], k: 
         mine = np.array([other == name for other in names])
         out = bool(np.asarray(outs)[mine].any())
         at_k, at_0 = table[k, mine].mean(), table[0, mine].mean()
-        groups.append(GroupLoss(name, out, float(at_k), float(at_k - at_0)))
+        groups.append(GroupLoss(name, out, nll=float(at_k), lost=float(at_k - at_0)))
     return tuple(groups)
 
 

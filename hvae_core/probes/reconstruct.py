@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from hvae_core.common.noise import ImageNoise
-from hvae_core.models import HierarchicalVAE, Skipped, Up
+from hvae_core.models import HierarchicalVAE, Skipped, Up, prepared
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +38,7 @@ def reconstruct(
     """Reconstruct uint8 images (N, C, H, W) from the layers above k, for every k, in one pass."""
     noise = ImageNoise(digests, seed)
     with torch.inference_mode():
-        x = model.prepare(_grey_levels(model, pixels), noise)
+        x = prepared(model, pixels, digests, seed=seed)
         traces = model.traces(
             x,
             range(model.n_levels),
@@ -70,7 +70,7 @@ def draws(
     """
     noise = ImageNoise([digest], seed)
     with torch.inference_mode():
-        x = model.prepare(_grey_levels(model, pixels), noise)
+        x = prepared(model, pixels, [digest], seed=seed)
         trace = model.trace(
             x,
             k=k,
@@ -83,7 +83,3 @@ def draws(
         means = trace.likelihood.mean.expand(n, -1, -1, -1, -1)[:, 0]
         nll = -trace.log_px[:, 0]
     return means.cpu().numpy(), nll.double().cpu().numpy()
-
-
-def _grey_levels(model: HierarchicalVAE, pixels: np.ndarray) -> torch.Tensor:
-    return torch.from_numpy(np.array(pixels)).to(model.device).float() / 255

@@ -24,7 +24,7 @@ from hvae_core.config import ModelConfig, TrainConfig
 from hvae_core.data.image_set import ImageSet
 from hvae_core.evaluation.bounds import bound
 from hvae_core.evaluation.collapse import UnitStats, active_units
-from hvae_core.models import HierarchicalVAE, model_from_config
+from hvae_core.models import HierarchicalVAE, model_from_config, prepared
 from hvae_core.training.objectives import Objective, free_bits_lambda, warmup_beta
 from hvae_core.training.optimiser import Gradients, learning_rate, make_optimizer
 from hvae_core.training.state import RunState, load_state, save_state
@@ -107,11 +107,10 @@ def validate(model: HierarchicalVAE, images: ImageSet, batch_size: int = 250) ->
     elbos, kls = [], []
     digests = images.image_digests()
     for start in range(0, len(images), batch_size):
-        chunk = torch.from_numpy(images.images[start : start + batch_size].copy())
-        noise = ImageNoise(digests[start : start + batch_size])
+        batch = slice(start, start + batch_size)
         with torch.no_grad():
-            x = model.prepare(chunk.to(model.device).float() / 255, noise)
-            trace = model.trace(x, noise=noise)
+            x = prepared(model, images.images[batch], digests[batch])
+            trace = model.trace(x, noise=ImageNoise(digests[batch]))
         elbos.append(bound(trace).cpu())
         kls.append(trace.kl.mean(1).cpu())
         for stat, mean in zip(stats, trace.z, strict=True):

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from hvae_core.common.noise import ImageNoise
-from hvae_core.models import HierarchicalVAE
+from hvae_core.models import HierarchicalVAE, prepared
 from hvae_core.scores.measures.settings import LowerSettings
 
 
@@ -22,17 +22,9 @@ def lower_bounds(
     ls = range(1, model.n_levels + 2)
     total = np.zeros((len(pixels), len(ls)))
     with torch.inference_mode():
-        x = prepared(model, pixels, digests, settings.seed)
+        x = prepared(model, pixels, digests, seed=settings.seed)
         for sample in range(settings.samples):
             noise = ImageNoise(digests, settings.seed, sample)
-            found = torch.stack(model.lower(x, ls, noise=noise), 1)  # (B, K+1)
-            total += found.cpu().numpy()
+            bounds = torch.stack(model.lower(x, ls, noise=noise), 1)  # (B, K+1)
+            total += bounds.cpu().numpy()
     return total / settings.samples
-
-
-def prepared(
-    model: HierarchicalVAE, pixels: np.ndarray, digests: Sequence[int], seed: int
-) -> torch.Tensor:
-    """Images as the likelihood sees them, with the draws of an evaluation of that seed."""
-    x = torch.from_numpy(np.array(pixels)).to(model.device).float() / 255
-    return model.prepare(x, ImageNoise(digests, seed))

@@ -14,8 +14,7 @@ from torch.nn.utils import parametrize
 
 from hvae_core.common.noise import Noise
 from hvae_core.evaluation.bounds import bound
-from hvae_core.models import HierarchicalVAE, model_from_config
-from hvae_core.scores.measures.lower_bound import prepared
+from hvae_core.models import HierarchicalVAE, model_from_config, prepared
 from hvae_core.scores.measures.refit import Parameters, refit, with_posteriors
 from hvae_core.scores.measures.settings import RegretSettings
 
@@ -32,7 +31,7 @@ def regret(
     normalisation; a VampPrior stays what it was, and so does the transform behind a context or
     pseudoinput, which the way down shares.
     """
-    x = prepared(model, pixels, digests, settings.seed)
+    x = prepared(model, pixels, digests, seed=settings.seed)
     model = _plain(model)
     weights = model.inference_parameters()
     at_once = max(1, _NUMBERS // sum(w.numel() for w in weights.values()))

@@ -10,8 +10,7 @@ from torch import Tensor
 
 from hvae_core.common.noise import Noise
 from hvae_core.evaluation.bounds import bound
-from hvae_core.models import Gaussian, HierarchicalVAE
-from hvae_core.scores.measures.lower_bound import prepared
+from hvae_core.models import Gaussian, HierarchicalVAE, prepared
 from hvae_core.scores.measures.refit import Parameters, refit, with_posteriors
 from hvae_core.scores.measures.settings import RegretSettings
 
@@ -24,7 +23,7 @@ def regret_z(
     Each q(z_i | .) = N(m, s^2) becomes N(m + s a_i, (s e^{b_i})^2), where a_i and b_i are the
     image's own and start at zero. A layer whose q is certain (a discrete context) stays as it is.
     """
-    x = prepared(model, pixels, digests, settings.seed)
+    x = prepared(model, pixels, digests, seed=settings.seed)
     return refit_z(model, x, digests, settings).double().cpu().numpy()
 
 
