@@ -17,8 +17,8 @@ from hvae_core.figures import symbol_text
 from hvae_core.scores import Material, Score, richest, score_list
 from hvae_core.scores.assemble import LEADING, is_costly
 from hvae_core.scores.measures import MEASURES
-from pages.shared import jobs, ui
-from pages.shared import materials as scoring
+from pages.shared import jobs, materials, ui
+from pages.shared.materials import Materials
 from pages.shared.state import Context
 from pages.shared.store import Handle
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class Study:
+class ModelDetection:
     """One model: the in-distribution set, the sets held against it, and the reference."""
 
     handle: Handle
@@ -38,7 +38,7 @@ class Study:
     outs: Mapping[str, Evaluation]
     reference: Evaluation | None
     report: Report
-    materials: scoring.Materials = field(default_factory=dict)
+    materials: Materials = field(default_factory=dict)
 
     def values(self, score: Score, evaluation: Evaluation) -> np.ndarray:
         """A score of an evaluated set; costly ones are of its first images alone."""
@@ -59,61 +59,61 @@ def reference_name(ctx: Context) -> str | None:
     return held_out[0] if held_out else None
 
 
-def studies(ctx: Context) -> list[Study]:
+def detections(ctx: Context) -> list[ModelDetection]:
     """What is evaluated of every chosen model; the rest is offered where this is called."""
-    found = []
+    results = []
     reference = reference_name(ctx)
     names = [ctx.in_name, *filter(None, [reference]), *ctx.out_names]
-    for index, handle in enumerate(ctx.models):
+    for index, (letter, handle) in enumerate(ctx.lettered):
         done = jobs.evaluations(ctx, handle, list(dict.fromkeys(names)), name_missing=not index)
         if ctx.in_name not in done:
             continue
-        inside = done[ctx.in_name]
-        outs = {n: done[n] for n in ctx.out_names if n in done and n != ctx.in_name}
-        known = done.get(reference) if reference else None
-        letter = "AB"[index] if len(ctx.models) > 1 else ""
-        materials = scoring.materials(ctx, handle, done)
-        made = _report(handle, inside, outs, materials)
-        found.append(Study(handle, index, letter, inside, outs, known, made, materials))
-    return found
+        read, scores = materials.with_scores(ctx, handle, done)
+        outs = {name: done[name] for name in ctx.out_names if name in done and name != ctx.in_name}
+        results.append(
+            ModelDetection(
+                handle=handle,
+                index=index,
+                letter=letter if len(ctx.models) > 1 else "",
+                inside=done[ctx.in_name],
+                outs=outs,
+                reference=done.get(reference or ""),
+                report=_report(done[ctx.in_name], outs, read, scores),
+                materials=read,
+            )
+        )
+    return results
 
 
-def with_intervals(studied: Sequence[Study]) -> list[Study]:
+def with_intervals(detected: Sequence[ModelDetection]) -> list[ModelDetection]:
     """The same with the intervals of every metric, whose bootstrap takes a moment."""
     return [
         replace(
-            study,
-            report=_report(study.handle, study.inside, study.outs, study.materials, intervals=True),
+            model,
+            report=_report(model.inside, model.outs, model.materials, model.report.scores, True),
         )
-        for study in studied
+        for model in detected
     ]
 
 
 def _report(
-    handle: Handle,
     inside: Evaluation,
     outs: Mapping[str, Evaluation],
-    materials: scoring.Materials,
-    *,
+    read: Materials,
+    scores: Sequence[Score],
     intervals: bool = False,
 ) -> Report:
     """The same figures as the command line's: its report, with the evaluation's own seed."""
-    sets = tuple((name, found.set_digest) for name, found in outs.items())
-    names = (inside.set_name, *outs)
-    scores = scoring.available(handle, materials, list(materials)) if materials else ()
-    keys = tuple(score.key for score in scores)
+    sets = tuple((name, evaluation.set_digest) for name, evaluation in outs.items())
     key = (
-        inside.checkpoint,
-        inside.set_digest,
-        str(inside.settings),
-        sets,
-        keys,
-        beside(materials, names),
+        (inside.checkpoint, inside.set_digest, str(inside.settings), sets),
+        tuple(score.key for score in scores),
+        beside(read, (inside.set_name, *outs)),
     )
-    return _made(key, intervals, inside, outs, scores, materials)
+    return _made(key, intervals, inside, outs, tuple(scores), read)
 
 
-def beside(materials: scoring.Materials, names: Iterable[str]) -> tuple[object, ...]:
+def beside(read: Materials, names: Iterable[str]) -> tuple[object, ...]:
     """What scores read beside the model's own bounds, for the key of what rests on them.
 
     Measures are told by their being there; tables of other models and the training reference may
@@ -126,7 +126,7 @@ def beside(materials: scoring.Materials, names: Iterable[str]) -> tuple[object, 
             None if m.reference is None else m.reference.mean,
         )
         for name in names
-        for m in materials.get(name, ())
+        for m in read.get(name, ())
     )
 
 
@@ -137,7 +137,7 @@ def _made(
     _inside: Evaluation,
     _outs: Mapping[str, Evaluation],
     _scores: tuple[Score, ...],
-    _materials: scoring.Materials,
+    _materials: Materials,
 ) -> Report:
     return report(
         _inside,
@@ -149,11 +149,11 @@ def _made(
     )
 
 
-def scores_of(studied: Sequence[Study]) -> dict[str, Score]:
+def scores_of(detected: Sequence[ModelDetection]) -> dict[str, Score]:
     """Every score that one of the models has, by its label in lists."""
-    deepest = max(study.handle.n_levels for study in studied)
+    deepest = max(model.handle.n_levels for model in detected)
     known = {score.key: score for score in score_list(deepest)}
-    known |= {score.key: score for study in studied for score in study.report.scores}
+    known |= {score.key: score for model in detected for score in model.report.scores}
     return {label(score): score for score in known.values()}
 
 
@@ -164,44 +164,44 @@ def label(score: Score) -> str:
     return f"{symbol} · {name}"
 
 
-def remedy(study: Study, set_name: str) -> Score | None:
+def remedy(model: ModelDetection, set_name: str) -> Score | None:
     """The likelihood ratio with the largest AUROC on a set."""
-    known = study.metrics(set_name)
-    ratios = [s for s in study.report.scores if s.family == "ratio" and s.key in known]
+    known = model.metrics(set_name)
+    ratios = [s for s in model.report.scores if s.family == "ratio" and s.key in known]
     return max(ratios, key=lambda score: known[score.key].auroc, default=None)
 
 
-def hardest(study: Study) -> str | None:
+def hardest(model: ModelDetection) -> str | None:
     """The set on which the likelihood does worst."""
-    areas = {n: m["elbo"].auroc for n in study.outs if "elbo" in (m := study.metrics(n))}
+    areas = {n: m["elbo"].auroc for n in model.outs if "elbo" in (m := model.metrics(n))}
     return min(areas, key=areas.__getitem__) if areas else None
 
 
-def headline(ctx: Context, studied: Sequence[Study]) -> tuple[str, str]:
+def headline(ctx: Context, detected: Sequence[ModelDetection]) -> tuple[str, str]:
     """The claim about model A, and what to look for."""
-    if not studied:
+    if not detected:
         return (
             "No score has been computed yet",
             f"Evaluate {ui.plain(ctx.title(ctx.in_name))} and the sets held against it once, and "
             "their densities appear here.",
         )
-    name = hardest(studied[0])
+    name = hardest(detected[0])
     if name is None:
         return (
             "There is nothing yet to tell apart",
             "Choose out-of-distribution sets in the sidebar; each is held against the blue curve.",
         )
     return (
-        ui.plain(claim(studied[0], ctx.title(name), name)),
-        f"{studied[0].handle.title} against sets it was not trained on. Look for orange left of "
+        ui.plain(claim(detected[0], ctx.title(name), name)),
+        f"{detected[0].handle.title} against sets it was not trained on. Look for orange left of "
         "blue: images that a score finds more familiar than the model's own. What lies right of "
         "the threshold is flagged.",
     )
 
 
-def claim(study: Study, title: str, name: str) -> str:
+def claim(model: ModelDetection, title: str, name: str) -> str:
     """The title: what the likelihood makes of its worst set, and what a ratio does there."""
-    known, best = study.metrics(name), remedy(study, name)
+    known, best = model.metrics(name), remedy(model, name)
     plain = known["elbo"]
     if plain.high < 0.5:
         text = f"The likelihood ranks {title} below chance (AUROC {plain.auroc:.2f})"
@@ -217,17 +217,17 @@ def claim(study: Study, title: str, name: str) -> str:
     return f"{text}; {symbol_text(best.symbol)} reaches {area:.2f}"
 
 
-def equal_numbers_note(studied: Sequence[Study], titles: Mapping[str, str]) -> str:
+def equal_numbers_note(detected: Sequence[ModelDetection], titles: Mapping[str, str]) -> str:
     """On how many images of either side the figures rest, set by set where they differ."""
-    return _sides(studied, titles) + _fewer(studied)
+    return _sides(detected, titles) + _fewer(detected)
 
 
-def _fewer(studied: Sequence[Study]) -> str:
+def _fewer(detected: Sequence[ModelDetection]) -> str:
     """A remark on costly scores, which are of the first images of each set."""
     costly = {
         symbol_text(score.symbol)
-        for study in studied
-        for score in study.report.scores
+        for model in detected
+        for score in model.report.scores
         if any(is_costly(MEASURES[name]) for name in score.measures)
     }
     if not costly:
@@ -235,10 +235,10 @@ def _fewer(studied: Sequence[Study]) -> str:
     return f" {', '.join(sorted(costly))} on the first {LEADING} images alone."
 
 
-def _sides(studied: Sequence[Study], titles: Mapping[str, str]) -> str:
+def _sides(detected: Sequence[ModelDetection], titles: Mapping[str, str]) -> str:
     sizes: dict[int, list[str]] = {}
     for name, title in titles.items():
-        numbers = [d.n_out for s in studied for d in s.metrics(name).values()]
+        numbers = [d.n_out for s in detected for d in s.metrics(name).values()]
         if numbers:
             sizes.setdefault(numbers[0], []).append(title)
     if len(sizes) == 1:
@@ -247,12 +247,12 @@ def _sides(studied: Sequence[Study], titles: Mapping[str, str]) -> str:
     return f"Equal numbers of images of either side: {'; '.join(parts)}. Best score in bold."
 
 
-def unavailable(studied: Sequence[Study]) -> list[tuple[Score, str]]:
+def unavailable(detected: Sequence[ModelDetection]) -> list[tuple[Score, str]]:
     """Scores that cannot be had on some set, each with its first reason."""
     reasons: dict[str, tuple[Score, str]] = {}
-    for study in studied:
-        by_key = {score.key: score for score in study.report.scores}
-        for result in study.report.outside:
+    for model in detected:
+        by_key = {score.key: score for score in model.report.scores}
+        for result in model.report.outside:
             for key, reason in result.unavailable.items():
                 reasons.setdefault(key, (by_key[key], reason))
     return list(reasons.values())

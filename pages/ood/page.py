@@ -18,7 +18,7 @@ from hvae_core.figures import (
 from hvae_core.scores import Score
 from pages.ood import models, paired_tests, tables
 from pages.ood import threshold as cut
-from pages.ood.models import Study
+from pages.ood.models import ModelDetection
 from pages.ood.threshold import Placed, Scored
 from pages.shared import offers, ui
 from pages.shared.state import colors, context
@@ -47,9 +47,9 @@ TESTS_HELP = (
 def density_charts(every: list[Scored], placed: list[Placed | None], drawn: list[str]) -> None:
     """One chart a model: their scores have different scales, and each its own threshold."""
     for one, at in zip(every, placed, strict=True):
-        study, shown = one.study, [name for name in drawn if name in one.outs]
-        if study.letter:
-            st.markdown(f"**{study.letter}** {ui.plain(study.handle.title)}")
+        model, shown = one.model, [name for name in drawn if name in one.outs]
+        if model.letter:
+            st.markdown(f"**{model.letter}** {ui.plain(model.handle.title)}")
         figure = densities(
             one.inside,
             [(titles[name], one.outs[name]) for name in shown],
@@ -59,13 +59,13 @@ def density_charts(every: list[Scored], placed: list[Placed | None], drawn: list
             in_name=ctx.title(ctx.in_name),
             threshold=None if at is None else at.threshold,
             places=[places[name] for name in shown],
-            model_index=study.index if study.letter else None,
+            model_index=model.index if model.letter else None,
             span=one.span,
             height=290 if len(every) > 1 else 380,
         )
         alt = "Densities of the score, in and out of distribution"
-        name = f"density-{one.score.key}-{study.letter or 'A'}"
-        ui.chart(figure, name, alt, key=f"o_density{study.index}")
+        name = f"density-{one.score.key}-{model.letter or 'A'}"
+        ui.chart(figure, name, alt, key=f"o_density{model.index}")
 
 
 def in_words(every: list[Scored], placed: list[Placed | None]) -> None:
@@ -73,7 +73,7 @@ def in_words(every: list[Scored], placed: list[Placed | None]) -> None:
     for one, at in zip(every, placed, strict=True):
         if at is None:
             continue
-        who = f"**{one.study.letter}** " if one.study.letter else ""
+        who = f"**{one.model.letter}** " if one.model.letter else ""
         test = flagged(at.threshold, one.inside)
         st.markdown(
             f"{who}Flagged from **{fmt(at.threshold, one.score.unit)}** up: "
@@ -116,10 +116,10 @@ def curve_chart(every: list[Scored], placed: list[Placed | None], drawn: list[st
 
 
 @st.fragment
-def detection(studied: list[Study]) -> None:
+def detection(detected: list[ModelDetection]) -> None:
     """Densities, threshold and curves of one score: what the slider moves."""
     with ui.in_place():
-        every, drawn = cut.choose(ctx, studied, titles)
+        every, drawn = cut.choose(ctx, detected, titles)
         if not every:
             return
         left, right = st.columns([3, 2], gap="large")
@@ -137,11 +137,11 @@ def detection(studied: list[Study]) -> None:
                 rates(every, placed)
         if len(every) == 2:
             with ui.in_place():
-                versus(studied, every[0].score)
+                versus(detected, every[0].score)
 
 
 @st.fragment
-def table(studied: list[Study]) -> None:
+def table(detected: list[ModelDetection]) -> None:
     """Sets by scores, one metric at a time as a heat map, all of them as numbers."""
     with ui.in_place():
         st.subheader("All scores on all sets", anchor=False, help=TABLE_HELP)
@@ -149,10 +149,10 @@ def table(studied: list[Study]) -> None:
             "Metric", list(tables.METRICS), default="AUROC", key="o_metric",
             bind="query-params", required=True, label_visibility="collapsed",
         ) or "AUROC"  # fmt: skip
-        scores = list(models.scores_of(studied).values())
+        scores = list(models.scores_of(detected).values())
         if metric != "AUROC":
-            studied = models.with_intervals(studied)
-        rows, values, lows, highs = tables.heat(studied, titles, scores, metric)
+            detected = models.with_intervals(detected)
+        rows, values, lows, highs = tables.heat(detected, titles, scores, metric)
         figure = metric_heat(
             values, rows, [symbol_html(score.symbol) for score in scores], palette, metric=metric,
             lows=lows, highs=highs, higher_is_better=not metric.startswith("FPR"),
@@ -160,43 +160,43 @@ def table(studied: list[Study]) -> None:
         with st.container(key="scroll_wide_o_heat"):
             alt = f"{metric} of every score on every set"
             ui.chart(figure, f"table-{metric}", alt, key="o_heat")
-        st.caption(models.equal_numbers_note(studied, titles))
-        for score, reason in models.unavailable(studied):
+        st.caption(models.equal_numbers_note(detected, titles))
+        for score, reason in models.unavailable(detected):
             st.caption(f"${score.symbol}$ cannot be had: {ui.plain(reason)}")
         with st.expander("All numbers", key="o_numbers", on_change="rerun") as panel:
             if panel.open:
-                every = tables.numbers(models.with_intervals(studied), titles)
+                every = tables.numbers(models.with_intervals(detected), titles)
                 st.dataframe(every.round(3), hide_index=True)
         with st.container(horizontal=True):
             ui.csv_button(
-                lambda: tables.numbers(models.with_intervals(studied), titles),
+                lambda: tables.numbers(models.with_intervals(detected), titles),
                 "detection",
                 "Table (CSV)",
             )
-            ui.csv_button(lambda: tables.images_table(studied, ctx), "scores", "Every image (CSV)")
+            ui.csv_button(lambda: tables.images_table(detected, ctx), "scores", "Every image (CSV)")
 
 
-def tests(studied: list[Study]) -> None:
+def tests(detected: list[ModelDetection]) -> None:
     """Which differences between areas are more than chance: paired tests on the same images."""
     st.subheader("Which differences are certain", anchor=False, help=TESTS_HELP)
-    for study in studied:
+    for model in detected:
         with ui.in_place():
-            found = paired_tests.against_likelihood(study)
-            who = f"**{study.letter}** " if study.letter else ""
+            found = paired_tests.against_likelihood(model)
+            who = f"**{model.letter}** " if model.letter else ""
             st.markdown(
                 f"{who}The best score of each set against $-\\mathcal{{L}}$:"
                 if found
                 else f"{who}No score does better than $-\\mathcal{{L}}$ on any set."
             )
             if found:
-                made = paired_tests.table(titles, found, study.report.scores)
+                made = paired_tests.table(titles, found, model.report.scores)
                 names = {"First": "AUROC", "Second": "AUROC of −L"}
                 st.dataframe(made.rename(columns=names), hide_index=True, alt="Tests against −L")
 
 
-def versus(studied: list[Study], score: Score) -> None:
+def versus(detected: list[ModelDetection], score: Score) -> None:
     """The chosen score under A against the same under B."""
-    found = paired_tests.of_models(studied, score)
+    found = paired_tests.of_models(detected, score)
     st.markdown(
         f"${score.symbol}$ under **A** against the same under **B**, a paired test on the same "
         "images:"
@@ -208,21 +208,21 @@ def versus(studied: list[Study], score: Score) -> None:
 
 head, body, jobs = st.container(), st.container(), st.container()
 with jobs, ui.in_place():
-    found = models.studies(ctx)
+    found = models.detections(ctx)
 with head:
     ui.header(*models.headline(ctx, found))
 with body:
     if found:
         detection(found)
-    if found and any(study.outs for study in found):
+    if found and any(model.outs for model in found):
         table(found)
         with ui.in_place():
             tests(found)
     if found:
         with st.expander("More scores", key="o_more", on_change="rerun") as panel:
             if panel.open:
-                for study in found:
+                for model in found:
                     with ui.in_place():
-                        if study.letter:
-                            st.markdown(f"**{study.letter}** {ui.plain(study.handle.title)}")
-                        offers.draw(ctx, study.handle, study.materials, study.letter)
+                        if model.letter:
+                            st.markdown(f"**{model.letter}** {ui.plain(model.handle.title)}")
+                        offers.draw(ctx, model.handle, model.materials, model.letter)

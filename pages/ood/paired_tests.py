@@ -11,26 +11,26 @@ from hvae_core.detection.paired_tests import PairedTest, Side, between_models, b
 from hvae_core.figures import fmt, interval, symbol_text
 from hvae_core.scores import Score
 from pages.ood import models
-from pages.ood.models import Study
+from pages.ood.models import ModelDetection
 
 
-def side(study: Study) -> Side:
+def side(model: ModelDetection) -> Side:
     """What the scores of one model read, by set."""
-    sets = {"": study.inside, **study.outs}
+    sets = {"": model.inside, **model.outs}
     digests = {name: found.set_digest for name, found in sets.items()}
-    return Side(lambda s, name: study.values(s, sets[name]), tuple(study.outs), digests)
+    return Side(lambda s, name: model.values(s, sets[name]), tuple(model.outs), digests)
 
 
-def against_likelihood(study: Study) -> dict[str, PairedTest]:
+def against_likelihood(model: ModelDetection) -> dict[str, PairedTest]:
     """The test of each set's best score against -L, by set; none where -L is the best.
 
     The best is known only after all were tried, so the correction is for all tests of all scores.
     """
-    scores = {score.key: score for score in study.report.scores}
+    scores = {score.key: score for score in model.report.scores}
     if "elbo" not in scores or len(scores) == 1:
         return {}
-    key = (*_key(study), *scores)
-    found = _scores(key, study, tuple(scores.values()), scores["elbo"])
+    key = (*_key(model), *scores)
+    found = _scores(key, model, tuple(scores.values()), scores["elbo"])
     best: dict[str, PairedTest] = {}
     for entry in found:
         known = best.get(entry.set_name)
@@ -39,12 +39,12 @@ def against_likelihood(study: Study) -> dict[str, PairedTest]:
     return {name: entry for name, entry in best.items() if entry.result.difference > 0}
 
 
-def of_models(studied: Sequence[Study], score: Score) -> dict[str, PairedTest]:
+def of_models(detected: Sequence[ModelDetection], score: Score) -> dict[str, PairedTest]:
     """The test of one score under A against the same under B, by set.
 
     Raises ``ScoreError`` where the two models saw different pixels.
     """
-    one, other = studied
+    one, other = detected
     found = _models((_key(one), _key(other), score.key), one, other, score)
     return {entry.set_name: entry for entry in found}
 
@@ -74,22 +74,22 @@ def table(
     return pd.DataFrame(rows)
 
 
-def _key(study: Study) -> tuple[object, ...]:
-    sets = tuple((name, found.set_digest) for name, found in study.outs.items())
-    inside = study.inside
-    read = models.beside(study.materials, (inside.set_name, *study.outs))
-    return inside.checkpoint, inside.set_digest, str(inside.settings), study.report.seed, sets, read
+def _key(model: ModelDetection) -> tuple[object, ...]:
+    sets = tuple((name, found.set_digest) for name, found in model.outs.items())
+    inside = model.inside
+    read = models.beside(model.materials, (inside.set_name, *model.outs))
+    return inside.checkpoint, inside.set_digest, str(inside.settings), model.report.seed, sets, read
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
 def _scores(
-    key: tuple[object, ...], _study: Study, _scores: tuple[Score, ...], _against: Score
+    key: tuple[object, ...], _study: ModelDetection, _scores: tuple[Score, ...], _against: Score
 ) -> tuple[PairedTest, ...]:
     return between_scores(side(_study), _scores, _against, _study.report.seed)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
 def _models(
-    key: tuple[object, ...], _one: Study, _other: Study, _score: Score
+    key: tuple[object, ...], _one: ModelDetection, _other: ModelDetection, _score: Score
 ) -> tuple[PairedTest, ...]:
     return between_models(side(_one), side(_other), [_score], _one.report.seed)

@@ -12,7 +12,7 @@ from hvae_core.common.errors import ScoreError
 from hvae_core.detection.metrics import Detection
 from hvae_core.figures import symbol_text
 from hvae_core.scores import Score
-from pages.ood.models import Study
+from pages.ood.models import ModelDetection
 from pages.shared.state import Context
 
 if TYPE_CHECKING:
@@ -22,15 +22,18 @@ METRICS = {"AUROC": "auroc", "AUPRC": "auprc", "FPR80": "fpr80", "FPR95": "fpr95
 
 
 def heat(
-    studied: Sequence[Study], titles: Mapping[str, str], scores: Sequence[Score], metric: str
+    detected: Sequence[ModelDetection],
+    titles: Mapping[str, str],
+    scores: Sequence[Score],
+    metric: str,
 ) -> tuple[list[str], np.ndarray, np.ndarray, np.ndarray]:
     """Row names and the metric with its interval, each (sets x models, scores); NaN for none."""
     names, rows = [], []
     for name, title in titles.items():
-        for study in studied:
-            if name in study.outs:
-                names.append(f"{title}  {study.letter}".rstrip())
-                rows.append([_cell(study.metrics(name).get(s.key), metric) for s in scores])
+        for model in detected:
+            if name in model.outs:
+                names.append(f"{title}  {model.letter}".rstrip())
+                rows.append([_cell(model.metrics(name).get(s.key), metric) for s in scores])
     table = np.array(rows, dtype=np.float64).reshape(len(rows), len(scores), 3)
     return names, table[..., 0], table[..., 1], table[..., 2]
 
@@ -41,15 +44,15 @@ def _cell(found: Detection | None, metric: str) -> tuple[float, float, float]:
     return found.interval(METRICS[metric])
 
 
-def numbers(studied: Sequence[Study], titles: Mapping[str, str]) -> pd.DataFrame:
+def numbers(detected: Sequence[ModelDetection], titles: Mapping[str, str]) -> pd.DataFrame:
     """Every metric of every score on every set, a row each, as the command line writes them."""
     frames = []
-    for study in studied:
-        rows = pd.DataFrame(study.report.rows())
+    for model in detected:
+        rows = pd.DataFrame(model.report.rows())
         if rows.empty:
             continue
-        rows.insert(0, "model", study.handle.title)
-        names = {s.key: symbol_text(s.symbol) for s in study.report.scores}
+        rows.insert(0, "model", model.handle.title)
+        names = {s.key: symbol_text(s.symbol) for s in model.report.scores}
         rows["symbol"] = rows["score"].map(names)
         rows["title"] = rows["set"].map(titles)
         frames.append(rows)
@@ -60,20 +63,20 @@ def numbers(studied: Sequence[Study], titles: Mapping[str, str]) -> pd.DataFrame
     return pd.concat(frames, ignore_index=True)[[*columns, "n_in", "n_out", "set", "score"]]
 
 
-def images_table(studied: Sequence[Study], ctx: Context) -> pd.DataFrame:
+def images_table(detected: Sequence[ModelDetection], ctx: Context) -> pd.DataFrame:
     """Every score of every image, a row an image and model; ``image`` counts from 0 in its set."""
     frames = []
-    for study in studied:
-        sets = {ctx.in_name: study.inside, **study.outs}
+    for model in detected:
+        sets = {ctx.in_name: model.inside, **model.outs}
         for name, found in sets.items():
-            frame = pd.DataFrame({"model": study.handle.title, "set": name}, range(len(found)))
+            frame = pd.DataFrame({"model": model.handle.title, "set": name}, range(len(found)))
             frame["out"] = name != ctx.in_name
             frame["image"] = np.arange(len(found))
             frame["class"] = _classes(found)
-            for score in study.report.scores:
+            for score in model.report.scores:
                 frame[score.key] = np.nan
                 try:
-                    values = study.values(score, found)
+                    values = model.values(score, found)
                 except ScoreError:
                     continue
                 frame.loc[: len(values) - 1, score.key] = values

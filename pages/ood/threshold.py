@@ -16,7 +16,7 @@ from hvae_core.figures import Curve, percent, symbol_text
 from hvae_core.figures.density import score_range
 from hvae_core.scores import Score
 from pages.ood import models
-from pages.ood.models import Study
+from pages.ood.models import ModelDetection
 from pages.shared import materials, store, ui
 from pages.shared.state import Context
 
@@ -29,7 +29,7 @@ ALARMS = [0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0, 10.0, 15.0
 class Scored:
     """One score of one model on every set that has it, higher = more out of distribution."""
 
-    study: Study
+    model: ModelDetection
     score: Score
     inside: np.ndarray
     outs: Mapping[str, np.ndarray]
@@ -38,7 +38,7 @@ class Scored:
     @property
     def sets(self) -> dict[str, np.ndarray]:
         """The scores by set, the in-distribution one first."""
-        return {self.study.inside.set_name: self.inside, **self.outs}
+        return {self.model.inside.set_name: self.inside, **self.outs}
 
     @property
     def span(self) -> tuple[float, float]:
@@ -46,26 +46,26 @@ class Scored:
         return score_range(self.inside, list(self.outs.values()))
 
 
-def scored(study: Study, score: Score) -> Scored:
+def scored(model: ModelDetection, score: Score) -> Scored:
     """A score of every set; ScoreError with the reason where the model has none."""
-    if score.key not in {own.key for own in study.report.scores}:
-        if score.key in {own.key for own in materials.scores_of(study.handle)}:
+    if score.key not in {own.key for own in model.report.scores}:
+        if score.key in {own.key for own in materials.scores_of(model.handle)}:
             raise ScoreError(
-                f"{symbol_text(score.symbol)} is not computed for {study.handle.title}; it is "
+                f"{symbol_text(score.symbol)} is not computed for {model.handle.title}; it is "
                 "offered under More scores below."
             )
         raise ScoreError(
-            f"{study.handle.title} has {study.handle.n_levels} {store.counted([study.handle])}, "
+            f"{model.handle.title} has {model.handle.n_levels} {store.counted([model.handle])}, "
             f"too few for "
             f"{symbol_text(score.symbol)}; choose another score."
         )
     outs = {
-        name: study.values(score, found)
-        for name, found in study.outs.items()
-        if score.key in study.metrics(name)  # the table says why another is left out
+        name: model.values(score, found)
+        for name, found in model.outs.items()
+        if score.key in model.metrics(name)  # the table says why another is left out
     }
-    reference = None if study.reference is None else study.values(score, study.reference)
-    return Scored(study, score, study.values(score, study.inside), outs, reference)
+    reference = None if model.reference is None else model.values(score, model.reference)
+    return Scored(model, score, model.values(score, model.inside), outs, reference)
 
 
 @dataclass(frozen=True)
@@ -127,9 +127,9 @@ def curves(
 
 
 def _curve(one: Scored, at: Placed | None, name: str, title: str, place: int, kind: str) -> Curve:
-    study = one.study
-    metrics = study.metrics(name)[one.score.key]
-    sides = equal_numbers(one.inside, one.outs[name], study.report.seed)
+    model = one.model
+    metrics = model.metrics(name)[one.score.key]
+    sides = equal_numbers(one.inside, one.outs[name], model.report.seed)
     rates = None if at is None else rates_at(at.threshold, *sides)
     point = None
     if kind == "ROC":
@@ -141,12 +141,12 @@ def _curve(one: Scored, at: Placed | None, name: str, title: str, place: int, ki
         if rates is not None:
             point = (rates.detected, rates.precision)
     return Curve(
-        title + (f", {study.letter}" if study.letter else ""),
+        title + (f", {model.letter}" if model.letter else ""),
         drawn.x,
         drawn.y,
         *area,
         set_index=place,
-        model_index=study.index,
+        model_index=model.index,
         chance=None if kind == "ROC" else 0.5,
         point=point,
     )
@@ -158,7 +158,7 @@ def rates_table(
     """What the thresholds flag: a row a set, for each model the share with its interval."""
     columns: dict[str, list[object]] = {"Set": list(titles.values())}
     for one, at in zip(every, placed, strict=True):
-        letter = f" {one.study.letter}".rstrip()
+        letter = f" {one.model.letter}".rstrip()
         shares = [
             flagged(at.threshold, one.sets[name]) if at and name in one.sets else None
             for name in titles
@@ -172,16 +172,16 @@ def rates_table(
 
 
 def choose(
-    ctx: Context, studied: Sequence[Study], titles: Mapping[str, str]
+    ctx: Context, detected: Sequence[ModelDetection], titles: Mapping[str, str]
 ) -> tuple[list[Scored], list[str]]:
     """The widgets of score and sets: the score of every model that has it, and sets to draw."""
-    scores = models.scores_of(studied)
-    hardest = models.hardest(studied[0])
-    best = models.remedy(studied[0], hardest) if hardest else None
+    scores = models.scores_of(detected)
+    hardest = models.hardest(detected[0])
+    best = models.remedy(detected[0], hardest) if hardest else None
     default = models.label(best) if best else next(iter(scores))
     if st.session_state.get("o_score") not in (None, *scores):
         del st.session_state["o_score"]  # of a deeper model, chosen before
-    evaluated = [name for name in titles if any(name in study.outs for study in studied)]
+    evaluated = [name for name in titles if any(name in model.outs for model in detected)]
     first = sorted(evaluated, key=lambda name: name != hardest)[:4]
     left, right = st.columns([2, 3], gap="large")
     with left:
@@ -197,9 +197,9 @@ def choose(
     score = scores[label or default]
     st.caption(f"${score.symbol}$, {score.name} ({score.citation})")
     every = []
-    for study in studied:
+    for model in detected:
         with ui.in_place():
-            every.append(scored(study, score))
+            every.append(scored(model, score))
     return every, [name for name in evaluated if name in (drawn or [])]
 
 
@@ -252,7 +252,7 @@ def _score_slider(one: Scored) -> float:
     low, high = one.span
     unit = f" ({one.score.unit})" if one.score.unit else ""
     return st.slider(
-        f"Threshold of {ui.plain(one.study.handle.title)}{unit}",
+        f"Threshold of {ui.plain(one.model.handle.title)}{unit}",
         low,
         high,
         min(max(default_threshold(one), low), high),

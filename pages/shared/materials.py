@@ -29,6 +29,14 @@ def materials(ctx: Context, handle: Handle, evaluations: Mapping[str, Evaluation
     return assemble(source, list(evaluations.values()), scores_of(handle), beside).materials
 
 
+def with_scores(
+    ctx: Context, handle: Handle, evaluations: Mapping[str, Evaluation]
+) -> tuple[Materials, tuple[Score, ...]]:
+    """All that is at hand, and the scores that every set has material for."""
+    read = materials(ctx, handle, evaluations)
+    return read, available(handle, read, list(read))
+
+
 def beside_of(ctx: Context, handle: Handle) -> Beside[Handle]:
     """The other chosen models, and the world's background model."""
     others = tuple(other for other in ctx.models if other.digest != handle.digest)

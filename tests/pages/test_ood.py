@@ -17,10 +17,11 @@ from hvae_core.data.worlds import worlds
 from hvae_core.detection.conformal import threshold_at
 from hvae_core.detection.metrics import Detection, Share
 from hvae_core.detection.report import report
+from hvae_core.evaluation.lookup import Answer
 from hvae_core.scores import Material, get_score, score_list
 from pages.ood import models, paired_tests, tables, threshold
-from pages.ood.models import Study
-from pages.shared import store
+from pages.ood.models import ModelDetection
+from pages.shared import jobs, store
 from pages.shared.state import Context
 from tests.pages.conftest import LIMIT, Start
 
@@ -42,10 +43,10 @@ def text(app: AppTest) -> str:
 
 
 @pytest.fixture
-def study(start: Start) -> Callable[..., Study]:
+def study(start: Start) -> Callable[..., ModelDetection]:
     """Studies of the tiny world's models as the page makes them, without the page."""
 
-    def make(name: str = "glyphs-hvae3-elbo", index: int = 0, letter: str = "") -> Study:
+    def make(name: str = "glyphs-hvae3-elbo", index: int = 0, letter: str = "") -> ModelDetection:
         from hvae_core.checkpoint.library import shipped_checkpoints
 
         world = worlds()["glyphs"]
@@ -57,7 +58,7 @@ def study(start: Start) -> Callable[..., Study]:
         inside, reference = found.pop("test"), found.pop("validation")
         outs = {key: value for key, value in found.items() if value is not None}
         made = report(inside, list(outs.values()))
-        return Study(handle, index, letter, inside, outs, reference, made)
+        return ModelDetection(handle, index, letter, inside, outs, reference, made)
 
     return make
 
@@ -144,12 +145,12 @@ def test_nothing_evaluated_is_offered(start: Start) -> None:
 def test_without_the_validation_set_there_is_no_threshold(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = store.evaluation
+    whole = jobs.lookup
 
-    def without(world: Any, handle: Any, name: str, root: Any) -> Any:
-        return None if name == "validation" else whole(world, handle, name, root)
+    def without(handle: Any, sets: Any, name: str) -> Answer:
+        return Answer(None) if name == "validation" else whole(handle, sets, name)
 
-    monkeypatch.setattr(store, "evaluation", without)
+    monkeypatch.setattr(jobs, "lookup", without)
     app = alive(start("ood"))
     assert "A threshold needs the validation set" in text(app)
     assert charts(app) == 3
@@ -162,7 +163,7 @@ def test_stored_results_show_without_images(start: Start) -> None:
     assert "not on this machine" in text(app)
 
 
-def test_numbers_are_those_of_the_report(study: Callable[..., Study]) -> None:
+def test_numbers_are_those_of_the_report(study: Callable[..., ModelDetection]) -> None:
     one = study()
     titles = {name: name.upper() for name in one.outs}
     table = tables.numbers([one], titles)
@@ -177,7 +178,7 @@ def test_numbers_are_those_of_the_report(study: Callable[..., Study]) -> None:
     np.testing.assert_allclose(values.ravel(), table["auroc"])
 
 
-def test_every_image_is_exported_with_every_score(study: Callable[..., Study]) -> None:
+def test_every_image_is_exported_with_every_score(study: Callable[..., ModelDetection]) -> None:
     one = study()
     context = Context(worlds()["glyphs"], (one.handle,), tuple(one.outs), 0, None)
     table = tables.images_table([one], context)
@@ -187,7 +188,9 @@ def test_every_image_is_exported_with_every_score(study: Callable[..., Study]) -
     np.testing.assert_allclose(inside["elbo"], -one.inside.table.bound[:, 0])
 
 
-def test_second_models_threshold_has_the_first_ones_rate(study: Callable[..., Study]) -> None:
+def test_second_models_threshold_has_the_first_ones_rate(
+    study: Callable[..., ModelDetection],
+) -> None:
     score = get_score("llr_1", 3)
     a, b = (threshold.scored(study(name), score) for name in
             ("glyphs-hvae3-elbo", "glyphs-hvae3-informative"))  # fmt: skip
@@ -201,7 +204,7 @@ def test_second_models_threshold_has_the_first_ones_rate(study: Callable[..., St
     assert placed.threshold == threshold_at(0.05, a.reference)
 
 
-def test_threshold_stands_on_the_curve(study: Callable[..., Study]) -> None:
+def test_threshold_stands_on_the_curve(study: Callable[..., ModelDetection]) -> None:
     one = threshold.scored(study(), get_score("elbo", 3))
     at = threshold.at_alarm(one, 0.2)
     for kind in ("ROC", "Precision-recall"):
@@ -219,7 +222,9 @@ def _distance(point: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> float:
     return float(np.linalg.norm(starts + share[:, None] * along - point, axis=1).min())
 
 
-def test_score_of_a_deeper_model_is_refused_in_a_sentence(study: Callable[..., Study]) -> None:
+def test_score_of_a_deeper_model_is_refused_in_a_sentence(
+    study: Callable[..., ModelDetection],
+) -> None:
     with pytest.raises(Exception, match="3 layers, too few for LLR>4"):
         threshold.scored(study(), get_score("llr_4", 5))
 
@@ -265,7 +270,7 @@ def test_fixture_moves_every_place(tiny_app: Path) -> None:
     assert cache_dir().is_relative_to(tiny_app.parent)
 
 
-def test_other_metrics_have_their_intervals(study: Callable[..., Study]) -> None:
+def test_other_metrics_have_their_intervals(study: Callable[..., ModelDetection]) -> None:
     one = study()
     titles = {name: name for name in one.outs}
     for metric in ("AUPRC", "FPR80", "FPR95"):
@@ -275,7 +280,7 @@ def test_other_metrics_have_their_intervals(study: Callable[..., Study]) -> None
         assert (lows <= values).all() and (values <= highs).all()
 
 
-def test_the_best_score_meets_the_likelihood(study: Callable[..., Study]) -> None:
+def test_the_best_score_meets_the_likelihood(study: Callable[..., ModelDetection]) -> None:
     one, other = study(), study("glyphs-hvae3-informative", 1, "B")
     found = paired_tests.against_likelihood(one)
     for name, entry in found.items():
@@ -297,7 +302,7 @@ def test_the_page_names_the_certain_differences(start: Start) -> None:
     assert "a paired test on the same images" in text(app)
 
 
-def test_another_ensemble_or_reference_is_another_key(study: Callable[..., Study]) -> None:
+def test_another_ensemble_or_reference_is_another_key(study: Callable[..., ModelDetection]) -> None:
     one = study()
     # Else tests and figures of WAIC made beside one model would be shown beside the next.
     table = one.inside.table
