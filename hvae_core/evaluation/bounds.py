@@ -104,17 +104,30 @@ class Bounds:
         return len(self.terms)
 
     @classmethod
-    def of(cls, k: int, kl: Floats, terms: Floats, weights: Floats, log_px: Floats) -> Bounds:
+    def of(cls, k: int, kl: Floats, *, terms: Floats, weights: Floats, log_px: Floats) -> Bounds:
         """The bounds that these draws make."""
-        nll = -log_px.mean(axis=0)
-        return cls(k, terms.mean(axis=0), iw_value(weights), nll, kl, terms, weights, log_px)
+        return cls(
+            k=k,
+            bound=terms.mean(axis=0),
+            iw=iw_value(weights),
+            nll=-log_px.mean(axis=0),
+            kl=kl,
+            terms=terms,
+            weights=weights,
+            log_px=log_px,
+        )
 
     def first(self, samples: int) -> Bounds:
         """The bounds by the first of the samples alone; the KL terms stay those of all."""
         if not 1 <= samples <= self.samples:
             raise ScoreError(f"These bounds have {self.samples} samples, so not {samples}.")
-        kept = (draws[:samples] for draws in (self.terms, self.weights, self.log_px))
-        return Bounds.of(self.k, self.kl, *kept)
+        return Bounds.of(
+            self.k,
+            self.kl,
+            terms=self.terms[:samples],
+            weights=self.weights[:samples],
+            log_px=self.log_px[:samples],
+        )
 
 
 class BoundAccumulator:
@@ -132,6 +145,8 @@ class BoundAccumulator:
 
     def add(self, trace: TraceLike) -> None:
         """Add the S samples of a trace; every trace must be of the same k and the same images."""
+        # KL terms are summed at once; of the draws every one is kept, as their spread gives the
+        # standard errors and L^S needs the largest weight before it can sum.
         kl = _numpy(trace.kl).sum(1)  # (L, B)
         kl[: trace.skip] = 0.0
         if self._kl is None:
@@ -151,7 +166,8 @@ class BoundAccumulator:
         if self._kl is None:
             raise ScoreError("There are no bounds yet: add at least one trace first.")
         terms, weights, log_px = map(np.concatenate, zip(*self._draws, strict=True))
-        return Bounds.of(self._k, self._kl / len(terms), terms, weights, log_px)
+        kl = self._kl / len(terms)
+        return Bounds.of(self._k, kl, terms=terms, weights=weights, log_px=log_px)
 
 
 def _numpy(values: Tensor) -> Floats:
@@ -180,11 +196,8 @@ class BoundTable:
     ratio_error: Floats | None = None  # (N, K)
 
     def __post_init__(self) -> None:
-        for name in COLUMNS:
-            values = np.asarray(getattr(self, name), dtype=np.float64)
-            object.__setattr__(self, name, values)
-        for name, values in self.errors.items():
-            object.__setattr__(self, name, np.asarray(values, dtype=np.float64))
+        for name in (*COLUMNS, *self.errors):
+            object.__setattr__(self, name, np.asarray(getattr(self, name), dtype=np.float64))
         shapes = {name: getattr(self, name).shape for name in COLUMNS}
         levels = {shapes[name] for name in ("bound", "iw", "nll")}
         fits = len(levels) == 1 and self.bound.ndim == 2 and self.kl.ndim == 2
@@ -260,10 +273,8 @@ class BoundTable:
                 "Tables can be joined when they agree in (layers, levels, dims, samples); these "
                 f"have {kinds}."
             )
-        recorded = [name for name in ERRORS if all(name in t.errors for t in tables)]
-        columns = {
-            n: np.concatenate([getattr(t, n) for t in tables]) for n in (*COLUMNS, *recorded)
-        }
+        names = (*COLUMNS, *(n for n in ERRORS if all(n in table.errors for table in tables)))
+        columns = {n: np.concatenate([getattr(table, n) for table in tables]) for n in names}
         return cls(**columns, dims=tables[0].dims, samples=tables[0].samples)
 
 

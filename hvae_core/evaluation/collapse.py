@@ -203,6 +203,7 @@ class UnitStats:
             raise ScoreError(
                 f"A layer of {len(self._mean)} units cannot take the means of {len(mean)} units."
             )
+        # Chan et al. 1983, Eq. 2.1: the deviations of both, and of their means from each other.
         total = self.count + count
         delta = mean - self._mean
         self._mean = self._mean + delta * (count / total)

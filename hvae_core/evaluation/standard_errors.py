@@ -44,11 +44,12 @@ def ratio_error(weights: Floats, values: Floats) -> Floats:
     shared = min(n, m)
     if shared < 2:
         return np.full(values.shape[1:], np.nan)
-    if n == m:
+    if n == m:  # draw by draw, where no digit is lost to a difference of variances
         return mean_error(first - second)
     a, b = (part[:shared] - part[:shared].mean(axis=0) for part in (first, second))
     covariance = (a * b).sum(axis=0) / (shared - 1)
     variance = mean_error(first) ** 2 + mean_error(second) ** 2 - 2 * covariance / max(n, m)
+    # An estimate: of few draws it can fall below zero, where the error is next to nothing.
     return np.asarray(np.sqrt(np.maximum(variance, 0.0)))
 
 
