@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 
@@ -23,6 +24,7 @@ COMPUTING = {
     "hvae_core.scores.measures.refit",
     "hvae_core.scores.measures.regret",
     "hvae_core.scores.measures.regret_z",
+    "hvae_core.scores.store",
     "hvae_core.detection.half_precision",
 }
 READING = ("bounds", "byte_planes", "collapse", "evaluation", "latents", "lookup", "parts", "sets")
@@ -49,6 +51,19 @@ def test_every_room_stands_on_a_floor() -> None:
     for name in built - {"pages"}:
         first = (ROOT / "hvae_core" / name / "__init__.py").read_text("utf-8").splitlines()[0]
         assert first.startswith('"""'), f"{name} does not say what it is"
+
+
+def test_the_drawing_has_these_rooms_on_these_floors() -> None:
+    text = (ROOT / "docs" / "house.md").read_text("utf-8")
+    lines = [line.split() for line in text.split("```")[1].splitlines()]
+    drawn = {
+        int(words[0]): tuple(word[:-1] for word in words if re.fullmatch(r"[a-z]+/", word))
+        for words in lines
+        if words and words[0].isdigit()
+    }
+    assert drawn == dict(enumerate(house.FLOORS, start=1))
+    told = re.findall(r"^\| `([a-z]+)/` \|", text, re.M)
+    assert sorted(told) == sorted(name for rooms in house.FLOORS for name in rooms)
 
 
 def test_rooms_import_lower_floors_alone() -> None:
