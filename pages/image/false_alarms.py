@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import streamlit as st
 
+from hvae_core.detection.conformal import Correction
+from hvae_core.detection.false_alarms import (
+    RATES,
+    Calibration,
+    alarms_in_words,
+    calibrate,
+    calibrate_halves,
+)
+from hvae_core.detection.verdict import verdict_scores
+from hvae_core.evaluation.bounds import BoundTable
 from hvae_core.figures import Alarms
-from pages.image.subject import Judged
+from pages.image.subject import JudgedImage
 from pages.shared import store
 from pages.shared.state import Context
 
@@ -17,47 +26,59 @@ MIN_REFERENCE = 20
 """Images of a reference below which its halves say nothing."""
 
 
-def calibrations(ctx: Context, one: Judged, alpha: float, correction: str) -> list[Any]:
+def calibrations(
+    ctx: Context, judged: JudgedImage, alpha: float, correction: Correction
+) -> list[Calibration]:
     """Rates obtained for those asked for: by halves of the reference, then on the test set.
 
     The second is left out where the test set is not evaluated, or is itself the reference.
     """
-    if one.reference is None or len(one.reference) < MIN_REFERENCE:
+    reference = judged.reference
+    if reference is None or len(reference) < MIN_REFERENCE:
         return []
-    test = store.evaluation(ctx.world, one.handle, ctx.in_name, ctx.data_root)
+    test = store.evaluation(ctx.world, judged.handle, ctx.in_name, ctx.data_root)
     if test is not None and (
-        test.settings != one.reference.settings or test.set_digest == one.reference.set_digest
+        test.settings != reference.settings or test.set_digest == reference.set_digest
     ):
         test = None
-    keys = (one.handle.digest, one.reference.set_digest, test and test.set_digest)
-    found = _calibrations(keys, alpha, correction, ctx.seed, one.reference.table, test)
-    return [calibration for calibration in found if calibration is not None]
+    tested = None if test is None else test.set_digest
+    return _calibrations(
+        (judged.handle.digest, reference.set_digest, tested),
+        alpha,
+        correction,
+        ctx.seed,
+        _reference=reference.table,
+        _test=None if test is None else test.table,
+    )
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
-def _calibrations(  # type: ignore[no-untyped-def]
-    keys: tuple[Any, ...], alpha: float, correction: Any, seed: int, _reference: Any, _test: Any
-):
-    from hvae_core.detection.false_alarms import RATES, calibrate, calibrate_halves
-    from hvae_core.detection.verdict import verdict_scores
-
+def _calibrations(
+    keys: tuple[str | None, ...],
+    alpha: float,
+    correction: Correction,
+    seed: int,
+    *,
+    _reference: BoundTable,
+    _test: BoundTable | None,
+) -> list[Calibration]:
     rates = sorted({*RATES, alpha})
-    known = verdict_scores(_reference)
-    halves = calibrate_halves(known, seed, correction, rates)
-    if _test is None:
-        return halves, None
-    return halves, calibrate(known, verdict_scores(_test.table), "test", correction, rates)
+    reference = verdict_scores(_reference)
+    halves = calibrate_halves(reference, seed, correction, rates)
+    tests = [] if halves is None else [halves]
+    if _test is not None:
+        test = verdict_scores(_test)
+        tests.append(calibrate(reference, test, "test", correction=correction, rates=rates))
+    return tests
 
 
-def in_words(ctx: Context, found: Sequence[Any], alpha: float) -> list[str]:
+def in_words(ctx: Context, known: Sequence[Calibration], alpha: float) -> list[str]:
     """What the calibrations say at the chosen rate, the test set first."""
-    from hvae_core.detection.false_alarms import alarms_in_words
-
     title = ctx.title(ctx.in_name)
-    return [alarms_in_words(one, alpha, title) for one in reversed(found)]
+    return [alarms_in_words(calibration, alpha, title) for calibration in reversed(known)]
 
 
-def series(ctx: Context, found: Sequence[Any]) -> list[Alarms]:
+def series(ctx: Context, known: Sequence[Calibration]) -> list[Alarms]:
     """The calibrations as the chart draws them."""
     names = {
         "halves": "validation, one half by the other",
@@ -66,17 +87,12 @@ def series(ctx: Context, found: Sequence[Any]) -> list[Alarms]:
     return [
         Alarms(
             f"{names[one.kind]} ({one.images:,} images)",
-            *(np.array([get(point) for point in one.points]) for get in _PARTS),
+            obtained=np.array([point.obtained.value for point in one.points]),
+            low=np.array([point.obtained.low for point in one.points]),
+            high=np.array([point.obtained.high for point in one.points]),
+            band_low=np.array([point.low for point in one.points]),
+            band_high=np.array([point.high for point in one.points]),
             quiet=one.kind == "halves",
         )
-        for one in found
+        for one in known
     ]
-
-
-_PARTS: tuple[Callable[[Any], float], ...] = (
-    lambda point: point.obtained.value,
-    lambda point: point.obtained.low,
-    lambda point: point.obtained.high,
-    lambda point: point.low,
-    lambda point: point.high,
-)

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 import streamlit as st
 
 from hvae_core.data import describe_shape
 from hvae_core.detection.false_alarms import Calibration
 from hvae_core.detection.verdict import Reading, in_words
 from hvae_core.figures import (
-    StripRow,
     calibration,
     fmt,
     layer_band,
@@ -20,8 +18,8 @@ from hvae_core.figures import (
     symbol_html,
     tile,
 )
-from pages.image import false_alarms, subject
-from pages.image import scores as image_scores
+from pages.image import false_alarms, scores, subject
+from pages.image.subject import JudgedImage, OneImage
 from pages.shared import jobs, pictures, ui
 from pages.shared.state import colors, context
 
@@ -42,128 +40,133 @@ ALARMS_HELP = (
 )
 
 
-def portrait(image: subject.Subject) -> None:
+def portrait(image: OneImage) -> None:
     """The image as the model is given it, large, and what was done to it."""
     fitted = image.at(ctx.a)
     scale = max(1, 252 // max(fitted.image_shape[1:]))
     picture = tile(fitted.images, columns=1, scale=scale, colors=palette)
-    with st.container(key="scroll_i_portrait"):
-        ui.picture(picture, "The chosen image")
+    ui.picture(picture, "The chosen image", scroll="i_portrait")
     st.markdown(f"**{ui.plain(image.title)}**")
     done = "; ".join(fitted.notes) or f"as stored, {describe_shape(fitted.image_shape)}"
     st.caption(ui.plain(done[0].upper() + done[1:] + "."))
 
 
-def verdicts(judged: Sequence[subject.Judged]) -> None:
+def verdicts(judged: Sequence[JudgedImage]) -> None:
     """The page's title is the verdict of model A; B's stands below it."""
-    for index, one in enumerate(judged):
-        if one.judgement is None:
+    for index, under in enumerate(judged):
+        if under.judgement is None:
             headline = "What the layers say of this image"
-            why = one.problem or "There is no reference to judge it by yet; its scores are below."
+            why = under.problem or "There is no reference to judge it by yet; its scores are below."
         else:
-            headline, why = in_words(one.judgement)
+            headline, why = in_words(under.judgement)
         if index == 0:
             ui.header(ui.plain(headline), LOOK_FOR, ui.plain(why))
         else:
-            st.markdown(f"**B** {one.handle.title}: **{ui.plain(headline)}.** {ui.plain(why)}")
+            st.markdown(f"**B** {under.handle.title}: **{ui.plain(headline)}.** {ui.plain(why)}")
 
 
-def rebuilt(image: subject.Subject, judged: Sequence[subject.Judged]) -> None:
+def rebuilt(image: OneImage, judged: Sequence[JudgedImage]) -> None:
     """The reconstructions by k; the column of the level that differs most is marked."""
     st.subheader("Rebuilt from the layers above k", anchor=False)
     with st.container(horizontal=True, gap="large", key="scroll_i_strips"):
-        for index, one in enumerate(judged):
-            images = image.at(one.handle)
-            found = pictures.of_images(one.handle, images, seed=ctx.seed)
-            row = StripRow(
-                "",
-                [images.images[0].astype(np.float32) / 255, *found.means[:, 0]],
-                [None, *map(float, found.nll[:, 0])],
-            )
+        for under, (letter, handle) in zip(judged, ctx.lettered, strict=True):
+            images = image.at(handle)
+            results = pictures.of_images(handle, images, seed=ctx.seed)
             picture = strip(
-                [row],
-                pictures.heads(one.handle),
-                highlight=None if one.judgement is None else one.judgement.k + 1,
+                pictures.rows_of([""], [False], results, images.images),
+                pictures.heads(handle),
+                highlight=None if under.judgement is None else under.judgement.k + 1,
                 scale=3,
                 colors=palette,
             )
-            letter = "AB"[index]
             with st.container(width="content", gap="small"):
-                if len(judged) > 1:
-                    st.markdown(f"**{letter}** {one.handle.title}")
+                ui.model_title(ctx, letter, handle)
                 ui.picture(picture, "The image and its reconstructions from each layer up")
                 ui.picture_button(picture, f"image-rebuilt-{letter}")
 
 
-def layers(one: subject.Judged) -> None:
+def layers(judged: JudgedImage) -> None:
     """KL per layer against the reference."""
     st.subheader("KL per layer", anchor=False)
-    if one.reference is None:
-        st.markdown(", ".join(f"{n}: {fmt(nats, 'nats')}" for n, nats in subject.terms(one)))
+    names, kl = judged.handle.names, judged.kl
+    if judged.reference is None:
+        terms = subject.terms(judged.handle, kl)
+        st.markdown(", ".join(f"{name}: {fmt(nats, 'nats')}" for name, nats in terms))
         return
-    outside = subject.unusual_layers(one)
+    reference = judged.reference.table.kl
+    outside = subject.unusual_layers(names, kl, reference)
     st.caption(
         f"Outside the central 95 % of the reference: {', '.join(outside)}."
         if outside
         else "Every layer lies within the central 95 % of the reference."
     )
-    figure = layer_band(one.reference.table.kl, one.kl, palette, names=one.handle.names, height=330)
+    figure = layer_band(reference, kl, palette, names=names, height=330)
     ui.chart(figure, "image-kl", "KL of each layer for this image, against the reference")
 
 
-def errs(found: Sequence[Calibration], alpha: float) -> None:
-    """How often the verdict errs: the rate asked for against the one obtained."""
-    if not found:
-        return
-    st.subheader("How often the verdict errs", anchor=False)
-    left, right = st.columns([3, 2], gap="large")
-    with left:
-        rates = [point.asked for point in found[0].points]
-        series = false_alarms.series(ctx, found)
-        figure = calibration(rates, series, palette, chosen=alpha, height=360)
-        alt = "False alarms obtained against those asked for, on held-out images"
-        ui.chart(figure, "image-calibration", alt)
-    with right:
-        for sentence in false_alarms.in_words(ctx, found, alpha):
-            st.markdown(ui.plain(sentence))
-        st.caption(ALARMS_HELP)
-
-
-def scores(one: subject.Judged) -> None:
+def every_score(judged: JudgedImage) -> None:
     """Every score in the density of the reference, or the reason why it cannot be had."""
     st.subheader("Every score, and its place in the reference", anchor=False)
-    for start in range(0, len(one.readings), 4):
+    for start in range(0, len(judged.readings), 4):
         # Row by row, so that the order stays where a narrow screen stacks the columns.
         columns = st.columns(4, gap="medium")
-        for column, reading in zip(columns, one.readings[start:], strict=False):
+        for column, reading in zip(columns, judged.readings[start:], strict=False):
             with column, ui.in_place():
-                score(reading)
+                score_part(reading)
 
 
-def score(reading: Reading) -> None:
+def score_part(reading: Reading) -> None:
     """One score in the reference's density."""
-    name = reading.score.name
-    st.markdown(ui.plain(name[0].upper() + name[1:]))
-    if reading.value is None or reading.reference is None or reading.p_value is None:
-        if reading.value is not None:
-            st.markdown(f"**{fmt(reading.value, reading.score.unit)}**")
+    score, value = reading.score, reading.value
+    st.markdown(ui.plain(score.name[0].upper() + score.name[1:]))
+    if value is None or reading.reference is None or reading.p_value is None:
+        if value is not None:
+            st.markdown(f"**{fmt(value, score.unit)}**")
         st.caption(ui.plain(reading.reason))
         return
     figure = reference_density(
         reading.reference,
-        reading.value,
+        value,
         reading.p_value,
         palette,
-        symbol=symbol_html(reading.score.symbol),
-        unit=reading.score.unit,
+        symbol=symbol_html(score.symbol),
+        unit=score.unit,
     )
-    alt = f"{name}: {fmt(reading.value, reading.score.unit)}, p = {fmt(reading.p_value)}"
-    ui.chart(figure, f"image-{reading.score.key}", alt)
+    alt = f"{score.name}: {fmt(value, score.unit)}, p = {fmt(reading.p_value)}"
+    ui.chart(figure, f"image-{score.key}", alt)
     if reading.error is not None:
         st.caption(f"± {fmt(reading.error, 'nats')} of sampling noise")
 
 
-def draw() -> None:
+def more_scores(image: OneImage, judged: JudgedImage) -> None:
+    """Jobs for the scores that are not there yet, in a panel that is filled once it is opened."""
+    with st.expander("More scores", key="i_more", on_change="rerun") as panel:
+        if panel.open and judged.materials is not None:
+            with ui.in_place():
+                handle = judged.handle
+                scores.draw_offers(ctx, handle, image.at(handle), judged.materials)
+
+
+def errs(known: Sequence[Calibration], alpha: float) -> None:
+    """How often the verdict errs: the rate asked for against the one obtained."""
+    if not known:
+        return
+    st.subheader("How often the verdict errs", anchor=False)
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        rates = [point.asked for point in known[0].points]
+        series = false_alarms.series(ctx, known)
+        figure = calibration(rates, series, palette, chosen=alpha, height=360)
+        alt = "False alarms obtained against those asked for, on held-out images"
+        ui.chart(figure, "image-calibration", alt)
+    with right:
+        for sentence in false_alarms.in_words(ctx, known, alpha):
+            st.markdown(ui.plain(sentence))
+        st.caption(ALARMS_HELP)
+
+
+@ui.fragment
+def body() -> None:
     """All of it: another image or rate redraws this, and nothing else of the app."""
     head = st.container()
     # A fixed width, not a share: the portrait is never cut, and a narrow screen wraps.
@@ -179,11 +182,12 @@ def draw() -> None:
         return
     with place:
         portrait(image)
-    judged = []
     name = subject.reference_name(ctx)
+    judged = []
     for handle in ctx.models:
         reference = jobs.evaluations(ctx, handle, [name]).get(name)
-        judged.append(subject.judge(ctx, handle, image, alpha, correction, reference))
+        under = subject.judge(ctx, handle, image, reference, alpha=alpha, correction=correction)
+        judged.append(under)
     with head, ui.in_place():
         verdicts(judged)
     with right:
@@ -192,22 +196,11 @@ def draw() -> None:
         with ui.in_place():
             layers(judged[0])
     with ui.in_place():
-        scores(judged[0])
+        every_score(judged[0])
         ui.csv_button(lambda: subject.table(judged, image), "image-scores", "All scores (CSV)")
-    with st.expander("More scores", key="i_more", on_change="rerun") as panel:
-        if panel.open and judged[0].materials is not None:
-            with ui.in_place():
-                handle = judged[0].handle
-                image_scores.draw_offers(ctx, handle, image.at(handle), judged[0].materials)
+    more_scores(image, judged[0])
     with ui.in_place():
         errs(false_alarms.calibrations(ctx, judged[0], alpha, correction), alpha)
-
-
-@st.fragment
-def body() -> None:
-    """Errors are shown in place when only this part runs, too."""
-    with ui.in_place():
-        draw()
 
 
 body()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,11 +13,16 @@ import streamlit as st
 from hvae_core.common.errors import HVAEError, ScoreError
 from hvae_core.common.words import RANGE, span
 from hvae_core.config import level_starts
+from hvae_core.data import one_image
 from hvae_core.data.image_set import ImageSet
+from hvae_core.detection import verdict
+from hvae_core.detection.conformal import Correction
 from hvae_core.detection.verdict import Judgement, Reading
+from hvae_core.evaluation.evaluation import Evaluation
 from pages.image import scores
-from pages.shared import controls, image_names, store, ui
-from pages.shared import materials as scoring
+from pages.shared import image_names, store, ui
+from pages.shared.controls import one_of, set_and_number, uploaded, within
+from pages.shared.materials import Materials
 from pages.shared.state import Context
 from pages.shared.store import Handle
 
@@ -27,12 +31,11 @@ RATES = {f"{rate:g} %": rate / 100 for rate in (0.1, 0.5, 1, 2, 5, 10)}
 
 
 @dataclass(frozen=True, eq=False)
-class Subject:
+class OneImage:
     """The image as it came (a set of one) and where it is from, for people."""
 
     images: ImageSet
     title: str
-    out: bool
 
     def at(self, handle: Handle) -> ImageSet:
         """The image at the shape of a model."""
@@ -40,24 +43,23 @@ class Subject:
 
 
 @dataclass(frozen=True, eq=False)
-class Judged:
+class JudgedImage:
     """One image under one model; ``reference`` and ``judgement`` are None where there is none."""
 
     handle: Handle
-    reference: Any
+    reference: Evaluation | None
     kl: np.ndarray
     readings: tuple[Reading, ...]
     judgement: Judgement | None
     problem: str = ""
-    materials: scoring.Materials | None = None
+    materials: Materials | None = None
 
 
-def choose(ctx: Context) -> Subject | None:
+def choose(ctx: Context) -> OneImage | None:
     """The controls of where the image comes from, and the image; None where there is none."""
-    source = st.segmented_control(
-        "Image from", list(SOURCES), default="set", key="i_from", bind="query-params",
-        required=True, help="A set of this world, a file of your own, or the latest lasso of the "
-        "page Latent space.",
+    source = one_of(
+        "Image from", SOURCES, "set", key="i_from", help="A set of this world, a file of your own, "
+        "or the latest lasso of the page Latent space.",
     )  # fmt: skip
     if source == "upload":
         return _upload() or _from_set(ctx, quiet=True)
@@ -66,9 +68,9 @@ def choose(ctx: Context) -> Subject | None:
     return _from_set(ctx)
 
 
-def rate() -> tuple[float, str]:
+def rate() -> tuple[float, Correction]:
     """False-alarm rate and correction."""
-    chosen = st.selectbox(
+    label = st.selectbox(
         "False alarms", list(RATES), index=4, key="i_rate", bind="query-params",
         help="Of 100 in-distribution images like those of the validation set, so many may be "
         "called out.",
@@ -77,10 +79,9 @@ def rate() -> tuple[float, str]:
         "Bonferroni correction", key="i_bonferroni", bind="query-params",
         help="Testing several levels finds something by chance more often. The default ranks the "
         "smallest p among those of the reference, exact for images drawn as these; Bonferroni "
-        "multiplies p by "
-        "the number of levels.",
+        "multiplies p by the number of levels.",
     )  # fmt: skip
-    return RATES[chosen or "5 %"], "bonferroni" if strict else "calibrated"
+    return RATES[label], "bonferroni" if strict else "calibrated"
 
 
 def reference_name(ctx: Context) -> str:
@@ -95,35 +96,40 @@ def reference_name(ctx: Context) -> str:
 
 
 def judge(
-    ctx: Context, handle: Handle, subject: Subject, alpha: float, correction: str, reference: Any
-) -> Judged:
+    ctx: Context,
+    handle: Handle,
+    image: OneImage,
+    reference: Evaluation | None,
+    *,
+    alpha: float,
+    correction: Correction,
+) -> JudgedImage:
     """Bounds, scores and verdict of the image under a model, held against the reference."""
-    from hvae_core.detection.verdict import judge as decide
-
-    images = subject.at(handle)
-    digest = images.image_digests()[0]
+    images = image.at(handle)
     settings = None if reference is None else reference.settings
-    table, _ = scores.evaluated(handle.digest, digest, settings, handle, images.images)
-    known = None if reference is None else reference.table
-    found = None
-    if reference is not None:
-        found = scores.material_of(ctx, handle, images, reference)
-    read = scores.read(handle, table, found)
+    table, _ = scores.evaluated(handle, images, settings)
     kl = table.kl[0]
-    if known is None:
-        return Judged(handle, None, kl, read, None)
+    if reference is None:
+        return JudgedImage(handle, None, kl, scores.read(handle, table, None), judgement=None)
+    materials = scores.material_of(ctx, handle, images, reference)
+    readings = scores.read(handle, table, materials)
+    judgement, problem = None, ""
     try:
-        decided = decide(table, known, handle.units, handle.levels, alpha, correction)  # type: ignore[arg-type]
+        judgement = verdict.judge(
+            table, reference.table, handle.units, handle.levels, alpha=alpha, correction=correction
+        )
     except ScoreError as error:
-        return Judged(handle, reference, kl, read, None, str(error), found)
-    return Judged(handle, reference, kl, read, decided, "", found)
+        problem = str(error)
+    return JudgedImage(
+        handle, reference, kl, readings, judgement=judgement, problem=problem, materials=materials
+    )
 
 
-def table(judged: Sequence[Judged], subject: Subject) -> pd.DataFrame:
+def table(judged: Sequence[JudgedImage], image: OneImage) -> pd.DataFrame:
     """Every score with its p-value, every KL term, and the verdict, a line each."""
     records = []
-    for one in judged:
-        about = {"image": subject.title, "model": one.handle.title}
+    for under in judged:
+        about = {"image": image.title, "model": under.handle.title}
         records += [
             {
                 **about,
@@ -134,113 +140,90 @@ def table(judged: Sequence[Judged], subject: Subject) -> pd.DataFrame:
                 "p_value": reading.p_value,
                 "note": reading.reason,
             }
-            for reading in one.readings
+            for reading in under.readings
         ]
-        for (layer, _, _), nats in zip(one.handle.layers, one.kl, strict=True):
-            records.append(
-                {**about, "quantity": f"kl_{layer}", "value": float(nats), "unit": "nats"}
-            )
-        if one.judgement is not None:
-            found = one.judgement.verdict
-            note = f"{found.correction} at false-alarm rate {found.alpha:g}, " + (
-                "undecided" if not found.possible else "out" if found.out else "in"
-            )
-            records.append({**about, "quantity": "verdict", "p_value": found.p_value, "note": note})
+        records += [
+            {**about, "quantity": f"kl_{layer}", "value": float(nats), "unit": "nats"}
+            for (layer, _, _), nats in zip(under.handle.layers, under.kl, strict=True)
+        ]
+        if under.judgement is not None:
+            decided = under.judgement.verdict
+            side = "undecided" if not decided.possible else "out" if decided.out else "in"
+            note = f"{decided.correction} at false-alarm rate {decided.alpha:g}, {side}"
+            p_value = decided.p_value
+            records.append({**about, "quantity": "verdict", "p_value": p_value, "note": note})
     return pd.DataFrame(records)
 
 
-def _from_set(ctx: Context, *, quiet: bool = False) -> Subject | None:
+def _from_set(ctx: Context, *, quiet: bool = False) -> OneImage | None:
     """An image by set and number; ``quiet`` shows the last one without its controls."""
-    titles = {spec.name: spec.title for spec in ctx.world.with_role("in", "out", "control")}
-    key = f"i_set_{ctx.world.key}"
-    default = (*ctx.out_names, ctx.in_name)[0]
-    # What the control last said is kept apart: Streamlit forgets a widget that is not drawn.
-    kept = st.session_state.setdefault("i_kept", {})
-    name, index = kept.get(ctx.world.key, (default, 0))
+    # What the controls last said is kept apart: Streamlit forgets a widget that is not drawn.
+    last = st.session_state.setdefault("i_kept", {})
+    name, index = last.get(ctx.world.key, ((*ctx.out_names, ctx.in_name)[0], 0))
     if not quiet:
-        names = list(titles)
-        name = st.selectbox(
-            "Set", names, index=names.index(name) if name in names else 0,
-            format_func=titles.__getitem__, key=key, bind="query-params",
-        )  # fmt: skip
-        index = st.number_input(
-            "Number", 0, store.SHOWN_LIMIT - 1, int(index), key="i_id", bind="query-params"
-        )
-        kept[ctx.world.key] = (name, int(index or 0))
+        keys = (f"i_set_{ctx.world.key}", "i_id")
+        name, index = set_and_number(ctx, keys, first=(name, index))
+        last[ctx.world.key] = (name, index)
+    image = _taken(ctx, image_names.name_of(name, index))
+    if image is None and not quiet:
+        st.caption("Or upload an image of your own: choose *upload* above.")
+    return image
+
+
+def _taken(ctx: Context, image_name: str) -> OneImage | None:
+    """The image of a name, or None after saying why it cannot be had."""
     try:
-        return _taken(ctx, str(name), int(index or 0))
+        name, index = image_names.parse(ctx, image_name)
+        image = store.images(ctx.world, name, ctx.data_root).take([index])
     except HVAEError as error:
-        st.info(ui.plain(str(error)), icon=":material/image_not_supported:")
-        if not quiet:
-            st.caption("Or upload an image of your own: choose *upload* above.")
+        ui.not_here([str(error)], st.info)
         return None
+    label = int(image.labels[0])
+    of = f", class {image.class_names[label]}" if label >= 0 else ""
+    return OneImage(image, f"{ctx.title(name)} {index}{of}")
 
 
-def _taken(ctx: Context, name: str, index: int) -> Subject:
-    found = store.images(ctx.world, name, ctx.data_root)
-    one = found.take([index])
-    label = int(one.labels[0])
-    of = f", class {one.class_names[label]}" if label >= 0 else ""
-    out = ctx.world.spec(name).role in ("out", "control")
-    return Subject(one, f"{ctx.title(name)} {index}{of}", out)
-
-
-def _upload() -> Subject | None:
-    """An uploaded file through the gate; a broken one leaves the image before it in place."""
-    from hvae_core.data import one_image
-
-    file = st.file_uploader(
-        "A PNG, JPEG, BMP or WebP image",
-        key="i_file",
+def _upload() -> OneImage | None:
+    """An uploaded file through the gate."""
+    return uploaded(
+        "A PNG, JPEG, BMP or WebP image", "i_file", kept="i_uploaded",
+        read=lambda data, name: OneImage(one_image(data, "upload", name), name),
         help="It is brought to the model's shape; what was done to it is written below it.",
-    )
-    if file is not None:
-        try:
-            images = one_image(file.getvalue(), "upload", file.name)
-            st.session_state["i_uploaded"] = Subject(images, file.name, False)
-        except HVAEError as error:
-            st.error(ui.plain(str(error)), icon=":material/error:")
-    kept: Subject | None = st.session_state.get("i_uploaded")
-    return kept
+    )  # fmt: skip
 
 
-def _from_selection(ctx: Context) -> Subject | None:
+def _from_selection(ctx: Context) -> OneImage | None:
     names = image_names.from_selection(ctx)
     if not names:
         st.info("Nothing is selected: draw a lasso on the page Latent space first.")
         return None
-    most = len(names) - 1
-    controls.within("i_pick", most)
+    last = len(names) - 1
+    within("i_pick", last)
     pick = 0
-    if most:
-        pick = st.number_input(f"Which of {most + 1}", 0, most, key="i_pick", bind="query-params")
-    try:
-        return _taken(ctx, *image_names.parse(ctx, names[int(pick or 0)]))
-    except HVAEError as error:
-        st.info(ui.plain(str(error)), icon=":material/image_not_supported:")
-        return None
+    if last:
+        pick = st.number_input(f"Which of {last + 1}", 0, last, key="i_pick", bind="query-params")
+    return _taken(ctx, names[pick])
 
 
-def unusual_layers(one: Judged) -> list[str]:
-    """Layers whose KL lies outside the central 95 % of the reference, with the side.
+def unusual_layers(names: Sequence[str], kl: np.ndarray, reference: np.ndarray) -> list[str]:
+    """Layers whose KL lies outside the central 95 % of the reference (N, L), with the side.
 
     Neighbours on one side are a range where they are many.
     """
-    low, high = np.percentile(one.reference.table.kl, [2.5, 97.5], axis=0)
-    sides = np.sign((one.kl > high).astype(int) - (one.kl < low).astype(int))
-    names, found = one.handle.names, []
+    low, high = np.percentile(reference, [2.5, 97.5], axis=0)
+    sides = np.sign((kl > high).astype(int) - (kl < low).astype(int))
+    unusual = []
     for side, layers in groupby(range(1, len(names) + 1), key=lambda i: int(sides[i - 1])):
         run = list(layers)
         parts = [span(names, run)] if len(run) >= RANGE else [names[i - 1] for i in run]
-        found += [f"{part} ({'high' if side > 0 else 'low'})" for part in parts if side]
-    return found
+        unusual += [f"{part} ({'high' if side > 0 else 'low'})" for part in parts if side]
+    return unusual
 
 
-def terms(one: Judged) -> list[tuple[str, float]]:
+def terms(handle: Handle, kl: np.ndarray) -> list[tuple[str, float]]:
     """The KL of each layer by its name, or of each level where levels hold several (nats)."""
-    handle = one.handle
     if not handle.grouped:
-        return list(zip(handle.names, map(float, one.kl), strict=True))
+        return list(zip(handle.names, map(float, kl), strict=True))
     edges = (*level_starts(handle.levels), handle.n_layers)
-    sums = [float(one.kl[low:high].sum()) for low, high in pairwise(edges)]
+    sums = [float(kl[low:high].sum()) for low, high in pairwise(edges)]
     return list(zip(handle.level_names, sums, strict=True))

@@ -13,14 +13,13 @@ from streamlit.testing.v1 import AppTest
 from hvae_core.common.cache import cache_dir
 from pages.collapse import layers as collapse
 from pages.collapse import tables
-from pages.collapse.layers import Layers, Settings
+from pages.collapse.layers import Layers
 from pages.collapse.words import in_words
 from pages.shared import store
 from pages.shared.store import Handle
 from tests.pages.conftest import LIMIT, Start
 
 B = {"b_glyphs": "Tiny, informative"}
-SETTINGS = Settings(0.01, 0.01, per_dim=False)
 
 
 def alive(app: AppTest) -> AppTest:

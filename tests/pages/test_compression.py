@@ -90,7 +90,7 @@ def test_an_attack_is_offered_and_shown_once_it_is_there(
     checkpoint = load_checkpoint(tiny_app / "checkpoints" / "glyphs-hvae3-elbo.safetensors")
     images = worlds()["glyphs"].choose("test", limit=LIMIT).take(4)
     found = attack(checkpoint.model, images, AttackSettings(steps=2))
-    monkeypatch.setattr(attacks, "found", lambda *_: found)
+    monkeypatch.setattr(attacks, "attacks_on", lambda *_: found)
     alive(app.run())
     assert app.title[0].value.startswith("A change of 0.1 a pixel, aimed at z")
     assert len(app.image) == 1 and len(app.get("plotly_chart")) == 1

@@ -6,7 +6,6 @@ import io
 import struct
 import zlib
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 from PIL import Image
@@ -14,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from hvae_core.detection.verdict import readings
 from hvae_core.evaluation.bounds import BoundTable
-from pages.image.subject import RATES, Judged, Subject, table, terms, unusual_layers
+from pages.image.subject import RATES, JudgedImage, OneImage, table, terms, unusual_layers
 from pages.shared.store import Handle
 from tests.pages.conftest import LIMIT, Start
 from tests.small import tiny_set
@@ -190,8 +189,8 @@ def test_the_table_holds_scores_terms_and_reasons() -> None:
         title = "Tiny"
         layers = (("z1", (4,), 4), ("z2", (2,), 2), ("z3", (1,), 1))
 
-    one = Judged(Handle(), None, bounds.kl[0], readings(bounds, None), None)  # type: ignore[arg-type]
-    made = table([one], Subject(tiny_set(1), "a picture", False))
+    one = JudgedImage(Handle(), None, bounds.kl[0], readings(bounds, None), None)  # type: ignore[arg-type]
+    made = table([one], OneImage(tiny_set(1), "a picture"))
     by_key = made.set_index("quantity")
     assert by_key.loc["llr_1", "value"] == 20
     assert "above zero" in by_key.loc["llr_ada", "note"]
@@ -203,10 +202,9 @@ def test_many_layers_are_named_in_ranges_and_summed_by_level() -> None:
     levels = ("14x14",) * 4 + ("7x7",) * 3 + ("u",)
     layers = tuple((name, (4,), 4) for name in names)
     handle = Handle("", "Deep", "", "", layers, levels, (True,) * 8, (1, 28, 28), True)
-    known = SimpleNamespace(table=SimpleNamespace(kl=np.tile(np.linspace(1, 2, 50), (8, 1)).T))
+    reference = np.tile(np.linspace(1, 2, 50), (8, 1)).T
     kl = np.array([9.0, 9.0, 9.0, 9.0, 1.5, 0.0, 1.5, 0.5])
-    one = Judged(handle, known, kl, (), None)
-    assert unusual_layers(one) == ["z1 to z4 (high)", "z6 (low)", "u (low)"]
-    assert terms(one) == [("14x14", 36.0), ("7x7", 3.0), ("u", 0.5)]
+    assert unusual_layers(names, kl, reference) == ["z1 to z4 (high)", "z6 (low)", "u (low)"]
+    assert terms(handle, kl) == [("14x14", 36.0), ("7x7", 3.0), ("u", 0.5)]
     flat = replace(handle, levels=names)
-    assert terms(replace(one, handle=flat)) == list(zip(names, kl, strict=True))
+    assert terms(flat, kl) == list(zip(names, kl, strict=True))

@@ -13,7 +13,7 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from hvae_core.probes.picture_quality import GroupLoss
-from pages.reconstructions.controls import Settings, claim, starts, table
+from pages.reconstructions.controls import ReconstructionSettings, claim, starts, table
 from pages.shared.image_names import Chosen
 from tests.pages.conftest import LIMIT, Start
 from tests.small import tiny_set
@@ -216,7 +216,9 @@ def test_the_table_has_a_line_for_every_row_and_k() -> None:
         nll = np.array([[1.0, 2.0], [3.0, 4.0]])
 
     chosen = Chosen(("test 0", "own-a 7"), ("T", "A"), (False, True), tiny_set(2))
-    made = table(chosen, [(Handle(), Found())], Settings(1, "mean", "mean", 1.0, 5, 3))  # type: ignore[list-item]
+    made = table(
+        chosen, [(Handle(), Found())], ReconstructionSettings(1, "mean", "mean", 1.0, 5, 3)
+    )  # type: ignore[list-item]
     assert isinstance(made, pd.DataFrame)
     assert made["nll_nats"].tolist() == [1.0, 3.0, 2.0, 4.0]
     assert made.iloc[-1][["set", "image", "k", "seed"]].tolist() == ["own-a", 7, 1, 5]

@@ -50,11 +50,11 @@ layers = tuple((f"z{i}", (4,), 4) for i in (1, 2, 3))
 handle = store.Handle("tiny", "Tiny", "", digest, layers, ("z1", "z2", "z3"), (True,) * 3,
                       pixels.shape[1:], False)
 known = {
-    "compression": pictures.found(handle, pictures.Subject("One", pixels[0]), 0),
-    "attacks": attacks.found(handle, images, AttackSettings(steps=1)),
-    "information": information._stored("", True, digest, images),
+    "compression": pictures.compression_of(handle, pictures.Picture("One", pixels[0]), 0),
+    "attacks": attacks.attacks_on(handle, images, AttackSettings(steps=1)),
+    "information": information.stored_information(digest, images, information.SEED),
     "latents": points._stored(digest, images.digest, images),
-    "likeness": two._stored("b" * 64, True),
+    "likeness": two.stored_likeness("b" * 64),
     "evaluation": cache.peek("evaluations", evaluated, unpack),
 }
 assert all(one is not None for one in known.values()), known

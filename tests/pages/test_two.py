@@ -118,16 +118,15 @@ def test_claims_follow_the_layers(tiny_app: Any) -> None:
     assert "share hardly a unit" in layers.headline(ctx, {ctx.in_name: level})[0]
 
 
-def test_the_strangest_images_lie_beyond_the_usual_difference(tiny_app: Any) -> None:
-    ctx = _context(tiny_app)
+def test_the_strangest_images_lie_beyond_the_usual_difference() -> None:
     a = np.array([5.0, 6.0, 7.0, 20.0, 6.0])
-    inside = scores.Scored("test", "Test", a, np.array([4.0, 5.0, 6.0, 7.0, 9.0]), None)
-    outside = scores.Scored("digits", "Digits", a + 1, a, 0)
-    (letter, of_a), (other, of_b) = scores.strangest(ctx, [inside, outside])
+    inside = scores.ScoredPair("test", "Test", a, np.array([4.0, 5.0, 6.0, 7.0, 9.0]), None)
+    outside = scores.ScoredPair("digits", "Digits", a + 1, a, 0)
+    (letter, of_a), (other, of_b) = scores.strangest([inside, outside])
     assert (letter, other) == ("A", "B")
     assert of_a[0][1].tolist() == [3] and of_b[0][1].tolist() == [4]
     assert not of_a[1][1].size and not of_b[1][1].size  # the usual difference is 1
-    assert scores.strangest(ctx, [outside]) == []
+    assert scores.strangest([outside]) == []
 
 
 def test_tables_hold_every_pair(tiny_app: Any) -> None:
