@@ -21,6 +21,7 @@ from hvae_core.config import (
 )
 from hvae_core.data.image_set import ImageSet
 from hvae_core.models import HierarchicalVAE, model_from_config
+from tests.newcomer import PlainConfig
 
 CONV = LatentConfig(2, "conv", stride=1)
 HALF = LatentConfig(2, "conv", stride=2)
@@ -104,10 +105,11 @@ FAMILIES: dict[str, ModelConfig] = {
     "dvp-vae-linear": tiny_dvp(
         {"prior": "normal", "transform": "linear"}, aggregation=False, likelihood="oversmooth"
     ),
+    "newcomer": PlainConfig((1, 8, 8)),
 }
 """One tiny configuration a family and variant: ``test_families`` runs its suite on every entry.
 
-Priors, likelihoods and colours are spread over them."""
+Priors, likelihoods and colours are spread over them; the last is a stranger's."""
 
 
 def tiny_model(config: ModelConfig | None = None, seed: int = 0) -> HierarchicalVAE:

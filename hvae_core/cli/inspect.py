@@ -50,9 +50,8 @@ def inspect(
     show.say(f"{info.card.title or info.name}")
     show.say(f"sha256 {info.digest}, {info.size:,} bytes, {info.parameters:,} numbers\n")
     _fields("Card", {**asdict(info.card), "seconds": f"{info.card.seconds:,.0f}"})
-    layered = {"latents", "scales"}  # in the table below
-    config = {key: value for key, value in asdict(info.config).items() if key not in layered}
-    _fields("Model", config)
+    config = asdict(info.config)
+    _fields("Model", {key: value for key, value in config.items() if not _of_parts(value)})
     if info.train is not None:
         _fields("Training", asdict(info.train))
     layers = [
@@ -127,6 +126,11 @@ def _layers(info: CheckpointInfo) -> list[dict[str, Any]]:
         {"name": name, "level": level, "shape": list(shape), "units": math.prod(shape)}
         for name, level, shape in layers
     ]
+
+
+def _of_parts(value: Any) -> bool:
+    """Whether a field lists parts with fields of their own: layers, which have a table."""
+    return isinstance(value, tuple) and any(isinstance(part, dict) for part in value)
 
 
 def _fields(title: str, values: dict[str, Any]) -> None:

@@ -95,7 +95,7 @@ def _optimiser(train: TrainConfig) -> list[str]:
     return parts
 
 
-class Told(Protocol):
+class CardFacts(Protocol):
     """What a checkpoint file says of itself, as far as a card shows it."""
 
     @property
@@ -110,7 +110,7 @@ class Told(Protocol):
     def digest(self) -> str: ...  # noqa: D102
 
 
-def card_rows(info: Told) -> list[tuple[str, str]]:
+def card_rows(info: CardFacts) -> list[tuple[str, str]]:
     """(field, text) of everything a reader must know before believing a figure made with it.
 
     A field that the file leaves out says "not recorded"; the parameters are those counted in the

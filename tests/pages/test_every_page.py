@@ -22,7 +22,7 @@ from tests.small import FAMILIES, tiny_model
 
 LIMIT = 8
 SETS = ("validation", "test", "digits")
-KINDS = ("hvae", "lvae-vamp", "biva", "biva-vamp", "vdvae", "dct-vae", "dvp-vae")
+KINDS = ("hvae", "lvae-vamp", "biva", "biva-vamp", "vdvae", "dct-vae", "dvp-vae", "newcomer")
 """One configuration for every way in which layers are named, grouped and topped."""
 PAGES = (
     "start", "reconstructions", "collapse", "two", "latents", "ood", "image", "generate",
