@@ -88,7 +88,8 @@ class Chain(HierarchicalVAE):
     def latents(self) -> tuple[LatentSpec, ...]:
         shape = (self.shape[2],)
         return tuple(
-            LatentSpec(f"z{i + 1}", i + 1, shape, f"z{i + 1}") for i in range(len(self.a) + 1)
+            LatentSpec(name=f"z{i + 1}", index=i + 1, shape=shape, group=f"z{i + 1}")
+            for i in range(len(self.a) + 1)
         )
 
     @property

@@ -105,7 +105,14 @@ def test_the_readme_trains_from_python(tmp_path: Path, monkeypatch: pytest.Monke
         for i in range(12):
             Image.fromarray(draw.integers(0, 256, (9, 9), np.uint8)).save(folder / f"{i}.png")
     train = TrainConfig("glyphs", epochs=1, batch_size=6)
-    small = Preset("small", "Small", "glyphs", tiny_config(), train, "a test")
+    small = Preset(
+        name="small",
+        title="Small",
+        world="glyphs",
+        model=tiny_config(),
+        train=train,
+        source="a test",
+    )
     monkeypatch.setattr(hv, "get_preset", {"glyphs-hvae3-elbo": small}.__getitem__)
     monkeypatch.chdir(tmp_path)
     exec(compile(text_of("README.md").split("```python\n")[2].split("```")[0], "README.md", "exec"))

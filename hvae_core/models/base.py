@@ -255,14 +255,14 @@ class HierarchicalVAE(nn.Module, ABC):
 
     def draws(self, noise: Noise, samples: int, x: Tensor) -> Draw:
         """Standard normal numbers by name, drawn once: shared by all k that ask for the same."""
-        known: dict[str, Tensor] = {}
+        drawn: dict[str, Tensor] = {}
 
         def draw(role: str, index: int) -> Tensor:
             name = f"{role}{index}"
-            if name not in known:
+            if name not in drawn:
                 shape = self.latents[index - 1].shape
-                known[name] = noise.normal(name, samples, x.shape[0], shape).to(x.device)
-            return known[name]
+                drawn[name] = noise.normal(name, samples, x.shape[0], shape).to(x.device)
+            return drawn[name]
 
         return draw
 

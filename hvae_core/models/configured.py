@@ -18,7 +18,10 @@ class ConfiguredVAE(HierarchicalVAE):
         """The layers from z_1 to z_L, each with its level."""
         config = self.config
         named = zip(config.latent_names, config.latent_shapes, config.levels, strict=True)
-        return tuple(LatentSpec(n, i, s, level) for i, (n, s, level) in enumerate(named, start=1))
+        return tuple(
+            LatentSpec(name=n, index=i, shape=s, group=level)
+            for i, (n, s, level) in enumerate(named, start=1)
+        )
 
     @property
     def image_shape(self) -> tuple[int, int, int]:

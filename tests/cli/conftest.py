@@ -14,17 +14,19 @@ from hvae_core.config import HVAEConfig, LatentConfig, TrainConfig
 from hvae_core.config.presets import PRESETS, Preset
 
 TINY = Preset(
-    "tiny",
-    "tiny, 3 layers",
-    "glyphs",
-    HVAEConfig(
+    name="tiny",
+    title="tiny, 3 layers",
+    world="glyphs",
+    model=HVAEConfig(
         (1, 8, 8),
         (LatentConfig(2), LatentConfig(3, "dense", stride=2), LatentConfig(2, "dense")),
         channels=4,
         blocks=1,
     ),
-    TrainConfig("glyphs", epochs=2, batch_size=40, learning_rate=3e-3, warmup_epochs=1, ema=0.9),
-    "the tests",
+    train=TrainConfig(
+        "glyphs", epochs=2, batch_size=40, learning_rate=3e-3, warmup_epochs=1, ema=0.9
+    ),
+    source="the tests",
 )
 
 

@@ -82,7 +82,10 @@ class LinearPairs(BidirectionalVAE):
 
     @property
     def latents(self) -> tuple[LatentSpec, ...]:
-        return tuple(LatentSpec(n, i, (1,), n[:2]) for i, n in enumerate(ORDER, start=1))
+        return tuple(
+            LatentSpec(name=n, index=i, shape=(1,), group=n[:2])
+            for i, n in enumerate(ORDER, start=1)
+        )
 
     @property
     def image_shape(self) -> tuple[int, int, int]:

@@ -115,9 +115,19 @@ SIZES += [((1, 2), (1, 1)), ((14, 6), (7, 3)), ((6, 14), (3, 7))]
 def test_blocks_go_down_and_up_to_the_size_asked_for(
     large: tuple[int, int], small: tuple[int, int]
 ) -> None:
-    assert Residual(4, 3, small, 2)(randn(2, 4, *large)).shape == (2, 4, *small)
-    assert Residual(4, 3, large, 2)(randn(2, 4, *small)).shape == (2, 4, *large)
-    assert Stage(4, 5, 3, small, 2)(randn(2, 4, *large)).shape == (2, 4, *small)
+    assert Residual(channels=4, kernel=3, size=small, stride=2)(randn(2, 4, *large)).shape == (
+        2,
+        4,
+        *small,
+    )
+    assert Residual(channels=4, kernel=3, size=large, stride=2)(randn(2, 4, *small)).shape == (
+        2,
+        4,
+        *large,
+    )
+    assert Stage(channels=4, kernel=5, blocks=3, size=small, stride=2)(
+        randn(2, 4, *large)
+    ).shape == (2, 4, *small)
     assert FromLatent((3, *large), 4, small)(randn(2, 3, *large)).shape == (2, 4, *small)
     assert FromLatent((3, *small), 4, large)(randn(2, 3, *small)).shape == (2, 4, *large)
     assert FromLatent((5,), 4, small)(randn(2, 5)).shape == (2, 4, *small)
@@ -129,7 +139,7 @@ def test_blocks_go_down_and_up_to_the_size_asked_for(
 def test_going_down_averages_and_keeps_constants(
     large: tuple[int, int], small: tuple[int, int]
 ) -> None:
-    block = Residual(1, 3, small, 2)
+    block = Residual(channels=1, kernel=3, size=small, stride=2)
     with torch.no_grad():
         for name, value in block.named_parameters():
             if name.endswith(("original0", "bias")):
@@ -142,7 +152,7 @@ def test_going_down_averages_and_keeps_constants(
 
 
 def test_residual_is_the_identity_with_its_branch_off() -> None:
-    block = Residual(3, 3, (5, 5), 1)
+    block = Residual(channels=3, kernel=3, size=(5, 5), stride=1)
     with torch.no_grad():
         block.second.get_parameter("parametrizations.weight.original0").zero_()
         block.second.get_parameter("bias").zero_()

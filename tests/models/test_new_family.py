@@ -5,6 +5,7 @@ The suites over ``tests.small.FAMILIES`` run on it as well, and ``test_every_pag
 
 from __future__ import annotations
 
+import ast
 import json
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ from hvae_core.evaluation.sets import Sets
 from hvae_core.scores import all_scores
 from hvae_core.scores.assemble import Beside, Computed, assemble
 from hvae_core.training.loop import train
+from tests import house
 from tests.newcomer import PlainConfig, PlainVAE
 from tests.small import tiny_set
 
@@ -130,3 +132,29 @@ def test_without_its_module_its_files_are_refused(
     monkeypatch.delitem(FAMILIES, "plain")
     with pytest.raises(CheckpointError, match="'plain' found using 'family' does not match"):
         load_checkpoint(trained[0])
+
+
+def own_places(name: str) -> bool:
+    """Where a family may be named: its configuration, its network, and recipes of it."""
+    rooms = ("hvae_core.config.families", "hvae_core.config.presets", "hvae_core.models.families")
+    return name in ("hvae_core.config", *rooms) or name.rpartition(".")[0] in rooms
+
+
+def test_nobody_asks_of_which_family_a_model_is() -> None:
+    """No name of a family, no type of a model or of its inference, but where the family stands."""
+    families = {name for name in FAMILIES if name != "plain"}
+    kinds = {FAMILIES[name].__name__ for name in families}
+    for name, path in house.modules().items():
+        if own_places(name):
+            continue
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Constant):
+                assert node.value not in families, f"{name}:{node.lineno}"
+            if isinstance(node, ast.Name):
+                assert node.id not in kinds | {"singledispatch"}, f"{name}:{node.lineno}"
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "isinstance":
+                asked = ast.unparse(node.args[1])
+                assert not asked.endswith(("VAE", "Steps")), f"{name}:{node.lineno} {asked}"
+    for arrow in house.imports():
+        if arrow.of.startswith(("hvae_core.models.families", "hvae_core.models.inference")):
+            assert house.room(arrow.file) == "models", arrow

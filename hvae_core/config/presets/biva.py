@@ -24,10 +24,10 @@ _small = BIVAConfig(
 # followed, which has their sizes too. Width and blocks are those of the HVAE for natural images
 # (B.1), to which B.2 refers; Table 4 gives a warm-up for the HVAE alone.
 _PAPER = Preset(
-    "hvk-cifar10-biva10",
-    "paper size: BIVA, free bits, 10 layers",
-    "cifar",
-    BIVAConfig(
+    name="hvk-cifar10-biva10",
+    title="paper size: BIVA, free bits, 10 layers",
+    world="cifar",
+    model=BIVAConfig(
         (3, 32, 32),
         (
             LatentConfig(8, "conv", stride=2, kernel=5),
@@ -42,7 +42,7 @@ _PAPER = Preset(
         blocks=3,
         likelihood="mixture_logistic",
     ),
-    TrainConfig(
+    train=TrainConfig(
         data="cifar",
         epochs=2000,
         free_bits=2.0,
@@ -50,19 +50,19 @@ _PAPER = Preset(
         free_bits_annealed=200,
         ema=0.0,
     ),
-    "HVK App. B.2, Table 4",
+    source="HVK App. B.2, Table 4",
 )
 
 PAPERS = (_PAPER,)
 PRESETS = (
     *(
         Preset(
-            f"{world}-biva-small",
-            "BIVA, plain ELBO, 4 layers, 3 of them pairs",
-            world,
-            _small,
-            replace(SHORT, data=world),
-            "Maaloe et al. 2019; HVK App. B.2",
+            name=f"{world}-biva-small",
+            title="BIVA, plain ELBO, 4 layers, 3 of them pairs",
+            world=world,
+            model=_small,
+            train=replace(SHORT, data=world),
+            source="Maaloe et al. 2019; HVK App. B.2",
         )
         for world in ("glyphs", "fashion")
     ),

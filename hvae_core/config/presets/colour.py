@@ -23,19 +23,19 @@ _run = replace(SHORT, data="cifar", epochs=8)
 
 PRESETS = (
     Preset(
-        "cifar-hvae3-elbo",
-        "plain ELBO, 3 layers",
-        "cifar",
-        _model,
-        _run,
-        "HVK Eq. 1; likelihood of Salimans et al. 2017",
+        name="cifar-hvae3-elbo",
+        title="plain ELBO, 3 layers",
+        world="cifar",
+        model=_model,
+        train=_run,
+        source="HVK Eq. 1; likelihood of Salimans et al. 2017",
     ),
     Preset(
-        "cifar-hvae3-informative",
-        "informative, 3 layers",
-        "cifar",
-        _model,
-        replace(_run, objective="informative"),
-        "INF Eq. 10; likelihood of Salimans et al. 2017",
+        name="cifar-hvae3-informative",
+        title="informative, 3 layers",
+        world="cifar",
+        model=_model,
+        train=replace(_run, objective="informative"),
+        source="INF Eq. 10; likelihood of Salimans et al. 2017",
     ),
 )

@@ -54,7 +54,7 @@ def _dct(name: str, host: str, context: ContextConfig, source: str) -> Preset:
     world = _world(name, base)
     train = replace(base.train, data=world)
     title = f"paper size: DCT-VAE, {len(model.latent_shapes)} layers"
-    return Preset(name, title, world, model, train, source)
+    return Preset(name=name, title=title, world=world, model=model, train=train, source=source)
 
 
 def _dvp(name: str, host: str, pseudo: PseudoConfig, source: str) -> Preset:
@@ -64,7 +64,7 @@ def _dvp(name: str, host: str, pseudo: PseudoConfig, source: str) -> Preset:
     world = _world(name, base)
     train = replace(base.train, data=world)
     title = f"paper size: DVP-VAE, {len(model.scale_of)} layers and a pseudoinput"
-    return Preset(name, title, world, model, train, source)
+    return Preset(name=name, title=title, world=world, model=model, train=train, source=source)
 
 
 _SMALL_NET = DenoiserConfig("mlp", channels=96, blocks=2)
@@ -82,8 +82,20 @@ def _twins(world: str) -> list[Preset]:
     context = ContextConfig(6, denoiser=_SMALL_NET)
     dct = DCTConfig.like(host, scales=_shortened(host), context=context)
     return [
-        _small("dct", "DCT-VAE, 8 layers with the context", world, dct, "DCT App. C, E; small"),
-        _small("dvp", "DVP-VAE, 8 layers and u", world, _dvp_of(host), "DVP 3, 4; small"),
+        _small(
+            name="dct",
+            title="DCT-VAE, 8 layers with the context",
+            world=world,
+            model=dct,
+            source="DCT App. C, E; small",
+        ),
+        _small(
+            name="dvp",
+            title="DVP-VAE, 8 layers and u",
+            world=world,
+            model=_dvp_of(host),
+            source="DVP 3, 4; small",
+        ),
     ]
 
 
@@ -97,39 +109,47 @@ def _dvp_of(
 _glyphs = _network("glyphs-vdvae-small")
 
 PAPERS = (
-    _dct("dct-mnist", "vdvae-dct-grey8", ContextConfig(6, denoiser=_NET), "DCT Table 6, MNIST"),
     _dct(
-        "dct-omniglot", "vdvae-dct-grey8", ContextConfig(7, denoiser=_NET), "DCT Table 6, OMNIGLOT"
+        name="dct-mnist",
+        host="vdvae-dct-grey8",
+        context=ContextConfig(6, denoiser=_NET),
+        source="DCT Table 6, MNIST",
     ),
     _dct(
-        "dct-cifar10",
-        "vdvae-dct-cifar29",
-        ContextConfig(6, steps=40, denoiser=_COLOUR_NET),
-        "DCT Table 6, CIFAR10",
+        name="dct-omniglot",
+        host="vdvae-dct-grey8",
+        context=ContextConfig(7, denoiser=_NET),
+        source="DCT Table 6, OMNIGLOT",
+    ),
+    _dct(
+        name="dct-cifar10",
+        host="vdvae-dct-cifar29",
+        context=ContextConfig(6, steps=40, denoiser=_COLOUR_NET),
+        source="DCT Table 6, CIFAR10",
     ),
     _dvp(
-        "dvp-mnist",
-        "vdvae-dvp-grey8",
-        PseudoConfig(7, denoiser=_NARROW_NET),
-        "DVP 4, 6.3, Tables 5, 6 (MNIST); u of the authors' configuration",
+        name="dvp-mnist",
+        host="vdvae-dvp-grey8",
+        pseudo=PseudoConfig(7, denoiser=_NARROW_NET),
+        source="DVP 4, 6.3, Tables 5, 6 (MNIST); u of the authors' configuration",
     ),
     _dvp(
-        "dvp-omniglot",
-        "vdvae-dvp-grey8-wide",
-        PseudoConfig(5, denoiser=_NET),
-        "DVP 4, 6.3, Table 5 (OMNIGLOT); u of the authors' configuration",
+        name="dvp-omniglot",
+        host="vdvae-dvp-grey8-wide",
+        pseudo=PseudoConfig(5, denoiser=_NET),
+        source="DVP 4, 6.3, Table 5 (OMNIGLOT); u of the authors' configuration",
     ),
     _dvp(
-        "dvp-cifar10-28",
-        "vdvae-dvp-cifar28",
-        PseudoConfig(7, gamma_min=-10.0, denoiser=_NET),
-        "DVP 4, Table 6 (CIFAR10); u of the authors' configuration",
+        name="dvp-cifar10-28",
+        host="vdvae-dvp-cifar28",
+        pseudo=PseudoConfig(7, gamma_min=-10.0, denoiser=_NET),
+        source="DVP 4, Table 6 (CIFAR10); u of the authors' configuration",
     ),
     _dvp(
-        "dvp-cifar10",
-        "vdvae-dvp-cifar45",
-        PseudoConfig(7, gamma_min=-10.0, denoiser=_NET),
-        "DVP 4, 6.3, Table 3 (CIFAR10); u of the authors' configuration",
+        name="dvp-cifar10",
+        host="vdvae-dvp-cifar45",
+        pseudo=PseudoConfig(7, gamma_min=-10.0, denoiser=_NET),
+        source="DVP 4, 6.3, Table 3 (CIFAR10); u of the authors' configuration",
     ),
 )
 PRESETS = (
@@ -137,31 +157,31 @@ PRESETS = (
     *_twins("glyphs"),
     *_twins("fashion"),
     _small(
-        "dvp-noagg",
-        "DVP-VAE without latent aggregation",
-        "glyphs",
-        _dvp_of(_glyphs, aggregation=False),
-        "DVP Eq. 22, Table 4; small",
+        name="dvp-noagg",
+        title="DVP-VAE without latent aggregation",
+        world="glyphs",
+        model=_dvp_of(_glyphs, aggregation=False),
+        source="DVP Eq. 22, Table 4; small",
     ),
     _small(
-        "dvp-downsample",
-        "DVP-VAE, pseudoinput by average pooling",
-        "glyphs",
-        _dvp_of(_glyphs, replace(_PSEUDO, transform="downsample")),
-        "DVP Figure 5; small",
+        name="dvp-downsample",
+        title="DVP-VAE, pseudoinput by average pooling",
+        world="glyphs",
+        model=_dvp_of(_glyphs, replace(_PSEUDO, transform="downsample")),
+        source="DVP Figure 5; small",
     ),
     _small(
-        "dvp-mixture",
-        "DVP-VAE, mixture of Gaussians over u",
-        "glyphs",
-        _dvp_of(_glyphs, replace(_PSEUDO, prior="mixture")),
-        "DVP Figure 5; small",
+        name="dvp-mixture",
+        title="DVP-VAE, mixture of Gaussians over u",
+        world="glyphs",
+        model=_dvp_of(_glyphs, replace(_PSEUDO, prior="mixture")),
+        source="DVP Figure 5; small",
     ),
     _small(
-        "dvp-nopseudo",
-        "the host of DVP-VAE, without a pseudoinput",
-        "glyphs",
-        replace(_glyphs, combine="sum", blocks=3, aggregation=True),
-        "DVP Table 5; small",
+        name="dvp-nopseudo",
+        title="the host of DVP-VAE, without a pseudoinput",
+        world="glyphs",
+        model=replace(_glyphs, combine="sum", blocks=3, aggregation=True),
+        source="DVP Table 5; small",
     ),
 )

@@ -30,11 +30,13 @@ def _nats(norm: float, image_shape: tuple[int, int, int]) -> float:
 
 # DCT Table 6, columns VAE: "4 x 14^2, 4 x 7^2" are numbers of layers and sizes.
 _DCT_GREY = Preset(
-    "vdvae-dct-grey8",
-    "paper size: VDVAE, 8 layers, host of DCT-VAE",
-    "fashion",
-    VDVAEConfig(GREY, (ScaleConfig(4, 1, stride=2), ScaleConfig(4, 1)), channels=32, hidden=40),
-    TrainConfig(
+    name="vdvae-dct-grey8",
+    title="paper size: VDVAE, 8 layers, host of DCT-VAE",
+    world="fashion",
+    model=VDVAEConfig(
+        GREY, (ScaleConfig(4, 1, stride=2), ScaleConfig(4, 1)), channels=32, hidden=40
+    ),
+    train=TrainConfig(
         data="fashion",
         epochs=600,
         batch_size=128,
@@ -46,13 +48,13 @@ _DCT_GREY = Preset(
         clip_norm=_nats(1.0, GREY),
         ema=0.0,
     ),
-    "DCT Table 6, MNIST and OMNIGLOT",
+    source="DCT Table 6, MNIST and OMNIGLOT",
 )
 _DCT_COLOUR = Preset(
-    "vdvae-dct-cifar29",
-    "paper size but for weight norm: VDVAE, 29 layers, host of DCT-VAE",
-    "cifar",
-    VDVAEConfig(
+    name="vdvae-dct-cifar29",
+    title="paper size but for weight norm: VDVAE, 29 layers, host of DCT-VAE",
+    world="cifar",
+    model=VDVAEConfig(
         _COLOUR,
         (
             ScaleConfig(10, 8, stride=1),
@@ -65,7 +67,7 @@ _DCT_COLOUR = Preset(
         hidden=96,
         likelihood="mixture_logistic",
     ),
-    TrainConfig(
+    train=TrainConfig(
         data="cifar",
         epochs=8000,
         batch_size=384,  # 96 on each of four GPUs
@@ -77,7 +79,7 @@ _DCT_COLOUR = Preset(
         clip_norm=_nats(0.2, _COLOUR),
         ema=0.0,
     ),
-    "DCT Table 6, CIFAR10",
+    source="DCT Table 6, CIFAR10",
 )
 
 # DVP 4: sums, three residual blocks, aggregation.
@@ -93,11 +95,11 @@ _DVP_HOST = VDVAEConfig(
     aggregation=True,
 )
 _DVP_GREY = Preset(
-    "vdvae-dvp-grey8",
-    "paper size: top-down VAE with aggregation, 8 layers, host of DVP-VAE",
-    "fashion",
-    _DVP_HOST,
-    TrainConfig(
+    name="vdvae-dvp-grey8",
+    title="paper size: top-down VAE with aggregation, 8 layers, host of DVP-VAE",
+    world="fashion",
+    model=_DVP_HOST,
+    train=TrainConfig(
         data="fashion",
         epochs=300,
         batch_size=250,
@@ -108,21 +110,23 @@ _DVP_GREY = Preset(
         clip_norm=_nats(5.0, GREY),
         ema=0.999,
     ),
-    "DVP 4, Tables 5, 6 (MNIST); widths and schedule of the authors' configuration",
+    source="DVP 4, Tables 5, 6 (MNIST); widths and schedule of the authors' configuration",
 )
 _DVP_GREY_WIDE = Preset(
-    "vdvae-dvp-grey8-wide",
-    "paper size: top-down VAE with aggregation, 8 wide layers, host of DVP-VAE",
-    "fashion",
-    replace(_DVP_HOST, channels=80, hidden=40),
-    replace(_DVP_GREY.train, epochs=500, clip_norm=_nats(2.0, GREY), final_learning_rate=1e-4),
-    "DVP 4, Table 5 (OMNIGLOT); widths and schedule of the authors' configuration",
+    name="vdvae-dvp-grey8-wide",
+    title="paper size: top-down VAE with aggregation, 8 wide layers, host of DVP-VAE",
+    world="fashion",
+    model=replace(_DVP_HOST, channels=80, hidden=40),
+    train=replace(
+        _DVP_GREY.train, epochs=500, clip_norm=_nats(2.0, GREY), final_learning_rate=1e-4
+    ),
+    source="DVP 4, Table 5 (OMNIGLOT); widths and schedule of the authors' configuration",
 )
 _DVP_COLOUR_28 = Preset(
-    "vdvae-dvp-cifar28",
-    "paper size: top-down VAE with aggregation, 28 layers, host of DVP-VAE",
-    "cifar",
-    VDVAEConfig(
+    name="vdvae-dvp-cifar28",
+    title="paper size: top-down VAE with aggregation, 28 layers, host of DVP-VAE",
+    world="cifar",
+    model=VDVAEConfig(
         _COLOUR,
         (
             ScaleConfig(10, 3, stride=1),
@@ -139,7 +143,7 @@ _DVP_COLOUR_28 = Preset(
         aggregation=True,
         likelihood="mixture_logistic",
     ),
-    TrainConfig(
+    train=TrainConfig(
         data="cifar",
         epochs=3000,
         batch_size=128,
@@ -150,13 +154,13 @@ _DVP_COLOUR_28 = Preset(
         clip_norm=_nats(150.0, _COLOUR),
         ema=0.999,
     ),
-    "DVP 4, Table 6 (CIFAR10); widths and schedule of the authors' configuration",
+    source="DVP 4, Table 6 (CIFAR10); widths and schedule of the authors' configuration",
 )
 _DVP_COLOUR = Preset(
-    "vdvae-dvp-cifar45",
-    "paper size: top-down VAE with aggregation, 45 layers, host of DVP-VAE",
-    "cifar",
-    VDVAEConfig(
+    name="vdvae-dvp-cifar45",
+    title="paper size: top-down VAE with aggregation, 45 layers, host of DVP-VAE",
+    world="cifar",
+    model=VDVAEConfig(
         _COLOUR,
         (
             # Five scales as in Child 2021, most layers at the finest; the width is that of the
@@ -174,7 +178,7 @@ _DVP_COLOUR = Preset(
         aggregation=True,
         likelihood="mixture_logistic",
     ),
-    TrainConfig(
+    train=TrainConfig(
         data="cifar",
         epochs=284,  # 0.4M steps of the 45,000 images that train here
         batch_size=32,
@@ -184,7 +188,7 @@ _DVP_COLOUR = Preset(
         clip_norm=_nats(200.0, _COLOUR),
         ema=0.9998,
     ),
-    "DVP Table 3, 6.3, CIFAR10 (38M weights in the paper)",
+    source="DVP Table 3, 6.3, CIFAR10 (38M weights in the paper)",
 )
 
 _SMALL = VDVAEConfig(
@@ -197,12 +201,12 @@ _SMALL = VDVAEConfig(
 )
 _SOURCE = "Child 2021 as in DCT App. E, made small"
 _GLYPHS = Preset(
-    "glyphs-vdvae-small",
-    "VDVAE, plain ELBO, 8 layers on 3 scales",
-    "glyphs",
-    _SMALL,
-    replace(SHORT, data="glyphs", epochs=12),
-    _SOURCE,
+    name="glyphs-vdvae-small",
+    title="VDVAE, plain ELBO, 8 layers on 3 scales",
+    world="glyphs",
+    model=_SMALL,
+    train=replace(SHORT, data="glyphs", epochs=12),
+    source=_SOURCE,
 )
 _FASHION = replace(
     _GLYPHS,

@@ -45,7 +45,14 @@ def _trio(world: str, model: LayeredConfig, base: TrainConfig, named: str = "") 
         ),
     }
     return [
-        Preset(f"{world}-{model.family}{layers}-{kind}", title, world, model, train, source)
+        Preset(
+            name=f"{world}-{model.family}{layers}-{kind}",
+            title=title,
+            world=world,
+            model=model,
+            train=train,
+            source=source,
+        )
         for kind, (title, train, source) in kinds.items()
     ]
 
@@ -102,52 +109,52 @@ _INF_FIVE = replace(
 _SIZES = "INF Eq. 10, App. F, J; sizes of HVK App. B.1"
 PAPERS = (
     Preset(
-        "hvk-fashionmnist-hvae3",
-        "paper size: free bits and warm-up, 3 layers",
-        "fashion",
-        _HVK_GREY,
-        _HVK_RUN,
-        "HVK App. B.1, Table 4",
+        name="hvk-fashionmnist-hvae3",
+        title="paper size: free bits and warm-up, 3 layers",
+        world="fashion",
+        model=_HVK_GREY,
+        train=_HVK_RUN,
+        source="HVK App. B.1, Table 4",
     ),
     Preset(
-        "hvk-cifar10-hvae3",
-        "paper size: free bits and warm-up, 3 layers",
-        "cifar",
-        _HVK_COLOUR,
-        replace(_HVK_RUN, data="cifar"),
-        "HVK App. B.1, Table 4",
+        name="hvk-cifar10-hvae3",
+        title="paper size: free bits and warm-up, 3 layers",
+        world="cifar",
+        model=_HVK_COLOUR,
+        train=replace(_HVK_RUN, data="cifar"),
+        source="HVK App. B.1, Table 4",
     ),
     Preset(
-        "inf-fashionmnist-hvae3",
-        "paper size: informative, 3 layers",
-        "fashion",
-        _INF_GREY,
-        _INF_RUN,
-        _SIZES,
+        name="inf-fashionmnist-hvae3",
+        title="paper size: informative, 3 layers",
+        world="fashion",
+        model=_INF_GREY,
+        train=_INF_RUN,
+        source=_SIZES,
     ),
     Preset(
-        "inf-fashionmnist-hvae5",
-        "paper size: informative, 5 layers",
-        "fashion",
-        _INF_FIVE,
-        _INF_RUN,
-        f"{_SIZES} and two between",
+        name="inf-fashionmnist-hvae5",
+        title="paper size: informative, 5 layers",
+        world="fashion",
+        model=_INF_FIVE,
+        train=_INF_RUN,
+        source=f"{_SIZES} and two between",
     ),
     Preset(
-        "inf-fashionmnist-lvae5",
-        "paper size: LVAE, informative, 5 layers",
-        "fashion",
-        LVAEConfig.like(_INF_FIVE),
-        _INF_RUN,
-        f"{_SIZES} and two between; top-down as in INF App. A",
+        name="inf-fashionmnist-lvae5",
+        title="paper size: LVAE, informative, 5 layers",
+        world="fashion",
+        model=LVAEConfig.like(_INF_FIVE),
+        train=_INF_RUN,
+        source=f"{_SIZES} and two between; top-down as in INF App. A",
     ),
     Preset(
-        "inf-cifar10-hvae3",
-        "paper size: informative, 3 layers",
-        "cifar",
-        _HVK_COLOUR,
-        replace(_INF_RUN, data="cifar"),
-        _SIZES,
+        name="inf-cifar10-hvae3",
+        title="paper size: informative, 3 layers",
+        world="cifar",
+        model=_HVK_COLOUR,
+        train=replace(_INF_RUN, data="cifar"),
+        source=_SIZES,
     ),
 )
 
@@ -165,52 +172,52 @@ def _five(world: str, run: TrainConfig) -> list[Preset]:
     return [
         *_trio(world, _FIVE_LAYERS, run),
         Preset(
-            f"{prefix}-informative-warm",
-            "informative after free bits, 5 layers",
-            world,
-            _FIVE_LAYERS,
-            warm,
-            "INF Eq. 10; from a fresh start this bottom-up network collapses altogether",
+            name=f"{prefix}-informative-warm",
+            title="informative after free bits, 5 layers",
+            world=world,
+            model=_FIVE_LAYERS,
+            train=warm,
+            source="INF Eq. 10; from a fresh start this bottom-up network collapses altogether",
         ),
         Preset(
-            f"{prefix}-warmup",
-            "warm-up, 5 layers",
-            world,
-            _FIVE_LAYERS,
-            replace(run, warmup_epochs=0.2 * run.epochs),
-            "INF App. J, Table 6: a fifth of the epochs",
+            name=f"{prefix}-warmup",
+            title="warm-up, 5 layers",
+            world=world,
+            model=_FIVE_LAYERS,
+            train=replace(run, warmup_epochs=0.2 * run.epochs),
+            source="INF App. J, Table 6: a fifth of the epochs",
         ),
         Preset(
-            f"{prefix}-oversmooth",
-            "OverSmooth, one learned variance, 5 layers",
-            world,
-            replace(_FIVE_LAYERS, likelihood="oversmooth"),
-            run,
-            "INF App. J, Table 6",
+            name=f"{prefix}-oversmooth",
+            title="OverSmooth, one learned variance, 5 layers",
+            world=world,
+            model=replace(_FIVE_LAYERS, likelihood="oversmooth"),
+            train=run,
+            source="INF App. J, Table 6",
         ),
     ]
 
 
 _glyph_run = replace(SHORT, data="glyphs", epochs=12)
 _bare = Preset(
-    "glyphs-hvae5-noskip-elbo",
-    "plain ELBO, 5 layers, no skips",
-    "glyphs",
-    replace(_FIVE_LAYERS, skip=False),
-    _glyph_run,
-    "HVK Eq. 2: without the skip connections that are there against collapse",
+    name="glyphs-hvae5-noskip-elbo",
+    title="plain ELBO, 5 layers, no skips",
+    world="glyphs",
+    model=replace(_FIVE_LAYERS, skip=False),
+    train=_glyph_run,
+    source="HVK Eq. 2: without the skip connections that are there against collapse",
 )
 
 
 def _background(world: str, model: HVAEConfig, run: TrainConfig) -> Preset:
     """The plain model of three layers on mutated pixels, for the background likelihood ratio."""
     return Preset(
-        f"{world}-hvae3-background",
-        "background model: plain ELBO on mutated pixels, 3 layers",
-        world,
-        model,
-        replace(run, mutation=0.1),
-        "Ren et al. 2019, section 3, at the rate 0.1",
+        name=f"{world}-hvae3-background",
+        title="background model: plain ELBO on mutated pixels, 3 layers",
+        world=world,
+        model=model,
+        train=replace(run, mutation=0.1),
+        source="Ren et al. 2019, section 3, at the rate 0.1",
     )
 
 

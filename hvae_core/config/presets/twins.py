@@ -25,13 +25,13 @@ def twin(paper: Preset) -> Preset:
         "" if model.latent_shapes == paper.model.latent_shapes else ", latents of half the side"
     )
     return Preset(
-        f"{paper.name}-small",
-        f"small twin: {paper.title.partition(': ')[2]}",
-        paper.world,
-        model,
-        _shortened(paper.train, colours=model.image_shape[0]),
-        f"{paper.source}; small{halved}",
-        paper.name,
+        name=f"{paper.name}-small",
+        title=f"small twin: {paper.title.partition(': ')[2]}",
+        world=paper.world,
+        model=model,
+        train=_shortened(paper.train, colours=model.image_shape[0]),
+        source=f"{paper.source}; small{halved}",
+        twin_of=paper.name,
     )
 
 

@@ -25,10 +25,10 @@ _small = LVAEConfig(
 PAPERS = (
     # DVP's own host is as deep as its DVP-VAE; here it is the ladder, the shallow top-down family.
     Preset(
-        "dvp-fashionmnist-vamp500",
-        "paper size: VampPrior of 500 pseudoinputs, LVAE, 3 layers",
-        "fashion",
-        LVAEConfig(
+        name="dvp-fashionmnist-vamp500",
+        title="paper size: VampPrior of 500 pseudoinputs, LVAE, 3 layers",
+        world="fashion",
+        model=LVAEConfig(
             GREY,
             (
                 LatentConfig(8, "conv", stride=2, kernel=5),
@@ -39,18 +39,19 @@ PAPERS = (
             blocks=3,
             pseudoinputs=500,
         ),
-        TrainConfig(data="fashion", epochs=2000, warmup_epochs=200, ema=0.0),
-        "DVP Eq. 7, Table 6 (K = 500, 32 channels); layers and schedule of HVK App. B.1, Table 4",
+        train=TrainConfig(data="fashion", epochs=2000, warmup_epochs=200, ema=0.0),
+        source="DVP Eq. 7, Table 6 (K = 500, 32 channels); layers and schedule of HVK App. B.1, "
+        "Table 4",
     ),
 )
 PRESETS = (
     Preset(
-        "glyphs-vamp-small",
-        "VampPrior of 50 pseudoinputs, LVAE, plain ELBO, 5 layers",
-        "glyphs",
-        _small,
-        replace(SHORT, data="glyphs", epochs=12),
-        "DVP Eq. 7; Tomczak and Welling 2018",
+        name="glyphs-vamp-small",
+        title="VampPrior of 50 pseudoinputs, LVAE, plain ELBO, 5 layers",
+        world="glyphs",
+        model=_small,
+        train=replace(SHORT, data="glyphs", epochs=12),
+        source="DVP Eq. 7; Tomczak and Welling 2018",
     ),
     *PAPERS,
 )

@@ -106,14 +106,14 @@ class MixtureLogistic(Likelihood):
         ends = weight.cumsum(2)
         ends = ends / ends[:, :, -1:]  # so that no number below 1 falls behind the last component
         u = noise[:, :, :1]
-        chosen = (u >= ends).sum(2, keepdim=True).clamp_max(weight.shape[2] - 1)
-        share = _of(weight, chosen)
-        begin = _of(ends, chosen) - share
+        component = (u >= ends).sum(2, keepdim=True).clamp_max(weight.shape[2] - 1)
+        share = _of(weight, component)
+        begin = _of(ends, component) - share
         uniform = [((u - begin) / share).clamp(0, 1), *noise[:, :, 1:].split(1, 2)]
         done: list[Tensor] = []
         for c in range(self.colours):
-            location = _of(self._location(c, done), chosen)
-            done.append(draw_level(uniform[c], location, _of(self.scale[:, :, :, c], chosen)))
+            location = _of(self._location(c, done), component)
+            done.append(draw_level(uniform[c], location, _of(self.scale[:, :, :, c], component)))
         return torch.cat(done, 2)
 
     def _location(self, c: int, before: list[Tensor]) -> Tensor:
@@ -130,6 +130,6 @@ class MixtureLogistic(Likelihood):
         return log_mass(x, self._location(c, before), self.scale[:, :, :, c])
 
 
-def _of(values: Tensor, chosen: Tensor) -> Tensor:
+def _of(values: Tensor, component: Tensor) -> Tensor:
     """What belongs to the chosen component: (S, B, 1, H, W) from (1 or S, B, K, H, W)."""
-    return values.expand(*chosen.shape[:2], *values.shape[2:]).gather(2, chosen)
+    return values.expand(*component.shape[:2], *values.shape[2:]).gather(2, component)

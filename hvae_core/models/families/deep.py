@@ -174,7 +174,7 @@ class DeepVAE(ConfiguredVAE, TopDownVAE):
             total = torch.zeros(
                 (1, batch, config.scales[0].dim, *config.output_size), device=self.device
             )
-        return self._above(len(config.scale_of), h, total, context)
+        return self._above(len(config.scale_of), h, total=total, context=context)
 
     # --- the steps of the two ways --------------------------------------------------------------
 
@@ -209,17 +209,17 @@ class DeepVAE(ConfiguredVAE, TopDownVAE):
             total = total + fold(lambda t: resize(t, config.output_size), z)
         h = self._at(index)(state.h, state.raw, z)
         if index == 1:
-            return DeepState(h, state.raw, total, context)
+            return DeepState(h=h, raw=state.raw, total=total, context=context)
         here, below = config.scale_of[index - 1], config.scale_of[index - 2]
         if below != here:
             h = fold(lambda t: resize(t, config.sizes[below]), h)
             h = self.enter_scale(below, h, context)
-        return self._above(index - 1, h, total, context)
+        return self._above(index - 1, h, total=total, context=context)
 
-    def _above(self, index: int, h: Tensor, total: Tensor | None, context: Context) -> DeepState:
+    def _above(self, index: int, h: Tensor, *, total: Tensor | None, context: Context) -> DeepState:
         """The state above z_i."""
         raw = fold(self._at(index).to_p, self.prior_inputs(index, h, context))
-        return DeepState(h, raw, total, context)
+        return DeepState(h=h, raw=raw, total=total, context=context)
 
     def emit(self, state: DeepState) -> Likelihood:
         """p(x | z): NN((1/sqrt L) sum_l z_l) (DVP Eq. 18), or NN(h_1) (Eq. 22)."""

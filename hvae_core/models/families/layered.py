@@ -86,7 +86,13 @@ class LayeredVAE(ConfiguredVAE):
     def stage(self, i: int, size: tuple[int, int]) -> Stage:
         """Residual blocks of latent i (from 0) that end at ``size``."""
         config, latent = self.config, self.config.latents[i]
-        return Stage(config.channels, latent.kernel, config.blocks, size, latent.stride)
+        return Stage(
+            channels=config.channels,
+            kernel=latent.kernel,
+            blocks=config.blocks,
+            size=size,
+            stride=latent.stride,
+        )
 
     def fold_pixels(self, x: Tensor) -> Tensor:
         """Fold stem x stem squares of pixels into channels: (S, B, C, H, W)."""

@@ -27,18 +27,18 @@ from hvae_core.models.trace import Aggregate, Conditional, Draw
 def aggregate_bottom_up(model: BottomUpSteps, x: Tensor, noise: Noise) -> Aggregate:
     """Draws of N images, where every k has a way up of its own."""
     draw = model.draws(noise, 1, x)
-    return _ByLevel([_BottomUpWay(model, x, draw, k) for k in range(model.n_levels)])
+    return _ByLevel([_BottomUpWay(model, x, k, draw=draw) for k in range(model.n_levels)])
 
 
 def aggregate_top_down(model: TopDownSteps, x: Tensor, noise: Noise) -> Aggregate:
     """Draws of N images, where one way down serves every k."""
-    return _TopDownAggregate(model, x, model.draws(noise, 1, x), noise)
+    return _TopDownAggregate(model, x, draw=model.draws(noise, 1, x), noise=noise)
 
 
 def aggregate_both_ways(model: BidirectionalSteps, x: Tensor, noise: Noise) -> Aggregate:
     """Draws of N images, where every k has a way up of its own, and one down."""
     draw = model.draws(noise, 1, x)
-    return _ByLevel([_BothWaysWay(model, x, draw, k) for k in range(model.n_levels)])
+    return _ByLevel([_BothWaysWay(model, x, k, draw=draw) for k in range(model.n_levels)])
 
 
 def _aside(z: Tensor) -> Tensor:
@@ -49,7 +49,7 @@ def _aside(z: Tensor) -> Tensor:
 class _TopDownAggregate(Aggregate):
     """One way down serves every k; what it passes depends on the draws alone, not on x_j."""
 
-    def __init__(self, model: TopDownSteps, x: Tensor, draw: Draw, noise: Noise) -> None:
+    def __init__(self, model: TopDownSteps, x: Tensor, *, draw: Draw, noise: Noise) -> None:
         self.model = model
         # 1. Each image draws along its own way down, all N as one batch.
         conditionals: dict[int, Conditional] = {}
@@ -115,7 +115,7 @@ class _ByLevel(Aggregate):
 class _BottomUpWay(_Way):
     """Bottom-up: means up to z_k, draws above, each density given x_j and the layers below."""
 
-    def __init__(self, model: BottomUpSteps, x: Tensor, draw: Draw, k: int) -> None:
+    def __init__(self, model: BottomUpSteps, x: Tensor, k: int, *, draw: Draw) -> None:
         self.model, self.k, self.reach = model, k, model.reach
         image = x.unsqueeze(0)
         below = self._means(image)
@@ -154,7 +154,7 @@ class _BottomUpWay(_Way):
 class _BothWaysWay(_Way):
     """Both ways: z^BU drawn upwards above level k, then z^TD and z_L downwards (Maaloe 2019)."""
 
-    def __init__(self, model: BidirectionalSteps, x: Tensor, draw: Draw, k: int) -> None:
+    def __init__(self, model: BidirectionalSteps, x: Tensor, k: int, *, draw: Draw) -> None:
         self.model, self.k = model, k
         drawn: dict[int, Tensor] = {}
         conditionals: dict[int, Conditional] = {}

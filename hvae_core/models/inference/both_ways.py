@@ -105,7 +105,7 @@ class BidirectionalVAE(BidirectionalSteps):
         return aggregate_both_ways(self, x, noise)
 
     def _lower(self, x: Tensor, reads: Sequence[int], noise: Noise) -> list[Tensor]:
-        return lower_both_ways(self, x, reads, noise)
+        return lower_both_ways(self, x, reads, noise=noise)
 
     def _finish(
         self, x: Tensor, path: _UpAndDown, k: int, *, draw: Draw, skipped: Skipped, heat: float
@@ -173,20 +173,20 @@ class _UpAndDown:
         self.log_p: dict[int, Tensor] = {}
         self.kl: dict[int, Tensor] = {}
         self.d: dict[int, Tensor] = {}
-        self._up(chain, by_mean, lowest, draw)
+        self._up(chain, by_mean=by_mean, lowest=lowest, draw=draw)
         state = model.start(self.d[model.n_levels].shape[1])
         # p(z_L), only now: a VampPrior goes through the same layers as the images, and
         # data-dependent initialisation sets each layer by what it sees first.
         if not top:
             top.append(model.top_prior(self.d[model.n_levels].shape[1]))
-        state = self._down(model.n_levels, state, [top[0]], draw)
+        state = self._down(model.n_levels, state, priors=[top[0]], draw=draw)
         self.below = {model.n_levels - 1: state}
         for level in range(model.n_levels - 1, lowest, -1):
             priors = self.p[level] = model.priors(level, state)
-            state = self._down(level, state, priors, draw)
+            state = self._down(level, state, priors=priors, draw=draw)
             self.below[level - 1] = state
 
-    def _up(self, chain: _MeansRise, by_mean: int, lowest: int, draw: Draw) -> None:
+    def _up(self, chain: _MeansRise, *, by_mean: int, lowest: int, draw: Draw) -> None:
         """The features of every level above ``lowest``, and the draws of z^BU.
 
         Levels up to ``by_mean`` pass their means on. Where ``lowest`` is below that, their means
@@ -208,7 +208,7 @@ class _UpAndDown:
             if level > by_mean:
                 state = self.model.rise(level, d, z)
 
-    def _down(self, level: int, state: State, priors: Sequence[Prior], draw: Draw) -> State:
+    def _down(self, level: int, state: State, *, priors: Sequence[Prior], draw: Draw) -> State:
         """One level of the way down: the terms of its part or parts, and the state below it."""
         indices = self.model.indices(level)
         last = indices[-1]  # z_L or z_i^TD

@@ -93,7 +93,7 @@ class BottomUpVAE(BottomUpSteps):
         return aggregate_bottom_up(self, x, noise)
 
     def _lower(self, x: Tensor, reads: Sequence[int], noise: Noise) -> list[Tensor]:
-        return lower_bottom_up(self, x, reads, noise)
+        return lower_bottom_up(self, x, reads, noise=noise)
 
     def _finish(
         self, x: Tensor, path: _WayUp, k: int, *, draw: Draw, skipped: Skipped, heat: float

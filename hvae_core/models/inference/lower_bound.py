@@ -19,7 +19,7 @@ from hvae_core.models.trace import Draw
 
 
 def lower_bottom_up(
-    model: BottomUpSteps, x: Tensor, reads: Sequence[int], noise: Noise
+    model: BottomUpSteps, x: Tensor, reads: Sequence[int], *, noise: Noise
 ) -> list[Tensor]:
     """One way up through q and one way down the prior serve every l."""
     draw, batch, top = model.draws(noise, 1, x), x.shape[0], model.n_layers
@@ -51,7 +51,7 @@ def lower_bottom_up(
 
 
 def lower_top_down(
-    model: TopDownSteps, x: Tensor, reads: Sequence[int], noise: Noise
+    model: TopDownSteps, x: Tensor, reads: Sequence[int], *, noise: Noise
 ) -> list[Tensor]:
     """One way down the prior, which a way through q leaves at every l."""
     draw, batch, top = model.draws(noise, 1, x), x.shape[0], model.n_layers
@@ -77,13 +77,13 @@ def lower_top_down(
 
 
 def lower_both_ways(
-    model: BidirectionalSteps, x: Tensor, reads: Sequence[int], noise: Noise
+    model: BidirectionalSteps, x: Tensor, reads: Sequence[int], *, noise: Noise
 ) -> list[Tensor]:
     """z^BU of the levels that read come from the way up, all else from the way down."""
     draw, batch, top = model.draws(noise, 1, x), x.shape[0], model.n_levels
     levels = [(read + 1) // 2 for read in reads]  # the top level is one layer, the others two
     # 1. Up through q, as far as any l reads the image.
-    d, up = _rise(model, x, max(levels), draw)
+    d, up = _rise(model, x, levels=max(levels), draw=draw)
     # 2. Down the prior: the state above a level, all above it drawn from the prior.
     states = {top: model.start(batch)}
     for level in range(top, min(levels), -1):
@@ -113,7 +113,7 @@ def lower_both_ways(
 
 
 def _rise(
-    model: BidirectionalSteps, x: Tensor, levels: int, draw: Draw
+    model: BidirectionalSteps, x: Tensor, *, levels: int, draw: Draw
 ) -> tuple[dict[int, Tensor], dict[int, tuple[Gaussian, Tensor]]]:
     """Features d of the lowest levels, and q and draw of each z^BU among them, by level."""
     state = model.enter(x.unsqueeze(0))

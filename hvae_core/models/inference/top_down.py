@@ -95,7 +95,7 @@ class TopDownVAE(TopDownSteps):
         return aggregate_top_down(self, x, noise)
 
     def _lower(self, x: Tensor, reads: Sequence[int], noise: Noise) -> list[Tensor]:
-        return lower_top_down(self, x, reads, noise)
+        return lower_top_down(self, x, reads, noise=noise)
 
     def _finish(
         self, x: Tensor, path: _WayDown, k: int, *, draw: Draw, skipped: Skipped, heat: float

@@ -52,7 +52,7 @@ def _plain(layer: nn.Module) -> nn.Module:
 class Residual(nn.Module):
     """y = Conv(Act(Conv_s(Act(x)))) + x, down- or upsampling in the second half (HVK App. B.1)."""
 
-    def __init__(self, channels: int, kernel: int, size: tuple[int, int], stride: int) -> None:
+    def __init__(self, *, channels: int, kernel: int, size: tuple[int, int], stride: int) -> None:
         super().__init__()
         self.size = size  # of the output
         self.resize = stride != 1
@@ -78,11 +78,13 @@ class Stage(nn.Module):
     """A deterministic transformation: residual blocks, the last of which changes the size."""
 
     def __init__(
-        self, channels: int, kernel: int, blocks: int, size: tuple[int, int], stride: int
+        self, *, channels: int, kernel: int, blocks: int, size: tuple[int, int], stride: int
     ) -> None:
         super().__init__()
         strides = [1] * (blocks - 1) + [stride]
-        self.blocks = nn.Sequential(*(Residual(channels, kernel, size, s) for s in strides))
+        self.blocks = nn.Sequential(
+            *(Residual(channels=channels, kernel=kernel, size=size, stride=s) for s in strides)
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, C, h, w) to (B, C, *size)."""
@@ -146,17 +148,21 @@ def data_dependent_init(model: nn.Module, run: Callable[[], object]) -> None:
     done: set[nn.Module] = set()
 
     def hook(layer: nn.Module, _inputs: object, out: Tensor) -> Tensor:
+        # A layer may be called again, for another sample or another k: the first call counts.
         if layer in done:
             return out
         done.add(layer)
+        # 1. What each channel, or unit, gives over images and places.
         axes = [axis for axis in range(out.dim()) if axis != 1]
         mean = out.mean(axes)
         # The spread of one number is unknown: a dense layer that saw one image keeps its scale.
         alone = out.numel() == out.shape[1]
         std = torch.ones_like(mean) if alone else out.std(axes).clamp_min(1e-2)
+        # 2. Its gain g and offset b, such that (g v/|v|) x + b has mean 0 and variance 1.
         gain = layer.get_parameter("parametrizations.weight.original0")
         gain.div_(std.view(-1, *[1] * (gain.dim() - 1)))
         layer.get_parameter("bias").sub_(mean).div_(std)
+        # 3. The output as the new weights would give it, so that layers above see such inputs.
         shape = [1, -1] + [1] * (out.dim() - 2)
         return (out - mean.view(shape)) / std.view(shape)
 

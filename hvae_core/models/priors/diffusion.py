@@ -148,9 +148,13 @@ class DiffusionPrior(UPrior):
         return self._one_level(u, noise) if self.training else self._path(u, noise)
 
     def _path(self, u: Tensor, noise: Noise) -> BoundTerms:
+        """All levels, down one path of q: for scores, which want little noise."""
+        # 1. L_1: from u to y_n in one step of noise, which should leave N(0, I).
         levels = self.levels(u)
         start = self._at(levels, self.n, u)
         y, prior, weight = self._start(u, start, self._draw(noise, f"u_{self.n}", u))
+        # 2. L_T: each step down knows u in q and guesses it in p. The bound takes their KL; the
+        #    weight takes log p - log q of the draw, so that its exponential has the mean p(u).
         diffusion = torch.zeros_like(prior)
         for i in range(self.n, 0, -1):
             level = self._at(levels, i, u)
@@ -160,28 +164,43 @@ class DiffusionPrior(UPrior):
             y = q.sample(self._draw(noise, f"u_{i - 1}", u))
             diffusion = diffusion + q.kl(p)
             weight = weight + p.log_prob(y) - q.log_prob(y)
+        # 3. L_0: from the least noise to u itself.
         bottom = self._at(levels, 0, u)
         log_p = self.log_last(u, *self.last_step(y, bottom))
-        return BoundTerms(self.reconstruction(log_p, bottom), prior, diffusion, weight + log_p)
+        return BoundTerms(
+            reconstruction=self.reconstruction(log_p, bottom),
+            prior=prior,
+            diffusion=diffusion,
+            weight=weight + log_p,
+        )
 
     def _one_level(self, u: Tensor, noise: Noise) -> BoundTerms:
+        """One level an image, times their number: for training, one call of the network a step."""
+        # 1. A level for each image, and y straight from u: no path is needed for one level.
         levels, count = self.levels(u), self.n + 1 - self.lowest
         drawn = noise.uniform("u_level", u.shape[0], u.shape[1], ()).to(u.device)
         index = (drawn * count).long().clamp(max=count - 1) + self.lowest  # (S, B)
         level = levels.at(index, u.dim())
         eps = self._draw(noise, "u", u)
         y = level.alpha * u + level.sigma * eps
+        # 2. The KL of its step stands for all: a sum is the number of terms times their mean.
         guess, spread = self.predict(y, level)
         q = Gaussian(level.keep * y + level.pull * u, level.std.expand_as(y))
         p = Gaussian(level.keep * y + level.pull * guess, spread.expand_as(y))
-        above = index > 0
+        above = index > 0  # a step from level 0 ends at u and belongs to L_0
         diffusion = count * torch.where(above, q.kl(p), 0.0)
+        # 3. L_1 and L_0 as on a path; where levels begin at 0, L_0 is among the terms drawn from.
         _, prior, _ = self._start(u, self._at(levels, self.n, u), eps)
         log_p = self.log_last(u, guess, spread.expand_as(u))
         reconstruction = self.reconstruction(log_p, self._at(levels, 0, u))
-        if self.lowest == 0:  # L_0 is one of the terms that a level is drawn from
+        if self.lowest == 0:
             reconstruction = count * torch.where(above, 0.0, reconstruction)
-        return BoundTerms(reconstruction, prior, diffusion, -(reconstruction + prior + diffusion))
+        return BoundTerms(
+            reconstruction=reconstruction,
+            prior=prior,
+            diffusion=diffusion,
+            weight=-(reconstruction + prior + diffusion),
+        )
 
     def sample(
         self, n: int, noise: Noise, *, temperature: float = 1.0, sampler: Sampler = ANCESTRAL

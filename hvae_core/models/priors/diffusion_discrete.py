@@ -38,10 +38,10 @@ class DiscreteDiffusion(DiffusionPrior):
     def gamma(self, time: Tensor) -> Tensor:
         """-log SNR of y_t, linear between the levels of training."""
         log_alpha_bar = torch.log1p(-linear_betas(self.n + 1)).cumsum(0)
-        known = torch.log(-torch.expm1(log_alpha_bar)) - log_alpha_bar
+        trained = torch.log(-torch.expm1(log_alpha_bar)) - log_alpha_bar
         place = time * self.n
         below = place.long().clamp(max=self.n - 1)
-        return torch.lerp(known[below], known[(below + 1).clamp(max=self.n)], place - below)
+        return torch.lerp(trained[below], trained[(below + 1).clamp(max=self.n)], place - below)
 
     def spread(self, raw: tuple[Tensor, ...], level: Levels) -> Tensor:
         """Between std and sqrt(beta_t): log variance = f log beta + (1 - f) log variance of q."""

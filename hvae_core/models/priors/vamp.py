@@ -63,6 +63,6 @@ class Pseudoinputs(nn.Module):
         generator = torch.Generator().manual_seed(seed)
         noise = torch.randn(self.logits.shape, generator=generator)
         order = torch.randperm(len(x), generator=generator)
-        chosen = order[torch.arange(len(self.logits)) % len(x)]
-        u = x[chosen.to(x.device)] + _SPREAD * noise.to(x.device)
+        picks = order[torch.arange(len(self.logits)) % len(x)]
+        u = x[picks.to(x.device)] + _SPREAD * noise.to(x.device)
         self.logits.copy_(torch.logit(u.clamp(_EDGE, 1 - _EDGE)))
