@@ -99,6 +99,7 @@ WRONG = {
     "family": ('[x]\nlike = "plain"\nmodel.family = "vae"', r"b\.toml \[x\]\.model"),
     "value": ('[x]\nlike = "plain"\ntrain.epochs = 0', r"b\.toml \[x\]\.train\.epochs"),
     "kind": ('[x]\nlike = "plain"\npaper = 1', r"b\.toml \[x\]\.paper"),
+    "date": ('[x]\nlike = "plain"\ntrain.seed = 2020-01-01', r"b\.toml \[x\]\.train\.seed"),
     "unit": ('[x]\nlike = "plain"\ntrain.ema = { bit = 1 }', r"b\.toml \[x\]\.train\.ema"),
     "two units": (
         '[x]\nlike = "plain"\ntrain.ema = { bits = 1, share = 1 }',

@@ -55,7 +55,7 @@ def read(paths: Iterable[Path]) -> dict[str, Preset]:
             raise ConfigError(f"{where}: there is no {exc}.") from exc
         except (AttributeError, TypeError, tomllib.TOMLDecodeError) as exc:
             raise ConfigError(f"{where}: {exc}.") from exc
-    presets = from_json(dict[str, Preset], json.dumps(recipes))
+    presets = from_json(dict[str, Preset], json.dumps(recipes, default=str))
     return {preset.name: preset for preset in presets.values()}
 
 
