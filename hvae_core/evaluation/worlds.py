@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hvae_core.common.errors import DataError
-from hvae_core.config.presets import PRESETS
+from hvae_core.config import presets
 from hvae_core.data import World, worlds
 from hvae_core.data.named import named_world, own_world, with_source
 
@@ -15,8 +15,11 @@ if TYPE_CHECKING:
 
 def world_key(checkpoint: CheckpointInfo) -> str | None:
     """The key of the world a checkpoint was trained on, by its training settings or preset."""
-    preset = PRESETS.get(checkpoint.card.preset)
-    key = checkpoint.train.data if checkpoint.train else preset.world if preset else ""
+    if checkpoint.train:
+        key = checkpoint.train.data
+    else:
+        preset = presets.PRESETS.get(checkpoint.card.preset)
+        key = preset.world if preset else ""
     return key if key in worlds() else None
 
 

@@ -5,33 +5,46 @@ stages have two residual blocks, and epochs are counted in images. ``hvk-...``, 
 ``dct-...``, ``dvp-...``, ``vdvae-dct-...`` and ``vdvae-dvp-...`` are the networks and schedules of
 the papers, for a machine with a GPU; ``--data svhn:train`` and the like give them other images.
 Each has a twin, ``NAME-small``, for two cores.
+
+They stand in the TOML files of this folder, a table each (``reader`` says how), and are read when
+one is first asked for.
 """
 
 from difflib import get_close_matches
+from functools import cache
+from pathlib import Path
 
 from hvae_core.common.errors import ConfigError
-from hvae_core.config.presets import biva, colour, context, deep, layered, twins, vamp
 from hvae_core.config.presets.preset import Preset
 
 __all__ = ["PRESETS", "Preset", "get_preset"]
 
-_WITH_PAPERS = (layered, biva, vamp, deep, context)
-PRESETS: dict[str, Preset] = {
-    preset.name: preset
-    for module in (layered, biva, vamp, colour, deep, context)
-    for preset in module.PRESETS
-}
-PRESETS |= {
-    f"{paper.name}-small": twins.twin(paper) for module in _WITH_PAPERS for paper in module.PAPERS
-}
+_FILES = ("shared", "layered", "biva", "vamp", "colour", "deep", "context")
+PRESETS: dict[str, Preset]
+"""Every recipe by its name, and after them the twins."""
+
+
+@cache
+def _presets() -> dict[str, Preset]:
+    from hvae_core.config.presets import reader, twins
+
+    presets = reader.read(Path(__file__).with_name(f"{file}.toml") for file in _FILES)
+    small = [twins.twin(preset, presets) for preset in presets.values() if preset.paper]
+    return presets | {preset.name: preset for preset in small}
+
+
+def __getattr__(name: str) -> dict[str, Preset]:
+    if name != "PRESETS":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return _presets()
 
 
 def get_preset(name: str) -> Preset:
     """The recipe of that name. Raises ``ConfigError`` with the nearest names there are."""
     try:
-        return PRESETS[name]
+        return _presets()[name]
     except KeyError:
-        near = " or ".join(get_close_matches(name, PRESETS))
+        near = " or ".join(get_close_matches(name, _presets()))
         guess = f"did you mean {near}? All are" if near else "all are"
         raise ConfigError(
             f"There is no preset {name!r}; {guess} in `python -m hvae_core models --json`."

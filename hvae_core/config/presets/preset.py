@@ -1,15 +1,17 @@
-"""What a preset is, and the schedule that the small ones share."""
+"""What a preset is."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hvae_core.config import ModelConfig, TrainConfig
+from hvae_core.config import STRICT, ModelConfig, TrainConfig
 
 
 @dataclass(frozen=True)
 class Preset:
     """One recipe: the world it is trained on, network, schedule, and where it comes from."""
+
+    __pydantic_config__ = STRICT
 
     name: str
     title: str
@@ -19,16 +21,5 @@ class Preset:
     source: str
     twin_of: str = ""
     """The recipe of a paper that this one makes small; empty for every other."""
-
-
-GREY = (1, 28, 28)
-SHORT = TrainConfig(
-    data="fashion",
-    epochs=14,
-    epoch_images=10_000,
-    batch_size=64,
-    learning_rate=1e-3,
-    final_learning_rate=5e-5,
-    ema=0.998,
-)
-"""For two processor cores: epochs are counted in images."""
+    paper: bool = False
+    """Whether this is the recipe of a paper, in its size; each of these has a small twin."""

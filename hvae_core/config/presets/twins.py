@@ -10,44 +10,43 @@ A run is that of the other small recipes. On two processor cores none takes an h
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from hvae_core.config import TrainConfig, schedules_over
-from hvae_core.config.presets.preset import SHORT, Preset
+from hvae_core.config.presets.preset import Preset
 
-_COLOUR_EPOCHS = 8
+_RUN_OF = {1: "fashion-hvae3-elbo", 3: "cifar-hvae3-elbo"}
+"""The small recipe whose run a twin takes, by the number of colours."""
 
 
-def twin(paper: Preset) -> Preset:
-    """The small twin of a paper's recipe."""
+def twin(paper: Preset, presets: Mapping[str, Preset]) -> Preset:
+    """The small twin of a paper's recipe, among the recipes that stand in files."""
     model = paper.model.narrowed()
-    halved = (
-        "" if model.latent_shapes == paper.model.latent_shapes else ", latents of half the side"
-    )
+    same = model.latent_shapes == paper.model.latent_shapes
     return Preset(
         name=f"{paper.name}-small",
         title=f"small twin: {paper.title.partition(': ')[2]}",
         world=paper.world,
         model=model,
-        train=_shortened(paper.train, colours=model.image_shape[0]),
-        source=f"{paper.source}; small{halved}",
+        train=_shortened(paper.train, presets[_RUN_OF[model.image_shape[0]]].train),
+        source=f"{paper.source}; small{'' if same else ', latents of half the side'}",
         twin_of=paper.name,
     )
 
 
-def _shortened(train: TrainConfig, colours: int) -> TrainConfig:
+def _shortened(train: TrainConfig, run: TrainConfig) -> TrainConfig:
     """The paper's objective and optimiser for a short run; schedules keep their share of it.
 
     The rate is the paper's where that is above what so short a run needs.
     """
-    epochs = SHORT.epochs if colours == 1 else _COLOUR_EPOCHS
     return replace(
         train,
-        epochs=epochs,
-        epoch_images=SHORT.epoch_images,
-        batch_size=SHORT.batch_size,
-        learning_rate=max(train.learning_rate, SHORT.learning_rate),
-        final_learning_rate=SHORT.final_learning_rate,
-        ema=SHORT.ema,
-        **schedules_over(train, epochs),
+        epochs=run.epochs,
+        epoch_images=run.epoch_images,
+        batch_size=run.batch_size,
+        learning_rate=max(train.learning_rate, run.learning_rate),
+        final_learning_rate=run.final_learning_rate,
+        ema=run.ema,
+        **schedules_over(train, run.epochs),
     )
