@@ -81,17 +81,17 @@ def _print_entries(root: Path) -> None:
 
 def _entries(root: Path) -> list[dict[str, Any]]:
     """The registry in plain values, each set with the splits that are on this machine."""
-    from hvae_core.data import ENTRIES, describe_shape
+    from hvae_core.data import describe_shape, registered_sets
     from hvae_core.data.stored import find_named
 
     entries = []
-    for entry in ENTRIES.values():
+    for entry in registered_sets().values():
         here = []
         for split in ("train", "validation", "test"):
             named = find_named(f"{entry.name}:{split}")
             if named is not None and named.origin.available(root):
                 here.append(split)
-        base = ENTRIES[entry.of] if entry.of else entry
+        base = registered_sets()[entry.of] if entry.of else entry
         done = "cropped" if base.rule == "crop" else "resized"
         entries.append(
             {

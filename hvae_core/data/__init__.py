@@ -11,13 +11,12 @@ from hvae_core.data.readers.image_file import open_image
 from hvae_core.data.readers.npz import load_npz
 from hvae_core.data.readers.parquet import load_parquet
 from hvae_core.data.readers.zip_file import load_zip
-from hvae_core.data.registry import ENTRIES, RegisteredSet
+from hvae_core.data.registry import RegisteredSet, registered_sets
 from hvae_core.data.worlds import Role, SetSpec, World, custom_set, worlds
 
 __all__ = [
     "ASSETS",
     "CONTROLS",
-    "ENTRIES",
     "ImageSet",
     "RegisteredSet",
     "Role",
@@ -36,5 +35,6 @@ __all__ = [
     "load_zip",
     "one_image",
     "open_image",
+    "registered_sets",
     "worlds",
 ]

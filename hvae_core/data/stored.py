@@ -18,7 +18,7 @@ from hvae_core.data.readers.folder import load_folder
 from hvae_core.data.readers.hub import download
 from hvae_core.data.readers.npz import load_npz
 from hvae_core.data.readers.parquet import load_parquet, row_count
-from hvae_core.data.registry import ENTRIES, RegisteredSet
+from hvae_core.data.registry import RegisteredSet, registered_sets
 
 _RULES: dict[str, Rule] = {"resized": "resize", "cropped": "crop"}
 
@@ -80,7 +80,7 @@ class DataFolder:
     @property
     def entry(self) -> RegisteredSet:
         """What the registry says of the set."""
-        return ENTRIES[self.folder]
+        return registered_sets()[self.folder]
 
     @property
     def hub(self) -> str:
@@ -177,7 +177,7 @@ class Named:
 
     title: str
     shape: Shape
-    origin: DataFolder | Control
+    origin: Origin
 
 
 def find_named(text: str) -> Named | None:
@@ -188,13 +188,21 @@ def find_named(text: str) -> Named | None:
     """
     base, *changes = text.strip().split("+")
     name, _, split = base.partition(":")
-    if name not in ENTRIES or ":" in split:
+    if name not in registered_sets() or ":" in split:
         return None
-    entry = ENTRIES[name]
+    entry = registered_sets()[name]
     folder = DataFolder(entry.of or name, split or "test", shuffle=entry.shuffle, rule=entry.rule)
     title = entry.title + (f", {split}" if split not in ("", "test") else "")
-    origin: DataFolder | Control = folder
-    for change in ([entry.change] if entry.change else []) + changes:
+    origin = changed(Control(folder, entry.change) if entry.change else folder, text)
+    return Named(", ".join([title, *changes]), entry.shape, origin)
+
+
+def changed(origin: Origin, text: str) -> Origin:
+    """Return the origin with the changes that follow its name in `text`, each after a +.
+
+    Raises `DataError` for a change that is not known.
+    """
+    for change in text.strip().split("+")[1:]:
         if change in _RULES:
             origin = _with_rule(origin, _RULES[change])
         elif change in CONTROLS:
@@ -204,10 +212,10 @@ def find_named(text: str) -> Named | None:
                 f"{change or 'Nothing'} after the + in {text} is not a change that is known; "
                 f"write one of {', '.join([*CONTROLS, *_RULES])}."
             )
-    return Named(", ".join([title, *changes]), entry.shape, origin)
+    return origin
 
 
-def _with_rule(origin: Origin, rule: Rule) -> DataFolder | Control:
+def _with_rule(origin: Origin, rule: Rule) -> Origin:
     if isinstance(origin, Control):
         return replace(origin, of=_with_rule(origin.of, rule))
     assert isinstance(origin, DataFolder)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from hvae_core.common.arrays import Shape
 from hvae_core.common.errors import DataError
@@ -24,11 +26,11 @@ from hvae_core.data.origins import (
     Shipped,
 )
 from hvae_core.data.readers.collect import check_limit
-from hvae_core.data.registry import COLOUR, ENTRIES, GREY
-from hvae_core.data.stored import find_named, folder_of
+from hvae_core.data.stored import changed, find_named, folder_of
 
 Role = Literal["train", "validation", "in", "out", "control"]
 OWN = "own-"
+WORLDS = Path(__file__).with_suffix(".toml")
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,10 @@ class SetSpec:
     title: str
     role: Role
     origin: Origin
+
+    def __post_init__(self) -> None:
+        if self.role not in get_args(Role):
+            raise DataError(f"A set cannot have the role {self.role}; choose in or out.")
 
 
 @dataclass(frozen=True)
@@ -143,12 +149,6 @@ class World:
         return origin.fetch(progress)
 
 
-@cache
-def worlds() -> dict[str, World]:
-    """Return the built-in worlds by key; the first is the default."""
-    return {world.key: world for world in (_glyphs(), _fashion_mnist(), _mnist(), _cifar10())}
-
-
 def download_set(world: str, set_name: str, *, progress: Progress = silent) -> Path:
     """A job: fetch the images of a world's set from the hub into the data folder."""
     return worlds()[world].download(set_name, progress)
@@ -165,8 +165,6 @@ def custom_set(
 
     The images are brought to the world's shape when loaded, and a note says so.
     """
-    if role not in get_args(Role):
-        raise DataError(f"A set cannot have the role {role}; choose in or out.")
     if isinstance(source, ImageSet):
         title = title or source.title
         origin: Origin = InMemory(source)
@@ -197,111 +195,60 @@ def _unchanged(origin: Origin) -> Origin:
     return origin
 
 
-def _world(key: str, title: str, *, shape: Shape, sets: tuple[SetSpec, ...]) -> World:
+@cache
+def worlds() -> dict[str, World]:
+    """Return the built-in worlds by key, in the order of their file; the first is the default."""
+    return read_worlds(WORLDS)
+
+
+def read_worlds(path: Path) -> dict[str, World]:
+    """Return the worlds of a TOML file. Raises ``DataError`` that names the world that is wrong."""
+    read: dict[str, World] = {}
+    for key, table in tomllib.loads(path.read_text("utf-8")).items():
+        try:
+            read[key] = _world(key, **table)
+        except (DataError, TypeError, ValueError) as problem:
+            raise DataError(f"The world {key} in {path.name} is wrong: {problem}") from problem
+    return read
+
+
+def _world(key: str, *, title: str, shape: Sequence[int], **roles: dict[str, Any]) -> World:
     """A built-in world: its checkpoints are the shipped files <key>-<model>.safetensors."""
+    channels, height, width = shape
     files = (ASSETS / "checkpoints").glob(f"{key}-*.safetensors")
     return World(
         key=key,
         title=title,
         in_name="test",
-        sets=sets,
-        checkpoints=tuple(sorted(path.stem for path in files)),
-        image_shape=shape,
-    )
-
-
-def _glyphs() -> World:
-    def shipped(name: str, title: str, role: Role = "out") -> SetSpec:
-        origin = Shipped(f"worlds/glyphs/{name}.parquet")
-        return SetSpec(name=name, title=title, role=role, origin=origin)
-
-    test = shipped("test", "Capital letters A-J", "in")
-    sets = (
-        shipped("train", "Capital letters A-J, training", "train"),
-        shipped("validation", "Capital letters A-J, validation", "validation"),
-        test,
-        shipped("lower", "Lower-case letters"),
-        shipped("digits", "Digits"),
-        shipped("signs", "Punctuation and signs"),
-        shipped("greek", "Greek capitals"),
-        shipped("cyrillic", "Cyrillic capitals"),
-        shipped("script", "Other scripts"),
-        SetSpec(
-            name="handwritten", title="Handwritten digits", role="out", origin=HandwrittenDigits()
+        sets=tuple(
+            _built_in(name, role, **({"images": entry} if isinstance(entry, str) else entry))
+            for role, entries in roles.items()
+            for name, entry in entries.items()
         ),
-        _control("inverted", "Letters, inverted", test.origin),
-        _control("blurred", "Letters, blurred", test.origin),
-        _control("faint", "Letters, low contrast", test.origin),
-        _control("noise", "Noise (letters, pixels shuffled)", test.origin),
-    )
-    return _world("glyphs", "Glyphs", shape=GREY, sets=sets)
-
-
-def _control(change: str, title: str, of: Origin, *, name: str = "") -> SetSpec:
-    return SetSpec(name=name or change, title=title, role="control", origin=Control(of, change))
-
-
-def _stored(folder: str, split: str = "test", span: tuple[float, float] = (0.0, 1.0)) -> DataFolder:
-    # Training splits keep their order: the spans that train and validate are cut out of it.
-    entry = ENTRIES[folder]
-    shuffle = entry.shuffle and split == "test"
-    return DataFolder(folder, split, span=span, shuffle=shuffle, rule=entry.rule)
-
-
-def _splits(folder: str, title: str, *, cut: float) -> tuple[SetSpec, ...]:
-    """The training split up to the share ``cut``, the rest of it to validate, and the test split.
-
-    Test images come in a mixed order where the file is sorted: the halves of MNIST's test file
-    come from different writers.
-    """
-    train, rest = _stored(folder, "train", (0.0, cut)), _stored(folder, "train", (cut, 1.0))
-    return (
-        SetSpec(name="train", title=f"{title}, training", role="train", origin=train),
-        SetSpec(name="validation", title=f"{title}, validation", role="validation", origin=rest),
-        SetSpec(name="test", title=title, role="in", origin=_stored(folder)),
+        checkpoints=tuple(sorted(path.stem for path in files)),
+        image_shape=(channels, height, width),
     )
 
 
-def _held_against(**names: str) -> tuple[SetSpec, ...]:
-    """Sets of the registry by their names in a world, with the registry's titles."""
-    sets = []
-    for name, text in names.items():
-        named = find_named(text)
-        assert named is not None
-        sets.append(SetSpec(name=name, title=named.title, role="out", origin=named.origin))
-    return tuple(sets)
+def _built_in(
+    name: str, role: Any, *, images: str, title: str = "", rows: Sequence[int] = (), of: int = 0
+) -> SetSpec:
+    """One set of a built-in world; its file says what the keys mean."""
+    named = find_named(images)
+    origin = named.origin if named else _of_the_project(images)
+    if rows:
+        # In the order of the file: the rows that train and validate are cut out of it.
+        assert isinstance(origin, DataFolder)
+        origin = replace(origin, span=(rows[0] / of, rows[1] / of), shuffle=False)
+    title = title or (named.title if named else name)
+    return SetSpec(name=name, title=title, role=role, origin=origin)
 
 
-# The sets that HVK Tables 7, 8 and INF Tables 10, 11 hold against grey images.
-_GREY_OUT = {name: name for name in ("kmnist", "omniglot", "omniglot_inverted", "notmnist",
-                                     "smallnorb", "smallnorb_inverted")}  # fmt: skip
-
-
-def _fashion_mnist() -> World:
-    # 55,000 of the 60,000 official training images train, the last 5,000 validate.
-    splits = _splits("fashion_mnist", "FashionMNIST", cut=55 / 60)
-    sets = (*splits, *_held_against(mnist="mnist", **_GREY_OUT))
-    return _world("fashion", "FashionMNIST", shape=GREY, sets=sets)
-
-
-def _mnist() -> World:
-    splits = _splits("mnist", "MNIST", cut=55 / 60)
-    sets = (*splits, *_held_against(fashion="fashion_mnist", **_GREY_OUT))
-    return _world("mnist", "MNIST", shape=GREY, sets=sets)
-
-
-def _cifar10() -> World:
-    # 45,000 of the 50,000 official training images train, the last 5,000 of the file validate.
-    test = _stored("cifar10")
-    sets = (
-        *_splits("cifar10", "CIFAR10", cut=45 / 50),
-        *_held_against(signs="gtsrb", street="chars74k", tiny="tiny_imagenet", svhn="svhn",
-                       celeba="celeba", places365="places365", flowers102="flowers102",
-                       lfw="lfw", food101="food101", cifar100="cifar100"),
-        _control("inverted", "CIFAR10, inverted", test),
-        _control("noise", "Noise (CIFAR10, pixels shuffled)", test),
-        # Where CIFAR10 is a copy that went through JPEG, its blocks alone would tell sets from it.
-        _control("jpeg", "Traffic signs, as JPEG", _stored("gtsrb"), name="signs_jpeg"),
-        _control("jpeg", "Street characters, as JPEG", _stored("chars74k"), name="street_jpeg"),
-    )  # fmt: skip
-    return _world("cifar", "CIFAR10", shape=COLOUR, sets=sets)
+def _of_the_project(images: str) -> Origin:
+    """Where images are that come with the project or with a package that it needs."""
+    source = images.partition("+")[0]
+    if source == "scikit-learn digits":
+        return changed(HandwrittenDigits(), images)
+    if source.endswith(".parquet"):
+        return changed(Shipped(source), images)
+    raise DataError(f"{images} is neither a set of the registry nor a file of the assets.")

@@ -12,7 +12,14 @@ from PIL import Image
 
 from hvae_core.common.errors import DataError
 from hvae_core.common.progress import Cancelled
-from hvae_core.data import ENTRIES, cache_data_root, download, load_parquet, load_source, worlds
+from hvae_core.data import (
+    cache_data_root,
+    download,
+    load_parquet,
+    load_source,
+    registered_sets,
+    worlds,
+)
 from hvae_core.data.readers import hub
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
@@ -110,7 +117,7 @@ def test_a_downloaded_hub_set_is_found_by_its_name(parquet_file: Path) -> None:
 
 
 def test_hub_names() -> None:
-    assert all(hub.is_hub_name(entry.hub) for entry in ENTRIES.values() if entry.hub)
+    assert all(hub.is_hub_name(entry.hub) for entry in registered_sets().values() if entry.hub)
     assert hub.read_hub_name("a/b") == hub.HubName("a/b", "", "test")
     assert hub.read_hub_name("a/b:train") == hub.HubName("a/b", "", "train")
     assert hub.read_hub_name("a/b:img+attr:train") == hub.HubName("a/b", "img+attr", "train")
@@ -175,8 +182,9 @@ def test_every_registered_set_downloads_through_the_same_code(
     hub_set: Path, parquet_file: Path, monkeypatch: pytest.MonkeyPatch, pictures: np.ndarray
 ) -> None:
     world = worlds()["fashion"]
-    entry = ENTRIES["smallnorb"]
-    monkeypatch.setitem(ENTRIES, "smallnorb", replace(entry, hub=str(hub_set), config="small"))
+    entry = registered_sets()["smallnorb"]
+    here = replace(entry, hub=str(hub_set), config="small")
+    monkeypatch.setitem(registered_sets(), "smallnorb", here)
     path = world.download("smallnorb_inverted")
     assert path == cache_data_root() / "smallnorb" / "test.parquet"
     light = world.load("smallnorb_inverted")

@@ -11,11 +11,12 @@ import pytest
 from PIL import Image
 
 from hvae_core.common.errors import DataError, MissingImages
-from hvae_core.data import ENTRIES, ImageSet, custom_set, load_source, worlds
+from hvae_core.data import ImageSet, custom_set, load_source, registered_sets, worlds
 from hvae_core.data.controls import binarised, thresholded
 from hvae_core.data.image_set import fit_image
 from hvae_core.data.origins import Control, DataFolder, Shipped
 from hvae_core.data.readers.parquet import write_parquet
+from hvae_core.data.registry import REGISTRY, read_registry
 from hvae_core.data.stored import find_named, folder_of
 from hvae_core.data.worlds import SetSpec, share_images
 
@@ -41,8 +42,8 @@ def root(tmp_path: Path, encode: Encode) -> Path:
 
 
 def test_every_entry_is_complete() -> None:
-    assert set(ENTRIES) >= NAMED_BY_THE_PAPERS
-    for name, entry in ENTRIES.items():
+    assert set(registered_sets()) >= NAMED_BY_THE_PAPERS
+    for name, entry in registered_sets().items():
         assert entry.name == name
         assert entry.title and entry.licence and entry.citation[-1].isalpha()
         assert entry.hub or entry.of or name == "chars74k"
@@ -51,8 +52,25 @@ def test_every_entry_is_complete() -> None:
         assert named is not None
         folder = folder_of(named.origin)
         assert folder is not None and folder.folder == (entry.of or name)
-    titles = [entry.title for entry in ENTRIES.values()]
+    titles = [entry.title for entry in registered_sets().values()]
     assert len(set(titles)) == len(titles)
+
+
+@pytest.mark.parametrize(
+    ("table", "problem"),
+    [
+        ('title = "T"\nlicence = "L"\ncitation = "C"', "shape has 0 numbers"),
+        ('shape = [1, 28, 28]\nlicence = "L"\ncitation = "C"', "title"),
+        ('of = "mnist"\nrool = "crop"', "rool"),
+        ('of = "mnist"\nrule = "cut"', "rule is cut, not one of resize, crop"),
+        ('of = "nothing"', "nothing"),
+    ],
+)
+def test_a_wrong_entry_fails_with_its_name(table: str, problem: str, tmp_path: Path) -> None:
+    path = tmp_path / "registry.toml"
+    path.write_text(REGISTRY.read_text("utf-8") + f"\n[odd_set]\n{table}\n", "utf-8")
+    with pytest.raises(DataError, match=f"set odd_set in registry.toml .*{problem}"):
+        read_registry(path)
 
 
 def test_the_worlds_hold_what_the_papers_hold_against_them() -> None:

@@ -26,6 +26,7 @@ from hvae_core.data import (
     worlds,
 )
 from hvae_core.data.readers.parquet import write_parquet
+from hvae_core.data.worlds import read_worlds
 
 Encode = Callable[..., bytes]
 GLYPHS_PRESENT = (ASSETS / "worlds" / "glyphs" / "test.parquet").is_file()
@@ -67,6 +68,24 @@ def test_the_tables() -> None:
         assert pickle.loads(pickle.dumps(world)) == world
     with pytest.raises(DataError, match="no set named nothing; choose one of train"):
         worlds()["glyphs"].spec("nothing")
+
+
+@pytest.mark.parametrize(
+    ("sets", "problem"),
+    [
+        ('[odd.out]\nmnist = "mnst"', "mnst is neither a set of the registry nor a file"),
+        ('[odd.out]\nmnist = "mnist+upside"', "upside after the +"),
+        ('[odd.out]\nmnist = { images = "mnist", row = [0, 1] }', "row"),
+        ('[odd.outer]\nmnist = "mnist"', "cannot have the role outer"),
+    ],
+)
+def test_a_wrong_world_fails_with_its_name(sets: str, problem: str, tmp_path: Path) -> None:
+    path = tmp_path / "worlds.toml"
+    path.write_text(f'[odd]\ntitle = "Odd"\nshape = [1, 28, 28]\n{sets}\n', "utf-8")
+    with pytest.raises(DataError) as caught:
+        read_worlds(path)
+    assert "The world odd in worlds.toml is wrong" in str(caught.value)
+    assert problem in str(caught.value)
 
 
 def test_a_shipped_set_starts_with_a_fair_sample(glyphs: World) -> None:

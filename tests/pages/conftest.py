@@ -17,7 +17,7 @@ from hvae_core.checkpoint import library, load_checkpoint, save_checkpoint
 from hvae_core.common import cache
 from hvae_core.config import HVAEConfig, LatentConfig, ModelCard
 from hvae_core.data import identity
-from hvae_core.data.worlds import World
+from hvae_core.data.worlds import WORLDS, World, read_worlds
 from hvae_core.evaluation import lookup
 from hvae_core.evaluation.compute import evaluate
 from hvae_core.evaluation.evaluation import EvalSettings, pack
@@ -87,14 +87,22 @@ def tiny_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def _small_glyphs(whole: Callable[[], World] = worlds_module._glyphs) -> World:
-    world = whole()
-    kept = tuple(spec for spec in world.sets if spec.name not in LEFT_OUT)
-    return replace(world, sets=kept)
+def with_glyphs(keep: Callable[[str], bool]) -> Callable[[Path], dict[str, World]]:
+    """A reader of worlds in which Glyphs has only the sets that ``keep`` says."""
+
+    def read(path: Path) -> dict[str, World]:
+        found = read_worlds(path)
+        kept = tuple(spec for spec in found["glyphs"].sets if keep(spec.name))
+        return found | {"glyphs": replace(found["glyphs"], sets=kept)}
+
+    return read
+
+
+_read_tiny = with_glyphs(lambda name: name not in LEFT_OUT)
 
 
 def _evaluate_glyphs(checkpoints: Path) -> None:
-    world = _small_glyphs()
+    world = _read_tiny(WORLDS)["glyphs"]
     for name in ("glyphs-hvae3-elbo", "glyphs-hvae3-informative"):
         checkpoint = load_checkpoint(checkpoints / f"{name}.safetensors")
         for spec in world.with_role("in", "out", "validation"):
@@ -123,7 +131,7 @@ def tiny_app(
     shutil.copytree(tiny_files / "assets", assets)
     monkeypatch.setattr(library, "SHIPPED", assets / "checkpoints")
     monkeypatch.setattr(worlds_module, "ASSETS", assets)
-    monkeypatch.setattr(worlds_module, "_glyphs", _small_glyphs)
+    monkeypatch.setattr(worlds_module, "read_worlds", _read_tiny)
     for module in (lookup, reference):
         monkeypatch.setattr(module, "RESULTS", assets / "results")
     monkeypatch.setattr(identity, "SHIPPED", assets / "results" / "identities.json")

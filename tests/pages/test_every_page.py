@@ -17,7 +17,7 @@ from hvae_core.evaluation.compute import evaluate
 from hvae_core.evaluation.evaluation import EvalSettings
 from pages.shared import store
 from tests.conftest import ROOT
-from tests.pages.conftest import Start, open_page, worlds_module
+from tests.pages.conftest import Start, open_page, with_glyphs, worlds_module
 from tests.small import FAMILIES, tiny_model
 
 LIMIT = 8
@@ -74,12 +74,7 @@ def with_families(
     tiny_app: Path, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., Open]:
     """Opens the app with the checkpoints of these families, the first one as model A."""
-    whole = worlds_module._glyphs
-    monkeypatch.setattr(
-        worlds_module,
-        "_glyphs",
-        lambda: replace(whole(), sets=tuple(s for s in whole().sets if s.name in SETS)),
-    )
+    monkeypatch.setattr(worlds_module, "read_worlds", with_glyphs(lambda name: name in SETS))
     monkeypatch.setattr(store, "SHOWN_LIMIT", LIMIT)
 
     def prepare(*families: str) -> Open:
