@@ -59,17 +59,24 @@ def kl_bars(
         hover = [f"{fmt(v, unit)}<br>{n:.0f} units" for v, n in zip(shown, size, strict=True)]
         heights = above_zero(shown, lowest)
         bars.append(
-            _Bars(name, heights, [fmt(v) for v in shown], hover, np.abs(kl) / size < threshold)
+            _Bars(
+                name=name,
+                heights=heights,
+                labels=[fmt(v) for v in shown],
+                hover=hover,
+                collapsed=np.abs(kl) / size < threshold,
+            )
         )
         limits.append(np.full_like(kl, threshold) if per_dim else threshold * size)
-    # A log axis has no zero to stand on: bars rise from a third of the smallest value shown.
+    # A log axis has no zero to stand on: bars rise from a third of the smallest value shown, and
+    # what one line of text takes is a factor.
     shown_values = np.concatenate([np.full(1, threshold), *(b.heights for b in bars), *limits])
     low, high = np.log10(shown_values.min() / 3), np.log10(shown_values.max() * 2.5)
     line = 10 ** (LABEL * (high - low) / (height - MARGINS))
     bars = [_clear_of(bar, limit, line) for bar, limit in zip(bars, limits, strict=True)]
     fig = go.Figure()
-    _add_bars(fig, colors, bars, seats)
-    _add_limits(fig, colors, limits, f"{threshold:g} nats/dim", seats)
+    _add_bars(fig, colors, bars, seats=seats)
+    _add_limits(fig, colors, limits, name=f"{threshold:g} nats/dim", seats=seats)
     base_layout(fig, colors, x_title="layer", y_title=f"KL ({unit})", height=height)
     fig.update_xaxes(**seats.axis)
     fig.update_yaxes(**log_axis([shown_values]), range=[low, high])
@@ -102,16 +109,24 @@ def active_units(
         pairs = list(zip(count, size, strict=True))
         labels = [f"{a:.0f}<br>of {n:.0f}" for a, n in pairs]
         hover = [f"{a:.0f} of {n:.0f} units active, {percent(a / n)}" for a, n in pairs]
-        bars.append(_Bars(name, 100 * count / size, labels, hover, count == 0))
+        bars.append(
+            _Bars(
+                name=name,
+                heights=100 * count / size,
+                labels=labels,
+                hover=hover,
+                collapsed=count == 0,
+            )
+        )
     fig = go.Figure()
-    _add_bars(fig, colors, bars, seats)
+    _add_bars(fig, colors, bars, seats=seats)
     base_layout(fig, colors, x_title="layer", y_title="active units (%)", height=height)
     fig.update_xaxes(**seats.axis)
     fig.update_yaxes(range=[0, 122], tickvals=[0, 25, 50, 75, 100])
     return fig
 
 
-def _add_bars(fig: go.Figure, colors: Palette, bars: Sequence[_Bars], seats: Seats) -> None:
+def _add_bars(fig: go.Figure, colors: Palette, bars: Sequence[_Bars], *, seats: Seats) -> None:
     """Bars of every model side by side, and the legend of their styles."""
     room = sum(b.heights.size for b in bars) <= LABELLED_BARS
     for index, model in enumerate(bars):
@@ -181,6 +196,7 @@ def _add_limits(
     fig: go.Figure,
     colors: Palette,
     limits: Sequence[NDArray[np.float64]],
+    *,
     name: str,
     seats: Seats,
 ) -> None:

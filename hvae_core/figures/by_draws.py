@@ -8,7 +8,8 @@ import numpy as np
 import plotly.graph_objects as go
 
 from hvae_core.common.words import interval
-from hvae_core.figures.theme import Palette, base_layout, faded
+from hvae_core.figures.theme import Palette, base_layout
+from hvae_core.figures.traces import band
 
 Areas = Sequence[tuple[float, float, float]]
 
@@ -22,21 +23,15 @@ def auroc_by_draws(
     """
     x = np.asarray(samples, dtype=np.float32)
     fig = go.Figure()
-    for place, (name, found) in enumerate(areas.items()):
-        value, low, high = np.asarray(found, dtype=np.float32).T
+    for place, (name, rows) in enumerate(areas.items()):
+        value, low, high = np.asarray(rows, dtype=np.float32).T
         color = colors.category(place)
-        fig.add_trace(
-            go.Scatter(
-                x=np.concatenate([x, x[::-1]]), y=np.concatenate([high, low[::-1]]), mode="lines",
-                line={"width": 0, "color": color}, fill="toself", fillcolor=faded(color, 0.1),
-                hoverinfo="skip", showlegend=False, legendgroup=name,
-            )
-        )  # fmt: skip
+        fig.add_trace(band(x, low, high, color=color, alpha=0.1, legendgroup=name))
         fig.add_trace(
             go.Scatter(
                 x=x, y=value, mode="lines+markers", name=name, legendgroup=name,
                 line={"color": color, "width": 2.25}, marker={"color": color, "size": 7},
-                customdata=[[interval(*row)] for row in found],
+                customdata=[[interval(*row)] for row in rows],
                 hovertemplate=f"S = %{{x}}<br>AUROC %{{customdata[0]}}<extra>{name}</extra>",
             )
         )  # fmt: skip

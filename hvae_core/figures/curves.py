@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from hvae_core.common.words import fmt, interval
 from hvae_core.figures.theme import Palette, base_layout
+from hvae_core.figures.traces import dotted
 
 DRAWN_POINTS = 400
 
@@ -38,15 +39,15 @@ class Curve:
 
 def roc(curves: Sequence[Curve], colors: Palette, *, height: int = 420) -> go.Figure:
     """Receiver operating characteristic: images caught against false alarms, by threshold."""
-    fig = go.Figure(_chance_line(np.array([0.0, 1.0]), np.array([0.0, 1.0]), colors))
-    _add_curves(fig, curves, colors, "false alarms %{x:.1%}<br>caught %{y:.1%}")
+    fig = go.Figure(dotted([0, 1], [0, 1], colors, name="chance"))
+    _add_curves(fig, curves, colors, hover="false alarms %{x:.1%}<br>caught %{y:.1%}")
     return _square(
         fig,
         curves,
         colors,
-        height,
-        "false alarms (% of in-distribution images)",
-        "caught (% of OOD images)",
+        height=height,
+        x_title="false alarms (% of in-distribution images)",
+        y_title="caught (% of OOD images)",
     )
 
 
@@ -54,15 +55,15 @@ def precision_recall(curves: Sequence[Curve], colors: Palette, *, height: int = 
     """Precision against recall, out-of-distribution positive; the area is average precision."""
     fig = go.Figure()
     for chance in sorted({c.chance for c in curves if c.chance is not None}):
-        fig.add_trace(_chance_line(np.array([0.0, 1.0]), np.full(2, chance), colors))
-    _add_curves(fig, curves, colors, "caught %{x:.1%}<br>precision %{y:.1%}")
+        fig.add_trace(dotted([0, 1], [chance, chance], colors, name="chance"))
+    _add_curves(fig, curves, colors, hover="caught %{x:.1%}<br>precision %{y:.1%}")
     return _square(
         fig,
         curves,
         colors,
-        height,
-        "recall (% of OOD images caught)",
-        "precision (% of flagged images)",
+        height=height,
+        x_title="recall (% of OOD images caught)",
+        y_title="precision (% of flagged images)",
     )
 
 
@@ -79,7 +80,7 @@ def thinned(
     return across.astype(np.float32), up.astype(np.float32)
 
 
-def _add_curves(fig: go.Figure, curves: Sequence[Curve], colors: Palette, hover: str) -> None:
+def _add_curves(fig: go.Figure, curves: Sequence[Curve], colors: Palette, *, hover: str) -> None:
     several_models = len({curve.model_index for curve in curves}) > 1
     for curve in curves:
         mark = colors.out_mark(curve.set_index)
@@ -97,10 +98,10 @@ def _add_curves(fig: go.Figure, curves: Sequence[Curve], colors: Palette, hover:
         )
     for curve in curves:
         if curve.point is not None:
-            fig.add_trace(_point(curve, curve.point, colors, hover))
+            fig.add_trace(_point(curve, curve.point, colors, hover=hover))
 
 
-def _point(curve: Curve, point: tuple[float, float], colors: Palette, hover: str) -> go.Scatter:
+def _point(curve: Curve, point: tuple[float, float], colors: Palette, *, hover: str) -> go.Scatter:
     """The chosen threshold on a curve, above all lines."""
     mark = colors.out_mark(curve.set_index)
     return go.Scatter(
@@ -125,22 +126,11 @@ def _area(curve: Curve) -> str:
     return interval(curve.area, curve.low, curve.high)
 
 
-def _chance_line(x: NDArray[np.float64], y: NDArray[np.float64], colors: Palette) -> go.Scatter:
-    return go.Scatter(
-        x=x.astype(np.float32),
-        y=y.astype(np.float32),
-        mode="lines",
-        showlegend=False,
-        line={"color": colors.muted, "width": 1, "dash": "dot"},
-        hoverinfo="skip",
-        name="chance",
-    )
-
-
 def _square(
     fig: go.Figure,
     curves: Sequence[Curve],
     colors: Palette,
+    *,
     height: int,
     x_title: str,
     y_title: str,

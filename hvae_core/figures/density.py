@@ -103,7 +103,8 @@ def densities(
     for i, (name, scores, mark) in enumerate(sets):
         values = _finite(scores)
         if values.size:
-            fig.add_trace(_curve(name, values, (low, high), mark, unit, filled=i == 0))
+            curve = _curve(name, values, mark, span=(low, high), unit=unit, filled=i == 0)
+            fig.add_trace(curve)
     base_layout(
         fig, colors, x_title=labelled(symbol, unit), y_title=_density_title(unit), height=height
     )
@@ -112,9 +113,9 @@ def densities(
     if len(sets) > 5:
         fig.update_layout(legend={"orientation": "v", "x": 1.01, "y": 1, "yanchor": "top"})
     if threshold is not None:
-        _add_threshold(fig, colors, threshold, high)
+        _add_threshold(fig, colors, threshold, high=high)
     for name, value in marks:
-        _add_mark(fig, colors, name, value, (low, high))
+        _add_mark(fig, colors, value, name=name, span=(low, high))
     return fig
 
 
@@ -134,7 +135,9 @@ def reference_density(
     # One image may lie far off; unlike a set it is the subject, so it is never cut away.
     margin = 0.05 * (max(high, value) - min(low, value))
     low, high = min(low, value - margin), max(high, value + margin)
-    fig = go.Figure(_curve("reference", scores, (low, high), colors.in_mark, unit, filled=True))
+    fig = go.Figure(
+        _curve("reference", scores, colors.in_mark, span=(low, high), unit=unit, filled=True)
+    )
     grid, density = smooth_density(scores, low, high)
     tail = grid >= value
     fig.add_trace(
@@ -153,7 +156,7 @@ def reference_density(
     )
     fig.update_xaxes(range=[low, high], nticks=5)
     fig.update_yaxes(showticklabels=False, showgrid=False, rangemode="tozero")
-    _add_mark(fig, colors, "", value, (low, high))
+    _add_mark(fig, colors, value, span=(low, high))
     # Above the plot: these charts are small, and beside the line it would lie on the curve.
     place = (value - low) / (high - low)
     fig.add_annotation(
@@ -172,7 +175,7 @@ def reference_density(
 
 
 def _curve(
-    name: str, values: Floats, span: tuple[float, float], mark: Mark, unit: str, *, filled: bool
+    name: str, values: Floats, mark: Mark, *, span: tuple[float, float], unit: str, filled: bool
 ) -> go.Scatter:
     grid, density = smooth_density(values, *span)
     middle = float(np.median(values))
@@ -189,7 +192,7 @@ def _curve(
     )
 
 
-def _add_threshold(fig: go.Figure, colors: Palette, threshold: float, high: float) -> None:
+def _add_threshold(fig: go.Figure, colors: Palette, threshold: float, *, high: float) -> None:
     fig.add_vrect(
         x0=threshold,
         x1=max(high, threshold),
@@ -213,7 +216,7 @@ def _add_threshold(fig: go.Figure, colors: Palette, threshold: float, high: floa
 
 
 def _add_mark(
-    fig: go.Figure, colors: Palette, name: str, value: float, span: tuple[float, float]
+    fig: go.Figure, colors: Palette, value: float, *, span: tuple[float, float], name: str = ""
 ) -> None:
     """A vertical line with its name on the side where there is room."""
     right_half = value > (span[0] + span[1]) / 2
@@ -235,11 +238,7 @@ def _add_mark(
 
 
 def _density_title(unit: str) -> str:
-    return (
-        f"density (per {unit.removesuffix('s') if unit == 'nats' else unit})"
-        if unit
-        else ("density")
-    )
+    return labelled("density", unit and f"per {'nat' if unit == 'nats' else unit}")
 
 
 def _finite(values: ArrayLike) -> Floats:

@@ -10,7 +10,8 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from hvae_core.common.words import percent
-from hvae_core.figures.theme import Palette, base_layout, faded
+from hvae_core.figures.theme import Palette, base_layout
+from hvae_core.figures.traces import band, dotted
 
 FLOOR = 2e-4
 """Where a share of zero is drawn, as a logarithm has no place for it."""
@@ -47,18 +48,13 @@ def calibration(
     """
     x = np.asarray(asked, dtype=np.float64)
     fig = go.Figure()
-    for one in series:
-        color = colors.muted if one.quiet else colors.in_color
-        fig.add_trace(_band(x, one, color))
-    ends = np.array([x.min(), x.max()], dtype=np.float32)
-    fig.add_trace(
-        go.Scatter(
-            x=ends, y=ends, mode="lines", hoverinfo="skip", showlegend=False,
-            line={"color": colors.muted, "width": 1, "dash": "dot"},
-        )
-    )  # fmt: skip
-    for one in series:
-        fig.add_trace(_points(x, one, colors))
+    for alarms in series:
+        low, high = (np.maximum(edge, FLOOR) for edge in (alarms.band_low, alarms.band_high))
+        fig.add_trace(band(x, low, high, color=_color(alarms, colors), alpha=0.16))
+    ends = [x.min(), x.max()]
+    fig.add_trace(dotted(ends, ends, colors))
+    for alarms in series:
+        fig.add_trace(_points(x, alarms, colors))
     base_layout(
         fig,
         colors,
@@ -78,47 +74,34 @@ def calibration(
     return fig
 
 
-def _band(x: NDArray[np.float64], one: Alarms, color: str) -> go.Scatter:
-    """The region between the band's ends, as one closed line."""
-    edge = np.concatenate([one.band_high, one.band_low[::-1]])
-    return go.Scatter(
-        x=np.concatenate([x, x[::-1]]).astype(np.float32),
-        y=np.maximum(edge, FLOOR).astype(np.float32),
-        mode="lines",
-        line={"width": 0, "color": color},
-        fill="toself",
-        fillcolor=faded(color, 0.16),
-        hoverinfo="skip",
-        showlegend=False,
-    )
+def _color(alarms: Alarms, colors: Palette) -> str:
+    return colors.muted if alarms.quiet else colors.in_color
 
 
-def _points(x: NDArray[np.float64], one: Alarms, colors: Palette) -> go.Scatter:
-    color = colors.muted if one.quiet else colors.in_color
-    drawn = np.maximum(one.obtained, FLOOR)
-    told = [
-        f"{percent(value)} [{percent(low)}, {percent(high)}]"
-        for value, low, high in zip(one.obtained, one.low, one.high, strict=True)
+def _points(x: NDArray[np.float64], alarms: Alarms, colors: Palette) -> go.Scatter:
+    color, drawn = _color(alarms, colors), np.maximum(alarms.obtained, FLOOR)
+    hover = [
+        [percent(rate), f"{percent(value)} [{percent(low)}, {percent(high)}]"]
+        for rate, value, low, high in zip(x, alarms.obtained, alarms.low, alarms.high, strict=True)
     ]
     return go.Scatter(
         # side by side, so that the intervals of two tests do not hide one another
-        x=(x * (0.97 if one.quiet else 1.03)).astype(np.float32),
+        x=(x * (0.97 if alarms.quiet else 1.03)).astype(np.float32),
         y=drawn.astype(np.float32),
         error_y={
             "type": "data",
             "symmetric": False,
-            "array": (np.maximum(one.high, FLOOR) - drawn).astype(np.float32),
-            "arrayminus": (drawn - np.maximum(one.low, FLOOR)).astype(np.float32),
+            "array": (np.maximum(alarms.high, FLOOR) - drawn).astype(np.float32),
+            "arrayminus": (drawn - np.maximum(alarms.low, FLOOR)).astype(np.float32),
             "thickness": 1.25,
             "width": 3,
             "color": color,
         },
         mode="markers+lines",
         line={"color": color, "width": 1.5},
-        marker={"color": color, "size": 8, "symbol": "square" if one.quiet else "circle"},
-        name=one.name,
-        customdata=[[percent(rate), text] for rate, text in zip(x, told, strict=True)],
-        hovertemplate="asked for %{customdata[0]}<br>obtained %{customdata[1]}<extra>"
-        + one.name
-        + "</extra>",
+        marker={"color": color, "size": 8, "symbol": "square" if alarms.quiet else "circle"},
+        name=alarms.name,
+        customdata=hover,
+        hovertemplate="asked for %{customdata[0]}<br>obtained %{customdata[1]}"
+        f"<extra>{alarms.name}</extra>",
     )

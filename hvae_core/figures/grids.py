@@ -70,7 +70,7 @@ def strip(
 
     The first loss of a row names the unit. ``highlight`` is the column with a band behind it.
     """
-    plan = _Plan.of(rows, heads, scale, unit)
+    plan = _Plan.of(rows, heads, scale=scale, unit=unit)
     image = Image.new("RGB", plan.size, colors.background)
     draw = ImageDraw.Draw(image)
     if highlight is not None and 0 <= highlight < len(heads):
@@ -80,9 +80,10 @@ def strip(
     for column, head in enumerate(heads):
         weight = "Semibold" if column == highlight else "Regular"
         place = (plan.middle(column), HEAD_HEIGHT // 2)
-        draw.text(place, head, colors.text, font(weight, TEXT), anchor="mm")
+        draw.text(place, head, fill=colors.text, font=font(weight, TEXT), anchor="mm")
     for i, row in enumerate(rows):
-        _draw_row(image, plan, row, HEAD_HEIGHT + i * plan.row_height, unit, colors)
+        top = HEAD_HEIGHT + i * plan.row_height
+        _draw_row(image, plan, row, top=top, unit=unit, colors=colors)
     return image
 
 
@@ -125,7 +126,7 @@ class _Plan:
     rows: int
 
     @classmethod
-    def of(cls, rows: Sequence[StripRow], heads: Sequence[str], scale: int, unit: str) -> _Plan:
+    def of(cls, rows: Sequence[StripRow], heads: Sequence[str], *, scale: int, unit: str) -> _Plan:
         """Columns wide enough for their pictures, captions and head."""
         measure = font("Semibold", TEXT).getlength
         widths = [int(measure(head)) + 4 for head in heads]
@@ -137,8 +138,14 @@ class _Plan:
                 widths[i] = max(widths[i], picture.shape[-1] * scale, int(measure(text)) + 4)
         labels = max((int(measure(row.label)) for row in rows), default=0)
         captions = TEXT + 7 if any(loss is not None for r in rows for loss in r.losses) else 0
-        label_width = labels + GAP if labels else 0
-        return cls(scale, label_width, tallest, tallest + captions + 8, tuple(widths), len(rows))
+        return cls(
+            scale=scale,
+            label_width=labels + GAP if labels else 0,
+            picture_height=tallest,
+            row_height=tallest + captions + 8,
+            widths=tuple(widths),
+            rows=len(rows),
+        )
 
     @property
     def size(self) -> tuple[int, int]:
@@ -155,13 +162,13 @@ class _Plan:
 
 
 def _draw_row(
-    image: Image.Image, plan: _Plan, row: StripRow, top: int, unit: str, colors: Palette
+    image: Image.Image, plan: _Plan, row: StripRow, *, top: int, unit: str, colors: Palette
 ) -> None:
     """Label, pictures and captions of one row."""
     draw = ImageDraw.Draw(image)
     middle = top + plan.picture_height // 2
     color = {None: colors.text, True: colors.out_mark(0).color, False: colors.in_color}[row.out]
-    draw.text((0, middle), row.label, color, font("Semibold", TEXT), anchor="lm")
+    draw.text((0, middle), row.label, fill=color, font=font("Semibold", TEXT), anchor="lm")
     worst = _largest(row.losses)
     for column, (picture, text) in enumerate(zip(row.images, _captions(row, unit), strict=True)):
         small = Image.fromarray(as_bytes(picture))
@@ -170,7 +177,7 @@ def _draw_row(
         image.paste(pixels, (plan.middle(column) - pixels.width // 2, top))
         place = (plan.middle(column), top + plan.picture_height + 4)
         ink, face = colors.text, font("Regular", TEXT)
-        draw.text(place, text, ink, face, anchor="ma")
+        draw.text(place, text, fill=ink, font=face, anchor="ma")
         if column == worst:
             half = int(face.getlength(text)) // 2
             line = place[1] + TEXT + 3
@@ -188,8 +195,8 @@ def _captions(row: StripRow, unit: str) -> list[str]:
 
 def _largest(losses: Sequence[float | None]) -> int | None:
     """The column of the largest loss, where there is something to compare it with."""
-    known = [(loss, i) for i, loss in enumerate(losses) if loss is not None and loss == loss]
-    return max(known)[1] if len(known) > 1 else None
+    numbers = [(loss, i) for i, loss in enumerate(losses) if loss is not None and loss == loss]
+    return max(numbers)[1] if len(numbers) > 1 else None
 
 
 def _enlarged(pixels: NDArray[np.uint8], scale: int) -> NDArray[np.uint8]:

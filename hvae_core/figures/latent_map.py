@@ -55,11 +55,12 @@ def latent_map(
         scores = np.asarray(codes, dtype=np.float32)
         style = _score_style(scores, title, colors)
         hover = f"{value_name} %{{marker.color:.3r}} {unit}".rstrip()
-        fig.add_trace(_points(data, np.arange(len(data.ids)), style, "", hover, colors))
+        picks = np.arange(len(data.ids))
+        fig.add_trace(_points(data, picks, colors, style=style, name="", hover=hover))
     else:
         groups = _sets(data, colors) if color_by == "set" else _classes(codes, class_names, colors)
         for name, picks, style in groups:
-            fig.add_trace(_points(data, picks, style, name, name, colors))
+            fig.add_trace(_points(data, picks, colors, style=style, name=name, hover=name))
             fig.add_trace(_legend_entry(name, style["color"], style.get("symbol", "circle")))
     if color_by != "set" and len(data.set_names) > 1:
         _add_set_legend(fig, data.set_names, colors)
@@ -77,10 +78,11 @@ def latent_map(
 def _points(
     data: MapData,
     picks: NDArray[np.intp],
+    colors: Palette,
+    *,
     style: dict[str, Any],
     name: str,
     hover: str,
-    colors: Palette,
 ) -> go.Scatter | go.Scattergl:
     """One trace of points; WebGL where the whole map is large."""
     kind = go.Scattergl if len(data.ids) > WEBGL_ABOVE else go.Scatter

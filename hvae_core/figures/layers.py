@@ -41,8 +41,8 @@ def kl_history(
     lowest = smallest([kl for _, _, kl in models])
     for index, (name, epochs, kl) in enumerate(models):
         steps, letter = vector(epochs), f" {'ABCD'[index % 4]}" if len(models) > 1 else ""
-        told = np.asarray(kl, dtype=np.float64)
-        table = above_zero(told, lowest)
+        measured = np.asarray(kl, dtype=np.float64)
+        table = above_zero(measured, lowest)
         count = table.shape[1]
         # All where they fit, else each model's share of the room.
         share = count if lines <= room else max(4, room * count // lines)
@@ -57,13 +57,13 @@ def kl_history(
                     line={"color": color, "width": 2.25, "dash": colors.model_dash(index)},
                     name=f"{label} {name}",
                     showlegend=False,
-                    customdata=told[:, i].astype(np.float32),
+                    customdata=measured[:, i].astype(np.float32),
                     hovertemplate=f"epoch %{{x}}<br>%{{customdata:.3r}} {unit}"
                     f"<extra>{label} {name}</extra>",
                 )
             )
             if steps.size and i in named:
-                end = label + letter + (" &lt; 0" if told[-1, i] < 0 else "")
+                end = label + letter + (" &lt; 0" if measured[-1, i] < 0 else "")
                 ends.append((steps[-1], table[-1, i], end, color))
     base_layout(fig, colors, x_title="epoch", y_title=f"KL ({unit})", height=height)
     fig.update_yaxes(**log_axis([trace.y for trace in fig.data]))
@@ -137,7 +137,9 @@ def layer_band(
     fig = go.Figure()
     for low, high, alpha, name in ((0, 4, 0.22, "95 %"), (1, 3, 0.5, "50 %")):
         color = faded(colors.in_color, alpha)
-        fig.add_trace(_boxes(levels[low], levels[high], labels, color, f"{name} of reference"))
+        fig.add_trace(
+            _boxes(levels[low], levels[high], labels, color=color, name=f"{name} of reference")
+        )
     layers = np.arange(1, own.size + 1, dtype=np.int32)
     tick = {
         "symbol": "line-ew",
@@ -155,7 +157,7 @@ def layer_band(
             hovertemplate="%{text}: %{y:.3r} nats<extra>median of reference</extra>",
         )
     )
-    fig.add_trace(_own_marks(own, table, labels, colors))
+    fig.add_trace(_own_marks(own, table, labels, colors=colors))
     base_layout(fig, colors, x_title="layer", y_title="KL (nats)", height=height)
     fig.update_xaxes(**seats.axis)
     fig.update_yaxes(**log_axis([levels, np.maximum(own, FLOOR)]))
@@ -231,7 +233,7 @@ def add_model_legend(fig: go.Figure, colors: Palette, names: Sequence[str]) -> N
 
 
 def _own_marks(
-    own: NDArray[np.float64], table: NDArray[np.float64], labels: Sequence[str], colors: Palette
+    own: NDArray[np.float64], table: NDArray[np.float64], labels: Sequence[str], *, colors: Palette
 ) -> go.Scatter:
     """The image's own KL, blue within the reference's central 95 % and orange outside."""
     low, high = np.percentile(table, [2.5, 97.5], axis=0)
@@ -259,6 +261,7 @@ def _boxes(
     start: NDArray[np.float64],
     end: NDArray[np.float64],
     labels: Sequence[str],
+    *,
     color: str,
     name: str,
 ) -> go.Scatter:

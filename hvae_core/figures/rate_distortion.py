@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import plotly.graph_objects as go
@@ -60,7 +60,8 @@ def rate_distortion(
             )
         )  # fmt: skip
         if len(levels) <= 6:
-            _name_points(fig, _above_zero(bpp), _finite(values), starts, colors)
+            points = zip(_above_zero(bpp), _finite(values), starts, strict=True)
+            _name_points(fig, points, colors)
     base_layout(fig, colors, x_title="bits a pixel", y_title=labelled(measure, unit), height=height)
     fig.update_xaxes(**log_axis([trace.x for trace in fig.data]))
     return fig
@@ -109,11 +110,11 @@ def attack_curve(
 
 
 def _name_points(
-    fig: go.Figure, x: np.ndarray, y: np.ndarray, labels: Sequence[str], colors: Palette
+    fig: go.Figure, points: Iterable[tuple[float, float, str]], colors: Palette
 ) -> None:
     """Where each point's picture starts, below the point."""
     font = {"size": 13, "color": colors.text}
-    for across, up, label in zip(x, y, labels, strict=True):
+    for across, up, label in points:
         fig.add_annotation(
             x=float(np.log10(across)), y=float(up), text=label, showarrow=False,
             yshift=-15, font=font,
@@ -122,8 +123,8 @@ def _name_points(
 
 def _finite(values: ArrayLike) -> np.ndarray:
     """A perfect copy has no PSNR: it leaves a gap."""
-    found = vector(values).astype(np.float32)
-    return np.where(np.isfinite(found), found, np.float32(np.nan))
+    quality = vector(values).astype(np.float32)
+    return np.where(np.isfinite(quality), quality, np.float32(np.nan))
 
 
 def _above_zero(values: ArrayLike) -> np.ndarray:

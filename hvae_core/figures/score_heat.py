@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike, NDArray
-from plotly.colors import sample_colorscale
 
 from hvae_core.common.words import fmt, interval
-from hvae_core.figures.theme import Palette, base_layout, contrast, hex_color
+from hvae_core.figures.theme import Palette, base_layout
+from hvae_core.figures.traces import cell_text
 
 
 def metric_heat(
@@ -31,15 +31,17 @@ def metric_heat(
     ``scores`` are chart text (see ``symbol_html``). Bounds, where given, show on hover.
     """
     table = np.asarray(values, dtype=np.float64)
-    scale = colors.scale("diverging")
+    scale, ranked = colors.scale("diverging"), table
     if not higher_is_better:
-        scale = [[1 - place, color] for place, color in reversed(scale)]
+        scale, ranked = [[1 - place, color] for place, color in reversed(scale)], -table
+    # A row without any value has no best one: nothing is as much as NaN.
+    best = ranked >= np.where(np.isnan(ranked), -np.inf, ranked).max(axis=1, keepdims=True)
     fig = go.Figure(
         go.Heatmap(
             x=list(scores),
             y=list(sets),
             z=table.astype(np.float32),
-            text=_cells(table, table if higher_is_better else -table, scale, colors),
+            text=_cells(table, best, scale, colors),
             texttemplate="%{text}",
             textfont_size=14,
             customdata=_intervals(table, lows, highs),
@@ -60,27 +62,17 @@ def metric_heat(
 
 
 def _cells(
-    table: NDArray[np.float64],
-    ranked: NDArray[np.float64],
-    scale: list[list[Any]],
-    colors: Palette,
+    table: NDArray[np.float64], best: NDArray[np.bool_], scale: list[list[Any]], colors: Palette
 ) -> list[list[str]]:
-    """Cell texts, each row's best in bold; a row without any value has none."""
-    best = np.where(np.isnan(ranked), -np.inf, ranked).max(axis=1, keepdims=True)
-    return [
-        [_cell(float(v), bool(strong), scale, colors) for v, strong in zip(row, marks, strict=True)]
-        for row, marks in zip(table, ranked >= best, strict=True)
+    """Cell texts, each row's best in bold."""
+    texts = [
+        [f"<b>{fmt(value)}</b>" if bold else fmt(value) for value, bold in zip(*row, strict=True)]
+        for row in zip(table, best, strict=True)
     ]
-
-
-def _cell(value: float, strong: bool, scale: list[list[Any]], colors: Palette) -> str:
-    """One cell in black or white, whichever its ground lets one read."""
-    if np.isnan(value):
-        return f'<span style="color:{colors.muted}">–</span>'
-    ground = hex_color(sample_colorscale(scale, [min(max(value, 0.0), 1.0)])[0])
-    ink = max("#000000", "#FFFFFF", key=lambda color: contrast(color, ground))
-    text = f"<b>{fmt(value)}</b>" if strong else fmt(value)
-    return f'<span style="color:{ink}">{text}</span>'
+    return [
+        [cell_text(value, text, scale, colors) for value, text in zip(*row, strict=True)]
+        for row in zip(table, texts, strict=True)
+    ]
 
 
 def _intervals(

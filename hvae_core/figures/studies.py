@@ -29,20 +29,20 @@ class Dot:
 
 
 def dots(
-    found: Sequence[Dot], colors: Palette, *, x_title: str, kind: str, log: bool = False
+    figures: Sequence[Dot], colors: Palette, *, x_title: str, kind: str, log: bool = False
 ) -> go.Figure:
     """Dots by label, a colour a series; hollow diamonds are a paper's figures.
 
     ``kind`` says what the series are: "set" takes the out-of-distribution marks, "layer" the scale
     of layers, anything else the first colours of the classes.
     """
-    labels = list(dict.fromkeys(dot.label for dot in found))
-    series = list(dict.fromkeys(dot.series for dot in found))
+    labels = list(dict.fromkeys(dot.label for dot in figures))
+    series = list(dict.fromkeys(dot.series for dot in figures))
     fig = go.Figure()
     for index, name in enumerate(series):
-        color, symbol = _mark(colors, kind, index, len(series))
-        own = [dot for dot in found if dot.series == name]
-        fig.add_trace(_marks(own, name, color, symbol, shown=len(series) > 1))
+        color, symbol = _mark(colors, kind, index=index, count=len(series))
+        own = [dot for dot in figures if dot.series == name]
+        fig.add_trace(_marks(own, name, color, symbol=symbol, shown=len(series) > 1))
         printed = [dot for dot in own if dot.printed is not None]
         if printed:
             fig.add_trace(_printed(printed, name, color))
@@ -59,7 +59,7 @@ def dots(
     return fig
 
 
-def _mark(colors: Palette, kind: str, index: int, count: int) -> tuple[str, str]:
+def _mark(colors: Palette, kind: str, *, index: int, count: int) -> tuple[str, str]:
     if kind == "set":
         mark = colors.out_mark(index)
         return mark.color, mark.symbol
@@ -68,7 +68,7 @@ def _mark(colors: Palette, kind: str, index: int, count: int) -> tuple[str, str]
     return (colors.primary, "circle") if count == 1 else (colors.category(index), "circle")
 
 
-def _marks(own: Sequence[Dot], name: str, color: str, symbol: str, *, shown: bool) -> go.Scatter:
+def _marks(own: Sequence[Dot], name: str, color: str, *, symbol: str, shown: bool) -> go.Scatter:
     values = np.array([dot.value for dot in own], dtype=np.float32)
     above = np.array([(dot.high if dot.high is not None else dot.value) for dot in own]) - values
     below = values - np.array([(dot.low if dot.low is not None else dot.value) for dot in own])

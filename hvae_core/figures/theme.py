@@ -162,9 +162,9 @@ def luminance(color: str) -> float:
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
-def contrast(one: str, other: str) -> float:
+def contrast(ink: str, ground: str) -> float:
     """Contrast ratio of two colours, 1 to 21; text wants 4.5 (WCAG 2)."""
-    dark, bright = sorted((luminance(one), luminance(other)))
+    dark, bright = sorted((luminance(ink), luminance(ground)))
     return (bright + 0.05) / (dark + 0.05)
 
 
@@ -175,10 +175,10 @@ def faded(color: str, alpha: float) -> str:
 
 def layer_label(name: str) -> str:
     """A layer's name for charts: its number below, the part of a pair above."""
-    found = re.fullmatch(r"z(\d+)(bu|td)?", name)
-    if found is None:
+    match = re.fullmatch(r"z(\d+)(bu|td)?", name)
+    if match is None:
         return escape(name)
-    number, part = found.groups()
+    number, part = match.groups()
     return f"z<sub>{number}</sub>" + (f"<sup>{part.upper()}</sup>" if part else "")
 
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike
-from plotly.colors import sample_colorscale
 
-from hvae_core.common.words import fmt
+from hvae_core.common.words import MINUS, fmt
 from hvae_core.figures.layer_axis import thinned_layers
-from hvae_core.figures.theme import Palette, base_layout, contrast, hex_color, layer_label
+from hvae_core.figures.theme import Palette, base_layout, labelled, layer_label
+from hvae_core.figures.traces import cell_text, dotted
 
 CELLS = 10
 """Rows and columns up to which every cell says its value."""
@@ -62,12 +62,14 @@ def likeness_by_layer(
     if lines:
         chance = np.mean([np.asarray(line.chance, dtype=np.float64) for line in lines], axis=0)
         fig.add_trace(
-            go.Scatter(
-                x=x,
-                y=chance.astype(np.float32),
-                mode="lines",
+            dotted(
+                x,
+                chance,
+                colors,
                 name="chance",
-                line={"color": colors.muted, "width": 1.5, "dash": "dot"},
+                showlegend=True,
+                line_width=1.5,
+                hoverinfo=None,
                 customdata=labels,
                 hovertemplate="%{customdata}: %{y:.3r}<extra>images shuffled</extra>",
             )
@@ -95,8 +97,12 @@ def layer_matrix(
     """Layers of A (rows, z_1 at the bottom) against layers of B, 0 to 1; no value is a dash."""
     table = np.asarray(values, dtype=np.float64)
     scale = colors.scale("heat")
-    told = table.shape[0] <= CELLS and table.shape[1] <= CELLS
-    texts = [[_cell(v, scale, colors) for v in row] for row in table]
+    texts = None
+    if max(table.shape) <= CELLS:
+        texts = [
+            [cell_text(v, f"{v:.2f}".replace("-", MINUS), scale, colors) for v in row]
+            for row in table
+        ]
     hover = [
         [
             f"A {layer_label(a)}, B {layer_label(b)}<br>{title} {fmt(v)}"
@@ -111,8 +117,8 @@ def layer_matrix(
             x=x,
             y=y,
             z=np.clip(table, 0, 1).astype(np.float32),
-            text=texts if told else None,
-            texttemplate="%{text}" if told else None,
+            text=texts,
+            texttemplate=texts and "%{text}",
             textfont_size=13,
             customdata=hover,
             hovertemplate="%{customdata}<extra></extra>",
@@ -165,24 +171,12 @@ def score_pairs(
             )
         )
     margin = 0.04 * (high - low)
-    ends = np.array([low - margin, high + margin])
-    fig.add_trace(
-        go.Scatter(
-            x=ends.astype(np.float32),
-            y=ends.astype(np.float32),
-            mode="lines",
-            line={"color": colors.muted, "width": 1.25, "dash": "dot"},
-            hoverinfo="skip",
-            showlegend=False,
-        )
-    )
-    after = f" ({unit})" if unit else ""
-    base_layout(
-        fig, colors, x_title=f"{symbol} under A{after}", y_title=f"{symbol} under B{after}",
-        height=height,
-    )  # fmt: skip
-    fig.update_xaxes(range=list(ends))
-    fig.update_yaxes(range=list(ends))
+    ends = [low - margin, high + margin]
+    fig.add_trace(dotted(ends, ends, colors, line_width=1.25))
+    x_title, y_title = (labelled(f"{symbol} under {model}", unit) for model in "AB")
+    base_layout(fig, colors, x_title=x_title, y_title=y_title, height=height)
+    fig.update_xaxes(range=ends)
+    fig.update_yaxes(range=ends)
     fig.update_layout(legend_itemsizing="constant")
     return fig
 
@@ -194,12 +188,3 @@ def _pair(a: str, b: str) -> str:
 def _ticks(names: Sequence[str]) -> dict[str, list[int] | list[str]]:
     shown = thinned_layers(len(names))
     return {"tickvals": [i + 1 for i in shown], "ticktext": [layer_label(names[i]) for i in shown]}
-
-
-def _cell(value: float, scale: list[list[object]], colors: Palette) -> str:
-    """A value in black or white, whichever its ground lets one read."""
-    if np.isnan(value):
-        return f'<span style="color:{colors.muted}">–</span>'
-    ground = hex_color(sample_colorscale(scale, [float(np.clip(value, 0, 1))])[0])
-    ink = max("#000000", "#FFFFFF", key=lambda color: contrast(color, ground))
-    return f'<span style="color:{ink}">{value:.2f}</span>'.replace("-", "\N{MINUS SIGN}")

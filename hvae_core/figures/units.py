@@ -56,12 +56,12 @@ def unit_heatmap(
         )
     )
     active = [int((row > threshold).sum()) for row in rows]
-    _add_ticks(fig, colors, rows, active)
+    _add_ticks(fig, colors, rows, active=active)
     if low:
         pairs = zip(labels, active, rows, strict=True)
         labels = [f"{label}, {n} of {row.size}" for label, n, row in pairs]
     else:
-        _add_counts(fig, colors, rows, active)
+        _add_counts(fig, colors, rows, active=active)
     title = "units of the layer, by falling variance (%)"
     height = height or 90 + (LOW_ROW if low else 52) * len(rows)
     base_layout(fig, colors, x_title=title, y_title="", height=height, legend=False)
@@ -105,7 +105,7 @@ def _hover(rows: Sequence[NDArray[np.float64]], labels: Sequence[str]) -> list[l
 
 
 def _add_ticks(
-    fig: go.Figure, colors: Palette, rows: Sequence[NDArray[np.float64]], active: Sequence[int]
+    fig: go.Figure, colors: Palette, rows: Sequence[NDArray[np.float64]], *, active: Sequence[int]
 ) -> None:
     """A tick where each layer's active units end."""
     for y, (row, n) in enumerate(zip(rows, active, strict=True), start=1):
@@ -115,7 +115,7 @@ def _add_ticks(
 
 
 def _add_counts(
-    fig: go.Figure, colors: Palette, rows: Sequence[NDArray[np.float64]], active: Sequence[int]
+    fig: go.Figure, colors: Palette, rows: Sequence[NDArray[np.float64]], *, active: Sequence[int]
 ) -> None:
     """The number of each layer's active units, above its row."""
     for y, (row, n) in enumerate(zip(rows, active, strict=True), start=1):

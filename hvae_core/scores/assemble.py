@@ -20,10 +20,11 @@ from hvae_core.evaluation.bounds import BoundTable
 from hvae_core.evaluation.evaluation import EvalSettings, Evaluation
 from hvae_core.evaluation.lookup import evaluated, lookup
 from hvae_core.evaluation.sets import Described, Sets
-from hvae_core.scores.base import Material, Reference, Score
 from hvae_core.scores.classifier.library import world_digest
+from hvae_core.scores.material import Material, Reference
 from hvae_core.scores.measures import MEASURES, Measure, compute, stored
 from hvae_core.scores.reference import lookup_reference, reference_of, reference_to
+from hvae_core.scores.score import Score
 
 if TYPE_CHECKING:
     from hvae_core.checkpoint import Checkpoint

@@ -9,9 +9,9 @@ from hvae_core.data.worlds import World
 from hvae_core.evaluation.evaluation import EvalSettings
 from hvae_core.evaluation.sets import Described, Sets
 from hvae_core.scores.assemble import Beside
-from hvae_core.scores.base import REASONS, Score
 from hvae_core.scores.classifier.library import world_classifiers
 from hvae_core.scores.reference import lookup_reference, training_set
+from hvae_core.scores.score import REASONS, Score
 
 
 def background_path(world: World) -> Path | None:

@@ -19,7 +19,8 @@ import numpy as np
 from hvae_core.common.arrays import Floats
 from hvae_core.common.errors import ScoreError
 from hvae_core.evaluation.bounds import BoundTable
-from hvae_core.scores.base import Material, Score
+from hvae_core.scores.material import Material
+from hvae_core.scores.score import Score
 
 _HVK = "Havtorn et al. 2021, Hierarchical VAEs Know What They Don't Know"
 _INF = (

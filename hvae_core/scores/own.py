@@ -32,7 +32,7 @@ def own_score(text: str) -> Score:
     try:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
-        raise ScoreError(f"{path} could not be read: {_said(error, path)}.") from error
+        raise ScoreError(f"{path} could not be read: {_what_went_wrong(error, path)}.") from error
     function = getattr(module, name, None)
     if not callable(function):
         raise ScoreError(f"{path} has no function {name}; check its spelling.")
@@ -56,7 +56,8 @@ def _guarded(
         try:
             values = np.asarray(function(material), dtype=np.float64)
         except (Exception, SystemExit) as error:
-            raise ScoreError(f"{path.name}:{name} failed: {_said(error, path)}.") from error
+            what = _what_went_wrong(error, path)
+            raise ScoreError(f"{path.name}:{name} failed: {what}.") from error
         if values.shape != (len(material),):
             raise ScoreError(
                 f"{path.name}:{name} gave an array of shape {values.shape} for {len(material)} "
@@ -67,7 +68,7 @@ def _guarded(
     return run
 
 
-def _said(error: BaseException, path: Path) -> str:
+def _what_went_wrong(error: BaseException, path: Path) -> str:
     """What went wrong, and in which line of the file."""
     lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
     if isinstance(error, SyntaxError) and error.lineno:

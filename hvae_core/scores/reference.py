@@ -23,7 +23,7 @@ from hvae_core.data.worlds import World
 from hvae_core.evaluation.evaluation import EvalSettings, Evaluation
 from hvae_core.evaluation.lookup import RESULTS
 from hvae_core.evaluation.sets import Described, Sets
-from hvae_core.scores.base import ClassGaussians, Reference
+from hvae_core.scores.material import ClassGaussians, Reference
 from hvae_core.scores.with_reference import fit_gaussians
 
 if TYPE_CHECKING:

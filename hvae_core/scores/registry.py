@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from hvae_core.common.errors import ScoreError
-from hvae_core.scores.base import Score
 from hvae_core.scores.likelihood import kl_scores, likelihood_scores
+from hvae_core.scores.score import Score
 from hvae_core.scores.with_labels import label_scores
 from hvae_core.scores.with_measures import measured_scores
 from hvae_core.scores.with_reference import comparing_scores

@@ -8,7 +8,8 @@ from __future__ import annotations
 import numpy as np
 
 from hvae_core.common.arrays import Floats
-from hvae_core.scores.base import Material, Score
+from hvae_core.scores.material import Material
+from hvae_core.scores.score import Score
 
 
 def max_softmax(material: Material) -> Floats:

@@ -9,7 +9,8 @@ from functools import partial
 import numpy as np
 
 from hvae_core.common.arrays import Floats
-from hvae_core.scores.base import Material, Score
+from hvae_core.scores.material import Material
+from hvae_core.scores.score import Score
 
 _SERRA = "Serra et al. 2020, Input Complexity and Out-of-distribution Detection"
 _XIAO = "Xiao et al. 2020, Likelihood Regret"

@@ -9,7 +9,8 @@ import numpy as np
 
 from hvae_core.common.arrays import Floats
 from hvae_core.common.errors import ScoreError
-from hvae_core.scores.base import ClassGaussians, Material, Score
+from hvae_core.scores.material import ClassGaussians, Material
+from hvae_core.scores.score import Score
 
 _TYPICAL = "Nalisnick et al. 2019, Detecting Out-of-Distribution Inputs Using Typicality"
 _WAIC = "Choi et al. 2019, WAIC, but Why?"
@@ -43,20 +44,21 @@ def background_ratio(material: Material) -> Floats:
 def mahalanobis(material: Material, layer: int, name: str) -> Floats:
     """min_c (z - mu_c)^T Sigma^-1 (z - mu_c), z the posterior mean of a layer (Lee 2018), (N,)."""
     assert material.reference is not None
-    known = material.reference.layers[layer] if layer < len(material.reference.layers) else None
+    layers = material.reference.layers
+    gaussians = layers[layer] if layer < len(layers) else None
     z = np.asarray(material.latents[layer], dtype=np.float64)
-    if known is None or z.shape[1] != known.means.shape[1]:
+    if gaussians is None or z.shape[1] != gaussians.means.shape[1]:
         raise ScoreError(
             f"The posterior means of {name} are not kept image by image: the layer has too many "
             "units, or these are stored results of a control set."
         )
-    return squared_distance(z, known)
+    return squared_distance(z, gaussians)
 
 
-def squared_distance(z: Floats, known: ClassGaussians) -> Floats:
+def squared_distance(z: Floats, gaussians: ClassGaussians) -> Floats:
     """Squared Mahalanobis distance of vectors (N, U) to the nearest class mean, (N,)."""
-    away = z[:, None] - known.means  # (N, C, U)
-    return np.asarray(((away @ known.precision) * away).sum(-1).min(axis=1))
+    away = z[:, None] - gaussians.means  # (N, C, U)
+    return np.asarray(((away @ gaussians.precision) * away).sum(-1).min(axis=1))
 
 
 def fit_gaussians(z: Floats, labels: np.ndarray) -> ClassGaussians:

@@ -18,7 +18,7 @@ from hvae_core.common.progress import Cancelled
 from hvae_core.evaluation.bounds import bound
 from hvae_core.evaluation.compute import evaluate
 from hvae_core.evaluation.evaluation import EvalSettings
-from hvae_core.scores.measures import MEASURES, base, compute, stored
+from hvae_core.scores.measures import MEASURES, compute, stored
 from hvae_core.scores.measures.regret import regret
 from hvae_core.scores.measures.regret_z import refit_z, regret_z
 from hvae_core.scores.measures.settings import LowerSettings, RegretSettings
@@ -40,7 +40,7 @@ def work(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         found.append(len(pixels))
         return plain(model, pixels, *rest)
 
-    monkeypatch.setattr(base, "PART_IMAGES", 2)
+    monkeypatch.setattr("hvae_core.scores.measures.measure.PART_IMAGES", 2)
     monkeypatch.setitem(MEASURES, "complexity", replace(MEASURES["complexity"], function=counted))
     return found
 

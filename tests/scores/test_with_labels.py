@@ -13,10 +13,10 @@ from scipy.stats import entropy
 from hvae_core.common.errors import DataError, ScoreError
 from hvae_core.evaluation.bounds import BoundTable
 from hvae_core.scores import all_scores
-from hvae_core.scores.base import Material
 from hvae_core.scores.classifier.config import ClassifierConfig, OdinSettings
 from hvae_core.scores.classifier.ensemble import ClassifierEnsemble
 from hvae_core.scores.classifier.network import Classifier
+from hvae_core.scores.material import Material
 from hvae_core.scores.measures import MEASURES, classifier_outputs, compute, stored
 from hvae_core.scores.with_labels import label_scores
 from tests.small import tiny_set

@@ -69,22 +69,20 @@ class ClassifierPreset:
 
 _GREY = ClassifierConfig((1, 28, 28), classes=10)
 
-PRESETS: dict[str, ClassifierPreset] = {
-    preset.name: preset
-    for preset in (
-        ClassifierPreset(
-            "glyphs-classifier",
-            "classifier of the letters A-J",
-            "glyphs",
-            _GREY,
-            ClassifierTraining("glyphs", epochs=5),
-        ),
-        ClassifierPreset(
-            "fashion-classifier",
-            "classifier of the ten clothes",
-            "fashion",
-            _GREY,
-            ClassifierTraining("fashion", epochs=12, epoch_images=15_000),
-        ),
-    )
-}
+_ALL = (
+    ClassifierPreset(
+        name="glyphs-classifier",
+        title="classifier of the letters A-J",
+        world="glyphs",
+        model=_GREY,
+        train=ClassifierTraining("glyphs", epochs=5),
+    ),
+    ClassifierPreset(
+        name="fashion-classifier",
+        title="classifier of the ten clothes",
+        world="fashion",
+        model=_GREY,
+        train=ClassifierTraining("fashion", epochs=12, epoch_images=15_000),
+    ),
+)
+PRESETS = {preset.name: preset for preset in _ALL}

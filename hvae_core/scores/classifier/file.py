@@ -27,10 +27,10 @@ from hvae_core.scores.classifier.config import ClassifierConfig, ClassifierTrain
 from hvae_core.scores.classifier.network import Classifier
 
 KIND = gate.Kind(
-    gate.CLASSIFIER_MARK,
-    ClassifierConfig,
-    ClassifierTraining,
-    {
+    mark=gate.CLASSIFIER_MARK,
+    config=ClassifierConfig,
+    train=ClassifierTraining,
+    foreign={
         gate.FORMAT: "is a hierarchical VAE, not a classifier; "
         "open it as a model, or give the file of a classifier"
     },
@@ -94,9 +94,9 @@ def save_classifier(
         weights = {key: value.detach().half() for key, value in model.named_parameters()}
         tensors = weights | {key: value.detach() for key, value in model.named_buffers()}
         data = container.write(tensors, metadata)
-        found = _decode(data, name)
+        written = _decode(data, name)  # what cannot be read again is not written
         write_whole(path, data)
-    return found
+    return written
 
 
 def rounded(model: Classifier) -> Classifier:

@@ -60,12 +60,12 @@ class Classifier(nn.Module):
         The covariance is the mean over all images, each from the mean of its class. A class
         without an image keeps the mean of all.
         """
-        known = features.double()
-        means = known.mean(0).repeat(self.config.classes, 1)
+        points = features.double()
+        means = points.mean(0).repeat(self.config.classes, 1)
         for label in labels.unique():
-            means[label] = known[labels == label].mean(0)
-        centred = known - means[labels]
-        variances, directions = torch.linalg.eigh(centred.T @ centred / len(known))
+            means[label] = points[labels == label].mean(0)
+        centred = points - means[labels]
+        variances, directions = torch.linalg.eigh(centred.T @ centred / len(points))
         scale = variances.clamp_min(0).rsqrt()
         scale[variances <= _KEPT * variances.max()] = 0
         self.means.copy_(means)

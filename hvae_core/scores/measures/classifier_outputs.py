@@ -20,8 +20,8 @@ def logits(
     ensemble: ClassifierEnsemble, pixels: np.ndarray, _digests: Sequence[int], _settings: Any
 ) -> np.ndarray:
     """Logits of the first classifier, (B, classes)."""
-    found: Tensor = ensemble.members[0](_images(pixels))
-    return found.numpy()
+    out: Tensor = ensemble.members[0](_images(pixels))
+    return out.numpy()
 
 
 @torch.no_grad()
@@ -40,9 +40,9 @@ def odin(
     settings: OdinSettings,
 ) -> np.ndarray:
     """Largest softmax probability at temperature T of the perturbed image (Liang 2018), (B,)."""
-    found = odin_logits(ensemble.members[0], _images(pixels), settings)
+    logits = odin_logits(ensemble.members[0], _images(pixels), settings)
     # In 64 bits: at T = 1000 confidences differ from 1/classes in the fourth digit and after.
-    return (found.double() / settings.temperature).softmax(1).amax(1).numpy()
+    return (logits.double() / settings.temperature).softmax(1).amax(1).numpy()
 
 
 @torch.no_grad()

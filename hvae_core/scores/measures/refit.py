@@ -30,6 +30,7 @@ def refit(
     start: Parameters,
     bounds: BoundFunction,
     gradients: GradientFunction,
+    *,
     digests: Sequence[int],
     settings: RegretSettings,
 ) -> Tensor:
@@ -42,18 +43,26 @@ def refit(
     def noise(rows: Tensor, first: int) -> Noise:
         return ImageNoise([digests[i] for i in rows.tolist()], settings.seed, first)
 
+    def measure(values: Parameters, rows: Tensor) -> Tensor:
+        return bounds(values, rows, noise(rows, 0), settings.samples)
+
+    # 1. L before anything is fitted. ``rows`` are the images that are still being fitted.
     device = next(iter(start.values())).device
     rows = torch.arange(len(digests), device=device)
-    first = bounds(start, rows, noise(rows, 0), settings.samples)
+    first = measure(start, rows)
     best, stale = first.clone(), torch.zeros_like(rows)
     adam = Adam(start, settings.learning_rate, settings.epsilon)
     for step in range(1, settings.steps + 1):
+        # 2. Up the gradient, by draws that no measurement uses.
         adam.ascend(gradients(adam.values, rows, noise(rows, settings.samples + step)))
         if step % settings.check and step < settings.steps:
             continue
-        now = bounds(adam.values, rows, noise(rows, 0), settings.samples)
+        # 3. Now and then L again, by the same draws each time: only the parameters differ. The
+        # best is kept, so that a step too far costs nothing.
+        now = measure(adam.values, rows)
         gained = now > best[rows] + settings.gain
         best[rows] = torch.where(now > best[rows], now, best[rows])  # false where it is not finite
+        # 4. An image that no longer gains leaves the batch, and the others go on faster.
         stale[rows] = torch.where(gained, 0, stale[rows] + 1)
         going = stale[rows] < settings.patience
         rows = rows[going]

@@ -6,8 +6,8 @@ from importlib import import_module
 from typing import Any
 
 from hvae_core.scores.classifier.config import OdinSettings
-from hvae_core.scores.measures.base import Function, Measure
 from hvae_core.scores.measures.complexity import ComplexitySettings, compressed_bits
+from hvae_core.scores.measures.measure import Function, Measure
 from hvae_core.scores.measures.settings import LowerSettings, RegretSettings
 
 

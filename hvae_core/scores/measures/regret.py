@@ -35,10 +35,10 @@ def regret(
     model = _plain(model)
     weights = model.inference_parameters()
     at_once = max(1, _NUMBERS // sum(w.numel() for w in weights.values()))
-    parts = [
-        _regret(model, weights, x[i : i + at_once], digests[i : i + at_once], settings)
-        for i in range(0, len(x), at_once)
-    ]
+    parts = []
+    for start in range(0, len(x), at_once):
+        rows = slice(start, start + at_once)
+        parts.append(_regret(model, weights, x[rows], digests=digests[rows], settings=settings))
     return torch.cat(parts).double().cpu().numpy()
 
 
@@ -46,30 +46,33 @@ def _regret(
     model: HierarchicalVAE,
     weights: dict[str, Tensor],
     x: Tensor,
+    *,
     digests: Sequence[int],
     settings: RegretSettings,
 ) -> Tensor:
+    # vmap runs one image's bound for all images at once, each with weights of its own. Under it
+    # nothing can be drawn: which draws a trace asks for is learnt first, and then they are given.
     bounded = _Bound(with_posteriors(model, lambda _index, q: q))
     asked = bounded.ask(x[:1])
 
-    def one(values: Parameters, image: Tensor, draws: dict[str, Tensor]) -> Tensor:
+    def bound_of_one(values: Parameters, image: Tensor, draws: dict[str, Tensor]) -> Tensor:
         named = {f"model.{name}": value for name, value in values.items()}
-        found: Tensor = functional_call(bounded, named, (image.unsqueeze(0), draws))
-        return found
+        value: Tensor = functional_call(bounded, named, (image.unsqueeze(0), draws))
+        return value
 
-    every, slope = _quiet(vmap(one)), _quiet(vmap(grad(one)))
+    of_all, slopes = _quiet(vmap(bound_of_one)), _quiet(vmap(grad(bound_of_one)))
 
     def bounds(values: Parameters, rows: Tensor, noise: Noise, samples: int) -> Tensor:
         with torch.no_grad():
-            found: Tensor = every(values, x[rows], asked.draw(noise, samples, x[rows]))
-        return found
+            each: Tensor = of_all(values, x[rows], asked.draw(noise, samples, x[rows]))
+        return each
 
     def gradients(values: Parameters, rows: Tensor, noise: Noise) -> Parameters:
-        found: Parameters = slope(values, x[rows], asked.draw(noise, 1, x[rows]))
-        return found
+        each: Parameters = slopes(values, x[rows], asked.draw(noise, 1, x[rows]))
+        return each
 
     start = {name: w.expand(len(x), *w.shape) for name, w in weights.items()}
-    return refit(start, bounds, gradients, digests, settings)
+    return refit(start, bounds, gradients, digests=digests, settings=settings)
 
 
 def _plain(model: HierarchicalVAE) -> HierarchicalVAE:
@@ -133,11 +136,11 @@ class _Asked(Noise):
 
     def draw(self, noise: Noise, samples: int, like: Tensor) -> dict[str, Tensor]:
         """The draws of every image by name, (B, S, *shape)."""
-        found: dict[str, Any] = {}
+        draws: dict[str, Any] = {}
         for name, (normal, shape) in self.asked.items():
             source = noise.normal if normal else noise.uniform
-            found[name] = source(name, samples, len(like), shape).transpose(0, 1).to(like)
-        return found
+            draws[name] = source(name, samples, len(like), shape).transpose(0, 1).to(like)
+        return draws
 
 
 class _Given(Noise):

@@ -34,26 +34,26 @@ def refit_z(
 
     def bounds(values: Parameters, rows: Tensor, noise: Noise, samples: int) -> Tensor:
         with torch.no_grad():
-            return _bound(model, x[rows], values, noise, samples)
+            return _bound(model, x[rows], values, noise=noise, samples=samples)
 
     def gradients(values: Parameters, rows: Tensor, noise: Noise) -> Parameters:
         leaves = {name: value.detach().requires_grad_() for name, value in values.items()}
         with torch.enable_grad():
-            total = _bound(model, x[rows], leaves, noise, 1).sum()
+            total = _bound(model, x[rows], leaves, noise=noise, samples=1).sum()
         # None where q is certain: nothing depends on the shift.
-        found = torch.autograd.grad(total, list(leaves.values()), allow_unused=True)
-        return {n: g for n, g in zip(leaves, found, strict=True) if g is not None}
+        slopes = torch.autograd.grad(total, list(leaves.values()), allow_unused=True)
+        return {n: g for n, g in zip(leaves, slopes, strict=True) if g is not None}
 
     start = {
         f"{kind}{spec.index}": x.new_zeros((len(x), *spec.shape))
         for spec in model.latents
         for kind in ("a", "b")
     }
-    return refit(start, bounds, gradients, digests, settings)
+    return refit(start, bounds, gradients, digests=digests, settings=settings)
 
 
 def _bound(
-    model: HierarchicalVAE, x: Tensor, values: Parameters, noise: Noise, samples: int
+    model: HierarchicalVAE, x: Tensor, values: Parameters, *, noise: Noise, samples: int
 ) -> Tensor:
     def moved(index: int, q: Gaussian) -> Gaussian:
         a, b = values[f"a{index}"], values[f"b{index}"]

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hvae_core.common.arrays import Floats
 from hvae_core.common.errors import ScoreError
 from hvae_core.evaluation.bounds import BoundTable
-from hvae_core.evaluation.evaluation import Evaluation
+from hvae_core.scores.material import Material
 
 Need = Literal["reference", "latents", "ensemble", "background", "labels", "gradient", "classifier"]
 """What must be at hand beside the bounds; measures are named apart."""
@@ -21,89 +20,6 @@ Cost = Literal["none", "seconds", "minutes", "hours"]
 Family = Literal["bound", "ratio", "kl", "lower", "measured", "compared", "labels", "own"]
 """What a score is made of: L_>k, its ratio to L, the KL of one layer, L_<l, a measure of the image,
 training images or other checkpoints, a classifier, or a function of the user's own."""
-
-
-@dataclass(frozen=True, eq=False)
-class ClassGaussians:
-    """Gaussians of C classes (one where there are no labels) with one covariance, of U units."""
-
-    means: Floats  # (C, U)
-    precision: Floats  # (U, U)
-
-
-@dataclass(frozen=True, eq=False)
-class Reference:
-    """Statistics of *training* images under one checkpoint, for scores that compare with them.
-
-    ``mean`` is the mean of -L in nats over ``images`` images; ``layers[i]`` describes the posterior
-    means of z_{i+1}, None where they are too many to be kept.
-    """
-
-    mean: float
-    layers: tuple[ClassGaussians | None, ...]
-    images: int
-
-
-@dataclass(frozen=True, eq=False)
-class Material:
-    """What scores may read of N images under one checkpoint.
-
-    ``latents[i]`` are posterior means (N, units) of z_{i+1}, (N, 0) where they are not kept.
-    ``ensemble`` holds the same images under other checkpoints, ``background`` those under the
-    background checkpoint. ``measures`` are further figures an image by name, (N,) or (N, m).
-    ``names`` are those of the layers, where they are known.
-    """
-
-    table: BoundTable
-    latents: tuple[NDArray[Any], ...] = ()
-    reference: Reference | None = None
-    ensemble: tuple[BoundTable, ...] = ()
-    background: BoundTable | None = None
-    measures: Mapping[str, NDArray[Any]] = field(default_factory=dict)
-    names: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        n = len(self.table)
-        counts = [len(rows) for rows in (*self.latents, *self.measures.values())]
-        counts += [len(table) for table in (*self.ensemble, self.background or self.table)]
-        if any(count != n for count in counts):
-            raise ScoreError(
-                f"What a score reads must be of the same images; the bounds are of {n}. "
-                "Compute the other figures for these images again."
-            )
-
-    @classmethod
-    def of(cls, evaluation: Evaluation, reference: Reference | None = None) -> Material:
-        """What an evaluation holds itself, with a reference."""
-        return cls(evaluation.table, evaluation.latents, reference, names=evaluation.names)
-
-    def has(self, need: str, layer: str = "") -> bool:
-        """Whether what a score needs is here, of a layer if one is named."""
-        if need == "latents" and layer in self.names:
-            return self.latents[self.names.index(layer)].shape[1] > 0
-        return bool(getattr(self, need))
-
-    def __len__(self) -> int:
-        return len(self.table)
-
-    def take(self, rows: NDArray[Any] | slice) -> Material:
-        """The material of some of the images: by indices, a boolean mask, or a slice."""
-        return replace(
-            self,
-            table=self.table.take(rows),
-            latents=tuple(z[rows] for z in self.latents),
-            ensemble=tuple(table.take(rows) for table in self.ensemble),
-            background=None if self.background is None else self.background.take(rows),
-            measures={name: values[rows] for name, values in self.measures.items()},
-        )
-
-
-def richest(score: Score, materials: Sequence[Material]) -> Material:
-    """The first of several materials that suffices for a score, else the first of all.
-
-    A costly measure may be had of the first images of a set alone, in a material of their own.
-    """
-    return next((m for m in materials if not score.missing(m)), materials[0])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -168,3 +84,11 @@ REASONS = {
     "measure": "It reads the measure {measure} of every image, which is not computed yet.",
 }
 """Why a score is missing, by what is lacking: the one list, for commands, pages and errors."""
+
+
+def richest(score: Score, materials: Sequence[Material]) -> Material:
+    """The first of several materials that suffices for a score, else the first of all.
+
+    A costly measure may be had of the first images of a set alone, in a material of their own.
+    """
+    return next((m for m in materials if not score.missing(m)), materials[0])

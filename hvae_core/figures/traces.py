@@ -1,0 +1,52 @@
+"""Parts that several charts draw alike: a dotted line, a band, text in a coloured cell."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+from numpy.typing import ArrayLike
+from plotly.colors import sample_colorscale
+
+from hvae_core.figures.theme import Palette, contrast, faded, hex_color
+
+
+def dotted(x: ArrayLike, y: ArrayLike, colors: Palette, **style: Any) -> go.Scatter:
+    """A thin grey dotted line that only guides the eye: chance, or where two axes agree."""
+    plain = {"showlegend": False, "hoverinfo": "skip", "line_width": 1}
+    return go.Scatter(
+        x=np.asarray(x, dtype=np.float32),
+        y=np.asarray(y, dtype=np.float32),
+        mode="lines",
+        line_color=colors.muted,
+        line_dash="dot",
+        **plain | style,
+    )
+
+
+def band(
+    x: ArrayLike, low: ArrayLike, high: ArrayLike, *, color: str, alpha: float, **style: Any
+) -> go.Scatter:
+    """The region between two lines over x, as one closed line."""
+    across, bottom, top = (np.asarray(part, dtype=np.float32) for part in (x, low, high))
+    return go.Scatter(
+        x=np.concatenate([across, across[::-1]]),
+        y=np.concatenate([top, bottom[::-1]]),
+        mode="lines",
+        line={"width": 0, "color": color},
+        fill="toself",
+        fillcolor=faded(color, alpha),
+        hoverinfo="skip",
+        showlegend=False,
+        **style,
+    )
+
+
+def cell_text(value: float, text: str, scale: list[list[Any]], colors: Palette) -> str:
+    """A cell's text in black or white, whichever its ground lets one read; a dash for no value."""
+    if np.isnan(value):
+        return f'<span style="color:{colors.muted}">–</span>'
+    ground = hex_color(sample_colorscale(scale, [min(max(float(value), 0.0), 1.0)])[0])
+    ink = max("#000000", "#FFFFFF", key=lambda color: contrast(color, ground))
+    return f'<span style="color:{ink}">{text}</span>'

@@ -1,0 +1,89 @@
+"""What scores may read of the images of a set, and of the training images beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from numpy.typing import NDArray
+
+from hvae_core.common.arrays import Floats
+from hvae_core.common.errors import ScoreError
+from hvae_core.evaluation.bounds import BoundTable
+from hvae_core.evaluation.evaluation import Evaluation
+
+
+@dataclass(frozen=True, eq=False)
+class ClassGaussians:
+    """Gaussians of C classes (one where there are no labels) with one covariance, of U units."""
+
+    means: Floats  # (C, U)
+    precision: Floats  # (U, U)
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """Statistics of *training* images under one checkpoint, for scores that compare with them.
+
+    ``mean`` is the mean of -L in nats over ``images`` images; ``layers[i]`` describes the posterior
+    means of z_{i+1}, None where they are too many to be kept.
+    """
+
+    mean: float
+    layers: tuple[ClassGaussians | None, ...]
+    images: int
+
+
+@dataclass(frozen=True, eq=False)
+class Material:
+    """What scores may read of N images under one checkpoint.
+
+    ``latents[i]`` are posterior means (N, units) of z_{i+1}, (N, 0) where they are not kept.
+    ``ensemble`` holds the same images under other checkpoints, ``background`` those under the
+    background checkpoint. ``measures`` are further figures an image by name, (N,) or (N, m).
+    ``names`` are those of the layers, where they are known.
+    """
+
+    table: BoundTable
+    latents: tuple[NDArray[Any], ...] = ()
+    reference: Reference | None = None
+    ensemble: tuple[BoundTable, ...] = ()
+    background: BoundTable | None = None
+    measures: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    names: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        n = len(self.table)
+        counts = [len(rows) for rows in (*self.latents, *self.measures.values())]
+        counts += [len(table) for table in (*self.ensemble, self.background or self.table)]
+        if any(count != n for count in counts):
+            raise ScoreError(
+                f"What a score reads must be of the same images; the bounds are of {n}. "
+                "Compute the other figures for these images again."
+            )
+
+    @classmethod
+    def of(cls, evaluation: Evaluation, reference: Reference | None = None) -> Material:
+        """What an evaluation holds itself, with a reference."""
+        return cls(evaluation.table, evaluation.latents, reference, names=evaluation.names)
+
+    def has(self, need: str, layer: str = "") -> bool:
+        """Whether what a score needs is here, of a layer if one is named."""
+        if need == "latents" and layer in self.names:
+            return self.latents[self.names.index(layer)].shape[1] > 0
+        return bool(getattr(self, need))
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def take(self, rows: NDArray[Any] | slice) -> Material:
+        """The material of some of the images: by indices, a boolean mask, or a slice."""
+        return replace(
+            self,
+            table=self.table.take(rows),
+            latents=tuple(z[rows] for z in self.latents),
+            ensemble=tuple(table.take(rows) for table in self.ensemble),
+            background=None if self.background is None else self.background.take(rows),
+            measures={name: values[rows] for name, values in self.measures.items()},
+        )
