@@ -2,12 +2,13 @@
 
     import hvae_core as hv
     model = hv.load_checkpoint("glyphs-hvae3-elbo")
-    inside, outside = (hv.evaluate(model, hv.load_images(f"glyphs:{name}")) for name in ("test", "digits"))
+    inside = hv.evaluate(model, hv.load_images("glyphs:test"))
+    outside = hv.evaluate(model, hv.load_images("glyphs:digits"))
     print(hv.report(inside, [outside], scores=["elbo", "llr_1"]))
 
 The names below are all there is to know at first; each is imported when it is first used, so that
 ``import hvae_core`` itself costs nothing.
-"""  # noqa: E501
+"""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any

@@ -94,7 +94,8 @@ def test_the_readme_is_short_and_begins_as_the_door_does() -> None:
     assert len(readme.splitlines()) <= 200
     first = readme.split("```python\n")[1].partition("```")[0].splitlines()
     door = inspect.cleandoc(hv.__doc__ or "").splitlines()
-    assert first == [line.strip() for line in door if line.startswith("    ")]
+    example = [line.strip() for line in door if line.startswith("    ")]
+    assert [line for line in first if line] == example
 
 
 def test_the_readme_trains_from_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
