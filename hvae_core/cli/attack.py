@@ -50,14 +50,13 @@ def attack(
     posteriors; the random change moves every pixel by the whole radius, up or down. Binary models
     read a binary draw of the image; the twin may be grey.
     """
-    from hvae_core.checkpoint import load_checkpoint
-    from hvae_core.evaluation.lookup import checkpoint_path
+    from hvae_core.door import load_checkpoint
     from hvae_core.evaluation.worlds import one_set
     from hvae_core.probes.attack import attacked
     from hvae_core.probes.attack_record import AttackSettings
 
     settings = AttackSettings(radius, steps, starts, seed)
-    checkpoint = load_checkpoint(checkpoint_path(name))
+    checkpoint = load_checkpoint(name)
     world, set_name = one_set(checkpoint, of.world, of.set, download=data.download)
     with show.progress_bar() as bar:
         pixels = data.sets(world, images).images(checkpoint, set_name, bar)

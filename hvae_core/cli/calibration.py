@@ -96,11 +96,11 @@ def calibration(
 
 def _splits(name: str, limit: int, data: DataOptions) -> tuple[Evaluation, Evaluation]:
     """The held-out and the test evaluation of a checkpoint's world."""
-    from hvae_core.checkpoint import load_checkpoint
-    from hvae_core.evaluation.lookup import checkpoint_path, evaluated
+    from hvae_core.door import load_checkpoint
+    from hvae_core.evaluation.lookup import evaluated
     from hvae_core.evaluation.worlds import world_of
 
-    checkpoint = load_checkpoint(checkpoint_path(name))
+    checkpoint = load_checkpoint(name)
     world = world_of(checkpoint)
     sets = data.sets(world, limit)
     held_out = world.with_role("validation")[0].name

@@ -56,16 +56,16 @@ def compare(
       python -m hvae_core compare runs/*/*-elbo.safetensors --out lower signs
           AUROC of every score on two sets too, a mean over the seeds of a preset
     """
-    from hvae_core.checkpoint import load_checkpoint
     from hvae_core.detection.report import report
-    from hvae_core.evaluation.lookup import checkpoint_path, evaluated
+    from hvae_core.door import load_checkpoint
+    from hvae_core.evaluation.lookup import evaluated
     from hvae_core.evaluation.worlds import world_of
     from hvae_core.studies.compare import compare, over_seeds, presets
 
     tests, reports = [], []
     with show.progress_bar() as bar:
         for name in names:
-            checkpoint = load_checkpoint(checkpoint_path(name))
+            checkpoint = load_checkpoint(name)
             place = world_of(checkpoint, world)
             sets = data.sets(place, limit)
             test, *others = [

@@ -62,14 +62,13 @@ def compress(
     tables, which both sides know as they know the weights. JPEG has no quality below 1: where its
     rate is higher than the model's, that is the nearest.
     """
-    from hvae_core.checkpoint import load_checkpoint
-    from hvae_core.evaluation.lookup import checkpoint_path
+    from hvae_core.door import load_checkpoint
     from hvae_core.evaluation.worlds import one_set
     from hvae_core.probes.compression import compressed
 
     if set and image:
         raise DataError("Name pictures with --image or a set with --set, not both.")
-    checkpoint = load_checkpoint(checkpoint_path(name))
+    checkpoint = load_checkpoint(name)
     pictures: dict[str, Compression] = {}
     with show.progress_bar() as bar:
         if set:

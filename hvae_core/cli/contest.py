@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 from rich.text import Text
 
 from hvae_core.cli import show
-from hvae_core.cli.evaluate import find
+from hvae_core.cli.evaluate import evaluate_sets
 from hvae_core.cli.options import (
     PARTS,
     BoundOptions,
@@ -65,31 +65,31 @@ def contest(
     DeLong et al. 1988: both scores rate the same images, and what they have in common cancels. The
     last column is p after Holm's correction for all tests that are listed; at most 0.05 is bold.
     """
-    from hvae_core.checkpoint import load_checkpoint
     from hvae_core.detection.paired_tests import Side, between_models, between_scores
-    from hvae_core.evaluation.lookup import checkpoint_path
+    from hvae_core.door import load_checkpoint
 
     names = [name, *([other] if other else [])]
-    checkpoints = [load_checkpoint(checkpoint_path(each)) for each in names]
+    checkpoints = [load_checkpoint(each) for each in names]
     needed = None if other else against
+    # Before anything is computed, so that a misspelt one is told at once.
     chosen = [_scores(scores, checkpoint, needed) for checkpoint in checkpoints]
     sides: list[Side] = []
     titles: dict[str, str] = {}
     missing: dict[str, str] = {}
     with show.progress_bar() as bar:
         for checkpoint, read in zip(checkpoints, chosen, strict=True):
-            found = find(
+            evaluated = evaluate_sets(
                 checkpoint, read, sets=sets, bounds=bounds, scores=scores, data=data, progress=bar
             )
-            inside, *outside = found.evaluations
-            sides.append(Side.of(inside, outside, found.materials, read))
-            titles = {spec.name: spec.title for spec in found.sets.world.sets} | titles
-            missing = found.missing | missing
+            inside, *outside = evaluated.evaluations
+            sides.append(Side.of(inside, outside, evaluated.materials, read))
+            titles = {spec.name: spec.title for spec in evaluated.sets.world.sets} | titles
+            missing = evaluated.missing | missing
     shared = {score.key for score in chosen[-1]}
     tested = [score for score in chosen[0] if score.key in shared]
     if other:
         entries = between_models(sides[0], sides[1], tested, bounds.seed)
-        heads = ("set", "score", "A", "B")
+        heads: tuple[str, ...] = ("set", "score", "A", "B")
         title = f"AUROC of the same score, A: {name}, B: {other}"
     else:
         rival = next(score for score in tested if score.key == against)
@@ -106,12 +106,8 @@ def contest(
         show.as_json({"checkpoints": names, "tests": [asdict(entry) for entry in entries],
                       "missing": missing, "unavailable": untested})  # fmt: skip
         return
-    show.table(
-        f"{title}; paired DeLong test",
-        (*heads, "difference, 95 % interval", "images", "p", "p, Holm"),
-        _rows(entries, titles),
-        left=2,
-    )
+    heads = (*heads, "difference, 95 % interval", "images", "p", "p, Holm")
+    show.table(f"{title}; paired DeLong test", heads, _rows(entries, titles), left=2)
     for key, reason in untested.items():
         show.say(f"Without {key}: {reason}")
     for set_name, reason in missing.items():

@@ -60,14 +60,13 @@ def draws(
     Monte-Carlo standard error of one in-distribution image in nats, beside the deviation between
     images.
     """
-    from hvae_core.checkpoint import load_checkpoint
     from hvae_core.data.named import with_source
     from hvae_core.detection.by_draws import auroc_by_draws, nested_tables
-    from hvae_core.evaluation.lookup import checkpoint_path
+    from hvae_core.door import load_checkpoint
     from hvae_core.evaluation.worlds import world_of
     from hvae_core.scores import score_list
 
-    checkpoint = load_checkpoint(checkpoint_path(name))
+    checkpoint = load_checkpoint(name)
     how.place(checkpoint)
     world, out_name = with_source(world_of(checkpoint), out, "out", download=data.download)
     sets = data.sets(world, limit)

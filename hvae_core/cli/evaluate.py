@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Found:
-    """What was found of the sets of a checkpoint, the in-distribution set first.
+class EvaluatedSets:
+    """Sets under a checkpoint, the in-distribution set first, and what scores read of them.
 
     ``notes`` say by set what was done to its images, ``missing`` why a set, or what some scores
     read of it, could not be had.
@@ -112,46 +112,47 @@ def evaluate(
     stopped. Results that ship with the project are taken for the same checkpoint, settings and
     pixels, and stand in for images that are not on this machine.
     """
-    from hvae_core.checkpoint import load_checkpoint
     from hvae_core.cli.report import print_report
     from hvae_core.detection.half_precision import measured_error
     from hvae_core.detection.report import report
-    from hvae_core.evaluation.lookup import checkpoint_path
+    from hvae_core.door import load_checkpoint
 
-    checkpoint = load_checkpoint(checkpoint_path(name))
-    chosen = scores.chosen(checkpoint)
+    checkpoint = load_checkpoint(name)
+    chosen = scores.chosen(checkpoint)  # a misspelt one is told before anything is computed
     rounding = None
     with show.progress_bar() as bar:
-        found = find(
+        evaluated = evaluate_sets(
             checkpoint, chosen, sets=sets, bounds=bounds, scores=scores, data=data, progress=bar
         )
         if (settings := bounds.settings()).precision != "float32":
-            rounding = measured_error(checkpoint, found.sets, list(found.notes), settings, bar)
-    inside, *outside = found.evaluations
-    result = report(inside, outside, bounds.seed, scores=chosen, materials=found.materials)
+            rounding = measured_error(
+                checkpoint, evaluated.sets, list(evaluated.notes), settings, bar
+            )
+    inside, *outside = evaluated.evaluations
+    result = report(inside, outside, bounds.seed, scores=chosen, materials=evaluated.materials)
     if csv:
         write_csv(Path(csv), result)
-    world = found.sets.world
+    world = evaluated.sets.world
     if as_json:
         show.as_json(
             {"name": checkpoint.name, "title": checkpoint.card.title, "world": world.key,
-             "limit": sets.limit or None, "notes": {k: list(v) for k, v in found.notes.items()},
-             "missing": found.missing, "precision_error": rounding and asdict(rounding),
+             "limit": sets.limit or None, "notes": {k: list(v) for k, v in evaluated.notes.items()},
+             "missing": evaluated.missing, "precision_error": rounding and asdict(rounding),
              **result.to_dict()}
         )  # fmt: skip
         return
     show.say(f"{checkpoint.card.title or checkpoint.name} (sha256 {checkpoint.digest[:16]})\n")
     print_report(result, {spec.name: spec.title for spec in world.sets})
-    for set_name, notes in found.notes.items():
+    for set_name, notes in evaluated.notes.items():
         if notes:
             show.note(f"{set_name}: {'; '.join(notes)}")
-    for set_name, reason in found.missing.items():
+    for set_name, reason in evaluated.missing.items():
         show.note(f"left out {set_name}: {reason}")
     if rounding:
         show.note(f"{bounds.precision} {rounding}")
 
 
-def find(
+def evaluate_sets(
     checkpoint: Checkpoint,
     chosen: Sequence[Score],
     *,
@@ -160,7 +161,7 @@ def find(
     scores: ScoreOptions,
     data: DataOptions,
     progress: Progress,
-) -> Found:
+) -> EvaluatedSets:
     """Evaluate the sets asked for, and assemble what the chosen scores read of them.
 
     A set that was not named and is not on this machine is left out. Raises ``DataError`` where
@@ -172,30 +173,29 @@ def find(
 
     world, names = choose_sets(checkpoint, sets, download=data.download)
     bounds.place(checkpoint)
-    images = data.sets(world, sets.limit)
-    found = Found(images, [], {}, {}, {})
+    result = EvaluatedSets(data.sets(world, sets.limit), [], {}, {}, {})
     for done, name in enumerate(names):
         step = part(progress, done, len(names), f"{done + 1} of {len(names)}")
         try:
-            answer = lookup.evaluated(checkpoint, images, name, bounds.settings(), step)
+            answer = lookup.evaluated(checkpoint, result.sets, name, bounds.settings(), step)
         except MissingImages as error:
             if done == 0 or sets.outside:
                 raise
-            found.missing[name] = str(error)
+            result.missing[name] = str(error)
             continue
-        found.evaluations.append(answer.evaluation)
-        found.notes[name] = answer.notes
-    if len(found.evaluations) < 2:
+        result.evaluations.append(answer.evaluation)
+        result.notes[name] = answer.notes
+    if len(result.evaluations) < 2:
         raise DataError(
             f"None of the out-of-distribution sets of {world.title} is on this machine; fetch them "
             "with --download, name a folder with --data-root, or a set of your own with --out."
         )
     if not any(score.needs or score.measures for score in chosen):
-        return found
-    source, beside = Computed(checkpoint, images), scores.beside(world)
-    assembled = assemble(source, found.evaluations, chosen, beside, progress)
-    found.missing.update(assembled.notes)
-    return replace(found, materials=assembled.materials)
+        return result
+    source, beside = Computed(checkpoint, result.sets), scores.beside(world)
+    assembled = assemble(source, result.evaluations, chosen, beside, progress)
+    result.missing.update(assembled.notes)
+    return replace(result, materials=assembled.materials)
 
 
 def choose_sets(

@@ -47,12 +47,11 @@ def information(
     N images can show log N nats at most: 200 images 5.30 nats, 1,000 images 6.91.
     The time grows with the square of N.
     """
-    from hvae_core.checkpoint import load_checkpoint
-    from hvae_core.evaluation.lookup import checkpoint_path
+    from hvae_core.door import load_checkpoint
     from hvae_core.evaluation.worlds import one_set
     from hvae_core.probes.information import measure_information
 
-    checkpoint = load_checkpoint(checkpoint_path(name))
+    checkpoint = load_checkpoint(name)
     world, set_name = one_set(checkpoint, of.world, of.set, download=data.download)
     with show.progress_bar() as bar:
         # The pages take their images from the same ones.

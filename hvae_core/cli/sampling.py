@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from hvae_core.cli import show
 from hvae_core.cli.options import DataOptions, Json, kept, option, whole
 from hvae_core.common.errors import CheckpointError
+from hvae_core.common.progress import Progress
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from hvae_core.checkpoint import Checkpoint
 
 
 @kept("Nothing is kept.")
@@ -37,34 +44,21 @@ def sampling(
           --steps 50 20 10 5 2
           the sampler of the prior over u, ancestral and deterministic, at several numbers of steps
     """
-    from hvae_core.checkpoint import load_checkpoint
-    from hvae_core.evaluation.lookup import checkpoint_path
+    from hvae_core.door import load_checkpoint
     from hvae_core.evaluation.worlds import world_of
-    from hvae_core.probes.sample_quality import draw, judged, quality
 
-    checkpoint = load_checkpoint(checkpoint_path(name))
-    reader = load_checkpoint(checkpoint_path(judge))
+    checkpoint, reader = load_checkpoint(name), load_checkpoint(judge)
     if reader.digest == checkpoint.digest:
         raise CheckpointError("A model cannot judge its own samples; name another with --judge.")
     if reader.config.image_shape != checkpoint.config.image_shape:
         raise CheckpointError("The judge reads images of another shape; name another with --judge.")
     sets = data.sets(world_of(reader), n)
-    rows: list[dict[str, Any]] = []
     with show.progress_bar() as bar:
-        held = {}
-        for set_name in ("test", "validation"):
-            images = sets.images(reader, set_name, bar)
-            held[set_name] = judged(reader.model, images.images, progress=bar)
-        measured = quality(held["validation"], held["test"])
-        rows.append({"sampler": "validation images", "seconds_u": None, "seconds": None,
-                     **asdict(measured)})  # fmt: skip
-        for sampler, way in checkpoint.model.samplers(steps):
-            drawn = draw(checkpoint.model, n, seed, way)
-            measured = quality(judged(reader.model, drawn.pixels, progress=bar), held["test"])
-            per = 1000 / n
-            rows.append({"sampler": sampler,
-                         "seconds_u": drawn.seconds_u and drawn.seconds_u * per,
-                         "seconds": drawn.seconds * per, **asdict(measured)})  # fmt: skip
+        held = {
+            set_name: sets.images(reader, set_name, bar).images
+            for set_name in ("test", "validation")
+        }
+        rows = list(_rows(checkpoint, reader, held, n=n, steps=steps, seed=seed, progress=bar))
     if as_json:
         show.as_json({"n": n, "judge": reader.name, "samplers": rows})
         return
@@ -75,3 +69,29 @@ def sampling(
           *("-" if r[key] is None else f"{r[key]:.3f}" for key in ("seconds_u", "seconds")))
          for r in rows],
     )  # fmt: skip
+
+
+def _rows(
+    checkpoint: Checkpoint,
+    judge: Checkpoint,
+    held: Mapping[str, np.ndarray],
+    *,
+    n: int,
+    steps: Sequence[int],
+    seed: int,
+    progress: Progress,
+) -> Iterator[dict[str, Any]]:
+    """Quality of held-out images, then of the samples of every sampler, with seconds for 1,000."""
+    from hvae_core.probes.sample_quality import draw, judged, quality
+
+    test, validation = (
+        judged(judge.model, held[name], progress=progress) for name in ("test", "validation")
+    )
+    yield {"sampler": "validation images", "seconds_u": None, "seconds": None,
+           **asdict(quality(validation, test))}  # fmt: skip
+    per = 1000 / n
+    for sampler, way in checkpoint.model.samplers(steps):
+        drawn = draw(checkpoint.model, n, seed, way)
+        measured = quality(judged(judge.model, drawn.pixels, progress=progress), test)
+        yield {"sampler": sampler, "seconds_u": drawn.seconds_u and drawn.seconds_u * per,
+               "seconds": drawn.seconds * per, **asdict(measured)}  # fmt: skip

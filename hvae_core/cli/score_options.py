@@ -65,11 +65,10 @@ class ScoreOptions:
 
     def beside(self, world: World) -> Beside[Checkpoint]:
         """The other checkpoints named, and the background model that ships with the world."""
-        from hvae_core.checkpoint import load_checkpoint
-        from hvae_core.evaluation.lookup import checkpoint_path
+        from hvae_core.door import load_checkpoint
         from hvae_core.scores.assemble import Beside
         from hvae_core.scores.available import background_path
 
-        others = tuple(load_checkpoint(checkpoint_path(name)) for name in self.ensemble)
-        path = checkpoint_path(self.background) if self.background else background_path(world)
-        return Beside(others, None if path is None else load_checkpoint(path))
+        others = tuple(load_checkpoint(name) for name in self.ensemble)
+        background = self.background or background_path(world)
+        return Beside(others, load_checkpoint(background) if background else None)

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from hvae_core.common.arrays import Shape
 from hvae_core.common.errors import DataError
-from hvae_core.common.progress import Progress, silent
 from hvae_core.data.readers.hub import is_hub_name
 from hvae_core.data.stored import find_named
 from hvae_core.data.worlds import Role, SetSpec, World, custom_set, worlds
@@ -58,9 +57,3 @@ def with_source(world: World, source: str, role: Role, *, download: bool) -> tup
     if any(spec.name == own.name for spec in world.sets):  # two folders with the same last name
         own = custom_set(source, role, title=source, allow_download=download)
     return world.with_set(own), own.name
-
-
-def fetch(world: World, set_name: str, data_root: str | None, progress: Progress = silent) -> None:
-    """Download a set's images unless they are on this machine."""
-    if not world.available(set_name, data_root):
-        world.download(set_name, progress)

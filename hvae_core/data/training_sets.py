@@ -9,7 +9,7 @@ from hvae_core.common.errors import DataError
 from hvae_core.common.progress import Progress, silent
 from hvae_core.data.image_set import ImageSet
 from hvae_core.data.load import load_source
-from hvae_core.data.named import fetch, named_world
+from hvae_core.data.named import named_world
 
 _HELD_OUT = 10  # one image in so many of a user's own set validates
 
@@ -57,9 +57,9 @@ def training_sets(
         )  # fmt: skip
         return _in_two(images.fit(image_shape).shuffled())
     world = named_world(world_key)
-    if download:
-        for name in ("train", "validation"):
-            fetch(world, name, data_root, progress)
+    for name in ("train", "validation"):
+        if download and not world.available(name, data_root):
+            world.download(name, progress)
     train, validation = (
         world.load(name, data_root, progress=progress).fit(image_shape)
         for name in ("train", "validation")

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from hvae_core.checkpoint import Checkpoint
 from hvae_core.common.errors import MissingImages
 from hvae_core.common.progress import Progress, silent
 from hvae_core.evaluation.sets import Sets
-from hvae_core.evaluation.store import store_result
 from hvae_core.scores.reference import store_reference
+
+if TYPE_CHECKING:
+    from hvae_core.checkpoint import Checkpoint
 
 
 def stored_results(
@@ -21,6 +23,8 @@ def stored_results(
 
     Each path as it is written, or why a set's images are not here: its file is left as it is.
     """
+    from hvae_core.evaluation.store import store_result
+
     stores: list[Callable[[], Path]] = [
         partial(store_result, checkpoint, sets, spec.name, progress)
         for spec in sets.world.with_role("validation", "in", "out", "control")
