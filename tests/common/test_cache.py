@@ -214,3 +214,49 @@ def test_pruning_leaves_whatever_it_did_not_write(cache_folder: Path, tmp_path: 
     assert cache.prune(0) == 0
     assert [path for path in mine if not path.exists()] == []
     assert not cache.entry_path("things", KEY).exists()
+
+
+def pack(value: float) -> dict[str, np.ndarray]:
+    return {"value": np.array([value], dtype=np.float16)}
+
+
+def unpack(arrays: cache.Arrays) -> float:
+    return float(arrays["value"][0])
+
+
+def test_kept_computes_once_and_all_read_what_was_packed() -> None:
+    calls: list[int] = []
+
+    def third() -> float:
+        calls.append(1)
+        return 1 / 3
+
+    key = cache.digest("third")
+    assert cache.kept("thirds", key, unpack=unpack) is None
+    first = cache.kept("thirds", key, third, pack=pack, unpack=unpack)
+    again = cache.kept("thirds", key, third, pack=pack, unpack=unpack)
+    assert first == again == cache.kept("thirds", key, unpack=unpack) == float(np.float16(1 / 3))
+    assert len(calls) == 1
+
+
+def test_peek_remembers_a_file_and_sees_that_it_is_gone_or_another() -> None:
+    key = cache.digest("peek")
+    assert cache.peek("thirds", key, unpack) is None
+    cache.store("thirds", key, pack(1.0))
+    assert cache.peek("thirds", key, unpack) == 1.0
+    older = cache.entry_path("thirds", key)
+    kept = older.with_name("kept")  # its number is not given to another file
+    older.rename(kept)
+    assert cache.peek("thirds", key, unpack) is None
+    cache.store("thirds", key, pack(2.0))
+    assert cache.peek("thirds", key, unpack) == 2.0
+
+
+def test_a_cache_that_refuses_costs_a_computation_each(
+    cache_folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    cache_folder.write_text("in the way")
+    key = cache.digest("refused")
+    for _ in range(2):
+        assert cache.kept("thirds", key, lambda: 0.5, pack=pack, unpack=unpack) == 0.5
+    assert "not kept" in caplog.text
