@@ -126,7 +126,7 @@ def test_recipes_are_read_when_one_is_asked_for() -> None:
     code = """
 import sys
 import hvae_core.config, hvae_core.config.presets as presets, hvae_core.evaluation.worlds
-assert "tomllib" not in sys.modules
+assert presets.__name__ + ".reader" not in sys.modules
 first = presets.PRESETS["glyphs-hvae3-elbo"]
 assert presets.PRESETS is presets.PRESETS
 assert presets.get_preset("glyphs-hvae3-elbo") is first
