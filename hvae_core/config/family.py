@@ -108,11 +108,13 @@ class ModelConfig(ABC):
 FAMILIES: dict[str, type[ModelConfig]] = {}
 """Every family by the name in its files."""
 
-C = TypeVar("C", bound=ModelConfig)
+C = TypeVar("C")
 
 
 def register(config: type[C]) -> type[C]:
     """Make a family known: from now on its files open, and its models are built."""
+    if not issubclass(config, ModelConfig):
+        raise TypeError(f"{config.__qualname__} is no ModelConfig")
     other = FAMILIES.setdefault(config.family, config)
     if (other.__module__, other.__qualname__) != (config.__module__, config.__qualname__):
         raise ValueError(f"there is a family {config.family!r} already: {other.__qualname__}")

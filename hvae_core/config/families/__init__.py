@@ -1,4 +1,7 @@
-"""One module a family: its configuration, which names its network."""
+"""One module a family: its configuration, which names its network. A new module is found here."""
+
+from importlib import import_module
+from pkgutil import iter_modules
 
 from hvae_core.config.families.biva import BIVAConfig
 from hvae_core.config.families.dct import DCTConfig
@@ -11,4 +14,6 @@ from hvae_core.config.family import register
 __all__ = ["BIVAConfig", "DCTConfig", "DVPConfig", "HVAEConfig", "LVAEConfig", "VDVAEConfig"]
 
 for config in (HVAEConfig, LVAEConfig, BIVAConfig, VDVAEConfig, DCTConfig, DVPConfig):
-    register(config)
+    register(config)  # first, in the order in which they are listed
+for module in iter_modules(__path__):
+    import_module(f"{__name__}.{module.name}")  # any other registers itself
