@@ -81,12 +81,12 @@ def calibration(
         held_out, test = _splits(name, limit, data)
         if score:
             rule = get_score(score, held_out.table.n_levels)
-            known, new = (rule(Material.of(each))[:, None] for each in (held_out, test))
+            reference, judged = (rule(Material.of(e))[:, None] for e in (held_out, test))
         else:
-            known, new = verdict_scores(held_out.table), verdict_scores(test.table)
+            reference, judged = verdict_scores(held_out.table), verdict_scores(test.table)
         calibrations[name] = (
-            calibrate_halves(known, seed, correction, rates),
-            calibrate(known, new, "test", correction, rates),
+            calibrate_halves(reference, seed, correction, rates),
+            calibrate(reference, judged, "test", correction, rates),
         )
     if as_json:
         show.as_json({n: {c.kind: asdict(c) for c in pair} for n, pair in calibrations.items()})
@@ -103,13 +103,12 @@ def _splits(name: str, limit: int, data: DataOptions) -> tuple[Evaluation, Evalu
     checkpoint = load_checkpoint(name)
     world = world_of(checkpoint)
     sets = data.sets(world, limit)
-    held_out = world.with_role("validation")[0].name
+    names = (world.with_role("validation")[0].name, world.in_name)
     with show.progress_bar() as bar:
-        known, new = (
-            evaluated(checkpoint, sets, set_name, progress=bar).evaluation
-            for set_name in (held_out, world.in_name)
+        held_out, test = (
+            evaluated(checkpoint, sets, set_name, progress=bar).evaluation for set_name in names
         )
-    return known, new
+    return held_out, test
 
 
 def _print(title: str, calibrations: dict[str, tuple[Calibration, Calibration]]) -> None:

@@ -35,7 +35,9 @@ def compress(
         tuple[str, ...],
         options("PNG, JPEG, BMP or WebP files, or china or flower (default: both)", "FILE"),
     ] = (),
-    set: Annotated[str | None, option("pictures of a set as in evaluate instead", "SET")] = None,
+    source: Annotated[
+        str | None, option("pictures of a set as in evaluate instead", "SET", name="--set")
+    ] = None,
     world: WorldName = None,
     images: Annotated[int, whole(1, "images of the set")] = 100,
     save: Annotated[str | None, option("write the pictures as PNG files", "DIR")] = None,
@@ -66,13 +68,13 @@ def compress(
     from hvae_core.evaluation.worlds import one_set
     from hvae_core.probes.compression import compressed
 
-    if set and image:
+    if source and image:
         raise DataError("Name pictures with --image or a set with --set, not both.")
     checkpoint = load_checkpoint(name)
     pictures: dict[str, Compression] = {}
     with show.progress_bar() as bar:
-        if set:
-            place, set_name = one_set(checkpoint, world, set, download=data.download)
+        if source:
+            place, set_name = one_set(checkpoint, world, source, download=data.download)
             pixels = data.sets(place, images).images(checkpoint, set_name, bar).images
             named: Iterable[tuple[str, Pixels]] = (
                 (f"{set_name} {number}", picture) for number, picture in enumerate(pixels)
@@ -87,8 +89,8 @@ def compress(
     if save:
         _save(Path(save), pictures)
     groups = {title: [coded] for title, coded in pictures.items()}
-    if set:
-        groups = {f"the mean of {len(pictures)} pictures of {set}": list(pictures.values())}
+    if source:
+        groups = {f"the mean of {len(pictures)} pictures of {source}": list(pictures.values())}
     if as_json:
         compressions = [_plain(checkpoint, title, group) for title, group in groups.items()]
         show.as_json({"name": checkpoint.name, "seed": seed, "compressions": compressions})

@@ -98,13 +98,13 @@ def _print(infos: list[CheckpointInfo], titles: list[str], likenesses: list[Like
     heads = ("set", *(a[i] if a[i] == b[j] else f"{a[i]}/{b[j]}" for i, j in pairs))
     show.say(f"A {infos[0].name}, B {infos[1].name}\n")
     rows = [
-        (name, *(f"{one.correlation[i, j]:.3f} ({one.chance[i, j]:.3f})" for i, j in pairs))
-        for name, one in zip(titles, likenesses, strict=True)
+        (name, *(f"{of.correlation[i, j]:.3f} ({of.chance[i, j]:.3f})" for i, j in pairs))
+        for name, of in zip(titles, likenesses, strict=True)
     ]
     show.table("Mean |r| of matched units (and with the images of B shuffled)", heads, rows)
     rows = [
-        (name, *(_cell(one.cka[i, j]) for i, j in pairs))
-        for name, one in zip(titles, likenesses, strict=True)
+        (name, *(_cell(of.cka[i, j]) for i, j in pairs))
+        for name, of in zip(titles, likenesses, strict=True)
     ]
     show.table("Linear CKA, debiased", heads, rows)
     for title, table in (

@@ -38,12 +38,12 @@ def datasets(
     root = Path(data_root).expanduser() if data_root else default_data_root()
     listed: list[dict[str, Any]] = [
         {
-            "key": one.key,
-            "title": one.title,
-            "image_shape": list(one.image_shape),
-            "sets": [_describe(one, spec, root) for spec in one.sets],
+            "key": each.key,
+            "title": each.title,
+            "image_shape": list(each.image_shape),
+            "sets": [_describe(each, spec, root) for spec in each.sets],
         }
-        for one in ([named_world(world)] if world else worlds().values())
+        for each in ([named_world(world)] if world else worlds().values())
     ]
     if as_json:
         show.as_json({"data_root": str(root), "worlds": listed, "sets": _entries(root)})

@@ -100,7 +100,7 @@ class DataOptions:
 class OneSetOptions:
     """One set of images to look at under a checkpoint."""
 
-    set: Annotated[str | None, Parameter(metavar="SET")] = None
+    source: Annotated[str | None, Parameter(name="--set", metavar="SET")] = None
     """a set as in evaluate (default: the world's test set)"""
     world: WorldName = None
 

@@ -8,7 +8,6 @@ from rich.text import Text
 
 from hvae_core.cli import show
 from hvae_core.common.words import layers_in_words
-from hvae_core.detection.metrics import Detection
 from hvae_core.detection.report import Report, SetResult
 
 _METRICS = {
@@ -65,7 +64,7 @@ def _detection_table(result: Report, titles: Mapping[str, str], metric: str, tit
 
 def _detection_cells(outside: SetResult, keys: Sequence[str], metric: str) -> list[str | Text]:
     """One metric of every score on a set, and the number of images of either side."""
-    values = {key: getattr(found, metric) for key, found in outside.detections.items()}
+    values = {key: getattr(area, metric) for key, area in outside.detections.items()}
     best = (min if metric.startswith("fpr") else max)(values.values(), default=None)
     cells: list[str | Text] = [
         Text(f"{values[key]:.3f}", style="bold" if values[key] == best else "")
@@ -73,15 +72,14 @@ def _detection_cells(outside: SetResult, keys: Sequence[str], metric: str) -> li
         else "-"
         for key in keys
     ]
-    return [*cells, next((str(found.n_out) for found in outside.detections.values()), "-")]
+    return [*cells, next((str(area.n_out) for area in outside.detections.values()), "-")]
 
 
 def _interval(result: Report, metric: str) -> str | None:
     """How far the 95 % intervals reach, as one number."""
-    found: list[Detection] = [d for out in result.outside for d in out.detections.values()]
-    if not found:
+    ends = [d.interval(metric) for out in result.outside for d in out.detections.values()]
+    if not ends:
         return None
-    ends = [d.interval(metric) for d in found]
     widest = max((high - low) / 2 for _, low, high in ends)
     way = "DeLong" if metric == "auroc" else "bootstrap"
     return f"95 % intervals ({way}) within +-{widest:.3f}; each is in --json and --csv"
@@ -89,11 +87,11 @@ def _interval(result: Report, metric: str) -> str | None:
 
 def _reasons(result: Report) -> dict[str, str]:
     """Why a score could not be had, once a score."""
-    found: dict[str, str] = {}
+    reasons: dict[str, str] = {}
     for outside in result.outside:
         for key, reason in outside.unavailable.items():
-            found.setdefault(key, reason)
-    return found
+            reasons.setdefault(key, reason)
+    return reasons
 
 
 def _layer_table(result: Report, titles: Mapping[str, str]) -> None:
@@ -152,8 +150,8 @@ def _bits_table(result: Report, titles: Mapping[str, str]) -> None:
 def _noise_table(result: Report, titles: Mapping[str, str]) -> None:
     """How far the draws behind each bound leave it uncertain."""
     names = {"bound_error": "L>{}", "iw_error": "L^S>{}", "ratio_error": "L^S - L>{}"}
-    known = [name for name in names if name in result.inside.errors]
-    if not known:
+    recorded = [name for name in names if name in result.inside.errors]
+    if not recorded:
         show.say(
             "Monte-Carlo standard errors: not recorded in these results, or of one draw; `draws` "
             "computes them.\n"
@@ -161,9 +159,9 @@ def _noise_table(result: Report, titles: Mapping[str, str]) -> None:
         return
     ks = range(len(result.inside.nll_bits))
     rows = [
-        (titles.get(r.name, r.name), *(f"{r.errors[n][k]:.2f}" for n in known for k in ks))
+        (titles.get(r.name, r.name), *(f"{r.errors[n][k]:.2f}" for n in recorded for k in ks))
         for r in result.results
-        if set(known) <= set(r.errors)
+        if set(recorded) <= set(r.errors)
     ]
     title = "Monte-Carlo standard error of one image in nats, mean over images"
-    show.table(title, ("set", *(names[n].format(k) for n in known for k in ks)), rows)
+    show.table(title, ("set", *(names[n].format(k) for n in recorded for k in ks)), rows)

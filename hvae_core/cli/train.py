@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def train(
     *,
     preset: Annotated[str | None, option("the recipe", "NAME")] = None,
-    list: Annotated[bool, option("list the presets and stop")] = False,
+    listing: Annotated[bool, option("list the presets and stop", name="--list")] = False,
     out: Annotated[str | None, option("folder of the run (default: runs/NAME)", "DIR")] = None,
     epochs: Annotated[int | None, whole(1, "epochs (default: the preset's)")] = None,
     seed: Annotated[int | None, whole(0, "seed of the run (default: the preset's, 0)")] = None,
@@ -70,7 +70,7 @@ def train(
     at most the epoch that was running: the same command continues, and ends with the weights of a
     run that was never interrupted. On a run that is finished it only writes the checkpoint again.
     """
-    if list:
+    if listing:
         list_presets(as_json=as_json)
         return
     if not preset:
