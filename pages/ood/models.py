@@ -42,8 +42,8 @@ class ModelDetection:
 
     def values(self, score: Score, evaluation: Evaluation) -> np.ndarray:
         """A score of an evaluated set; costly ones are of its first images alone."""
-        known = self.materials.get(evaluation.set_name, (Material.of(evaluation),))
-        return score(richest(score, known))
+        read = self.materials.get(evaluation.set_name, (Material.of(evaluation),))
+        return score(richest(score, read))
 
     def metrics(self, set_name: str) -> Mapping[str, Detection]:
         """The metrics on a set of every score that can be had there, by its key."""
@@ -152,9 +152,9 @@ def _made(
 def scores_of(detected: Sequence[ModelDetection]) -> dict[str, Score]:
     """Every score that one of the models has, by its label in lists."""
     deepest = max(model.handle.n_levels for model in detected)
-    known = {score.key: score for score in score_list(deepest)}
-    known |= {score.key: score for model in detected for score in model.report.scores}
-    return {label(score): score for score in known.values()}
+    scores = {score.key: score for score in score_list(deepest)}
+    scores |= {score.key: score for model in detected for score in model.report.scores}
+    return {label(score): score for score in scores.values()}
 
 
 def label(score: Score) -> str:
@@ -166,9 +166,9 @@ def label(score: Score) -> str:
 
 def remedy(model: ModelDetection, set_name: str) -> Score | None:
     """The likelihood ratio with the largest AUROC on a set."""
-    known = model.metrics(set_name)
-    ratios = [s for s in model.report.scores if s.family == "ratio" and s.key in known]
-    return max(ratios, key=lambda score: known[score.key].auroc, default=None)
+    metrics = model.metrics(set_name)
+    ratios = [s for s in model.report.scores if s.family == "ratio" and s.key in metrics]
+    return max(ratios, key=lambda score: metrics[score.key].auroc, default=None)
 
 
 def hardest(model: ModelDetection) -> str | None:
@@ -201,18 +201,17 @@ def headline(ctx: Context, detected: Sequence[ModelDetection]) -> tuple[str, str
 
 def claim(model: ModelDetection, title: str, name: str) -> str:
     """The title: what the likelihood makes of its worst set, and what a ratio does there."""
-    known, best = model.metrics(name), remedy(model, name)
-    plain = known["elbo"]
-    if plain.high < 0.5:
-        text = f"The likelihood ranks {title} below chance (AUROC {plain.auroc:.2f})"
-    elif plain.low <= 0.5:
-        text = f"The likelihood sees {title} by chance (AUROC {plain.auroc:.2f})"
+    metrics, best = model.metrics(name), remedy(model, name)
+    likelihood = metrics["elbo"]
+    if likelihood.high < 0.5:
+        finding = f"ranks {title} below chance"
     else:
-        text = f"The likelihood is worst on {title} (AUROC {plain.auroc:.2f})"
+        finding = f"sees {title} by chance" if likelihood.low <= 0.5 else f"is worst on {title}"
+    text = f"The likelihood {finding} (AUROC {likelihood.auroc:.2f})"
     if best is None:
         return text
-    area = known[best.key].auroc
-    if area <= plain.auroc:
+    area = metrics[best.key].auroc
+    if area <= likelihood.auroc:
         return f"{text}, and no likelihood ratio does better"
     return f"{text}; {symbol_text(best.symbol)} reaches {area:.2f}"
 
@@ -238,7 +237,7 @@ def _fewer(detected: Sequence[ModelDetection]) -> str:
 def _sides(detected: Sequence[ModelDetection], titles: Mapping[str, str]) -> str:
     sizes: dict[int, list[str]] = {}
     for name, title in titles.items():
-        numbers = [d.n_out for s in detected for d in s.metrics(name).values()]
+        numbers = [d.n_out for model in detected for d in model.metrics(name).values()]
         if numbers:
             sizes.setdefault(numbers[0], []).append(title)
     if len(sizes) == 1:

@@ -17,7 +17,7 @@ from pages.ood.models import ModelDetection
 def side(model: ModelDetection) -> Side:
     """What the scores of one model read, by set."""
     sets = {"": model.inside, **model.outs}
-    digests = {name: found.set_digest for name, found in sets.items()}
+    digests = {name: evaluation.set_digest for name, evaluation in sets.items()}
     return Side(lambda s, name: model.values(s, sets[name]), tuple(model.outs), digests)
 
 
@@ -30,13 +30,12 @@ def against_likelihood(model: ModelDetection) -> dict[str, PairedTest]:
     if "elbo" not in scores or len(scores) == 1:
         return {}
     key = (*_key(model), *scores)
-    found = _scores(key, model, tuple(scores.values()), scores["elbo"])
     best: dict[str, PairedTest] = {}
-    for entry in found:
-        known = best.get(entry.set_name)
-        if known is None or entry.result.first > known.result.first:
-            best[entry.set_name] = entry
-    return {name: entry for name, entry in best.items() if entry.result.difference > 0}
+    for test in _scores(key, model, tuple(scores.values()), _against=scores["elbo"]):
+        before = best.get(test.set_name)
+        if before is None or test.result.first > before.result.first:
+            best[test.set_name] = test
+    return {name: test for name, test in best.items() if test.result.difference > 0}
 
 
 def of_models(detected: Sequence[ModelDetection], score: Score) -> dict[str, PairedTest]:
@@ -44,38 +43,37 @@ def of_models(detected: Sequence[ModelDetection], score: Score) -> dict[str, Pai
 
     Raises ``ScoreError`` where the two models saw different pixels.
     """
-    one, other = detected
-    found = _models((_key(one), _key(other), score.key), one, other, score)
-    return {entry.set_name: entry for entry in found}
+    a, b = detected
+    tests = _models((_key(a), _key(b), score.key), a, b, _score=score)
+    return {test.set_name: test for test in tests}
 
 
 def table(
-    titles: Mapping[str, str], entries: Mapping[str, PairedTest], scores: Sequence[Score]
+    titles: Mapping[str, str], tests: Mapping[str, PairedTest], scores: Sequence[Score]
 ) -> pd.DataFrame:
     """A row a set: the two areas, their difference with its interval, and the corrected p."""
     symbols = {score.key: symbol_text(score.symbol) for score in scores}
     rows = []
     for name, title in titles.items():
-        if name not in entries:
+        if name not in tests:
             continue
-        entry = entries[name]
-        found = entry.result
+        test, result = tests[name], tests[name].result
         rows.append(
             {
                 "Set": title,
-                "Score": symbols[entry.first],
-                "First": found.first,
-                "Second": found.second,
-                "Difference, 95 % interval": interval(found.difference, found.low, found.high),
-                "p, corrected": "< 0.0001" if entry.corrected < 1e-4 else fmt(entry.corrected),
-                "Certain at 5 %": entry.corrected <= 0.05,
+                "Score": symbols[test.first],
+                "First": result.first,
+                "Second": result.second,
+                "Difference, 95 % interval": interval(result.difference, result.low, result.high),
+                "p, corrected": "< 0.0001" if test.corrected < 1e-4 else fmt(test.corrected),
+                "Certain at 5 %": test.corrected <= 0.05,
             }
         )
     return pd.DataFrame(rows)
 
 
 def _key(model: ModelDetection) -> tuple[object, ...]:
-    sets = tuple((name, found.set_digest) for name, found in model.outs.items())
+    sets = tuple((name, evaluation.set_digest) for name, evaluation in model.outs.items())
     inside = model.inside
     read = models.beside(model.materials, (inside.set_name, *model.outs))
     return inside.checkpoint, inside.set_digest, str(inside.settings), model.report.seed, sets, read
@@ -83,13 +81,13 @@ def _key(model: ModelDetection) -> tuple[object, ...]:
 
 @st.cache_resource(max_entries=32, show_spinner=False)
 def _scores(
-    key: tuple[object, ...], _study: ModelDetection, _scores: tuple[Score, ...], _against: Score
+    key: tuple[object, ...], _model: ModelDetection, _scores: tuple[Score, ...], _against: Score
 ) -> tuple[PairedTest, ...]:
-    return between_scores(side(_study), _scores, _against, _study.report.seed)
+    return between_scores(side(_model), _scores, _against, _model.report.seed)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
 def _models(
-    key: tuple[object, ...], _one: ModelDetection, _other: ModelDetection, _score: Score
+    key: tuple[object, ...], _a: ModelDetection, _b: ModelDetection, _score: Score
 ) -> tuple[PairedTest, ...]:
-    return between_models(side(_one), side(_other), [_score], _one.report.seed)
+    return between_models(side(_a), side(_b), [_score], _a.report.seed)

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from hvae_core.common.errors import ScoreError
 from hvae_core.detection.metrics import Detection
+from hvae_core.evaluation.evaluation import Evaluation
 from hvae_core.figures import symbol_text
 from hvae_core.scores import Score
 from pages.ood.models import ModelDetection
 from pages.shared.state import Context
-
-if TYPE_CHECKING:
-    from hvae_core.evaluation.evaluation import Evaluation
 
 METRICS = {"AUROC": "auroc", "AUPRC": "auprc", "FPR80": "fpr80", "FPR95": "fpr95"}
 
@@ -38,10 +35,10 @@ def heat(
     return names, table[..., 0], table[..., 1], table[..., 2]
 
 
-def _cell(found: Detection | None, metric: str) -> tuple[float, float, float]:
-    if found is None:
+def _cell(detection: Detection | None, metric: str) -> tuple[float, float, float]:
+    if detection is None:
         return (np.nan, np.nan, np.nan)
-    return found.interval(METRICS[metric])
+    return detection.interval(METRICS[metric])
 
 
 def numbers(detected: Sequence[ModelDetection], titles: Mapping[str, str]) -> pd.DataFrame:
@@ -68,15 +65,16 @@ def images_table(detected: Sequence[ModelDetection], ctx: Context) -> pd.DataFra
     frames = []
     for model in detected:
         sets = {ctx.in_name: model.inside, **model.outs}
-        for name, found in sets.items():
-            frame = pd.DataFrame({"model": model.handle.title, "set": name}, range(len(found)))
+        for name, evaluation in sets.items():
+            n = len(evaluation)
+            frame = pd.DataFrame({"model": model.handle.title, "set": name}, range(n))
             frame["out"] = name != ctx.in_name
-            frame["image"] = np.arange(len(found))
-            frame["class"] = _classes(found)
+            frame["image"] = np.arange(n)
+            frame["class"] = _classes(evaluation)
             for score in model.report.scores:
                 frame[score.key] = np.nan
                 try:
-                    values = model.values(score, found)
+                    values = model.values(score, evaluation)
                 except ScoreError:
                     continue
                 frame.loc[: len(values) - 1, score.key] = values
@@ -84,6 +82,6 @@ def images_table(detected: Sequence[ModelDetection], ctx: Context) -> pd.DataFra
     return pd.concat(frames, ignore_index=True)
 
 
-def _classes(found: Evaluation) -> list[str]:
-    names = dict(enumerate(found.class_names))
-    return [names.get(int(label), "") for label in found.labels]
+def _classes(evaluation: Evaluation) -> list[str]:
+    names = dict(enumerate(evaluation.class_names))
+    return [names.get(int(label), "") for label in evaluation.labels]

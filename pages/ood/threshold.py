@@ -18,6 +18,7 @@ from hvae_core.scores import Score
 from pages.ood import models
 from pages.ood.models import ModelDetection
 from pages.shared import materials, store, ui
+from pages.shared.controls import among, one_of
 from pages.shared.state import Context
 
 ALARM = 0.05
@@ -26,14 +27,15 @@ ALARMS = [0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0, 10.0, 15.0
 
 
 @dataclass(frozen=True, eq=False)
-class Scored:
+class ScoredModel:
     """One score of one model on every set that has it, higher = more out of distribution."""
 
     model: ModelDetection
     score: Score
     inside: np.ndarray
     outs: Mapping[str, np.ndarray]
-    reference: np.ndarray | None
+    reference: np.ndarray
+    """Scores of the validation images; none where these are not evaluated."""
 
     @property
     def sets(self) -> dict[str, np.ndarray]:
@@ -46,104 +48,111 @@ class Scored:
         return score_range(self.inside, list(self.outs.values()))
 
 
-def scored(model: ModelDetection, score: Score) -> Scored:
+def scored(model: ModelDetection, score: Score) -> ScoredModel:
     """A score of every set; ScoreError with the reason where the model has none."""
+    handle, symbol = model.handle, symbol_text(score.symbol)
     if score.key not in {own.key for own in model.report.scores}:
-        if score.key in {own.key for own in materials.scores_of(model.handle)}:
+        if score.key in {own.key for own in materials.scores_of(handle)}:
             raise ScoreError(
-                f"{symbol_text(score.symbol)} is not computed for {model.handle.title}; it is "
-                "offered under More scores below."
+                f"{symbol} is not computed for {handle.title}; it is offered under More scores "
+                "below."
             )
         raise ScoreError(
-            f"{model.handle.title} has {model.handle.n_levels} {store.counted([model.handle])}, "
-            f"too few for "
-            f"{symbol_text(score.symbol)}; choose another score."
+            f"{handle.title} has {handle.n_levels} {store.counted([handle])}, too few for "
+            f"{symbol}; choose another score."
         )
-    outs = {
-        name: model.values(score, found)
-        for name, found in model.outs.items()
-        if score.key in model.metrics(name)  # the table says why another is left out
-    }
-    reference = None if model.reference is None else model.values(score, model.reference)
-    return Scored(model, score, model.values(score, model.inside), outs, reference)
+    return ScoredModel(
+        model,
+        score,
+        inside=model.values(score, model.inside),
+        outs={
+            name: model.values(score, evaluation)
+            for name, evaluation in model.outs.items()
+            if score.key in model.metrics(name)  # the table says why another is left out
+        },
+        reference=model.values(score, model.reference) if model.reference else np.zeros(0),
+    )
 
 
 @dataclass(frozen=True)
-class Placed:
+class PlacedThreshold:
     """A threshold in score units, the false-alarm rate it stands for, and its reference."""
 
-    threshold: float
+    value: float
     alarm: float
     held_out: Share
 
 
-def at_alarm(one: Scored, alarm: float) -> Placed:
+Placed = Sequence[tuple[ScoredModel, PlacedThreshold | None]]
+"""Each model that has the score, with its threshold; None where it has no reference."""
+
+
+def at_alarm(scored: ScoredModel, alarm: float) -> PlacedThreshold:
     """The threshold that flags where the conformal p-value is at most ``alarm``."""
-    reference = one.reference if one.reference is not None else np.zeros(0)
+    n = len(scored.reference)
     # Another model's threshold may flag its whole reference; no threshold stands for rate one.
-    alarm = min(alarm, len(reference) / (len(reference) + 1))
-    threshold = threshold_at(alarm, reference)
-    return Placed(threshold, alarm, flagged(threshold, reference))
+    alarm = min(alarm, n / (n + 1))
+    value = threshold_at(alarm, scored.reference)
+    return PlacedThreshold(value, alarm, flagged(value, scored.reference))
 
 
-def default_threshold(one: Scored) -> float:
+def default_value(scored: ScoredModel) -> float:
     """Where the slider in score units starts: ``ALARM``, or what a small reference allows."""
-    reference = one.reference if one.reference is not None else np.zeros(0)
-    return at_alarm(one, max(ALARM, 1 / (len(reference) + 1))).threshold
+    return at_alarm(scored, max(ALARM, 1 / (len(scored.reference) + 1))).value
 
 
-def at_threshold(one: Scored, threshold: float) -> Placed:
+def at_value(scored: ScoredModel, value: float) -> PlacedThreshold:
     """A threshold given in score units; its rate is its conformal p-value."""
-    reference = one.reference if one.reference is not None else np.zeros(0)
-    alarm = float(conformal_p_values(reference, [threshold])[0])
-    return Placed(threshold, alarm, flagged(threshold, reference))
+    alarm = float(conformal_p_values(scored.reference, [value])[0])
+    return PlacedThreshold(value, alarm, flagged(value, scored.reference))
 
 
-def unlike(at: Placed, test: Share) -> str:
+def unlike(threshold: PlacedThreshold, test: Share) -> str:
     """A remark where the test images are flagged at another rate than the threshold promises."""
-    if test.low <= at.alarm <= test.high:
+    if test.low <= threshold.alarm <= test.high:
         return ""
-    less = "less" if test.value < at.alarm else "more"
+    less = "less" if test.value < threshold.alarm else "more"
     return (
-        f" That is {less} often than the {percent(at.alarm)} that hold for images like the "
+        f" That is {less} often than the {percent(threshold.alarm)} that hold for images like the "
         "validation set: to this score, test and validation images differ."
     )
 
 
 def curves(
-    every: Sequence[Scored],
-    placed: Sequence[Placed | None],
-    titles: Mapping[str, str],
-    places: Mapping[str, int],
-    kind: str,
+    placed: Placed, titles: Mapping[str, str], places: Mapping[str, int], kind: str
 ) -> list[Curve]:
     """ROC or PR curves on equal numbers of images, with the threshold's place on each."""
     return [
-        _curve(one, at, name, title, places[name], kind)
-        for one, at in zip(every, placed, strict=True)
+        _curve(scored, threshold, name, title=title, place=places[name], kind=kind)
+        for scored, threshold in placed
         for name, title in titles.items()
-        if name in one.outs
+        if name in scored.outs
     ]
 
 
-def _curve(one: Scored, at: Placed | None, name: str, title: str, place: int, kind: str) -> Curve:
-    model = one.model
-    metrics = model.metrics(name)[one.score.key]
-    sides = equal_numbers(one.inside, one.outs[name], model.report.seed)
-    rates = None if at is None else rates_at(at.threshold, *sides)
-    point = None
+def _curve(
+    scored: ScoredModel,
+    threshold: PlacedThreshold | None,
+    name: str,
+    *,
+    title: str,
+    place: int,
+    kind: str,
+) -> Curve:
+    model = scored.model
+    metrics = model.metrics(name)[scored.score.key]
+    sides = equal_numbers(scored.inside, scored.outs[name], model.report.seed)
+    rates = None if threshold is None else rates_at(threshold.value, *sides)
     if kind == "ROC":
-        drawn, area = roc_curve(*sides), (metrics.auroc, metrics.low, metrics.high)
-        if rates is not None:
-            point = (rates.false_alarms, rates.detected)
+        points, area = roc_curve(*sides), (metrics.auroc, metrics.low, metrics.high)
+        point = None if rates is None else (rates.false_alarms, rates.detected)
     else:
-        drawn, area = pr_curve(*sides), (metrics.auprc, np.nan, np.nan)
-        if rates is not None:
-            point = (rates.detected, rates.precision)
+        points, area = pr_curve(*sides), (metrics.auprc, np.nan, np.nan)
+        point = None if rates is None else (rates.detected, rates.precision)
     return Curve(
         title + (f", {model.letter}" if model.letter else ""),
-        drawn.x,
-        drawn.y,
+        points.x,
+        points.y,
         *area,
         set_index=place,
         model_index=model.index,
@@ -152,15 +161,15 @@ def _curve(one: Scored, at: Placed | None, name: str, title: str, place: int, ki
     )
 
 
-def rates_table(
-    every: Sequence[Scored], placed: Sequence[Placed | None], titles: Mapping[str, str]
-) -> pd.DataFrame:
+def rates_table(placed: Placed, titles: Mapping[str, str]) -> pd.DataFrame:
     """What the thresholds flag: a row a set, for each model the share with its interval."""
     columns: dict[str, list[object]] = {"Set": list(titles.values())}
-    for one, at in zip(every, placed, strict=True):
-        letter = f" {one.model.letter}".rstrip()
+    for scored, threshold in placed:
+        letter = f" {scored.model.letter}".rstrip()
         shares = [
-            flagged(at.threshold, one.sets[name]) if at and name in one.sets else None
+            flagged(threshold.value, scored.sets[name])
+            if threshold and name in scored.sets
+            else None
             for name in titles
         ]
         columns[f"Flagged{letter}"] = [None if s is None else 100 * s.value for s in shares]
@@ -173,14 +182,13 @@ def rates_table(
 
 def choose(
     ctx: Context, detected: Sequence[ModelDetection], titles: Mapping[str, str]
-) -> tuple[list[Scored], list[str]]:
+) -> tuple[list[ScoredModel], list[str]]:
     """The widgets of score and sets: the score of every model that has it, and sets to draw."""
     scores = models.scores_of(detected)
     hardest = models.hardest(detected[0])
     best = models.remedy(detected[0], hardest) if hardest else None
     default = models.label(best) if best else next(iter(scores))
-    if st.session_state.get("o_score") not in (None, *scores):
-        del st.session_state["o_score"]  # of a deeper model, chosen before
+    among("o_score", scores)  # a deeper model has more
     evaluated = [name for name in titles if any(name in model.outs for model in detected)]
     first = sorted(evaluated, key=lambda name: name != hardest)[:4]
     left, right = st.columns([2, 3], gap="large")
@@ -194,71 +202,58 @@ def choose(
             "Sets drawn", evaluated, default=first, selection_mode="multi", key="o_sets",
             format_func=lambda name: ui.plain(ctx.title(name)), bind="query-params", wrap=True,
         )  # fmt: skip
-    score = scores[label or default]
+    score = scores[label]
     st.caption(f"${score.symbol}$, {score.name} ({score.citation})")
     every = []
     for model in detected:
         with ui.in_place():
             every.append(scored(model, score))
-    return every, [name for name in evaluated if name in (drawn or [])]
+    return every, [name for name in evaluated if name in drawn]
 
 
-def control(every: Sequence[Scored]) -> list[Placed | None]:
-    """The widgets of the threshold, and where it stands; None for a model without a reference."""
-    judged = [one for one in every if one.reference is not None]
+def control(every: Sequence[ScoredModel]) -> Placed:
+    """The widgets of the threshold, and where it stands in each model."""
+    judged = [scored for scored in every if len(scored.reference)]
     if not judged:
         st.caption(
             "A threshold needs the validation set evaluated under this model: placed by the test "
             "images themselves, its false-alarm rate would say nothing."
         )
-        return [None] * len(every)
-    by = st.segmented_control(
-        "Threshold by",
-        ["false alarms", "score"],
-        default="false alarms",
-        key="o_by",
-        bind="query-params",
-        required=True,
+        return [(scored, None) for scored in every]
+    by = one_of(
+        "Threshold by", ["false alarms", "score"], "false alarms", key="o_by",
         help="By the share of validation images flagged (conformal), or in units of the score. "
         "With two models, B's threshold has the false-alarm rate of A's.",
-    )
+    )  # fmt: skip
     try:
         if by == "score":
-            first = at_threshold(judged[0], _score_slider(judged[0]))
-            rest = [at_alarm(one, first.alarm) for one in judged[1:]]
-            known = dict(zip(map(id, judged), [first, *rest], strict=True))
+            first = at_value(judged[0], _score_slider(judged[0]))
+            alarm = first.alarm
         else:
             alarm = _alarm_slider()
-            known = {id(one): at_alarm(one, alarm) for one in judged}
+            first = at_alarm(judged[0], alarm)
+        rest = [at_alarm(scored, alarm) for scored in judged[1:]]
     except ScoreError as error:
         st.warning(str(error))
-        return [None] * len(every)
-    return [known.get(id(one)) for one in every]
+        return [(scored, None) for scored in every]
+    thresholds = iter([first, *rest])
+    return [(scored, next(thresholds) if len(scored.reference) else None) for scored in every]
 
 
 def _alarm_slider() -> float:
     percents = st.select_slider(
-        "False alarms on the validation set",
-        ALARMS,
-        100 * ALARM,
-        lambda rate: f"{rate:g} %",
-        key="o_alarm",
-        bind="query-params",
-    )
-    return float(percents) / 100
+        "False alarms on the validation set", ALARMS, 100 * ALARM, lambda rate: f"{rate:g} %",
+        key="o_alarm", bind="query-params",
+    )  # fmt: skip
+    return percents / 100
 
 
-def _score_slider(one: Scored) -> float:
-    low, high = one.span
-    unit = f" ({one.score.unit})" if one.score.unit else ""
+def _score_slider(scored: ScoredModel) -> float:
+    score, (low, high) = scored.score, scored.span
+    unit = f" ({score.unit})" if score.unit else ""
     return st.slider(
-        f"Threshold of {ui.plain(one.model.handle.title)}{unit}",
-        low,
-        high,
-        min(max(default_threshold(one), low), high),
-        (high - low) / 500,
-        "%.4g",
+        f"Threshold of {ui.plain(scored.model.handle.title)}{unit}", low, high,
+        min(max(default_value(scored), low), high), (high - low) / 500, "%.4g",
         # Every score has its own units, so each remembers its own threshold.
-        key=f"o_cut_{one.score.key}",
-        bind="query-params",
-    )
+        key=f"o_cut_{score.key}", bind="query-params",
+    )  # fmt: skip

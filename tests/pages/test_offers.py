@@ -12,9 +12,10 @@ from streamlit.testing.v1 import AppTest
 
 from hvae_core.checkpoint.library import shipped_checkpoints
 from hvae_core.data.worlds import worlds
-from hvae_core.scores import all_scores
+from hvae_core.scores import all_scores, assemble
 from hvae_core.scores.assemble import fit_reference_to, measure_sets
-from pages.shared import jobs, materials, offers, store
+from pages.ood import models
+from pages.shared import jobs, offers, store
 from tests.pages.conftest import LIMIT, Start
 
 NAME = "glyphs-hvae3-elbo"
@@ -47,8 +48,8 @@ def test_what_is_at_hand_is_offered_and_the_rest_has_reasons(start: Start) -> No
     assert "WAIC" not in options(app)
     told = text(app)
     assert "second checkpoint trained on the same images" in told
-    assert "No background checkpoint of Glyphs is here" in told
-    assert "z1 are too many" in told
+    assert "It needs a background checkpoint" in told
+    assert "posterior means of z1, which are not kept image by image" in told
     for shown in ("bits", "LRz", "LLR\\>1\\<2"):
         assert shown in told
     assert "for the first 100 images of each set" in told
@@ -106,13 +107,13 @@ def test_one_image_has_the_same_scores(start: Start, tmp_path: Path) -> None:
 def test_costly_measures_are_of_the_first_images(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(materials, "LEADING", 20)
-    values = np.arange(20.0)
+    for module in (assemble, models):
+        monkeypatch.setattr(module, "LEADING", 20)
 
-    def given(ctx: Any, handle: Any, one: Any, digest: str) -> np.ndarray | None:
-        return values if one.name == "regret_z" else None
+    def given(measure: Any, digest: str, pixels: str, first: int | None = None) -> Any:
+        return np.arange(20.0) if measure.name == "regret_z" and first == 20 else None
 
-    monkeypatch.setattr(materials, "stored", given)
+    monkeypatch.setattr(assemble, "stored", given)
     app = start("ood")
     label = next(o for o in app.selectbox(key="o_score").options if o.startswith("LRz"))
     app.selectbox(key="o_score").set_value(label).run()

@@ -194,21 +194,21 @@ def test_second_models_threshold_has_the_first_ones_rate(
     score = get_score("llr_1", 3)
     a, b = (threshold.scored(study(name), score) for name in
             ("glyphs-hvae3-elbo", "glyphs-hvae3-informative"))  # fmt: skip
-    assert a.reference is not None and b.reference is not None
+    assert len(a.reference) and len(b.reference)
     for value in (a.reference.min() - 1, np.median(a.reference), a.reference.max() + 1):
-        first = threshold.at_threshold(a, float(value))
+        first = threshold.at_value(a, float(value))
         second = threshold.at_alarm(b, first.alarm)
         # No threshold stands for the rate one: the nearest leaves out a single image.
         assert abs(second.held_out.hits - first.held_out.hits) <= (first.alarm == 1)
     placed = threshold.at_alarm(a, 0.05)
-    assert placed.threshold == threshold_at(0.05, a.reference)
+    assert placed.value == threshold_at(0.05, a.reference)
 
 
 def test_threshold_stands_on_the_curve(study: Callable[..., ModelDetection]) -> None:
     one = threshold.scored(study(), get_score("elbo", 3))
     at = threshold.at_alarm(one, 0.2)
     for kind in ("ROC", "Precision-recall"):
-        for curve in threshold.curves([one], [at], {"digits": "Digits"}, {"digits": 4}, kind):
+        for curve in threshold.curves([(one, at)], {"digits": "Digits"}, {"digits": 4}, kind):
             assert curve.set_index == 4 and curve.point is not None
             ends = np.stack([curve.x, curve.y], axis=1)
             assert _distance(np.array(curve.point), ends[:-1], ends[1:]) < 1e-9
@@ -253,7 +253,7 @@ def test_claim_follows_the_numbers(plain: Any, ratio: float, words: str) -> None
 
 
 def test_unlike_sets_are_remarked() -> None:
-    placed = threshold.Placed(1.0, 0.05, Share(0.05, 0.04, 0.06, 50, 1000))
+    placed = threshold.PlacedThreshold(1.0, 0.05, Share(0.05, 0.04, 0.06, 50, 1000))
     assert threshold.unlike(placed, Share(0.05, 0.03, 0.07, 50, 1000)) == ""
     assert "less often than the 5 %" in threshold.unlike(placed, Share(0.01, 0.0, 0.02, 10, 1000))
     assert "more often" in threshold.unlike(placed, Share(0.1, 0.08, 0.12, 100, 1000))
