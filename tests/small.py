@@ -51,6 +51,12 @@ def tiny_deep(family: str = "vdvae", **changes: Any) -> Any:
     return BY_NAME[family](**{**settings, **changes})
 
 
+def as_family(family: str, other: ModelConfig, **changes: Any) -> Any:
+    """The configuration of a family with the fields of another's, but for the changes."""
+    shared = {name: value for name, value in vars(other).items() if name != "family"}
+    return BY_NAME[family](**(shared | changes))
+
+
 TINY_NET = DenoiserConfig("mlp", channels=6, blocks=1)
 
 

@@ -29,13 +29,12 @@ from hvae_core.config.family import (
     level_starts,
     register,
 )
-from hvae_core.config.layered import MAX_UNITS, LatentConfig, LayeredConfig
+from hvae_core.config.layered import LatentConfig, LayeredConfig
 from hvae_core.config.training import ModelCard, TrainConfig, schedules_over
 
 __all__ = [
     "FAMILIES",
     "MAX_LAYERS",
-    "MAX_UNITS",
     "STRICT",
     "BIVAConfig",
     "ContextConfig",

@@ -86,12 +86,6 @@ class ModelConfig(ABC):
         return self
 
     @classmethod
-    def like(cls, other: ModelConfig, **changes: Any) -> Self:
-        """The configuration of this family with the fields of another's, but for the changes."""
-        shared = {name: value for name, value in vars(other).items() if name != "family"}
-        return cls(**(shared | changes))
-
-    @classmethod
     def summary(cls) -> str:
         """The family in one sentence."""
         return (cls.__doc__ or "").partition("\n")[0]

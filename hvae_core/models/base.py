@@ -170,12 +170,7 @@ class HierarchicalVAE(nn.Module, ABC):
         return [("prior", None)]
 
     def sample_top(
-        self,
-        n: int,
-        *,
-        noise: Noise,
-        temperature: float = 1.0,
-        sampler: Sampler = ANCESTRAL,
+        self, n: int, *, noise: Noise, temperature: float = 1.0, sampler: Sampler = ANCESTRAL
     ) -> Tensor:
         """Draw z_L (n, *shape) from its prior: what ``sample`` draws first.
 

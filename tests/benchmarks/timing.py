@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import numpy as np
 import torch
 
-from hvae_core.config import FAMILIES
 from hvae_core.config.presets import get_preset
 from hvae_core.models import HierarchicalVAE, model_from_config
+from tests.small import as_family
 
 ROUNDS = 7
 _WARM = 1  # round that is not counted
@@ -20,7 +20,7 @@ def networks() -> Iterator[tuple[str, HierarchicalVAE]]:
     """The Glyphs networks of three and five layers, bottom-up and top-down, untrained."""
     for layers in (3, 5):
         for family in ("hvae", "lvae"):
-            config = FAMILIES[family].like(get_preset(f"glyphs-hvae{layers}-elbo").model)
+            config = as_family(family, get_preset(f"glyphs-hvae{layers}-elbo").model)
             torch.manual_seed(0)
             yield f"{family}, L = {layers}", model_from_config(config)
 

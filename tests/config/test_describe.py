@@ -9,11 +9,9 @@ from typing import Any, get_args
 import pytest
 
 from hvae_core.config import (
-    BIVAConfig,
     HVAEConfig,
     LatentConfig,
     LikelihoodName,
-    LVAEConfig,
     ModelCard,
     ModelConfig,
     ScaleConfig,
@@ -30,6 +28,7 @@ from hvae_core.config.describe import (
 )
 from hvae_core.config.presets import get_preset
 from hvae_core.models.pixels import CONTINUOUS
+from tests.small import as_family
 
 CONFIG = HVAEConfig(
     image_shape=(1, 28, 28),
@@ -65,11 +64,11 @@ def test_network_and_latents() -> None:
 
 def test_family_and_prior_of_the_top_are_told() -> None:
     assert (
-        LVAEConfig.like(CONFIG, pseudoinputs=1)
+        as_family("lvae", CONFIG, pseudoinputs=1)
         .in_words()
         .endswith("inference top-down (LVAE), VampPrior of 1 pseudoinput over the top layer")
     )
-    pairs = BIVAConfig.like(CONFIG, pseudoinputs=500)
+    pairs = as_family("biva", CONFIG, pseudoinputs=500)
     words = pairs.in_words()
     assert words.startswith("5 latent layers, ")
     assert words.endswith("latents (BIVA), VampPrior of 500 pseudoinputs over the top layer")

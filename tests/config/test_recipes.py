@@ -11,11 +11,12 @@ import pytest
 
 from hvae_core.checkpoint import inspect_checkpoint, shipped_checkpoints
 from hvae_core.common.errors import ConfigError
-from hvae_core.config import HVAEConfig, LatentConfig, LVAEConfig, TrainConfig
+from hvae_core.config import HVAEConfig, LatentConfig, TrainConfig
 from hvae_core.config.presets import get_preset
 from hvae_core.config.presets.preset import Preset
 from hvae_core.config.presets.reader import read
 from tests.conftest import ROOT
+from tests.small import as_family
 
 BASE = """
 [_run.train]
@@ -70,7 +71,7 @@ def test_an_entry_takes_from_those_it_is_like_the_last_first(tmp_path: Path) -> 
     plain, ladder = found.values()
     assert list(found) == ["plain", "ladder"]
     assert (ladder.title, ladder.source, ladder.paper) == ("slow", plain.source, False)
-    assert ladder.model == LVAEConfig.like(plain.model)
+    assert ladder.model == as_family("lvae", plain.model)
     assert ladder.train == TrainConfig("bars", epochs=40, learning_rate=1e-4, ema=0.0)
 
 

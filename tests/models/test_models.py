@@ -15,12 +15,21 @@ from scipy.stats import norm
 from torch import Tensor
 
 from hvae_core.common.noise import ImageNoise
-from hvae_core.config import FAMILIES
 from hvae_core.evaluation.bounds import bound, iw_bound, log_weights
 from hvae_core.models.distributions import DiscretisedLogistic, Gaussian
 from hvae_core.models.families.lvae import precision_weighted
 from tests.linear_gaussian import Chain, LinearGaussian, TopDownGaussian
-from tests.small import CONV, DENSE, HALF, prepared, stream, tiny_config, tiny_model, tiny_set
+from tests.small import (
+    CONV,
+    DENSE,
+    HALF,
+    as_family,
+    prepared,
+    stream,
+    tiny_config,
+    tiny_model,
+    tiny_set,
+)
 
 WAYS = list(itertools.product(("sample", "mean"), ("mean", "sample")))
 
@@ -281,7 +290,7 @@ CONFIGS = {
 @pytest.mark.parametrize("family", ["hvae", "lvae", "biva"])
 @pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS.keys())
 def test_every_architecture_runs_and_has_its_shapes(config: Any, family: Any) -> None:
-    config = FAMILIES[family].like(config)
+    config = as_family(family, config)
     model = tiny_model(config)
     images = tiny_set(3, config.image_shape)
     traces = model.traces(prepared(model, images), range(model.n_levels), noise=stream())

@@ -90,12 +90,7 @@ class ToppedVAE(DeepVAE):
         return self.u_prior.samplers(steps)
 
     def sample_top(
-        self,
-        n: int,
-        *,
-        noise: Noise,
-        temperature: float = 1.0,
-        sampler: Sampler = ANCESTRAL,
+        self, n: int, *, noise: Noise, temperature: float = 1.0, sampler: Sampler = ANCESTRAL
     ) -> Tensor:
         """Draw u (n, C, d, d) from its prior; ``temperature`` scales every draw on the way."""
         drawn = self.u_prior.sample(n, noise, temperature=temperature, sampler=sampler)

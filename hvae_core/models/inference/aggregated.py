@@ -24,29 +24,12 @@ from hvae_core.models.priors.vamp import Prior
 from hvae_core.models.trace import Aggregate, Conditional, Draw
 
 
-def aggregate_bottom_up(model: BottomUpSteps, x: Tensor, noise: Noise) -> Aggregate:
-    """Draws of N images, where every k has a way up of its own."""
-    draw = model.draws(noise, 1, x)
-    return _ByLevel([_BottomUpWay(model, x, k, draw=draw) for k in range(model.n_levels)])
-
-
-def aggregate_top_down(model: TopDownSteps, x: Tensor, noise: Noise) -> Aggregate:
-    """Draws of N images, where one way down serves every k."""
-    return _TopDownAggregate(model, x, draw=model.draws(noise, 1, x), noise=noise)
-
-
-def aggregate_both_ways(model: BidirectionalSteps, x: Tensor, noise: Noise) -> Aggregate:
-    """Draws of N images, where every k has a way up of its own, and one down."""
-    draw = model.draws(noise, 1, x)
-    return _ByLevel([_BothWaysWay(model, x, k, draw=draw) for k in range(model.n_levels)])
-
-
 def _aside(z: Tensor) -> Tensor:
     """Draws (1, N, *shape) as N samples of one image, (N, 1, *shape)."""
     return z.transpose(0, 1)
 
 
-class _TopDownAggregate(Aggregate):
+class TopDownAggregate(Aggregate):
     """One way down serves every k; what it passes depends on the draws alone, not on x_j."""
 
     def __init__(self, model: TopDownSteps, x: Tensor, *, draw: Draw, noise: Noise) -> None:
@@ -74,6 +57,7 @@ class _TopDownAggregate(Aggregate):
             state = model.absorb(index, state, z)
 
     def log_q(self, x: Tensor) -> Tensor:
+        """One way through q, at states that are there already."""
         features, log_q = self.model.encode(x.unsqueeze(0)), dict[int, Tensor]()
         for index, state, p, z in self.steps:
             log_q[index] = self.model.posterior(index, state, p, features).log_prob(z)[:, 0]
@@ -89,7 +73,7 @@ class _TopDownAggregate(Aggregate):
         return below[list(self.model.skips)]
 
 
-class _Way(ABC):
+class Way(ABC):
     """The draws of one k, where every k has a way up of its own."""
 
     log_p: Tensor  # (N,)
@@ -100,19 +84,20 @@ class _Way(ABC):
         """log q(z_>k | x) of all draws, (N,)."""
 
 
-class _ByLevel(Aggregate):
+class ByLevel(Aggregate):
     """The ways of all k."""
 
-    def __init__(self, ways: Sequence[_Way]) -> None:
+    def __init__(self, ways: Sequence[Way]) -> None:
         self.ways = ways
         self.log_p = torch.stack([way.log_p for way in ways])
         self.conditionals = ways[0].conditionals
 
     def log_q(self, x: Tensor) -> Tensor:
+        """That of every way, one a k."""
         return torch.stack([way.log_q(x) for way in self.ways])
 
 
-class _BottomUpWay(_Way):
+class BottomUpWay(Way):
     """Bottom-up: means up to z_k, draws above, each density given x_j and the layers below."""
 
     def __init__(self, model: BottomUpSteps, x: Tensor, k: int, *, draw: Draw) -> None:
@@ -133,6 +118,7 @@ class _BottomUpWay(_Way):
         self.own = [q.log_prob(z)[0] for q, z in zip(qs, below[k:], strict=True)]
 
     def log_q(self, x: Tensor) -> Tensor:
+        """Of each layer that reads x_j, if only through others; elsewhere its own density."""
         image, below = x.unsqueeze(0), self._means(x.unsqueeze(0))
         terms = []
         for index, (z, own) in enumerate(zip(self.z, self.own, strict=True), start=self.k + 1):
@@ -151,7 +137,7 @@ class _BottomUpWay(_Way):
         return below
 
 
-class _BothWaysWay(_Way):
+class BothWaysWay(Way):
     """Both ways: z^BU drawn upwards above level k, then z^TD and z_L downwards (Maaloe 2019)."""
 
     def __init__(self, model: BidirectionalSteps, x: Tensor, k: int, *, draw: Draw) -> None:
@@ -187,6 +173,7 @@ class _BothWaysWay(_Way):
         self.states = self._way_down()
 
     def log_q(self, x: Tensor) -> Tensor:
+        """Up and down at once: the states of the way down are there already."""
         model, terms = self.model, []
         up = self._below(x.unsqueeze(0))
         for level in range(self.k + 1, model.n_levels + 1):

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from hvae_core.common.noise import Noise
 from hvae_core.models.distributions import Gaussian, Likelihood
-from hvae_core.models.inference.aggregated import aggregate_both_ways
+from hvae_core.models.inference.aggregated import BothWaysWay, ByLevel
 from hvae_core.models.inference.lower_bound import lower_both_ways
 from hvae_core.models.inference.steps import BidirectionalSteps, State
 from hvae_core.models.inference.top_down import assemble
@@ -102,7 +102,8 @@ class BidirectionalVAE(BidirectionalSteps):
 
     def aggregate(self, x: Tensor, *, noise: Noise) -> Aggregate:
         """Every k has a way up of its own, and one down."""
-        return aggregate_both_ways(self, x, noise)
+        draw = self.draws(noise, 1, x)
+        return ByLevel([BothWaysWay(self, x, k, draw=draw) for k in range(self.n_levels)])
 
     def _lower(self, x: Tensor, reads: Sequence[int], noise: Noise) -> list[Tensor]:
         return lower_both_ways(self, x, reads, noise=noise)

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from hvae_core.common.noise import Noise
 from hvae_core.models.distributions import Gaussian, Likelihood
-from hvae_core.models.inference.aggregated import aggregate_bottom_up
+from hvae_core.models.inference.aggregated import BottomUpWay, ByLevel
 from hvae_core.models.inference.lower_bound import lower_bottom_up
 from hvae_core.models.inference.steps import BottomUpSteps
 from hvae_core.models.priors.vamp import Prior, divergence
@@ -90,7 +90,8 @@ class BottomUpVAE(BottomUpSteps):
 
     def aggregate(self, x: Tensor, *, noise: Noise) -> Aggregate:
         """Every k has a way up of its own: means up to z_k, draws above."""
-        return aggregate_bottom_up(self, x, noise)
+        draw = self.draws(noise, 1, x)
+        return ByLevel([BottomUpWay(self, x, k, draw=draw) for k in range(self.n_levels)])
 
     def _lower(self, x: Tensor, reads: Sequence[int], noise: Noise) -> list[Tensor]:
         return lower_bottom_up(self, x, reads, noise=noise)

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from hvae_core.common.noise import Noise
 from hvae_core.models.distributions import Gaussian, Likelihood
-from hvae_core.models.inference.aggregated import aggregate_top_down
+from hvae_core.models.inference.aggregated import TopDownAggregate
 from hvae_core.models.inference.lower_bound import lower_top_down
 from hvae_core.models.inference.steps import State, TopDownSteps
 from hvae_core.models.priors.vamp import Prior, divergence
@@ -79,12 +79,7 @@ class TopDownVAE(TopDownSteps):
         return self.emit(state)
 
     def sample_top(
-        self,
-        n: int,
-        *,
-        noise: Noise,
-        temperature: float = 1.0,
-        sampler: Sampler = ANCESTRAL,
+        self, n: int, *, noise: Noise, temperature: float = 1.0, sampler: Sampler = ANCESTRAL
     ) -> Tensor:
         """Draw z_L (n, *shape) from its prior: what ``sample`` draws first."""
         top, state = self.n_layers, self.start(n)
@@ -92,7 +87,7 @@ class TopDownVAE(TopDownSteps):
 
     def aggregate(self, x: Tensor, *, noise: Noise) -> Aggregate:
         """One way down serves every k."""
-        return aggregate_top_down(self, x, noise)
+        return TopDownAggregate(self, x, draw=self.draws(noise, 1, x), noise=noise)
 
     def _lower(self, x: Tensor, reads: Sequence[int], noise: Noise) -> list[Tensor]:
         return lower_top_down(self, x, reads, noise=noise)
