@@ -24,6 +24,8 @@ FONT = "'Source Sans', 'Source Sans 3', 'Source Sans Pro', 'Segoe UI', sans-seri
 DASHES = ("solid", "dot", "dashdot", "longdash", "longdashdot", "2px,5px")
 SYMBOLS = ("diamond", "square", "triangle-up", "x", "cross", "triangle-down", "pentagon")
 MODEL_DASHES = ("solid", "dash", "dot", "dashdot")
+HEIGHT = 360
+"""Pixels of a chart that says nothing else."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,7 @@ class Palette:
 
 
 def _palette(theme: Theme, table: dict[str, Any]) -> Palette:
-    fields = {k: tuple(v) if isinstance(v, list) else v for k, v in table.items()}
+    fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in table.items()}
     return Palette(theme=theme, **fields)
 
 
@@ -203,7 +205,7 @@ def base_layout(
     *,
     x_title: str,
     y_title: str,
-    height: int = 360,
+    height: int = HEIGHT,
     legend: bool = True,
 ) -> go.Figure:
     """Give a figure the house's look; axis titles carry their units in parentheses."""

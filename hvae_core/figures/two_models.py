@@ -36,7 +36,6 @@ def likeness_by_layer(
     colors: Palette,
     *,
     title: str,
-    height: int = 380,
 ) -> go.Figure:
     """Likeness of the layers by pair (HVK Fig. 2), a line a set; ``title`` names the measure.
 
@@ -74,7 +73,7 @@ def likeness_by_layer(
                 hovertemplate="%{customdata}: %{y:.3r}<extra>images shuffled</extra>",
             )
         )
-    base_layout(fig, colors, x_title="layer", y_title=title, height=height)
+    base_layout(fig, colors, x_title="layer", y_title=title, height=380)
     shown = thinned_layers(len(pairs))
     fig.update_xaxes(
         tickvals=[int(x[i]) for i in shown],
@@ -92,7 +91,6 @@ def layer_matrix(
     colors: Palette,
     *,
     title: str,
-    height: int | None = None,
 ) -> go.Figure:
     """Layers of A (rows, z_1 at the bottom) against layers of B, 0 to 1; no value is a dash."""
     table = np.asarray(values, dtype=np.float64)
@@ -130,7 +128,7 @@ def layer_matrix(
             colorbar={"thickness": 12, "outlinewidth": 0, "tickfont": {"size": 12}},
         )
     )
-    height = height or int(np.clip(90 + 34 * len(rows), 200, 480))
+    height = int(np.clip(90 + 34 * len(rows), 200, 480))
     base_layout(
         fig, colors, x_title="layer of B", y_title="layer of A", height=height, legend=False
     )
@@ -145,7 +143,6 @@ def score_pairs(
     *,
     symbol: str,
     unit: str = "nats",
-    height: int = 380,
 ) -> go.Figure:
     """One score of every image under A (across) and under B (up); on the grey line they agree.
 
@@ -174,7 +171,7 @@ def score_pairs(
     ends = [low - margin, high + margin]
     fig.add_trace(dotted(ends, ends, colors, line_width=1.25))
     x_title, y_title = (labelled(f"{symbol} under {model}", unit) for model in "AB")
-    base_layout(fig, colors, x_title=x_title, y_title=y_title, height=height)
+    base_layout(fig, colors, x_title=x_title, y_title=y_title, height=380)
     fig.update_xaxes(range=ends)
     fig.update_yaxes(range=ends)
     fig.update_layout(legend_itemsizing="constant")

@@ -26,7 +26,6 @@ def unit_heatmap(
     *,
     names: Sequence[str] | None = None,
     threshold: float = ACTIVE_ABOVE,
-    height: int | None = None,
 ) -> go.Figure:
     """Variance over images of each unit's posterior mean; one row a layer, z_1 at the bottom.
 
@@ -63,7 +62,7 @@ def unit_heatmap(
     else:
         _add_counts(fig, colors, rows, active=active)
     title = "units of the layer, by falling variance (%)"
-    height = height or 90 + (LOW_ROW if low else 52) * len(rows)
+    height = 90 + (LOW_ROW if low else 52) * len(rows)
     base_layout(fig, colors, x_title=title, y_title="", height=height, legend=False)
     fig.update_xaxes(range=[0, 100], showline=False)
     fig.update_yaxes(tickvals=list(range(1, len(rows) + 1)), ticktext=labels, showgrid=False)
