@@ -70,6 +70,10 @@ class Palette:
             SYMBOLS[index % len(SYMBOLS)],
         )
 
+    def mark(self, place: int | None) -> Mark:
+        """The set with this place among the out-of-distribution ones; None is inside."""
+        return self.in_mark if place is None else self.out_mark(place)
+
     def layers(self, count: int) -> tuple[str, ...]:
         """Colours of z_1 ... z_L as hex, dark to light."""
         low, high = self.layer_ends

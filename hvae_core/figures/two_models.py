@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from hvae_core.common.words import MINUS, fmt
 from hvae_core.figures.layer_axis import thinned_layers
 from hvae_core.figures.theme import Palette, base_layout, labelled, layer_label
-from hvae_core.figures.traces import cell_text, dotted
+from hvae_core.figures.traces import cell_text, color_bar, dotted
 
 CELLS = 10
 """Rows and columns up to which every cell says its value."""
@@ -45,7 +45,7 @@ def likeness_by_layer(
     x = np.arange(1, len(pairs) + 1, dtype=np.int32)
     labels = [_pair(*pair) for pair in pairs]
     for line in lines:
-        mark = colors.in_mark if line.place is None else colors.out_mark(line.place)
+        mark = colors.mark(line.place)
         fig.add_trace(
             go.Scatter(
                 x=x,
@@ -125,7 +125,7 @@ def layer_matrix(
             zmax=1,
             xgap=1,
             ygap=1,
-            colorbar={"thickness": 12, "outlinewidth": 0, "tickfont": {"size": 12}},
+            colorbar=color_bar(),
         )
     )
     height = int(np.clip(90 + 34 * len(rows), 200, 480))
@@ -151,7 +151,7 @@ def score_pairs(
     fig = go.Figure()
     low, high = np.inf, -np.inf
     for name, a, b, place in sets:
-        mark = colors.in_mark if place is None else colors.out_mark(place)
+        mark = colors.mark(place)
         x, y = (np.asarray(v, dtype=np.float64)[:DRAWN] for v in (a, b))
         edges = np.percentile(np.concatenate([x, y]), [0.2, 99.8])
         low, high = min(low, edges[0]), max(high, edges[1])

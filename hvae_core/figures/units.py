@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from hvae_core.common.words import MINUS, fmt
 from hvae_core.figures.layer_axis import names_or_numbers
 from hvae_core.figures.theme import Palette, base_layout, layer_label
+from hvae_core.figures.traces import color_bar
 
 ACTIVE_ABOVE = 0.01
 COLUMNS = 240
@@ -73,14 +74,8 @@ def unit_heatmap(
 def _colorbar(ceiling: int) -> dict[str, Any]:
     """A log scale with its powers of ten."""
     powers = list(range(round(np.log10(LOWEST)), ceiling + 1))
-    return {
-        "title": {"text": "variance", "side": "right", "font": {"size": 13}},
-        "tickvals": powers,
-        "ticktext": [f"10<sup>{p}</sup>".replace("-", MINUS) for p in powers],
-        "tickfont": {"size": 12},
-        "thickness": 12,
-        "outlinewidth": 0,
-    }
+    texts = [f"10<sup>{p}</sup>".replace("-", MINUS) for p in powers]
+    return color_bar("variance", tickvals=powers, ticktext=texts)
 
 
 def _stretched(row: NDArray[np.float64]) -> NDArray[np.float64]:
