@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from hvae_core.common.words import fmt, percent
 from hvae_core.figures.layer_axis import Seats, names_or_numbers
 from hvae_core.figures.layers import COLLAPSED_BELOW, above_zero, log_axis, smallest, vector
-from hvae_core.figures.theme import Palette, base_layout, faded, layer_label
+from hvae_core.figures.theme import HEIGHT, Palette, base_layout, faded, layer_label
 
 LABELLED_BARS = 12
 LABEL = 18
@@ -40,7 +40,6 @@ def kl_bars(
     names: Sequence[Sequence[str]] | None = None,
     per_dim: bool = False,
     threshold: float = COLLAPSED_BELOW,
-    height: int = 360,
 ) -> go.Figure:
     """KL(q(z_i) || p(z_i)) per layer on a log axis; models are (name, mean KL in nats, units).
 
@@ -72,12 +71,12 @@ def kl_bars(
     # what one line of text takes is a factor.
     shown_values = np.concatenate([np.full(1, threshold), *(b.heights for b in bars), *limits])
     low, high = np.log10(shown_values.min() / 3), np.log10(shown_values.max() * 2.5)
-    line = 10 ** (LABEL * (high - low) / (height - MARGINS))
+    line = 10 ** (LABEL * (high - low) / (HEIGHT - MARGINS))
     bars = [_clear_of(bar, limit, line) for bar, limit in zip(bars, limits, strict=True)]
     fig = go.Figure()
     _add_bars(fig, colors, bars, seats=seats)
     _add_limits(fig, colors, limits, name=f"{threshold:g} nats/dim", seats=seats)
-    base_layout(fig, colors, x_title="layer", y_title=f"KL ({unit})", height=height)
+    base_layout(fig, colors, x_title="layer", y_title=f"KL ({unit})")
     fig.update_xaxes(**seats.axis)
     fig.update_yaxes(**log_axis([shown_values]), range=[low, high])
     return fig

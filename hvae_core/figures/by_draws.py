@@ -15,7 +15,7 @@ Areas = Sequence[tuple[float, float, float]]
 
 
 def auroc_by_draws(
-    samples: Sequence[int], areas: Mapping[str, Areas], colors: Palette, *, height: int = 420
+    samples: Sequence[int], areas: Mapping[str, Areas], colors: Palette
 ) -> go.Figure:
     """One line a score with its interval as a band; the number of draws on a logarithmic axis.
 
@@ -36,6 +36,6 @@ def auroc_by_draws(
             )
         )  # fmt: skip
     fig.add_hline(y=0.5, line={"color": colors.muted, "width": 1, "dash": "dot"})
-    base_layout(fig, colors, x_title="draws S of every bound", y_title="AUROC", height=height)
+    base_layout(fig, colors, x_title="draws S of every bound", y_title="AUROC", height=420)
     fig.update_xaxes(type="log", tickvals=list(samples), ticktext=[f"{s:,}" for s in samples])
     return fig

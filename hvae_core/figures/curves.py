@@ -37,7 +37,7 @@ class Curve:
     point: tuple[float, float] | None = None
 
 
-def roc(curves: Sequence[Curve], colors: Palette, *, height: int = 420) -> go.Figure:
+def roc(curves: Sequence[Curve], colors: Palette) -> go.Figure:
     """Receiver operating characteristic: images caught against false alarms, by threshold."""
     fig = go.Figure(dotted([0, 1], [0, 1], colors, name="chance"))
     _add_curves(fig, curves, colors, hover="false alarms %{x:.1%}<br>caught %{y:.1%}")
@@ -45,13 +45,12 @@ def roc(curves: Sequence[Curve], colors: Palette, *, height: int = 420) -> go.Fi
         fig,
         curves,
         colors,
-        height=height,
         x_title="false alarms (% of in-distribution images)",
         y_title="caught (% of OOD images)",
     )
 
 
-def precision_recall(curves: Sequence[Curve], colors: Palette, *, height: int = 420) -> go.Figure:
+def precision_recall(curves: Sequence[Curve], colors: Palette) -> go.Figure:
     """Precision against recall, out-of-distribution positive; the area is average precision."""
     fig = go.Figure()
     for chance in sorted({c.chance for c in curves if c.chance is not None}):
@@ -61,7 +60,6 @@ def precision_recall(curves: Sequence[Curve], colors: Palette, *, height: int = 
         fig,
         curves,
         colors,
-        height=height,
         x_title="recall (% of OOD images caught)",
         y_title="precision (% of flagged images)",
     )
@@ -131,13 +129,12 @@ def _square(
     curves: Sequence[Curve],
     colors: Palette,
     *,
-    height: int,
     x_title: str,
     y_title: str,
 ) -> go.Figure:
     """Equal axes, with the legend in rows of its own below the plot."""
     rows = 21 * len(curves)
-    base_layout(fig, colors, x_title=x_title, y_title=y_title, height=height + rows)
+    base_layout(fig, colors, x_title=x_title, y_title=y_title, height=420 + rows)
     percent = {"tickvals": [0, 0.2, 0.4, 0.6, 0.8, 1], "tickformat": ".0%", "range": [-0.01, 1.01]}
     fig.update_xaxes(**percent, constrain="domain")
     fig.update_yaxes(**percent, constrain="domain", scaleanchor="x")

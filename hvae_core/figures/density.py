@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from hvae_core.common.arrays import Floats
 from hvae_core.common.words import fmt
 from hvae_core.figures.theme import Mark, Palette, base_layout, faded, labelled
+from hvae_core.figures.traces import BESIDE, note
 
 
 def bandwidth(values: ArrayLike) -> float:
@@ -111,7 +112,7 @@ def densities(
     fig.update_xaxes(range=[low, high])
     fig.update_yaxes(showticklabels=False, rangemode="tozero")
     if len(sets) > 5:
-        fig.update_layout(legend={"orientation": "v", "x": 1.01, "y": 1, "yanchor": "top"})
+        fig.update_layout(legend=BESIDE)
     if threshold is not None:
         _add_threshold(fig, colors, threshold, high=high)
     for name, value in marks:
@@ -127,7 +128,6 @@ def reference_density(
     *,
     symbol: str,
     unit: str = "nats",
-    height: int = 170,
 ) -> go.Figure:
     """One image's score against the reference scores: the tail beyond it, and its p-value."""
     scores = _finite(reference)
@@ -151,25 +151,16 @@ def reference_density(
             hoverinfo="skip",
         )
     )
-    base_layout(
-        fig, colors, x_title=labelled(symbol, unit), y_title="", height=height, legend=False
-    )
+    base_layout(fig, colors, x_title=labelled(symbol, unit), y_title="", height=170, legend=False)
     fig.update_xaxes(range=[low, high], nticks=5)
     fig.update_yaxes(showticklabels=False, showgrid=False, rangemode="tozero")
     _add_mark(fig, colors, value, span=(low, high))
     # Above the plot: these charts are small, and beside the line it would lie on the curve.
     place = (value - low) / (high - low)
-    fig.add_annotation(
-        x=value,
-        xref="x",
-        y=1,
-        yref="y domain",
-        text=f"{fmt(value, unit)}, <i>p</i> = {fmt(p)}",
-        showarrow=False,
-        xanchor="left" if place < 0.35 else "right" if place > 0.65 else "center",
-        yanchor="bottom",
-        font={"size": 14, "color": colors.text},
-    )
+    side = "left" if place < 0.35 else "right" if place > 0.65 else "center"
+    text = f"{fmt(value, unit)}, <i>p</i> = {fmt(p)}"
+    font = {"size": 14, "color": colors.text}
+    fig.add_annotation(note(text, value, 1, colors, xanchor=side, yanchor="bottom", font=font))
     fig.update_layout(margin_t=28)
     return fig
 
@@ -201,18 +192,7 @@ def _add_threshold(fig: go.Figure, colors: Palette, threshold: float, *, high: f
         fillcolor=faded(colors.out_family[0], 0.07),
     )
     fig.add_vline(x=threshold, line={"color": colors.text, "width": 1.25})
-    fig.add_annotation(
-        x=threshold,
-        xref="x",
-        y=1,
-        yref="y domain",
-        text="flagged →",
-        showarrow=False,
-        xanchor="left",
-        yanchor="top",
-        xshift=4,
-        font={"size": 13, "color": colors.text},
-    )
+    fig.add_annotation(note("flagged →", threshold, 1, colors, xanchor="left", xshift=4))
 
 
 def _add_mark(
@@ -221,20 +201,9 @@ def _add_mark(
     """A vertical line with its name on the side where there is room."""
     right_half = value > (span[0] + span[1]) / 2
     fig.add_vline(x=value, line={"color": colors.text, "width": 1.5, "dash": "dot"})
-    if not name:
-        return
-    fig.add_annotation(
-        x=value,
-        xref="x",
-        y=0.98,
-        yref="y domain",
-        text=name,
-        showarrow=False,
-        xanchor="right" if right_half else "left",
-        yanchor="top",
-        xshift=-5 if right_half else 5,
-        font={"size": 13, "color": colors.text},
-    )
+    if name:
+        side, shift = ("right", -5) if right_half else ("left", 5)
+        fig.add_annotation(note(name, value, 0.98, colors, xanchor=side, xshift=shift))
 
 
 def _density_title(unit: str) -> str:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from hvae_core.common.words import percent
 from hvae_core.figures.theme import Palette, base_layout
-from hvae_core.figures.traces import band, dotted
+from hvae_core.figures.traces import band, dotted, error_bar
 
 FLOOR = 2e-4
 """Where a share of zero is drawn, as a logarithm has no place for it."""
@@ -79,7 +79,8 @@ def _color(alarms: Alarms, colors: Palette) -> str:
 
 
 def _points(x: NDArray[np.float64], alarms: Alarms, colors: Palette) -> go.Scatter:
-    color, drawn = _color(alarms, colors), np.maximum(alarms.obtained, FLOOR)
+    color = _color(alarms, colors)
+    drawn, low, high = (np.maximum(v, FLOOR) for v in (alarms.obtained, alarms.low, alarms.high))
     hover = [
         [percent(rate), f"{percent(value)} [{percent(low)}, {percent(high)}]"]
         for rate, value, low, high in zip(x, alarms.obtained, alarms.low, alarms.high, strict=True)
@@ -88,15 +89,7 @@ def _points(x: NDArray[np.float64], alarms: Alarms, colors: Palette) -> go.Scatt
         # side by side, so that the intervals of two tests do not hide one another
         x=(x * (0.97 if alarms.quiet else 1.03)).astype(np.float32),
         y=drawn.astype(np.float32),
-        error_y={
-            "type": "data",
-            "symmetric": False,
-            "array": (np.maximum(alarms.high, FLOOR) - drawn).astype(np.float32),
-            "arrayminus": (drawn - np.maximum(alarms.low, FLOOR)).astype(np.float32),
-            "thickness": 1.25,
-            "width": 3,
-            "color": color,
-        },
+        error_y=error_bar(drawn, low, high, color=color, thickness=1.25),
         mode="markers+lines",
         line={"color": color, "width": 1.5},
         marker={"color": color, "size": 8, "symbol": "square" if alarms.quiet else "circle"},

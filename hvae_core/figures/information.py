@@ -23,7 +23,6 @@ def information_by_k(
     *,
     levels: Sequence[Sequence[str]],
     counted: str = "layers",
-    height: int = 320,
 ) -> go.Figure:
     """I_q(x; z_>k) by k under its ceiling; models are (name, nats (K,), errors (K,), log N).
 
@@ -70,7 +69,7 @@ def information_by_k(
         colors,
         x_title=f"k, {counted} skipped",
         y_title="<i>I</i>(x; z<sub>&gt;k</sub>) (nats)",
-        height=height,
+        height=320,
     )
     top = max(ceiling for *_, ceiling in models)
     fig.update_xaxes(dtick=1)
@@ -88,7 +87,6 @@ def unit_curves(
     x_title: str,
     y_title: str,
     chosen: float | None = None,
-    height: int = 320,
 ) -> go.Figure:
     """Shares of units (T,) of each layer over ``thresholds`` (T,), a line a layer, A solid.
 
@@ -125,7 +123,7 @@ def unit_curves(
     if chosen is not None:
         line = {"color": colors.text, "width": 1.5, "dash": "dot"}
         fig.add_vline(float(chosen), line=line)
-    base_layout(fig, colors, x_title=x_title, y_title=y_title, height=height)
+    base_layout(fig, colors, x_title=x_title, y_title=y_title, height=320)
     fig.update_xaxes(type="log", exponentformat="power", dtick=1)
     fig.update_yaxes(range=[-3, 103], tickvals=[0, 25, 50, 75, 100])
     add_model_legend(fig, colors, [name for name, _ in models])

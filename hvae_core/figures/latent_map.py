@@ -11,9 +11,9 @@ import plotly.graph_objects as go
 from numpy.typing import ArrayLike, NDArray
 
 from hvae_core.figures.theme import Mark, Palette, base_layout, labelled
+from hvae_core.figures.traces import BESIDE, color_bar
 
 WEBGL_ABOVE = 1000
-BESIDE = {"orientation": "v", "x": 1.01, "y": 1, "yanchor": "top"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,7 +107,7 @@ def _points(
 
 
 def _set_mark(code: int, colors: Palette) -> Mark:
-    return colors.in_mark if code == 0 else colors.out_mark(code - 1)
+    return colors.mark(code - 1 if code else None)
 
 
 def _sets(data: MapData, colors: Palette) -> Iterator[tuple[str, NDArray[np.intp], dict[str, Any]]]:
@@ -135,14 +135,12 @@ def _score_style(values: NDArray[np.float32], title: str, colors: Palette) -> di
     """Colour by value, the scale ending at the 1st and 99th percentile so that no image rules."""
     finite = values[np.isfinite(values)]
     low, high = np.percentile(finite, [1, 99]) if finite.size else (0.0, 1.0)
-    heading = {"text": title, "side": "right", "font": {"size": 13}}
-    bar = {"title": heading, "thickness": 12, "outlinewidth": 0, "tickfont": {"size": 12}}
     return {
         "color": values,
         "cmin": float(low),
         "cmax": float(high),
         "colorscale": colors.scale("sequential"),
-        "colorbar": bar,
+        "colorbar": color_bar(title),
         "showscale": True,
     }
 

@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 from numpy.typing import ArrayLike, NDArray
 
 from hvae_core.figures.layer_axis import Seats, names_or_numbers, thinned_layers
-from hvae_core.figures.theme import Palette, base_layout, faded, layer_label
+from hvae_core.figures.theme import HEIGHT, Palette, base_layout, faded, layer_label
 
 COLLAPSED_BELOW = 0.01
 FLOOR = 1e-5
@@ -26,7 +26,6 @@ def kl_history(
     *,
     names: Sequence[Sequence[str]] | None = None,
     unit: str = "nats",
-    height: int = 360,
 ) -> go.Figure:
     """KL per layer over training; models are (name, epochs (E,), KL (E, L)), A solid, B dashed.
 
@@ -35,7 +34,7 @@ def kl_history(
     """
     fig = go.Figure()
     layers = names_or_numbers(names, [np.shape(kl)[1] for _, _, kl in models])
-    room = max(2, (height - MARGINS) // END)
+    room = max(2, (HEIGHT - MARGINS) // END)
     lines = max(1, sum(map(len, layers)))
     ends: list[tuple[float, float, str, str]] = []
     lowest = smallest([kl for _, _, kl in models])
@@ -65,10 +64,10 @@ def kl_history(
             if steps.size and i in named:
                 end = label + letter + (" &lt; 0" if measured[-1, i] < 0 else "")
                 ends.append((steps[-1], table[-1, i], end, color))
-    base_layout(fig, colors, x_title="epoch", y_title=f"KL ({unit})", height=height)
+    base_layout(fig, colors, x_title="epoch", y_title=f"KL ({unit})")
     fig.update_yaxes(**log_axis([trace.y for trace in fig.data]))
     fig.update_layout(margin_r=60 if any("0" in end[2] for end in ends) else 40)
-    _label_ends(fig, ends, height)
+    _label_ends(fig, ends)
     add_model_legend(fig, colors, [name for name, _, _ in models])
     return fig
 
@@ -209,12 +208,12 @@ def vector(values: ArrayLike) -> NDArray[np.float64]:
     return np.asarray(values, dtype=np.float64).ravel()
 
 
-def _label_ends(fig: go.Figure, ends: Sequence[tuple[float, float, str, str]], height: int) -> None:
+def _label_ends(fig: go.Figure, ends: Sequence[tuple[float, float, str, str]]) -> None:
     """Name each line at its right end, in the line's colour, without overlaps."""
     if not ends:
         return
     drawn = np.log10(np.concatenate([trace.y for trace in fig.data]))
-    line_height = END * max(float(np.ptp(drawn)), 0.5) / max(height - MARGINS, 60)
+    line_height = END * max(float(np.ptp(drawn)), 0.5) / (HEIGHT - MARGINS)
     places = spread([float(np.log10(value)) for _, value, _, _ in ends], line_height)
     for (x, _, text, color), y in zip(ends, places, strict=True):
         font = {"size": 14, "color": color}

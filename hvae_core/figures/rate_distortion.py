@@ -19,7 +19,6 @@ def rate_distortion(
     *,
     measure: str = "PSNR",
     unit: str = "dB",
-    height: int = 380,
 ) -> go.Figure:
     """Quality against bits a pixel; higher and further left is better.
 
@@ -62,7 +61,7 @@ def rate_distortion(
         if len(levels) <= 6:
             points = zip(_above_zero(bpp), _finite(values), starts, strict=True)
             _name_points(fig, points, colors)
-    base_layout(fig, colors, x_title="bits a pixel", y_title=labelled(measure, unit), height=height)
+    base_layout(fig, colors, x_title="bits a pixel", y_title=labelled(measure, unit), height=380)
     fig.update_xaxes(**log_axis([trace.x for trace in fig.data]))
     return fig
 
@@ -70,8 +69,6 @@ def rate_distortion(
 def attack_curve(
     models: Sequence[tuple[str, ArrayLike, ArrayLike, ArrayLike, Sequence[str]]],
     colors: Palette,
-    *,
-    height: int = 380,
 ) -> go.Figure:
     """MS-SSIM after an attack and after a random change, by the number of attacked levels.
 
@@ -102,7 +99,7 @@ def attack_curve(
                 )
             )
     base_layout(
-        fig, colors, x_title="levels under attack, from the top", y_title="MS-SSIM", height=height
+        fig, colors, x_title="levels under attack, from the top", y_title="MS-SSIM", height=380
     )
     fig.update_xaxes(dtick=1 if most <= 15 else 5, range=[0.7, most + 0.3])
     fig.update_yaxes(range=[0, 1.03])

@@ -24,7 +24,6 @@ def metric_heat(
     lows: ArrayLike | None = None,
     highs: ArrayLike | None = None,
     higher_is_better: bool = True,
-    row_height: int = 38,
 ) -> go.Figure:
     """A metric (sets, scores) with 0.5 in the scale's neutral middle; best of each row bold.
 
@@ -54,7 +53,7 @@ def metric_heat(
             ygap=2,
         )
     )
-    height = 44 + row_height * len(sets)
+    height = 44 + 38 * len(sets)
     base_layout(fig, colors, x_title="", y_title="", height=height, legend=False)
     fig.update_xaxes(side="top", showline=False, ticks="", type="category", tickangle=0)
     fig.update_yaxes(autorange="reversed", showgrid=False, type="category")

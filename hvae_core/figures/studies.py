@@ -10,6 +10,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from hvae_core.figures.theme import Palette, base_layout
+from hvae_core.figures.traces import error_bar
 
 ROW_HEIGHT = 26
 MOST_ROWS = 60
@@ -70,8 +71,8 @@ def _mark(colors: Palette, kind: str, *, index: int, count: int) -> tuple[str, s
 
 def _marks(own: Sequence[Dot], name: str, color: str, *, symbol: str, shown: bool) -> go.Scatter:
     values = np.array([dot.value for dot in own], dtype=np.float32)
-    above = np.array([(dot.high if dot.high is not None else dot.value) for dot in own]) - values
-    below = values - np.array([(dot.low if dot.low is not None else dot.value) for dot in own])
+    low = [dot.value if dot.low is None else dot.low for dot in own]
+    high = [dot.value if dot.high is None else dot.high for dot in own]
     return go.Scatter(
         x=values,
         y=[escape(dot.label) for dot in own],
@@ -79,15 +80,7 @@ def _marks(own: Sequence[Dot], name: str, color: str, *, symbol: str, shown: boo
         name=escape(name),
         showlegend=shown,
         marker={"color": color, "symbol": symbol, "size": 9},
-        error_x={
-            "type": "data",
-            "symmetric": False,
-            "array": above.astype(np.float32),
-            "arrayminus": below.astype(np.float32),
-            "color": color,
-            "thickness": 1.5,
-            "width": 3,
-        },
+        error_x=error_bar(values, low, high, color=color, thickness=1.5),
         hovertemplate="%{y}<br>%{x:.4g}<extra>" + escape(name) + "</extra>",
     )
 

@@ -8,9 +8,11 @@ layer is hatched grey, model A is solid and model B dashed.
 from __future__ import annotations
 
 import re
+import tomllib
 from dataclasses import dataclass
 from functools import lru_cache
 from html import escape
+from pathlib import Path
 from typing import Any, Literal
 
 import plotly.graph_objects as go
@@ -22,6 +24,8 @@ FONT = "'Source Sans', 'Source Sans 3', 'Source Sans Pro', 'Segoe UI', sans-seri
 DASHES = ("solid", "dot", "dashdot", "longdash", "longdashdot", "2px,5px")
 SYMBOLS = ("diamond", "square", "triangle-up", "x", "cross", "triangle-down", "pentagon")
 MODEL_DASHES = ("solid", "dash", "dot", "dashdot")
+HEIGHT = 360
+"""Pixels of a chart that says nothing else."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,10 @@ class Palette:
             SYMBOLS[index % len(SYMBOLS)],
         )
 
+    def mark(self, place: int | None) -> Mark:
+        """The set with this place among the out-of-distribution ones; None is inside."""
+        return self.in_mark if place is None else self.out_mark(place)
+
     def layers(self, count: int) -> tuple[str, ...]:
         """Colours of z_1 ... z_L as hex, dark to light."""
         low, high = self.layer_ends
@@ -87,55 +95,13 @@ class Palette:
         return MODEL_DASHES[index % len(MODEL_DASHES)]
 
 
-def _list(colors: str) -> tuple[str, ...]:
-    return tuple(colors.split())
+def _palette(theme: Theme, table: dict[str, Any]) -> Palette:
+    fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in table.items()}
+    return Palette(theme=theme, **fields)
 
 
-LIGHT = Palette(
-    theme="light",
-    background="#FFFFFF",
-    panel="#F5F6F8",
-    text="#23262B",
-    muted="#5B6470",
-    grid="#E6E9ED",
-    primary="#44546A",
-    in_color="#2B6CB0",
-    out_family=("#C05621", "#6E2A0C", "#DD7733", "#963D12", "#E8934F"),
-    collapsed="#8A929C",
-    layer_ends=(0.05, 0.74),
-    sequential=_list(
-        "#FDA06F #F77A62 #E85862 #CE4170 #AD347B #8C2980 #6C1D80 #4B1278 #2B0F56 #110B2D"
-    ),
-    diverging=_list(
-        "#6A2478 #864E90 #A276A8 #BE9FC0 #D9C9D9 #F4F4F2 #C8D8C9 #9EBCA2 #74A07C #498558 #156A35"
-    ),
-    categories=_list(
-        "#B5475B #3B3291 #117733 #3E9BC0 #882255 #2F8F84 #7F7F1F #A8409A #6B7280 #B8862B"
-    ),
-)
-
-DARK = Palette(
-    theme="dark",
-    background="#15181C",
-    panel="#1F242A",
-    text="#E8EAED",
-    muted="#A3ABB5",
-    grid="#2D333B",
-    primary="#5F7996",
-    in_color="#63A4E8",
-    out_family=("#F09A4A", "#FFD2A1", "#D9772B", "#FFB870", "#C4682A"),
-    collapsed="#7C858F",
-    layer_ends=(0.36, 0.98),
-    sequential=_list(
-        "#752081 #912A80 #AE357A #CC4071 #E35465 #F46E60 #FC9167 #FEB27C #FED396 #FCF4B6"
-    ),
-    diverging=_list(
-        "#D3A4EC #AE8BC4 #8B729D #695B78 #484455 #2A2E34 #3C4C46 #4E6D59 #618F6C #73B37F #86D893"
-    ),
-    categories=_list(
-        "#E58A9B #A79BEF #5DBB7A #88CCEE #D77BB0 #5CC8BB #C3C35A #D08BE0 #A3ABB5 #E0B862"
-    ),
-)
+_TABLES = tomllib.loads(Path(__file__).with_name("palettes.toml").read_text("utf-8"))
+LIGHT, DARK = _palette("light", _TABLES["light"]), _palette("dark", _TABLES["dark"])
 
 
 def palette(theme: str | None) -> Palette:
@@ -243,7 +209,7 @@ def base_layout(
     *,
     x_title: str,
     y_title: str,
-    height: int = 360,
+    height: int = HEIGHT,
     legend: bool = True,
 ) -> go.Figure:
     """Give a figure the house's look; axis titles carry their units in parentheses."""

@@ -1,4 +1,4 @@
-"""Parts that several charts draw alike: a dotted line, a band, text in a coloured cell."""
+"""Parts that several charts draw alike: lines, bands, error bars, notes, colour bars, cells."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from plotly.colors import sample_colorscale
 
 from hvae_core.figures.theme import Palette, contrast, faded, hex_color
+
+BESIDE = {"orientation": "v", "x": 1.01, "y": 1, "yanchor": "top"}
+"""A legend of many names: a column beside the plot."""
 
 
 def dotted(x: ArrayLike, y: ArrayLike, colors: Palette, **style: Any) -> go.Scatter:
@@ -41,6 +44,34 @@ def band(
         showlegend=False,
         **style,
     )
+
+
+def error_bar(
+    values: NDArray[Any], low: ArrayLike, high: ArrayLike, *, color: str, thickness: float
+) -> dict[str, Any]:
+    """Plotly's bars from ``low`` to ``high`` around the ``values``."""
+    return {
+        "type": "data",
+        "symmetric": False,
+        "array": (np.asarray(high) - values).astype(np.float32),
+        "arrayminus": (values - np.asarray(low)).astype(np.float32),
+        "thickness": thickness,
+        "width": 3,
+        "color": color,
+    }
+
+
+def note(text: str, x: float, y: float, colors: Palette, **style: Any) -> dict[str, Any]:
+    """A text at x, its top at a share y of the plot's height."""
+    place = {"x": x, "xref": "x", "y": y, "yref": "y domain", "yanchor": "top"}
+    look = {"showarrow": False, "font": {"size": 13, "color": colors.text}}
+    return {"text": text} | place | look | style
+
+
+def color_bar(title: str = "", **style: Any) -> dict[str, Any]:
+    """The bar beside a plot that says which colour is which value."""
+    named = {"title": {"text": title, "side": "right", "font": {"size": 13}}} if title else {}
+    return {"thickness": 12, "outlinewidth": 0, "tickfont": {"size": 12}} | named | style
 
 
 def cell_text(value: float, text: str, scale: list[list[Any]], colors: Palette) -> str:

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from hvae_core.common.words import MINUS, fmt
 from hvae_core.figures.layer_axis import thinned_layers
 from hvae_core.figures.theme import Palette, base_layout, labelled, layer_label
-from hvae_core.figures.traces import cell_text, dotted
+from hvae_core.figures.traces import cell_text, color_bar, dotted
 
 CELLS = 10
 """Rows and columns up to which every cell says its value."""
@@ -36,7 +36,6 @@ def likeness_by_layer(
     colors: Palette,
     *,
     title: str,
-    height: int = 380,
 ) -> go.Figure:
     """Likeness of the layers by pair (HVK Fig. 2), a line a set; ``title`` names the measure.
 
@@ -46,7 +45,7 @@ def likeness_by_layer(
     x = np.arange(1, len(pairs) + 1, dtype=np.int32)
     labels = [_pair(*pair) for pair in pairs]
     for line in lines:
-        mark = colors.in_mark if line.place is None else colors.out_mark(line.place)
+        mark = colors.mark(line.place)
         fig.add_trace(
             go.Scatter(
                 x=x,
@@ -74,7 +73,7 @@ def likeness_by_layer(
                 hovertemplate="%{customdata}: %{y:.3r}<extra>images shuffled</extra>",
             )
         )
-    base_layout(fig, colors, x_title="layer", y_title=title, height=height)
+    base_layout(fig, colors, x_title="layer", y_title=title, height=380)
     shown = thinned_layers(len(pairs))
     fig.update_xaxes(
         tickvals=[int(x[i]) for i in shown],
@@ -92,7 +91,6 @@ def layer_matrix(
     colors: Palette,
     *,
     title: str,
-    height: int | None = None,
 ) -> go.Figure:
     """Layers of A (rows, z_1 at the bottom) against layers of B, 0 to 1; no value is a dash."""
     table = np.asarray(values, dtype=np.float64)
@@ -127,10 +125,10 @@ def layer_matrix(
             zmax=1,
             xgap=1,
             ygap=1,
-            colorbar={"thickness": 12, "outlinewidth": 0, "tickfont": {"size": 12}},
+            colorbar=color_bar(),
         )
     )
-    height = height or int(np.clip(90 + 34 * len(rows), 200, 480))
+    height = int(np.clip(90 + 34 * len(rows), 200, 480))
     base_layout(
         fig, colors, x_title="layer of B", y_title="layer of A", height=height, legend=False
     )
@@ -145,7 +143,6 @@ def score_pairs(
     *,
     symbol: str,
     unit: str = "nats",
-    height: int = 380,
 ) -> go.Figure:
     """One score of every image under A (across) and under B (up); on the grey line they agree.
 
@@ -154,7 +151,7 @@ def score_pairs(
     fig = go.Figure()
     low, high = np.inf, -np.inf
     for name, a, b, place in sets:
-        mark = colors.in_mark if place is None else colors.out_mark(place)
+        mark = colors.mark(place)
         x, y = (np.asarray(v, dtype=np.float64)[:DRAWN] for v in (a, b))
         edges = np.percentile(np.concatenate([x, y]), [0.2, 99.8])
         low, high = min(low, edges[0]), max(high, edges[1])
@@ -174,7 +171,7 @@ def score_pairs(
     ends = [low - margin, high + margin]
     fig.add_trace(dotted(ends, ends, colors, line_width=1.25))
     x_title, y_title = (labelled(f"{symbol} under {model}", unit) for model in "AB")
-    base_layout(fig, colors, x_title=x_title, y_title=y_title, height=height)
+    base_layout(fig, colors, x_title=x_title, y_title=y_title, height=380)
     fig.update_xaxes(range=ends)
     fig.update_yaxes(range=ends)
     fig.update_layout(legend_itemsizing="constant")

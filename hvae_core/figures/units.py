@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from hvae_core.common.words import MINUS, fmt
 from hvae_core.figures.layer_axis import names_or_numbers
 from hvae_core.figures.theme import Palette, base_layout, layer_label
+from hvae_core.figures.traces import color_bar
 
 ACTIVE_ABOVE = 0.01
 COLUMNS = 240
@@ -26,7 +27,6 @@ def unit_heatmap(
     *,
     names: Sequence[str] | None = None,
     threshold: float = ACTIVE_ABOVE,
-    height: int | None = None,
 ) -> go.Figure:
     """Variance over images of each unit's posterior mean; one row a layer, z_1 at the bottom.
 
@@ -63,7 +63,7 @@ def unit_heatmap(
     else:
         _add_counts(fig, colors, rows, active=active)
     title = "units of the layer, by falling variance (%)"
-    height = height or 90 + (LOW_ROW if low else 52) * len(rows)
+    height = 90 + (LOW_ROW if low else 52) * len(rows)
     base_layout(fig, colors, x_title=title, y_title="", height=height, legend=False)
     fig.update_xaxes(range=[0, 100], showline=False)
     fig.update_yaxes(tickvals=list(range(1, len(rows) + 1)), ticktext=labels, showgrid=False)
@@ -74,14 +74,8 @@ def unit_heatmap(
 def _colorbar(ceiling: int) -> dict[str, Any]:
     """A log scale with its powers of ten."""
     powers = list(range(round(np.log10(LOWEST)), ceiling + 1))
-    return {
-        "title": {"text": "variance", "side": "right", "font": {"size": 13}},
-        "tickvals": powers,
-        "ticktext": [f"10<sup>{p}</sup>".replace("-", MINUS) for p in powers],
-        "tickfont": {"size": 12},
-        "thickness": 12,
-        "outlinewidth": 0,
-    }
+    texts = [f"10<sup>{p}</sup>".replace("-", MINUS) for p in powers]
+    return color_bar("variance", tickvals=powers, ticktext=texts)
 
 
 def _stretched(row: NDArray[np.float64]) -> NDArray[np.float64]:
