@@ -67,7 +67,10 @@ def command_line() -> App:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and return the exit code: 0, 2 after an error, 130 after Ctrl-C."""
+    """Run one command and return the exit code: 0, 2 after an error, 130 after Ctrl-C.
+
+    Without any command it prints the help, which is an error too.
+    """
     words = sys.argv[1:] if argv is None else list(argv)
     console = show.console()
     console.width = min(console.width, WIDTH)
@@ -86,7 +89,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         # The reader (head, less) went away. Python flushes once more at exit: give it a place.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 0
+    return 0 if words else 2
 
 
 def _sentence(error: Exception) -> str:

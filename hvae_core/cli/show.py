@@ -20,11 +20,17 @@ from hvae_core.common.errors import DataError
 _WIDE = 200  # columns, where no terminal sets a limit: a table in a file is never folded
 
 
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Leave it to ``main``: a reader that went away (head, less) is no failure."""
+        raise BrokenPipeError
+
+
 def console(*, stderr: bool = False) -> Console:
     """A console on standard output or error that prints text as it is."""
     stream = sys.stderr if stderr else sys.stdout
     width = None if stream.isatty() else _WIDE
-    return Console(file=stream, width=width, highlight=False, markup=False, emoji=False)
+    return _Console(file=stream, width=width, highlight=False, markup=False, emoji=False)
 
 
 def say(text: str = "") -> None:

@@ -161,6 +161,23 @@ def test_several_values_of_an_option_may_stand_together_or_apart(
     assert bound.kwargs == {"no_train": True, "runs": ("a", "b")}
 
 
+@pytest.mark.parametrize("words", [["models"], ["models", "--json"], ["models", "--help"]])
+def test_a_reader_that_goes_away_is_no_failure(words: list[str]) -> None:
+    run = [sys.executable, "-m", "hvae_core", *words]
+    with subprocess.Popen(run, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None and process.stderr is not None
+        process.stdout.close()
+        said = process.stderr.read()
+    assert (process.returncode, said) == (0, b"")
+
+
+def test_without_a_command_there_is_help_and_exit_code_2(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main([]) == 2
+    assert "Start here" in capsys.readouterr().out
+
+
 def test_scores_are_those_of_the_registry(tell: Tell) -> None:
     told = tell("scores", "--layers", "5")
     assert [s["key"] for s in told["scores"]] == [s.key for s in all_scores(5)]
