@@ -64,7 +64,7 @@ def train_classifier_preset(
         download=download,
         progress=progress,
     )
-    config = _adjusted(preset.train, epochs, seed, data.key)
+    config = _adjusted(preset.train, epochs=epochs, seed=seed, data=data.key)
     model = preset.model
     if source:
         model = replace(model, classes=max(2, len(data.train.class_names)))
@@ -79,7 +79,7 @@ def train_classifier_preset(
 
 
 def _adjusted(
-    config: ClassifierTraining, epochs: int | None, seed: int | None, data: str
+    config: ClassifierTraining, *, epochs: int | None, seed: int | None, data: str
 ) -> ClassifierTraining:
     changed = {
         "data": data,

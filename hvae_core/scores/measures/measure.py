@@ -50,7 +50,7 @@ def stored(
     first: int | None = None,
 ) -> np.ndarray | None:
     """The finished measure of the images of a digest from the cache, or None."""
-    key = measure_key(measure, checkpoint, digest, settings, first)
+    key = measure_key(measure, checkpoint, digest, settings=settings, first=first)
     return cache.peek(KIND, key, _values)
 
 
@@ -85,9 +85,9 @@ def compute(
 
     return kept_in_parts(
         KIND,
-        measure_key(measure, checkpoint, images.digest, settings, first),
+        measure_key(measure, checkpoint, images.digest, settings=settings, first=first),
         images if first is None else images.take(first),
-        part,
+        compute=part,
         join=lambda parts: {"values": np.concatenate([arrays["values"] for arrays in parts])},
         unpack=_values,
         size=PART_IMAGES if measure.seconds < _SLOW_SECONDS else PART_IMAGES // 10,
@@ -100,7 +100,12 @@ def _values(arrays: cache.Arrays) -> np.ndarray:
 
 
 def measure_key(
-    measure: Measure, checkpoint: str, digest: str, settings: Any = None, first: int | None = None
+    measure: Measure,
+    checkpoint: str,
+    digest: str,
+    *,
+    settings: Any = None,
+    first: int | None = None,
 ) -> str:
     """The digest under which the cache keeps a measure of the images of a digest."""
     of = checkpoint if measure.of else ""
