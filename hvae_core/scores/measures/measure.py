@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from hvae_core.common import cache
-from hvae_core.common.errors import DataError
 from hvae_core.common.progress import Progress, silent
 from hvae_core.data.image_set import ImageSet
 from hvae_core.evaluation.parts import kept_in_parts
@@ -69,13 +68,7 @@ def compute(
     ``checkpoint`` is the digest of the model's weights; ``first`` leaves out all images but the
     first. Raises ``DataError`` if the images do not have the model's shape.
     """
-    if not len(images):
-        raise DataError(f"{images.title} holds no images; choose another set.")
-    if measure.of and images.image_shape != model.image_shape:
-        raise DataError(
-            f"{images.title} has images of shape {images.image_shape}, the model wants "
-            f"{model.image_shape}; resize the set first."
-        )
+    images.require(model.image_shape if measure.of else None)
 
     def part(rows: ImageSet, report: Callable[[float], None]) -> cache.Arrays:
         digests = rows.image_digests()
