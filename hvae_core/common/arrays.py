@@ -7,4 +7,4 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Shape = tuple[int, int, int]
-"""(channels, height, width) of one image or layer."""
+"""(channels, height, width) of one image, of a layer, or of u."""

@@ -194,6 +194,18 @@ class ImageSet:
         note = fit_note(self.image_shape, target, rule)
         return replace(self, images=images, notes=(*self.notes, note))
 
+    def require(
+        self, shape: Shape | None, of: str = "the model", *, empty: str = "; choose another set"
+    ) -> None:
+        """Raise ``DataError`` unless there are images, of the shape that ``of`` wants."""
+        if not len(self):
+            raise DataError(f"{self.title} holds no images{empty}.")
+        if shape not in (None, self.image_shape):
+            raise DataError(
+                f"{self.title} has images of shape {self.image_shape}, {of} wants {shape}; "
+                "resize the set first."
+            )
+
     def inverted(self) -> ImageSet:
         """Return the images with dark and light exchanged (255 - x)."""
         return replace(self, images=255 - self.images, notes=(*self.notes, "inverted"))

@@ -75,7 +75,7 @@ def nested_tables(
         }
 
     return kept_in_parts(
-        "nested", key, images, part, join=join, unpack=unpack, size=_PART, progress=progress
+        "nested", key, images, compute=part, join=join, unpack=unpack, size=_PART, progress=progress
     )
 
 
@@ -114,7 +114,8 @@ def _part(
     tables: dict[int, list[BoundTable]] = {count: [] for count in counts}
     for start in range(0, len(images), _BATCH):
         stop = start + _BATCH
-        bounds, _ = evaluate_batch(model, images.images[start:stop], digests[start:stop], settings)
+        rows = slice(start, stop)
+        bounds, _ = evaluate_batch(model, images.images[rows], digests[rows], settings=settings)
         for count, parts in tables.items():
             parts.append(BoundTable.from_bounds([b.first(count) for b in bounds], model.dims))
         report(min(1.0, stop / len(images)))

@@ -16,7 +16,6 @@ import torch
 
 from hvae_core.checkpoint import load_checkpoint
 from hvae_core.common import cache
-from hvae_core.common.errors import DataError
 from hvae_core.common.noise import ImageNoise
 from hvae_core.common.progress import Progress, part, silent
 from hvae_core.data.image_set import ImageSet
@@ -56,13 +55,7 @@ def evaluate(
     ``checkpoint`` is the digest of the weights. Raises ``DataError`` if the images do not have the
     model's shape.
     """
-    if images.image_shape != model.image_shape:
-        raise DataError(
-            f"{images.title} has images of shape {images.image_shape}, the model wants "
-            f"{model.image_shape}; resize the set first."
-        )
-    if not len(images):
-        raise DataError(f"{images.title} holds no images; choose another set.")
+    images.require(model.image_shape)
     samples = max(settings.samples, settings.partial_samples)
     # Few images with all their samples: what does not depend on the sample is computed once.
     batch_size = batch_size or max(1, _rows(model) // samples)

@@ -215,4 +215,5 @@ def attack_images(
 
     checkpoint = load_checkpoint(path)
     fitted = images.fit(checkpoint.image_shape)
-    return attacked(checkpoint.model, checkpoint.digest, fitted, settings, progress=progress)
+    model, digest = checkpoint.model, checkpoint.digest
+    return attacked(model, digest, fitted, settings=settings, progress=progress)

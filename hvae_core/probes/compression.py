@@ -215,7 +215,7 @@ def compress_picture(
     from hvae_core.checkpoint import load_checkpoint
 
     checkpoint = load_checkpoint(path)
-    return compressed(checkpoint.model, checkpoint.digest, picture, seed, progress=progress)
+    return compressed(checkpoint.model, checkpoint.digest, picture, seed=seed, progress=progress)
 
 
 def compression_key(checkpoint: str, picture: Pixels, seed: int) -> str:

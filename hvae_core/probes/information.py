@@ -144,7 +144,8 @@ def information_of(
 
     checkpoint = load_checkpoint(path)
     fitted = images.fit(checkpoint.image_shape)
-    return measure_information(checkpoint.model, checkpoint.digest, fitted, seed, progress=progress)
+    model, digest = checkpoint.model, checkpoint.digest
+    return measure_information(model, digest, fitted, seed=seed, progress=progress)
 
 
 def _measured(

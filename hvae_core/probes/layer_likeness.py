@@ -186,7 +186,7 @@ def likeness_of_sets(
 
     def compare(fitted: Sequence[ImageSet], whole: Progress) -> Likeness:
         a, b = (
-            encoded(checkpoint, images, seed, part(whole, which, 3))
+            encoded(checkpoint, images, seed, progress=part(whole, which, 3))
             for which, (checkpoint, images) in enumerate(zip(models, fitted, strict=True))
         )
         return likeness(a, b, seed, progress=part(whole, 2, 3))

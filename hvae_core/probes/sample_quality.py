@@ -52,7 +52,8 @@ def judged(
     for start in range(0, len(pixels), 100):
         part = pixels[start : start + 100]
         # Noise by place, not by content: two equal samples are two samples.
-        bounds, means = evaluate_batch(judge, part, range(start, start + len(part)), settings)
+        places = range(start, start + len(part))
+        bounds, means = evaluate_batch(judge, part, places, settings=settings)
         nll.append(-bounds[0].bound)
         kept = [
             m for m, spec in zip(means, judge.latents, strict=True) if spec.units <= STORED_UNITS

@@ -17,7 +17,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from hvae_core.checkpoint import History
-from hvae_core.common.errors import ConfigError, DataError
+from hvae_core.common.errors import ConfigError
 from hvae_core.common.noise import ImageNoise, Noise, StreamNoise
 from hvae_core.common.progress import Progress, silent
 from hvae_core.config import ModelConfig, TrainConfig
@@ -62,7 +62,7 @@ def train(
     the loss is no longer a number, ``DataError`` for images that do not fit the model.
     """
     for given in (images, validation):
-        _check(given, model_config)
+        given.require(model_config.image_shape, empty=" to train or validate with")
     # 1. Images stay bytes in memory: a batch at a time becomes numbers, on the device.
     pixels = torch.from_numpy(np.array(images.images))  # uint8 (N, C, H, W)
     held_out = validation.sample(VALIDATION_IMAGES)  # by content: a folder may be sorted by class
@@ -121,16 +121,6 @@ def validate(model: HierarchicalVAE, images: ImageSet, batch_size: int = 250) ->
         "valid_kl": torch.cat(kls, 1).mean(1).tolist(),
         "active_units": [int(active_units(stat.variance)) for stat in stats],
     }
-
-
-def _check(images: ImageSet, model_config: ModelConfig) -> None:
-    if not len(images):
-        raise DataError(f"{images.title} holds no images to train or validate with.")
-    if images.image_shape != model_config.image_shape:
-        raise DataError(
-            f"{images.title} has images of shape {images.image_shape}, the model wants "
-            f"{model_config.image_shape}; resize the set first."
-        )
 
 
 def _start(

@@ -53,7 +53,8 @@ def elbo(
     kl = trace.kl.mean((1, 2))  # (L,)
     log_px = trace.log_px.mean()
     held = kl.clamp_min(free_bits) if free_bits > 0 else kl
-    return LossTerms(beta * held.sum() - log_px, log_px, kl, log_px - kl.sum())
+    loss = beta * held.sum() - log_px
+    return LossTerms(loss=loss, log_px=log_px, kl=kl, elbo=log_px - kl.sum())
 
 
 def informative(model: HierarchicalVAE, x: Tensor, noise: Noise) -> LossTerms:
@@ -61,7 +62,8 @@ def informative(model: HierarchicalVAE, x: Tensor, noise: Noise) -> LossTerms:
     traces = model.traces(x, range(model.n_levels), noise=noise, up="sample")
     kl = traces[0].kl.mean((1, 2))  # (L,)
     log_px = torch.stack([trace.log_px.mean() for trace in traces]).mean()
-    return LossTerms(kl.sum() - log_px, log_px, kl, traces[0].log_px.mean() - kl.sum())
+    elbo = traces[0].log_px.mean() - kl.sum()
+    return LossTerms(loss=kl.sum() - log_px, log_px=log_px, kl=kl, elbo=elbo)
 
 
 def iwae(model: HierarchicalVAE, x: Tensor, noise: Noise, samples: int) -> LossTerms:
@@ -74,7 +76,8 @@ def iwae(model: HierarchicalVAE, x: Tensor, noise: Noise, samples: int) -> LossT
     trace = model.trace(x, noise=noise, samples=samples)
     kl = trace.kl.mean((1, 2))  # (L,)
     log_px = trace.log_px.mean()
-    return LossTerms(-iw_bound(trace).mean(), log_px, kl, log_px - kl.sum())
+    loss = -iw_bound(trace).mean()
+    return LossTerms(loss=loss, log_px=log_px, kl=kl, elbo=log_px - kl.sum())
 
 
 class Objective(nn.Module):
@@ -92,6 +95,7 @@ class Objective(nn.Module):
         if self.config.objective == "informative":
             return informative(self.model, x, noise)
         if self.config.objective == "iwae":
-            return iwae(self.model, x, noise, self.config.samples)
+            return iwae(self.model, x, noise, samples=self.config.samples)
         beta = warmup_beta(epoch, self.config.warmup_epochs)
-        return elbo(self.model, x, noise, beta, free_bits_lambda(epoch, self.config))
+        free_bits = free_bits_lambda(epoch, self.config)
+        return elbo(self.model, x, noise, beta=beta, free_bits=free_bits)

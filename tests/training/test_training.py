@@ -260,8 +260,8 @@ def test_a_loss_that_is_no_number_stops_the_run(monkeypatch: pytest.MonkeyPatch)
 
     plain = objectives.elbo
 
-    def broken(*args: Any) -> Any:
-        terms = plain(*args)
+    def broken(*args: Any, **ways: Any) -> Any:
+        terms = plain(*args, **ways)
         return terms._replace(loss=terms.loss * float("nan"))
 
     monkeypatch.setattr(objectives, "elbo", broken)

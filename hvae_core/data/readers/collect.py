@@ -49,6 +49,8 @@ def gather(
     shape.
     Unreadable ones are left out with a note; an error is raised when none can be read.
     """
+    # 1. One image after another, each brought to its shape at once: a set of photographs at
+    # their own sizes would not fit in memory.
     kept, labels, failures, sizes = [], [], [], Counter[Shape]()
     jpegs = Counter[tuple[int, int]]()  # by height and width: colours do not hide the blocks
     used = 0
@@ -74,6 +76,7 @@ def gather(
     if not kept:
         reason = f" The first: {failures[0]}" if failures else ""
         raise DataError(f"{title} has no image that can be read.{reason}")
+    # 2. To one shape, and what was done on the way in words.
     target = image_shape or sizes.most_common(1)[0][0]
     images = np.stack([fit_image(image, target) for image in kept])
     notes = (

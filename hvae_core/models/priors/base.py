@@ -7,11 +7,9 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
+from hvae_core.common.arrays import Shape
 from hvae_core.common.noise import Noise
 from hvae_core.models.trace import ANCESTRAL, Sampler
-
-Shape = tuple[int, int, int]
-"""(C, d, d) of u, or (C, H, W) of an image."""
 
 
 class UPrior(nn.Module, ABC):

@@ -7,10 +7,11 @@ import math
 import torch
 from torch import Tensor, nn
 
+from hvae_core.common.arrays import Shape
 from hvae_core.common.noise import Noise
 from hvae_core.config.context import PseudoConfig
 from hvae_core.models.distributions import Gaussian, positive
-from hvae_core.models.priors.base import Shape, UPrior
+from hvae_core.models.priors.base import UPrior
 from hvae_core.models.priors.diffusion_gaussian import VDM
 from hvae_core.models.trace import ANCESTRAL, Sampler
 

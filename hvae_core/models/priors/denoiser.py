@@ -13,8 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from hvae_core.common.arrays import Shape
 from hvae_core.config import DenoiserConfig
-from hvae_core.models.priors.base import Shape
 
 
 class Denoiser(nn.Module):

@@ -26,11 +26,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from hvae_core.common.arrays import Shape
 from hvae_core.common.errors import ConfigError
 from hvae_core.common.noise import Noise
 from hvae_core.config import DenoiserConfig
 from hvae_core.models.distributions import Gaussian
-from hvae_core.models.priors.base import Shape, UPrior
+from hvae_core.models.priors.base import UPrior
 from hvae_core.models.priors.denoiser import Denoiser
 from hvae_core.models.trace import ANCESTRAL, Sampler
 

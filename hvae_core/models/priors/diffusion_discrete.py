@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from hvae_core.common.arrays import Shape
 from hvae_core.config import ContextConfig
-from hvae_core.models.priors.base import Shape
 from hvae_core.models.priors.diffusion import DiffusionPrior, Levels
 from hvae_core.models.priors.transforms import quantise
 

@@ -6,9 +6,9 @@ import math
 
 from torch import Tensor
 
+from hvae_core.common.arrays import Shape
 from hvae_core.config import PseudoConfig
 from hvae_core.models.distributions import LOG_2PI, Gaussian
-from hvae_core.models.priors.base import Shape
 from hvae_core.models.priors.diffusion import DiffusionPrior, Levels
 
 

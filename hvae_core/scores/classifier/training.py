@@ -64,7 +64,7 @@ def train_classifier_preset(
         download=download,
         progress=progress,
     )
-    config = _adjusted(preset.train, epochs, seed, data.key)
+    config = _adjusted(preset.train, epochs=epochs, seed=seed, data=data.key)
     model = preset.model
     if source:
         model = replace(model, classes=max(2, len(data.train.class_names)))
@@ -79,7 +79,7 @@ def train_classifier_preset(
 
 
 def _adjusted(
-    config: ClassifierTraining, epochs: int | None, seed: int | None, data: str
+    config: ClassifierTraining, *, epochs: int | None, seed: int | None, data: str
 ) -> ClassifierTraining:
     changed = {
         "data": data,
@@ -175,13 +175,7 @@ def _features(model: Classifier, pixels: Tensor) -> Tensor:
 
 
 def _check(images: ImageSet, config: ClassifierConfig) -> None:
-    if not len(images):
-        raise DataError(f"{images.title} holds no images to train or validate with.")
-    if images.image_shape != config.image_shape:
-        raise DataError(
-            f"{images.title} has images of shape {images.image_shape}, the classifier wants "
-            f"{config.image_shape}; resize the set first."
-        )
+    images.require(config.image_shape, "the classifier", empty=" to train or validate with")
     if images.labels.min() < 0 or images.labels.max() >= config.classes:
         raise DataError(
             f"A classifier needs a label of 0 to {config.classes - 1} for every image, which "

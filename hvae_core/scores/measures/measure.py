@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from hvae_core.common import cache
-from hvae_core.common.errors import DataError
 from hvae_core.common.progress import Progress, silent
 from hvae_core.data.image_set import ImageSet
 from hvae_core.evaluation.parts import kept_in_parts
@@ -50,7 +49,7 @@ def stored(
     first: int | None = None,
 ) -> np.ndarray | None:
     """The finished measure of the images of a digest from the cache, or None."""
-    key = measure_key(measure, checkpoint, digest, settings, first)
+    key = measure_key(measure, checkpoint, digest, settings=settings, first=first)
     return cache.peek(KIND, key, _values)
 
 
@@ -69,13 +68,7 @@ def compute(
     ``checkpoint`` is the digest of the model's weights; ``first`` leaves out all images but the
     first. Raises ``DataError`` if the images do not have the model's shape.
     """
-    if not len(images):
-        raise DataError(f"{images.title} holds no images; choose another set.")
-    if measure.of and images.image_shape != model.image_shape:
-        raise DataError(
-            f"{images.title} has images of shape {images.image_shape}, the model wants "
-            f"{model.image_shape}; resize the set first."
-        )
+    images.require(model.image_shape if measure.of else None)
 
     def part(rows: ImageSet, report: Callable[[float], None]) -> cache.Arrays:
         digests = rows.image_digests()
@@ -85,9 +78,9 @@ def compute(
 
     return kept_in_parts(
         KIND,
-        measure_key(measure, checkpoint, images.digest, settings, first),
+        measure_key(measure, checkpoint, images.digest, settings=settings, first=first),
         images if first is None else images.take(first),
-        part,
+        compute=part,
         join=lambda parts: {"values": np.concatenate([arrays["values"] for arrays in parts])},
         unpack=_values,
         size=PART_IMAGES if measure.seconds < _SLOW_SECONDS else PART_IMAGES // 10,
@@ -100,7 +93,12 @@ def _values(arrays: cache.Arrays) -> np.ndarray:
 
 
 def measure_key(
-    measure: Measure, checkpoint: str, digest: str, settings: Any = None, first: int | None = None
+    measure: Measure,
+    checkpoint: str,
+    digest: str,
+    *,
+    settings: Any = None,
+    first: int | None = None,
 ) -> str:
     """The digest under which the cache keeps a measure of the images of a digest."""
     of = checkpoint if measure.of else ""

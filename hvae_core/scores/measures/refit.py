@@ -111,11 +111,11 @@ class Landing(Gaussian):
         return Gaussian(self.mean.detach(), self.std.detach()).log_prob(z)
 
 
-Change = Callable[[int, Gaussian], Gaussian]
+GaussianChange = Callable[[int, Gaussian], Gaussian]
 """What becomes of the posterior of a layer (by its index), which is given as the model has it."""
 
 
-def with_posteriors(model: HierarchicalVAE, change: Change) -> HierarchicalVAE:
+def with_posteriors(model: HierarchicalVAE, change: GaussianChange) -> HierarchicalVAE:
     """A view of the model with other posteriors, which land; the model itself is left alone.
 
     A layer whose q is certain (a discrete context) stays as it is.
