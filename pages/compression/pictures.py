@@ -23,6 +23,7 @@ from hvae_core.probes.compression import (
 )
 from pages.shared import image_names, jobs, store, ui
 from pages.shared.controls import set_and_number, uploaded
+from pages.shared.kept import by_content
 from pages.shared.state import Context
 from pages.shared.store import Handle
 
@@ -55,7 +56,7 @@ def choose(ctx: Context) -> Picture | None:
     return _from_set(ctx)
 
 
-@st.cache_data(max_entries=2, show_spinner=False)
+@by_content(2)
 def _photograph(name: str) -> np.ndarray:
     return photograph(name)
 
@@ -67,9 +68,9 @@ def _read(data: bytes, filename: str) -> Picture:
 def _from_set(ctx: Context) -> Picture | None:
     """One picture of the world, by set and number."""
     name = image_names.name_of(*set_and_number(ctx, (f"c_set_{ctx.world.key}", "c_id")))
-    chosen, problems = image_names.load(ctx, ctx.a, [name])
+    named, problems = image_names.load(ctx, ctx.a, [name])
     ui.not_here(problems, st.info)
-    return None if chosen is None else Picture(chosen.labels[0], chosen.images.images[0])
+    return None if named is None else Picture(named.labels[0], named.images.images[0])
 
 
 def tiles_of(handle: Handle, picture: Picture) -> int:

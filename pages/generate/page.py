@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from hvae_core.common.errors import HVAEError
+from hvae_core.data.image_set import ImageSet
 from hvae_core.figures import StripRow, strip, tile
 from pages.generate import views
 from pages.shared import controls, image_names, store, ui
 from pages.shared.controls import View, draw_seed, one_of, set_and_number
-from pages.shared.image_names import Chosen
 from pages.shared.state import colors, context
 from pages.shared.store import Handle
 
@@ -59,14 +59,14 @@ def pick(key: str, label: str) -> str:
     )
 
 
-def images_of(names: Sequence[str], handle: Handle) -> Chosen | None:
+def images_of(names: Sequence[str], handle: Handle) -> ImageSet | None:
     """The chosen images, or None after saying why one cannot be had."""
-    chosen, problems = image_names.load(ctx, handle, names)
+    named, problems = image_names.load(ctx, handle, names)
     ui.not_here(problems)
-    if chosen is None or len(chosen.names) < len(names):
+    if named is None or len(named.names) < len(names):
         st.page_link("pages/image/page.py", label="Upload one image")
         return None
-    return chosen
+    return named.images
 
 
 def data_of(handle: Handle) -> np.ndarray | None:
@@ -112,11 +112,11 @@ def redrawn_view(beside: DeltaGenerator) -> str:
     names = pick_row("Image")
     claim = ""
     for letter, handle in ui.each_model(ctx):
-        chosen = images_of(names, handle)
-        if chosen is None:
+        images = images_of(names, handle)
+        if images is None:
             break
-        by_k = views.redrawn(handle, chosen, seed, warm)
-        rows, heads = views.redrawn_rows(handle, chosen, by_k)
+        by_k = views.redrawn(handle, images, seed, warm)
+        rows, heads = views.redrawn_rows(handle, images, by_k)
         alt = f"Draws with the upper levels kept, {handle.title}"
         show_strip(rows, heads, alt, f"redrawn-{letter}")
         claim = claim or views.redraw_claim(handle, views.kept_share(by_k))
@@ -134,10 +134,10 @@ def interpolation_view(beside: DeltaGenerator) -> str:
     heads = [f"{100 * i // (views.STEPS - 1)} %" for i in range(views.STEPS)]
     claim = ""
     for letter, handle in ui.each_model(ctx):
-        chosen = images_of(names, handle)
-        if chosen is None:
+        images = images_of(names, handle)
+        if images is None:
             break
-        walks = views.paths(handle, chosen, ctx.seed)
+        walks = views.paths(handle, images, ctx.seed)
         labels = views.upwards(handle.level_names)
         rows = [views.row(label, walk) for label, walk in zip(labels, walks, strict=True)]
         alt = f"From {start} to {end} under {handle.title}"
@@ -184,12 +184,12 @@ def latents_of_images(
     """Rows of the topmost latents of chosen images."""
     top = handle.names[-1]
     st.subheader(f"{top} of images", anchor=False)
-    chosen, problems = image_names.load(ctx, handle, names)
+    named, problems = image_names.load(ctx, handle, names)
     ui.not_here(problems)
-    if chosen is not None:
-        tops = views.from_images(handle, chosen, seed, heat)
-        seen = chosen.images.images.astype("float32") / 255
-        rows, heads = views.picture_rows(tops, chosen.labels, top, seen)
+    if named is not None:
+        tops = views.from_images(handle, named.images, seed, heat)
+        seen = named.images.images.astype("float32") / 255
+        rows, heads = views.picture_rows(tops, named.labels, top, seen)
         alt = f"{top} of images and what {handle.title} makes of it"
         show_strip(rows, heads, alt, f"of-{letter}")
 
@@ -235,18 +235,18 @@ def traversal_view(beside: DeltaGenerator) -> str:
     picked = pick_row("Image")
     claim = ""
     for letter, handle in ui.each_model(ctx):
-        chosen = images_of(picked, handle)
-        if chosen is None:
+        images = images_of(picked, handle)
+        if images is None:
             break
         # A second model without such a layer shows its top one.
         number = handle.names.index(layer) + 1 if layer in handle.names else handle.n_layers
-        walks = traversal(handle, letter, chosen, number=number, reach=reach)
+        walks = traversal(handle, letter, images, number=number, reach=reach)
         claim = claim or views.traversal_claim(handle, number, walks)
     return claim
 
 
 def traversal(
-    handle: Handle, letter: str, chosen: Chosen, *, number: int, reach: float
+    handle: Handle, letter: str, images: ImageSet, *, number: int, reach: float
 ) -> list[np.ndarray]:
     """A row a unit of the numbered layer, the most active ones where that is known."""
     layer = handle.names[number - 1]
@@ -254,7 +254,7 @@ def traversal(
     variance = None if evaluation is None else evaluation.unit_variance[number - 1]
     units, by_activity = views.active_first(variance, handle.units[number - 1])
     walks, values = views.traversed(
-        handle, chosen, ctx.seed, layer=number, units=units, reach=reach
+        handle, images, ctx.seed, layer=number, units=units, reach=reach
     )
     rows = [views.row(f"unit {unit}", walk) for unit, walk in zip(units, walks, strict=True)]
     alt = f"Units of {layer} moved, {handle.title}"

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-import streamlit as st
 
 from hvae_core.common.words import listed
+from hvae_core.data.image_set import ImageSet
 from hvae_core.figures import StripRow
 from hvae_core.probes.picture_quality import pixel_variance
 from pages.shared import store
-from pages.shared.image_names import Chosen
+from pages.shared.kept import by_content
 from pages.shared.store import Handle
 
 if TYPE_CHECKING:
@@ -29,27 +29,16 @@ VISIBLE = 0.002
 Redrawn = tuple[np.ndarray, np.ndarray]
 """The mean picture (1, C, H, W) and draws (DRAWS, C, H, W) with some levels redrawn."""
 
-# A checkpoint is known by its digest and images by their pixels, whatever they are called.
-_BY_CONTENT: dict[str, Any] = {
-    "max_entries": 32,
-    "show_spinner": False,
-    "hash_funcs": {
-        Handle: lambda handle: handle.digest,
-        Chosen: lambda chosen: tuple(chosen.images.image_digests()),
-    },
-}
 
-
-@st.cache_resource(**_BY_CONTENT)
-def _encoded(handle: Handle, chosen: Chosen, seed: int) -> Latents:
+@by_content(32)
+def _encoded(handle: Handle, images: ImageSet, seed: int) -> Latents:
     """One joint state of all layers for the chosen images under a model, z_1 first."""
     from hvae_core.probes.generate import encode
 
-    images = chosen.images
     return encode(store.model(handle), images.images, images.image_digests(), seed=seed)
 
 
-@st.cache_data(**_BY_CONTENT)
+@by_content(32)
 def prior(handle: Handle, n: int, seed: int, heat: tuple[float, ...]) -> np.ndarray:
     """n prior samples with one temperature a level."""
     from hvae_core.probes.generate import prior_samples
@@ -59,15 +48,15 @@ def prior(handle: Handle, n: int, seed: int, heat: tuple[float, ...]) -> np.ndar
     return prior_samples(store.model(handle), n, seed=seed, temperature=temperature)
 
 
-@st.cache_data(**_BY_CONTENT)
-def redrawn(handle: Handle, chosen: Chosen, seed: int, temperature: float) -> list[Redrawn]:
+@by_content(32)
+def redrawn(handle: Handle, images: ImageSet, seed: int, temperature: float) -> list[Redrawn]:
     """For k = 1 .. K: the mean picture and ``DRAWS`` draws with the k lowest levels redrawn.
 
     The last entry keeps nothing: it is drawn from the prior alone.
     """
     from hvae_core.probes.generate import prior_samples, redraws
 
-    z, model = _encoded(handle, chosen, seed), store.model(handle)
+    z, model = _encoded(handle, images, seed), store.model(handle)
     by_k = []
     for k in range(1, handle.n_levels):
         mean = redraws(model, z, k, 1, temperature=0.0)
@@ -77,24 +66,24 @@ def redrawn(handle: Handle, chosen: Chosen, seed: int, temperature: float) -> li
     return by_k
 
 
-@st.cache_data(**_BY_CONTENT)
-def paths(handle: Handle, chosen: Chosen, seed: int) -> list[np.ndarray]:
+@by_content(32)
+def paths(handle: Handle, images: ImageSet, seed: int) -> list[np.ndarray]:
     """For every k the way from the first image's z_>k to the second's, (STEPS, C, H, W)."""
     from hvae_core.probes.generate import interpolation
 
-    z, model = _encoded(handle, chosen, seed), store.model(handle)
+    z, model = _encoded(handle, images, seed), store.model(handle)
     return [interpolation(model, z, k, STEPS) for k in range(handle.n_levels)]
 
 
-@st.cache_data(**_BY_CONTENT)
+@by_content(32)
 def traversed(
-    handle: Handle, chosen: Chosen, seed: int, *, layer: int, units: Sequence[int], reach: float
+    handle: Handle, images: ImageSet, seed: int, *, layer: int, units: Sequence[int], reach: float
 ) -> tuple[list[np.ndarray], list[float]]:
     """One row of pictures a unit, set to values between -reach and reach, and those values."""
     from hvae_core.probes.generate import traversal
 
     values = [float(v) for v in np.linspace(-reach, reach, STEPS)]
-    z, model = _encoded(handle, chosen, seed), store.model(handle)
+    z, model = _encoded(handle, images, seed), store.model(handle)
     return [traversal(model, z, layer, unit, values) for unit in units], values
 
 
@@ -106,7 +95,7 @@ def active_first(variance: np.ndarray | None, units: int) -> tuple[list[int], bo
     return [int(i) for i in order[:UNITS]], True
 
 
-@st.cache_data(**_BY_CONTENT)
+@by_content(32)
 def picture_on_top(handle: Handle) -> str | None:
     """ "latent" where the topmost latent is a picture, "prior" where its prior is made of some."""
     from hvae_core.probes import generate
@@ -114,7 +103,7 @@ def picture_on_top(handle: Handle) -> str | None:
     return generate.picture_on_top(store.model(handle))
 
 
-@st.cache_resource(**_BY_CONTENT)
+@by_content(32)
 def from_prior(handle: Handle, n: int, seed: int, temperature: float) -> FromPictures:
     """n topmost latents drawn from their prior, and what the model makes of each."""
     from hvae_core.probes.generate import drawn_tops, from_top
@@ -124,22 +113,22 @@ def from_prior(handle: Handle, n: int, seed: int, temperature: float) -> FromPic
     return from_top(model, top, DRAWS, seed=seed, temperature=temperature)
 
 
-@st.cache_resource(**_BY_CONTENT)
-def from_images(handle: Handle, chosen: Chosen, seed: int, temperature: float) -> FromPictures:
+@by_content(32)
+def from_images(handle: Handle, images: ImageSet, seed: int, temperature: float) -> FromPictures:
     """The topmost latent of each chosen image, and what the model makes of that alone."""
     from hvae_core.probes.generate import from_top
 
-    top = _encoded(handle, chosen, seed)[-1]
+    top = _encoded(handle, images, seed)[-1]
     return from_top(store.model(handle), top, DRAWS, seed=seed, temperature=temperature)
 
 
 def learned(handle: Handle) -> int:
     """How many learned images the prior is made of."""
-    images = store.model(handle).prior_images()
-    return 0 if images is None else len(images[0])
+    pictures = store.model(handle).prior_images()
+    return 0 if pictures is None else len(pictures[0])
 
 
-@st.cache_resource(**_BY_CONTENT)
+@by_content(32)
 def from_learned(
     handle: Handle, which: Sequence[int], *, n: int, seed: int, temperature: float
 ) -> FromPictures:
@@ -149,7 +138,7 @@ def from_learned(
     return from_prior_images(store.model(handle), which, n, seed=seed, temperature=temperature)
 
 
-def row(label: str, pictures: Sequence[np.ndarray]) -> StripRow:
+def row(label: str, pictures: Sequence[np.ndarray] | np.ndarray) -> StripRow:
     """A row of a strip without losses, neither in- nor out-of-distribution."""
     return StripRow(label, list(pictures), [None] * len(pictures), out=None)
 
@@ -174,10 +163,10 @@ def picture_claim(tops: FromPictures, name: str) -> str:
 
 
 def redrawn_rows(
-    handle: Handle, chosen: Chosen, by_k: Sequence[Redrawn]
+    handle: Handle, images: ImageSet, by_k: Sequence[Redrawn]
 ) -> tuple[list[StripRow], list[str]]:
     """One row a k: what is kept, the mean picture, the draws."""
-    x = chosen.images.images[0].astype(np.float32) / 255
+    x = images.images[0].astype(np.float32) / 255
     names = [f"keep {part}" for part in (*upwards(handle.level_names[1:]), "nothing")]
     rows = [
         row(name, [x, mean[0], *draws]) for name, (mean, draws) in zip(names, by_k, strict=True)

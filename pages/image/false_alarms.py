@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import streamlit as st
 
 from hvae_core.detection.conformal import Correction
 from hvae_core.detection.false_alarms import (
@@ -16,10 +15,11 @@ from hvae_core.detection.false_alarms import (
     calibrate_halves,
 )
 from hvae_core.detection.verdict import verdict_scores
-from hvae_core.evaluation.bounds import BoundTable
+from hvae_core.evaluation.evaluation import Evaluation
 from hvae_core.figures import Alarms
 from pages.image.subject import JudgedImage
 from pages.shared import store
+from pages.shared.kept import by_content
 from pages.shared.state import Context
 
 MIN_REFERENCE = 20
@@ -41,44 +41,30 @@ def calibrations(
         test.settings != reference.settings or test.set_digest == reference.set_digest
     ):
         test = None
-    tested = None if test is None else test.set_digest
-    return _calibrations(
-        (judged.handle.digest, reference.set_digest, tested),
-        alpha,
-        correction,
-        ctx.seed,
-        _reference=reference.table,
-        _test=None if test is None else test.table,
-    )
+    return _calibrations(reference, test, alpha, correction, seed=ctx.seed)
 
 
-@st.cache_data(max_entries=64, show_spinner=False)
+@by_content(64)
 def _calibrations(
-    keys: tuple[str | None, ...],
-    alpha: float,
-    correction: Correction,
-    seed: int,
-    *,
-    _reference: BoundTable,
-    _test: BoundTable | None,
+    reference: Evaluation, test: Evaluation | None, alpha: float, correction: Correction, seed: int
 ) -> list[Calibration]:
     rates = sorted({*RATES, alpha})
-    reference = verdict_scores(_reference)
-    halves = calibrate_halves(reference, seed, correction, rates)
+    scores = verdict_scores(reference.table)
+    halves = calibrate_halves(scores, seed, correction, rates)
     tests = [] if halves is None else [halves]
-    if _test is not None:
-        test = verdict_scores(_test)
-        tests.append(calibrate(reference, test, "test", correction=correction, rates=rates))
+    if test is not None:
+        of_test = verdict_scores(test.table)
+        tests.append(calibrate(scores, of_test, "test", correction=correction, rates=rates))
     return tests
 
 
-def in_words(ctx: Context, known: Sequence[Calibration], alpha: float) -> list[str]:
+def in_words(ctx: Context, calibrations: Sequence[Calibration], alpha: float) -> list[str]:
     """What the calibrations say at the chosen rate, the test set first."""
     title = ctx.title(ctx.in_name)
-    return [alarms_in_words(calibration, alpha, title) for calibration in reversed(known)]
+    return [alarms_in_words(calibration, alpha, title) for calibration in reversed(calibrations)]
 
 
-def series(ctx: Context, known: Sequence[Calibration]) -> list[Alarms]:
+def series(ctx: Context, calibrations: Sequence[Calibration]) -> list[Alarms]:
     """The calibrations as the chart draws them."""
     names = {
         "halves": "validation, one half by the other",
@@ -86,13 +72,13 @@ def series(ctx: Context, known: Sequence[Calibration]) -> list[Alarms]:
     }
     return [
         Alarms(
-            f"{names[one.kind]} ({one.images:,} images)",
-            obtained=np.array([point.obtained.value for point in one.points]),
-            low=np.array([point.obtained.low for point in one.points]),
-            high=np.array([point.obtained.high for point in one.points]),
-            band_low=np.array([point.low for point in one.points]),
-            band_high=np.array([point.high for point in one.points]),
-            quiet=one.kind == "halves",
+            f"{names[test.kind]} ({test.images:,} images)",
+            obtained=np.array([point.obtained.value for point in test.points]),
+            low=np.array([point.obtained.low for point in test.points]),
+            high=np.array([point.obtained.high for point in test.points]),
+            band_low=np.array([point.low for point in test.points]),
+            band_high=np.array([point.high for point in test.points]),
+            quiet=test.kind == "halves",
         )
-        for one in known
+        for test in calibrations
     ]

@@ -73,7 +73,7 @@ def rebuilt(image: OneImage, judged: Sequence[JudgedImage]) -> None:
             images = image.at(handle)
             results = pictures.of_images(handle, images, seed=ctx.seed)
             picture = strip(
-                pictures.rows_of([""], [False], results, images.images),
+                pictures.rows_of([""], [False], results, images),
                 pictures.heads(handle),
                 highlight=None if under.judgement is None else under.judgement.k + 1,
                 scale=3,

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
-import streamlit as st
 
 from hvae_core.data.image_set import ImageSet
 from hvae_core.detection.verdict import Reading, readings
@@ -16,30 +15,21 @@ from hvae_core.scores import Material, richest, score_list
 from hvae_core.scores.assemble import measured
 from hvae_core.scores.measures import MEASURES, compute
 from pages.shared import materials, offers, store
+from pages.shared.kept import by_content
 from pages.shared.materials import IMAGE, Materials
 from pages.shared.state import Context
 from pages.shared.store import Handle
 
-Latents = tuple[np.ndarray, ...]
 
-
+@by_content(256)
 def evaluated(
     handle: Handle, images: ImageSet, settings: EvalSettings | None
-) -> tuple[BoundTable, Latents]:
+) -> tuple[BoundTable, tuple[np.ndarray, ...]]:
     """The bounds of one image under a model, and the posterior means that results keep."""
-    digest = images.image_digests()[0]
-    settings = settings or EvalSettings()
-    return _evaluated(handle.digest, digest, settings, _handle=handle, _pixels=images.images)
-
-
-@st.cache_data(max_entries=256, show_spinner=False)
-def _evaluated(
-    digest: str, image: int, settings: EvalSettings, *, _handle: Handle, _pixels: np.ndarray
-) -> tuple[BoundTable, Latents]:
     from hvae_core.evaluation.compute import evaluate_batch
 
-    model = store.model(_handle)
-    bounds, means = evaluate_batch(model, _pixels, [image], settings)
+    model, digests = store.model(handle), images.image_digests()
+    bounds, means = evaluate_batch(model, images.images, digests, settings or EvalSettings())
     kept = tuple(z if z.shape[1] <= STORED_UNITS else z[:, :0] for z in means)
     return BoundTable.from_bounds(bounds, model.dims), kept
 

@@ -8,15 +8,16 @@ from __future__ import annotations
 import base64
 import math
 from collections.abc import Mapping
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
-import streamlit as st
 from streamlit.components.v2 import component
 
 from hvae_core.data.image_set import ImageSet
 from hvae_core.figures import LIGHT, png_bytes, tile
 from pages.latents.points import Points
+from pages.shared.kept import by_content
 
 SHOWN_PIXELS = 84
 _SCRIPT = """
@@ -80,27 +81,23 @@ _mount = component("strata_hover", js=_SCRIPT)
 
 def thumbnails(plot_key: str, points: Points, pictures: Mapping[str, ImageSet]) -> None:
     """Show a point's picture while the cursor is on it; ``customdata`` is its row in ``points``."""
-    if not pictures:
-        return
-    digests = tuple(pictures[name].digest if name in pictures else "" for name in points.set_names)
-    data = _sprite(points.digest, digests, points, pictures)
-    _mount(key=f"hover-{plot_key}", data={"plot": plot_key, **data}, height=1)
+    if pictures:
+        data = {"plot": plot_key, **_sprite(points, pictures)}
+        _mount(key=f"hover-{plot_key}", data=data, height=1)
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
-def _sprite(
-    digest: str, set_digests: tuple[str, ...], _points: Points, _pictures: Mapping[str, ImageSet]
-) -> dict[str, Any]:
+@by_content(8, {Points: attrgetter("digest")})
+def _sprite(points: Points, pictures: Mapping[str, ImageSet]) -> dict[str, Any]:
     """Every point's picture in one PNG, row by row; points without one have an empty cell."""
-    shape = next(iter(_pictures.values())).image_shape
-    pixels = np.zeros((len(_points), *shape), np.uint8)
+    shape = next(iter(pictures.values())).image_shape
+    pixels = np.zeros((len(points), *shape), np.uint8)
     shown = []
-    for code, name in enumerate(_points.set_names):
-        rows = np.flatnonzero(_points.sets == code)
-        if name in _pictures and len(rows):
-            pixels[rows] = _pictures[name].images[_points.indices[rows]]
+    for code, name in enumerate(points.set_names):
+        rows = np.flatnonzero(points.sets == code)
+        if name in pictures and len(rows):
+            pixels[rows] = pictures[name].images[points.indices[rows]]
             shown.append([int(rows[0]), int(rows[-1]) + 1])
-    columns = math.ceil(math.sqrt(len(_points)))
+    columns = math.ceil(math.sqrt(len(points)))
     sheet = tile(pixels, columns=columns, scale=1, gap=0, colors=LIGHT)
     if shape[0] == 1:
         sheet = sheet.convert("L")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
+from operator import attrgetter
 from typing import Literal
 
 import numpy as np
@@ -15,13 +16,14 @@ import streamlit as st
 from hvae_core.common import cache
 from hvae_core.evaluation.evaluation import Evaluation
 from hvae_core.figures import MapData, fmt, latent_map, percent, symbol_html
-from hvae_core.figures.theme import palette
+from hvae_core.figures.theme import Theme, palette
 from hvae_core.probes import embedding
 from hvae_core.probes.embedding import Params, TSNEParams, UMAPParams
 from hvae_core.scores import Material, Score
 from pages.latents import lasso
 from pages.latents.points import Points
 from pages.shared import jobs
+from pages.shared.kept import by_content
 from pages.shared.state import Context, colors
 
 ColourBy = Literal["set", "class", "score"]
@@ -51,7 +53,7 @@ class Colouring:
 
 def place(points: Points, method: str, seed: int) -> PlacedPoints:
     """Coordinates by the chosen method; PCA stands in until a slower map is ready."""
-    flat = _pca(points.digest, points)
+    flat = _pca(points)
     if method == "PCA":
         return flat
     params, sent = _tsne_form(seed) if method == "t-SNE" else _umap_form(seed)
@@ -74,12 +76,12 @@ def place(points: Points, method: str, seed: int) -> PlacedPoints:
     return flat
 
 
-@st.cache_resource(max_entries=16, show_spinner=False)
-def _pca(digest: str, _points: Points) -> PlacedPoints:
-    flat = embedding.pca(_points.latents)
+@by_content(16, {Points: attrgetter("digest")})
+def _pca(points: Points) -> PlacedPoints:
+    flat = embedding.pca(points.latents)
     first, second = (percent(float(share)) for share in flat.explained)
     axes = (f"component 1 ({first} of variance)", f"component 2 ({second})")
-    return PlacedPoints(flat.coords, axes, cache.digest(digest, "pca"))
+    return PlacedPoints(flat.coords, axes, cache.digest(points.digest, "pca"))
 
 
 def _tsne_form(seed: int) -> tuple[Params, bool]:
@@ -115,14 +117,8 @@ def _umap_form(seed: int) -> tuple[Params, bool]:
 
 def figure(ctx: Context, points: Points, placed: PlacedPoints, colouring: Colouring) -> go.Figure:
     """The figure, one and the same object for the same map: a changed one loses its selection."""
-    return _figure(
-        map_key(placed, colouring),
-        colors().theme,
-        titles=tuple(ctx.title(name) for name in points.set_names),
-        _points=points,
-        _placed=placed,
-        _colouring=colouring,
-    )
+    titles = tuple(ctx.title(name) for name in points.set_names)
+    return _figure(colors().theme, titles, points, placed=placed, colouring=colouring)
 
 
 def map_key(placed: PlacedPoints, colouring: Colouring) -> str:
@@ -131,32 +127,31 @@ def map_key(placed: PlacedPoints, colouring: Colouring) -> str:
     return cache.digest(placed.digest, colouring.by, colouring.of, values)[:16]
 
 
-@st.cache_resource(max_entries=12, show_spinner=False)
+@by_content(12, {Points: attrgetter("digest"), PlacedPoints: attrgetter("digest")})
 def _figure(
-    key: str,
-    theme: str,
+    theme: Theme,
     titles: tuple[str, ...],
-    _points: Points,
-    _placed: PlacedPoints,
-    _colouring: Colouring,
+    points: Points,
+    placed: PlacedPoints,
+    colouring: Colouring,
 ) -> go.Figure:
-    values, names = _values(_points, _colouring)
+    values, names = _values(points, colouring)
     data = MapData(
-        _placed.coords,
-        ids=np.arange(len(_points)),
-        sets=_points.sets,
+        placed.coords,
+        ids=np.arange(len(points)),
+        sets=points.sets,
         set_names=[escape(title) for title in titles],
-        hover=_hover(_points, titles, _colouring),
+        hover=_hover(points, titles, colouring),
     )
     fig = latent_map(
         data,
         values,
         palette(theme),
-        color_by=_colouring.by,
+        color_by=colouring.by,
         class_names=[escape(name) for name in names],
-        value_name=_colouring.name,
+        value_name=colouring.name,
         unit="nats",
-        axes=_placed.axes,
+        axes=placed.axes,
         height=580,
     )
     fig.update_traces(hovertemplate="%{text}<extra></extra>", selector={"showlegend": False})

@@ -62,7 +62,7 @@ def map_and_selection(
 
 def separations_line(drawn: Points) -> None:
     """How well the sets are told apart in the whole layer, of which a map shows two dimensions."""
-    areas = points.separations(drawn.digest, drawn)
+    areas = points.separations(drawn)
     if areas:
         by_set = ", ".join(f"{ui.plain(ctx.title(n))} {percent(a)}" for n, a in areas.items())
         st.caption(

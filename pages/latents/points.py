@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from operator import attrgetter
 
 import numpy as np
 import streamlit as st
@@ -18,6 +19,7 @@ from hvae_core.figures import fmt, percent
 from hvae_core.probes.neighbours import separation
 from pages.shared import jobs, store, ui
 from pages.shared.controls import among, one_of
+from pages.shared.kept import by_content
 from pages.shared.state import Context
 from pages.shared.store import Handle
 
@@ -182,11 +184,11 @@ def _offer(handle: Handle, unstored: str, sets: list[ImageSet], waiting: list[Im
         st.rerun()
 
 
-@st.cache_resource(max_entries=32, show_spinner=False)
-def separations(digest: str, _points: Points) -> dict[str, float]:
+@by_content(32, {Points: attrgetter("digest")})
+def separations(points: Points) -> dict[str, float]:
     """AUROC of the nearest-neighbour distance of every other set, in the whole layer."""
-    inside = _points.of(_points.set_names[0])
-    return {name: separation(inside, _points.of(name)) for name in _points.set_names[1:]}
+    inside = points.of(points.set_names[0])
+    return {name: separation(inside, points.of(name)) for name in points.set_names[1:]}
 
 
 def claim(
@@ -200,7 +202,7 @@ def claim(
     own = ctx.title(ctx.in_name)
     if points is None or len(points.set_names) < 2:
         return f"How {name} arranges {own}"
-    areas = separations(points.digest, points)
+    areas = separations(points)
     best = max(areas, key=areas.__getitem__)
     area = areas[best]
     if area < 0.6:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-import streamlit as st
 
-from hvae_core.common import cache
 from hvae_core.detection.metrics import Detection
 from hvae_core.detection.report import Report, report
 from hvae_core.figures import symbol_text
@@ -18,6 +16,7 @@ from hvae_core.scores import Material, Score, richest, score_list
 from hvae_core.scores.assemble import LEADING, is_costly
 from hvae_core.scores.measures import MEASURES
 from pages.shared import jobs, materials, ui
+from pages.shared.kept import by_content
 from pages.shared.materials import Materials
 from pages.shared.state import Context
 from pages.shared.store import Handle
@@ -39,6 +38,11 @@ class ModelDetection:
     reference: Evaluation | None
     report: Report
     materials: Materials = field(default_factory=dict)
+
+    @property
+    def read(self) -> tuple[Evaluation, Mapping[str, Evaluation], Materials]:
+        """All that figures on this model rest on."""
+        return self.inside, self.outs, self.materials
 
     def values(self, score: Score, evaluation: Evaluation) -> np.ndarray:
         """A score of an evaluated set; costly ones are of its first images alone."""
@@ -88,64 +92,28 @@ def detections(ctx: Context) -> list[ModelDetection]:
 def with_intervals(detected: Sequence[ModelDetection]) -> list[ModelDetection]:
     """The same with the intervals of every metric, whose bootstrap takes a moment."""
     return [
-        replace(
-            model,
-            report=_report(model.inside, model.outs, model.materials, model.report.scores, True),
-        )
+        replace(model, report=_report(*model.read, model.report.scores, intervals=True))
         for model in detected
     ]
 
 
+@by_content(64)
 def _report(
     inside: Evaluation,
     outs: Mapping[str, Evaluation],
     read: Materials,
     scores: Sequence[Score],
+    *,
     intervals: bool = False,
 ) -> Report:
     """The same figures as the command line's: its report, with the evaluation's own seed."""
-    sets = tuple((name, evaluation.set_digest) for name, evaluation in outs.items())
-    key = (
-        (inside.checkpoint, inside.set_digest, str(inside.settings), sets),
-        tuple(score.key for score in scores),
-        beside(read, (inside.set_name, *outs)),
-    )
-    return _made(key, intervals, inside, outs, tuple(scores), read)
-
-
-def beside(read: Materials, names: Iterable[str]) -> tuple[object, ...]:
-    """What scores read beside the model's own bounds, for the key of what rests on them.
-
-    Measures are told by their being there; tables of other models and the training reference may
-    change while it all looks the same.
-    """
-    return tuple(
-        (
-            name,
-            tuple(cache.digest(table.bound) for table in (*m.ensemble, m.background) if table),
-            None if m.reference is None else m.reference.mean,
-        )
-        for name in names
-        for m in read.get(name, ())
-    )
-
-
-@st.cache_resource(max_entries=64, show_spinner=False)
-def _made(
-    key: tuple[object, ...],
-    intervals: bool,
-    _inside: Evaluation,
-    _outs: Mapping[str, Evaluation],
-    _scores: tuple[Score, ...],
-    _materials: Materials,
-) -> Report:
     return report(
-        _inside,
-        list(_outs.values()),
-        _inside.settings.seed,
+        inside,
+        list(outs.values()),
+        inside.settings.seed,
         intervals=intervals,
-        scores=_scores or None,
-        materials=_materials,
+        scores=tuple(scores) or None,
+        materials=read,
     )
 
 

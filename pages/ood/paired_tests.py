@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
-import streamlit as st
 
 from hvae_core.detection.paired_tests import PairedTest, Side, between_models, between_scores
 from hvae_core.figures import fmt, interval, symbol_text
 from hvae_core.scores import Score
-from pages.ood import models
 from pages.ood.models import ModelDetection
+from pages.shared.kept import by_content
 
 
 def side(model: ModelDetection) -> Side:
@@ -29,9 +28,8 @@ def against_likelihood(model: ModelDetection) -> dict[str, PairedTest]:
     scores = {score.key: score for score in model.report.scores}
     if "elbo" not in scores or len(scores) == 1:
         return {}
-    key = (*_key(model), *scores)
     best: dict[str, PairedTest] = {}
-    for test in _scores(key, model, tuple(scores.values()), _against=scores["elbo"]):
+    for test in _of_scores(model):
         before = best.get(test.set_name)
         if before is None or test.result.first > before.result.first:
             best[test.set_name] = test
@@ -44,8 +42,7 @@ def of_models(detected: Sequence[ModelDetection], score: Score) -> dict[str, Pai
     Raises ``ScoreError`` where the two models saw different pixels.
     """
     a, b = detected
-    tests = _models((_key(a), _key(b), score.key), a, b, _score=score)
-    return {test.set_name: test for test in tests}
+    return {test.set_name: test for test in _of_models(a, b, score)}
 
 
 def table(
@@ -72,22 +69,18 @@ def table(
     return pd.DataFrame(rows)
 
 
-def _key(model: ModelDetection) -> tuple[object, ...]:
-    sets = tuple((name, evaluation.set_digest) for name, evaluation in model.outs.items())
-    inside = model.inside
-    read = models.beside(model.materials, (inside.set_name, *model.outs))
-    return inside.checkpoint, inside.set_digest, str(inside.settings), model.report.seed, sets, read
+def contents(model: ModelDetection) -> tuple[object, ...]:
+    """What the tests of a model rest on."""
+    return (*model.read, model.report.seed, model.report.scores)
 
 
-@st.cache_resource(max_entries=32, show_spinner=False)
-def _scores(
-    key: tuple[object, ...], _model: ModelDetection, _scores: tuple[Score, ...], _against: Score
-) -> tuple[PairedTest, ...]:
-    return between_scores(side(_model), _scores, _against, _model.report.seed)
+@by_content(32, {ModelDetection: contents})
+def _of_scores(model: ModelDetection) -> tuple[PairedTest, ...]:
+    scores = {score.key: score for score in model.report.scores}
+    every, likelihood = tuple(scores.values()), scores["elbo"]
+    return between_scores(side(model), every, likelihood, seed=model.report.seed)
 
 
-@st.cache_resource(max_entries=64, show_spinner=False)
-def _models(
-    key: tuple[object, ...], _a: ModelDetection, _b: ModelDetection, _score: Score
-) -> tuple[PairedTest, ...]:
-    return between_models(side(_a), side(_b), [_score], _a.report.seed)
+@by_content(64, {ModelDetection: contents})
+def _of_models(a: ModelDetection, b: ModelDetection, score: Score) -> tuple[PairedTest, ...]:
+    return between_models(side(a), side(b), [score], seed=a.report.seed)

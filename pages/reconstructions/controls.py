@@ -10,11 +10,13 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from hvae_core.data.image_set import ImageSet
 from hvae_core.figures import fmt
 from hvae_core.probes.picture_quality import GroupLoss
 from pages.shared import image_names, store
 from pages.shared.controls import draw_seed, k_slider, one_of, set_titles, temperature
-from pages.shared.image_names import Chosen
+from pages.shared.image_names import NamedImages
+from pages.shared.kept import by_content
 from pages.shared.pictures import Mode
 from pages.shared.state import Context
 from pages.shared.store import Handle
@@ -41,14 +43,14 @@ class ReconstructionSettings:
     scale: int
 
     @property
+    def noise(self) -> dict[str, Any]:
+        """What draws with the skipped layers drawn depend on."""
+        return {"up": self.up, "temperature": self.temperature, "seed": self.seed}
+
+    @property
     def drawing(self) -> dict[str, Any]:
-        """The part that a reconstruction depends on."""
-        return {
-            "skipped": self.skipped,
-            "up": self.up,
-            "temperature": self.temperature,
-            "seed": self.seed,
-        }
+        """What a reconstruction depends on."""
+        return {"skipped": self.skipped, **self.noise}
 
 
 def controls(ctx: Context) -> ReconstructionSettings:
@@ -130,14 +132,14 @@ def starts(handles: Sequence[Handle], k: int) -> str:
 
 
 def table(
-    chosen: Chosen,
+    named: NamedImages,
     results: Sequence[tuple[Handle, Reconstructions]],
     settings: ReconstructionSettings,
 ) -> pd.DataFrame:
     """-log p(x | z_>k) of every row, k and model, with the settings that made it."""
     records = []
     for handle, rebuilt in results:
-        for i, name in enumerate(chosen.names):
+        for i, name in enumerate(named.names):
             set_name, _, number = name.rpartition(" ")
             for k in range(handle.n_levels):
                 nats = float(rebuilt.nll[k, i])
@@ -146,33 +148,15 @@ def table(
     return pd.DataFrame(records)
 
 
+@by_content(64)
 def draws_of(
-    handle: Handle, chosen: Chosen, row: int, *, n: int, settings: ReconstructionSettings
+    handle: Handle, image: ImageSet, k: int, n: int, *, seed: int, up: Mode, temperature: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """n draws of p(x | z_>k) of one row, always with the skipped layers drawn, and their nats."""
-    image = chosen.images.take([row])
-    return _draws(
-        handle.digest,
-        image.image_digests()[0],
-        k=min(settings.k, handle.n_levels - 1),
-        n=n,
-        seed=settings.seed,
-        up=settings.up,
-        temperature=settings.temperature,
-        _handle=handle,
-        _pixels=image.images,
-    )
-
-
-@st.cache_data(max_entries=64, show_spinner=False)
-def _draws(
-    digest: str, image: int, *, k: int, n: int, seed: int, up: Mode, temperature: float,
-    _handle: Handle, _pixels: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+    """n draws of p(x | z_>k) of one image, the skipped layers always drawn, and their nats."""
     from hvae_core.probes.reconstruct import draws
 
-    model = store.model(_handle)
-    return draws(model, _pixels, image, k, n, seed=seed, up=up, temperature=temperature)
+    digest, model = image.image_digests()[0], store.model(handle)
+    return draws(model, image.images, digest, k, n, seed=seed, up=up, temperature=temperature)
 
 
 def _adder(ctx: Context, key: str) -> None:

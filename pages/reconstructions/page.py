@@ -12,7 +12,7 @@ from pages.reconstructions import controls
 from pages.reconstructions.controls import ReconstructionSettings
 from pages.shared import image_names, pictures, ui
 from pages.shared.controls import among, one_of
-from pages.shared.image_names import Chosen
+from pages.shared.image_names import NamedImages
 from pages.shared.state import colors, context
 
 if TYPE_CHECKING:
@@ -28,15 +28,15 @@ LOOK_FOR = (
 )
 
 
-def strips(chosen: Chosen, settings: ReconstructionSettings) -> list[Reconstructions]:
+def strips(named: NamedImages, settings: ReconstructionSettings) -> list[Reconstructions]:
     """The big picture of each model, with its exports; returns what each rebuilt."""
     results = []
     with st.container(horizontal=True, gap="large", key="scroll_r_strips"):
         for letter, handle in ctx.lettered:
-            rebuilt = pictures.of_images(handle, chosen.images, **settings.drawing)
+            rebuilt = pictures.of_images(handle, named.images, **settings.drawing)
             results.append(rebuilt)
             picture = strip(
-                image_names.strip_rows(chosen, rebuilt),
+                pictures.rows_of(named.labels, named.outs, rebuilt, named.images),
                 pictures.heads(handle),
                 highlight=min(settings.k, handle.n_levels - 1) + 1,
                 scale=settings.scale,
@@ -49,25 +49,25 @@ def strips(chosen: Chosen, settings: ReconstructionSettings) -> list[Reconstruct
                 label = f"Picture {letter} (PNG)" if len(ctx.models) > 1 else "Picture (PNG)"
                 ui.picture_button(picture, f"reconstructions-{letter}", label)
     known = list(zip(ctx.models, results, strict=True))
-    ui.csv_button(lambda: controls.table(chosen, known, settings), "reconstructions")
+    ui.csv_button(lambda: controls.table(named, known, settings), "reconstructions")
     return results
 
 
-def several(chosen: Chosen, settings: ReconstructionSettings) -> None:
+def several(named: NamedImages, settings: ReconstructionSettings) -> None:
     """Several draws of one image: what the layers above k leave open."""
     st.subheader(f"Several draws from {controls.starts(ctx.models, settings.k)} up", anchor=False)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        labels = dict(zip(chosen.names, chosen.labels, strict=True))
+        labels = dict(zip(named.names, named.labels, strict=True))
         among("r_of", labels)
         name = st.selectbox(
             "Image", list(labels), format_func=labels.__getitem__, key="r_of",
             bind="query-params", width=320,
         )  # fmt: skip
         n = one_of("Draws", [8, 16, 32], 16, key="r_n")
-    row = chosen.names.index(name)
+    image = named.images.take([named.names.index(name)])
     for index, (letter, handle) in enumerate(ctx.lettered):
-        means, nll = controls.draws_of(handle, chosen, row, n=n, settings=settings)
         k = min(settings.k, handle.n_levels - 1)
+        means, nll = controls.draws_of(handle, image, k, n, **settings.noise)
         who = f"**{letter}** {handle.title}: " if len(ctx.models) > 1 else ""
         st.markdown(
             f"{who}mean −log p(x | z>{k}) **{fmt(nll.mean(), 'nats')}**, from "
@@ -75,7 +75,7 @@ def several(chosen: Chosen, settings: ReconstructionSettings) -> None:
             f"**{fmt(pixel_variance(means))}** (0 if all were alike)."
         )
         with st.container(horizontal=True, key=f"scroll_r_draws_{index}"):
-            x = tile(chosen.images.images[[row]], columns=1, scale=4, colors=palette)
+            x = tile(image.images, columns=1, scale=4, colors=palette)
             ui.picture(x, "The image x")
             draws = tile(means, columns=8, scale=2, colors=palette)
             ui.picture(draws, f"{len(means)} draws of the image")
@@ -91,11 +91,11 @@ def body() -> None:
         settings = controls.controls(ctx)
     with pictured:
         names = controls.images_control(ctx)
-        chosen, problems = image_names.load(ctx, ctx.a, names)
+        named, problems = image_names.load(ctx, ctx.a, names)
         if problems:
             text = "\n\n".join(map(ui.plain, problems))
             st.warning(text, icon=":material/image_not_supported:")
-    if chosen is None:
+    if named is None:
         with head:
             ui.header("No image to reconstruct yet", LOOK_FOR)
         with pictured:
@@ -108,13 +108,13 @@ def body() -> None:
             )
         return
     with pictured, ui.in_place():
-        nll = strips(chosen, settings)[0].nll
+        nll = strips(named, settings)[0].nll
         k = min(settings.k, len(nll) - 1)
-        groups = group_losses(nll, chosen.titles, chosen.outs, k)
+        groups = group_losses(nll, named.titles, named.outs, k)
         with head:
             ui.header(ui.plain(controls.claim(groups, k, ctx.a.level_names)), LOOK_FOR)
     with ui.in_place():
-        several(chosen, settings)
+        several(named, settings)
 
 
 body()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import streamlit as st
@@ -12,20 +11,16 @@ import streamlit as st
 from hvae_core.common.errors import HVAEError, MissingImages
 from hvae_core.common.words import listed
 from hvae_core.data.image_set import ImageSet
-from hvae_core.figures import StripRow
-from pages.shared import pictures, store
+from pages.shared import store
 from pages.shared.state import Context
 from pages.shared.store import Handle
-
-if TYPE_CHECKING:
-    from hvae_core.probes.reconstruct import Reconstructions
 
 MOST = 12
 """Rows at once: more would not be seen together, and every redraw goes through the model."""
 
 
 @dataclass(frozen=True, eq=False)
-class Chosen:
+class NamedImages:
     """The rows' images at a model's shape, with name, title and side of each."""
 
     names: tuple[str, ...]
@@ -86,7 +81,9 @@ def from_selection(ctx: Context) -> list[str]:
     return [name_of(str(name), int(index)) for name, index in selection if str(name) in sets]
 
 
-def load(ctx: Context, handle: Handle, names: Sequence[str]) -> tuple[Chosen | None, list[str]]:
+def load(
+    ctx: Context, handle: Handle, names: Sequence[str]
+) -> tuple[NamedImages | None, list[str]]:
     """The images of the names at the model's shape, and a sentence for each that cannot be had."""
     pixels, rows = [], []
     missing: dict[str, str] = {}  # set: what its loader says
@@ -108,7 +105,7 @@ def load(ctx: Context, handle: Handle, names: Sequence[str]) -> tuple[Chosen | N
         return None, sentences
     names, titles, outs = zip(*rows, strict=True)
     images = ImageSet("rows", "The rows", np.stack(pixels), np.full(len(rows), -1))
-    return Chosen(names, titles, outs, images), sentences
+    return NamedImages(names, titles, outs, images=images), sentences
 
 
 def _without_images(ctx: Context, missing: Mapping[str, str]) -> list[str]:
@@ -119,11 +116,6 @@ def _without_images(ctx: Context, missing: Mapping[str, str]) -> list[str]:
         f"The images of {listed(map(ctx.title, missing))} are not on this machine. Under Images in "
         "the sidebar you can download them, choose a folder, or upload images of your own."
     ]
-
-
-def strip_rows(chosen: Chosen, found: Reconstructions) -> list[StripRow]:
-    """The rows of the big picture."""
-    return pictures.rows_of(chosen.labels, chosen.outs, found, chosen.images.images)
 
 
 def limited(names: Iterable[str]) -> list[str]:

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-import streamlit as st
 
 from hvae_core.data.image_set import ImageSet
 from hvae_core.figures import StripRow
 from pages.shared import store
+from pages.shared.kept import by_content
 from pages.shared.state import Context
 from pages.shared.store import Handle
 
@@ -21,31 +21,7 @@ Mode = Literal["mean", "sample"]
 """A distribution stands for itself by its mean or by a draw of it."""
 
 
-@st.cache_data(max_entries=256, show_spinner=False)
-def _reconstructions(
-    digest: str,
-    image_digests: tuple[int, ...],
-    seed: int,
-    skipped: Mode,
-    up: Mode,
-    temperature: float,
-    _handle: Handle,
-    _pixels: np.ndarray,
-) -> Reconstructions:
-    # Streamlit keys by the arguments whose names have no underscore: what the result depends on.
-    from hvae_core.probes.reconstruct import reconstruct
-
-    return reconstruct(
-        store.model(_handle),
-        _pixels,
-        image_digests,
-        seed=seed,
-        skipped=skipped,
-        up=up,
-        temperature=temperature,
-    )
-
-
+@by_content(256)
 def of_images(
     handle: Handle,
     images: ImageSet,
@@ -55,16 +31,17 @@ def of_images(
     up: Mode = "mean",
     temperature: float = 1.0,
 ) -> Reconstructions:
-    """p(x | z_>k) of a small set under a checkpoint for every k, cached by content."""
-    return _reconstructions(
-        handle.digest,
-        tuple(images.image_digests()),
+    """p(x | z_>k) of a small set under a checkpoint for every k, in one pass."""
+    from hvae_core.probes.reconstruct import reconstruct
+
+    return reconstruct(
+        store.model(handle),
+        images.images,
+        images.image_digests(),
         seed=seed,
         skipped=skipped,
         up=up,
         temperature=temperature,
-        _handle=handle,
-        _pixels=images.images,
     )
 
 
@@ -74,12 +51,12 @@ def heads(handle: Handle) -> list[str]:
 
 
 def rows_of(
-    labels: Sequence[str], outs: Sequence[bool], rebuilt: Reconstructions, pixels: np.ndarray
+    labels: Sequence[str], outs: Sequence[bool], rebuilt: Reconstructions, images: ImageSet
 ) -> list[StripRow]:
     """Rows of a strip: the picture itself, then p(x | z_>k) for k = 0 .. K-1 with its loss."""
     rows = []
     for i, (label, out) in enumerate(zip(labels, outs, strict=True)):
-        cells = [pixels[i].astype(np.float32) / 255, *rebuilt.means[:, i]]
+        cells = [images.images[i].astype(np.float32) / 255, *rebuilt.means[:, i]]
         rows.append(StripRow(label, cells, [None, *map(float, rebuilt.nll[:, i])], out=out))
     return rows
 
@@ -93,5 +70,5 @@ def story(
         images = store.images(ctx.world, name, ctx.data_root, handle)
         images = images.take([min(index, len(images) - 1)])
         rebuilt = of_images(handle, images, seed=ctx.seed)
-        rows += rows_of([label], [label == "out"], rebuilt, images.images)
+        rows += rows_of([label], [label == "out"], rebuilt, images)
     return rows, heads(handle)

@@ -18,7 +18,7 @@ from hvae_core.detection.conformal import threshold_at
 from hvae_core.detection.metrics import Detection, Share
 from hvae_core.detection.report import report
 from hvae_core.evaluation.lookup import Answer
-from hvae_core.scores import Material, get_score, score_list
+from hvae_core.scores import Material, Reference, get_score, score_list
 from pages.ood import models, paired_tests, tables, threshold
 from pages.ood.models import ModelDetection
 from pages.shared import jobs, store
@@ -302,14 +302,23 @@ def test_the_page_names_the_certain_differences(start: Start) -> None:
     assert "a paired test on the same images" in text(app)
 
 
-def test_another_ensemble_or_reference_is_another_key(study: Callable[..., ModelDetection]) -> None:
+def test_tests_beside_another_model_are_made_anew(
+    study: Callable[..., ModelDetection], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else tests of WAIC made beside one model would be shown beside the next."""
     one = study()
-    # Else tests and figures of WAIC made beside one model would be shown beside the next.
-    table = one.inside.table
+    table, name = one.inside.table, one.inside.set_name
     other = replace(table, bound=table.bound + 1)
-    name = one.inside.set_name
-    keys = {
-        paired_tests._key(replace(one, materials={name: (Material(table, ensemble=ensemble),)}))
-        for ensemble in ((), (table,), (other,))
-    }
-    assert len(keys) == 3
+    reference = Reference(1.0, (), 8)
+    made: list[Any] = []
+    monkeypatch.setattr(
+        paired_tests, "between_scores", lambda side, *_, **__: made.append(side) or ()
+    )
+    materials = [
+        *(Material(table, ensemble=ensemble) for ensemble in ((), (table,), (other,))),
+        *(Material(table, reference=replace(reference, mean=mean)) for mean in (1.0, 2.0)),
+    ]
+    for _ in range(2):
+        for material in materials:
+            paired_tests.against_likelihood(replace(one, materials={name: (material,)}))
+    assert len(made) == len(materials)

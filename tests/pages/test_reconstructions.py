@@ -14,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 
 from hvae_core.probes.picture_quality import GroupLoss
 from pages.reconstructions.controls import ReconstructionSettings, claim, starts, table
-from pages.shared.image_names import Chosen
+from pages.shared.image_names import NamedImages
 from tests.pages.conftest import LIMIT, Start
 from tests.small import tiny_set
 
@@ -215,7 +215,7 @@ def test_the_table_has_a_line_for_every_row_and_k() -> None:
     class Found:
         nll = np.array([[1.0, 2.0], [3.0, 4.0]])
 
-    chosen = Chosen(("test 0", "own-a 7"), ("T", "A"), (False, True), tiny_set(2))
+    chosen = NamedImages(("test 0", "own-a 7"), ("T", "A"), (False, True), tiny_set(2))
     made = table(
         chosen, [(Handle(), Found())], ReconstructionSettings(1, "mean", "mean", 1.0, 5, 3)
     )  # type: ignore[list-item]
