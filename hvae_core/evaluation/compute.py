@@ -31,6 +31,7 @@ from hvae_core.evaluation.evaluation import (
     unpack,
 )
 from hvae_core.evaluation.parts import kept_in_parts
+from hvae_core.evaluation.sets import Sets
 from hvae_core.models import HierarchicalVAE, prepared
 from hvae_core.models.frozen import frozen
 
@@ -81,13 +82,15 @@ def evaluate(
 
 
 def evaluate_sets(
-    path: str, sets: Sequence[ImageSet], settings: EvalSettings, *, progress: Progress = silent
+    path: str, sets: Sets, names: Sequence[str], *, progress: Progress = silent
 ) -> None:
-    """A job: ``evaluate`` of sets under a checkpoint file, left in the cache."""
+    """A job: ``evaluate`` of sets by name under a checkpoint file, left in the cache."""
     checkpoint = load_checkpoint(path)
-    for done, images in enumerate(sets):
-        step, fitted = part(progress, done, len(sets)), images.fit(checkpoint.image_shape)
-        evaluate(checkpoint.model, checkpoint.digest, fitted, settings, progress=step)
+    model, digest = checkpoint.model, checkpoint.digest
+    for done, name in enumerate(names):
+        step = part(progress, done, len(names))
+        images = sets.images(checkpoint, name, step)
+        evaluate(model, digest, images, EvalSettings(), progress=step)
 
 
 def evaluate_batch(

@@ -46,12 +46,14 @@ class Answer:
     """What is known of one set under one checkpoint.
 
     ``evaluation`` is None where it is yet to be computed, and where images and results are both
-    absent: then ``missing`` says what to do. ``notes`` say what was done to the images.
+    absent: then ``missing`` says what to do. ``notes`` say what was done to the images, ``pixels``
+    is their digest where they are on this machine.
     """
 
     evaluation: Evaluation | None
     notes: tuple[str, ...] = ()
     missing: str = ""
+    pixels: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +82,7 @@ def lookup(
         )
         if evaluation is not None:
             evaluation = as_of(evaluation, sets.images(checkpoint, set_name, progress))
-        return Answer(evaluation, pixels.notes)
+        return Answer(evaluation, pixels.notes, pixels=pixels.digest)
     except MissingImages as error:
         # Nothing contradicts the stored result, and whoever reads it is told what it rests on.
         return Answer(shipped, (NOT_HERE,) if shipped is not None else (), str(error))

@@ -7,18 +7,19 @@ under the next. What was left running so is named where another job has to wait 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import streamlit as st
 
 from hvae_core.common import cache
-from hvae_core.common.errors import HVAEError, MissingImages
+from hvae_core.common.errors import HVAEError
 from hvae_core.common.jobs import Job, JobTable
 from hvae_core.common.progress import Cancelled
-from hvae_core.evaluation.evaluation import EvalSettings, Evaluation
+from hvae_core.evaluation.evaluation import Evaluation
 from hvae_core.evaluation.lookup import lookup
-from pages.shared import store, ui
+from hvae_core.evaluation.sets import Sets
+from pages.shared import ui
 from pages.shared.state import Context
 from pages.shared.store import Handle
 
@@ -137,14 +138,16 @@ def evaluations(
     ``name_missing`` is off, as for a second model.
     """
     done: dict[str, Evaluation] = {}
-    waiting: list[str] = []
+    waiting: dict[str, str] = {}  # the digest of its pixels by the set's name
     missing: list[str] = []
     for name in set_names:
         answer = lookup(handle, ctx.sets, name)
         if answer.evaluation is not None:
             done[name] = answer.evaluation
+        elif answer.missing:
+            missing.append(name)
         else:
-            (missing if answer.missing else waiting).append(name)
+            waiting[name] = answer.pixels
     if waiting:
         _offer(ctx, handle, waiting)
     if missing and name_missing:
@@ -153,7 +156,7 @@ def evaluations(
     return done
 
 
-def _offer(ctx: Context, handle: Handle, waiting: Sequence[str]) -> None:
+def _offer(ctx: Context, handle: Handle, waiting: Mapping[str, str]) -> None:
     """One button that evaluates the sets one after another, then their progress."""
     name = f"evaluate-{handle.digest[:12]}"
     titles = ", ".join(ctx.title(set_name) for set_name in waiting)
@@ -162,13 +165,10 @@ def _offer(ctx: Context, handle: Handle, waiting: Sequence[str]) -> None:
     if asked(name, f"Evaluating {handle.title}", words, note):
         from hvae_core.evaluation.compute import evaluate_sets
 
-        try:
-            sets = [store.images(ctx.world, n, ctx.data_root, handle) for n in waiting]
-        except MissingImages as missing:
-            st.error(str(missing))
-            return
-        key = cache.digest(handle.digest, [images.digest for images in sets])
-        submit(name, key, evaluate_sets, handle.path, sets, EvalSettings())
+        # The worker reads the images: it knows no session, so the sets go without its memory.
+        sets = Sets(ctx.world, ctx.data_root, ctx.sets.limit)
+        key = cache.digest(handle.digest, list(waiting.values()))
+        submit(name, key, evaluate_sets, handle.path, sets, list(waiting))
         st.rerun()
 
 
