@@ -84,10 +84,10 @@ def test_the_worlds_hold_what_the_papers_hold_against_them() -> None:
 
     grey = {"kmnist", "notmnist", "omniglot", "omniglot_inverted", "smallnorb",
             "smallnorb_inverted"}  # fmt: skip
-    assert held("fashion") == grey | {"mnist"}
-    assert held("mnist") == grey | {"fashion_mnist"}
+    assert held("fashion") >= grey | {"mnist"}
+    assert held("mnist") >= grey | {"fashion_mnist"}
     colour = {"svhn", "celeba", "places365", "flowers102", "lfw", "food101", "tiny_imagenet"}
-    assert held("cifar") == colour | {"cifar100", "gtsrb", "chars74k"}
+    assert held("cifar") >= colour | {"cifar100", "gtsrb", "chars74k"}
 
 
 def test_names_with_splits_and_changes(root: Path) -> None:

@@ -161,3 +161,8 @@ def start(tiny_app: Path, monkeypatch: pytest.MonkeyPatch) -> Start:
         return open_page(app, page)
 
     return run
+
+
+def charts(app: AppTest) -> set[str]:
+    """The charts on the page, by the names under which they are drawn."""
+    return {chart.proto.id.split("-", 2)[2] for chart in app.get("plotly_chart")}

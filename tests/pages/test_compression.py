@@ -19,7 +19,7 @@ from hvae_core.probes.attack_record import AttackSettings
 from hvae_core.probes.compression import Rating
 from pages.compression import attacks, pictures
 from pages.shared import jobs
-from tests.pages.conftest import LIMIT, Start
+from tests.pages.conftest import LIMIT, Start, charts
 from tests.small import tiny_set
 
 
@@ -39,7 +39,7 @@ def test_a_picture_of_the_world_is_there_at_once(start: Start) -> None:
     assert app.title[0].value.startswith("From z2 up, ")
     assert "JPEG" in app.title[0].value
     assert len(app.image) == 3  # the picture, rebuilt, JPEG
-    assert len(app.get("plotly_chart")) == 1
+    assert "rate-distortion" in charts(app)
     app.slider("c_k").set_value(2)
     assert alive(app.run()).title[0].value.startswith("From z3 up, ")
     app.segmented_control("c_measure").set_value("MS-SSIM")
@@ -93,7 +93,7 @@ def test_an_attack_is_offered_and_shown_once_it_is_there(
     monkeypatch.setattr(attacks, "attacks_on", lambda *_: found)
     alive(app.run())
     assert app.title[0].value.startswith("A change of 0.1 a pixel, aimed at z")
-    assert len(app.image) == 1 and len(app.get("plotly_chart")) == 1
+    assert len(app.image) == 1 and "attack-curve" in charts(app)
     app.number_input("a_which").set_value(3)
     alive(app.run())
 

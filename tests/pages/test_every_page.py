@@ -17,7 +17,7 @@ from hvae_core.evaluation.compute import evaluate
 from hvae_core.evaluation.evaluation import EvalSettings
 from pages.shared import store
 from tests.conftest import ROOT
-from tests.pages.conftest import Start, open_page, with_glyphs, worlds_module
+from tests.pages.conftest import Start, charts, open_page, with_glyphs, worlds_module
 from tests.small import FAMILIES, tiny_model
 
 LIMIT = 8
@@ -28,6 +28,8 @@ PAGES = (
     "start", "reconstructions", "collapse", "two", "latents", "ood", "image", "generate",
     "compression",
 )  # fmt: skip
+COLLAPSE = {"collapse-kl", "collapse-active", "collapse-active-curve", "collapse-bits",
+            "collapse-history"}  # fmt: skip
 VIEWS = ("Redrawn", "Interpolation", "Traversal")
 PICTURED = {"lvae-vamp", "biva-vamp", "dct-vae", "dvp-vae"}
 
@@ -101,7 +103,8 @@ def test_every_page_knows_the_family(family: str, with_families: Callable[..., O
             assert alive(app.run()).title[0].value.startswith(f"From {top} up")
         if page == "collapse":
             assert f"{config.latent_names[0]} (" in shown(app)
-            assert len(app.get("plotly_chart")) == 6
+            assert charts(app) >= COLLAPSE
+            assert any(name.startswith("collapse-units-") for name in charts(app))
         if page == "generate":
             assert ("Pseudoinput" in app.radio("g_view").options) == (family in PICTURED)
             for view in VIEWS:
