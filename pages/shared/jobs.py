@@ -18,7 +18,7 @@ from hvae_core.common.jobs import Job, JobTable
 from hvae_core.common.progress import Cancelled
 from hvae_core.evaluation.evaluation import EvalSettings, Evaluation
 from hvae_core.evaluation.lookup import lookup
-from pages.shared import store, ui
+from pages.shared import ui
 from pages.shared.state import Context
 from pages.shared.store import Handle
 
@@ -163,7 +163,7 @@ def _offer(ctx: Context, handle: Handle, waiting: Sequence[str]) -> None:
         from hvae_core.evaluation.compute import evaluate_sets
 
         try:
-            sets = [store.images(ctx.world, n, ctx.data_root, handle) for n in waiting]
+            sets = [ctx.images(n, handle) for n in waiting]
         except MissingImages as missing:
             st.error(str(missing))
             return
