@@ -23,7 +23,7 @@ from hvae_core.probes.information import (
     stored_information,
 )
 from pages.collapse.layers import CollapseSettings, Layers
-from pages.shared import jobs, store, ui
+from pages.shared import jobs, ui
 from pages.shared.state import Context
 from pages.shared.store import Handle
 
@@ -36,7 +36,7 @@ GRID = np.geomspace(1e-5, 10, 121)
 def measured(ctx: Context, name: str) -> dict[str, Information]:
     """What is known of the chosen models by their name; the rest is offered."""
     try:
-        fitted = [store.images(ctx.world, name, ctx.data_root, handle) for handle in ctx.models]
+        fitted = [ctx.images(name, handle) for handle in ctx.models]
     except MissingImages:
         ui.missing_images(
             "Information is measured on the images themselves, and those of "

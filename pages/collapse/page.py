@@ -236,7 +236,7 @@ def body() -> None:
     evaluated = {
         name: ctx.title(name)
         for name in layers.set_names(ctx)
-        if store.evaluation(ctx.world, ctx.a, name, ctx.data_root) is not None
+        if ctx.evaluation(ctx.a, name) is not None
     }
     name, settings = layers.controls(evaluated or {ctx.in_name: ctx.title(ctx.in_name)})
     offers = st.container()

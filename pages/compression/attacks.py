@@ -18,7 +18,7 @@ from hvae_core.probes.attack_record import (
     attacks_key,
     stored_attacks,
 )
-from pages.shared import jobs, store
+from pages.shared import jobs
 from pages.shared.controls import one_of
 from pages.shared.state import Context
 from pages.shared.store import Handle
@@ -49,7 +49,7 @@ def controls(ctx: Context) -> tuple[AttackSettings, int]:
 
 def images_of(ctx: Context, handle: Handle, count: int) -> ImageSet:
     """The images that are attacked."""
-    images = store.images(ctx.world, ctx.in_name, ctx.data_root, handle).take(count)
+    images = ctx.images(ctx.in_name, handle).take(count)
     if not len(images):
         raise DataError(f"{images.title} holds no images; choose another set.")
     return images
@@ -57,10 +57,10 @@ def images_of(ctx: Context, handle: Handle, count: int) -> ImageSet:
 
 def attacks_on(handle: Handle, images: ImageSet, settings: AttackSettings) -> Attacks | None:
     """Attacks that are at hand; else they are offered as a job."""
-    known = stored_attacks(handle.digest, images, settings)
-    if known is None:
+    attacks = stored_attacks(handle.digest, images, settings)
+    if attacks is None:
         _offer(handle, images, settings)
-    return known
+    return attacks
 
 
 def _offer(handle: Handle, images: ImageSet, settings: AttackSettings) -> None:
@@ -79,28 +79,28 @@ def heads(handle: Handle) -> list[str]:
     return ["", *(f"from {level} up" for level in handle.level_names)]
 
 
-def strip_rows(known: Attacks, i: int, colors: Palette) -> list[StripRow]:
+def strip_rows(attacks: Attacks, i: int, colors: Palette) -> list[StripRow]:
     """Image i and its twins: what each set of layers makes of them, and how much that lost."""
-    x, control = known.seen[i], known.control[i]
+    x, control = attacks.seen[i], attacks.control[i]
     blank = np.empty((3, *x.shape[1:]), np.uint8)
     blank[:] = np.array(channels(colors.background), np.uint8)[:, None, None]
-    nothing: list[float | None] = [None] * (known.n_levels + 1)
-    attack, chance = ([None, *map(float, 1 - own)] for own in known.own[:, :, 0, i])  # (K,) each
+    nothing: list[float | None] = [None] * (attacks.n_levels + 1)
+    attack, chance = ([None, *map(float, 1 - own)] for own in attacks.own[:, :, 0, i])  # (K,) each
     return [
-        StripRow("x, rebuilt", [x, *known.clean[:, i]], nothing, out=None),
-        StripRow("twin under attack", [blank, *known.twins[:, i]], nothing, out=None),
-        StripRow("twin, rebuilt", [blank, *known.rebuilt[:, i]], attack, out=None),
+        StripRow("x, rebuilt", [x, *attacks.clean[:, i]], nothing, out=None),
+        StripRow("twin under attack", [blank, *attacks.twins[:, i]], nothing, out=None),
+        StripRow("twin, rebuilt", [blank, *attacks.rebuilt[:, i]], attack, out=None),
         StripRow(
-            "random change, rebuilt", [control, *known.control_rebuilt[:, i]], chance, out=None
+            "random change, rebuilt", [control, *attacks.control_rebuilt[:, i]], chance, out=None
         ),
     ]
 
 
-def claim(known: Attacks, handle: Handle, radius: float) -> str:
+def claim(attacks: Attacks, handle: Handle, radius: float) -> str:
     """Where an attack changes most what the attacked layers rebuild, and what chance does there."""
-    attack, chance = known.similarity("own")
+    attack, chance = attacks.similarity("own")
     k = int(np.argmin(attack - chance))
-    and_up = "and up" if k < known.n_levels - 1 else "alone"
+    and_up = "and up" if k < attacks.n_levels - 1 else "alone"
     lead = f"A change of {radius:g} a pixel, aimed at {handle.level_names[k]} {and_up}"
     if chance[k] - attack[k] < 0.02:
         return f"{lead}, does no more than one by chance: MS-SSIM {fmt(attack[k])}"
@@ -118,16 +118,16 @@ def table(attacked: Sequence[Attacked], settings: AttackSettings) -> pd.DataFram
             "k": k,
             "from": level,
             "image": image,
-            "moved_nats": known.moved[i, k, 0, image],
-            "ms_ssim_images": known.inputs[i, k, 0, image],
-            "ms_ssim_attacked_layers": known.own[i, k, 0, image],
-            "ms_ssim_all_layers": known.whole[i, k, 0, image],
+            "moved_nats": attacks.moved[i, k, 0, image],
+            "ms_ssim_images": attacks.inputs[i, k, 0, image],
+            "ms_ssim_attacked_layers": attacks.own[i, k, 0, image],
+            "ms_ssim_all_layers": attacks.whole[i, k, 0, image],
             "radius": settings.radius,
             "steps": settings.steps,
             "seed": settings.seed,
         }
-        for handle, known in attacked
+        for handle, attacks in attacked
         for i, kind in enumerate(("attack", "random"))
         for k, level in enumerate(handle.level_names)
-        for image in range(len(known.seen))
+        for image in range(len(attacks.seen))
     )

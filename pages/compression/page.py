@@ -110,8 +110,8 @@ def rates(coded: Sequence[Coded], measure: str) -> None:
         jpegs.setdefault("JPEG" if colour else "JPEG of the luminance", compression.curve)
     st.subheader(f"{measure} against the rate", anchor=False)
     figure = rate_distortion(
-        [(handle.title, *curve(known.ratings), handle.level_names) for handle, known in coded],
-        [(kind, *curve(known), [r.quality for r in known]) for kind, known in jpegs.items()],
+        [(handle.title, *curve(own.ratings), handle.level_names) for handle, own in coded],
+        [(kind, *curve(ratings), [r.quality for r in ratings]) for kind, ratings in jpegs.items()],
         palette,
         measure=measure,
         unit=unit,
@@ -133,13 +133,13 @@ def attack_view(beside: DeltaGenerator) -> str:
     chart = st.container()
     attacked: list[Attacked] = []
     for images, (letter, handle) in zip(sets, ctx.lettered, strict=True):
-        known = attacks.attacks_on(handle, images, settings)
-        if known is None:
+        result = attacks.attacks_on(handle, images, settings)
+        if result is None:
             continue
-        attacked.append((handle, known))
+        attacked.append((handle, result))
         ui.model_title(ctx, letter, handle)
         picture = strip(
-            attacks.strip_rows(known, which, palette), attacks.heads(handle), scale=3,
+            attacks.strip_rows(result, which, palette), attacks.heads(handle), scale=3,
             unit=attacks.LOST, colors=palette,
         )  # fmt: skip
         scroll = f"a_{'AB'.index(letter)}"
@@ -149,20 +149,20 @@ def attack_view(beside: DeltaGenerator) -> str:
         return ""
     with chart:
         attack_chart(attacked, settings)
-    handle, known = attacked[0]
-    return attacks.claim(known, handle, settings.radius)
+    handle, result = attacked[0]
+    return attacks.claim(result, handle, settings.radius)
 
 
 def attack_chart(attacked: Sequence[Attacked], settings: AttackSettings) -> None:
     """MS-SSIM by the number of attacked levels, and how far model A's posterior moved."""
     figure = attack_curve(
-        [(handle.title, *known.similarity("own"), known.interval("own"), handle.level_names)
-         for handle, known in attacked],
+        [(handle.title, *result.similarity("own"), result.interval("own"), handle.level_names)
+         for handle, result in attacked],
         palette,
     )  # fmt: skip
     ui.chart(figure, "attack-curve", "MS-SSIM after an attack, by the number of attacked levels")
-    handle, known = attacked[0]
-    count, moved = len(known.seen), known.moved.mean((2, 3))
+    handle, result = attacked[0]
+    count, moved = len(result.seen), result.moved.mean((2, 3))
     st.caption(
         f"Mean over {count} image{'s' * (count > 1)}, with 95 % intervals. Under attack the "
         f"posterior of {handle.level_names[-1]} moves by {fmt(moved[0, -1], 'nats')} (symmetric "

@@ -81,12 +81,12 @@ def tiles_of(handle: Handle, picture: Picture) -> int:
 
 def compression_of(handle: Handle, picture: Picture, seed: int) -> Compression | None:
     """The compression: at hand, computed if it is a matter of a moment, else offered as a job."""
-    known = stored_compression(handle.digest, picture.pixels, seed)
-    if known is None and tiles_of(handle, picture) <= AT_ONCE:
+    compression = stored_compression(handle.digest, picture.pixels, seed)
+    if compression is None and tiles_of(handle, picture) <= AT_ONCE:
         return compressed(store.model(handle), handle.digest, picture.pixels, seed)
-    if known is None:
+    if compression is None:
         _offer(handle, picture, seed)
-    return known
+    return compression
 
 
 def _offer(handle: Handle, picture: Picture, seed: int) -> None:
@@ -105,9 +105,9 @@ def rated(rating: Rating) -> str:
     return f"{fmt(rating.bpp)} bits a pixel, {near}, MS-SSIM {fmt(rating.ms_ssim)}"
 
 
-def claim(known: Compression, k: int, level: str) -> str:
+def claim(compression: Compression, k: int, level: str) -> str:
     """What the layers above k rebuild at which rate, against JPEG there."""
-    ours, jpeg = known.ratings[k], known.jpeg[k]
+    ours, jpeg = compression.ratings[k], compression.jpeg[k]
     lead = f"From {level} up, {fmt(ours.bpp)} bits a pixel give {fmt(ours.psnr, 'dB')}"
     gap = jpeg.psnr - ours.psnr
     if jpeg.bpp > 1.25 * ours.bpp:
@@ -121,9 +121,13 @@ def claim(known: Compression, k: int, level: str) -> str:
 def table(picture: Picture, coded: Sequence[Coded], seed: int) -> pd.DataFrame:
     """Every rating, a line each: models by k, JPEG at their rates, and JPEG's curve."""
     records: list[dict[str, Any]] = []
-    for handle, known in coded:
+    for handle, compression in coded:
         about = {"picture": picture.title, "model": handle.title, "seed": seed}
-        kinds = {"model": known.ratings, "jpeg at the rate": known.jpeg, "jpeg": known.curve}
+        kinds = {
+            "model": compression.ratings,
+            "jpeg at the rate": compression.jpeg,
+            "jpeg": compression.curve,
+        }
         for kind, ratings in kinds.items():
             for k, rating in enumerate(ratings):
                 of = {"k": k, "from": handle.level_names[k]} if kind != "jpeg" else {}

@@ -11,7 +11,7 @@ from hvae_core.common.errors import HVAEError
 from hvae_core.data.image_set import ImageSet
 from hvae_core.figures import StripRow, strip, tile
 from pages.generate import views
-from pages.shared import controls, image_names, store, ui
+from pages.shared import controls, image_names, ui
 from pages.shared.controls import View, draw_seed, one_of, set_and_number
 from pages.shared.state import colors, context
 from pages.shared.store import Handle
@@ -72,7 +72,7 @@ def images_of(names: Sequence[str], handle: Handle) -> ImageSet | None:
 def data_of(handle: Handle) -> np.ndarray | None:
     """The test images at the model's shape, or None where they are not on this machine."""
     try:
-        return store.images(ctx.world, ctx.in_name, ctx.data_root, handle).images
+        return ctx.images(ctx.in_name, handle).images
     except HVAEError:
         return None
 
@@ -250,7 +250,7 @@ def traversal(
 ) -> list[np.ndarray]:
     """A row a unit of the numbered layer, the most active ones where that is known."""
     layer = handle.names[number - 1]
-    evaluation = store.evaluation(ctx.world, handle, ctx.in_name, ctx.data_root)
+    evaluation = ctx.evaluation(handle, ctx.in_name)
     variance = None if evaluation is None else evaluation.unit_variance[number - 1]
     units, by_activity = views.active_first(variance, handle.units[number - 1])
     walks, values = views.traversed(

@@ -18,7 +18,6 @@ from hvae_core.detection.verdict import verdict_scores
 from hvae_core.evaluation.evaluation import Evaluation
 from hvae_core.figures import Alarms
 from pages.image.subject import JudgedImage
-from pages.shared import store
 from pages.shared.kept import by_content
 from pages.shared.state import Context
 
@@ -36,7 +35,7 @@ def calibrations(
     reference = judged.reference
     if reference is None or len(reference) < MIN_REFERENCE:
         return []
-    test = store.evaluation(ctx.world, judged.handle, ctx.in_name, ctx.data_root)
+    test = ctx.evaluation(judged.handle, ctx.in_name)
     if test is not None and (
         test.settings != reference.settings or test.set_digest == reference.set_digest
     ):

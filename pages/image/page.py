@@ -147,20 +147,20 @@ def more_scores(image: OneImage, judged: JudgedImage) -> None:
                 scores.draw_offers(ctx, handle, image.at(handle), judged.materials)
 
 
-def errs(known: Sequence[Calibration], alpha: float) -> None:
+def errs(tests: Sequence[Calibration], alpha: float) -> None:
     """How often the verdict errs: the rate asked for against the one obtained."""
-    if not known:
+    if not tests:
         return
     st.subheader("How often the verdict errs", anchor=False)
     left, right = st.columns([3, 2], gap="large")
     with left:
-        rates = [point.asked for point in known[0].points]
-        series = false_alarms.series(ctx, known)
+        rates = [point.asked for point in tests[0].points]
+        series = false_alarms.series(ctx, tests)
         figure = calibration(rates, series, palette, chosen=alpha, height=360)
         alt = "False alarms obtained against those asked for, on held-out images"
         ui.chart(figure, "image-calibration", alt)
     with right:
-        for sentence in false_alarms.in_words(ctx, known, alpha):
+        for sentence in false_alarms.in_words(ctx, tests, alpha):
             st.markdown(ui.plain(sentence))
         st.caption(ALARMS_HELP)
 

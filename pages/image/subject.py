@@ -174,7 +174,7 @@ def _taken(ctx: Context, image_name: str) -> OneImage | None:
     """The image of a name, or None after saying why it cannot be had."""
     try:
         name, index = image_names.parse(ctx, image_name)
-        image = store.images(ctx.world, name, ctx.data_root).take([index])
+        image = ctx.images(name).take([index])
     except HVAEError as error:
         ui.not_here([str(error)], st.info)
         return None

@@ -17,7 +17,7 @@ from hvae_core.evaluation.evaluation import Evaluation
 from hvae_core.evaluation.latents import latents_of_sets, stored_latents
 from hvae_core.figures import fmt, percent
 from hvae_core.probes.neighbours import separation
-from pages.shared import jobs, store, ui
+from pages.shared import jobs, ui
 from pages.shared.controls import among, one_of
 from pages.shared.kept import by_content
 from pages.shared.state import Context
@@ -34,7 +34,7 @@ class Points:
     """N images in one layer, sorted by set; the first set is in-distribution.
 
     ``latents`` (N, units) are E[z | x]; ``sets`` (N,) are codes into ``set_names``; ``indices``
-    (N,) count within a set as ``store.images`` does; ``classes[i]`` is a class's name or "".
+    (N,) count within a set as ``Context.images`` does; ``classes[i]`` is a class's name or "".
     """
 
     digest: str
@@ -133,7 +133,7 @@ def pictures(
     sets = {}
     for name, evaluation in evaluations.items():
         try:
-            images = store.images(ctx.world, name, ctx.data_root, handle)
+            images = ctx.images(name, handle)
         except MissingImages:
             continue
         if images.digest == evaluation.set_digest:

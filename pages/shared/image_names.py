@@ -11,7 +11,6 @@ import streamlit as st
 from hvae_core.common.errors import HVAEError, MissingImages
 from hvae_core.common.words import listed
 from hvae_core.data.image_set import ImageSet
-from pages.shared import store
 from pages.shared.state import Context
 from pages.shared.store import Handle
 
@@ -66,7 +65,7 @@ def random(ctx: Context, draw: int) -> list[str]:
     drawn: dict[str, None] = {}
     for set_name, _ in (parse(ctx, name) for name in first(ctx)):
         try:
-            size = len(store.images(ctx.world, set_name, ctx.data_root))
+            size = len(ctx.images(set_name))
         except HVAEError:
             continue
         free = [i for i in rng.permutation(size) if name_of(set_name, int(i)) not in drawn]
@@ -91,7 +90,7 @@ def load(
     for name in dict.fromkeys(names):
         try:
             set_name, index = parse(ctx, name)
-            image = store.images(ctx.world, set_name, ctx.data_root, handle).take([index])
+            image = ctx.images(set_name, handle).take([index])
         except MissingImages as error:
             missing[set_name] = str(error)
             continue

@@ -34,42 +34,42 @@ class Offer:
 
 
 def offers(
-    ctx: Context, handle: Handle, found: Materials
+    ctx: Context, handle: Handle, by_set: Materials
 ) -> tuple[list[Offer], list[tuple[Score, str]]]:
     """Jobs for the scores that are not there yet, and scores that cannot be had, with reasons."""
     waiting: dict[str, list[Score]] = {}
     lacking = []
     needs = at_hand(handle, ctx.sets, materials.beside_of(ctx, handle))
-    layers = _kept(handle, found)
-    have = {score.key for score in materials.available(handle, found, list(found))}
+    layers = _kept(handle, by_set)
+    have = {score.key for score in materials.available(handle, by_set, list(by_set))}
     for score in materials.scores_of(handle):
         if score.key in have:
             continue
         reason = why_not(score, needs, layers)
         if reason:
             lacking.append((score, reason))
-        elif "reference" in score.needs and not _any(found).reference:
+        elif "reference" in score.needs and not _any(by_set).reference:
             waiting.setdefault("reference", []).append(score)
         elif score.measures:
             waiting.setdefault(score.measures[0], []).append(score)
         else:
-            lacking.append((score, _not_everywhere(ctx, score, found)))
-    return [_offer(name, scores, found) for name, scores in waiting.items()], lacking
+            lacking.append((score, _not_everywhere(ctx, score, by_set)))
+    return [_offer(name, scores, by_set) for name, scores in waiting.items()], lacking
 
 
-def _any(found: Materials) -> Material:
-    return next(iter(found.values()))[0]
+def _any(by_set: Materials) -> Material:
+    return next(iter(by_set.values()))[0]
 
 
-def _kept(handle: Handle, found: Materials) -> list[str]:
+def _kept(handle: Handle, by_set: Materials) -> list[str]:
     """The layers whose posterior means are kept."""
-    latents = _any(found).latents
+    latents = _any(by_set).latents
     return [name for name, z in zip(handle.names, latents, strict=False) if z.shape[1]]
 
 
-def _not_everywhere(ctx: Context, score: Score, found: Materials) -> str:
+def _not_everywhere(ctx: Context, score: Score, by_set: Materials) -> str:
     """Which sets have no material for a score, or that the one image has none."""
-    without = [n for n, known in found.items() if score.missing(known[0])]
+    without = [n for n, of_set in by_set.items() if score.missing(of_set[0])]
     if "latents" in score.needs and not without:
         return "The posterior means of some of these sets are not kept."
     other = "the background checkpoint" if "background" in score.needs else "the other model"
@@ -79,19 +79,19 @@ def _not_everywhere(ctx: Context, score: Score, found: Materials) -> str:
     return f"Not evaluated under {other} on the same images: {names}."
 
 
-def _offer(name: str, scores: Sequence[Score], found: Materials) -> Offer:
+def _offer(name: str, scores: Sequence[Score], by_set: Materials) -> Offer:
     if name == "reference":
         return Offer(name, tuple(scores), (), None, 60.0)
     measure = MEASURES[name]
     limit = LEADING if is_costly(measure) else None
-    images = sum(min(limit or len(known[0]), len(known[0])) for known in found.values())
-    return Offer(name, tuple(scores), tuple(found), limit, measure.seconds * images / 1000)
+    images = sum(min(limit or len(whole), len(whole)) for whole, *_ in by_set.values())
+    return Offer(name, tuple(scores), tuple(by_set), limit, measure.seconds * images / 1000)
 
 
 def draw(
     ctx: Context,
     handle: Handle,
-    found: Materials,
+    by_set: Materials,
     letter: str = "",
     own: Mapping[str, ImageSet] | None = None,
 ) -> None:
@@ -99,7 +99,7 @@ def draw(
 
     ``own`` are images by name that are no set of the world.
     """
-    waiting, lacking = offers(ctx, handle, found)
+    waiting, lacking = offers(ctx, handle, by_set)
     for offer in waiting:
         _draw(ctx, handle, offer, letter, own or {})
     for score, reason in lacking:
@@ -141,10 +141,7 @@ def _submit(
         key = cache.digest("reference", handle.digest, images.digest)
         jobs.submit(name, key, fit_reference_to, handle.path, images)
         return
-    sets = [
-        own[one] if one in own else store.images(ctx.world, one, ctx.data_root, handle)
-        for one in offer.sets
-    ]
+    sets = [own[one] if one in own else ctx.images(one, handle) for one in offer.sets]
     pixels = [images.digest for images in sets]
     key = cache.digest(handle.digest, ctx.world.key, offer.measure, offer.limit, pixels)
     names = [offer.measure]

@@ -67,7 +67,7 @@ def story(
     """One in-distribution image and one outsider, (set, index) each, reconstructed by k."""
     rows: list[StripRow] = []
     for label, (name, index) in zip(("in", "out"), pair, strict=True):
-        images = store.images(ctx.world, name, ctx.data_root, handle)
+        images = ctx.images(name, handle)
         images = images.take([min(index, len(images) - 1)])
         rebuilt = of_images(handle, images, seed=ctx.seed)
         rows += rows_of([label], [label == "out"], rebuilt, images)

@@ -6,7 +6,10 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from hvae_core.data.image_set import ImageSet
 from hvae_core.data.worlds import World
+from hvae_core.evaluation.evaluation import Evaluation
+from hvae_core.evaluation.lookup import lookup
 from hvae_core.figures.theme import Palette, palette
 from pages.shared.store import Handle, PageSets, page_sets
 
@@ -43,6 +46,18 @@ class Context:
     def sets(self) -> PageSets:
         """The sets of the world, from the chosen data folder."""
         return page_sets(self.world, self.data_root)
+
+    def images(self, set_name: str, handle: Handle | None = None) -> ImageSet:
+        """The images that pages show of a set, at the shape of a model or of the world.
+
+        Raises ``MissingImages`` with what to do where they are not on this machine.
+        """
+        sets = self.sets
+        return sets.choose(set_name) if handle is None else sets.images(handle, set_name)
+
+    def evaluation(self, handle: Handle, set_name: str) -> Evaluation | None:
+        """The finished evaluation of a set under a checkpoint, shipped or cached, or None."""
+        return lookup(handle, self.sets, set_name).evaluation
 
     def title(self, set_name: str) -> str:
         """A set's title for people."""

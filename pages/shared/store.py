@@ -23,8 +23,6 @@ from hvae_core.data.load import load_source
 from hvae_core.data.origins import InMemory
 from hvae_core.data.worlds import Role, SetSpec, World, custom_set
 from hvae_core.evaluation import SHIPPED_LIMIT
-from hvae_core.evaluation.evaluation import Evaluation
-from hvae_core.evaluation.lookup import lookup
 from hvae_core.evaluation.sets import Described, Sets
 
 if TYPE_CHECKING:
@@ -105,17 +103,17 @@ def handle_of(path: Path, *, shipped: bool) -> Handle:
     """The handle of a file; raises ``CheckpointError`` if the gate refuses it."""
     import math
 
-    known = inspected(str(path), path.stat().st_mtime)
-    config = known.config
+    checkpoint = inspected(str(path), path.stat().st_mtime)
+    config = checkpoint.config
     named = zip(config.latent_names, config.latent_shapes, strict=True)
     layers = tuple((name, shape, math.prod(shape)) for name, shape in named)
     # Cards come from strangers: what Markdown or HTML could read as more than text is left out.
-    title = re.sub(r"[^\w ,.+/'-]", "", known.card.title or known.name)[:80]
+    title = re.sub(r"[^\w ,.+/'-]", "", checkpoint.card.title or checkpoint.name)[:80]
     return Handle(
         path.stem,
         title,
         str(path),
-        known.digest,
+        checkpoint.digest,
         layers,
         config.levels,
         config.exact_kl,
@@ -136,17 +134,6 @@ def _model(digest: str, path: str) -> HierarchicalVAE:
 def model(handle: Handle) -> HierarchicalVAE:
     """The model of a handle: in eval mode, frozen, shared by all sessions."""
     return _model(handle.digest, handle.path)
-
-
-def images(
-    world: World, set_name: str, root: str | None, handle: Described | None = None
-) -> ImageSet:
-    """At most ``SHOWN_LIMIT`` images of a set, at the shape of the handle's model or the world's.
-
-    Raises ``MissingImages`` with what to do where they are not on this machine.
-    """
-    sets = page_sets(world, root)
-    return sets.choose(set_name) if handle is None else sets.images(handle, set_name)
 
 
 class PageSets(Sets):
@@ -211,11 +198,6 @@ def with_own_sets(world: World) -> World:
     return world
 
 
-def evaluation(world: World, handle: Handle, set_name: str, root: str | None) -> Evaluation | None:
-    """The finished evaluation of a set under a checkpoint, shipped or cached, or None."""
-    return lookup(handle, page_sets(world, root), set_name).evaluation
-
-
 def page_sets(world: World, root: str | None) -> PageSets:
-    """The sets of a world as pages show them."""
+    """The sets of a world as pages show them, at most ``SHOWN_LIMIT`` images of each."""
     return PageSets(world, root, SHOWN_LIMIT)

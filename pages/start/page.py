@@ -9,7 +9,7 @@ from hvae_core.detection.metrics import auroc
 from hvae_core.detection.report import telling_pair
 from hvae_core.figures import densities, png_bytes, strip, symbol_html
 from hvae_core.scores import Score, get_score
-from pages.shared import jobs, pictures, store, ui
+from pages.shared import jobs, pictures, ui
 from pages.shared.state import colors, context
 from pages.start import words
 
@@ -19,7 +19,7 @@ model = ctx.a
 evaluations = {
     name: evaluation
     for name in (ctx.in_name, *ctx.out_names)
-    if (evaluation := store.evaluation(ctx.world, model, name, ctx.data_root)) is not None
+    if (evaluation := ctx.evaluation(model, name)) is not None
 }
 inside = evaluations.pop(ctx.in_name, None)
 if inside is None or not evaluations:

@@ -22,7 +22,7 @@ from hvae_core.probes.layer_likeness import (
     stored_likeness,
 )
 from pages.collapse.layers import short_titles
-from pages.shared import jobs, store, ui
+from pages.shared import jobs, ui
 from pages.shared.state import Context
 from pages.shared.store import Handle
 
@@ -70,9 +70,7 @@ def likenesses(ctx: Context, names: Sequence[str]) -> dict[str, Likeness]:
     a, b = ctx.models
     for name in names:
         try:
-            images, of_a, of_b = (
-                store.images(ctx.world, name, ctx.data_root, handle) for handle in (None, a, b)
-            )
+            images, of_a, of_b = (ctx.images(name, handle) for handle in (None, a, b))
         except MissingImages:
             missing.append(ctx.title(name))
             continue
@@ -116,24 +114,24 @@ def _offer(
         st.rerun()
 
 
-def pairs_of(ctx: Context, known: Mapping[str, Likeness]) -> list[tuple[int, int]]:
+def pairs_of(ctx: Context, by_set: Mapping[str, Likeness]) -> list[tuple[int, int]]:
     """Which layer of A stands beside which of B: one pairing, that of the first set, for all."""
     a, b = ctx.models
-    return layer_pairs(known[_leading(ctx, known)], a.names, b.names)
+    return layer_pairs(by_set[_leading(ctx, by_set)], a.names, b.names)
 
 
-def _leading(ctx: Context, known: Mapping[str, Likeness]) -> str:
+def _leading(ctx: Context, by_set: Mapping[str, Likeness]) -> str:
     """The set that is spoken of: the one inside, or the first that is compared."""
-    return ctx.in_name if ctx.in_name in known else next(iter(known))
+    return ctx.in_name if ctx.in_name in by_set else next(iter(by_set))
 
 
 def lines(
-    ctx: Context, known: Mapping[str, Likeness], pairs: Sequence[tuple[int, int]], measure: str
+    ctx: Context, by_set: Mapping[str, Likeness], pairs: Sequence[tuple[int, int]], measure: str
 ) -> list[SetLine]:
     """What the chart by layer draws: a line a set."""
     where = tuple(np.transpose(pairs))
     lines = []
-    for name, likeness in known.items():
+    for name, likeness in by_set.items():
         values, chance = getattr(likeness, measure)[where], likeness.chance[where]
         if measure == "cka":
             chance = np.zeros_like(chance)  # what the debiased estimator gives on average
@@ -141,19 +139,19 @@ def lines(
     return lines
 
 
-def headline(ctx: Context, known: Mapping[str, Likeness]) -> tuple[str, str]:
+def headline(ctx: Context, by_set: Mapping[str, Likeness]) -> tuple[str, str]:
     """The claim about what the layers share, and what to look for."""
-    if not known:
+    if not by_set:
         a, b = letters(ctx)
         return f"What do {a} and {b} have in common?", BEFORE
-    return claim(ctx, known), LOOK_FOR
+    return claim(ctx, by_set), LOOK_FOR
 
 
-def claim(ctx: Context, known: Mapping[str, Likeness]) -> str:
+def claim(ctx: Context, by_set: Mapping[str, Likeness]) -> str:
     """Where the models agree on the leading set, by the way from chance to 1 in each pair."""
-    (a, b), name, pairs = letters(ctx), _leading(ctx, known), pairs_of(ctx, known)
+    (a, b), name, pairs = letters(ctx), _leading(ctx, by_set), pairs_of(ctx, by_set)
     where = tuple(np.transpose(pairs))
-    correlation, chance = known[name].correlation[where], known[name].chance[where]
+    correlation, chance = by_set[name].correlation[where], by_set[name].chance[where]
     above = np.zeros(len(pairs))
     np.divide(correlation - chance, 1 - chance, out=above, where=chance < 1)
     own = ui.plain(ctx.title(name))
@@ -174,20 +172,20 @@ def _pair_name(ctx: Context, pair: tuple[int, int]) -> str:
 
 
 def shift_in_words(
-    ctx: Context, known: Mapping[str, Likeness], pairs: Sequence[tuple[int, int]]
+    ctx: Context, by_set: Mapping[str, Likeness], pairs: Sequence[tuple[int, int]]
 ) -> str:
     """How the likeness changes outside, by layer on average."""
-    if ctx.in_name not in known or len(known) < 2:
+    if ctx.in_name not in by_set or len(by_set) < 2:
         return ""
     where = tuple(np.transpose(pairs))
     own, *others = (
-        f"{ui.plain(ctx.title(name))} {fmt(float(known[name].correlation[where].mean()))}"
-        for name in (ctx.in_name, *(name for name in known if name != ctx.in_name))
+        f"{ui.plain(ctx.title(name))} {fmt(float(by_set[name].correlation[where].mean()))}"
+        for name in (ctx.in_name, *(name for name in by_set if name != ctx.in_name))
     )
     return f"Mean over the layers: {own}; {', '.join(others)}."
 
 
-def likeness_table(ctx: Context, known: Mapping[str, Likeness]) -> pd.DataFrame:
+def likeness_table(ctx: Context, by_set: Mapping[str, Likeness]) -> pd.DataFrame:
     """Every layer of A against every one of B, one row a set and pair."""
     a, b = ctx.models
     return pd.DataFrame(
@@ -199,7 +197,7 @@ def likeness_table(ctx: Context, known: Mapping[str, Likeness]) -> pd.DataFrame:
             "chance": likeness.chance[i, j],
             "cka": likeness.cka[i, j],
         }
-        for name, likeness in known.items()
+        for name, likeness in by_set.items()
         for i in range(a.n_layers)
         for j in range(b.n_layers)
     )

@@ -46,23 +46,23 @@ SCORES_HELP = (
 )
 
 
-def likeness_part(known: Mapping[str, Likeness], measure: str) -> None:
+def likeness_part(by_set: Mapping[str, Likeness], measure: str) -> None:
     """The likeness by layer, a line a set."""
-    if not known:
+    if not by_set:
         return
-    pairs = layers.pairs_of(ctx, known)
+    pairs = layers.pairs_of(ctx, by_set)
     a, b = (handle.names for handle in ctx.models)
     figure = likeness_by_layer(
-        layers.lines(ctx, known, pairs, measure),
+        layers.lines(ctx, by_set, pairs, measure),
         [(a[i], b[j]) for i, j in pairs],
         palette,
         title=AXES[measure],
     )
     ui.chart(figure, "two-likeness", "Lines of the likeness of the layers, one line a set")
-    shift = layers.shift_in_words(ctx, known, pairs) if measure == "correlation" else ""
+    shift = layers.shift_in_words(ctx, by_set, pairs) if measure == "correlation" else ""
     if shift:
         st.caption(shift)
-    ui.csv_button(lambda: layers.likeness_table(ctx, known), "likeness", "Layers (CSV)")
+    ui.csv_button(lambda: layers.likeness_table(ctx, by_set), "likeness", "Layers (CSV)")
 
 
 def scores_part(pairs: list[ScoredPair], score: Score) -> None:
@@ -90,13 +90,13 @@ def side_by_side(heading: str, names: Sequence[str], part: Callable[[str], None]
             part(name)
 
 
-def matrix_part(name: str, known: Mapping[str, Likeness], measure: str) -> None:
+def matrix_part(name: str, by_set: Mapping[str, Likeness], measure: str) -> None:
     """Every layer of A against every layer of B on one set."""
-    if name not in known:
+    if name not in by_set:
         return
     a, b = (handle.names for handle in ctx.models)
     st.markdown(f"**{ui.plain(ctx.title(name))}**")
-    figure = layer_matrix(getattr(known[name], measure), a, b, palette, title=AXES[measure])
+    figure = layer_matrix(getattr(by_set[name], measure), a, b, palette, title=AXES[measure])
     alt = f"Every layer of A against every layer of B on {ctx.title(name)}"
     ui.chart(figure, f"two-{measure}-{name}", alt)
 
@@ -175,17 +175,17 @@ def body() -> None:
     with left:
         help_text = CKA_HELP if measure == "cka" else MATCHED_HELP
         st.subheader("What the layers share", anchor=False, help=help_text)
-        known = layers.likenesses(ctx, layers.sets_of(ctx))
+        by_set = layers.likenesses(ctx, layers.sets_of(ctx))
     with head:
-        ui.header(*layers.headline(ctx, known))
+        ui.header(*layers.headline(ctx, by_set))
     pairs = scores.scored(ctx, score, both, shown)
     with left, ui.in_place():
-        likeness_part(known, measure)
+        likeness_part(by_set, measure)
     with right, ui.in_place():
         scores_part(pairs, score)
-    if any(name in known for name in shown):
+    if any(name in by_set for name in shown):
         heading = "Every layer against every layer"
-        side_by_side(heading, shown, lambda name: matrix_part(name, known, measure))
+        side_by_side(heading, shown, lambda name: matrix_part(name, by_set, measure))
     if any(both):
         side_by_side("Bits per dimension by k", shown, lambda name: bits_part(name, both))
     with ui.in_place():

@@ -14,7 +14,7 @@ from hvae_core.evaluation.evaluation import Evaluation
 from hvae_core.figures import fmt
 from hvae_core.probes.layer_likeness import agreement, most_different
 from hvae_core.scores import Material, Score, score_list
-from pages.shared import store, ui
+from pages.shared import ui
 from pages.shared.state import Context
 from pages.two.layers import place
 
@@ -86,7 +86,7 @@ def pictures(
 ) -> np.ndarray | None:
     """The images at hand, where they are those that were evaluated."""
     try:
-        images = store.images(ctx.world, name, ctx.data_root, ctx.a)
+        images = ctx.images(name, ctx.a)
     except MissingImages:
         return None
     if images.digest != evaluation.set_digest or not len(picks):

@@ -16,7 +16,7 @@ from hvae_core.common.jobs import JobProgress
 from hvae_core.data.image_set import ImageSet
 from pages.compression import pictures
 from pages.shared import jobs as work
-from pages.shared import offers, store
+from pages.shared import offers
 from pages.shared.state import Context
 from tests.pages.conftest import Start
 from tests.pages.test_two import _context
@@ -166,8 +166,8 @@ def test_images_are_fitted_to_a_model_once(tiny_app: Any, monkeypatch: pytest.Mo
         return plain(images, shape, *rest)
 
     monkeypatch.setattr(ImageSet, "fit", fit)
-    first, again = (store.images(ctx.world, "digits", None, wide) for _ in range(2))
+    first, again = (ctx.images("digits", wide) for _ in range(2))
     assert first is again and first.image_shape == (3, 32, 32)
     assert fits.count((3, 32, 32)) == 1
-    bare = store.images(ctx.world, "digits", None)
+    bare = ctx.images("digits")
     np.testing.assert_array_equal(first.images, plain(bare, (3, 32, 32)).images)

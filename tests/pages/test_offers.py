@@ -37,7 +37,7 @@ def measure(*names: str) -> None:
     """Measures of the sets of the page, as its job leaves them in the cache."""
     path = str(shipped_checkpoints()[NAME])
     world = worlds()["glyphs"]
-    sets = [store.images(world, spec.name, None)
+    sets = [store.page_sets(world, None).choose(spec.name)
             for spec in world.with_role("in", "out", "validation")]  # fmt: skip
     measure_sets(path, "glyphs", names, sets)
 
@@ -81,7 +81,7 @@ def test_a_job_is_submitted_for_the_measure(start: Start, monkeypatch: pytest.Mo
 def test_what_a_job_has_computed_is_a_score_like_any_other(start: Start) -> None:
     measure("complexity", "lower")
     path = str(shipped_checkpoints()[NAME])
-    training = store.images(worlds()["glyphs"], "train", None)
+    training = store.page_sets(worlds()["glyphs"], None).choose("train")
     fit_reference_to(path, training)
     app = start("ood", OPEN)
     found = options(app)

@@ -48,8 +48,9 @@ def study(start: Start) -> Callable[..., ModelDetection]:
 
         world = worlds()["glyphs"]
         handle = store.handle_of(shipped_checkpoints()[name], shipped=True)
+        ctx = Context(world, (handle,), (), 0, None)
         found = {
-            spec.name: store.evaluation(world, handle, spec.name, None)
+            spec.name: ctx.evaluation(handle, spec.name)
             for spec in world.with_role("in", "validation", "out")
         }
         inside, reference = found.pop("test"), found.pop("validation")

@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 from hvae_core.data.worlds import worlds
 from hvae_core.probes.information import information_of
 from hvae_core.probes.layer_likeness import Likeness, likeness_of_sets
-from pages.shared import jobs, store
+from pages.shared import jobs
 from pages.shared.store import handle_of
 from pages.two import layers, scores
 from tests.pages.conftest import LIMIT, Start, charts
@@ -131,7 +131,7 @@ def test_the_strangest_images_lie_beyond_the_usual_difference() -> None:
 def test_tables_hold_every_pair(tiny_app: Any) -> None:
     ctx = _context(tiny_app)
     ctx = replace(ctx, models=ctx.models)
-    images = store.images(ctx.world, "digits", None)
+    images = ctx.images("digits")
     assert len(images) == LIMIT
     found = likeness_of_sets(ctx.a.path, ctx.models[1].path, [images], layers.SEED)
     table = layers.likeness_table(ctx, {"digits": found[0]})
