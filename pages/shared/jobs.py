@@ -7,7 +7,7 @@ under the next. What was left running so is named where another job has to wait 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import streamlit as st
@@ -149,14 +149,14 @@ def evaluations(
         else:
             waiting[name] = answer.pixels
     if waiting:
-        _offer(ctx, handle, waiting)
+        _offer(ctx, handle, list(waiting), cache.digest(handle.digest, list(waiting.values())))
     if missing and name_missing:
         names = ", ".join(ctx.title(name) for name in missing)
         ui.missing_images(f"Not shown, because the images are not on this machine: {names}.")
     return done
 
 
-def _offer(ctx: Context, handle: Handle, waiting: Mapping[str, str]) -> None:
+def _offer(ctx: Context, handle: Handle, waiting: Sequence[str], key: str) -> None:
     """One button that evaluates the sets one after another, then their progress."""
     name = f"evaluate-{handle.digest[:12]}"
     titles = ", ".join(ctx.title(set_name) for set_name in waiting)
@@ -167,7 +167,6 @@ def _offer(ctx: Context, handle: Handle, waiting: Mapping[str, str]) -> None:
 
         # The worker reads the images: it knows no session, so the sets go without its memory.
         sets = Sets(ctx.world, ctx.data_root, ctx.sets.limit)
-        key = cache.digest(handle.digest, list(waiting.values()))
         submit(name, key, evaluate_sets, handle.path, sets, list(waiting))
         st.rerun()
 

@@ -7,8 +7,6 @@ from collections.abc import Mapping, Sequence
 from hvae_core.evaluation.evaluation import Evaluation
 from hvae_core.scores import Material, Score, all_scores, richest
 from hvae_core.scores.assemble import AtHand, Beside, assemble
-from hvae_core.scores.available import background_path
-from pages.shared import store
 from pages.shared.state import Context
 from pages.shared.store import Handle
 
@@ -40,8 +38,7 @@ def with_scores(
 def beside_of(ctx: Context, handle: Handle) -> Beside[Handle]:
     """The other chosen models, and the world's background model."""
     others = tuple(other for other in ctx.models if other.digest != handle.digest)
-    path = background_path(ctx.world)
-    return Beside(others, None if path is None else store.handle_of(path, shipped=True))
+    return Beside(others, ctx.background)
 
 
 def available(handle: Handle, materials: Materials, names: Sequence[str]) -> tuple[Score, ...]:

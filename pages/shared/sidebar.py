@@ -11,6 +11,7 @@ from hvae_core.common.errors import CheckpointError, DataError, HVAEError
 from hvae_core.common.places import default_data_root
 from hvae_core.data.load import load_source
 from hvae_core.data.worlds import Role, World, download_set, worlds
+from hvae_core.scores.available import background_path
 from pages.shared import jobs, store, ui
 from pages.shared.state import Context
 from pages.shared.store import Handle
@@ -41,7 +42,9 @@ def build() -> Context:
             f"No model of {world.title} is here yet: open a checkpoint in the sidebar, choose "
             "another world, or train one (`python -m hvae_core models` lists the recipes)."
         )
-    return Context(world, models, out_names, seed, root)
+    path = background_path(world)
+    background = None if path is None else store.handle_of(path, shipped=True)
+    return Context(world, models, out_names, seed, root, background)
 
 
 def _models(world: World) -> tuple[Handle, ...]:

@@ -26,6 +26,8 @@ class Context:
     out_names: tuple[str, ...]
     seed: int
     data_root: str | None
+    background: Handle | None = None
+    """The world's model that was trained on mutated pixels, where there is one."""
 
     @property
     def a(self) -> Handle:
