@@ -44,7 +44,7 @@ def store_result(
 
 def store_identities(sets: Sets) -> Path:
     """Write which pixels the sets have that come with the project (see ``data.identity``)."""
-    known = {}
+    pixels = {}
     for spec in sets.world.sets:
         shape = sets.world.image_shape
         key = identity.key_of(
@@ -52,6 +52,6 @@ def store_identities(sets: Sets) -> Path:
         )
         if key is not None:
             images = sets.choose(spec.name).fit(shape)
-            known[key] = [images.digest, *images.notes]
-    identity.SHIPPED.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n", "utf-8")
+            pixels[key] = [images.digest, *images.notes]
+    identity.SHIPPED.write_text(json.dumps(pixels, indent=1, sort_keys=True) + "\n", "utf-8")
     return identity.SHIPPED

@@ -23,17 +23,17 @@ def chart(table: Table, colors: Palette) -> Chart | None:
     from hvae_core.figures.studies import MOST_ROWS, dots
 
     columns = _columns(table)
-    found = [
+    entries = [
         _dot(table, row, column, series)
         for row in table.rows
         for column, series in _entries(table, row, columns)
     ]
-    if not found or len({dot.label for dot in found}) > MOST_ROWS:
+    if not entries or len({dot.label for dot in entries}) > MOST_ROWS:
         return None
     kind = {"set": "set", "layer": "layer", "k": "layer"}.get(_SERIES.get(table.kind, ""), "")
     title = columns[0].title if len(columns) == 1 else _quantity(table)
-    log = table.kind in ("collapse", "layers") and all(dot.value > 0 for dot in found)
-    return dots(found, colors, x_title=title, kind=kind, log=log)
+    log = table.kind in ("collapse", "layers") and all(dot.value > 0 for dot in entries)
+    return dots(entries, colors, x_title=title, kind=kind, log=log)
 
 
 def _quantity(table: Table) -> str:

@@ -67,33 +67,33 @@ class Line:
     seconds_a_step: Spread
 
 
-def compare(found: Sequence[tuple[CheckpointInfo, Evaluation]]) -> tuple[Line, ...]:
+def compare(evaluated: Sequence[tuple[CheckpointInfo, Evaluation]]) -> tuple[Line, ...]:
     """One line a preset, in the order given (INF Table 14, DVP Tables 4 and 5).
 
     Raises ``ScoreError`` where the checkpoints were not evaluated on the same images under the same
     settings, or have likelihoods of different kinds: their figures would not compare.
     """
-    kinds = {(evaluation.set_digest, evaluation.settings) for _, evaluation in found}
+    kinds = {(evaluation.set_digest, evaluation.settings) for _, evaluation in evaluated}
     if len(kinds) > 1:
         raise ScoreError(
             "These checkpoints were evaluated on different images or under different settings; "
             "compare models of one world and one image size."
         )
-    likelihoods = sorted({info.config.likelihood for info, _ in found})
+    likelihoods = sorted({info.config.likelihood for info, _ in evaluated})
     if len(likelihoods) > 1 and "bernoulli" in likelihoods:
         raise ScoreError(
             f"The likelihoods {' and '.join(likelihoods)} are of different kinds of data, binary "
             "and grey, whose nats do not compare; compare models of one kind."
         )
-    groups = presets([(info, (info, evaluation)) for info, evaluation in found])
+    groups = presets([(info, (info, evaluation)) for info, evaluation in evaluated])
     return tuple(_line(preset, members) for preset, members in groups.items())
 
 
-def presets(found: Sequence[tuple[CheckpointInfo, T]]) -> dict[str, list[T]]:
+def presets(members: Sequence[tuple[CheckpointInfo, T]]) -> dict[str, list[T]]:
     """What belongs to the checkpoints of one preset, which differ in their seed, by its name."""
     groups: dict[str, list[T]] = {}
-    for info, one in found:
-        groups.setdefault(info.card.preset or info.name, []).append(one)
+    for info, member in members:
+        groups.setdefault(info.card.preset or info.name, []).append(member)
     return groups
 
 
@@ -110,20 +110,20 @@ def over_seeds(reports: Sequence[Report]) -> OverSeeds:
     if not reports:
         return {}
     by_set = [{result.name: result.detections for result in r.outside} for r in reports]
-    found: OverSeeds = {}
+    spreads: OverSeeds = {}
     for name, first in by_set[0].items():
-        others = [known[name] for known in by_set if name in known]
+        others = [detections[name] for detections in by_set if name in detections]
         if len(others) < len(reports):
             continue
-        found[name] = {
+        spreads[name] = {
             key: {
-                metric: Spread.of([getattr(known[key], metric) for known in others])
+                metric: Spread.of([getattr(detections[key], metric) for detections in others])
                 for metric in METRICS
             }
             for key in first
-            if all(key in known for known in others)
+            if all(key in detections for detections in others)
         }
-    return found
+    return spreads
 
 
 def seconds_a_step(info: CheckpointInfo) -> float:

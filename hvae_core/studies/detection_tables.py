@@ -54,18 +54,18 @@ def detection(spec: TableSpec, subjects: Sequence[Subject]) -> Made:
 def _scores(subject: Subject, spec: TableSpec) -> list[tuple[str, str]]:
     """Keys and symbols of the scores that a table shows of a model."""
     first = next((m.report for m in subject.members if m.report is not None), None)
-    known = {} if first is None else {s.key: _shown(s) for s in first.scores}
+    shown = {} if first is None else {s.key: _shown(s) for s in first.scores}
     if first is not None and not spec.scores:
         had = {key for result in first.outside for key in result.detections}
-        return [(key, symbol) for key, symbol in known.items() if key in had]
-    found = []
+        return [(key, symbol) for key, symbol in shown.items() if key in had]
+    symbols = []
     for key in spec.scores:
         stem, _, last = key.rpartition("_")
-        symbol = known.get(key) or _of_any_model(key)
+        symbol = shown.get(key) or _of_any_model(key)
         if last == TOP and stem in ("llr", "bound"):
             symbol = {"llr": "LLR>L−1", "bound": "−L>L−1"}[stem]
-        found.append((key, symbol))
-    return found
+        symbols.append((key, symbol))
+    return symbols
 
 
 def _shown(score: Score) -> str:
@@ -90,7 +90,7 @@ def _detected(
 
     The bootstrap takes a while: only a single seed's figures have intervals, where asked for.
     """
-    found, why = [], ""
+    detections, why = [], ""
     asked = score
     single = intervals and len(subject.members) == 1
     for member in subject.members:
@@ -102,11 +102,11 @@ def _detected(
         if detection is None:
             why = result.unavailable.get(score, "")
         else:
-            found.append(member.with_intervals(set_name, score) if single else detection)
-    if not found:
+            detections.append(member.with_intervals(set_name, score) if single else detection)
+    if not detections:
         return {}, why
     return {
-        key: Figure.of([d.interval(key)[0] for d in found], found[0].interval(key)[1:])
+        key: Figure.of([d.interval(key)[0] for d in detections], detections[0].interval(key)[1:])
         for key in _METRICS
     }, ""
 

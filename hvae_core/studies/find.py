@@ -65,7 +65,7 @@ def to_train(study: StudySpec, runs: Sequence[Path]) -> tuple[Wanted, ...]:
     from hvae_core.checkpoint import shipped_checkpoints
     from hvae_core.config.presets import get_preset
 
-    found: dict[Path, Wanted] = {}
+    runs_by_folder: dict[Path, Wanted] = {}
 
     def add(run: Wanted) -> None:
         start = get_preset(run.model.preset).train.start
@@ -73,12 +73,12 @@ def to_train(study: StudySpec, runs: Sequence[Path]) -> tuple[Wanted, ...]:
             first = _of_seed(ModelSpec(preset=start, seeds=(run.seed,)), run.seed, runs[:1])
             if first.path is None:
                 add(first)
-        found.setdefault(run.folder, run)
+        runs_by_folder.setdefault(run.folder, run)
 
     for run in wanted(study, runs):
         if run.path is None:
             add(run)
-    return tuple(found.values())
+    return tuple(runs_by_folder.values())
 
 
 def _of_model(model: ModelSpec, runs: Sequence[Path]) -> Iterable[Wanted]:

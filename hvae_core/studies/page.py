@@ -69,14 +69,14 @@ def _both_themes(table: Table) -> dict[str, object] | None:
     """Plotly's plain values of a table's chart in either theme."""
     from hvae_core.figures.theme import DARK, LIGHT, figure_config
 
-    found: dict[str, object] = {}
+    themes: dict[str, object] = {}
     for name, colors in (("light", LIGHT), ("dark", DARK)):
         drawn = chart(table, colors)
         if drawn is None:
             return None
-        found[name] = json.loads(drawn.to_json())
-    found["config"] = figure_config(table.key) | {"responsive": True}
-    return found
+        themes[name] = json.loads(drawn.to_json())
+    themes["config"] = figure_config(table.key) | {"responsive": True}
+    return themes
 
 
 def _data_url(weight: str) -> str:

@@ -83,7 +83,7 @@ def number(text: str) -> float | None:
 
 
 def _remarks(table: Table, spec: TableSpec) -> list[str]:
-    found = []
+    remarks = []
     for row in table.rows:
         for column in table.columns:
             figure, text = row.figures.get(column.key), row.printed.get(column.key)
@@ -91,8 +91,8 @@ def _remarks(table: Table, spec: TableSpec) -> list[str]:
                 continue
             there = number(text)
             if there is not None and _far(figure, there, column, spec):
-                found.append(_sentence(table, row, column, figure, text, there))
-    return found
+                remarks.append(_sentence(table, row, column, figure, text, there))
+    return remarks
 
 
 def _far(figure: Figure, there: float, column: Column, spec: TableSpec) -> bool:

@@ -154,13 +154,13 @@ def _check_sets(study: StudySpec, worlds: Sequence[World]) -> None:
     specs = [
         spec for world in worlds for spec in world.with_role("validation", "in", "out", "control")
     ]
-    known = sorted({spec.name for spec in specs})
+    names = sorted({spec.name for spec in specs})
     for table in study.tables:
         for name in table.sets or study.sets:
-            if name not in known:
+            if name not in names:
                 raise DataError(
                     f"Table {table.key} names the set {name}, which no world of the study has; it "
-                    f"has {', '.join(known)}."
+                    f"has {', '.join(names)}."
                 )
 
 

@@ -51,7 +51,7 @@ def sampled(
     from hvae_core.probes.sample_quality import JudgedPictures, draw, judged, quality
 
     real: JudgedPictures | None = None
-    found: dict[str, Sampled] = {}
+    by_way: dict[str, Sampled] = {}
     ways: list[tuple[str, Sampler | None]] = [(VALIDATION, None)]
     ways += checkpoint.model.samplers(spec.steps)
     for done, (name, way) in enumerate(ways):
@@ -74,20 +74,22 @@ def sampled(
             good = quality(judged(judge.model, pixels), real)
             return Sampled(good.nll, good.frechet, good.nearest, seconds_u, seconds)
 
-        found[name] = cache.kept(
+        by_way[name] = cache.kept(
             "sampled",
             key,
             measure,
             pack=lambda figures: {"figures": np.array(astuple(figures), dtype=np.float64)},
             unpack=lambda arrays: Sampled(*(float(value) for value in arrays["figures"])),
         )
-    return found
+    return by_way
 
 
 def samplers_table(
-    spec: TableSpec, subjects: Sequence[Subject], found: Mapping[str, Sequence[dict[str, Sampled]]]
+    spec: TableSpec,
+    subjects: Sequence[Subject],
+    samples: Mapping[str, Sequence[dict[str, Sampled]]],
 ) -> Table:
-    """Quality and seconds by model and way to draw; ``found`` has one entry a seed, by model."""
+    """Quality and seconds by model and way to draw; ``samples`` has one entry a seed, by model."""
     columns = (
         Column("nll", "−L of the judge (nats)", 2),
         Column("frechet", "Fréchet distance", 2),
@@ -97,7 +99,7 @@ def samplers_table(
     )
     rows = []
     for subject in subjects:
-        seeds = found.get(subject.name, ())
+        seeds = samples.get(subject.name, ())
         names = list(seeds[0]) if seeds else [""]
         for name in names:
             keys = {"model": subject.name, "sampler": name}

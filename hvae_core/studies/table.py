@@ -129,14 +129,14 @@ def cells(
 
     ``plain`` writes every text as a format needs it, ``strong`` the best figure of a row.
     """
-    found = [plain(row.labels.get(key, "")) for key in table.shown_heads]
+    texts = [plain(row.labels.get(key, "")) for key in table.shown_heads]
     for index, column in enumerate(table.columns):
         text = plain(column.text(row.figures.get(column.key)))
         text = strong(text) if table.is_best(row, column) else text
-        found.append(plain(row.reason) if row.reason and not index else text)
+        texts.append(plain(row.reason) if row.reason and not index else text)
         if table.has_printed(column):
-            found.append(plain(row.printed.get(column.key, MISSING)))
-    return found
+            texts.append(plain(row.printed.get(column.key, MISSING)))
+    return texts
 
 
 def markdown(table: Table) -> str:
@@ -190,16 +190,16 @@ def as_csv(table: Table) -> str:
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(heads)
     for row in table.rows:
-        found: list[object] = [row.keys.get(key, row.labels.get(key, "")) for key in table.heads]
+        values: list[object] = [row.keys.get(key, row.labels.get(key, "")) for key in table.heads]
         for column in table.columns:
             figure = row.figures.get(column.key)
             parts = ("mean", "deviation", "low", "high")
-            found += [_plain(getattr(figure, part, None), column.factor) for part in parts]
+            values += [_plain(getattr(figure, part, None), column.factor) for part in parts]
             if table.has_printed(column):
-                found.append(row.printed.get(column.key, ""))
+                values.append(row.printed.get(column.key, ""))
         digests = " ".join(d[:16] for d in row.checkpoints)
-        found += [row.reason, row.comment, len(row.checkpoints), digests, *table.about.values()]
-        writer.writerow(found)
+        values += [row.reason, row.comment, len(row.checkpoints), digests, *table.about.values()]
+        writer.writerow(values)
     return out.getvalue()
 
 

@@ -95,19 +95,19 @@ def bits(spec: TableSpec, subjects: Sequence[Subject]) -> Made:
     levels, rows = 0, []
     for subject in subjects:
         for name, title in shown_sets(subject, spec, inside=True):
-            found = [r for m in subject.members if (r := result_of(m, name)) is not None]
+            results = [r for m in subject.members if (r := result_of(m, name)) is not None]
             row = row_of(subject, reason_of(subject, name), set=(name, title))
-            if not found:
+            if not results:
                 rows.append(row)
                 continue
-            levels = max(levels, len(found[0].nll_bits))
+            levels = max(levels, len(results[0].nll_bits))
             # With several draws the best bound on log p(x) is the importance-weighted one (HVK 6).
-            figures = {"bound_0": Figure.of([r.iw_bits[0] for r in found])}
-            for k in range(len(found[0].nll_bits)):
+            figures = {"bound_0": Figure.of([r.iw_bits[0] for r in results])}
+            for k in range(len(results[0].nll_bits)):
                 if k:
-                    figures[f"bound_{k}"] = Figure.of([r.bound_bits[k] for r in found])
-                figures[f"nll_{k}"] = Figure.of([r.nll_bits[k] for r in found])
-            figures[f"bound_{TOP}"] = Figure.of([r.bound_bits[-1] for r in found])
+                    figures[f"bound_{k}"] = Figure.of([r.bound_bits[k] for r in results])
+                figures[f"nll_{k}"] = Figure.of([r.nll_bits[k] for r in results])
+            figures[f"bound_{TOP}"] = Figure.of([r.bound_bits[-1] for r in results])
             rows.append(filled(row, figures))
     asked = [int(key.rpartition("_")[2]) for key in spec.columns if key[-1:].isdigit()]
     levels = max([levels, *(k + 1 for k in asked)])
