@@ -22,7 +22,7 @@ from hvae_core.evaluation.collapse import (
     silent_layers,
 )
 from pages.shared import store, ui
-from pages.shared.controls import one_of
+from pages.shared.controls import one_of, select
 from pages.shared.state import Context
 from pages.shared.store import Handle
 
@@ -80,10 +80,7 @@ def set_names(ctx: Context) -> list[str]:
 def controls(evaluated: dict[str, str]) -> tuple[str, CollapseSettings]:
     """The set and the thresholds; all of it in the URL."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        name = st.selectbox(
-            "Set", list(evaluated), format_func=evaluated.__getitem__, key="c_set",
-            bind="query-params", width=300,
-        )  # fmt: skip
+        name = select("Set", evaluated, key="c_set", width=300)
         unit = one_of("KL in", ["nats", "nats/dim"], "nats", key="c_unit")
         below = st.number_input(
             "Collapsed below (nats/dim)", 0.0001, 1000.0, COLLAPSE_THRESHOLD, 0.005, "%.4g",

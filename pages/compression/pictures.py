@@ -22,7 +22,7 @@ from hvae_core.probes.compression import (
     stored_compression,
 )
 from pages.shared import image_names, jobs, store, ui
-from pages.shared.controls import set_and_number, uploaded
+from pages.shared.controls import select, set_and_number, uploaded
 from pages.shared.kept import by_content
 from pages.shared.state import Context
 from pages.shared.store import Handle
@@ -43,11 +43,11 @@ class Picture:
 
 def choose(ctx: Context) -> Picture | None:
     """Where the picture comes from, and the picture; None where there is none."""
-    source = st.selectbox(
-        "Picture", list(SOURCES), format_func=SOURCES.__getitem__, key="c_from",
-        bind="query-params", help="A photograph is cut into tiles of the model's size. China and "
-        "Flower come with scikit-learn and need no network.",
-    )  # fmt: skip
+    tiles = (
+        "A photograph is cut into tiles of the model's size. China and Flower come with "
+        "scikit-learn and need no network."
+    )
+    source = select("Picture", SOURCES, key="c_from", help=tiles)
     if source in PHOTOGRAPHS:
         return Picture(PHOTOGRAPHS[source], _photograph(source))
     if source == "upload":
@@ -123,12 +123,8 @@ def table(picture: Picture, coded: Sequence[Coded], seed: int) -> pd.DataFrame:
     records: list[dict[str, Any]] = []
     for handle, compression in coded:
         about = {"picture": picture.title, "model": handle.title, "seed": seed}
-        kinds = {
-            "model": compression.ratings,
-            "jpeg at the rate": compression.jpeg,
-            "jpeg": compression.curve,
-        }
-        for kind, ratings in kinds.items():
+        lists = (compression.ratings, compression.jpeg, compression.curve)
+        for kind, ratings in zip(("model", "jpeg at the rate", "jpeg"), lists, strict=True):
             for k, rating in enumerate(ratings):
                 of = {"k": k, "from": handle.level_names[k]} if kind != "jpeg" else {}
                 records.append(

@@ -24,6 +24,21 @@ if TYPE_CHECKING:
 ctx = context()
 palette = colors()
 
+LOOK_FOR = {
+    "Prior samples": "Latents are drawn from p(z) level by level from the top; each picture is the "
+    "expected image. A lower temperature keeps a level closer to its mean.",
+    "Redrawn": "The upper levels of one image are kept, the lower ones drawn anew. What stays the "
+    "same along a row is what the kept levels say. The column “mean” has the lower levels at "
+    "their prior means: read from below upwards, it adds one level of the image after another (a "
+    "generative reconstruction).",
+    "Interpolation": "A straight line between the latents of two images. Each row walks from one "
+    "level up; the levels below follow at their means.",
+    "Pseudoinput": "A picture stands above the layers, or their prior is made of pictures. Each "
+    "row has one, the mean picture that the model makes of it, and draws: what stays the same "
+    "along a row is what it decides.",
+    "Traversal": "One unit of a layer moved from low to high, one row a unit; everything below "
+    "follows at its mean. A row that stays the same is a unit that says nothing.",
+}
 PICTURES = 6  # rows of pictures drawn from their prior
 LEARNED = 64  # learned images shown at once
 
@@ -268,35 +283,10 @@ def traversal(
     return walks
 
 
+DRAWN = (prior_view, redrawn_view, interpolation_view, picture_view, traversal_view)
 VIEWS = {
-    "Prior samples": View(
-        prior_view,
-        "Latents are drawn from p(z) level by level from the top; each picture is the expected "
-        "image. A lower temperature keeps a level closer to its mean.",
-    ),
-    "Redrawn": View(
-        redrawn_view,
-        "The upper levels of one image are kept, the lower ones drawn anew. What stays the same "
-        "along a row is what the kept levels say. The column “mean” has the lower levels at their "
-        "prior means: read from below upwards, it adds one level of the image after another (a "
-        "generative reconstruction).",
-    ),
-    "Interpolation": View(
-        interpolation_view,
-        "A straight line between the latents of two images. Each row walks from one level up; the "
-        "levels below follow at their means.",
-    ),
-    "Pseudoinput": View(
-        picture_view,
-        "A picture stands above the layers, or their prior is made of pictures. Each row has one, "
-        "the mean picture that the model makes of it, and draws: what stays the same along a row "
-        "is what it decides.",
-    ),
-    "Traversal": View(
-        traversal_view,
-        "One unit of a layer moved from low to high, one row a unit; everything below follows at "
-        "its mean. A row that stays the same is a unit that says nothing.",
-    ),
+    name: View(draw, look_for)
+    for draw, (name, look_for) in zip(DRAWN, LOOK_FOR.items(), strict=True)
 }
 
 

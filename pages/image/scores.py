@@ -85,7 +85,7 @@ def read(handle: Handle, table: BoundTable, by_name: Materials | None) -> tuple[
     keys = {score.key for score in of_bounds}
     beyond = [
         score
-        for score in materials.available(handle, by_name, list(by_name))
+        for score in materials.available(handle, by_name)
         if score.key not in keys and score.family != "kl"
     ]
     reference = next(known for name, known in by_name.items() if name != IMAGE)

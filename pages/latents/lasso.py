@@ -111,27 +111,20 @@ def panel(
     else:
         st.caption("Their images are not on this machine; see *Images* in the sidebar.")
     rows = [image_names.name_of(*pick) for pick in spread(selection, image_names.MOST)]
-    _send("reconstructions", "Send to Reconstructions", {f"r_rows_{ctx.world.key}": rows})
+    ui.link("reconstructions", "Send to Reconstructions", {f"r_rows_{ctx.world.key}": rows})
     first = {"i_from": "selection", "i_pick": "0"}
-    _send("image", "Judge the first in One image", first)
+    ui.link("image", "Judge the first in One image", first)
     if visible:
-        st.download_button(
-            "Save subset (.npz)",
-            data=lambda: as_file(visible, pictures),
-            file_name="selection.npz",
-            mime="application/octet-stream",
-            on_click="ignore",
-            icon=":material/download:",
-            width="stretch",
-            help="Images and labels; the sidebar opens such a file as a set of your own.",
-        )
+        _save(visible, pictures)
 
 
-def _send(page: str, label: str, query: Mapping[str, str | list[str]]) -> None:
-    """A link to a page whose controls then stand on the selection."""
-    st.page_link(
-        f"pages/{page}/page.py", label=label, icon=":material/arrow_forward:", query_params=query
-    )
+def _save(visible: Selection, pictures: Mapping[str, ImageSet]) -> None:
+    st.download_button(
+        "Save subset (.npz)", data=lambda: as_file(visible, pictures), file_name="selection.npz",
+        mime="application/octet-stream", on_click="ignore", icon=":material/download:",
+        width="stretch", help="Images and labels; the sidebar opens such a file as a set of your "
+        "own.",
+    )  # fmt: skip
 
 
 def _strip(visible: Selection, pictures: Mapping[str, ImageSet]) -> None:

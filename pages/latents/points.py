@@ -18,7 +18,7 @@ from hvae_core.evaluation.latents import latents_of_sets, stored_latents
 from hvae_core.figures import fmt, percent
 from hvae_core.probes.neighbours import separation
 from pages.shared import jobs, ui
-from pages.shared.controls import among, one_of
+from pages.shared.controls import among, one_of, select
 from pages.shared.kept import by_content
 from pages.shared.state import Context
 from pages.shared.store import Handle
@@ -65,11 +65,9 @@ def layer_control(handle: Handle, default: str) -> str:
     among(key, names)  # a model of as many layers may name them otherwise
     if len(names) <= BUTTONS:
         return one_of("Layer", names, default, key=key)
-    levels = dict(zip(names, handle.levels, strict=True))
-    return st.selectbox(
-        "Layer", names, names.index(default), key=key, bind="query-params", width=150,
-        format_func=lambda name: name if levels[name] == name else f"{name}, {levels[name]}",
-    )  # fmt: skip
+    named = zip(names, handle.levels, strict=True)
+    titles = {name: name if level == name else f"{name}, {level}" for name, level in named}
+    return select("Layer", titles, key=key, first=default, width=150)
 
 
 def sleeping(inside: Evaluation, layer: int) -> bool:

@@ -50,7 +50,7 @@ def density_charts(placed: Placed, drawn: list[str]) -> None:
     for scored, at in placed:
         model, score = scored.model, scored.score
         shown = [name for name in drawn if name in scored.outs]
-        model_line(model)
+        ui.model_title(ctx, model.letter, model.handle)
         figure = densities(
             scored.inside,
             [(titles[name], scored.outs[name]) for name in shown],
@@ -67,12 +67,6 @@ def density_charts(placed: Placed, drawn: list[str]) -> None:
         alt = "Densities of the score, in and out of distribution"
         name = f"density-{score.key}-{model.letter or 'A'}"
         ui.chart(figure, name, alt, key=f"o_density{model.index}")
-
-
-def model_line(model: ModelDetection) -> None:
-    """Whose part follows, where there are two models."""
-    if model.letter:
-        ui.model_title(ctx, model.letter, model.handle)
 
 
 def in_words(placed: Placed) -> None:
@@ -212,7 +206,7 @@ def more_scores(detected: list[ModelDetection]) -> None:
     with st.expander("More scores", key="o_more", on_change="rerun") as panel:
         for model in detected if panel.open else ():
             with ui.in_place():
-                model_line(model)
+                ui.model_title(ctx, model.letter, model.handle)
                 offers.draw(ctx, model.handle, model.materials, model.letter)
 
 

@@ -137,15 +137,19 @@ def table(
     settings: ReconstructionSettings,
 ) -> pd.DataFrame:
     """-log p(x | z_>k) of every row, k and model, with the settings that made it."""
-    records = []
-    for handle, rebuilt in results:
-        for i, name in enumerate(named.names):
-            set_name, _, number = name.rpartition(" ")
-            for k in range(handle.n_levels):
-                nats = float(rebuilt.nll[k, i])
-                record = {"model": handle.title, "set": set_name, "image": int(number), "k": k}
-                records.append({**record, "nll_nats": nats, **settings.drawing})
-    return pd.DataFrame(records)
+    return pd.DataFrame(
+        {
+            "model": handle.title,
+            "set": name.rpartition(" ")[0],
+            "image": int(name.rpartition(" ")[2]),
+            "k": k,
+            "nll_nats": float(rebuilt.nll[k, i]),
+            **settings.drawing,
+        }
+        for handle, rebuilt in results
+        for i, name in enumerate(named.names)
+        for k in range(handle.n_levels)
+    )
 
 
 @by_content(64)

@@ -11,7 +11,7 @@ from hvae_core.probes.picture_quality import group_losses, pixel_variance
 from pages.reconstructions import controls
 from pages.reconstructions.controls import ReconstructionSettings
 from pages.shared import image_names, pictures, ui
-from pages.shared.controls import among, one_of
+from pages.shared.controls import among, one_of, select
 from pages.shared.image_names import NamedImages
 from pages.shared.state import colors, context
 
@@ -59,10 +59,7 @@ def several(named: NamedImages, settings: ReconstructionSettings) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         labels = dict(zip(named.names, named.labels, strict=True))
         among("r_of", labels)
-        name = st.selectbox(
-            "Image", list(labels), format_func=labels.__getitem__, key="r_of",
-            bind="query-params", width=320,
-        )  # fmt: skip
+        name = select("Image", labels, key="r_of", width=320)
         n = one_of("Draws", [8, 16, 32], 16, key="r_n")
     image = named.images.take([named.names.index(name)])
     for index, (letter, handle) in enumerate(ctx.lettered):
@@ -100,12 +97,7 @@ def body() -> None:
             ui.header("No image to reconstruct yet", LOOK_FOR)
         with pictured:
             st.info("Choose images above, or bring one of your own.")
-            st.page_link(
-                "pages/image/page.py",
-                label="Upload one image",
-                icon=":material/arrow_forward:",
-                query_params={"i_from": "upload"},
-            )
+            ui.link("image", "Upload one image", {"i_from": "upload"})
         return
     with pictured, ui.in_place():
         nll = strips(named, settings)[0].nll

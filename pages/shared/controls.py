@@ -43,6 +43,14 @@ def one_of(label: str, options: Sequence[T], default: T, *, key: str, **more: An
     return choice
 
 
+def select(label: str, titles: Mapping[str, str], *, key: str, first: str = "", **more: Any) -> str:
+    """A choice by name from a list that shows titles; ``first`` holds until another is chosen."""
+    names = list(titles)
+    index = names.index(first) if first in titles else 0
+    more = {"format_func": titles.__getitem__, "key": key, "bind": "query-params", **more}
+    return str(st.selectbox(label, names, index, **more) or "")
+
+
 def k_slider(ctx: Context, key: str, **more: Any) -> int:
     """k, the levels that are skipped, up to what the deeper model has; 0 where there is but one."""
     top = max(handle.n_levels for handle in ctx.models) - 1
@@ -85,13 +93,9 @@ def set_and_number(
 ) -> tuple[str, int]:
     """One image by its set and its number there; ``keys`` and ``widths`` are of the two."""
     titles = set_titles(ctx)
-    names = list(titles)
     name, number = first or (ctx.in_name, 0)
     among(keys[0], titles)
-    name = st.selectbox(
-        label, names, names.index(name) if name in titles else 0, key=keys[0],
-        format_func=titles.__getitem__, bind="query-params", width=widths[0],
-    )  # fmt: skip
+    name = select(label, titles, key=keys[0], first=name, width=widths[0])
     number = st.number_input(
         "Number", 0, store.SHOWN_LIMIT - 1, number, key=keys[1], bind="query-params",
         width=widths[1],

@@ -57,11 +57,24 @@ def cancel(name: str) -> None:
     _table().cancel(f"{_session()}:{name}")
 
 
-def show(name: str, doing: str) -> None:
-    """Draw a running job: bar, time left, Cancel; the page runs again when it ends."""
+def going_on(name: str, doing: str) -> bool:
+    """Whether a job runs or waits: then its progress is drawn, else why it failed the last time."""
     job = current(name)
     if job is None or not job.active:
-        return
+        if job is not None and job.status == "failed":
+            try:
+                job.result()
+            except Cancelled:
+                pass
+            except HVAEError as error:
+                st.error(str(error), icon=":material/error:")
+        return False
+    _show(name, job, doing)
+    return True
+
+
+def _show(name: str, job: Job, doing: str) -> None:
+    """Draw a running job: bar, time left, Cancel; the page runs again when it ends."""
 
     @st.fragment(run_every=0.5)
     def bar() -> None:
@@ -92,32 +105,6 @@ def _left_running(name: str) -> None:
         if row.button("Cancel", key=f"cancel-{other}-before-{name}"):
             cancel(other)
             st.rerun()
-
-
-def failed(name: str) -> str | None:
-    """The sentence of a job that failed, or None."""
-    job = current(name)
-    if job is None or job.active or job.status != "failed":
-        return None
-    try:
-        job.result()
-    except Cancelled:
-        return None
-    except HVAEError as error:
-        return str(error)
-    return None
-
-
-def going_on(name: str, doing: str) -> bool:
-    """Whether a job runs or waits: then its progress is drawn, else why it failed the last time."""
-    job = current(name)
-    if job is not None and job.active:
-        show(name, doing)
-        return True
-    error = failed(name)
-    if error:
-        st.error(error, icon=":material/error:")
-    return False
 
 
 def asked(name: str, doing: str, words: str, note: str = "") -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from hvae_core.evaluation.evaluation import Evaluation
 from hvae_core.scores import Material, Score, all_scores, richest
@@ -32,7 +32,7 @@ def with_scores(
 ) -> tuple[Materials, tuple[Score, ...]]:
     """All that is at hand, and the scores that every set has material for."""
     read = materials(ctx, handle, evaluations)
-    return read, available(handle, read, list(read))
+    return read, available(handle, read)
 
 
 def beside_of(ctx: Context, handle: Handle) -> Beside[Handle]:
@@ -41,10 +41,10 @@ def beside_of(ctx: Context, handle: Handle) -> Beside[Handle]:
     return Beside(others, ctx.background)
 
 
-def available(handle: Handle, materials: Materials, names: Sequence[str]) -> tuple[Score, ...]:
+def available(handle: Handle, by_set: Materials) -> tuple[Score, ...]:
     """The scores that every one of the sets has material for, those of the bounds first."""
     return tuple(
         score
         for score in scores_of(handle)
-        if all(not score.missing(richest(score, materials[name])) for name in names)
+        if not any(score.missing(richest(score, of_set)) for of_set in by_set.values())
     )

@@ -41,7 +41,7 @@ def offers(
     lacking = []
     needs = at_hand(handle, ctx.sets, materials.beside_of(ctx, handle))
     layers = _kept(handle, by_set)
-    have = {score.key for score in materials.available(handle, by_set, list(by_set))}
+    have = {score.key for score in materials.available(handle, by_set)}
     for score in materials.scores_of(handle):
         if score.key in have:
             continue

@@ -13,6 +13,7 @@ from hvae_core.data.load import load_source
 from hvae_core.data.worlds import Role, World, download_set, worlds
 from hvae_core.scores.available import background_path
 from pages.shared import jobs, store, ui
+from pages.shared.controls import select
 from pages.shared.state import Context
 from pages.shared.store import Handle
 
@@ -23,10 +24,9 @@ def build() -> Context:
     """Draw the sidebar and return its choices."""
     with st.sidebar:
         every = worlds()
-        key = st.selectbox(
-            "World", list(every), format_func=lambda key: every[key].title, key="world",
-            bind="query-params", help="An in-distribution set, the sets held against it, and the "
-            "models trained on it.",
+        key = select(
+            "World", {key: world.title for key, world in every.items()}, key="world",
+            help="An in-distribution set, the sets held against it, and the models trained on it.",
         )  # fmt: skip
         world = store.with_own_sets(every[key])
         models = _models(world)
@@ -52,29 +52,22 @@ def _models(world: World) -> tuple[Handle, ...]:
     handles = _handles(world)
     if not handles:
         return ()
-    names = list(handles)
-    default = next((i for i, name in enumerate(names) if name.endswith("hvae3-elbo")), 0)
-    a = st.selectbox(
-        "Model A", names, index=default, format_func=lambda name: handles[name].title,
-        key=f"a_{world.key}", bind="query-params",
-    )  # fmt: skip
-    b = st.selectbox(
-        "Model B", [NONE, *names],
-        format_func=lambda name: NONE if name == NONE else handles[name].title,
-        key=f"b_{world.key}", bind="query-params",
-        help="A second model for comparison, drawn dashed.",
-    )  # fmt: skip
+    titles = {name: handle.title for name, handle in handles.items()}
+    plain = next((name for name in titles if name.endswith("hvae3-elbo")), "")
+    a = select("Model A", titles, key=f"a_{world.key}", first=plain)
+    drawn = "A second model for comparison, drawn dashed."
+    b = select("Model B", {NONE: NONE, **titles}, key=f"b_{world.key}", help=drawn)
     return tuple(handles[name] for name in dict.fromkeys((a, b)) if name != NONE)
 
 
 def _handles(world: World) -> dict[str, Handle]:
     """Checkpoints trained on this world, then the user's own; a damaged one is named and left."""
-    paths = [(p, True) for name, p in shipped_checkpoints().items() if name in world.checkpoints]
-    paths += [(path, False) for path in own_checkpoints().values()]
+    shipped = shipped_checkpoints()
+    paths = [path for name, path in shipped.items() if name in world.checkpoints]
     handles = {}
-    for path, shipped in paths:
+    for path in (*paths, *own_checkpoints().values()):
         try:
-            handle = store.handle_of(path, shipped=shipped)
+            handle = store.handle_of(path)
         except HVAEError as error:
             st.warning(str(error))
             continue

@@ -5,6 +5,7 @@ What takes longer than a moment is a job (``pages.shared.jobs``); here is only w
 
 from __future__ import annotations
 
+import math
 import re
 import tempfile
 from collections.abc import Sequence
@@ -48,7 +49,6 @@ class Handle:
     exact_kl: tuple[bool, ...]
     """Whether each layer's KL term is a divergence in the strict sense."""
     image_shape: tuple[int, int, int]
-    shipped: bool
 
     @property
     def n_layers(self) -> int:
@@ -99,10 +99,8 @@ def info(handle: Handle) -> CheckpointInfo:
     return inspected(handle.path, Path(handle.path).stat().st_mtime)
 
 
-def handle_of(path: Path, *, shipped: bool) -> Handle:
+def handle_of(path: Path) -> Handle:
     """The handle of a file; raises ``CheckpointError`` if the gate refuses it."""
-    import math
-
     checkpoint = inspected(str(path), path.stat().st_mtime)
     config = checkpoint.config
     named = zip(config.latent_names, config.latent_shapes, strict=True)
@@ -113,12 +111,11 @@ def handle_of(path: Path, *, shipped: bool) -> Handle:
         path.stem,
         title,
         str(path),
-        checkpoint.digest,
-        layers,
-        config.levels,
-        config.exact_kl,
-        config.image_shape,
-        shipped,
+        digest=checkpoint.digest,
+        layers=layers,
+        levels=config.levels,
+        exact_kl=config.exact_kl,
+        image_shape=config.image_shape,
     )
 
 

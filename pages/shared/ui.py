@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from functools import partial, wraps
 from typing import TYPE_CHECKING, Any
@@ -102,6 +102,13 @@ def model_title(ctx: Context, letter: str, handle: Handle) -> None:
     """The line that says whose part follows, where there are two models."""
     if len(ctx.models) > 1:
         st.markdown(f"**{letter}** {plain(handle.title)}")
+
+
+def link(page: str, label: str, query: Mapping[str, str | list[str]] | None = None) -> None:
+    """A way to another page, whose controls then stand as ``query`` says."""
+    st.page_link(
+        f"pages/{page}/page.py", label=label, icon=":material/arrow_forward:", query_params=query
+    )
 
 
 def missing_images(sentence: str) -> None:

@@ -58,11 +58,6 @@ def density_chart(score: Score, name: str, alt: str) -> None:
     ui.chart(figure, name, alt)
 
 
-def link(page: str, label: str) -> None:
-    """The way to the page that has more of this."""
-    st.page_link(f"pages/{page}/page.py", label=label, icon=":material/arrow_forward:")
-
-
 ui.header(
     words.claim(ctx.title(fooled), likelihood_area),
     words.look_for(model.title, ctx.title(ctx.in_name), likelihood_area),
@@ -74,7 +69,7 @@ with left, ui.in_place():
     st.markdown(f"Negative likelihood bound, AUROC **{likelihood_area:.3f}**.")
     alt = "Densities of the negative bound, in and out of distribution"
     density_chart(elbo, "start-paradox", alt)
-    link("ood", "All scores and sets")
+    ui.link("ood", "All scores and sets")
 with middle, ui.in_place():
     st.subheader(second, anchor=False)
     st.markdown(
@@ -92,9 +87,9 @@ with middle, ui.in_place():
         )
     except MissingImages as missing:
         st.info(str(missing), icon=":material/image_not_supported:")
-    link("reconstructions", "Reconstructions by layer")
+    ui.link("reconstructions", "Reconstructions by layer")
 with right, ui.in_place():
     st.subheader(third, anchor=False)
     st.markdown(words.ratio(remedy.symbol, likelihood_area, remedy_area))
     density_chart(remedy, "start-remedy", "Densities of the likelihood ratio, in and out")
-    link("image", "Judge one image")
+    ui.link("image", "Judge one image")

@@ -20,7 +20,7 @@ from hvae_core.figures import (
 from hvae_core.probes.layer_likeness import PAIRED_UNITS, Likeness
 from hvae_core.scores import Score
 from pages.shared import jobs, store, ui
-from pages.shared.controls import one_of
+from pages.shared.controls import one_of, select
 from pages.shared.state import colors, context
 from pages.two import layers, scores
 from pages.two.scores import ScoredPair
@@ -149,18 +149,13 @@ def pictures_part(
 def controls() -> tuple[str, str, Score]:
     """The set held against the one inside ("" for none), the measure of likeness, the score."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        outs = [name for name in ctx.out_names if name != ctx.in_name]
-        held = st.selectbox(
-            "Set held against it", outs, format_func=ctx.title, key="t_set", bind="query-params",
-            width=260, disabled=not outs,
-        )  # fmt: skip
+        outs = {name: ctx.title(name) for name in ctx.out_names if name != ctx.in_name}
+        held = select("Set held against it", outs, key="t_set", width=260, disabled=not outs)
         measure = one_of("Layers by", list(layers.MEASURES), "matched units", key="t_measure")
         by_key = scores.scores(ctx)
-        key = st.selectbox(
-            "Score", list(by_key), format_func=lambda key: symbol_text(by_key[key].symbol),
-            key="t_score", bind="query-params", width=170,
-        )  # fmt: skip
-    return held or "", layers.MEASURES[measure], by_key[key]
+        symbols = {key: symbol_text(score.symbol) for key, score in by_key.items()}
+        key = select("Score", symbols, key="t_score", width=170)
+    return held, layers.MEASURES[measure], by_key[key]
 
 
 def body() -> None:

@@ -107,7 +107,6 @@ def handle(title: str = "plain ELBO", layers: int = 3) -> Handle:
         tuple(n for n, _, _ in named),
         (True,) * layers,
         (1, 28, 28),
-        True,
     )
 
 
@@ -210,7 +209,7 @@ def deep(collapsed: tuple[int, ...], active: tuple[int, ...], **more: Any) -> La
         name="test", images=LIMIT, kl=kl, kl_per_dim=kl, bound_bits=bits, nll_bits=bits[::-1]
     )
     layers = tuple((name, (4,), 4) for name in names)
-    known = Handle("Deep", "Deep", "", "0" * 64, layers, levels, (True,) * 14, (1, 28, 28), True)
+    known = Handle("Deep", "Deep", "", "0" * 64, layers, levels, (True,) * 14, (1, 28, 28))
     settings = {"history": None, "since": (None,) * 14, "silent": collapsed, **more}
     variances = (np.full(4, 0.5),) * 14
     return Layers(known, result, variances, collapsed, active, **settings)  # type: ignore[arg-type]

@@ -164,7 +164,7 @@ def shipped_app(monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]:
 @pytest.mark.parametrize("name", library.shipped_checkpoints())
 def test_every_shipped_checkpoint_opens_on_every_page(name: str, shipped_app: Open) -> None:
     world = next(w for w in worlds().values() if name in w.checkpoints)
-    title = store.handle_of(library.shipped_checkpoints()[name], shipped=True).title
+    title = store.handle_of(library.shipped_checkpoints()[name]).title
     evaluated = (ROOT / "assets" / "results" / name).is_dir()
     for page in PAGES:
         app = alive(shipped_app(page, world=world.title, **{f"a_{world.key}": title}))

@@ -199,7 +199,7 @@ def test_many_layers_are_named_in_ranges_and_summed_by_level() -> None:
     names = (*(f"z{i}" for i in range(1, 8)), "u")
     levels = ("14x14",) * 4 + ("7x7",) * 3 + ("u",)
     layers = tuple((name, (4,), 4) for name in names)
-    handle = Handle("", "Deep", "", "", layers, levels, (True,) * 8, (1, 28, 28), True)
+    handle = Handle("", "Deep", "", "", layers, levels, (True,) * 8, (1, 28, 28))
     reference = np.tile(np.linspace(1, 2, 50), (8, 1)).T
     kl = np.array([9.0, 9.0, 9.0, 9.0, 1.5, 0.0, 1.5, 0.5])
     assert unusual_layers(names, kl, reference) == ["z1 to z4 (high)", "z6 (low)", "u (low)"]

@@ -47,7 +47,7 @@ def study(start: Start) -> Callable[..., ModelDetection]:
         from hvae_core.checkpoint.library import shipped_checkpoints
 
         world = worlds()["glyphs"]
-        handle = store.handle_of(shipped_checkpoints()[name], shipped=True)
+        handle = store.handle_of(shipped_checkpoints()[name])
         ctx = Context(world, (handle,), (), 0, None)
         found = {
             spec.name: ctx.evaluation(handle, spec.name)

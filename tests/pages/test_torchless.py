@@ -48,7 +48,7 @@ pixels, digest, evaluated = np.load(sys.argv[1]), *sys.argv[2:]
 images = ImageSet("few", "Few", pixels, np.full(len(pixels), -1))
 layers = tuple((f"z{i}", (4,), 4) for i in (1, 2, 3))
 handle = store.Handle("tiny", "Tiny", "", digest, layers, ("z1", "z2", "z3"), (True,) * 3,
-                      pixels.shape[1:], False)
+                      pixels.shape[1:])
 known = {
     "compression": pictures.compression_of(handle, pictures.Picture("One", pixels[0]), 0),
     "attacks": attacks.attacks_on(handle, images, AttackSettings(steps=1)),

@@ -96,7 +96,7 @@ def _context(tiny_app: Any) -> Any:
     from pages.shared.state import Context
 
     paths = sorted((tiny_app / "checkpoints").glob("glyphs-hvae3-*"))
-    handles = tuple(handle_of(path, shipped=True) for path in paths)
+    handles = tuple(handle_of(path) for path in paths)
     return Context(worlds()["glyphs"], handles, ("digits", "lower"), 0, None)
 
 
