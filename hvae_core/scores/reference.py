@@ -61,16 +61,16 @@ def reference_key(checkpoint: str, pixels: str, settings: EvalSettings) -> str:
 
 def pack_reference(fitted: Fitted) -> dict[str, np.ndarray]:
     """As plain arrays for an ``.npz`` file, float32."""
-    known = fitted.reference
+    reference = fitted.reference
     about = {
         "checkpoint": fitted.checkpoint,
         "settings": asdict(fitted.settings),
-        "mean": known.mean,
-        "images": known.images,
-        "layers": [layer is not None for layer in known.layers],
+        "mean": reference.mean,
+        "images": reference.images,
+        "layers": [layer is not None for layer in reference.layers],
     }
     arrays = {"about": np.frombuffer(json.dumps(about).encode(), dtype=np.uint8)}
-    for i, layer in enumerate(known.layers, start=1):
+    for i, layer in enumerate(reference.layers, start=1):
         if layer is not None:
             arrays[f"means{i}"] = layer.means.astype(np.float32)
             arrays[f"precision{i}"] = layer.precision.astype(np.float32)
