@@ -57,7 +57,7 @@ _FOREIGN: tuple[tuple[bytes, str], ...] = (
 
 
 @dataclass(frozen=True)
-class Entry:
+class TensorEntry:
     """Where one tensor lies: ``begin`` and ``end`` count from the first byte after the header."""
 
     dtype: torch.dtype
@@ -71,7 +71,7 @@ class Header:
     """The checked table of a file: its metadata strings and its tensors."""
 
     metadata: dict[str, str]
-    entries: dict[str, Entry]
+    entries: dict[str, TensorEntry]
     start: int
     """Offset in the file of the first tensor byte."""
 
@@ -183,7 +183,7 @@ def _is_size(value: object) -> bool:
     return type(value) is int and 0 <= value <= MAX_BYTES
 
 
-def _entry(name: str, value: object) -> Entry:
+def _entry(name: str, value: object) -> TensorEntry:
     """One row of the tensor table, its numbers consistent with each other."""
     if not isinstance(value, dict) or set(value) != {"dtype", "shape", "data_offsets"}:
         raise CheckpointError(f"describes the tensor {quote(name)} in an unknown way; {DAMAGED}")
@@ -199,7 +199,7 @@ def _entry(name: str, value: object) -> Entry:
         raise CheckpointError(
             f"gives the tensor {quote(name)} an impossible place in the file; {DAMAGED}"
         )
-    entry = Entry(_DTYPES[dtype], tuple(shape), *offsets)
+    entry = TensorEntry(_DTYPES[dtype], tuple(shape), *offsets)
     if math.prod(shape) * entry.dtype.itemsize != entry.end - entry.begin:
         raise CheckpointError(
             f"gives the tensor {quote(name)} a shape that does not fit its bytes; {DAMAGED}"
@@ -207,7 +207,7 @@ def _entry(name: str, value: object) -> Entry:
     return entry
 
 
-def _check_cover(entries: Mapping[str, Entry], size: int) -> None:
+def _check_cover(entries: Mapping[str, TensorEntry], size: int) -> None:
     """The tensors fill the ``size`` bytes exactly: no gap, no overlap, nothing after the last."""
     position = 0
     for name, entry in sorted(entries.items(), key=lambda item: (item[1].begin, item[1].end)):

@@ -17,7 +17,9 @@ from hvae_core.config import STRICT, from_json
 from hvae_core.evaluation import SHIPPED_LIMIT
 from hvae_core.evaluation.evaluation import EvalSettings
 
-Kind = Literal["detection", "grid", "collapse", "bits", "layers", "families", "units", "samplers"]
+TableKind = Literal[
+    "detection", "grid", "collapse", "bits", "layers", "families", "units", "samplers"
+]
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
 Seed = Annotated[int, Field(ge=0, le=2**31 - 1)]
 Key = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
@@ -84,7 +86,7 @@ class TableSpec:
     printed; one with ``row`` stands for a method that the study does not have, in a row of its own.
     """
 
-    kind: Kind
+    kind: TableKind
     key: Key
     title: Annotated[str, Field(min_length=1, max_length=300)]
     source: Annotated[str, Field(max_length=300)] = ""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -51,39 +51,23 @@ def gather(
     """
     # 1. One image after another, each brought to its shape at once: a set of photographs at
     # their own sizes would not fit in memory.
-    kept, labels, failures, sizes = [], [], [], Counter[Shape]()
-    jpegs = Counter[tuple[int, int]]()  # by height and width: colours do not hide the blocks
-    used = 0
-    for done, item in enumerate(items):
-        if done % _PROGRESS_EVERY == 0:
-            progress(done / max(total, 1), f"reading {title}: {done:,} of {total:,} images")
-        try:
-            image = item.read()
-        except ImageFileError as exc:
-            failures.append(str(exc))
-            continue
-        sizes[_shape(image)] += 1
-        jpegs[_shape(image)[1:]] += item.jpeg
-        image = image if image_shape is None else fit_image(image, image_shape, rule)
-        used += image.nbytes
+    met, kept, labels, used = _Met(), [], [], 0
+    for image, label in _readable(items, total, title=title, met=met, progress=progress):
+        fitted = image if image_shape is None else fit_image(image, image_shape, rule)
+        used += fitted.nbytes
         if used > MAX_SET_BYTES:
             raise DataError(
                 f"{title} holds more than {MAX_SET_BYTES // 2**30} GiB of pixels; "
                 "set a limit on the number of images, or an image size to bring them to."
             )
-        kept.append(image)
-        labels.append(item.label)
+        kept.append(fitted)
+        labels.append(label)
     if not kept:
-        reason = f" The first: {failures[0]}" if failures else ""
+        reason = f" The first: {met.failures[0]}" if met.failures else ""
         raise DataError(f"{title} has no image that can be read.{reason}")
     # 2. To one shape, and what was done on the way in words.
-    target = image_shape or sizes.most_common(1)[0][0]
+    target = image_shape or met.shapes.most_common(1)[0][0]
     images = np.stack([fit_image(image, target) for image in kept])
-    notes = (
-        *_size_notes(sizes, target, rule),
-        *_jpeg_notes(jpegs[target[1:]], len(kept)),
-        *_failure_notes(failures, len(kept)),
-    )
     progress(1.0, f"read {title}: {len(kept):,} images")
     return ImageSet(
         name=name,
@@ -91,13 +75,44 @@ def gather(
         images=images,
         labels=np.array(labels, np.int64),
         class_names=class_names,
-        notes=notes,
+        notes=met.notes(target, rule),
     )
 
 
-def _shape(image: Pixels) -> Shape:
-    channels, height, width = image.shape
-    return channels, height, width
+@dataclass
+class _Met:
+    """What the images were like as they came: of which shapes, JPEG or not, unreadable."""
+
+    shapes: Counter[Shape] = field(default_factory=Counter)
+    jpegs: Counter[tuple[int, int]] = field(default_factory=Counter)
+    """By height and width: colours do not hide the blocks."""
+    failures: list[str] = field(default_factory=list)
+
+    def notes(self, target: Shape, rule: Rule) -> tuple[str, ...]:
+        """What was done to bring them to one shape, and what else a reader should know."""
+        return (
+            *_size_notes(self.shapes, target, rule),
+            *_jpeg_notes(self.jpegs[target[1:]], self.shapes.total()),
+            *_failure_notes(self.failures, self.shapes.total()),
+        )
+
+
+def _readable(
+    items: Iterable[Item], total: int, *, title: str, met: _Met, progress: Progress
+) -> Iterator[tuple[Pixels, int]]:
+    """Images that can be read, with their labels; ``met`` counts what came."""
+    for done, item in enumerate(items):
+        if done % _PROGRESS_EVERY == 0:
+            progress(done / max(total, 1), f"reading {title}: {done:,} of {total:,} images")
+        try:
+            image = item.read()
+        except ImageFileError as exc:
+            met.failures.append(str(exc))
+            continue
+        channels, height, width = image.shape
+        met.shapes[channels, height, width] += 1
+        met.jpegs[height, width] += item.jpeg
+        yield image, item.label
 
 
 def _size_notes(sizes: Counter[Shape], target: Shape, rule: Rule) -> tuple[str, ...]:
