@@ -32,7 +32,8 @@ def datasets(
       python -m hvae_core datasets --data-root ~/images
       python -m hvae_core datasets --world fashion --json
     """
-    from hvae_core.data import default_data_root, describe_shape, worlds
+    from hvae_core.common.places import default_data_root
+    from hvae_core.data import describe_shape, worlds
     from hvae_core.data.named import named_world
 
     root = Path(data_root).expanduser() if data_root else default_data_root()
@@ -122,7 +123,8 @@ def _describe(world: World, spec: SetSpec, root: Path) -> dict[str, Any]:
 
 def _count(origin: Origin, root: Path) -> int | None:
     """The number of images, where it can be told without decoding any."""
-    from hvae_core.data import ASSETS, origins
+    from hvae_core.common.places import ASSETS
+    from hvae_core.data import origins
     from hvae_core.data.readers.parquet import row_count
 
     match origin:

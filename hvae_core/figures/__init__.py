@@ -4,7 +4,7 @@ from hvae_core.common.words import fmt, interval, percent, symbol_html, symbol_t
 from hvae_core.figures.bars import active_units, kl_bars
 from hvae_core.figures.by_draws import auroc_by_draws
 from hvae_core.figures.curves import Curve, precision_recall, roc
-from hvae_core.figures.density import densities, reference_density, smooth_density
+from hvae_core.figures.density import densities, reference_density
 from hvae_core.figures.false_alarms import Alarms, calibration
 from hvae_core.figures.grids import StripRow, png_bytes, strip, tile
 from hvae_core.figures.information import information_by_k, unit_curves
@@ -12,12 +12,11 @@ from hvae_core.figures.latent_map import MapData, latent_map
 from hvae_core.figures.layers import bits_by_k, kl_history, layer_band
 from hvae_core.figures.rate_distortion import attack_curve, rate_distortion
 from hvae_core.figures.score_heat import metric_heat
-from hvae_core.figures.theme import DARK, LIGHT, Palette, figure_config, palette
+from hvae_core.figures.theme import LIGHT, Palette, figure_config
 from hvae_core.figures.two_models import SetLine, layer_matrix, likeness_by_layer, score_pairs
 from hvae_core.figures.units import unit_heatmap
 
 __all__ = [
-    "DARK",
     "LIGHT",
     "Alarms",
     "Curve",
@@ -42,7 +41,6 @@ __all__ = [
     "layer_matrix",
     "likeness_by_layer",
     "metric_heat",
-    "palette",
     "percent",
     "png_bytes",
     "precision_recall",
@@ -50,7 +48,6 @@ __all__ = [
     "reference_density",
     "roc",
     "score_pairs",
-    "smooth_density",
     "strip",
     "symbol_html",
     "symbol_text",

@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from hvae_core.data import ASSETS
+from hvae_core.common.places import ASSETS
 from hvae_core.studies.charts import chart
 from hvae_core.studies.spec import StudySpec
 from hvae_core.studies.table import Table, cells, header

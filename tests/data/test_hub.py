@@ -11,16 +11,12 @@ import pytest
 from PIL import Image
 
 from hvae_core.common.errors import DataError
+from hvae_core.common.places import cache_data_root
 from hvae_core.common.progress import Cancelled
-from hvae_core.data import (
-    cache_data_root,
-    download,
-    load_parquet,
-    load_source,
-    registered_sets,
-    worlds,
-)
+from hvae_core.data import load_source, registered_sets, worlds
 from hvae_core.data.readers import hub
+from hvae_core.data.readers.hub import download
+from hvae_core.data.readers.parquet import load_parquet
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 

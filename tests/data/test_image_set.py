@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 
 from hvae_core.common.errors import DataError
-from hvae_core.data import CONTROLS, ImageSet
+from hvae_core.data import ImageSet
+from hvae_core.data.controls import CONTROLS
 from hvae_core.probes.jpeg import encoded
 
 

@@ -16,8 +16,12 @@ import pytest
 
 from hvae_core.common.errors import DataError, MissingImages
 from hvae_core.common.progress import Cancelled
-from hvae_core.data import ImageSet, load_folder, load_npz, load_parquet, load_source, load_zip
+from hvae_core.data import ImageSet, load_source
 from hvae_core.data.readers import collect, npz, zip_file
+from hvae_core.data.readers.folder import load_folder
+from hvae_core.data.readers.npz import load_npz
+from hvae_core.data.readers.parquet import load_parquet
+from hvae_core.data.readers.zip_file import load_zip
 
 Encode = Callable[..., bytes]
 

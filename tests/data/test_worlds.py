@@ -13,19 +13,10 @@ import pytest
 from PIL import Image
 
 from hvae_core.common.errors import DataError, MissingImages
-from hvae_core.data import (
-    ASSETS,
-    CONTROLS,
-    ImageSet,
-    World,
-    custom_set,
-    default_data_root,
-    load_parquet,
-    origins,
-    stored,
-    worlds,
-)
-from hvae_core.data.readers.parquet import write_parquet
+from hvae_core.common.places import ASSETS, default_data_root
+from hvae_core.data import ImageSet, World, custom_set, origins, stored, worlds
+from hvae_core.data.controls import CONTROLS
+from hvae_core.data.readers.parquet import load_parquet, write_parquet
 from hvae_core.data.worlds import read_worlds
 
 Encode = Callable[..., bytes]

@@ -9,7 +9,6 @@ import plotly.graph_objects as go
 import pytest
 
 from hvae_core.figures import (
-    DARK,
     LIGHT,
     Curve,
     MapData,
@@ -27,7 +26,7 @@ from hvae_core.figures import (
 from hvae_core.figures.curves import thinned
 from hvae_core.figures.layer_axis import Seats, thinned_layers
 from hvae_core.figures.layers import FLOOR, log_axis, spread
-from hvae_core.figures.theme import contrast, layer_label
+from hvae_core.figures.theme import DARK, contrast, layer_label
 from hvae_core.figures.units import COLUMNS
 
 PLAIN = ("plain", [64.1, 9.7, 0.003], [784, 64, 8])

@@ -7,8 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hvae_core.figures import DARK, LIGHT, Alarms, calibration
+from hvae_core.figures import LIGHT, Alarms, calibration
 from hvae_core.figures.false_alarms import FLOOR
+from hvae_core.figures.theme import DARK
 
 ASKED = (0.001, 0.01, 0.1)
 TEST = Alarms(

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hvae_core.figures import DARK, LIGHT, StripRow, png_bytes, strip, tile
+from hvae_core.figures import LIGHT, StripRow, png_bytes, strip, tile
 from hvae_core.figures.grids import FONTS, font
-from hvae_core.figures.theme import channels
+from hvae_core.figures.theme import DARK, channels
 
 
 def test_tiles_are_pixel_exact() -> None:

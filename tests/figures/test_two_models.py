@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from hvae_core.figures import (
-    DARK,
     LIGHT,
     SetLine,
     information_by_k,
@@ -15,6 +14,7 @@ from hvae_core.figures import (
     score_pairs,
     unit_curves,
 )
+from hvae_core.figures.theme import DARK
 
 
 def test_a_line_a_set_and_the_level_of_chance() -> None:

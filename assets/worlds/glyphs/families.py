@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tomllib
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from faces import Face
@@ -15,22 +17,9 @@ CLONE = 0.10  # relative difference below which two families are the same design
 SAME = 0.11  # the same between two faces of one family: too alike to keep both
 FAINT, NEAR_EMPTY = 150, 18.0  # darkest peak and least ink (in full pixels) of a letter
 
-# Foundries and collections whose first word is not the name of a typeface.
-FOUNDRIES = {"GFS", "Linux", "Latin", "TeX", "URW", "CMU", "BM", "Old", "Open", "PT", "M", "Go",
-             "Liberation", "Comic", "Clear", "IBM", "Nimbus", "League", "El", "Le",
-             "Roboto"}  # fmt: skip
-# One design under several names, too far apart in shape for `CLONE` to see it.
-SIBLINGS = {
-    "CMU": "Computer Modern", "Latin Modern": "Computer Modern", "Mplus": "M PLUS",
-    "M PLUS": "M PLUS", "Go ": "Go", "Roboto Condensed": "Roboto", "OCRA": "OCR-A",
-    "GentiumAlt": "Gentium", "Open Sans": "Open Sans", "Clear Sans": "Clear Sans",
-    "IBM 3270": "IBM 3270", "Oxygen": "Oxygen", "Linux Biolinum": "Linux Biolinum",
-    "Linux Libertine": "Linux Libertine", "Nimbus Sans": "Nimbus Sans",
-    "TeX Gyre Heros": "Nimbus Sans", "TeX Gyre Chorus": "Chancery", "Z003": "Chancery",
-    "TeX Gyre Cursor": "Courier", "Nimbus Mono": "Courier", "FreeMono": "Courier",
-    "NanumGothic": "NanumGothic", "NanumBarunGothic": "NanumGothic",
-    "BM HANNA": "BM HANNA", "BM E": "BM Euljiro",
-}  # fmt: skip
+_DESIGNS = tomllib.loads(Path(__file__).with_name("designs.toml").read_text("utf-8"))
+FOUNDRIES: list[str] = _DESIGNS["foundries"]
+SIBLINGS: dict[str, str] = _DESIGNS["siblings"]
 
 
 @dataclass(frozen=True)
