@@ -43,7 +43,7 @@ def build() -> Context:
             "another world, or train one (`python -m hvae_core models` lists the recipes)."
         )
     path = background_path(world)
-    background = None if path is None else store.handle_of(path, shipped=True)
+    background = None if path is None else store.handle_of(path)
     return Context(world, models, out_names, seed, root, background)
 
 
