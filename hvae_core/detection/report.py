@@ -274,7 +274,7 @@ def telling_pair(
     """Indices of the two images that tell the story best (HVK 4.2): one in, one out.
 
     Out: of the images at least as likely as the median image inside (of all, if there are none),
-    the one with the largest ratio. In: the one with the median ratio.
+    that with the largest ratio. In: that with the median ratio.
     """
     level = np.median(likelihood(Material.of(inside)))
     ratios = ratio(Material.of(outside))

@@ -1,6 +1,5 @@
-"""Maps of a layer's latents in two dimensions: PCA at once, t-SNE and UMAP as jobs, all cached.
+"""Maps of a layer's latents in two dimensions by t-SNE and UMAP, as jobs and cached.
 
-PCA is a few lines of linear algebra here, so that a first picture needs no heavy import.
 scikit-learn's t-SNE and umap-learn are imported only when they run. Coordinates are kept in the
 cache under a digest of latents, parameters and the library's version.
 """
@@ -14,19 +13,19 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import numpy as np
 
 from hvae_core.common import cache
 from hvae_core.common.errors import ConfigError, DataError
 from hvae_core.common.progress import Progress, silent
+from hvae_core.probes.pca import checked_points, reduced
 
 MAX_POINTS = 20_000
 MIN_POINTS = 10
 REDUCED = 50  # components kept before t-SNE and UMAP, as van der Maaten & Hinton (2008) do
 METRICS = ("euclidean", "cosine", "manhattan", "correlation")
-_EXACT = 1024
 _KIND = "embeddings"
 
 
@@ -82,29 +81,6 @@ class UMAPParams:
 Params = TSNEParams | UMAPParams
 
 
-class PCAMap(NamedTuple):
-    """PCA in the plane: coords (N, 2) float32; explained (2,) is each axis's share of variance."""
-
-    coords: np.ndarray
-    explained: np.ndarray
-
-
-def pca(latents: np.ndarray, seed: int = 0) -> PCAMap:
-    """Project latents (N, D), N >= 2, on their two principal components.
-
-    Beyond 1024 points and units by Lanczos iterations that start from ``seed``, which changes no
-    digit that one could see. The sign of an axis is that of its largest loading. Latents without
-    any variance, as of a collapsed layer, all fall on the origin.
-    """
-    centred = _centred(_checked(latents, "PCA", fewest=2))
-    coords = np.zeros((len(centred), 2))
-    axes = _axes(centred, 2, seed)
-    coords[:, : len(axes)] = centred @ axes.T  # a layer of one unit has one axis only
-    total = float(np.einsum("nd,nd->d", centred, centred).sum(dtype=np.float64))
-    explained = (coords**2).sum(axis=0) / total if total > 0 else np.zeros(2)
-    return PCAMap(coords.astype(np.float32), explained)
-
-
 def tsne(latents: np.ndarray, params: TSNEParams, progress: Progress = silent) -> np.ndarray:
     """Coordinates (N, 2) float32 by t-SNE (van der Maaten & Hinton 2008); cached on disk."""
     return _cached(latents, params, progress)
@@ -133,7 +109,7 @@ def _unpack(arrays: cache.Arrays) -> np.ndarray:
 
 
 def _cached(latents: np.ndarray, params: Params, progress: Progress) -> np.ndarray:
-    points = _checked(latents, params.title, fewest=params.fewest, most=MAX_POINTS)
+    points = checked_points(latents, params.title, fewest=params.fewest, most=MAX_POINTS)
     coords = cache.kept(
         _KIND,
         embedding_digest(latents, params),
@@ -177,7 +153,7 @@ def _run_tsne(points: np.ndarray, params: TSNEParams, progress: Progress) -> np.
         r"Iteration (\d+)", total=params.iterations, title="t-SNE", progress=progress
     )
     with contextlib.redirect_stdout(listener):
-        coords = model.fit_transform(_reduced(points, params.seed))
+        coords = model.fit_transform(reduced(points, REDUCED, params.seed))
     return np.asarray(coords, dtype=np.float32)
 
 
@@ -202,7 +178,7 @@ def _run_umap(points: np.ndarray, params: UMAPParams, progress: Progress) -> np.
         },
     )
     # Only Euclidean distances survive the rotation and centring of PCA.
-    near = _reduced(points, params.seed) if params.metric == "euclidean" else points
+    near = reduced(points, REDUCED, params.seed) if params.metric == "euclidean" else points
     with _quiet():
         return np.asarray(model.fit_transform(near), dtype=np.float32)
 
@@ -245,66 +221,3 @@ def _within(name: str, value: Any, bounds: tuple[float, float]) -> None:
     if isinstance(value, bool) or not isinstance(value, kinds) or not low <= value <= high:
         whole = "a whole number" if kinds is int else "a number"
         raise ConfigError(f"The {name} must be {whole} from {low} to {high}, not {value!r}.")
-
-
-def _checked(
-    latents: np.ndarray, title: str, *, fewest: int, most: int | None = None
-) -> np.ndarray:
-    """Latents (N, D) as they are, or a ``DataError`` that says what is wrong with them."""
-    points = np.asarray(latents)
-    if points.dtype.kind not in "iuf" or points.ndim != 2 or points.shape[1] == 0:
-        raise DataError(f"{title} needs one row of numbers a point, not the shape {points.shape}.")
-    if len(points) < fewest:
-        raise DataError(
-            f"{title} needs at least {fewest} points with these settings, and there are "
-            f"{len(points)}: show more images, or choose a smaller neighbourhood."
-        )
-    if most is not None and len(points) > most:
-        raise DataError(
-            f"{title} takes at most {most:,} points, and there are {len(points):,}: "
-            "show fewer images."
-        )
-    if not np.isfinite(points).all():
-        raise DataError(
-            f"{title} cannot be drawn: some latents are not numbers, so the checkpoint is "
-            "damaged or its training diverged."
-        )
-    return points
-
-
-def _reduced(points: np.ndarray, seed: int) -> np.ndarray:
-    if points.shape[1] <= REDUCED:
-        return points.astype(np.float32)
-    centred = _centred(points)
-    return (centred @ _axes(centred, REDUCED, seed).T).astype(np.float32)
-
-
-def _centred(points: np.ndarray) -> np.ndarray:
-    # Squares of 64 bits where they are affordable, which is where the covariance is formed.
-    precision = np.float64 if min(points.shape) <= _EXACT else np.float32
-    wide = points.astype(precision)
-    return wide - wide.mean(axis=0)
-
-
-def _axes(centred: np.ndarray, count: int, seed: int) -> np.ndarray:
-    """The first ``count`` principal axes (or as many as there are) as rows (count, D)."""
-    n, d = centred.shape
-    # The axes are eigenvectors of X^T X: found there, or from those of the smaller X X^T (an
-    # eigenvector v of it gives X^T v), or where both are large by iteration.
-    if min(n, d) > _EXACT:
-        from scipy.sparse.linalg import svds  # Lanczos: a few products instead of all axes
-
-        start = np.random.default_rng(seed).standard_normal(min(n, d)).astype(centred.dtype)
-        axes = svds(centred, k=count, v0=start, return_singular_vectors="vh")[2][::-1]
-    elif d <= n:
-        axes = np.linalg.eigh(centred.T @ centred)[1].T[::-1][:count]
-    else:
-        axes = np.linalg.eigh(centred @ centred.T)[1].T[::-1][:count] @ centred
-        lengths = np.linalg.norm(axes, axis=1, keepdims=True)
-        # A direction without variance has no axis: rounding alone would point anywhere.
-        real = lengths > 1e-6 * lengths.max()
-        axes = np.where(real, axes / np.where(real, lengths, 1.0), 0.0)
-    # An axis and its negative are the same: a rule decides, or maps would flip between runs.
-    largest = np.abs(axes).argmax(axis=1)
-    signs = np.sign(axes[np.arange(len(axes)), largest])
-    return np.asarray(axes * np.where(signs == 0, 1.0, signs)[:, None])

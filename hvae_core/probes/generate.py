@@ -159,7 +159,7 @@ def from_prior_images(
     """Draw z_L n times from q(z_L | u_k) of the k-th learned image, and the rest given it.
 
     These are the components of a VampPrior (DVP Eq. 7): together they are the model's own samples.
-    Raises ``ConfigError`` where there are no such images.
+    Raises ``ConfigError`` where there are none.
     """
     with torch.inference_mode():
         learned = model.prior_images()

@@ -1,6 +1,6 @@
 """How good samples are, and how long they take: measured by another model, without labels.
 
-A judge, a model trained apart from the one that drew the samples, reads samples and real images
+A judge, a model trained apart from that which drew the samples, reads samples and real images
 alike. Three figures: what the samples cost under it, how far the two clouds of its latents lie
 apart, and how far each sample is from its nearest real image.
 """

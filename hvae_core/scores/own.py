@@ -1,6 +1,6 @@
 """A score of the user's own: a function in a Python file, named on the command line.
 
-Only the command line runs such a file, on the word of whoever typed its name; the app never does.
+Only the command line runs it, on the word of whoever typed its name; the app never does.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ class Score:
 
     ``needs`` names what must be at hand beside the table of bounds, ``measures`` the figures an
     image that it reads; both are empty for most scores. ``unit`` is "" where it has none, ``layer``
-    names the one layer that it reads, and ``k`` is how many levels its bound L_>k skips.
+    names the single layer that it reads, and ``k`` is how many levels its bound L_>k skips.
     """
 
     key: str

@@ -19,6 +19,7 @@ from hvae_core.figures import MapData, fmt, latent_map, percent, symbol_html
 from hvae_core.figures.theme import Theme, palette
 from hvae_core.probes import embedding
 from hvae_core.probes.embedding import Params, TSNEParams, UMAPParams
+from hvae_core.probes.pca import pca
 from hvae_core.scores import Material, Score
 from pages.latents import lasso
 from pages.latents.points import Points
@@ -78,7 +79,7 @@ def place(points: Points, method: str, seed: int) -> PlacedPoints:
 
 @by_content(16, {Points: attrgetter("digest")})
 def _pca(points: Points) -> PlacedPoints:
-    flat = embedding.pca(points.latents)
+    flat = pca(points.latents)
     first, second = (percent(float(share)) for share in flat.explained)
     axes = (f"component 1 ({first} of variance)", f"component 2 ({second})")
     return PlacedPoints(flat.coords, axes, cache.digest(points.digest, "pca"))

@@ -9,7 +9,8 @@ from sklearn.decomposition import PCA
 from hvae_core.common.errors import ConfigError, DataError
 from hvae_core.common.progress import Cancelled
 from hvae_core.probes import embedding
-from hvae_core.probes.embedding import TSNEParams, UMAPParams, pca, stored_map, tsne, umap
+from hvae_core.probes.embedding import TSNEParams, UMAPParams, stored_map, tsne, umap
+from hvae_core.probes.pca import pca
 
 
 def latents(n: int, d: int, seed: int = 0) -> np.ndarray:

@@ -44,7 +44,7 @@ class Call(NamedTuple):
 class Job:
     """One piece of work in another process; read it from any thread, at any time.
 
-    Its fields are written by one thread (the one that drives the worker) and by ``cancel``.
+    Its fields are written by one thread, which drives the worker, and by ``cancel``.
     """
 
     def __init__(self, name: str, digest: str, call: Call) -> None:
