@@ -19,7 +19,7 @@ from hvae_core.data.image_set import ImageSet, Pixels, from_picture, to_picture
 
 def inverted(images: ImageSet) -> ImageSet:
     """Return dark and light exchanged: 255 - x."""
-    return images.inverted()
+    return _changed(images, 255 - images.images, "inverted")
 
 
 def blurred(images: ImageSet, radius: float = 1.5) -> ImageSet:

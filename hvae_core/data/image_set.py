@@ -206,10 +206,6 @@ class ImageSet:
                 "resize the set first."
             )
 
-    def inverted(self) -> ImageSet:
-        """Return the images with dark and light exchanged (255 - x)."""
-        return replace(self, images=255 - self.images, notes=(*self.notes, "inverted"))
-
     def renamed(self, name: str, title: str) -> ImageSet:
         """Return the same images under another name."""
         return replace(self, name=name, title=title)

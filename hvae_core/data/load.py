@@ -29,7 +29,6 @@ class Loader(Protocol):
         self,
         path: str | Path,
         *,
-        name: str | None = None,
         title: str | None = None,
         image_shape: Shape | None = None,
         limit: int | None = None,
@@ -44,7 +43,6 @@ _LOADERS: dict[str, Loader] = {".parquet": load_parquet, ".npz": load_npz, ".zip
 def load_source(
     source: str | Path,
     *,
-    name: str | None = None,
     title: str | None = None,
     image_shape: Shape | None = None,
     limit: int | None = None,
@@ -74,18 +72,20 @@ def load_source(
                 limit=limit,
                 progress=progress,
             )
-            return _registered(named, request, name or text, allow_download=allow_download)
-        path = _from_hub(text, allow_download, progress)
-        title, name = title or text, name or text
+            return _registered(named, request, text, allow_download=allow_download)
+        path, title = _from_hub(text, allow_download, progress), title or text
+        images = load_parquet(
+            path, title=title, image_shape=image_shape, limit=limit, progress=progress
+        )
+        return images.renamed(text, title)
     if path.is_dir():
         loader: Loader | None = load_parquet if _has_parquet(path) else load_folder
     else:
         loader = _LOADERS.get(path.suffix.lower())
     if loader is not None:
-        return loader(path, name=name, title=title, image_shape=image_shape, limit=limit,
-                      progress=progress)  # fmt: skip
+        return loader(path, title=title, image_shape=image_shape, limit=limit, progress=progress)
     if path.suffix.lower() in SUFFIXES:
-        image = one_image(path, name or path.stem, title or path.name)
+        image = one_image(path, path.stem, title or path.name)
         return image if image_shape is None else image.fit(image_shape)
     raise DataError(
         f"{path.name} is not a kind of file that holds images; choose a folder of images, "

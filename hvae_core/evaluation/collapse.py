@@ -102,14 +102,6 @@ def active_units(variance: ArrayLike, threshold: float = ACTIVE_THRESHOLD) -> in
     return int((np.asarray(variance, dtype=np.float64) > threshold).sum())
 
 
-def active_share(variance: ArrayLike, threshold: float = ACTIVE_THRESHOLD) -> float:
-    """Share of active units in a layer, 0 to 1."""
-    values = np.asarray(variance, dtype=np.float64)
-    if not values.size:
-        raise ScoreError("A layer without units has no share of active ones.")
-    return active_units(values, threshold) / values.size
-
-
 def active_curve(variance: ArrayLike, thresholds: ArrayLike) -> Floats:
     """Share of units with Var_x(E[z_i|x]) above each threshold (DVP Eq. 23, 24), (T,)."""
     return 1 - _share(variance, thresholds, "right")

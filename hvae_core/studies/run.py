@@ -17,10 +17,6 @@ if TYPE_CHECKING:
     from hvae_core.evaluation.evaluation import Evaluation
     from hvae_core.evaluation.sets import Sets
     from hvae_core.scores import Material, Score
-
-if TYPE_CHECKING:
-    from hvae_core.checkpoint import CheckpointInfo
-    from hvae_core.data import World
     from hvae_core.studies.members import Member, Subject
     from hvae_core.studies.sample_tables import Sampled
     from hvae_core.studies.table import Table

@@ -135,7 +135,7 @@ def test_controls_do_what_they_say(small_set: ImageSet) -> None:
     drawing[..., 4, 2:7] = 200
     letter = ImageSet("l", "L", drawing, np.array([-1]))
     assert np.unique(CONTROLS["faint"](letter).images).tolist() == [0, 60]
-    assert np.unique(CONTROLS["faint"](letter.inverted()).images).tolist() == [195, 255]
+    assert np.unique(CONTROLS["faint"](CONTROLS["inverted"](letter)).images).tolist() == [195, 255]
     flat = ImageSet("f", "F", np.full((1, 3, 16, 16), 128, np.uint8), np.array([-1]))
     assert (CONTROLS["jpeg"](flat).images == 128).all()  # nothing but its mean: no loss
     compressed = CONTROLS["jpeg"](small_set)

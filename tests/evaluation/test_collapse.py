@@ -13,7 +13,6 @@ from hvae_core.common.errors import ScoreError
 from hvae_core.evaluation.collapse import (
     UnitStats,
     active_curve,
-    active_share,
     active_units,
     bits_per_dim,
     collapse_levels,
@@ -94,17 +93,17 @@ def test_bits_per_dimension() -> None:
 def test_active_units() -> None:
     variance = [0.5, 0.0100001, 0.01, 0.0]
     assert active_units(variance) == 2  # strictly above
-    assert active_share(variance) == 0.5
+    assert active_curve(variance, [0.01]) == [0.5]
     assert active_units(variance, threshold=0.1) == 1
     with pytest.raises(ScoreError, match="without units"):
-        active_share([])
+        active_curve([], [0.01])
 
 
 def test_active_curve_is_the_share_at_every_threshold() -> None:
     variance = np.random.default_rng(0).exponential(size=37) ** 3
     variance[:5] = 0.01  # a variance at the threshold is not above it
     grid = [0.0, 0.01, 0.1, 1.0, 1e9]
-    expected = [active_share(variance, threshold) for threshold in grid]
+    expected = [active_units(variance, threshold) / variance.size for threshold in grid]
     np.testing.assert_allclose(active_curve(variance, grid), expected)
 
 

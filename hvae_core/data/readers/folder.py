@@ -24,7 +24,6 @@ MAX_DEPTH = 2
 def load_folder(
     path: str | Path,
     *,
-    name: str | None = None,
     title: str | None = None,
     image_shape: Shape | None = None,
     limit: int | None = None,
@@ -59,7 +58,7 @@ def load_folder(
     return gather(
         items,
         len(files),
-        name=name or path.name,
+        name=path.name,
         title=title,
         class_names=class_names,
         image_shape=image_shape,

@@ -49,12 +49,10 @@ def is_hub_name(text: str) -> bool:
     return read_hub_name(text) is not None
 
 
-def hub_path(
-    hub_name: str, split: str = "test", root: Path | None = None, config: str = ""
-) -> Path:
+def hub_path(hub_name: str, split: str = "test", config: str = "") -> Path:
     """Return where a downloaded split of a hub set is kept."""
     folder = "--".join([*hub_name.split("/"), *([config] if config else [])])
-    return (root or cache_data_root()) / "hub" / folder / f"{split}.parquet"
+    return cache_data_root() / "hub" / folder / f"{split}.parquet"
 
 
 def download(

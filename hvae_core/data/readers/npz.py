@@ -26,7 +26,6 @@ MAX_CLASSES = 10_000
 def load_npz(
     path: str | Path,
     *,
-    name: str | None = None,
     title: str | None = None,
     image_shape: Shape | None = None,
     limit: int | None = None,
@@ -61,9 +60,7 @@ def load_npz(
         ) from exc
     labels = _as_labels(stored, len(images), title)
     names = tuple(str(index) for index in range(int(labels.max(initial=-1)) + 1))
-    read = ImageSet(
-        name=name or path.stem, title=title, images=images, labels=labels, class_names=names
-    )
+    read = ImageSet(name=path.stem, title=title, images=images, labels=labels, class_names=names)
     progress(1.0, f"read {title}: {len(read):,} images")
     return read if image_shape is None else read.fit(image_shape, rule)
 

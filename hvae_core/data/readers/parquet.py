@@ -29,7 +29,6 @@ _BATCH = 256
 def load_parquet(
     path: str | Path,
     *,
-    name: str | None = None,
     title: str | None = None,
     image_shape: Shape | None = None,
     limit: int | None = None,
@@ -59,7 +58,7 @@ def load_parquet(
         return gather(
             items,
             max(stop - first, 0),
-            name=name or path.stem,
+            name=path.stem,
             title=title,
             class_names=class_names,
             image_shape=image_shape,

@@ -23,7 +23,6 @@ MAX_TOTAL_BYTES = 2**30
 def load_zip(
     path: str | Path,
     *,
-    name: str | None = None,
     title: str | None = None,
     image_shape: Shape | None = None,
     limit: int | None = None,
@@ -45,7 +44,7 @@ def load_zip(
             return gather(
                 _items(archive, infos),
                 len(infos),
-                name=name or path.stem,
+                name=path.stem,
                 title=title,
                 image_shape=image_shape,
                 progress=progress,
