@@ -86,7 +86,7 @@ def test_files_import_each_other_in_no_circle() -> None:
 
 
 def test_the_arrows_stay_few() -> None:
-    assert len(house.rooms_seen()) <= 90
+    assert len(house.rooms_seen()) <= 72
 
 
 def test_core_knows_no_streamlit_and_pages_no_torch() -> None:
