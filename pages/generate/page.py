@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -61,27 +61,26 @@ def temperature(key: str) -> float:
 
 
 def pick_row(*labels: str) -> list[str]:
-    """A row of controls that choose images, one a label."""
+    """A row of controls that choose images, one a label, at first of the set inside."""
+    names = []
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        return [pick(f"g_{letter}", label) for letter, label in zip("ab", labels, strict=False)]
+        for i, label in enumerate(labels):
+            keys = (f"g_{'ab'[i]}_set", f"g_{'ab'[i]}_number")
+            first, widths = (ctx.in_name, i), (200, 100)
+            pick = set_and_number(ctx, keys, label=label, first=first, widths=widths)
+            names.append(image_names.name_of(*pick))
+    return names
 
 
-def pick(key: str, label: str) -> str:
-    """One image by set and number: at first the first of the set inside, then the second."""
-    keys, first = (f"{key}_set", f"{key}_number"), (ctx.in_name, int(key == "g_b"))
-    return image_names.name_of(
-        *set_and_number(ctx, keys, label=label, first=first, widths=(200, 100))
-    )
-
-
-def images_of(names: Sequence[str], handle: Handle) -> ImageSet | None:
-    """The chosen images, or None after saying why one cannot be had."""
-    named, problems = image_names.load(ctx, handle, names)
-    ui.not_here(problems)
-    if named is None or len(named.names) < len(names):
-        st.page_link("pages/image/page.py", label="Upload one image")
-        return None
-    return named.images
+def each_with_images(names: Sequence[str]) -> Iterator[tuple[str, Handle, ImageSet]]:
+    """Letter, handle and chosen images of each model; an end, and why, where these are not here."""
+    for letter, handle in ui.each_model(ctx):
+        named, problems = image_names.load(ctx, handle, names)
+        ui.not_here(problems)
+        if named is None or len(named.names) < len(names):
+            st.page_link("pages/image/page.py", label="Upload one image")
+            return
+        yield letter, handle, named.images
 
 
 def data_of(handle: Handle) -> np.ndarray | None:
@@ -126,10 +125,7 @@ def redrawn_view(beside: DeltaGenerator) -> str:
         seed = draw_seed(ctx, "g_draw")
     names = pick_row("Image")
     claim = ""
-    for letter, handle in ui.each_model(ctx):
-        images = images_of(names, handle)
-        if images is None:
-            break
+    for letter, handle, images in each_with_images(names):
         by_k = views.redrawn(handle, images, seed, warm)
         rows, heads = views.redrawn_rows(handle, images, by_k)
         alt = f"Draws with the upper levels kept, {handle.title}"
@@ -148,10 +144,7 @@ def interpolation_view(beside: DeltaGenerator) -> str:
         return ""
     heads = [f"{100 * i // (views.STEPS - 1)} %" for i in range(views.STEPS)]
     claim = ""
-    for letter, handle in ui.each_model(ctx):
-        images = images_of(names, handle)
-        if images is None:
-            break
+    for letter, handle, images in each_with_images(names):
         walks = views.paths(handle, images, ctx.seed)
         labels = views.upwards(handle.level_names)
         rows = [views.row(label, walk) for label, walk in zip(labels, walks, strict=True)]
@@ -249,10 +242,7 @@ def traversal_view(beside: DeltaGenerator) -> str:
         layer = st.select_slider("Layer", names, names[-1], key="g_layer", bind="query-params")
     picked = pick_row("Image")
     claim = ""
-    for letter, handle in ui.each_model(ctx):
-        images = images_of(picked, handle)
-        if images is None:
-            break
+    for letter, handle, images in each_with_images(picked):
         # A second model without such a layer shows its top one.
         number = handle.names.index(layer) + 1 if layer in handle.names else handle.n_layers
         walks = traversal(handle, letter, images, number=number, reach=reach)

@@ -45,6 +45,11 @@ TESTS_HELP = (
 )
 
 
+def who(model: ModelDetection) -> str:
+    """A sentence's start that names the model, where there are two."""
+    return f"**{model.letter}** " if model.letter else ""
+
+
 def density_charts(placed: Placed, drawn: list[str]) -> None:
     """One chart a model: their scores have different scales, and each its own threshold."""
     for scored, at in placed:
@@ -84,9 +89,18 @@ def in_words(placed: Placed) -> None:
         )
 
 
-def who(model: ModelDetection) -> str:
-    """A sentence's start that names the model, where there are two."""
-    return f"**{model.letter}** " if model.letter else ""
+def curve_chart(placed: Placed, drawn: list[str]) -> None:
+    """ROC or precision-recall, with areas in the legend and the threshold's place."""
+    kind = one_of("Curve", ["ROC", "Precision-recall"], "ROC", key="o_curve")
+    curves = threshold.curves(placed, {name: titles[name] for name in drawn}, places, kind)
+    if not curves:
+        st.caption("Choose an out-of-distribution set to draw.")
+        return
+    figure = (roc if kind == "ROC" else precision_recall)(curves, palette)
+    alt = f"{kind} curves of the chosen sets, with areas"
+    ui.chart(figure, f"{kind}-{placed[0][0].score.key}", alt, key="o_curves")
+    area = "AUROC with 95 % interval" if kind == "ROC" else "AUPRC, as average precision"
+    st.caption(f"In the legend: {area}. The marks are the threshold.")
 
 
 def rates(placed: Placed) -> None:
@@ -103,18 +117,16 @@ def rates(placed: Placed) -> None:
     st.dataframe(rows, hide_index=True, column_config=bars, alt="Share flagged of each set")
 
 
-def curve_chart(placed: Placed, drawn: list[str]) -> None:
-    """ROC or precision-recall, with areas in the legend and the threshold's place."""
-    kind = one_of("Curve", ["ROC", "Precision-recall"], "ROC", key="o_curve")
-    curves = threshold.curves(placed, {name: titles[name] for name in drawn}, places, kind)
-    if not curves:
-        st.caption("Choose an out-of-distribution set to draw.")
-        return
-    figure = (roc if kind == "ROC" else precision_recall)(curves, palette)
-    alt = f"{kind} curves of the chosen sets, with areas"
-    ui.chart(figure, f"{kind}-{placed[0][0].score.key}", alt, key="o_curves")
-    area = "AUROC with 95 % interval" if kind == "ROC" else "AUPRC, as average precision"
-    st.caption(f"In the legend: {area}. The marks are the threshold.")
+def versus(detected: list[ModelDetection], score: Score) -> None:
+    """The chosen score under A against the same under B."""
+    by_set = paired_tests.of_models(detected, score)
+    st.markdown(
+        f"${score.symbol}$ under **A** against the same under **B**, a paired test on the same "
+        "images:"
+    )
+    rows = paired_tests.table(titles, by_set, [score]).drop(columns="Score")
+    rows = rows.rename(columns={"First": "AUROC of A", "Second": "AUROC of B"})
+    st.dataframe(rows, hide_index=True, alt="Tests of A against B")
 
 
 @ui.fragment
@@ -187,18 +199,6 @@ def tests(detected: list[ModelDetection]) -> None:
             rows = paired_tests.table(titles, by_set, model.report.scores)
             rows = rows.rename(columns={"First": "AUROC", "Second": "AUROC of −L"})
             st.dataframe(rows, hide_index=True, alt="Tests against −L")
-
-
-def versus(detected: list[ModelDetection], score: Score) -> None:
-    """The chosen score under A against the same under B."""
-    by_set = paired_tests.of_models(detected, score)
-    st.markdown(
-        f"${score.symbol}$ under **A** against the same under **B**, a paired test on the same "
-        "images:"
-    )
-    rows = paired_tests.table(titles, by_set, [score]).drop(columns="Score")
-    rows = rows.rename(columns={"First": "AUROC of A", "Second": "AUROC of B"})
-    st.dataframe(rows, hide_index=True, alt="Tests of A against B")
 
 
 def more_scores(detected: list[ModelDetection]) -> None:

@@ -1,6 +1,8 @@
 """The furniture of a page: claim and caption, charts, exports, and errors shown in place.
 
-Also what every page says alike: whose pictures these are, and which images are not here.
+Also what every page says alike: whose pictures these are, and which images are not here. Streamlit
+draws in the order of the calls, and a title is a claim about what is computed below it: so a page
+takes the places of its parts first (``st.container``) and fills them as their figures come.
 """
 
 from __future__ import annotations

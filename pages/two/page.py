@@ -46,6 +46,18 @@ SCORES_HELP = (
 )
 
 
+def controls() -> tuple[str, str, Score]:
+    """The set held against the one inside ("" for none), the measure of likeness, the score."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        outs = {name: ctx.title(name) for name in ctx.out_names if name != ctx.in_name}
+        held = select("Set held against it", outs, key="t_set", width=260, disabled=not outs)
+        measure = one_of("Layers by", list(layers.MEASURES), "matched units", key="t_measure")
+        by_key = scores.scores(ctx)
+        symbols = {key: symbol_text(score.symbol) for key, score in by_key.items()}
+        key = select("Score", symbols, key="t_score", width=170)
+    return held, layers.MEASURES[measure], by_key[key]
+
+
 def likeness_part(by_set: Mapping[str, Likeness], measure: str) -> None:
     """The likeness by layer, a line a set."""
     if not by_set:
@@ -144,18 +156,6 @@ def pictures_part(
                 picture = tile(pixels, columns=scores.PICTURES, scale=scale, colors=palette)
                 alt = f"Images of {pair.title} that are stranger to {letter}"
                 ui.picture(picture, alt, scroll=f"two{letter}_{pair.name}")
-
-
-def controls() -> tuple[str, str, Score]:
-    """The set held against the one inside ("" for none), the measure of likeness, the score."""
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        outs = {name: ctx.title(name) for name in ctx.out_names if name != ctx.in_name}
-        held = select("Set held against it", outs, key="t_set", width=260, disabled=not outs)
-        measure = one_of("Layers by", list(layers.MEASURES), "matched units", key="t_measure")
-        by_key = scores.scores(ctx)
-        symbols = {key: symbol_text(score.symbol) for key, score in by_key.items()}
-        key = select("Score", symbols, key="t_score", width=170)
-    return held, layers.MEASURES[measure], by_key[key]
 
 
 def body() -> None:
