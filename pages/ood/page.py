@@ -84,7 +84,7 @@ def in_words(placed: Placed) -> None:
             f"{who(scored.model)}Flagged from **{fmt(at.value, scored.score.unit)}** up: "
             f"{percent(at.held_out.value)} of {at.held_out.n} validation images, and of "
             f"{ui.plain(ctx.title(ctx.in_name))} "
-            f"**{interval(100 * test.value, 100 * test.low, 100 * test.high, '%')}**."
+            f"**{interval(100 * test.value, 100 * test.low, 100 * test.high, unit='%')}**."
             + threshold.unlike(at, test)
         )
 
@@ -92,7 +92,7 @@ def in_words(placed: Placed) -> None:
 def curve_chart(placed: Placed, drawn: list[str]) -> None:
     """ROC or precision-recall, with areas in the legend and the threshold's place."""
     kind = one_of("Curve", ["ROC", "Precision-recall"], "ROC", key="o_curve")
-    curves = threshold.curves(placed, {name: titles[name] for name in drawn}, places, kind)
+    curves = threshold.curves(placed, {name: titles[name] for name in drawn}, places, kind=kind)
     if not curves:
         st.caption("Choose an out-of-distribution set to draw.")
         return
@@ -163,10 +163,11 @@ def table(detected: list[ModelDetection]) -> None:
     scores = list(models.scores_of(detected).values())
     if metric != "AUROC":
         detected = models.with_intervals(detected)
-    rows, values, lows, highs = tables.heat(detected, titles, scores, metric)
+    rows, values, lows, highs = tables.heat(detected, titles, scores, metric=metric)
+    symbols = [symbol_html(score.symbol) for score in scores]
     figure = metric_heat(
-        values, rows, [symbol_html(score.symbol) for score in scores], palette, metric=metric,
-        lows=lows, highs=highs, higher_is_better=not metric.startswith("FPR"),
+        values, rows, symbols, colors=palette, metric=metric, lows=lows, highs=highs,
+        higher_is_better=not metric.startswith("FPR"),
     )  # fmt: skip
     with st.container(key="scroll_wide_o_heat"):
         alt = f"{metric} of every score on every set"
@@ -207,7 +208,7 @@ def more_scores(detected: list[ModelDetection]) -> None:
         for model in detected if panel.open else ():
             with ui.in_place():
                 ui.model_title(ctx, model.letter, model.handle)
-                offers.draw(ctx, model.handle, model.materials, model.letter)
+                offers.draw(ctx, model.handle, model.materials, letter=model.letter)
 
 
 head, body, jobs = st.container(), st.container(), st.container()

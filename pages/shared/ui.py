@@ -158,12 +158,12 @@ def picture(image: Image, alt: str, *, scroll: str = "") -> None:
 
 def csv_button(make: Callable[[], pd.DataFrame], name: str, label: str = "Data (CSV)") -> None:
     """Offer a pandas table as CSV, made only when asked for."""
-    _download(lambda: make().to_csv(index=False).encode(), f"{name}.csv", "text/csv", label)
+    _download(lambda: make().to_csv(index=False).encode(), f"{name}.csv", "text/csv", label=label)
 
 
 def picture_button(image: Image, name: str, label: str = "Picture (PNG)") -> None:
     """Offer a picture as PNG, packed only when asked for."""
-    _download(partial(png_bytes, image), f"{name}.png", "image/png", label)
+    _download(partial(png_bytes, image), f"{name}.png", "image/png", label=label)
 
 
 def _download(make: Callable[[], bytes], file_name: str, mime: str, label: str) -> None:
