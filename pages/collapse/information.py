@@ -62,7 +62,7 @@ def _offer(handle: Handle, images: ImageSet) -> None:
         f"{ui.plain(images.title)} under {ui.plain(handle.title)}: not yet measured. Each of "
         f"{len(images)} images is held against every other, {len(images) ** 2:,} densities a level."
     )
-    if jobs.asked(name, f"Measuring {handle.title}", f"Measure {len(images)} images", note):
+    if jobs.asked(name, f"Measuring {handle.title}", f"Measure {len(images)} images", note=note):
         jobs.submit(name, key, information_of, handle.path, images, SEED)
         st.rerun()
 

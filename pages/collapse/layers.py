@@ -111,7 +111,9 @@ def layers_of(
         active=active,
         history=history,
         since=since,
-        silent=silent_layers(result.kl, handle.units, active, handle.exact_kl, below),
+        silent=silent_layers(
+            result.kl, handle.units, active, exact=handle.exact_kl, threshold=below
+        ),
     )
 
 
@@ -132,7 +134,7 @@ def histories(handles: Sequence[Handle], split: str, *, per_dim: bool) -> list[H
             handle.title,
             np.arange(1, len(kl) + 1),
             kl_per_dim(kl, handle.units) if per_dim else kl,
-            handle.names,
+            names=handle.names,
         )
         for handle, kl in series
         if kl is not None

@@ -200,7 +200,7 @@ def curves_part(models: list[Layers], measured: list[Measured], settings: Collap
     if which == "active":
         figure = information.active_curves(models, settings, palette)
     elif measured:
-        figure = information.collapsed_curves(measured, settings, delta, palette)
+        figure = information.collapsed_curves(measured, settings, delta, colors=palette)
     else:
         st.caption("Measure the images on the left once, and the curves appear here.")
         return
@@ -248,10 +248,10 @@ def body() -> None:
         for handle in ctx.models:
             evaluations = jobs.evaluations(ctx, handle, [name], name_missing=handle is ctx.a)
             if name in evaluations:
-                models.append(layers.layers_of(handle, evaluations[name], settings, split))
+                models.append(layers.layers_of(handle, evaluations[name], settings, split=split))
     with head:
         reasons = [(model, why.recipe(store.info(model.handle))) for model in models]
-        ui.header(*layers.headline(ctx, models, name, settings), why.paragraph(reasons))
+        ui.header(*layers.headline(ctx, models, name, settings=settings), why.paragraph(reasons))
     with right, ui.in_place():
         history_part(settings, split)
     if models:

@@ -47,7 +47,7 @@ def compression_view(beside: DeltaGenerator) -> str:
             compression = pictures.compression_of(handle, picture, ctx.seed)
             if compression is not None:
                 coded.append((handle, compression))
-                pairs(handle, compression, min(k, handle.n_levels - 1), letter)
+                pairs(handle, compression, min(k, handle.n_levels - 1), letter=letter)
     if not coded:
         return ""
     rates(coded, measure)

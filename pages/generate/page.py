@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -61,27 +61,26 @@ def temperature(key: str) -> float:
 
 
 def pick_row(*labels: str) -> list[str]:
-    """A row of controls that choose images, one a label."""
+    """A row of controls that choose images, one a label, at first of the set inside."""
+    names = []
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        return [pick(f"g_{letter}", label) for letter, label in zip("ab", labels, strict=False)]
+        for i, label in enumerate(labels):
+            keys = (f"g_{'ab'[i]}_set", f"g_{'ab'[i]}_number")
+            first, widths = (ctx.in_name, i), (200, 100)
+            pick = set_and_number(ctx, keys, label=label, first=first, widths=widths)
+            names.append(image_names.name_of(*pick))
+    return names
 
 
-def pick(key: str, label: str) -> str:
-    """One image by set and number: at first the first of the set inside, then the second."""
-    keys, first = (f"{key}_set", f"{key}_number"), (ctx.in_name, int(key == "g_b"))
-    return image_names.name_of(
-        *set_and_number(ctx, keys, label=label, first=first, widths=(200, 100))
-    )
-
-
-def images_of(names: Sequence[str], handle: Handle) -> ImageSet | None:
-    """The chosen images, or None after saying why one cannot be had."""
-    named, problems = image_names.load(ctx, handle, names)
-    ui.not_here(problems)
-    if named is None or len(named.names) < len(names):
-        st.page_link("pages/image/page.py", label="Upload one image")
-        return None
-    return named.images
+def each_with_images(names: Sequence[str]) -> Iterator[tuple[str, Handle, ImageSet]]:
+    """Letter, handle and chosen images of each model; an end, and why, where these are not here."""
+    for letter, handle in ui.each_model(ctx):
+        named, problems = image_names.load(ctx, handle, names)
+        ui.not_here(problems)
+        if named is None or len(named.names) < len(names):
+            st.page_link("pages/image/page.py", label="Upload one image")
+            return
+        yield letter, handle, named.images
 
 
 def data_of(handle: Handle) -> np.ndarray | None:
@@ -112,10 +111,10 @@ def prior_view(beside: DeltaGenerator) -> str:
     claim = ""
     for letter, handle in ui.each_model(ctx):
         warm = tuple(heat[level] for level in handle.level_names)
-        samples = views.prior(handle, n, seed, warm)
+        samples = views.prior(handle, n, seed, heat=warm)
         picture = tile(samples, columns=round(n**0.5), scale=3, colors=palette)
         show(picture, f"{n} samples from the prior of {handle.title}", f"prior-{letter}")
-        claim = claim or views.prior_claim(handle, samples, warm, data_of(handle))
+        claim = claim or views.prior_claim(handle, samples, warm, data=data_of(handle))
     return claim
 
 
@@ -126,14 +125,11 @@ def redrawn_view(beside: DeltaGenerator) -> str:
         seed = draw_seed(ctx, "g_draw")
     names = pick_row("Image")
     claim = ""
-    for letter, handle in ui.each_model(ctx):
-        images = images_of(names, handle)
-        if images is None:
-            break
-        by_k = views.redrawn(handle, images, seed, warm)
+    for letter, handle, images in each_with_images(names):
+        by_k = views.redrawn(handle, images, seed, temperature=warm)
         rows, heads = views.redrawn_rows(handle, images, by_k)
         alt = f"Draws with the upper levels kept, {handle.title}"
-        show_strip(rows, heads, alt, f"redrawn-{letter}")
+        show_strip(rows, heads, alt, name=f"redrawn-{letter}")
         claim = claim or views.redraw_claim(handle, views.kept_share(by_k))
     return claim
 
@@ -148,15 +144,12 @@ def interpolation_view(beside: DeltaGenerator) -> str:
         return ""
     heads = [f"{100 * i // (views.STEPS - 1)} %" for i in range(views.STEPS)]
     claim = ""
-    for letter, handle in ui.each_model(ctx):
-        images = images_of(names, handle)
-        if images is None:
-            break
+    for letter, handle, images in each_with_images(names):
         walks = views.paths(handle, images, ctx.seed)
         labels = views.upwards(handle.level_names)
         rows = [views.row(label, walk) for label, walk in zip(labels, walks, strict=True)]
         alt = f"From {start} to {end} under {handle.title}"
-        show_strip(rows, heads, alt, f"path-{letter}")
+        show_strip(rows, heads, alt, name=f"path-{letter}")
         claim = claim or views.path_claim(handle, walks)
     return claim
 
@@ -171,7 +164,7 @@ def picture_view(beside: DeltaGenerator) -> str:
     claim = ""
     for kind, (letter, handle) in zip(kinds, ui.each_model(ctx), strict=True):
         if kind == "latent":
-            finding = drawn_pictures(handle, letter, seed, heat)
+            finding = drawn_pictures(handle, letter, seed, heat=heat)
             latents_of_images(handle, letter, names, seed=seed, heat=heat)
         elif kind == "prior":
             finding = learned_pictures(handle, letter, beside, seed=seed, heat=heat)
@@ -186,10 +179,10 @@ def drawn_pictures(handle: Handle, letter: str, seed: int, heat: float) -> str:
     """Rows of topmost latents drawn from their prior."""
     top = handle.names[-1]
     st.subheader(f"{top} drawn from its prior", anchor=False)
-    tops = views.from_prior(handle, PICTURES, seed, heat)
+    tops = views.from_prior(handle, PICTURES, seed, temperature=heat)
     rows, heads = views.picture_rows(tops, [""] * PICTURES, top)
     alt = f"Draws of {top} and what {handle.title} makes of them"
-    show_strip(rows, heads, alt, f"tops-{letter}")
+    show_strip(rows, heads, alt, name=f"tops-{letter}")
     return views.picture_claim(tops, top)
 
 
@@ -202,11 +195,11 @@ def latents_of_images(
     named, problems = image_names.load(ctx, handle, names)
     ui.not_here(problems)
     if named is not None:
-        tops = views.from_images(handle, named.images, seed, heat)
+        tops = views.from_images(handle, named.images, seed, temperature=heat)
         seen = named.images.images.astype("float32") / 255
-        rows, heads = views.picture_rows(tops, named.labels, top, seen)
+        rows, heads = views.picture_rows(tops, named.labels, top, beside=seen)
         alt = f"{top} of images and what {handle.title} makes of it"
-        show_strip(rows, heads, alt, f"of-{letter}")
+        show_strip(rows, heads, alt, name=f"of-{letter}")
 
 
 def learned_pictures(
@@ -226,7 +219,7 @@ def learned_pictures(
     some = views.from_learned(handle, which, n=views.DRAWS, seed=seed, temperature=heat)
     rows, heads = views.picture_rows(some, [f"u {k + 1}" for k in which], "u")
     alt = f"Pseudoinputs and what {handle.title} makes of them"
-    show_strip(rows, heads, alt, f"learned-{letter}")
+    show_strip(rows, heads, alt, name=f"learned-{letter}")
     shown = list(range(min(many, LEARNED)))
     every = views.from_learned(handle, shown, n=2, seed=seed, temperature=heat)
     st.caption(f"The first {len(shown)} of {many} pseudoinputs, and the mean picture of each.")
@@ -249,10 +242,7 @@ def traversal_view(beside: DeltaGenerator) -> str:
         layer = st.select_slider("Layer", names, names[-1], key="g_layer", bind="query-params")
     picked = pick_row("Image")
     claim = ""
-    for letter, handle in ui.each_model(ctx):
-        images = images_of(picked, handle)
-        if images is None:
-            break
+    for letter, handle, images in each_with_images(picked):
         # A second model without such a layer shows its top one.
         number = handle.names.index(layer) + 1 if layer in handle.names else handle.n_layers
         walks = traversal(handle, letter, images, number=number, reach=reach)
@@ -273,7 +263,7 @@ def traversal(
     )
     rows = [views.row(f"unit {unit}", walk) for unit, walk in zip(units, walks, strict=True)]
     alt = f"Units of {layer} moved, {handle.title}"
-    show_strip(rows, [f"{value:+.1f}" for value in values], alt, f"traversal-{letter}")
+    show_strip(rows, [f"{value:+.1f}" for value in values], alt, name=f"traversal-{letter}")
     st.caption(
         f"The most active units first, of {layer} (variance of E[z | x] over the test set)."
         if by_activity

@@ -59,8 +59,8 @@ def redrawn(handle: Handle, images: ImageSet, seed: int, temperature: float) -> 
     z, model = _encoded(handle, images, seed), store.model(handle)
     by_k = []
     for k in range(1, handle.n_levels):
-        mean = redraws(model, z, k, 1, temperature=0.0)
-        by_k.append((mean, redraws(model, z, k, DRAWS, seed=seed, temperature=temperature)))
+        mean = redraws(model, z, k, n=1, temperature=0.0)
+        by_k.append((mean, redraws(model, z, k, n=DRAWS, seed=seed, temperature=temperature)))
     mean = prior_samples(model, 1, temperature=0.0)
     by_k.append((mean, prior_samples(model, DRAWS, seed=seed, temperature=temperature)))
     return by_k
@@ -72,7 +72,7 @@ def paths(handle: Handle, images: ImageSet, seed: int) -> list[np.ndarray]:
     from hvae_core.probes.generate import interpolation
 
     z, model = _encoded(handle, images, seed), store.model(handle)
-    return [interpolation(model, z, k, STEPS) for k in range(handle.n_levels)]
+    return [interpolation(model, z, k, steps=STEPS) for k in range(handle.n_levels)]
 
 
 @by_content(32)
@@ -84,7 +84,7 @@ def traversed(
 
     values = [float(v) for v in np.linspace(-reach, reach, STEPS)]
     z, model = _encoded(handle, images, seed), store.model(handle)
-    return [traversal(model, z, layer, unit, values) for unit in units], values
+    return [traversal(model, z, layer, unit=unit, values=values) for unit in units], values
 
 
 def active_first(variance: np.ndarray | None, units: int) -> tuple[list[int], bool]:

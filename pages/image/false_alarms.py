@@ -40,7 +40,7 @@ def calibrations(
         test.settings != reference.settings or test.set_digest == reference.set_digest
     ):
         test = None
-    return _calibrations(reference, test, alpha, correction, seed=ctx.seed)
+    return _calibrations(reference, test, alpha, correction=correction, seed=ctx.seed)
 
 
 @by_content(64)
@@ -49,7 +49,7 @@ def _calibrations(
 ) -> list[Calibration]:
     rates = sorted({*RATES, alpha})
     scores = verdict_scores(reference.table)
-    halves = calibrate_halves(scores, seed, correction, rates)
+    halves = calibrate_halves(scores, seed, correction, rates=rates)
     tests = [] if halves is None else [halves]
     if test is not None:
         of_test = verdict_scores(test.table)

@@ -73,7 +73,7 @@ def rebuilt(image: OneImage, judged: Sequence[JudgedImage]) -> None:
             images = image.at(handle)
             results = pictures.of_images(handle, images, seed=ctx.seed)
             picture = strip(
-                pictures.rows_of([""], [False], results, images),
+                pictures.rows_of([""], [False], results, images=images),
                 pictures.heads(handle),
                 highlight=None if under.judgement is None else under.judgement.k + 1,
                 scale=3,
@@ -128,7 +128,7 @@ def score_part(reading: Reading) -> None:
         reading.reference,
         value,
         reading.p_value,
-        palette,
+        colors=palette,
         symbol=symbol_html(score.symbol),
         unit=score.unit,
     )
@@ -144,7 +144,7 @@ def more_scores(image: OneImage, judged: JudgedImage) -> None:
         if panel.open and judged.materials is not None:
             with ui.in_place():
                 handle = judged.handle
-                scores.draw_offers(ctx, handle, image.at(handle), judged.materials)
+                scores.draw_offers(ctx, handle, image.at(handle), by_name=judged.materials)
 
 
 def errs(tests: Sequence[Calibration], alpha: float) -> None:
@@ -186,7 +186,9 @@ def body() -> None:
     judged = []
     for handle in ctx.models:
         reference = jobs.evaluations(ctx, handle, [name]).get(name)
-        under = subject.judge(ctx, handle, image, reference, alpha=alpha, correction=correction)
+        under = subject.judge(
+            ctx, handle, image, reference=reference, alpha=alpha, correction=correction
+        )
         judged.append(under)
     with head, ui.in_place():
         verdicts(judged)
@@ -200,7 +202,7 @@ def body() -> None:
         ui.csv_button(lambda: subject.table(judged, image), "image-scores", "All scores (CSV)")
     more_scores(image, judged[0])
     with ui.in_place():
-        errs(false_alarms.calibrations(ctx, judged[0], alpha, correction), alpha)
+        errs(false_alarms.calibrations(ctx, judged[0], alpha, correction=correction), alpha)
 
 
 body()

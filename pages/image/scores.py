@@ -29,7 +29,9 @@ def evaluated(
     from hvae_core.evaluation.compute import evaluate_batch
 
     model, digests = store.model(handle), images.image_digests()
-    bounds, means = evaluate_batch(model, images.images, digests, settings or EvalSettings())
+    bounds, means = evaluate_batch(
+        model, images.images, digests, settings=settings or EvalSettings()
+    )
     kept = tuple(z if z.shape[1] <= STORED_UNITS else z[:, :0] for z in means)
     return BoundTable.from_bounds(bounds, model.dims), kept
 
@@ -64,13 +66,13 @@ def material_of(ctx: Context, handle: Handle, images: ImageSet, reference: Evalu
 def _measures(ctx: Context, handle: Handle, images: ImageSet) -> dict[str, np.ndarray]:
     """Measures of the image: what jobs have left, and what takes a millisecond."""
     values = {
-        name: measured(measure, handle.digest, ctx.world.key, images.digest)
+        name: measured(measure, handle.digest, ctx.world.key, pixels=images.digest)
         for name, measure in MEASURES.items()
     }
     kept = {
         name: each.leading if each.whole is None else each.whole for name, each in values.items()
     }
-    kept["complexity"] = compute(MEASURES["complexity"], None, "", images)
+    kept["complexity"] = compute(MEASURES["complexity"], None, "", images=images)
     return {name: values for name, values in kept.items() if values is not None}
 
 

@@ -110,18 +110,31 @@ def judge(
     table, _ = scores.evaluated(handle, images, settings)
     kl = table.kl[0]
     if reference is None:
-        return JudgedImage(handle, None, kl, scores.read(handle, table, None), judgement=None)
-    materials = scores.material_of(ctx, handle, images, reference)
+        return JudgedImage(
+            handle, None, kl, readings=scores.read(handle, table, None), judgement=None
+        )
+    materials = scores.material_of(ctx, handle, images, reference=reference)
     readings = scores.read(handle, table, materials)
     judgement, problem = None, ""
     try:
         judgement = verdict.judge(
-            table, reference.table, handle.units, handle.levels, alpha=alpha, correction=correction
+            table,
+            reference.table,
+            handle.units,
+            levels=handle.levels,
+            alpha=alpha,
+            correction=correction,
         )
     except ScoreError as error:
         problem = str(error)
     return JudgedImage(
-        handle, reference, kl, readings, judgement=judgement, problem=problem, materials=materials
+        handle,
+        reference,
+        kl,
+        readings=readings,
+        judgement=judgement,
+        problem=problem,
+        materials=materials,
     )
 
 

@@ -96,7 +96,7 @@ def panel(
         st.caption("Draw a lasso round points of the map: their images appear here.")
         return
     titles = {name: ctx.title(name) for name in evaluations}
-    st.markdown("  \n".join(in_words(selection, total, titles, evaluations)))
+    st.markdown("  \n".join(in_words(selection, total, titles, evaluations=evaluations)))
     if not outlined:
         st.caption("Still selected from before, though the map no longer shows the outline.")
     st.button(
@@ -149,7 +149,9 @@ def as_file(visible: Selection, pictures: Mapping[str, ImageSet]) -> bytes:
         title = f"{name}: {pictures[name].class_names[label]}" if label >= 0 else ""
         labels.append(names.setdefault(title, len(names)) if title else -1)
     pixels = np.stack([pictures[name].images[index] for name, index in visible])
-    subset = ImageSet("selection", "Selection", pixels, np.array(labels), tuple(names))
+    subset = ImageSet(
+        "selection", "Selection", pixels, labels=np.array(labels), class_names=tuple(names)
+    )
     return npz_bytes(
         subset,
         sets=np.array([name for name, _ in visible]),

@@ -46,7 +46,7 @@ def map_and_selection(
     outlined = False
     with left, ui.in_place():
         taken = ui.chart(
-            map.figure(ctx, drawn, placed, colouring),
+            map.figure(ctx, drawn, placed, colouring=colouring),
             f"latents-{layer}",
             f"Map of {layer}: {len(drawn)} images, coloured by {colouring.by}",
             key=key,
@@ -57,7 +57,7 @@ def map_and_selection(
         outlined = bool(taken and taken["selection"]["points"])
         hover.thumbnails(key, drawn, pictures)
     with right, ui.in_place():
-        lasso.panel(ctx, len(drawn), evaluations, pictures, outlined=outlined)
+        lasso.panel(ctx, len(drawn), evaluations, pictures=pictures, outlined=outlined)
 
 
 def separations_line(drawn: Points) -> None:
@@ -102,10 +102,10 @@ with bar:
     )
 
 with ui.in_place():
-    mapped = points.gather(ctx, model, level, evaluations, count)
+    mapped = points.gather(ctx, model, level, evaluations=evaluations, count=count)
     with head:
         ui.header(
-            points.claim(ctx, model, level, inside, mapped),
+            points.claim(ctx, model, level, inside=inside, points=mapped),
             f"E[{layer} | x] of {model.title}: what lies together looks alike to this layer. "
             "Draw a lasso round points to see their images.",
         )
@@ -116,7 +116,7 @@ with ui.in_place():
     if score is not None:
         colouring = map.score_values(score, mapped, evaluations)
     pictures = points.pictures(ctx, model, evaluations)
-    map_and_selection(mapped, placed, colouring, pictures)
+    map_and_selection(mapped, placed, colouring, pictures=pictures)
     separations_line(mapped)
     table = partial(map.table, mapped, placed, colouring)
     ui.csv_button(table, f"latents-{layer}-{method}".lower())

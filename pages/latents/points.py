@@ -91,14 +91,14 @@ def gather(
         rows = {name: evaluation.latents[layer] for name, evaluation in evaluations.items()}
         source = tuple(evaluation.set_digest for evaluation in evaluations.values())
     else:
-        encoded = _encoded(ctx, handle, layer, evaluations)
+        encoded = _encoded(ctx, handle, layer, evaluations=evaluations)
         if encoded is None:
             return None
         rows, source = {name: latents[layer] for name, latents in encoded.items()}, ("encoded",)
     mapped = {name: evaluations[name] for name in rows}
     digests = tuple(evaluation.set_digest for evaluation in mapped.values())
     key = cache.digest(handle.digest, layer, tuple(rows), digests, source, count)
-    return _points(key, count, rows, mapped)
+    return _points(key, count, rows, _evaluations=mapped)
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
@@ -161,7 +161,7 @@ def _encoded(
     if waiting:
         # Streamlit would go on answering None after the job has stored them.
         _stored.clear()
-        _offer(handle, unstored, list(sets.values()), waiting)
+        _offer(handle, unstored, list(sets.values()), waiting=waiting)
         return None
     return {name: means for name, means in latents.items() if means is not None}
 
@@ -176,7 +176,7 @@ def _offer(handle: Handle, unstored: str, sets: list[ImageSet], waiting: list[Im
     name = jobs.name_of(JOB, handle.digest, [images.digest for images in sets], LATENTS_SEED)
     count = sum(len(images) for images in waiting)
     note = f"{unstored}: {count:,} images have to go through the encoder once."
-    if jobs.asked(name, f"Encoding {handle.title}", f"Encode {count:,} images", note):
+    if jobs.asked(name, f"Encoding {handle.title}", f"Encode {count:,} images", note=note):
         key = cache.digest(JOB, handle.digest, [images.digest for images in waiting], LATENTS_SEED)
         jobs.submit(name, key, latents_of_sets, handle.path, waiting, LATENTS_SEED)
         st.rerun()

@@ -82,7 +82,7 @@ def detections(ctx: Context) -> list[ModelDetection]:
                 inside=done[ctx.in_name],
                 outs=outs,
                 reference=done.get(reference or ""),
-                report=_report(done[ctx.in_name], outs, read, scores),
+                report=_report(done[ctx.in_name], outs, read, scores=scores),
                 materials=read,
             )
         )

@@ -45,6 +45,11 @@ TESTS_HELP = (
 )
 
 
+def who(model: ModelDetection) -> str:
+    """A sentence's start that names the model, where there are two."""
+    return f"**{model.letter}** " if model.letter else ""
+
+
 def density_charts(placed: Placed, drawn: list[str]) -> None:
     """One chart a model: their scores have different scales, and each its own threshold."""
     for scored, at in placed:
@@ -79,14 +84,23 @@ def in_words(placed: Placed) -> None:
             f"{who(scored.model)}Flagged from **{fmt(at.value, scored.score.unit)}** up: "
             f"{percent(at.held_out.value)} of {at.held_out.n} validation images, and of "
             f"{ui.plain(ctx.title(ctx.in_name))} "
-            f"**{interval(100 * test.value, 100 * test.low, 100 * test.high, '%')}**."
+            f"**{interval(100 * test.value, 100 * test.low, 100 * test.high, unit='%')}**."
             + threshold.unlike(at, test)
         )
 
 
-def who(model: ModelDetection) -> str:
-    """A sentence's start that names the model, where there are two."""
-    return f"**{model.letter}** " if model.letter else ""
+def curve_chart(placed: Placed, drawn: list[str]) -> None:
+    """ROC or precision-recall, with areas in the legend and the threshold's place."""
+    kind = one_of("Curve", ["ROC", "Precision-recall"], "ROC", key="o_curve")
+    curves = threshold.curves(placed, {name: titles[name] for name in drawn}, places, kind=kind)
+    if not curves:
+        st.caption("Choose an out-of-distribution set to draw.")
+        return
+    figure = (roc if kind == "ROC" else precision_recall)(curves, palette)
+    alt = f"{kind} curves of the chosen sets, with areas"
+    ui.chart(figure, f"{kind}-{placed[0][0].score.key}", alt, key="o_curves")
+    area = "AUROC with 95 % interval" if kind == "ROC" else "AUPRC, as average precision"
+    st.caption(f"In the legend: {area}. The marks are the threshold.")
 
 
 def rates(placed: Placed) -> None:
@@ -103,18 +117,16 @@ def rates(placed: Placed) -> None:
     st.dataframe(rows, hide_index=True, column_config=bars, alt="Share flagged of each set")
 
 
-def curve_chart(placed: Placed, drawn: list[str]) -> None:
-    """ROC or precision-recall, with areas in the legend and the threshold's place."""
-    kind = one_of("Curve", ["ROC", "Precision-recall"], "ROC", key="o_curve")
-    curves = threshold.curves(placed, {name: titles[name] for name in drawn}, places, kind)
-    if not curves:
-        st.caption("Choose an out-of-distribution set to draw.")
-        return
-    figure = (roc if kind == "ROC" else precision_recall)(curves, palette)
-    alt = f"{kind} curves of the chosen sets, with areas"
-    ui.chart(figure, f"{kind}-{placed[0][0].score.key}", alt, key="o_curves")
-    area = "AUROC with 95 % interval" if kind == "ROC" else "AUPRC, as average precision"
-    st.caption(f"In the legend: {area}. The marks are the threshold.")
+def versus(detected: list[ModelDetection], score: Score) -> None:
+    """The chosen score under A against the same under B."""
+    by_set = paired_tests.of_models(detected, score)
+    st.markdown(
+        f"${score.symbol}$ under **A** against the same under **B**, a paired test on the same "
+        "images:"
+    )
+    rows = paired_tests.table(titles, by_set, [score]).drop(columns="Score")
+    rows = rows.rename(columns={"First": "AUROC of A", "Second": "AUROC of B"})
+    st.dataframe(rows, hide_index=True, alt="Tests of A against B")
 
 
 @ui.fragment
@@ -151,10 +163,11 @@ def table(detected: list[ModelDetection]) -> None:
     scores = list(models.scores_of(detected).values())
     if metric != "AUROC":
         detected = models.with_intervals(detected)
-    rows, values, lows, highs = tables.heat(detected, titles, scores, metric)
+    rows, values, lows, highs = tables.heat(detected, titles, scores, metric=metric)
+    symbols = [symbol_html(score.symbol) for score in scores]
     figure = metric_heat(
-        values, rows, [symbol_html(score.symbol) for score in scores], palette, metric=metric,
-        lows=lows, highs=highs, higher_is_better=not metric.startswith("FPR"),
+        values, rows, symbols, colors=palette, metric=metric, lows=lows, highs=highs,
+        higher_is_better=not metric.startswith("FPR"),
     )  # fmt: skip
     with st.container(key="scroll_wide_o_heat"):
         alt = f"{metric} of every score on every set"
@@ -189,25 +202,13 @@ def tests(detected: list[ModelDetection]) -> None:
             st.dataframe(rows, hide_index=True, alt="Tests against −L")
 
 
-def versus(detected: list[ModelDetection], score: Score) -> None:
-    """The chosen score under A against the same under B."""
-    by_set = paired_tests.of_models(detected, score)
-    st.markdown(
-        f"${score.symbol}$ under **A** against the same under **B**, a paired test on the same "
-        "images:"
-    )
-    rows = paired_tests.table(titles, by_set, [score]).drop(columns="Score")
-    rows = rows.rename(columns={"First": "AUROC of A", "Second": "AUROC of B"})
-    st.dataframe(rows, hide_index=True, alt="Tests of A against B")
-
-
 def more_scores(detected: list[ModelDetection]) -> None:
     """Jobs for the scores that are not there yet, in a panel that is filled once it is opened."""
     with st.expander("More scores", key="o_more", on_change="rerun") as panel:
         for model in detected if panel.open else ():
             with ui.in_place():
                 ui.model_title(ctx, model.letter, model.handle)
-                offers.draw(ctx, model.handle, model.materials, model.letter)
+                offers.draw(ctx, model.handle, model.materials, letter=model.letter)
 
 
 head, body, jobs = st.container(), st.container(), st.container()

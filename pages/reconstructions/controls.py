@@ -160,7 +160,7 @@ def draws_of(
     from hvae_core.probes.reconstruct import draws
 
     digest, model = image.image_digests()[0], store.model(handle)
-    return draws(model, image.images, digest, k, n, seed=seed, up=up, temperature=temperature)
+    return draws(model, image.images, digest, k=k, n=n, seed=seed, up=up, temperature=temperature)
 
 
 def _adder(ctx: Context, key: str) -> None:

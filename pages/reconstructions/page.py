@@ -36,7 +36,7 @@ def strips(named: NamedImages, settings: ReconstructionSettings) -> list[Reconst
             rebuilt = pictures.of_images(handle, named.images, **settings.drawing)
             results.append(rebuilt)
             picture = strip(
-                pictures.rows_of(named.labels, named.outs, rebuilt, named.images),
+                pictures.rows_of(named.labels, named.outs, rebuilt, images=named.images),
                 pictures.heads(handle),
                 highlight=min(settings.k, handle.n_levels - 1) + 1,
                 scale=settings.scale,
@@ -64,7 +64,7 @@ def several(named: NamedImages, settings: ReconstructionSettings) -> None:
     image = named.images.take([named.names.index(name)])
     for index, (letter, handle) in enumerate(ctx.lettered):
         k = min(settings.k, handle.n_levels - 1)
-        means, nll = controls.draws_of(handle, image, k, n, **settings.noise)
+        means, nll = controls.draws_of(handle, image, k, n=n, **settings.noise)
         who = f"**{letter}** {handle.title}: " if len(ctx.models) > 1 else ""
         st.markdown(
             f"{who}mean −log p(x | z>{k}) **{fmt(nll.mean(), 'nats')}**, from "
@@ -102,7 +102,7 @@ def body() -> None:
     with pictured, ui.in_place():
         nll = strips(named, settings)[0].nll
         k = min(settings.k, len(nll) - 1)
-        groups = group_losses(nll, named.titles, named.outs, k)
+        groups = group_losses(nll, named.titles, named.outs, k=k)
         with head:
             ui.header(ui.plain(controls.claim(groups, k, ctx.a.level_names)), LOOK_FOR)
     with ui.in_place():

@@ -103,7 +103,7 @@ def load(
     if not rows:
         return None, sentences
     names, titles, outs = zip(*rows, strict=True)
-    images = ImageSet("rows", "The rows", np.stack(pixels), np.full(len(rows), -1))
+    images = ImageSet("rows", "The rows", np.stack(pixels), labels=np.full(len(rows), -1))
     return NamedImages(names, titles, outs, images=images), sentences
 
 

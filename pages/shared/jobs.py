@@ -136,7 +136,7 @@ def evaluations(
         else:
             waiting[name] = answer.pixels
     if waiting:
-        _offer(ctx, handle, list(waiting), cache.digest(handle.digest, list(waiting.values())))
+        _offer(ctx, handle, list(waiting), key=cache.digest(handle.digest, list(waiting.values())))
     if missing and name_missing:
         names = ", ".join(ctx.title(name) for name in missing)
         ui.missing_images(f"Not shown, because the images are not on this machine: {names}.")
@@ -149,7 +149,7 @@ def _offer(ctx: Context, handle: Handle, waiting: Sequence[str], key: str) -> No
     titles = ", ".join(ctx.title(set_name) for set_name in waiting)
     note = f"{titles}: not yet evaluated under {handle.title}."
     words = f"Evaluate {len(waiting)} set{'s' * (len(waiting) > 1)}"
-    if asked(name, f"Evaluating {handle.title}", words, note):
+    if asked(name, f"Evaluating {handle.title}", words, note=note):
         from hvae_core.evaluation.compute import evaluate_sets
 
         # The worker reads the images: it knows no session, so the sets go without its memory.

@@ -24,7 +24,7 @@ def scores_of(handle: Handle) -> tuple[Score, ...]:
 def materials(ctx: Context, handle: Handle, evaluations: Mapping[str, Evaluation]) -> Materials:
     """All that is at hand for the evaluated sets of a model; nothing is computed here."""
     source, beside = AtHand(handle, ctx.sets), beside_of(ctx, handle)
-    return assemble(source, list(evaluations.values()), scores_of(handle), beside).materials
+    return assemble(source, list(evaluations.values()), scores_of(handle), beside=beside).materials
 
 
 def with_scores(

@@ -81,11 +81,13 @@ def _not_everywhere(ctx: Context, score: Score, by_set: Materials) -> str:
 
 def _offer(name: str, scores: Sequence[Score], by_set: Materials) -> Offer:
     if name == "reference":
-        return Offer(name, tuple(scores), (), None, 60.0)
+        return Offer(name, tuple(scores), (), limit=None, seconds=60.0)
     measure = MEASURES[name]
     limit = LEADING if is_costly(measure) else None
     images = sum(min(limit or len(whole), len(whole)) for whole, *_ in by_set.values())
-    return Offer(name, tuple(scores), tuple(by_set), limit, measure.seconds * images / 1000)
+    return Offer(
+        name, tuple(scores), tuple(by_set), limit=limit, seconds=measure.seconds * images / 1000
+    )
 
 
 def draw(
@@ -101,7 +103,7 @@ def draw(
     """
     waiting, lacking = offers(ctx, handle, by_set)
     for offer in waiting:
-        _draw(ctx, handle, offer, letter, own or {})
+        _draw(ctx, handle, offer, letter=letter, own=own or {})
     for score, reason in lacking:
         st.caption(f"${score.symbol}$, {ui.plain(score.name)}: {ui.plain(reason)}")
     if not waiting and not lacking:
@@ -111,7 +113,7 @@ def draw(
 def _draw(
     ctx: Context, handle: Handle, offer: Offer, letter: str, own: Mapping[str, ImageSet]
 ) -> None:
-    name = job_name(ctx, handle, offer, own)
+    name = job_name(ctx, handle, offer, own=own)
     symbols = ", ".join(symbol_text(score.symbol) for score in offer.scores)
     if jobs.going_on(name, symbols):
         return
@@ -121,7 +123,7 @@ def _draw(
         who = f" for {letter}" if letter else ""
         if st.button(f"Compute{who}", key=f"go-{name}", help=offer.scores[0].citation):
             with ui.in_place():
-                _submit(ctx, handle, offer, name, own)
+                _submit(ctx, handle, offer, name=name, own=own)
                 st.rerun()
 
 

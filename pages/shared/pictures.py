@@ -70,5 +70,5 @@ def story(
         images = ctx.images(name, handle)
         images = images.take([min(index, len(images) - 1)])
         rebuilt = of_images(handle, images, seed=ctx.seed)
-        rows += rows_of([label], [label == "out"], rebuilt, images)
+        rows += rows_of([label], [label == "out"], rebuilt, images=images)
     return rows, heads(handle)

@@ -44,7 +44,7 @@ def build() -> Context:
         )
     path = background_path(world)
     background = None if path is None else store.handle_of(path)
-    return Context(world, models, out_names, seed, root, background)
+    return Context(world, models, out_names, seed=seed, data_root=root, background=background)
 
 
 def _models(world: World) -> tuple[Handle, ...]:

@@ -142,7 +142,7 @@ class PageSets(Sets):
 
     def images(self, checkpoint: Described, set_name: str, progress: Progress = silent) -> ImageSet:
         """The images at the shape of a model."""
-        return _fitted(self._known_by(set_name), checkpoint.image_shape, self, set_name)
+        return _fitted(self._known_by(set_name), checkpoint.image_shape, self, set_name=set_name)
 
     def _known_by(self, set_name: str) -> str:
         """What tells a set from every other: of images that a session brought, all of them."""

@@ -1,6 +1,8 @@
 """The furniture of a page: claim and caption, charts, exports, and errors shown in place.
 
-Also what every page says alike: whose pictures these are, and which images are not here.
+Also what every page says alike: whose pictures these are, and which images are not here. Streamlit
+draws in the order of the calls, and a title is a claim about what is computed below it: so a page
+takes the places of its parts first (``st.container``) and fills them as their figures come.
 """
 
 from __future__ import annotations
@@ -156,12 +158,12 @@ def picture(image: Image, alt: str, *, scroll: str = "") -> None:
 
 def csv_button(make: Callable[[], pd.DataFrame], name: str, label: str = "Data (CSV)") -> None:
     """Offer a pandas table as CSV, made only when asked for."""
-    _download(lambda: make().to_csv(index=False).encode(), f"{name}.csv", "text/csv", label)
+    _download(lambda: make().to_csv(index=False).encode(), f"{name}.csv", "text/csv", label=label)
 
 
 def picture_button(image: Image, name: str, label: str = "Picture (PNG)") -> None:
     """Offer a picture as PNG, packed only when asked for."""
-    _download(partial(png_bytes, image), f"{name}.png", "image/png", label)
+    _download(partial(png_bytes, image), f"{name}.png", "image/png", label=label)
 
 
 def _download(make: Callable[[], bytes], file_name: str, mime: str, label: str) -> None:

@@ -77,7 +77,7 @@ with middle, ui.in_place():
         "largest ratio among those at least as likely as the median image inside."
     )
     try:
-        indices = telling_pair(inside, evaluations[fooled], elbo, remedy)
+        indices = telling_pair(inside, evaluations[fooled], elbo, ratio=remedy)
         pair = list(zip((ctx.in_name, fooled), indices, strict=True))
         rows, heads = pictures.story(ctx, model, pair)
         scale = 3 if model.n_levels <= 3 else 2

@@ -81,7 +81,7 @@ def likenesses(ctx: Context, names: Sequence[str]) -> dict[str, Likeness]:
         elif len(images) >= MIN_IMAGES:
             waiting.append(images)
     if waiting:
-        _offer(a, b, every, waiting, first=not done)
+        _offer(a, b, every, waiting=waiting, first=not done)
     if missing:
         ui.missing_images(
             "Layers are compared on the images themselves, and these are not on this machine: "
@@ -107,7 +107,7 @@ def _offer(
             pressed = jobs.asked(name, "Comparing layers", words)
     else:
         note = f"{titles}: the layers of these two models are not yet compared."
-        pressed = jobs.asked(name, "Comparing layers", words, note)
+        pressed = jobs.asked(name, "Comparing layers", words, note=note)
     if pressed:
         key = cache.digest(JOB, a.digest, b.digest, [images.digest for images in waiting], SEED)
         jobs.submit(name, key, likeness_of_sets, a.path, b.path, waiting, SEED)
@@ -135,7 +135,7 @@ def lines(
         values, chance = getattr(likeness, measure)[where], likeness.chance[where]
         if measure == "cka":
             chance = np.zeros_like(chance)  # what the debiased estimator gives on average
-        lines.append(SetLine(ctx.title(name), values, chance, place(ctx, name)))
+        lines.append(SetLine(ctx.title(name), values, chance, place=place(ctx, name)))
     return lines
 
 

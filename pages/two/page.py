@@ -46,6 +46,18 @@ SCORES_HELP = (
 )
 
 
+def controls() -> tuple[str, str, Score]:
+    """The set held against the one inside ("" for none), the measure of likeness, the score."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        outs = {name: ctx.title(name) for name in ctx.out_names if name != ctx.in_name}
+        held = select("Set held against it", outs, key="t_set", width=260, disabled=not outs)
+        measure = one_of("Layers by", list(layers.MEASURES), "matched units", key="t_measure")
+        by_key = scores.scores(ctx)
+        symbols = {key: symbol_text(score.symbol) for key, score in by_key.items()}
+        key = select("Score", symbols, key="t_score", width=170)
+    return held, layers.MEASURES[measure], by_key[key]
+
+
 def likeness_part(by_set: Mapping[str, Likeness], measure: str) -> None:
     """The likeness by layer, a line a set."""
     if not by_set:
@@ -53,7 +65,7 @@ def likeness_part(by_set: Mapping[str, Likeness], measure: str) -> None:
     pairs = layers.pairs_of(ctx, by_set)
     a, b = (handle.names for handle in ctx.models)
     figure = likeness_by_layer(
-        layers.lines(ctx, by_set, pairs, measure),
+        layers.lines(ctx, by_set, pairs, measure=measure),
         [(a[i], b[j]) for i, j in pairs],
         palette,
         title=AXES[measure],
@@ -96,7 +108,7 @@ def matrix_part(name: str, by_set: Mapping[str, Likeness], measure: str) -> None
         return
     a, b = (handle.names for handle in ctx.models)
     st.markdown(f"**{ui.plain(ctx.title(name))}**")
-    figure = layer_matrix(getattr(by_set[name], measure), a, b, palette, title=AXES[measure])
+    figure = layer_matrix(getattr(by_set[name], measure), a, b, colors=palette, title=AXES[measure])
     alt = f"Every layer of A against every layer of B on {ctx.title(name)}"
     ui.chart(figure, f"two-{measure}-{name}", alt)
 
@@ -136,7 +148,7 @@ def pictures_part(
                 "the usual difference, the largest first."
             )
             for pair, picks in picked:
-                pixels = scores.pictures(ctx, pair.name, picks, evaluations[pair.name])
+                pixels = scores.pictures(ctx, pair.name, picks, evaluation=evaluations[pair.name])
                 if pixels is None:
                     continue
                 st.markdown(ui.plain(pair.title))
@@ -144,18 +156,6 @@ def pictures_part(
                 picture = tile(pixels, columns=scores.PICTURES, scale=scale, colors=palette)
                 alt = f"Images of {pair.title} that are stranger to {letter}"
                 ui.picture(picture, alt, scroll=f"two{letter}_{pair.name}")
-
-
-def controls() -> tuple[str, str, Score]:
-    """The set held against the one inside ("" for none), the measure of likeness, the score."""
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        outs = {name: ctx.title(name) for name in ctx.out_names if name != ctx.in_name}
-        held = select("Set held against it", outs, key="t_set", width=260, disabled=not outs)
-        measure = one_of("Layers by", list(layers.MEASURES), "matched units", key="t_measure")
-        by_key = scores.scores(ctx)
-        symbols = {key: symbol_text(score.symbol) for key, score in by_key.items()}
-        key = select("Score", symbols, key="t_score", width=170)
-    return held, layers.MEASURES[measure], by_key[key]
 
 
 def body() -> None:
@@ -173,7 +173,7 @@ def body() -> None:
         by_set = layers.likenesses(ctx, layers.sets_of(ctx))
     with head:
         ui.header(*layers.headline(ctx, by_set))
-    pairs = scores.scored(ctx, score, both, shown)
+    pairs = scores.scored(ctx, score, both, names=shown)
     with left, ui.in_place():
         likeness_part(by_set, measure)
     with right, ui.in_place():

@@ -53,7 +53,7 @@ def scored(
             st.caption(f"{ui.plain(ctx.title(name))}: {ui.plain(str(error))}")
             continue
         if len(a) == len(b):
-            pairs.append(ScoredPair(name, ctx.title(name), a, b, place=place(ctx, name)))
+            pairs.append(ScoredPair(name, ctx.title(name), a=a, b=b, place=place(ctx, name)))
     return pairs
 
 
@@ -77,7 +77,7 @@ def strangest(
     if inside is None:
         return []
     usual = float(np.median(inside.a - inside.b))
-    both = [(pair, most_different(pair.a, pair.b, usual, PICTURES)) for pair in pairs]
+    both = [(pair, most_different(pair.a, pair.b, usual, count=PICTURES)) for pair in pairs]
     return [(letter, [(pair, sides[i]) for pair, sides in both]) for i, letter in enumerate("AB")]
 
 

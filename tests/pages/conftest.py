@@ -163,6 +163,18 @@ def start(tiny_app: Path, monkeypatch: pytest.MonkeyPatch) -> Start:
     return run
 
 
+def alive(app: AppTest) -> AppTest:
+    """The page drew itself: no exception and no error anywhere."""
+    assert not app.exception
+    assert [error.value for error in app.error] == []
+    return app
+
+
+def text(app: AppTest) -> str:
+    """Sentences, remarks and notes of the page, a line each."""
+    return "\n".join(part.value for part in (*app.markdown, *app.caption, *app.info))
+
+
 def charts(app: AppTest) -> set[str]:
     """The charts on the page, by the names under which they are drawn."""
     return {chart.proto.id.split("-", 2)[2] for chart in app.get("plotly_chart")}

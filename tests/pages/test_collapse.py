@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from hvae_core.common.cache import cache_dir
 from pages.collapse import layers as collapse
@@ -17,23 +16,13 @@ from pages.collapse.layers import Layers
 from pages.collapse.words import in_words
 from pages.shared import store
 from pages.shared.store import Handle
-from tests.pages.conftest import LIMIT, Start, charts
+from tests.pages.conftest import LIMIT, Start, alive, charts, text
 
 B = {"b_glyphs": "Tiny, informative"}
 DRAWN = {
     "collapse-kl", "collapse-active", "collapse-active-curve", "collapse-bits",
     "collapse-units-glyphs-hvae3-elbo",
 }  # fmt: skip
-
-
-def alive(app: AppTest) -> AppTest:
-    assert not app.exception
-    assert not app.error
-    return app
-
-
-def text(app: AppTest) -> str:
-    return "\n".join(part.value for part in (*app.markdown, *app.caption))
 
 
 def test_page_draws_layers_history_units_bits_and_card(start: Start) -> None:

@@ -19,15 +19,8 @@ from hvae_core.probes.attack_record import AttackSettings
 from hvae_core.probes.compression import Rating
 from pages.compression import attacks, pictures
 from pages.shared import jobs
-from tests.pages.conftest import LIMIT, Start, charts
+from tests.pages.conftest import LIMIT, Start, alive, charts
 from tests.small import tiny_set
-
-
-def alive(app: AppTest) -> AppTest:
-    """The page drew itself: no exception and no error anywhere."""
-    assert not app.exception
-    assert not [error.value for error in app.error]
-    return app
 
 
 def button(app: AppTest, words: str) -> Any:

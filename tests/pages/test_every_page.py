@@ -17,7 +17,7 @@ from hvae_core.evaluation.compute import evaluate
 from hvae_core.evaluation.evaluation import EvalSettings
 from pages.shared import store
 from tests.conftest import ROOT
-from tests.pages.conftest import Start, charts, open_page, with_glyphs, worlds_module
+from tests.pages.conftest import Start, alive, charts, open_page, with_glyphs, worlds_module
 from tests.small import FAMILIES, tiny_model
 
 LIMIT = 8
@@ -34,13 +34,6 @@ VIEWS = ("Redrawn", "Interpolation", "Traversal")
 PICTURED = {"lvae-vamp", "biva-vamp", "dct-vae", "dvp-vae"}
 
 Open = Callable[..., AppTest]
-
-
-def alive(app: AppTest) -> AppTest:
-    """The page drew itself: no exception and no error anywhere."""
-    assert not app.exception
-    assert not [error.value for error in app.error]
-    return app
 
 
 def shown(app: AppTest) -> str:

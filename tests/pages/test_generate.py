@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from pages.generate.views import (
     active_first,
@@ -19,14 +18,7 @@ from pages.generate.views import (
     traversal_claim,
     upwards,
 )
-from tests.pages.conftest import Start
-
-
-def alive(app: AppTest) -> AppTest:
-    """The page drew itself: no exception and no error anywhere."""
-    assert not app.exception
-    assert not [error.value for error in app.error]
-    return app
+from tests.pages.conftest import Start, alive
 
 
 def test_prior_samples_are_the_first_view(start: Start) -> None:

@@ -16,7 +16,7 @@ from pages.latents import hover, lasso, map
 from pages.latents import points as latents
 from pages.latents.points import Points
 from pages.shared import jobs
-from tests.pages.conftest import LIMIT, Start
+from tests.pages.conftest import LIMIT, Start, alive
 
 
 def figure(app: AppTest) -> dict:
@@ -44,14 +44,9 @@ def decoded(value: object) -> np.ndarray:
     return np.asarray(value)
 
 
-def healthy(app: AppTest) -> None:
-    assert not app.exception
-    assert [error.value for error in app.error] == []
-
-
 def test_every_layer_that_is_stored_is_there_at_once(start: Start) -> None:
     app = start("latents")
-    healthy(app)
+    alive(app)
     assert app.title[0].value.startswith(("In z", "z", "How z"))
     assert ids(app) == list(range(4 * LIMIT))
     assert "Nothing selected" in [text.value.strip("*") for text in app.markdown]
@@ -60,7 +55,7 @@ def test_every_layer_that_is_stored_is_there_at_once(start: Start) -> None:
     assert app.get("plotly_chart")[0].proto.spec == first  # or the lasso would be lost
     for by in ("class", "score", "set"):
         app.segmented_control(key="l_by").set_value(by).run()
-        healthy(app)
+        alive(app)
         assert ids(app) == list(range(4 * LIMIT))
 
 
@@ -68,19 +63,19 @@ def test_the_url_says_what_is_shown(start: Start) -> None:
     app = start(
         "latents", l_layer_3="z3", l_by="score", l_score="adaptive likelihood ratio", l_count="200"
     )
-    healthy(app)
+    alive(app)
     assert app.segmented_control(key="l_layer_3").value == "z3"
     assert app.selectbox(key="l_score").value == "adaptive likelihood ratio"
     assert app.number_input(key="l_count").value == 200
     nonsense = start("latents", l_layer_3="z9", l_method="SOM", l_by="mood", l_count="-1")
-    healthy(nonsense)
+    alive(nonsense)
     assert marked(nonsense)
 
 
 def test_without_other_sets_the_map_shows_the_own_one(start: Start) -> None:
     app = start("latents")
     app.sidebar.multiselect(key="out_glyphs").set_value([]).run()
-    healthy(app)
+    alive(app)
     assert ids(app) == list(range(LIMIT))
 
 
@@ -88,7 +83,7 @@ def test_model_b_has_its_own_map(start: Start) -> None:
     app = start("latents", b_glyphs="Tiny, informative")
     first = figure(app)
     app.segmented_control(key="l_model").set_value("B").run()
-    healthy(app)
+    alive(app)
     assert figure(app) != first
 
 
@@ -100,18 +95,18 @@ def test_a_slow_map_starts_by_its_button_and_stands_when_ready(
     app = start("latents")
     flat = figure(app)
     app.segmented_control(key="l_method").set_value("t-SNE").run()
-    healthy(app)
+    alive(app)
     assert not asked
     assert figure(app) == flat  # PCA stands in
     app.number_input(key="l_perplexity").set_value(7)
     app.number_input(key="l_iterations").set_value(250)
     next(b for b in app.button if b.label == "Compute t-SNE").click().run()
-    healthy(app)
+    alive(app)
     name, _, run, points, params = asked[0]
     assert (name, params) == (map.JOB, TSNEParams(7.0, 250, 0))
     run(points, params)  # as the worker would
     app.run()
-    healthy(app)
+    alive(app)
     assert figure(app)["layout"]["xaxis"]["title"]["text"] == "t-SNE 1"
     app.number_input(key="seed").set_value(3).run()
     assert figure(app)["layout"]["xaxis"]["title"]["text"].startswith("component")
@@ -127,7 +122,7 @@ def test_a_job_shows_progress_and_can_be_cancelled(
     monkeypatch.setattr(map.embedding, "embedding_digest", lambda *_: "")
     monkeypatch.setattr(map.embedding, "stored_map", lambda *_: None)
     app = start("latents", l_method="UMAP")
-    healthy(app)
+    alive(app)
     assert any("until UMAP is ready" in caption.value for caption in app.caption)
     next(b for b in app.button if b.label == "Cancel").click().run()
     assert let_go == [map.JOB]
@@ -137,23 +132,23 @@ def test_a_wide_layer_is_encoded_once(start: Start, monkeypatch: pytest.MonkeyPa
     asked = []
     monkeypatch.setattr(jobs, "submit", lambda *call: asked.append(call))
     app = start("latents", l_layer_3="z1")
-    healthy(app)
+    alive(app)
     assert not app.get("plotly_chart")
     button = next(b for b in app.button if b.label == f"Encode {4 * LIMIT} images")
     button.click().run()
     _, _, run, *args = asked[0]
     run(*args)
     app.run()
-    healthy(app)
+    alive(app)
     assert ids(app) == list(range(4 * LIMIT))
 
 
 def test_without_images_stored_layers_show_and_wide_ones_say_why_not(start: Start) -> None:
     app = start("latents", world="FashionMNIST")
-    healthy(app)
+    alive(app)
     assert ids(app) == list(range(3 * LIMIT))
     app.segmented_control(key="l_layer_3").set_value("z1").run()
-    healthy(app)
+    alive(app)
     assert not app.get("plotly_chart")
     assert any("not on this machine" in info.value for info in app.info)
 
@@ -162,7 +157,7 @@ def test_without_results_they_are_offered(start: Start, tiny_app: Path) -> None:
     for path in (tiny_app.parent / "cache" / "evaluations").glob("*.npz"):
         path.unlink()
     app = start("latents")
-    healthy(app)
+    alive(app)
     assert not app.get("plotly_chart")
     assert any(button.label.startswith("Evaluate 4 sets") for button in app.button)
 
@@ -170,7 +165,7 @@ def test_without_results_they_are_offered(start: Start, tiny_app: Path) -> None:
 def test_a_selection_is_named_shown_and_cleared(start: Start) -> None:
     chosen = [("test", 0), ("test", 1), ("digits", 3), ("gone", 1), ("digits", 10**6)]
     app = start("latents", {"selection": chosen})
-    healthy(app)
+    alive(app)
     words = next(m.value for m in app.markdown if m.value.startswith("**3 of"))
     assert f"**3 of {4 * LIMIT} selected**" in words
     # This session drew no lasso on this map: the words say that the images stay.
@@ -183,7 +178,7 @@ def test_a_selection_is_named_shown_and_cleared(start: Start) -> None:
 
 def test_a_selection_without_its_images_is_still_named(start: Start) -> None:
     app = start("latents", {"selection": [("mnist", 2)]}, world="FashionMNIST")
-    healthy(app)
+    alive(app)
     assert any("MNIST digits 1" in text.value for text in app.markdown)
     assert any("not on this machine" in caption.value for caption in app.caption)
 

@@ -16,7 +16,7 @@ from hvae_core.scores import all_scores, assemble
 from hvae_core.scores.assemble import fit_reference_to, measure_sets
 from pages.ood import models
 from pages.shared import jobs, offers, store
-from tests.pages.conftest import LIMIT, Start
+from tests.pages.conftest import LIMIT, Start, text
 
 NAME = "glyphs-hvae3-elbo"
 B = {"b_glyphs": "Tiny, informative"}
@@ -27,10 +27,6 @@ def options(app: AppTest) -> str:
     assert not app.exception
     assert not [error.value for error in app.error]
     return "\n".join(app.selectbox(key="o_score").options)
-
-
-def text(app: AppTest) -> str:
-    return "\n".join(part.value for part in (*app.markdown, *app.caption))
 
 
 def measure(*names: str) -> None:

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from hvae_core.common.cache import cache_dir
 from hvae_core.data.worlds import worlds
@@ -23,20 +22,10 @@ from pages.ood import models, paired_tests, tables, threshold
 from pages.ood.models import ModelDetection
 from pages.shared import jobs, store
 from pages.shared.state import Context
-from tests.pages.conftest import LIMIT, Start, charts
+from tests.pages.conftest import LIMIT, Start, alive, charts, text
 
 B = {"b_glyphs": "Tiny, informative"}
 DRAWN = {"o_density0", "o_curves", "o_heat"}
-
-
-def alive(app: AppTest) -> AppTest:
-    assert not app.exception
-    assert not app.error
-    return app
-
-
-def text(app: AppTest) -> str:
-    return "\n".join(part.value for part in (*app.markdown, *app.caption))
 
 
 @pytest.fixture

@@ -15,17 +15,10 @@ from streamlit.testing.v1 import AppTest
 from hvae_core.probes.picture_quality import GroupLoss
 from pages.reconstructions.controls import ReconstructionSettings, claim, starts, table
 from pages.shared.image_names import NamedImages
-from tests.pages.conftest import LIMIT, Start
+from tests.pages.conftest import LIMIT, Start, alive
 from tests.small import tiny_set
 
 ROWS = "r_rows_glyphs"
-
-
-def alive(app: AppTest) -> AppTest:
-    """The page drew itself: no exception and no error anywhere."""
-    assert not app.exception
-    assert not [error.value for error in app.error]
-    return app
 
 
 def pictures(app: AppTest) -> int:

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from hvae_core.data.worlds import worlds
 from hvae_core.probes.information import information_of
@@ -16,20 +15,10 @@ from hvae_core.probes.layer_likeness import Likeness, likeness_of_sets
 from pages.shared import jobs
 from pages.shared.store import handle_of
 from pages.two import layers, scores
-from tests.pages.conftest import LIMIT, Start, charts
+from tests.pages.conftest import LIMIT, Start, alive, charts, text
 
 B = {"b_glyphs": "Tiny, informative"}
 SCORES = {"two-scores-elbo", "two-bits-test", "two-bits-lower"}
-
-
-def alive(app: AppTest) -> AppTest:
-    assert not app.exception
-    assert not app.error
-    return app
-
-
-def text(app: AppTest) -> str:
-    return "\n".join(part.value for part in (*app.markdown, *app.caption, *app.info))
 
 
 @pytest.fixture
