@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score
 
 from hvae_core.common.errors import ScoreError
-from hvae_core.detection.metrics import auprc, auprc_interval, detect, fpr_at, fpr_interval
-from hvae_core.detection.metrics.bootstrap import _counts, _Ranks
+from hvae_core.detection.metrics import detect
+from hvae_core.detection.metrics.bootstrap import _counts, _Ranks, auprc_interval, fpr_interval
+from hvae_core.detection.metrics.curves import auprc, fpr_at
 
 tied = st.lists(st.integers(-3, 6).map(float), min_size=1, max_size=12)
 

@@ -10,17 +10,16 @@ from sklearn import metrics as reference
 
 from hvae_core.common.errors import ScoreError
 from hvae_core.detection.metrics import (
-    auprc,
     auroc,
     auroc_interval,
     detect,
     equal_numbers,
     flagged,
-    fpr_at,
     pr_curve,
     rates_at,
     roc_curve,
 )
+from hvae_core.detection.metrics.curves import auprc, fpr_at
 
 # few distinct values, so that ties within and across the sets are the rule
 tied = st.lists(st.integers(-3, 6).map(float), min_size=2, max_size=25)

@@ -12,7 +12,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from hvae_core.common.errors import HVAEError
-from hvae_core.common.jobs import JobProgress
+from hvae_core.common.jobs.job import JobProgress
 from hvae_core.data.image_set import ImageSet
 from pages.compression import pictures
 from pages.shared import jobs as work
