@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from hvae_core.checkpoint import save_checkpoint
+from hvae_core.checkpoint import load_checkpoint, save_checkpoint
 from hvae_core.config import ModelCard
 from pages.shared import jobs
 from tests.pages.conftest import CONFIG, LIMIT, Start, alive, charts
@@ -159,11 +159,13 @@ def test_a_set_of_ones_own_is_chosen_and_can_be_evaluated(
     assert app.multiselect(key="out_glyphs").value[-1] == "own-my-pictures-npz"
     button = next(b for b in app.button if b.label == "Evaluate 1 set")
     button.click().run()
-    _, _, run, path, sets, settings = asked[0]
-    assert sets[0].image_shape == (1, 28, 28)
-    assert len(sets[0]) == LIMIT
-    assert any("resized from 12x12 colour to 28x28 grey" in note for note in sets[0].notes)
-    run(path, sets, settings)
+    _, _, run, path, sets, names = asked[0]
+    assert names == ["own-my-pictures-npz"]
+    images = sets.images(load_checkpoint(path), names[0])
+    assert images.image_shape == (1, 28, 28)
+    assert len(images) == LIMIT
+    assert any("resized from 12x12 colour to 28x28 grey" in note for note in images.notes)
+    run(path, sets, names)
     app.run()
     alive(app)
     assert not any(b.label.startswith("Evaluate") for b in app.button)
