@@ -9,7 +9,7 @@ import re
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -70,10 +70,15 @@ def load_checkpoint(source: str | Path | bytes, *, name: str | None = None) -> C
 
 
 def inspect_checkpoint(source: str | Path | bytes, *, name: str | None = None) -> CheckpointInfo:
-    """Everything a checkpoint says of itself, checked as in loading but for the weights' values."""
+    """Everything a checkpoint says of itself, checked as in loading but for the weights' values.
+
+    Bytes that have passed the gate in this process are known by their digest and pass at once.
+    """
     shown = shown_name(source, name)
     with about(shown):
-        return _inspect(read_bytes(source), shown)[0]
+        data = read_bytes(source)
+        passed = _PASSED.get(hashlib.sha256(data).hexdigest())
+        return replace(passed, name=shown) if passed else _inspect(data, shown)[0]
 
 
 def shown_name(source: str | Path | bytes, name: str | None) -> str:
@@ -114,7 +119,13 @@ def read_bytes(source: str | Path | bytes) -> bytes:
         raise CheckpointError("cannot be opened; check that the file may be read") from exc
 
 
+_PASSED: dict[str, CheckpointInfo] = {}
+"""What files said of themselves that passed the gate, the last ``_MOST`` of them, by digest."""
+_MOST = 256
+
+
 def _inspect(data: bytes, name: str) -> tuple[CheckpointInfo, container.Header, HierarchicalVAE]:
+    """The gate but for the values: header, words, and tensors against a model without memory."""
     header = container.read_header(data)
     contents = gate.read_contents(header.metadata)
     model = gate.empty_model(contents.config)
@@ -129,6 +140,9 @@ def _inspect(data: bytes, name: str) -> tuple[CheckpointInfo, container.Header, 
         parameters=sum(tensor.numel() for tensor in model.state_dict().values()),
         size=len(data),
     )
+    _PASSED[info.digest] = info
+    while len(_PASSED) > _MOST:
+        _PASSED.pop(next(iter(_PASSED)))
     return info, header, model
 
 

@@ -82,6 +82,7 @@ class Contents:
 
 def read_contents(metadata: Mapping[str, str], kind: Kind = MODEL) -> Contents:
     """Validate the metadata strings; nothing is built and no weight is looked at."""
+    # Whose file it is comes first: a sentence on a missing card would puzzle its owner.
     mark = metadata.get("format", "")
     if mark != kind.mark:
         other = f"is a safetensors file without the mark {kind.mark!r}; {HOW_TO}"
@@ -89,6 +90,7 @@ def read_contents(metadata: Mapping[str, str], kind: Kind = MODEL) -> Contents:
     for name in _REQUIRED:
         if name not in metadata:
             raise CheckpointError(f"has no {name} in its metadata; {DAMAGED}")
+    # Nothing unknown, and nothing long, reaches a parser.
     for name, text in metadata.items():
         if name not in MAX_LENGTHS:
             raise CheckpointError(
@@ -100,6 +102,7 @@ def read_contents(metadata: Mapping[str, str], kind: Kind = MODEL) -> Contents:
                 f"has a {name} of {len(text):,} characters where {MAX_LENGTHS[name]:,} "
                 f"is the most; {DAMAGED}"
             )
+    # Types and bounds by the configurations' own classes, then texts that people will be shown.
     config = _parse(kind.config, metadata["config"], "config")
     card = _parse(ModelCard, metadata["card"], "card")
     train = _parse(kind.train, metadata["train"], "train") if "train" in metadata else None
@@ -248,13 +251,16 @@ def fill(model: M, data: bytes, header: Header) -> M:
 
     Refuses NaN and infinity, in the file or in a weight that is normalised from it.
     """
+    # 1. The values as they stand in the file.
     weights = {}
     for name in header.entries:
         weights[name] = read_tensor(data, header, name)
         if not torch.isfinite(weights[name]).all():
             raise _not_finite(name)
+    # 2. Taken over without a copy: the tensors of an empty model have no memory of their own.
     model.load_state_dict(weights, strict=True, assign=True)
     model.eval().requires_grad_(False)
+    # 3. What is computed from finite weights may still not be finite.
     for name, module in model.named_modules():
         if parametrize.is_parametrized(module, "weight"):
             weight: Any = module.weight

@@ -16,6 +16,7 @@ import torch
 from hvae_core.checkpoint import (
     Checkpoint,
     container,
+    file,
     gate,
     inspect_checkpoint,
     load_checkpoint,
@@ -215,3 +216,26 @@ def test_loading_does_not_import_the_symbolic_machinery(good: Path) -> None:
         [sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "False"
+
+
+def test_a_file_that_passed_is_known_by_its_bytes(
+    good: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = inspect_checkpoint(good)
+    passes: list[str] = []
+    whole = file._inspect
+
+    def counted(data: bytes, name: str) -> object:
+        passes.append(name)
+        return whole(data, name)
+
+    monkeypatch.setattr(file, "_inspect", counted)
+    copy = tmp_path / "copy.safetensors"
+    copy.write_bytes(good.read_bytes())
+    again = inspect_checkpoint(copy)
+    assert (again.name, again.digest, again.config) == ("copy", first.digest, first.config)
+    assert not passes
+    copy.write_bytes(good.read_bytes()[:-1])  # one byte less is another file
+    with pytest.raises(CheckpointError):
+        inspect_checkpoint(copy)
+    assert passes == ["copy"]
