@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from functools import partial, wraps
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ParamSpec
 
 import streamlit as st
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
     from PIL.Image import Image
 
+P = ParamSpec("P")
 _log = logging.getLogger(__name__)
 
 
@@ -77,7 +78,7 @@ def in_place() -> Iterator[None]:
         )
 
 
-def fragment(part: Callable[..., None]) -> Callable[..., None]:
+def fragment(part: Callable[P, None]) -> Callable[P, None]:
     """Make a function a part of the page that its own controls redraw alone, errors in place.
 
     When a fragment runs alone, app.py does not run around it: what it raises would leave Streamlit
@@ -86,9 +87,9 @@ def fragment(part: Callable[..., None]) -> Callable[..., None]:
 
     @st.fragment
     @wraps(part)
-    def guarded(*args: Any) -> None:
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> None:
         with in_place():
-            part(*args)
+            part(*args, **kwargs)
 
     return guarded
 
