@@ -62,7 +62,7 @@ def load_images(
 def _array(images: np.ndarray, labels: np.ndarray | None) -> ImageSet:
     labels = np.full(len(images), -1) if labels is None else np.asarray(labels)
     names = tuple(str(i) for i in range(int(labels.max(initial=-1)) + 1))
-    return ImageSet("images", "images of an array", images, labels, names)
+    return ImageSet("images", "images of an array", images, labels=labels, class_names=names)
 
 
 def evaluate(
@@ -77,7 +77,7 @@ def evaluate(
     Images of another shape are brought to the model's. ``settings`` are those of the shipped
     results unless given: ten draws, seed 0.
     """
-    return evaluated_images(checkpoint, images, settings, progress)
+    return evaluated_images(checkpoint, images, settings, progress=progress)
 
 
 def reconstruct(

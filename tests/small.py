@@ -141,7 +141,9 @@ def tiny_set(
         at = rng.integers(0, (height if label else width) - 1)
         rows = image[:, at : at + 2, :] if label else image[:, :, at : at + 2]
         rows += 180
-    return ImageSet(name, name.title(), images.astype(np.uint8), labels, ("upright", "level"))
+    return ImageSet(
+        name, name.title(), images.astype(np.uint8), labels=labels, class_names=("upright", "level")
+    )
 
 
 def prepared(model: HierarchicalVAE, images: ImageSet, seed: int = 0) -> Tensor:

@@ -52,7 +52,7 @@ def table(first: str) -> Iterator[list[str]]:
 
 def stored(name: str, set_name: str) -> Evaluation:
     info = inspect_checkpoint(checkpoint_path(name))
-    found = shipped_result(info, set_name, EvalSettings(), SHIPPED_LIMIT)
+    found = shipped_result(info, set_name, EvalSettings(), limit=SHIPPED_LIMIT)
     assert found is not None, f"no stored result of {name} on {set_name}"
     return found
 

@@ -164,7 +164,7 @@ def save_checkpoint(
     path = Path(path)
     name = clean_name(path.stem)
     with about(name):
-        data = _encode(model, card, history, train, half)
+        data = _encode(model, card, history, train=train, half=half)
         info, header, copy = _inspect(data, name)
         gate.fill(copy, data, header)
         write_whole(path, data)
@@ -175,6 +175,7 @@ def _encode(
     model: HierarchicalVAE,
     card: ModelCard,
     history: Mapping[str, Sequence[Any]],
+    *,
     train: TrainConfig | None,
     half: bool,
 ) -> bytes:

@@ -63,7 +63,7 @@ MODEL = Kind(
     FORMAT,
     ModelConfig,
     TrainConfig,
-    {
+    foreign={
         CLASSIFIER_MARK: "is a classifier, not a hierarchical VAE; "
         "it serves the scores that need labels and is not opened as a model"
     },
@@ -110,7 +110,7 @@ def read_contents(metadata: Mapping[str, str], kind: Kind = MODEL) -> Contents:
     if train is not None:
         _check_fields(train, "train")
     history = plain_history(strict_json(metadata["history"], "a history"))
-    return Contents(config, card, history, train)
+    return Contents(config, card, history, train=train)
 
 
 def _parse(kind: Any, text: str, name: str) -> Any:

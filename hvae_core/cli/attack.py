@@ -55,12 +55,14 @@ def attack(
     from hvae_core.probes.attack import attacked
     from hvae_core.probes.attack_record import AttackSettings
 
-    settings = AttackSettings(radius, steps, starts, seed)
+    settings = AttackSettings(radius, steps, starts, seed=seed)
     checkpoint = load_checkpoint(name)
     world, set_name = one_set(checkpoint, of.world, of.source, download=data.download)
     with show.progress_bar() as bar:
         pixels = data.sets(world, images).images(checkpoint, set_name, bar)
-        attacks = attacked(checkpoint.model, checkpoint.digest, pixels, settings, progress=bar)
+        attacks = attacked(
+            checkpoint.model, checkpoint.digest, pixels, settings=settings, progress=bar
+        )
     rows = levels_of(attacks, checkpoint)
     if as_json:
         show.as_json(

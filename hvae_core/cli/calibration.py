@@ -85,8 +85,8 @@ def calibration(
         else:
             reference, judged = verdict_scores(held_out.table), verdict_scores(test.table)
         calibrations[name] = (
-            calibrate_halves(reference, seed, correction, rates),
-            calibrate(reference, judged, "test", correction, rates),
+            calibrate_halves(reference, seed, correction, rates=rates),
+            calibrate(reference, judged, "test", correction=correction, rates=rates),
         )
     if as_json:
         show.as_json({n: {c.kind: asdict(c) for c in pair} for n, pair in calibrations.items()})

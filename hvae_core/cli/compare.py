@@ -84,7 +84,7 @@ def compare(
              "collapsed", "active units", "ms a step")  # fmt: skip
     images, s = len(tests[0][1]), tests[0][1].settings.samples
     title = f"{images:,} test images; NLL = -L^S with S = {s}, an upper bound of -log p(x)"
-    _print(title, heads, [_cells(line) for line in lines], markdown)
+    _print(title, heads, [_cells(line) for line in lines], markdown=markdown)
     if outside:
         show.say()
         _print("AUROC, mean and standard deviation over seeds", *_areas(areas), markdown)

@@ -84,7 +84,7 @@ def compress(
         for title, picture in named:
             bar(0.0, title)
             pictures[title] = compressed(
-                checkpoint.model, checkpoint.digest, picture, seed, progress=bar
+                checkpoint.model, checkpoint.digest, picture, seed=seed, progress=bar
             )
     if save:
         _save(Path(save), pictures)

@@ -72,28 +72,28 @@ def contest(
     checkpoints = [load_checkpoint(each) for each in names]
     needed = None if other else against
     # Before anything is computed, so that a misspelt one is told at once.
-    chosen = [_scores(scores, checkpoint, needed) for checkpoint in checkpoints]
+    score_lists = [_scores(scores, checkpoint, needed) for checkpoint in checkpoints]
     sides: list[Side] = []
     titles: dict[str, str] = {}
     missing: dict[str, str] = {}
     with show.progress_bar() as bar:
-        for checkpoint, read in zip(checkpoints, chosen, strict=True):
+        for checkpoint, read in zip(checkpoints, score_lists, strict=True):
             evaluated = evaluate_sets(
                 checkpoint, read, sets=sets, bounds=bounds, scores=scores, data=data, progress=bar
             )
             inside, *outside = evaluated.evaluations
-            sides.append(Side.of(inside, outside, evaluated.materials, read))
+            sides.append(Side.of(inside, outside, evaluated.materials, scores=read))
             titles = {spec.name: spec.title for spec in evaluated.sets.world.sets} | titles
             missing = evaluated.missing | missing
-    shared = {score.key for score in chosen[-1]}
-    tested = [score for score in chosen[0] if score.key in shared]
+    shared = {score.key for score in score_lists[-1]}
+    tested = [score for score in score_lists[0] if score.key in shared]
     if other:
-        entries = between_models(sides[0], sides[1], tested, bounds.seed)
+        entries = between_models(sides[0], sides[1], tested, seed=bounds.seed)
         heads: tuple[str, ...] = ("set", "score", "A", "B")
         title = f"AUROC of the same score, A: {name}, B: {other}"
     else:
         rival = next(score for score in tested if score.key == against)
-        entries = between_scores(sides[0], tested, rival, bounds.seed)
+        entries = between_scores(sides[0], tested, rival, seed=bounds.seed)
         heads = ("set", "score", "its AUROC", f"that of {against}")
         title = f"AUROC of every score against {against}, {name}"
     if not entries:
@@ -119,12 +119,12 @@ def _scores(scores: ScoreOptions, checkpoint: Checkpoint, against: str | None) -
     from hvae_core.config import level_starts
     from hvae_core.scores import get_score
 
-    chosen = scores.chosen(checkpoint)
-    if against is None or any(score.key == against for score in chosen):
-        return chosen
+    listed = scores.chosen(checkpoint)
+    if against is None or any(score.key == against for score in listed):
+        return listed
     config = checkpoint.config
     rival = get_score(against, len(level_starts(config.levels)), config.latent_names)
-    return (rival, *chosen)
+    return (rival, *listed)
 
 
 def _untested(

@@ -53,11 +53,11 @@ def correlate(
 
     paths = [checkpoint_path(name) for name in (a, b)]
     infos = [inspect_checkpoint(path) for path in paths]
-    place, names = _sets(infos[0], sets, world, data)
+    place, names = _sets(infos[0], sets, world, data=data)
     chosen = data.sets(place, limit)
     with show.progress_bar() as bar:
         images = [chosen.choose(name, bar) for name in names]
-        likenesses = likeness_of_sets(str(paths[0]), str(paths[1]), images, seed, progress=bar)
+        likenesses = likeness_of_sets(str(paths[0]), str(paths[1]), images, seed=seed, progress=bar)
     if as_json:
         show.as_json(
             {"a": infos[0].name, "b": infos[1].name,

@@ -75,12 +75,18 @@ def draws(
         for set_name in (world.in_name, out_name):
             images = sets.images(checkpoint, set_name, bar)
             tables.append(
-                nested_tables(checkpoint.model, checkpoint.digest, images, how.settings(), counts,
-                              progress=bar)
-            )  # fmt: skip
+                nested_tables(
+                    checkpoint.model,
+                    checkpoint.digest,
+                    images,
+                    settings=how.settings(),
+                    counts=counts,
+                    progress=bar,
+                )
+            )
     inside, outside = tables
     scores = score_list(next(iter(inside.values())).n_levels)
-    areas = auroc_by_draws(inside, outside, scores, how.seed)
+    areas = auroc_by_draws(inside, outside, scores, seed=how.seed)
     if chart:
         _chart(Path(chart), areas, scores)
     if as_json:

@@ -126,7 +126,7 @@ def evaluate(
         )
         if (settings := bounds.settings()).precision != "float32":
             rounding = measured_error(
-                checkpoint, evaluated.sets, list(evaluated.notes), settings, bar
+                checkpoint, evaluated.sets, list(evaluated.notes), settings=settings, progress=bar
             )
     inside, *outside = evaluated.evaluations
     result = report(inside, outside, bounds.seed, scores=chosen, materials=evaluated.materials)
@@ -173,11 +173,13 @@ def evaluate_sets(
 
     world, names = choose_sets(checkpoint, sets, download=data.download)
     bounds.place(checkpoint)
-    result = EvaluatedSets(data.sets(world, sets.limit), [], {}, {}, {})
+    result = EvaluatedSets(data.sets(world, sets.limit), [], {}, notes={}, missing={})
     for done, name in enumerate(names):
-        step = part(progress, done, len(names), f"{done + 1} of {len(names)}")
+        step = part(progress, done, len(names), where=f"{done + 1} of {len(names)}")
         try:
-            answer = lookup.evaluated(checkpoint, result.sets, name, bounds.settings(), step)
+            answer = lookup.evaluated(
+                checkpoint, result.sets, name, settings=bounds.settings(), progress=step
+            )
         except MissingImages as error:
             if done == 0 or sets.outside:
                 raise
@@ -193,7 +195,7 @@ def evaluate_sets(
     if not any(score.needs or score.measures for score in chosen):
         return result
     source, beside = Computed(checkpoint, result.sets), scores.beside(world)
-    assembled = assemble(source, result.evaluations, chosen, beside, progress)
+    assembled = assemble(source, result.evaluations, chosen, beside=beside, progress=progress)
     result.missing.update(assembled.notes)
     return replace(result, materials=assembled.materials)
 

@@ -57,13 +57,13 @@ def information(
         # The pages take their images from the same ones.
         pixels = data.sets(world, max(SHIPPED_LIMIT, images)).images(checkpoint, set_name, bar)
         measured = measure_information(
-            checkpoint.model, checkpoint.digest, pixels.sample(images), seed, progress=bar
+            checkpoint.model, checkpoint.digest, pixels.sample(images), seed=seed, progress=bar
         )
     if as_json:
         figures = _plain(checkpoint, measured, eps)
         show.as_json({"name": checkpoint.name, "set": set_name, **figures})
         return
-    _print(checkpoint, measured, world.spec(set_name).title, eps)
+    _print(checkpoint, measured, world.spec(set_name).title, eps=eps)
 
 
 def _print(checkpoint: Checkpoint, measured: Information, title: str, eps: float) -> None:

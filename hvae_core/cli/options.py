@@ -92,7 +92,7 @@ class DataOptions:
         """The sets of a world, of each as many images at most; 0 for all."""
         from hvae_core.evaluation.sets import Sets
 
-        return Sets(world, self.data_root, limit or None, self.download)
+        return Sets(world, self.data_root, limit or None, download=self.download)
 
 
 @Parameter(name="*")

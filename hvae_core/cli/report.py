@@ -32,7 +32,7 @@ def print_report(result: Report, titles: Mapping[str, str]) -> None:
         f"{s['skipped']} down and a {s['up']} up.\n"
     )
     for metric, title in _METRICS.items():
-        _detection_table(result, titles, metric, title)
+        _detection_table(result, titles, metric, title=title)
     for key, reason in _reasons(result).items():
         show.say(f"Without {key}: {reason}\n")
     _layer_table(result, titles)
@@ -47,7 +47,7 @@ def print_report(result: Report, titles: Mapping[str, str]) -> None:
     )
 
 
-def _detection_table(result: Report, titles: Mapping[str, str], metric: str, title: str) -> None:
+def _detection_table(result: Report, titles: Mapping[str, str], metric: str, *, title: str) -> None:
     """Sets by scores; the best score of a set is bold. Many scores are the rows."""
     keys = [s.key for s in result.scores if any(s.key in o.detections for o in result.outside)]
     heads = [titles.get(outside.name, outside.name) for outside in result.outside]

@@ -86,11 +86,11 @@ def study(
         return
     with show.progress_bar() as bar:
         if not no_train:
-            train_missing(spec, place, bar, bar.line)
+            train_missing(spec, place, bar, say=bar.line)
         subjects = gather_all(spec, place, bar)
         about = _about(spec, file, limit=limit, samples=samples)
         tables = [
-            replace(make_table(spec, table, subjects, place, bar), about=about)
+            replace(make_table(spec, table, subjects, place=place, bar=bar), about=about)
             for table in spec.tables
         ]
     folder = Path(out or Path("studies") / _name(spec)).expanduser()

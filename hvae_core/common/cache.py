@@ -170,12 +170,12 @@ def peek(kind: str, key: str, unpack: Callable[[Arrays], T]) -> T | None:
         written = path.stat().st_ino  # a new entry is a new file; the time tells of reading too
     except OSError:
         return None
-    return _remembered(kind, key, unpack, path, written)
+    return _remembered(kind, key, unpack, path=path, written=written)
 
 
 @functools.lru_cache(maxsize=256)
 def _remembered(
-    kind: str, key: str, unpack: Callable[[Arrays], Any], path: Path, written: int
+    kind: str, key: str, unpack: Callable[[Arrays], Any], *, path: Path, written: int
 ) -> Any:
     return kept(kind, key, unpack=unpack)
 

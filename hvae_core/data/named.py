@@ -21,7 +21,7 @@ def named_world(key: str) -> World:
 
 def own_world(image_shape: Shape) -> World:
     """A world without sets, for images that are all the user's own."""
-    return World("own", "Own images", "", (), (), image_shape)
+    return World("own", "Own images", "", sets=(), checkpoints=(), image_shape=image_shape)
 
 
 def with_source(world: World, source: str, role: Role, *, download: bool) -> tuple[World, str]:
@@ -45,7 +45,7 @@ def with_source(world: World, source: str, role: Role, *, download: bool) -> tup
     if not Path(source).expanduser().exists():
         named = find_named(source)
         if named is not None:
-            return world.with_set(SetSpec(source, named.title, role, named.origin)), source
+            return world.with_set(SetSpec(source, named.title, role, origin=named.origin)), source
         if not is_hub_name(source):
             names = ", ".join(spec.name for spec in world.sets)
             there = f"a set of {world.title} ({names})" if names else "a set of a world"

@@ -64,7 +64,7 @@ def training_sets(
         world.load(name, data_root, progress=progress).fit(image_shape)
         for name in ("train", "validation")
     )
-    return TrainingSets(train, validation, world.key, f"{world.title}: {_noted(train)}")
+    return TrainingSets(train, validation, world.key, words=f"{world.title}: {_noted(train)}")
 
 
 def _in_two(images: ImageSet) -> TrainingSets:
@@ -72,7 +72,7 @@ def _in_two(images: ImageSet) -> TrainingSets:
     if len(images) <= held:
         raise DataError(f"{images.title} holds {len(images)} image(s), too few to train on.")
     train, validation = images.take(range(held, len(images))), images.take(held)
-    return TrainingSets(train, validation, f"own: {images.title}", _noted(images))
+    return TrainingSets(train, validation, f"own: {images.title}", words=_noted(images))
 
 
 def _noted(images: ImageSet) -> str:

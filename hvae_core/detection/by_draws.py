@@ -42,9 +42,9 @@ def nested_tables(
     model: HierarchicalVAE,
     checkpoint: str,
     images: ImageSet,
+    *,
     settings: EvalSettings,
     counts: Sequence[int],
-    *,
     progress: Progress = silent,
 ) -> dict[int, BoundTable]:
     """The table of every S in ``counts``, from the cache or computed; S counts for every k.

@@ -66,6 +66,7 @@ def calibrate(
     reference: Floats,
     judged: Floats,
     kind: JudgedSplit,
+    *,
     correction: Correction = "calibrated",
     rates: Sequence[float] = RATES,
 ) -> Calibration:
@@ -87,6 +88,7 @@ def calibrate_halves(
     held_out: Floats,
     seed: int = 0,
     correction: Correction = "calibrated",
+    *,
     rates: Sequence[float] = RATES,
 ) -> Calibration:
     """One random half of the held-out images is the reference, the other half is judged."""

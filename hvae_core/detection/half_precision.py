@@ -70,13 +70,17 @@ def measured_error(
     checkpoint: Checkpoint,
     sets: Sets,
     names: Sequence[str],
+    *,
     settings: EvalSettings,
     progress: Progress = silent,
 ) -> PrecisionError:
     """The error of ``settings.precision`` on some images of each set, in-distribution first."""
     few = replace(sets, limit=IMAGES)
     rough, exact = (
-        [evaluated(checkpoint, few, name, same, progress).evaluation for name in names]
+        [
+            evaluated(checkpoint, few, name, settings=same, progress=progress).evaluation
+            for name in names
+        ]
         for same in (settings, replace(settings, precision="float32"))
     )
     return precision_error(rough, exact)

@@ -69,7 +69,7 @@ class PairedTest:
 
 
 def between_scores(
-    side: Side, scores: Sequence[Score], against: Score, seed: int = 0
+    side: Side, scores: Sequence[Score], against: Score, *, seed: int = 0
 ) -> tuple[PairedTest, ...]:
     """Every score against one of them, set by set (paired DeLong test; Holm over all).
 
@@ -86,7 +86,7 @@ def between_scores(
 
 
 def between_models(
-    first: Side, second: Side, scores: Sequence[Score], seed: int = 0
+    first: Side, second: Side, scores: Sequence[Score], *, seed: int = 0
 ) -> tuple[PairedTest, ...]:
     """Every score under one checkpoint against the same score under another, set by set.
 

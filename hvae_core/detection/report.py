@@ -269,7 +269,7 @@ def _plain(value: Any) -> Any:
 
 
 def telling_pair(
-    inside: Evaluation, outside: Evaluation, likelihood: Score, ratio: Score
+    inside: Evaluation, outside: Evaluation, likelihood: Score, *, ratio: Score
 ) -> tuple[int, int]:
     """Indices of the two images that tell the story best (HVK 4.2): one in, one out.
 

@@ -43,6 +43,7 @@ def silent_layers(
     kl_mean: ArrayLike,
     units: Sequence[int],
     active: Sequence[int],
+    *,
     exact: Sequence[bool],
     threshold: float = COLLAPSE_THRESHOLD,
 ) -> tuple[int, ...]:

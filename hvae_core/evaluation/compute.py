@@ -63,16 +63,16 @@ def evaluate(
     twin = remembered(lambda: frozen(model))
 
     def some(rows: ImageSet, report: Callable[[float], None]) -> dict[str, np.ndarray]:
-        return _evaluate_part(twin(), rows, settings, batch_size, report)
+        return _evaluate_part(twin(), rows, settings, batch_size=batch_size, report=report)
 
     def join(parts: Sequence[cache.Arrays]) -> cache.Arrays:
-        return pack(_join(parts, model, checkpoint, images, settings))
+        return pack(_join(parts, model, checkpoint, images=images, settings=settings))
 
     evaluation = kept_in_parts(
         "evaluations",
         evaluation_key(checkpoint, images.digest, settings),
         images,
-        some,
+        compute=some,
         join=join,
         unpack=unpack,
         size=PART_IMAGES,
@@ -90,7 +90,7 @@ def evaluate_sets(
     for done, name in enumerate(names):
         step = part(progress, done, len(names))
         images = sets.images(checkpoint, name, step)
-        evaluate(model, digest, images, EvalSettings(), progress=step)
+        evaluate(model, digest, images, settings=EvalSettings(), progress=step)
 
 
 def evaluate_batch(
@@ -173,6 +173,7 @@ def _evaluate_part(
     model: HierarchicalVAE,
     images: ImageSet,
     settings: EvalSettings,
+    *,
     batch_size: int,
     report: Callable[[float], None],
 ) -> dict[str, np.ndarray]:
@@ -183,7 +184,7 @@ def _evaluate_part(
     for start in range(0, len(images), batch_size):
         stop = start + batch_size
         pixels, keys = images.images[start:stop], digests[start:stop]
-        bounds, means = evaluate_batch(model, pixels, keys, settings)
+        bounds, means = evaluate_batch(model, pixels, keys, settings=settings)
         tables.append(BoundTable.from_bounds(bounds, model.dims))
         for moments, mean in zip(stats, means, strict=True):
             moments.add(mean)
@@ -225,12 +226,12 @@ def _join(
         checkpoint,
         images.name,
         images.digest,
-        settings,
-        BoundTable(**columns, dims=model.dims, samples=settings.samples),
-        np.asarray(images.labels),
-        images.class_names,
-        tuple(variance),
-        tuple(latents),
-        tuple(spec.name for spec in model.latents),
-        tuple(spec.group for spec in model.latents),
+        settings=settings,
+        table=BoundTable(**columns, dims=model.dims, samples=settings.samples),
+        labels=np.asarray(images.labels),
+        class_names=images.class_names,
+        unit_variance=tuple(variance),
+        latents=tuple(latents),
+        names=tuple(spec.name for spec in model.latents),
+        levels=tuple(spec.group for spec in model.latents),
     )

@@ -56,4 +56,4 @@ def latents_of_sets(
     checkpoint = load_checkpoint(path)
     for done, images in enumerate(sets):
         fitted = images.fit(checkpoint.image_shape)
-        encoded(checkpoint, fitted, seed, part(progress, done, len(sets)))
+        encoded(checkpoint, fitted, seed, progress=part(progress, done, len(sets)))

@@ -72,7 +72,7 @@ def lookup(
 ) -> Answer:
     """The evaluation (HVK Eq. 5, 9) of a set, shipped or cached: computes nothing."""
     settings = settings or EvalSettings()
-    shipped = shipped_result(checkpoint, set_name, settings, sets.limit)
+    shipped = shipped_result(checkpoint, set_name, settings, limit=sets.limit)
     try:
         pixels = sets.identity(checkpoint, set_name, progress)
         if shipped is not None and shipped.set_digest == pixels.digest:
@@ -100,19 +100,22 @@ def evaluated(
     Raises ``MissingImages`` where the images are absent and nothing ships for them.
     """
     sets.fetch(set_name, progress)
-    answer = lookup(checkpoint, sets, set_name, settings, progress)
+    answer = lookup(checkpoint, sets, set_name, settings=settings, progress=progress)
     if answer.evaluation is not None:
         return Evaluated(answer.evaluation, answer.notes, answer.missing)
     if answer.missing:
         raise MissingImages(answer.missing)
     images = sets.images(checkpoint, set_name, progress)
-    return Evaluated(evaluated_images(checkpoint, images, settings, progress), images.notes)
+    return Evaluated(
+        evaluated_images(checkpoint, images, settings, progress=progress), images.notes
+    )
 
 
 def evaluated_images(
     checkpoint: Checkpoint,
     images: ImageSet,
     settings: EvalSettings | None = None,
+    *,
     progress: Progress = silent,
 ) -> Evaluation:
     """The evaluation of images, brought to the model's shape: shipped, cached or computed now.
@@ -122,15 +125,15 @@ def evaluated_images(
     from hvae_core.evaluation.compute import evaluate
 
     settings, images = settings or EvalSettings(), images.fit(checkpoint.image_shape)
-    shipped = shipped_result(checkpoint, images.name, settings, SHIPPED_LIMIT)
+    shipped = shipped_result(checkpoint, images.name, settings, limit=SHIPPED_LIMIT)
     if shipped is not None and shipped.set_digest == images.digest:
         return as_of(shipped, images)
     model, digest = checkpoint.model, checkpoint.digest
-    return evaluate(model, digest, images, settings, progress=progress)
+    return evaluate(model, digest, images, settings=settings, progress=progress)
 
 
 def shipped_result(
-    checkpoint: Described, set_name: str, settings: EvalSettings, limit: int | None
+    checkpoint: Described, set_name: str, settings: EvalSettings, *, limit: int | None
 ) -> Evaluation | None:
     """The evaluation that ships for this checkpoint, set, settings and limit, or None."""
     if limit != SHIPPED_LIMIT:

@@ -73,7 +73,7 @@ class Sets:
             self.world,
             set_name,
             checkpoint.image_shape,
-            lambda: self.images(checkpoint, set_name, progress),
+            read=lambda: self.images(checkpoint, set_name, progress),
             limit=self.limit,
             data_root=self.data_root,
         )

@@ -46,5 +46,7 @@ def ship(checkpoint: Checkpoint, images: ImageSet, path: Path) -> float:
 
 def largest_change(before: Checkpoint, after: Checkpoint, images: ImageSet) -> float:
     """max over k of mean |L_>k(before) - L_>k(after)| / mean |L_>k(before)| over the images."""
-    old, new = (evaluate(c.model, c.digest, images, _SETTINGS).table.bound for c in (before, after))
+    old, new = (
+        evaluate(c.model, c.digest, images, settings=_SETTINGS).table.bound for c in (before, after)
+    )
     return float((abs(old - new).mean(0) / abs(old).mean(0)).max())

@@ -34,7 +34,7 @@ def store_result(
     """
     images = sets.images(checkpoint, set_name, progress)
     model, digest = checkpoint.model, checkpoint.digest
-    evaluation = evaluate(model, digest, images, EvalSettings(), progress=progress)
+    evaluation = evaluate(model, digest, images, settings=EvalSettings(), progress=progress)
     if sets.world.spec(set_name).role == "control":
         evaluation = replace(evaluation, latents=tuple(z[:, :0] for z in evaluation.latents))
     path = RESULTS / checkpoint.name / f"{set_name}.npz"

@@ -124,8 +124,8 @@ def reference_density(
     reference: ArrayLike,
     value: float,
     p: float,
-    colors: Palette,
     *,
+    colors: Palette,
     symbol: str,
     unit: str = "nats",
 ) -> go.Figure:
@@ -160,7 +160,9 @@ def reference_density(
     side = "left" if place < 0.35 else "right" if place > 0.65 else "center"
     text = f"{fmt(value, unit)}, <i>p</i> = {fmt(p)}"
     font = {"size": 14, "color": colors.text}
-    fig.add_annotation(note(text, value, 1, colors, xanchor=side, yanchor="bottom", font=font))
+    fig.add_annotation(
+        note(text, value, 1, colors=colors, xanchor=side, yanchor="bottom", font=font)
+    )
     fig.update_layout(margin_t=28)
     return fig
 
@@ -192,7 +194,7 @@ def _add_threshold(fig: go.Figure, colors: Palette, threshold: float, *, high: f
         fillcolor=faded(colors.out_family[0], 0.07),
     )
     fig.add_vline(x=threshold, line={"color": colors.text, "width": 1.25})
-    fig.add_annotation(note("flagged →", threshold, 1, colors, xanchor="left", xshift=4))
+    fig.add_annotation(note("flagged →", threshold, 1, colors=colors, xanchor="left", xshift=4))
 
 
 def _add_mark(
@@ -203,7 +205,7 @@ def _add_mark(
     fig.add_vline(x=value, line={"color": colors.text, "width": 1.5, "dash": "dot"})
     if name:
         side, shift = ("right", -5) if right_half else ("left", 5)
-        fig.add_annotation(note(name, value, 0.98, colors, xanchor=side, xshift=shift))
+        fig.add_annotation(note(name, value, 0.98, colors=colors, xanchor=side, xshift=shift))
 
 
 def _density_title(unit: str) -> str:

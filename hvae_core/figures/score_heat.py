@@ -18,8 +18,8 @@ def metric_heat(
     values: ArrayLike,
     sets: Sequence[str],
     scores: Sequence[str],
-    colors: Palette,
     *,
+    colors: Palette,
     metric: str = "AUROC",
     lows: ArrayLike | None = None,
     highs: ArrayLike | None = None,
@@ -40,7 +40,7 @@ def metric_heat(
             x=list(scores),
             y=list(sets),
             z=table.astype(np.float32),
-            text=_cells(table, best, scale, colors),
+            text=_cells(table, best, scale, colors=colors),
             texttemplate="%{text}",
             textfont_size=14,
             customdata=_intervals(table, lows, highs),
@@ -69,7 +69,7 @@ def _cells(
         for row in zip(table, best, strict=True)
     ]
     return [
-        [cell_text(value, text, scale, colors) for value, text in zip(*row, strict=True)]
+        [cell_text(value, text, scale, colors=colors) for value, text in zip(*row, strict=True)]
         for row in zip(table, texts, strict=True)
     ]
 

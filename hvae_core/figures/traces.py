@@ -74,7 +74,7 @@ def color_bar(title: str = "", **style: Any) -> dict[str, Any]:
     return {"thickness": 12, "outlinewidth": 0, "tickfont": {"size": 12}} | named | style
 
 
-def cell_text(value: float, text: str, scale: list[list[Any]], colors: Palette) -> str:
+def cell_text(value: float, text: str, scale: list[list[Any]], *, colors: Palette) -> str:
     """A cell's text in black or white, whichever its ground lets one read; a dash for no value."""
     if np.isnan(value):
         return f'<span style="color:{colors.muted}">–</span>'

@@ -88,8 +88,8 @@ def layer_matrix(
     values: ArrayLike,
     rows: Sequence[str],
     columns: Sequence[str],
-    colors: Palette,
     *,
+    colors: Palette,
     title: str,
 ) -> go.Figure:
     """Layers of A (rows, z_1 at the bottom) against layers of B, 0 to 1; no value is a dash."""
@@ -98,7 +98,7 @@ def layer_matrix(
     texts = None
     if max(table.shape) <= CELLS:
         texts = [
-            [cell_text(v, f"{v:.2f}".replace("-", MINUS), scale, colors) for v in row]
+            [cell_text(v, f"{v:.2f}".replace("-", MINUS), scale, colors=colors) for v in row]
             for row in table
         ]
     hover = [

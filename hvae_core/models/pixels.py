@@ -36,7 +36,7 @@ CONTINUOUS = frozenset({"gaussian_fixed", "gaussian", "oversmooth"})
 
 
 def prepared(
-    model: HierarchicalVAE, pixels: np.ndarray, digests: Sequence[int], seed: int = 0
+    model: HierarchicalVAE, pixels: np.ndarray, digests: Sequence[int], *, seed: int = 0
 ) -> Tensor:
     """uint8 images (B, C, H, W) as what p(x | z) is a density of, on the model's device.
 

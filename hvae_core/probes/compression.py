@@ -171,7 +171,7 @@ def _ratings(table: Floats) -> tuple[Rating, ...]:
     return tuple(Rating(bpp, near, like, quality=int(q)) for bpp, near, like, q in table.tolist())
 
 
-def _rated(original: Pixels, coded: Pixels, bits: float, quality: int = 0) -> Rating:
+def _rated(original: Pixels, coded: Pixels, bits: float, *, quality: int = 0) -> Rating:
     pixels = original.shape[1] * original.shape[2]
     return Rating(
         bpp=float(bits) / pixels,

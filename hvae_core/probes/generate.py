@@ -47,7 +47,7 @@ def prior_samples(
 
 
 def redraws(
-    model: HierarchicalVAE, z: Latents, k: int, n: int, *, seed: int = 0, temperature: float = 1.0
+    model: HierarchicalVAE, z: Latents, k: int, *, n: int, seed: int = 0, temperature: float = 1.0
 ) -> np.ndarray:
     """Keep z_>k of one image and draw the k lowest levels n times from p(z_<=k | z_>k)."""
     skip = _skip(model, k)
@@ -56,7 +56,7 @@ def redraws(
 
 
 def interpolation(
-    model: HierarchicalVAE, z: Latents, k: int, steps: int, *, temperature: float = 0.0
+    model: HierarchicalVAE, z: Latents, k: int, *, steps: int, temperature: float = 0.0
 ) -> np.ndarray:
     """Walk in a straight line from z_>k of the first image to that of the second.
 

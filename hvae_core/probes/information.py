@@ -112,8 +112,8 @@ def measure_information(
     model: HierarchicalVAE,
     checkpoint: str,
     images: ImageSet,
-    seed: int = 0,
     *,
+    seed: int = 0,
     progress: Progress = silent,
     at_once: int | None = None,
 ) -> Information:

@@ -258,7 +258,7 @@ def agreement(a: ArrayLike, b: ArrayLike) -> Agreement:
 
 
 def most_different(
-    a: ArrayLike, b: ArrayLike, usual: float, count: int
+    a: ArrayLike, b: ArrayLike, usual: float, *, count: int
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Images whose A - B lies farthest above and farthest below the ``usual`` difference.
 

@@ -69,7 +69,7 @@ class GroupLoss:
     lost: float
 
 
-def group_losses(nll: ArrayLike, names: Sequence[str], outs: Sequence[bool], k: int) -> (
+def group_losses(nll: ArrayLike, names: Sequence[str], outs: Sequence[bool], *, k: int) -> (
     tuple[GroupLoss, ...]
 ):  # fmt: skip
     """Mean -log p(x|z_>k) and its rise NLL_k - NLL_0 of each named group; nll is (L, N)."""

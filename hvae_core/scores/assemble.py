@@ -94,7 +94,7 @@ def assemble(
         except DataError as error:
             notes["reference"] = str(error)
     for done, evaluation in enumerate(evaluations, start=1):
-        step = part(progress, done, len(evaluations) + 1, f"{done} of {len(evaluations)}")
+        step = part(progress, done, len(evaluations) + 1, where=f"{done} of {len(evaluations)}")
         try:
             whole = Material.of(evaluation, reference=reference)
             materials[evaluation.set_name] = (whole,)
@@ -161,13 +161,17 @@ class AtHand:
         self, other: Described, evaluation: Evaluation, progress: Progress
     ) -> BoundTable | None:
         """Where the other checkpoint has been evaluated on these pixels."""
-        known = lookup(other, self.sets, evaluation.set_name, evaluation.settings).evaluation
+        known = lookup(
+            other, self.sets, evaluation.set_name, settings=evaluation.settings
+        ).evaluation
         same = known is not None and known.set_digest == evaluation.set_digest
         return known.table if known is not None and same else None
 
     def measure(self, measure: Measure, evaluation: Evaluation, progress: Progress) -> Values:
         """Of all images, or of the first alone where it is costly."""
-        return measured(measure, self.checkpoint.digest, self.sets.world.key, evaluation.set_digest)
+        return measured(
+            measure, self.checkpoint.digest, self.sets.world.key, pixels=evaluation.set_digest
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -179,12 +183,14 @@ class Computed:
 
     def reference(self, settings: EvalSettings, progress: Progress) -> Reference:
         """Raises ``DataError`` where there are no training images."""
-        return reference_of(self.checkpoint, self.sets, settings, progress)
+        return reference_of(self.checkpoint, self.sets, settings, progress=progress)
 
     def table(self, other: Described, evaluation: Evaluation, progress: Progress) -> BoundTable:
         """Raises ``ScoreError`` where the other checkpoint reads images of another size."""
         loaded, name = cast("Checkpoint", other), evaluation.set_name
-        same = evaluated(loaded, self.sets, name, evaluation.settings, progress).evaluation
+        same = evaluated(
+            loaded, self.sets, name, settings=evaluation.settings, progress=progress
+        ).evaluation
         if same.set_digest != evaluation.set_digest:
             raise ScoreError(
                 f"{other.name} was evaluated on other pixels of {name} than "
@@ -253,4 +259,4 @@ def fit_reference_to(path: str, images: ImageSet, *, progress: Progress = silent
 
     checkpoint = load_checkpoint(path)
     fitted = images.fit(checkpoint.image_shape)
-    reference_to(checkpoint, fitted, EvalSettings(), progress)
+    reference_to(checkpoint, fitted, EvalSettings(), progress=progress)

@@ -106,7 +106,7 @@ def lookup_reference(checkpoint: Described, sets: Sets, settings: EvalSettings) 
 
 
 def reference_of(
-    checkpoint: Checkpoint, sets: Sets, settings: EvalSettings, progress: Progress = silent
+    checkpoint: Checkpoint, sets: Sets, settings: EvalSettings, *, progress: Progress = silent
 ) -> Reference:
     """As ``lookup_reference``, but fitted now where it is not at hand.
 
@@ -123,18 +123,18 @@ def reference_of(
             "one."
         )
     images = sets.images(checkpoint, name)
-    return reference_to(checkpoint, images, settings, progress)
+    return reference_to(checkpoint, images, settings, progress=progress)
 
 
 def reference_to(
-    checkpoint: Checkpoint, images: ImageSet, settings: EvalSettings, progress: Progress = silent
+    checkpoint: Checkpoint, images: ImageSet, settings: EvalSettings, *, progress: Progress = silent
 ) -> Reference:
     """Statistics of these training images, at the model's shape, from the cache or fitted now."""
     from hvae_core.evaluation.compute import evaluate
 
     def fit() -> Fitted:
         model, digest = checkpoint.model, checkpoint.digest
-        return fit_reference(evaluate(model, digest, images, settings, progress=progress))
+        return fit_reference(evaluate(model, digest, images, settings=settings, progress=progress))
 
     key = reference_key(checkpoint.digest, images.digest, settings)
     return cache.kept(KIND, key, fit, pack=pack_reference, unpack=unpack_reference).reference
@@ -148,7 +148,7 @@ def training_set(world: World) -> str | None:
 def store_reference(checkpoint: Checkpoint, sets: Sets, progress: Progress = silent) -> Path:
     """Fit the reference of a shipped checkpoint and write it to the project's stored results."""
     settings = EvalSettings()
-    reference = reference_of(checkpoint, sets, settings, progress)
+    reference = reference_of(checkpoint, sets, settings, progress=progress)
     path = RESULTS / checkpoint.name / FILE
     fitted = Fitted(checkpoint.digest, settings, reference)
     cache.write_npz(path, pack_reference(fitted), compressed=True)

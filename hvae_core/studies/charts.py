@@ -24,7 +24,7 @@ def chart(table: Table, colors: Palette) -> Chart | None:
 
     columns = _columns(table)
     entries = [
-        _dot(table, row, column, series)
+        _dot(table, row, column, series=series)
         for row in table.rows
         for column, series in _entries(table, row, columns)
     ]
@@ -60,7 +60,7 @@ def _entries(table: Table, row: Row, columns: list[Column]) -> list[tuple[Column
     ]
 
 
-def _dot(table: Table, row: Row, column: Column, series: str):  # type: ignore[no-untyped-def]
+def _dot(table: Table, row: Row, column: Column, *, series: str):  # type: ignore[no-untyped-def]
     from hvae_core.figures.studies import Dot
 
     figure, factor = row.figures[column.key], column.factor
@@ -72,9 +72,9 @@ def _dot(table: Table, row: Row, column: Column, series: str):  # type: ignore[n
         _label(table, row.labels, series),
         series,
         figure.mean * factor,
-        None if low is None else low * factor,
-        None if high is None else high * factor,
-        printed,
+        low=None if low is None else low * factor,
+        high=None if high is None else high * factor,
+        printed=printed,
     )
 
 

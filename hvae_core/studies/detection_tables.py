@@ -30,7 +30,7 @@ def detection_columns(spec: TableSpec) -> list[Column]:
     """Metrics of detection, as shares or percentages."""
     digits, factor = (1, 100.0) if spec.percent else (3, 1.0)
     unit = " (%)" if spec.percent else ""
-    return [Column(key, title + unit, digits, factor) for key, title in _METRICS.items()]
+    return [Column(key, title + unit, digits, factor=factor) for key, title in _METRICS.items()]
 
 
 def detection(spec: TableSpec, subjects: Sequence[Subject]) -> Made:
@@ -136,7 +136,7 @@ def grid(spec: TableSpec, subjects: Sequence[Subject]) -> Made:
     for subject in subjects:
         scores = _scores(subject, spec)
         for key, symbol in scores:
-            columns.setdefault(key, Column(key, symbol, of.digits, of.factor))
+            columns.setdefault(key, Column(key, symbol, of.digits, factor=of.factor))
         for name, title in shown_sets(subject, spec, inside=False):
             figures = {}
             for key, _ in scores:

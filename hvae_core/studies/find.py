@@ -88,7 +88,7 @@ def _of_model(model: ModelSpec, runs: Sequence[Path]) -> Iterable[Wanted]:
     if model.checkpoint:
         path = checkpoint_path(model.checkpoint)
         info = inspect_checkpoint(path)
-        yield Wanted(model, info.card.seed, path, path.parent, info)
+        yield Wanted(model, info.card.seed, path, folder=path.parent, info=info)
         return
     for seed in model.seeds:
         yield _of_seed(model, seed, runs)
@@ -106,18 +106,24 @@ def _of_seed(model: ModelSpec, seed: int, runs: Sequence[Path]) -> Wanted:
         if not path.is_file():
             continue
         info = inspect_checkpoint(path)
-        if _is_run(info, preset, seed, epochs):
+        if _is_run(info, preset, seed, epochs=epochs):
             if info.card.epochs == epochs:
-                return Wanted(model, seed, path, folder, info, epochs, epochs)
+                return Wanted(
+                    model, seed, path, folder=folder, info=info, epochs=epochs, done=epochs
+                )
             begun = begun or (folder, info.card.epochs)
     shipped = shipped_checkpoints().get(preset.name)
     if shipped is not None:
         info = inspect_checkpoint(shipped)
-        if _is_run(info, preset, seed, epochs) and info.card.epochs == epochs:
-            return Wanted(model, seed, shipped, shipped.parent, info, epochs, epochs)
+        if _is_run(info, preset, seed, epochs=epochs) and info.card.epochs == epochs:
+            return Wanted(
+                model, seed, shipped, folder=shipped.parent, info=info, epochs=epochs, done=epochs
+            )
     folder, done = begun or (run_folder(runs[0], seed, preset.name), 0)
     left = seconds_of(preset, epochs - done, runs)
-    return Wanted(model, seed, None, folder, None, epochs, done, left)
+    return Wanted(
+        model, seed, None, folder=folder, info=None, epochs=epochs, done=done, seconds=left
+    )
 
 
 def run_folder(base: Path, seed: int, preset: str) -> Path:
@@ -125,7 +131,7 @@ def run_folder(base: Path, seed: int, preset: str) -> Path:
     return base / f"s{seed}" / preset
 
 
-def _is_run(info: CheckpointInfo, preset: Preset, seed: int, epochs: int) -> bool:
+def _is_run(info: CheckpointInfo, preset: Preset, seed: int, *, epochs: int) -> bool:
     """Whether a checkpoint is a run of this preset and seed that has, or aims at, these epochs."""
     planned = info.train.epochs if info.train else info.card.epochs
     return info.card.preset == preset.name and info.card.seed == seed and planned == epochs

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Member:
-    """One checkpoint: ``found`` are its evaluations by set, ``missing`` says why others are not.
+    """One checkpoint: ``evaluations`` are those by set, ``missing`` says why others are not.
 
     ``scores`` are those that its tables show (of the bounds if none are given), ``materials`` what
     they read of a set where the bounds are not enough.
@@ -27,7 +27,7 @@ class Member:
 
     info: CheckpointInfo
     inside: str
-    found: Mapping[str, Evaluation]
+    evaluations: Mapping[str, Evaluation]
     missing: Mapping[str, str] = field(default_factory=dict)
     seed: int = 0
     scores: tuple[Score, ...] = ()
@@ -36,11 +36,11 @@ class Member:
     @cached_property
     def report(self) -> Report | None:
         """Every figure of the sets that are here; None without the in-distribution set."""
-        if self.inside not in self.found:
+        if self.inside not in self.evaluations:
             return None
-        others = [e for name, e in self.found.items() if name != self.inside]
+        others = [e for name, e in self.evaluations.items() if name != self.inside]
         return report(
-            self.found[self.inside],
+            self.evaluations[self.inside],
             others,
             self.seed,
             intervals=False,
@@ -53,7 +53,9 @@ class Member:
         assert self.report is not None
         function = next(known for known in self.report.scores if known.key == score)
         inside, outside = (
-            function(richest(function, self.materials.get(name, (Material.of(self.found[name]),))))
+            function(
+                richest(function, self.materials.get(name, (Material.of(self.evaluations[name]),)))
+            )
             for name in (self.inside, set_name)
         )
         return detect(inside, outside, self.seed)

@@ -33,7 +33,7 @@ def beside(table: Table, spec: TableSpec) -> Table:
         comment = str(entry.get("comment", ""))
         _check_columns(spec, columns, values, known=any(row.figures for row in rows))
         if OTHER in entry:
-            others.append(_other(table, entry, values, comment))
+            others.append(_other(table, entry, values, comment=comment))
             continue
         at = _row_of(rows, entry, spec)
         rows[at] = replace(rows[at], printed={**rows[at].printed, **values}, comment=comment)
@@ -55,7 +55,7 @@ def _check_columns(
 
 
 def _other(
-    table: Table, entry: Mapping[str, object], values: Mapping[str, str], comment: str
+    table: Table, entry: Mapping[str, object], values: Mapping[str, str], *, comment: str
 ) -> Row:
     """A row of a method that only the paper has: its name where the model's or score's is."""
     given = {key: str(entry[key]) for key in KEYS if key in entry}
@@ -90,12 +90,12 @@ def _remarks(table: Table, spec: TableSpec) -> list[str]:
             if figure is None or text is None or figure.mean != figure.mean:
                 continue
             there = number(text)
-            if there is not None and _far(figure, there, column, spec):
-                remarks.append(_sentence(table, row, column, figure, text, there))
+            if there is not None and _far(figure, there, column, spec=spec):
+                remarks.append(_sentence(table, row, column, figure=figure, text=text, there=there))
     return remarks
 
 
-def _far(figure: Figure, there: float, column: Column, spec: TableSpec) -> bool:
+def _far(figure: Figure, there: float, column: Column, *, spec: TableSpec) -> bool:
     gap = abs(figure.mean * column.factor - there)
     if spec.threshold is not None:
         return gap > spec.threshold

@@ -26,7 +26,7 @@ def row_of(subject: Subject, reason: str = "", **more: tuple[str, str]) -> Row:
 
 def filled(row: Row, figures: Mapping[str, Figure]) -> Row:
     """The row with its figures."""
-    return Row(row.keys, row.labels, figures, row.checkpoints)
+    return Row(row.keys, row.labels, figures, checkpoints=row.checkpoints)
 
 
 def shown_sets(subject: Subject, spec: TableSpec, *, inside: bool) -> Iterator[tuple[str, str]]:
@@ -48,7 +48,7 @@ def reason_of(subject: Subject, name: str) -> str:
 
 def because(row: Row, why: str) -> Row:
     """The row without figures, for its own reason or this one."""
-    return Row(row.keys, row.labels, {}, row.checkpoints, row.reason or why)
+    return Row(row.keys, row.labels, {}, checkpoints=row.checkpoints, reason=row.reason or why)
 
 
 def result_of(member: Member, set_name: str) -> SetResult | None:

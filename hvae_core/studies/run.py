@@ -32,7 +32,7 @@ class Place:
 
 
 def train_missing(
-    study: StudySpec, place: Place, progress: Progress = silent, say: Say = unsaid
+    study: StudySpec, place: Place, progress: Progress = silent, *, say: Say = unsaid
 ) -> None:
     """Train every preset and seed that is not here, into its folder; resumes what was begun."""
     from hvae_core.config.presets import get_preset
@@ -70,8 +70,8 @@ def gather_all(study: StudySpec, place: Place, progress: Progress = silent) -> l
         members: list[Member] = []
         for run in runs:
             if run.path is not None:
-                step = part(progress, done, total, f"checkpoint {done + 1} of {total}")
-                members.append(_member(run, study, place, shelves, step))
+                step = part(progress, done, total, where=f"checkpoint {done + 1} of {total}")
+                members.append(_member(run, study, place, shelves=shelves, progress=step))
                 done += 1
         subjects.append(_subject(study, runs, members))
     return subjects
@@ -98,7 +98,7 @@ def sets_of(study: StudySpec, world: World, model: str) -> tuple[str, ...]:
 
 
 def _member(
-    run: Wanted, study: StudySpec, place: Place, shelves: dict[str, Sets], progress: Progress
+    run: Wanted, study: StudySpec, place: Place, *, shelves: dict[str, Sets], progress: Progress
 ) -> Member:
     """One checkpoint with the sets that the study shows of it."""
     from hvae_core.checkpoint import CheckpointInfo, load_checkpoint
@@ -117,21 +117,33 @@ def _member(
     for at, name in enumerate(names):
         step = part(progress, at, len(names))
         try:
-            answer = evaluated(checkpoint, sets, name, study.settings.evaluation, step)
+            answer = evaluated(
+                checkpoint, sets, name, settings=study.settings.evaluation, progress=step
+            )
             evaluations[name] = answer.evaluation
         except MissingImages:
             missing[name] = NO_IMAGES
     scores = scores_of(study, checkpoint, run.model.name)
-    materials = materials_of(checkpoint, sets, list(evaluations.values()), scores, study)
+    materials = materials_of(
+        checkpoint, sets, list(evaluations.values()), scores=scores, study=study
+    )
     info = CheckpointInfo(**{f.name: getattr(checkpoint, f.name) for f in fields(CheckpointInfo)})
     seed = study.settings.seed
-    return Member(info, world.in_name, evaluations, missing, seed, scores, materials)
+    return Member(
+        info,
+        world.in_name,
+        evaluations,
+        missing=missing,
+        seed=seed,
+        scores=scores,
+        materials=materials,
+    )
 
 
 def _sets(study: StudySpec, world: World, place: Place) -> Sets:
     from hvae_core.evaluation.sets import Sets
 
-    return Sets(world, place.data_root, study.settings.limit or None, place.download)
+    return Sets(world, place.data_root, study.settings.limit or None, download=place.download)
 
 
 def _subject(study: StudySpec, runs: Sequence[Wanted], members: Sequence[Member]) -> Subject:
@@ -141,7 +153,9 @@ def _subject(study: StudySpec, runs: Sequence[Wanted], members: Sequence[Member]
     titles = {spec.name: spec.title for spec in world.sets}
     absent = tuple(run.absent for run in runs if run.path is None)
     outside = sets_of(study, world, model.name)
-    return Subject(model, tuple(members), titles, world.in_name, outside, absent)
+    return Subject(
+        model, tuple(members), titles, inside=world.in_name, outside=outside, absent=absent
+    )
 
 
 def _check_sets(study: StudySpec, worlds: Sequence[World]) -> None:
@@ -161,7 +175,7 @@ def _check_sets(study: StudySpec, worlds: Sequence[World]) -> None:
 
 
 def make_table(
-    study: StudySpec, spec: TableSpec, subjects: Sequence[Subject], place: Place, bar: Progress
+    study: StudySpec, spec: TableSpec, subjects: Sequence[Subject], *, place: Place, bar: Progress
 ) -> Table:
     """One table of the study, with printed figures; samples are drawn where it is about them."""
     from hvae_core.studies.printed import beside
@@ -171,7 +185,7 @@ def make_table(
     if spec.kind != "samplers":
         return beside(make(spec, subjects, study.sets), spec)
     chosen = [s for s in subjects if not spec.models or s.name in spec.models]
-    drawn = {s.name: _draws(spec, s, study, place, bar) for s in chosen}
+    drawn = {s.name: _draws(spec, s, study, place=place, progress=bar) for s in chosen}
     return beside(samplers_table(spec, chosen, drawn), spec)
 
 
@@ -198,7 +212,7 @@ def _draws(
     paths = [run.path for run in runs if run.model.name == subject.name and run.path is not None]
     seed = study.settings.seed
     return [
-        sampled(load_checkpoint(path), judge, held, spec, seed=seed, progress=progress)
+        sampled(load_checkpoint(path), judge, held, spec=spec, seed=seed, progress=progress)
         for path in paths
     ]
 
@@ -218,7 +232,7 @@ def evaluations_left(study: StudySpec, place: Place) -> tuple[int, int]:
             if run.info is None:
                 here, there = False, sets.available(name)
             else:
-                answer = lookup(run.info, sets, name, study.settings.evaluation)
+                answer = lookup(run.info, sets, name, settings=study.settings.evaluation)
                 here, there = answer.evaluation is not None, not answer.missing
             left, total = left + (there and not here), total + (here or there)
     return left, total
@@ -246,6 +260,7 @@ def materials_of(
     checkpoint: Checkpoint,
     sets: Sets,
     evaluations: Sequence[Evaluation],
+    *,
     scores: Sequence[Score],
     study: StudySpec,
 ) -> Mapping[str, tuple[Material, ...]]:
@@ -259,4 +274,4 @@ def materials_of(
     others = [other for other in others if other.digest != checkpoint.digest]
     path = checkpoint_path(study.background) if study.background else background_path(sets.world)
     beside = Beside(tuple(others), None if path is None else load_checkpoint(path))
-    return assemble(Computed(checkpoint, sets), evaluations, scores, beside).materials
+    return assemble(Computed(checkpoint, sets), evaluations, scores, beside=beside).materials

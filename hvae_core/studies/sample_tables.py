@@ -72,7 +72,9 @@ def sampled(
                 pixels, seconds = drawn.pixels, drawn.seconds * per
                 seconds_u = math.nan if drawn.seconds_u is None else drawn.seconds_u * per
             good = quality(judged(judge.model, pixels), real)
-            return Sampled(good.nll, good.frechet, good.nearest, seconds_u, seconds)
+            return Sampled(
+                good.nll, good.frechet, good.nearest, seconds_u=seconds_u, seconds=seconds
+            )
 
         by_way[name] = cache.kept(
             "sampled",
@@ -110,8 +112,15 @@ def samplers_table(
                 if seeds
             }
             reason = "" if seeds else subject.reason
-            rows.append(Row(keys, labels, figures, subject.digests, reason))
+            rows.append(Row(keys, labels, figures, checkpoints=subject.digests, reason=reason))
     heads = {"model": "model", "sampler": "sampler"}
     return Table(
-        spec.key, spec.kind, spec.title, heads, columns, tuple(rows), spec.source, spec.note
+        spec.key,
+        spec.kind,
+        spec.title,
+        heads=heads,
+        columns=columns,
+        rows=tuple(rows),
+        source=spec.source,
+        note=spec.note,
     )

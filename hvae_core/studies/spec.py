@@ -45,7 +45,7 @@ class SettingsSpec:
     def evaluation(self) -> EvalSettings:
         """The settings of every evaluation of the study."""
         partial = self.partial_samples or self.samples
-        return EvalSettings(self.samples, partial, self.seed, self.skipped, self.up)
+        return EvalSettings(self.samples, partial, self.seed, skipped=self.skipped, up=self.up)
 
 
 @dataclass(frozen=True, config=STRICT)

@@ -147,7 +147,7 @@ def markdown(table: Table) -> str:
         lines += [table.note, ""]
     lines.append(_line([_escaped(title) for title in titles]))
     lines.append("| " + " | ".join(["---"] * labels + ["---:"] * (len(titles) - labels)) + " |")
-    lines += [_line(cells(table, row, "**{}**".format, _escaped)) for row in table.rows]
+    lines += [_line(cells(table, row, "**{}**".format, plain=_escaped)) for row in table.rows]
     if table.source:
         lines += ["", f"Printed: {table.source}."]
     if table.remarks:

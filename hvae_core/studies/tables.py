@@ -44,7 +44,14 @@ def make(spec: TableSpec, subjects: Sequence[Subject], sets: tuple[str, ...] = (
     if spec.columns and spec.kind != "grid":
         columns = _picked(columns, spec, bool(rows) and any(row.figures for row in rows))
     table = Table(
-        spec.key, spec.kind, spec.title, heads, tuple(columns), tuple(rows), spec.source, spec.note
+        spec.key,
+        spec.kind,
+        spec.title,
+        heads=heads,
+        columns=tuple(columns),
+        rows=tuple(rows),
+        source=spec.source,
+        note=spec.note,
     )
     return replace(table, best=better(spec)) if spec.kind == "grid" else table
 
@@ -63,7 +70,7 @@ def collapse(spec: TableSpec, subjects: Sequence[Subject]) -> Made:
     columns = [
         Column("kl", "KL (nats)"),
         Column("kl_per_unit", "nats a unit", 4),
-        Column("share", "share of KL (%)", 1, 100.0),
+        Column("share", "share of KL (%)", 1, factor=100.0),
         Column("active", "active units", 0),
         Column("units", "units", 0),
     ]
@@ -125,7 +132,7 @@ def layers(spec: TableSpec, subjects: Sequence[Subject]) -> Made:
     rows = []
     for subject in subjects:
         for name, title in shown_sets(subject, spec, inside=True):
-            tables = [m.found[name].table for m in subject.members if name in m.found]
+            tables = [m.evaluations[name].table for m in subject.members if name in m.evaluations]
             if not tables:
                 rows.append(
                     row_of(subject, reason_of(subject, name), set=(name, title), k=("", ""))
@@ -152,13 +159,15 @@ def families(spec: TableSpec, subjects: Sequence[Subject]) -> Made:
         Column("collapsed", "collapsed layers", 1),
         Column("active", "active units", 0),
         Column("units", "units", 0),
-        Column("share", "active (%)", 1, 100.0),
-        Column("step", "ms a step", 0, 1000.0),
+        Column("share", "active (%)", 1, factor=100.0),
+        Column("step", "ms a step", 0, factor=1000.0),
         Column("epoch", "s an epoch", 0),
     ]
     rows = []
     for subject in subjects:
-        found = [(m.info, m.found[m.inside]) for m in subject.members if m.inside in m.found]
+        found = [
+            (m.info, m.evaluations[m.inside]) for m in subject.members if m.inside in m.evaluations
+        ]
         row = row_of(subject, reason_of(subject, subject.inside))
         figures = _line(compare(found)[0]) | _epoch(subject) if found else {}
         rows.append(filled(row, figures) if found else row)
@@ -169,7 +178,10 @@ def families(spec: TableSpec, subjects: Sequence[Subject]) -> Made:
 def _comparable(subjects: Sequence[Subject]) -> None:
     """Refuse models whose nats do not compare: of other images, settings or kinds of data."""
     found = [
-        (m.info, m.found[m.inside]) for s in subjects for m in s.members if m.inside in m.found
+        (m.info, m.evaluations[m.inside])
+        for s in subjects
+        for m in s.members
+        if m.inside in m.evaluations
     ]
     if found:
         compare(found)

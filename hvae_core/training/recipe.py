@@ -55,13 +55,15 @@ def train_preset(
         download=download,
         progress=progress,
     )
-    config = adjusted(preset.train, epochs, seed, data.key)
+    config = adjusted(preset.train, epochs, seed, data=data.key)
     path = folder / f"{preset.name}.safetensors"
     written = 0
 
     def export(run: Run) -> None:
         nonlocal written
-        card = card_of(preset, config, data, run, str(fabric.device), precision)
+        card = card_of(
+            preset, config, data, result=run, device=str(fabric.device), precision=precision
+        )
         save_checkpoint(path, run.model, card=card, history=run.history, train=config)
         if card.epochs > written:
             say(epoch_line(run, config.epochs))
@@ -71,7 +73,7 @@ def train_preset(
         preset.model,
         config,
         data.train,
-        data.validation,
+        validation=data.validation,
         start=starting_weights(config, folder),
         state=folder / "state.safetensors",
         on_epoch=export,
@@ -97,7 +99,9 @@ def make_fabric(
         ) from exc
 
 
-def adjusted(config: TrainConfig, epochs: int | None, seed: int | None, data: str) -> TrainConfig:
+def adjusted(
+    config: TrainConfig, epochs: int | None, seed: int | None, *, data: str
+) -> TrainConfig:
     """The preset's settings with another seed or length; its schedules shrink or grow with it."""
     length = epochs or config.epochs
     changed = {
@@ -131,6 +135,7 @@ def card_of(
     preset: Preset,
     config: TrainConfig,
     data: TrainingSets,
+    *,
     result: Run,
     device: str,
     precision: str = "32-true",

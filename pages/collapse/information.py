@@ -98,6 +98,7 @@ def collapsed_curves(
     measured: Sequence[Measured],
     settings: CollapseSettings,
     delta: float,
+    *,
     colors: Palette,
 ) -> go.Figure:
     """Shares of collapsed units over eps, a line a layer; a layer without such figures has none."""

@@ -94,7 +94,7 @@ def controls(evaluated: dict[str, str]) -> tuple[str, CollapseSettings]:
 
 
 def layers_of(
-    handle: Handle, evaluation: Evaluation, settings: CollapseSettings, split: str
+    handle: Handle, evaluation: Evaluation, settings: CollapseSettings, *, split: str
 ) -> Layers:
     """What a model's layers carry on an evaluated set."""
     result, below = report(evaluation, ()).inside, settings.collapsed_below

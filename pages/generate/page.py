@@ -49,7 +49,7 @@ def show(picture: Image, alt: str, name: str) -> None:
     ui.picture_button(picture, name)
 
 
-def show_strip(rows: list[StripRow], heads: Sequence[str], alt: str, name: str) -> None:
+def show_strip(rows: list[StripRow], heads: Sequence[str], alt: str, *, name: str) -> None:
     """Rows of pictures, with their export."""
     show(strip(rows, heads, scale=2, colors=palette), alt, name)
 
@@ -175,7 +175,7 @@ def picture_view(beside: DeltaGenerator) -> str:
     return claim
 
 
-def drawn_pictures(handle: Handle, letter: str, seed: int, heat: float) -> str:
+def drawn_pictures(handle: Handle, letter: str, seed: int, *, heat: float) -> str:
     """Rows of topmost latents drawn from their prior."""
     top = handle.names[-1]
     st.subheader(f"{top} drawn from its prior", anchor=False)

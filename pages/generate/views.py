@@ -49,7 +49,7 @@ def prior(handle: Handle, n: int, seed: int, heat: tuple[float, ...]) -> np.ndar
 
 
 @by_content(32)
-def redrawn(handle: Handle, images: ImageSet, seed: int, temperature: float) -> list[Redrawn]:
+def redrawn(handle: Handle, images: ImageSet, seed: int, *, temperature: float) -> list[Redrawn]:
     """For k = 1 .. K: the mean picture and ``DRAWS`` draws with the k lowest levels redrawn.
 
     The last entry keeps nothing: it is drawn from the prior alone.
@@ -104,7 +104,7 @@ def picture_on_top(handle: Handle) -> str | None:
 
 
 @by_content(32)
-def from_prior(handle: Handle, n: int, seed: int, temperature: float) -> FromPictures:
+def from_prior(handle: Handle, n: int, seed: int, *, temperature: float) -> FromPictures:
     """n topmost latents drawn from their prior, and what the model makes of each."""
     from hvae_core.probes.generate import drawn_tops, from_top
 
@@ -114,7 +114,7 @@ def from_prior(handle: Handle, n: int, seed: int, temperature: float) -> FromPic
 
 
 @by_content(32)
-def from_images(handle: Handle, images: ImageSet, seed: int, temperature: float) -> FromPictures:
+def from_images(handle: Handle, images: ImageSet, seed: int, *, temperature: float) -> FromPictures:
     """The topmost latent of each chosen image, and what the model makes of that alone."""
     from hvae_core.probes.generate import from_top
 
@@ -144,7 +144,7 @@ def row(label: str, pictures: Sequence[np.ndarray] | np.ndarray) -> StripRow:
 
 
 def picture_rows(
-    tops: FromPictures, labels: Sequence[str], name: str, beside: np.ndarray | None = None
+    tops: FromPictures, labels: Sequence[str], name: str, *, beside: np.ndarray | None = None
 ) -> tuple[list[StripRow], list[str]]:
     """One row a picture: it, the mean picture, the draws; before it the images it stands for."""
     lines, heads = [], [name, "mean", *(f"draw {i + 1}" for i in range(tops.draws.shape[1]))]
@@ -200,7 +200,7 @@ def redraw_claim(handle: Handle, shares: Sequence[float]) -> str:
 
 
 def prior_claim(
-    handle: Handle, samples: np.ndarray, heat: Sequence[float], data: np.ndarray | None
+    handle: Handle, samples: np.ndarray, heat: Sequence[float], *, data: np.ndarray | None
 ) -> str:
     """How varied the samples are, beside the images themselves where these are at hand."""
     names = handle.level_names

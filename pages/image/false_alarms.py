@@ -45,7 +45,12 @@ def calibrations(
 
 @by_content(64)
 def _calibrations(
-    reference: Evaluation, test: Evaluation | None, alpha: float, correction: Correction, seed: int
+    reference: Evaluation,
+    test: Evaluation | None,
+    alpha: float,
+    *,
+    correction: Correction,
+    seed: int,
 ) -> list[Calibration]:
     rates = sorted({*RATES, alpha})
     scores = verdict_scores(reference.table)

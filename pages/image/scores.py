@@ -36,7 +36,9 @@ def evaluated(
     return BoundTable.from_bounds(bounds, model.dims), kept
 
 
-def material_of(ctx: Context, handle: Handle, images: ImageSet, reference: Evaluation) -> Materials:
+def material_of(
+    ctx: Context, handle: Handle, images: ImageSet, *, reference: Evaluation
+) -> Materials:
     """What scores read of the image and of the reference set, by name."""
     name, settings = reference.set_name, reference.settings
     of_set = materials.materials(ctx, handle, {name: reference})[name]
@@ -98,6 +100,6 @@ def read(handle: Handle, table: BoundTable, by_name: Materials | None) -> tuple[
     )
 
 
-def draw_offers(ctx: Context, handle: Handle, images: ImageSet, by_name: Materials) -> None:
+def draw_offers(ctx: Context, handle: Handle, images: ImageSet, *, by_name: Materials) -> None:
     """Jobs for the scores that are not there yet, of the image and the reference set together."""
     offers.draw(ctx, handle, by_name, own={IMAGE: replace(images, name=IMAGE)})

@@ -38,7 +38,7 @@ def score_control(model: Handle) -> Score:
 
 @ui.fragment
 def map_and_selection(
-    drawn: Points, placed: PlacedPoints, colouring: Colouring, pictures: Mapping[str, ImageSet]
+    drawn: Points, placed: PlacedPoints, colouring: Colouring, *, pictures: Mapping[str, ImageSet]
 ) -> None:
     """The map, and what its lasso took, redrawn alone when it takes something else."""
     key = f"l-map-{map.map_key(placed, colouring)}"

@@ -154,7 +154,7 @@ def table(
 
 @by_content(64)
 def draws_of(
-    handle: Handle, image: ImageSet, k: int, n: int, *, seed: int, up: Mode, temperature: float
+    handle: Handle, image: ImageSet, k: int, *, n: int, seed: int, up: Mode, temperature: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """n draws of p(x | z_>k) of one image, the skipped layers always drawn, and their nats."""
     from hvae_core.probes.reconstruct import draws

@@ -104,7 +104,7 @@ def set_and_number(
 
 
 def uploaded(
-    label: str, key: str, kept: str, read: Callable[[bytes, str], T], **more: Any
+    label: str, key: str, kept: str, *, read: Callable[[bytes, str], T], **more: Any
 ) -> T | None:
     """A file through ``read``, its gate; a broken one leaves what was there before it in place.
 

@@ -136,7 +136,7 @@ def job_name(ctx: Context, handle: Handle, offer: Offer, own: Mapping[str, Image
 
 
 def _submit(
-    ctx: Context, handle: Handle, offer: Offer, name: str, own: Mapping[str, ImageSet]
+    ctx: Context, handle: Handle, offer: Offer, *, name: str, own: Mapping[str, ImageSet]
 ) -> None:
     if offer.measure == "reference":
         images = ctx.sets.images(handle, str(training_set(ctx.world)))

@@ -51,7 +51,7 @@ def heads(handle: Handle) -> list[str]:
 
 
 def rows_of(
-    labels: Sequence[str], outs: Sequence[bool], rebuilt: Reconstructions, images: ImageSet
+    labels: Sequence[str], outs: Sequence[bool], rebuilt: Reconstructions, *, images: ImageSet
 ) -> list[StripRow]:
     """Rows of a strip: the picture itself, then p(x | z_>k) for k = 0 .. K-1 with its loss."""
     rows = []

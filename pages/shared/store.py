@@ -160,7 +160,7 @@ def _chosen(known_by: str, _sets: Sets, set_name: str) -> ImageSet:
 
 
 @st.cache_resource(max_entries=48, show_spinner=False)
-def _fitted(known_by: str, shape: Shape, _sets: Sets, set_name: str) -> ImageSet:
+def _fitted(known_by: str, shape: Shape, _sets: Sets, *, set_name: str) -> ImageSet:
     return _sets.choose(set_name).fit(shape)
 
 

@@ -167,7 +167,7 @@ def picture_button(image: Image, name: str, label: str = "Picture (PNG)") -> Non
     _download(partial(png_bytes, image), f"{name}.png", "image/png", label=label)
 
 
-def _download(make: Callable[[], bytes], file_name: str, mime: str, label: str) -> None:
+def _download(make: Callable[[], bytes], file_name: str, mime: str, *, label: str) -> None:
     name, _, kind = file_name.rpartition(".")
     st.download_button(
         label,

@@ -28,7 +28,7 @@ def naive(model: HierarchicalVAE, x: torch.Tensor) -> LossTerms:
     traces = [model.trace(x, k=k, noise=noise, up="sample") for k in range(model.n_levels)]
     kl = traces[0].kl.mean((1, 2))
     log_px = torch.stack([trace.log_px.mean() for trace in traces]).mean()
-    return LossTerms(kl.sum() - log_px, log_px, kl, traces[0].log_px.mean() - kl.sum())
+    return LossTerms(kl.sum() - log_px, log_px, kl, elbo=traces[0].log_px.mean() - kl.sum())
 
 
 def step(model: HierarchicalVAE, loss: Callable[[], LossTerms]) -> Callable[[], None]:

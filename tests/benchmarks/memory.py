@@ -29,9 +29,11 @@ def measure(size: int) -> None:
 
     torch.set_num_threads(1)
     pixels = np.random.default_rng(0).integers(0, 256, (size, 1, 8, 8), dtype=np.uint8)
-    images = ImageSet("noise", "Noise", pixels, np.zeros(size, dtype=np.int64), ("noise",))
+    images = ImageSet(
+        "noise", "Noise", pixels, labels=np.zeros(size, dtype=np.int64), class_names=("noise",)
+    )
     begun = time.process_time()
-    found = evaluate(tiny_model(), "a", images, EvalSettings(2, 2))
+    found = evaluate(tiny_model(), "a", images, settings=EvalSettings(2, 2))
     seconds = time.process_time() - begun
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     result = sum(array.nbytes for array in pack(found).values()) / 2**20

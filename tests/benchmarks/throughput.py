@@ -57,7 +57,7 @@ def shared(model: HierarchicalVAE, pixels: np.ndarray, settings: EvalSettings) -
     rows = []
     for start in range(0, len(pixels), size):
         part = pixels[start : start + size]
-        bounds, _ = evaluate_batch(model, part, range(start, start + len(part)), settings)
+        bounds, _ = evaluate_batch(model, part, range(start, start + len(part)), settings=settings)
         rows.append(np.stack([b.bound for b in bounds], 1))
     return np.concatenate(rows)
 

@@ -37,7 +37,7 @@ def measure(preset: Preset, count: int = STEPS) -> tuple[int, float, float]:
         preset.model,
         replace(preset.train, epochs=1, epoch_images=count * batch, start=""),
         tiny_set(count * batch, shape),
-        tiny_set(_HELD_OUT, shape, seed=1),
+        validation=tiny_set(_HELD_OUT, shape, seed=1),
         progress=lambda share, text: clock.append(time.process_time()),
         fabric=Fabric(accelerator="cpu", devices=1),
     )

@@ -81,7 +81,9 @@ def test_defaults_are_those_of_the_library(capsys: pytest.CaptureFixture[str]) -
 
     assert options.BoundOptions().settings() == EvalSettings()
     asked = options.BoundOptions(1, "mean", "sample", "bfloat16", samples=3, partial_samples=4)
-    assert asked.settings() == EvalSettings(3, 4, 1, "mean", "sample", "bfloat16")
+    assert asked.settings() == EvalSettings(
+        3, 4, 1, skipped="mean", up="sample", precision="bfloat16"
+    )
     told = " ".join(_help("evaluate", capsys).split())
     assert f"at most {SHIPPED_LIMIT:,} images" in told
     told = " ".join(_help("calibration", capsys).split())
@@ -339,10 +341,12 @@ def test_stored_results_are_written_and_stand_in_for_missing_images(
     written = sorted(path.name for path in (tmp_path / "results" / "small").iterdir())
     assert written == ["own-noise-npz.npz", "own-other-npz.npz", "own-upright-npz.npz"]
     checkpoint = load_checkpoint(shipped / "small.safetensors")
-    kept = lookup.shipped_result(checkpoint, "own-noise-npz", EvalSettings(), SHIPPED_LIMIT)
+    kept = lookup.shipped_result(checkpoint, "own-noise-npz", EvalSettings(), limit=SHIPPED_LIMIT)
     assert kept is not None
     assert [z.shape for z in kept.latents] == [(60, 0), (60, 3), (60, 2)]  # z1 is too wide to keep
-    control = lookup.shipped_result(checkpoint, "own-upright-npz", EvalSettings(), SHIPPED_LIMIT)
+    control = lookup.shipped_result(
+        checkpoint, "own-upright-npz", EvalSettings(), limit=SHIPPED_LIMIT
+    )
     assert control is not None
     assert [z.shape for z in control.latents] == [(60, 0)] * 3
     capsys.readouterr()
@@ -361,4 +365,4 @@ def _world(paths: dict[str, Path], *sets: tuple[str, str]) -> World:
         custom_set(str(paths[name]), role, title=f"{name}.npz")  # type: ignore[arg-type]
         for name, role in sets
     )
-    return World("small", "Small", specs[0].name, specs, (), (1, 8, 8))
+    return World("small", "Small", specs[0].name, sets=specs, checkpoints=(), image_shape=(1, 8, 8))

@@ -47,7 +47,10 @@ def test_a_line_a_preset_with_the_spread_over_seeds(paths: list[Path], cache_fol
     for path in paths:
         checkpoint = load_checkpoint(path)
         found.append(
-            (checkpoint, evaluate(checkpoint.model, checkpoint.digest, images, EvalSettings(3)))
+            (
+                checkpoint,
+                evaluate(checkpoint.model, checkpoint.digest, images, settings=EvalSettings(3)),
+            )
         )
     a, b = compare(found)
     nats = [-evaluation.table.iw[:, 0].mean() for _, evaluation in found]
@@ -70,7 +73,9 @@ def test_areas_over_seeds_are_means_of_their_reports(paths: list[Path], cache_fo
     for path in paths[:2]:
         one = load_checkpoint(path)
         inside, near, far = (
-            evaluate(one.model, one.digest, tiny_set(n, seed=n, name=str(n)), EvalSettings(3, 3))
+            evaluate(
+                one.model, one.digest, tiny_set(n, seed=n, name=str(n)), settings=EvalSettings(3, 3)
+            )
             for n in (20, 21, 22)
         )
         reports.append(report(inside, [near, far]))
@@ -91,7 +96,7 @@ def test_areas_over_seeds_are_means_of_their_reports(paths: list[Path], cache_fo
 def test_different_images_do_not_compare(paths: list[Path], cache_folder: Path) -> None:
     one = load_checkpoint(paths[0])
     found = [
-        (one, evaluate(one.model, one.digest, tiny_set(5, seed=seed), EvalSettings()))
+        (one, evaluate(one.model, one.digest, tiny_set(5, seed=seed), settings=EvalSettings()))
         for seed in (0, 1)
     ]
     with pytest.raises(ScoreError, match="different images"):
@@ -100,7 +105,7 @@ def test_different_images_do_not_compare(paths: list[Path], cache_folder: Path) 
 
 def test_different_likelihoods_do_not_compare(paths: list[Path], cache_folder: Path) -> None:
     one, images = load_checkpoint(paths[0]), tiny_set(5)
-    found = evaluate(one.model, one.digest, images, EvalSettings(1, 1))
+    found = evaluate(one.model, one.digest, images, settings=EvalSettings(1, 1))
     grey = replace(one, config=replace(CONFIG, likelihood="discretised_logistic"))
     with pytest.raises(ScoreError, match="binary and grey"):
         compare([(one, found), (grey, found)])

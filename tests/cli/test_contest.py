@@ -94,7 +94,7 @@ def test_the_tests_are_the_paired_ones_of_the_scores_themselves(
     sets = [load_source(stripes[name]).sample(30) for name in ("other", "upright")]
     materials = []
     for images in sets:
-        found = evaluate(checkpoint.model, checkpoint.digest, images, settings)
+        found = evaluate(checkpoint.model, checkpoint.digest, images, settings=settings)
         bits = compute(MEASURES["complexity"], None, "", images)
         materials.append(replace(Material.of(found), measures={"complexity": bits}))
 

@@ -87,8 +87,8 @@ def test_schedules_shrink_with_the_epochs() -> None:
     from hvae_core.training.recipe import adjusted
 
     config = PRESETS["glyphs-hvae3-freebits"].train
-    assert adjusted(config, None, None, config.data) == config
-    short = adjusted(config, 2, 7, "glyphs")
+    assert adjusted(config, None, None, data=config.data) == config
+    short = adjusted(config, 2, 7, data="glyphs")
     assert (short.epochs, short.seed) == (2, 7)
     assert short.free_bits_constant / 2 == pytest.approx(config.free_bits_constant / config.epochs)
     assert short.warmup_epochs / 2 == pytest.approx(config.warmup_epochs / config.epochs)
@@ -104,7 +104,7 @@ def test_a_title_is_without_the_notes_of_its_images(tmp_path: Path) -> None:
     data = training_sets(TINY.world, TINY.model.image_shape, source=str(tmp_path))
     assert data.title == data.train.title == tmp_path.name
     assert data.words.startswith(f"{tmp_path.name} (JPEG-compressed; 1 of 13 images could not be")
-    letters = TrainingSets(data.train, data.validation, "glyphs", "Letters: train (a: b)")
+    letters = TrainingSets(data.train, data.validation, "glyphs", words="Letters: train (a: b)")
     assert letters.title == "Letters"
 
 

@@ -211,7 +211,7 @@ def test_functions_that_no_worker_could_import_are_refused(table: JobTable) -> N
 
 
 def test_time_left_counts_from_the_first_report(monkeypatch: pytest.MonkeyPatch) -> None:
-    job, now = Job("n", "d", Call("m", "f", (), {})), [100.0]
+    job, now = Job("n", "d", Call("m", "f", (), kwargs={})), [100.0]
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
     job.start()
     now[0] = 130.0  # half a minute of imports says nothing about the pace

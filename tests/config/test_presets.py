@@ -275,7 +275,7 @@ def test_a_twin_learns(name: str) -> None:
     twin = TWINS[name]
     images = tiny_set(8, twin.model.image_shape)
     config = replace(twin.train, batch_size=8, epoch_images=8, epochs=4, ema=0.0)
-    history = train(twin.model, config, images, images.take(4)).history
+    history = train(twin.model, config, images, validation=images.take(4)).history
     assert history["skipped"] == [0] * 4
     assert history["train_elbo"][-1] > history["train_elbo"][0]
 

@@ -52,7 +52,9 @@ def test_a_table_is_a_recipe(tmp_path: Path) -> None:
     latents = (LatentConfig(2, "conv", stride=2), LatentConfig(3, "dense"))
     model = HVAEConfig((1, 8, 8), latents, channels=4)
     train = TrainConfig("bars", epochs=10, learning_rate=1e-3, ema=0.0)
-    expected = Preset("plain", "plain", "bars", model, train, "HVK Eq. 1", paper=True)
+    expected = Preset(
+        "plain", "plain", "bars", model=model, train=train, source="HVK Eq. 1", paper=True
+    )
     assert recipes(tmp_path, BASE) == {"plain": expected}
 
 

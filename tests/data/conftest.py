@@ -36,7 +36,9 @@ def pictures() -> np.ndarray:
 
 @pytest.fixture
 def small_set(pictures: np.ndarray) -> ImageSet:
-    return ImageSet("small", "Small", pictures[:, None], np.arange(12) % 3, ("a", "b", "c"))
+    return ImageSet(
+        "small", "Small", pictures[:, None], labels=np.arange(12) % 3, class_names=("a", "b", "c")
+    )
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ def never() -> ImageSet:
 @pytest.mark.parametrize("name", [spec.name for spec in worlds()["glyphs"].sets])
 def test_the_sets_of_the_project_are_known_unread(name: str) -> None:
     world = worlds()["glyphs"]
-    known = identity(world, name, world.image_shape, never, limit=1000)
+    known = identity(world, name, world.image_shape, read=never, limit=1000)
     images = world.choose(name, limit=1000)
     assert (known.digest, known.notes) == (images.digest, images.notes)
 
@@ -40,7 +40,14 @@ def test_no_entry_is_left_of_a_file_that_is_gone() -> None:
 
 
 def small_world(origin: object) -> World:
-    return World("own", "Own", "bars", (SetSpec("bars", "Bars", "in", origin),), (), SHAPE)  # type: ignore[arg-type]
+    return World(
+        "own",
+        "Own",
+        "bars",
+        sets=(SetSpec("bars", "Bars", "in", origin=origin),),
+        checkpoints=(),
+        image_shape=SHAPE,
+    )  # type: ignore[arg-type]
 
 
 def write(path: Path, seed: int = 0) -> None:
@@ -63,12 +70,16 @@ def read(world: World, path: Path) -> ImageSet:
 def test_a_file_is_read_once_and_again_when_it_is_another(folder: tuple[World, Path]) -> None:
     world, path = folder
     root = path.parent
-    first = identity(world, "bars", SHAPE, lambda: read(world, path), limit=None, data_root=root)
+    first = identity(
+        world, "bars", SHAPE, read=lambda: read(world, path), limit=None, data_root=root
+    )
     assert first.digest == read(world, path).digest
-    assert identity(world, "bars", SHAPE, never, limit=None, data_root=root) == first
+    assert identity(world, "bars", SHAPE, read=never, limit=None, data_root=root) == first
     write(path, seed=9)
     os.utime(path, ns=(1, 1))
-    other = identity(world, "bars", SHAPE, lambda: read(world, path), limit=None, data_root=root)
+    other = identity(
+        world, "bars", SHAPE, read=lambda: read(world, path), limit=None, data_root=root
+    )
     assert other.digest == read(world, path).digest != first.digest
 
 
@@ -99,10 +110,10 @@ def test_shape_limit_and_change_are_in_the_key(folder: tuple[World, Path]) -> No
 def test_images_of_no_single_file_are_read(tmp_path: Path) -> None:
     images = tiny_set(3, SHAPE)
     own = replace(custom_set(images, "in"), name="bars")
-    world = World("own", "Own", "bars", (own,), (), SHAPE)
+    world = World("own", "Own", "bars", sets=(own,), checkpoints=(), image_shape=SHAPE)
     assert key_of(world, "bars", SHAPE, limit=None) is None
-    assert identity(world, "bars", SHAPE, lambda: images, limit=None).digest == images.digest
+    assert identity(world, "bars", SHAPE, read=lambda: images, limit=None).digest == images.digest
     gone = small_world(DataFolder("mnist", "test"))
     with pytest.raises(MissingImages):
-        identity(gone, "bars", SHAPE, lambda: gone.choose("bars", tmp_path), limit=None,
+        identity(gone, "bars", SHAPE, read=lambda: gone.choose("bars", tmp_path), limit=None,
                  data_root=tmp_path)  # fmt: skip

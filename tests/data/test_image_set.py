@@ -18,7 +18,7 @@ from hvae_core.probes.jpeg import encoded
 
 def test_arrays_are_read_only_and_the_callers_own_stay_writable(pictures: np.ndarray) -> None:
     images = pictures[:, None].copy()
-    found = ImageSet("n", "N", images, np.full(12, -1))
+    found = ImageSet("n", "N", images, labels=np.full(12, -1))
     with pytest.raises(ValueError, match="read-only"):
         found.images[0] = 0
     with pytest.raises(ValueError, match="read-only"):
@@ -31,7 +31,13 @@ def test_digest_is_of_shape_and_pixels_alone(small_set: ImageSet) -> None:
     assert other.digest == small_set.digest
     assert other.image_digests() == small_set.image_digests()
     assert small_set.take([1, 0]).digest != small_set.take([0, 1]).digest
-    turned = ImageSet("t", "T", small_set.images.reshape(12, 1, 7, 9), small_set.labels, ("a",) * 3)
+    turned = ImageSet(
+        "t",
+        "T",
+        small_set.images.reshape(12, 1, 7, 9),
+        labels=small_set.labels,
+        class_names=("a",) * 3,
+    )
     assert turned.digest != small_set.digest
     assert not set(turned.image_digests()) & set(small_set.image_digests())
     assert pickle.loads(pickle.dumps(small_set)).digest == small_set.digest
@@ -49,7 +55,7 @@ def test_image_digests_follow_the_images(small_set: ImageSet) -> None:
 
 def test_ten_thousand_digests_are_quick() -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (10_000, 1, 28, 28), dtype=np.uint8)
-    big = ImageSet("big", "Big", pixels, np.full(10_000, -1))
+    big = ImageSet("big", "Big", pixels, labels=np.full(10_000, -1))
     start = time.process_time()
     big.image_digests()
     assert time.process_time() - start < 0.2
@@ -83,7 +89,7 @@ def test_draws_do_not_depend_on_the_order(small_set: ImageSet) -> None:
 
 def test_fit_is_pils_bilinear_resize() -> None:
     pixels = np.random.default_rng(5).integers(0, 256, (3, 32, 32, 3), dtype=np.uint8)
-    colour = ImageSet("c", "C", pixels.transpose(0, 3, 1, 2), np.full(3, -1))
+    colour = ImageSet("c", "C", pixels.transpose(0, 3, 1, 2), labels=np.full(3, -1))
     grey = colour.fit((1, 28, 28))
     expected = np.asarray(Image.fromarray(pixels[1]).convert("L").resize((28, 28), 2))
     assert (grey.images[1, 0] == expected).all()
@@ -114,7 +120,7 @@ def test_fit_says_when_the_aspect_changes_and_nothing_when_nothing_does(
 )
 def test_what_is_not_an_image_set_is_refused(images: np.ndarray, labels: np.ndarray) -> None:
     with pytest.raises(DataError):
-        ImageSet("n", "N", images, labels, ("only",))
+        ImageSet("n", "N", images, labels=labels, class_names=("only",))
 
 
 @pytest.mark.parametrize("control", CONTROLS)
@@ -133,10 +139,10 @@ def test_controls_do_what_they_say(small_set: ImageSet) -> None:
         assert (np.sort(made, axis=None) == np.sort(image, axis=None)).all()
     drawing = np.zeros((1, 1, 9, 9), np.uint8)
     drawing[..., 4, 2:7] = 200
-    letter = ImageSet("l", "L", drawing, np.array([-1]))
+    letter = ImageSet("l", "L", drawing, labels=np.array([-1]))
     assert np.unique(CONTROLS["faint"](letter).images).tolist() == [0, 60]
     assert np.unique(CONTROLS["faint"](CONTROLS["inverted"](letter)).images).tolist() == [195, 255]
-    flat = ImageSet("f", "F", np.full((1, 3, 16, 16), 128, np.uint8), np.array([-1]))
+    flat = ImageSet("f", "F", np.full((1, 3, 16, 16), 128, np.uint8), labels=np.array([-1]))
     assert (CONTROLS["jpeg"](flat).images == 128).all()  # nothing but its mean: no loss
     compressed = CONTROLS["jpeg"](small_set)
     for made, image in zip(compressed.images, small_set.images, strict=True):

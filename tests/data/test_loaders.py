@@ -243,7 +243,7 @@ class TestNpz:
     def test_a_set_written_is_read_again(self, shape: tuple[int, ...], tmp_path: Path) -> None:
         pixels = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
         labels = np.arange(len(pixels)) % 2 - 1
-        chosen = ImageSet("a", "A", pixels, labels, ("ένα", "two"))
+        chosen = ImageSet("a", "A", pixels, labels=labels, class_names=("ένα", "two"))
         (tmp_path / "a.npz").write_bytes(npz.npz_bytes(chosen, sets=np.array(["a"] * len(pixels))))
         found = load_npz(tmp_path / "a.npz")
         assert (found.images == pixels).all()

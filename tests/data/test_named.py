@@ -28,7 +28,9 @@ def bars(tmp_path: Path) -> str:
 
 
 def _info(card: ModelCard, train: TrainConfig | None) -> CheckpointInfo:
-    return CheckpointInfo("a", "", tiny_config(), card, {}, train, 0, 0)
+    return CheckpointInfo(
+        "a", "", tiny_config(), card=card, history={}, train=train, parameters=0, size=0
+    )
 
 
 def test_a_set_is_named_in_four_ways(bars: str, tmp_path: Path) -> None:

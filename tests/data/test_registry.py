@@ -153,7 +153,7 @@ def test_the_papers_resize_is_bilinear_without_the_aspect_ratio() -> None:
 
 def test_fixed_binarisation_is_one_fair_draw() -> None:
     ramp = np.linspace(0, 255, 4096).astype(np.uint8).reshape(1, 1, 64, 64)
-    grey = ImageSet("ramp", "Ramp", np.repeat(ramp, 30, 0) + 0, np.full(30, -1))
+    grey = ImageSet("ramp", "Ramp", np.repeat(ramp, 30, 0) + 0, labels=np.full(30, -1))
     # Equal images have equal draws; other ones are changed in one corner.
     pixels = grey.images.copy()
     pixels[:, 0, 0, 0] = np.arange(30)
@@ -201,7 +201,7 @@ def test_a_set_that_thresholds_rest_on_cannot_be_judged() -> None:
             world.with_set(custom_set(source, "in"))
     assert world.with_set(custom_set("fashion_mnist:train", "out"))
     assert world.with_set(custom_set("mnist:train", "in")).spec("own-mnist-digits-train")
-    validation = SetSpec("again", "Again", "in", world.spec("validation").origin)
+    validation = SetSpec("again", "Again", "in", origin=world.spec("validation").origin)
     with pytest.raises(DataError, match="choose a test split"):
         world.with_set(validation)
 

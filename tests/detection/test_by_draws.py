@@ -28,10 +28,12 @@ def test_each_table_is_that_of_a_run_with_so_many_samples(
     monkeypatch.setattr(by_draws, "_PART", 4)
     monkeypatch.setattr(by_draws, "_BATCH", 3)
     model, images = tiny_model(), tiny_set(7)
-    found = by_draws.nested_tables(model, "a", images, EvalSettings(seed=2), [12, 1, 3])
+    found = by_draws.nested_tables(
+        model, "a", images, settings=EvalSettings(seed=2), counts=[12, 1, 3]
+    )
     assert list(found) == [1, 3, 12]
     for count, table in found.items():
-        alone = evaluate(model, "a", images, EvalSettings(count, count, seed=2)).table
+        alone = evaluate(model, "a", images, settings=EvalSettings(count, count, seed=2)).table
         assert table.samples == count
         for name in ("bound", "iw", "nll"):
             np.testing.assert_allclose(
@@ -41,16 +43,20 @@ def test_each_table_is_that_of_a_run_with_so_many_samples(
     assert (found[12].errors["bound_error"] > 0).all()
     # what is known is not computed again
     monkeypatch.setattr(by_draws, "_part", None)
-    again = by_draws.nested_tables(model, "a", images, EvalSettings(seed=2), [3, 12, 1])
+    again = by_draws.nested_tables(
+        model, "a", images, settings=EvalSettings(seed=2), counts=[3, 12, 1]
+    )
     np.testing.assert_array_equal(again[3].iw, found[3].iw)
     with pytest.raises(ConfigError, match="1 or more"):
-        by_draws.nested_tables(model, "a", images, EvalSettings(), [0, 5])
+        by_draws.nested_tables(model, "a", images, settings=EvalSettings(), counts=[0, 5])
 
 
 def test_areas_by_draws_are_those_of_the_tables(cache_folder: Path) -> None:
     model = tiny_model()
     inside, outside = (
-        by_draws.nested_tables(model, "a", tiny_set(n, seed=n), EvalSettings(), [1, 2])
+        by_draws.nested_tables(
+            model, "a", tiny_set(n, seed=n), settings=EvalSettings(), counts=[1, 2]
+        )
         for n in (12, 9)
     )
     found = by_draws.auroc_by_draws(inside, outside, score_list(3))

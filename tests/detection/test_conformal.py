@@ -186,7 +186,7 @@ def test_malformed_input_is_refused() -> None:
 
 def test_bonferroni_at_an_attainable_rate_is_not_missed_by_rounding() -> None:
     reference = np.tile(np.arange(19.0)[:, None], (1, 3))
-    found = verdict(reference, np.array([99.0, 0.0, 0.0]), 0.15, "bonferroni")
+    found = verdict(reference, np.array([99.0, 0.0, 0.0]), 0.15, correction="bonferroni")
     assert found.p_value == 3 / 20  # 3 * 0.05 is one ulp above 0.15
     assert found.out
     assert found.possible

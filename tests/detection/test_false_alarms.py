@@ -100,10 +100,16 @@ def test_points_are_the_verdicts_of_one_image_at_a_time() -> None:
     reference, test = table(99), table(60, seed=5)
     for correction in CORRECTIONS:
         (point,) = calibrate(
-            verdict_scores(reference), verdict_scores(test), "test", correction, [0.1]
+            verdict_scores(reference),
+            verdict_scores(test),
+            "test",
+            correction=correction,
+            rates=[0.1],
         ).points
         out = [
-            judge(test.take([i]), reference, UNITS, LEVELS, 0.1, correction).verdict.out
+            judge(
+                test.take([i]), reference, UNITS, levels=LEVELS, alpha=0.1, correction=correction
+            ).verdict.out
             for i in range(60)
         ]
         assert point.obtained == share_of(sum(out), 60)

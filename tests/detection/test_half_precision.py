@@ -20,7 +20,7 @@ INSIDE, OUTSIDE = tiny_set(4), tiny_set(4, seed=1)
 def exact() -> list[Evaluation]:
     """Bounds set by hand: -L of the two sets does not overlap, so its AUROC is 1."""
     model, settings = tiny_model(), EvalSettings(1, 1)
-    found = [evaluate(model, "a", images, settings) for images in (INSIDE, OUTSIDE)]
+    found = [evaluate(model, "a", images, settings=settings) for images in (INSIDE, OUTSIDE)]
     values = (np.arange(4.0), np.arange(4.0) - 10)
     return [with_bounds(e, np.tile(v[:, None], 3)) for e, v in zip(found, values, strict=True)]
 

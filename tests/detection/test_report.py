@@ -38,14 +38,14 @@ def evaluation(
         checkpoint,
         name,
         "d" * 64,
-        chosen,
-        BoundTable(bound, bound + 1, losses, kl, dims=64, samples=chosen.samples),
-        np.zeros(n, np.int64),
-        ("a",),
-        tuple(np.linspace(0, 0.02, u) for u in UNITS),
-        tuple(np.zeros((n, u), np.float32) for u in UNITS),
-        ("z1", "z2", "z3"),
-        ("z1", "z2", "z3"),
+        settings=chosen,
+        table=BoundTable(bound, bound + 1, losses, kl=kl, dims=64, samples=chosen.samples),
+        labels=np.zeros(n, np.int64),
+        class_names=("a",),
+        unit_variance=tuple(np.linspace(0, 0.02, u) for u in UNITS),
+        latents=tuple(np.zeros((n, u), np.float32) for u in UNITS),
+        names=("z1", "z2", "z3"),
+        levels=("z1", "z2", "z3"),
     )
 
 

@@ -27,18 +27,18 @@ def table(n: int = 199, seed: int = 0, *, layers: int = 3, collapsed: bool = Fal
     kl = np.full((n, layers), 5.0)
     if collapsed:
         kl[:, -1] = 0.0
-    return BoundTable(bound, bound, -bound - 5, kl, dims=784, samples=1)
+    return BoundTable(bound, bound, -bound - 5, kl=kl, dims=784, samples=1)
 
 
 def image(bound: list[float], nll: list[float] | None = None) -> BoundTable:
     row = np.array([bound])
     losses = -row if nll is None else np.array([nll])
-    return BoundTable(row, row, losses, np.full(row.shape, 5.0), dims=784, samples=1)
+    return BoundTable(row, row, losses, kl=np.full(row.shape, 5.0), dims=784, samples=1)
 
 
 def said(row: BoundTable, alpha: float = 0.05, correction: str = "calibrated", **made: bool) -> str:
     reference = table(**made)
-    judged = judge(row, reference, UNITS, LEVELS, alpha, correction)  # type: ignore[arg-type]
+    judged = judge(row, reference, UNITS, levels=LEVELS, alpha=alpha, correction=correction)  # type: ignore[arg-type]
     return " ".join(in_words(judged))
 
 
@@ -81,7 +81,7 @@ def test_flagged_by_one_level_but_not_after_the_correction() -> None:
     llr = np.sort(reference.bound[:, 0] - reference.bound[:, 1])
     value = llr[-7]  # seven of 199 at least as high: p = 8 / 200
     row = image([-100.0, -100.0 - value, -120.0])
-    judged = judge(row, reference, UNITS, LEVELS, 0.05, "bonferroni")
+    judged = judge(row, reference, UNITS, levels=LEVELS, alpha=0.05, correction="bonferroni")
     assert not judged.verdict.out
     assert judged.verdict.p_values[0] == pytest.approx(0.04)
     text = " ".join(in_words(judged))
@@ -96,19 +96,26 @@ def test_flagged_by_one_level_but_not_after_the_correction() -> None:
 def test_a_reference_too_small_says_how_many_it_takes(
     correction: str, alpha: float, needed: int
 ) -> None:
-    judged = judge(image([-100, -111, -190]), table(99), UNITS, LEVELS, alpha, correction)  # type: ignore[arg-type]
+    judged = judge(
+        image([-100, -111, -190]),
+        table(99),
+        UNITS,
+        levels=LEVELS,
+        alpha=alpha,
+        correction=correction,
+    )  # type: ignore[arg-type]
     headline, why = in_words(judged)
     assert headline == f"No verdict at {100 * alpha:g} % false alarms: the reference is too small"
     assert f"Among 99 reference images no image can be rare enough; it takes {needed}," in why
     assert needed_references(judged) == needed
     scores = np.random.default_rng(0).normal(size=(needed, 2))
     far = np.array([99.0, 99.0])
-    assert verdict(scores, far, alpha, correction).possible  # type: ignore[arg-type]
-    assert not verdict(scores[1:], far, alpha, correction).possible  # type: ignore[arg-type]
+    assert verdict(scores, far, alpha, correction=correction).possible  # type: ignore[arg-type]
+    assert not verdict(scores[1:], far, alpha, correction=correction).possible  # type: ignore[arg-type]
 
 
 def test_one_layer_is_judged_by_its_bound() -> None:
-    judged = judge(image([-300.0]), table(layers=1), (8,), ("z1",), 0.05)
+    judged = judge(image([-300.0]), table(layers=1), (8,), levels=("z1",), alpha=0.05)
     headline, why = in_words(judged)
     assert headline == "Out of distribution (p = 0.00500)"
     assert "one layer" in why
@@ -122,7 +129,7 @@ def test_no_word_contradicts_a_number() -> None:
         row = image(list(-90 - steps + rng.normal(0, 30)))
         alpha = float(rng.choice([0.001, 0.01, 0.05, 0.1]))
         correction = "bonferroni" if trial % 2 else "calibrated"
-        judged = judge(row, table(199), UNITS, LEVELS, alpha, correction)  # type: ignore[arg-type]
+        judged = judge(row, table(199), UNITS, levels=LEVELS, alpha=alpha, correction=correction)  # type: ignore[arg-type]
         _agrees(judged, " ".join(in_words(judged)))
 
 
@@ -169,12 +176,12 @@ def test_without_a_reference_the_scores_stand_alone() -> None:
 
 def test_a_rate_out_of_range_is_refused() -> None:
     with pytest.raises(ScoreError):
-        judge(image([-100, -111, -190]), table(), UNITS, LEVELS, 1.5)
+        judge(image([-100, -111, -190]), table(), UNITS, levels=LEVELS, alpha=1.5)
 
 
 def test_group_losses_are_means_by_name() -> None:
     nll = np.array([[100.0, 90.0, 80.0], [150.0, 110.0, 81.0]])
-    digits, letters = group_losses(nll, ["Digits", "Digits", "Letters"], [True, True, False], 1)
+    digits, letters = group_losses(nll, ["Digits", "Digits", "Letters"], [True, True, False], k=1)
     assert (digits.name, digits.out, digits.nll, digits.lost) == ("Digits", True, 130.0, 35.0)
     assert (letters.name, letters.out, letters.nll, letters.lost) == ("Letters", False, 81.0, 1.0)
 

@@ -206,7 +206,7 @@ def test_table_from_bounds_needs_every_k_of_the_same_images() -> None:
 def small_table(n: int = 5, layers: int = 2, **changes: int) -> BoundTable:
     values = np.arange(float(n * layers)).reshape(n, layers)
     settings_ = {"dims": 784, "samples": 1} | changes
-    return BoundTable(-values, -values, values + 1, values, **settings_)
+    return BoundTable(-values, -values, values + 1, kl=values, **settings_)
 
 
 def test_take_and_concat_undo_each_other() -> None:
@@ -232,14 +232,14 @@ def test_tables_that_differ_cannot_be_joined() -> None:
 def test_table_refuses_shapes_that_do_not_fit(shape: tuple[int, ...]) -> None:
     good = np.zeros((5, 2))
     with pytest.raises(ScoreError, match="needs arrays"):
-        BoundTable(good, good, np.zeros(shape), good, dims=784, samples=1)
+        BoundTable(good, good, np.zeros(shape), kl=good, dims=784, samples=1)
 
 
 @pytest.mark.parametrize("layers", [0, 1])
 def test_table_needs_a_layer_a_level(layers: int) -> None:
     levels = np.zeros((5, 2))
     with pytest.raises(ScoreError, match="needs arrays"):
-        BoundTable(levels, levels, levels, np.zeros((5, layers)), dims=784, samples=1)
+        BoundTable(levels, levels, levels, kl=np.zeros((5, layers)), dims=784, samples=1)
 
 
 @dataclass(frozen=True)

@@ -180,6 +180,6 @@ def test_silent_layers_are_judged_by_nats_where_the_divergence_is_exact() -> Non
     )
     assert collapsed_layers(kl, units) == (1, 2, 3, 4)
     # z1 follows the layers above, z2 is thin, z3 has no active unit, z4 says too little in all
-    assert silent_layers(kl, units, active, (True,) * 5) == (1, 3, 4)
+    assert silent_layers(kl, units, active, exact=(True,) * 5) == (1, 3, 4)
     # a sampled term may cancel: there activity decides
-    assert silent_layers(kl, units, active, (False,) * 4 + (True,)) == (3,)
+    assert silent_layers(kl, units, active, exact=(False,) * 4 + (True,)) == (3,)

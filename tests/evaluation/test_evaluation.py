@@ -54,7 +54,7 @@ WAYS = [("sample", "sample"), ("sample", "mean"), ("mean", "sample"), ("mean", "
 @pytest.mark.parametrize(("skipped", "up"), WAYS)
 def test_a_table_is_its_traces(model: HierarchicalVAE, skipped: Any, up: Any) -> None:
     settings = EvalSettings(samples=3, partial_samples=3, seed=5, skipped=skipped, up=up)
-    found = evaluate(model, "a", IMAGES, settings, batch_size=5)
+    found = evaluate(model, "a", IMAGES, settings=settings, batch_size=5)
     x, noise = prepared(model, IMAGES, 5), ImageNoise(IMAGES.image_digests(), 5)
     with torch.no_grad():
         traces = [
@@ -77,7 +77,7 @@ def test_a_table_is_its_traces(model: HierarchicalVAE, skipped: Any, up: Any) ->
 
 def test_many_samples_are_gathered_in_chunks(model: HierarchicalVAE) -> None:
     few = IMAGES.take(3)
-    found = evaluate(model, "a", few, EvalSettings(samples=25, partial_samples=25))
+    found = evaluate(model, "a", few, settings=EvalSettings(samples=25, partial_samples=25))
     x, noise = prepared(model, few), ImageNoise(few.image_digests())
     with torch.no_grad():
         traces = model.traces(x, range(3), noise=noise, samples=25, skipped="mean", up="mean")
@@ -92,9 +92,9 @@ def test_many_samples_are_gathered_in_chunks(model: HierarchicalVAE) -> None:
 
 def test_only_the_first_term_takes_many_samples(model: HierarchicalVAE) -> None:
     """k = 0 as with 4 samples, k >= 1 as with 2, and the latents of all 4."""
-    found = evaluate(model, "a", IMAGES, EvalSettings(samples=4, partial_samples=2))
-    four = evaluate(model, "a", IMAGES, EvalSettings(samples=4, partial_samples=4))
-    two = evaluate(model, "a", IMAGES, EvalSettings(samples=2, partial_samples=2))
+    found = evaluate(model, "a", IMAGES, settings=EvalSettings(samples=4, partial_samples=2))
+    four = evaluate(model, "a", IMAGES, settings=EvalSettings(samples=4, partial_samples=4))
+    two = evaluate(model, "a", IMAGES, settings=EvalSettings(samples=2, partial_samples=2))
     for name in ("bound", "iw", "nll"):
         mixed = getattr(found.table, name)
         np.testing.assert_allclose(mixed[:, 0], getattr(four.table, name)[:, 0], **CLOSE)
@@ -106,15 +106,15 @@ def test_only_the_first_term_takes_many_samples(model: HierarchicalVAE) -> None:
 @pytest.mark.parametrize("batch_size", [1, 4, 100])
 def test_batches_do_not_matter(model: HierarchicalVAE, batch_size: int) -> None:
     settings = EvalSettings(samples=2)
-    reference = evaluate(model, "a", IMAGES, settings)
-    assert_same(evaluate(model, "b", IMAGES, settings, batch_size=batch_size), reference)
+    reference = evaluate(model, "a", IMAGES, settings=settings)
+    assert_same(evaluate(model, "b", IMAGES, settings=settings, batch_size=batch_size), reference)
 
 
 def test_order_does_not_matter(model: HierarchicalVAE) -> None:
     settings = EvalSettings(samples=2)
     order = np.random.default_rng(0).permutation(23)
-    shuffled = evaluate(model, "a", IMAGES.take(order), settings)
-    assert_same(shuffled, evaluate(model, "a", IMAGES, settings), order)
+    shuffled = evaluate(model, "a", IMAGES.take(order), settings=settings)
+    assert_same(shuffled, evaluate(model, "a", IMAGES, settings=settings), order)
 
 
 def count_work(monkeypatch: pytest.MonkeyPatch) -> list[int]:
@@ -141,9 +141,9 @@ def test_what_is_known_is_not_computed_again(
     settings = EvalSettings()
     assert not is_cached("a", IMAGES, settings)
     assert not work
-    first = evaluate(model, "a", IMAGES, settings)
+    first = evaluate(model, "a", IMAGES, settings=settings)
     assert work == [8, 8, 7]
-    again = evaluate(model, "a", IMAGES, settings)
+    again = evaluate(model, "a", IMAGES, settings=settings)
     assert work == [8, 8, 7]
     for name in COLUMNS:  # the first reader sees the very figures of the next
         np.testing.assert_array_equal(getattr(first.table, name), getattr(again.table, name))
@@ -156,9 +156,9 @@ def test_what_is_known_is_not_computed_again(
 
 
 def test_the_cache_knows_pixels_and_the_caller_knows_their_names(model: HierarchicalVAE) -> None:
-    evaluate(model, "a", IMAGES, EvalSettings())
+    evaluate(model, "a", IMAGES, settings=EvalSettings())
     renamed = replace(IMAGES, name="other", labels=1 - IMAGES.labels, class_names=("x", "y"))
-    found = evaluate(model, "a", renamed, EvalSettings())
+    found = evaluate(model, "a", renamed, settings=EvalSettings())
     assert (found.set_name, found.class_names) == ("other", ("x", "y"))
     np.testing.assert_array_equal(found.labels, 1 - IMAGES.labels)
 
@@ -166,7 +166,7 @@ def test_the_cache_knows_pixels_and_the_caller_knows_their_names(model: Hierarch
 def test_an_interruption_costs_one_part(
     model: HierarchicalVAE, monkeypatch: pytest.MonkeyPatch, cache_folder: Path
 ) -> None:
-    whole = evaluate(model, "whole", IMAGES, EvalSettings(samples=2))
+    whole = evaluate(model, "whole", IMAGES, settings=EvalSettings(samples=2))
     work = count_work(monkeypatch)
 
     def stop(done: float, _message: str) -> None:
@@ -174,11 +174,11 @@ def test_an_interruption_costs_one_part(
             raise Cancelled
 
     with pytest.raises(Cancelled):
-        evaluate(model, "a", IMAGES, EvalSettings(samples=2), progress=stop, batch_size=4)
+        evaluate(model, "a", IMAGES, settings=EvalSettings(samples=2), progress=stop, batch_size=4)
     assert work == [4, 4, 4, 4]
     assert not is_cached("a", IMAGES, EvalSettings(samples=2))
     del work[:]
-    again = evaluate(model, "a", IMAGES, EvalSettings(samples=2), batch_size=4)
+    again = evaluate(model, "a", IMAGES, settings=EvalSettings(samples=2), batch_size=4)
     assert work == [4, 4, 4, 3]  # the first part was kept
     assert_same(again, whole)
     assert not list((cache_folder / "parts").glob("*.npz"))
@@ -187,7 +187,12 @@ def test_an_interruption_costs_one_part(
 def test_progress_rises_to_one(model: HierarchicalVAE) -> None:
     seen: list[float] = []
     evaluate(
-        model, "a", IMAGES, EvalSettings(), progress=lambda done, _: seen.append(done), batch_size=3
+        model,
+        "a",
+        IMAGES,
+        settings=EvalSettings(),
+        progress=lambda done, _: seen.append(done),
+        batch_size=3,
     )
     assert seen == sorted(seen)
     assert seen[-1] == 1
@@ -196,11 +201,11 @@ def test_progress_rises_to_one(model: HierarchicalVAE) -> None:
 def test_a_damaged_part_is_computed_again(
     model: HierarchicalVAE, cache_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = evaluate(model, "a", IMAGES, EvalSettings())
+    first = evaluate(model, "a", IMAGES, settings=EvalSettings())
     key = evaluation_key("a", IMAGES.digest, EvalSettings())
     cache.entry_path("evaluations", key).write_bytes(b"no zip file")
     work = count_work(monkeypatch)
-    assert_same(evaluate(model, "a", IMAGES, EvalSettings()), first)
+    assert_same(evaluate(model, "a", IMAGES, settings=EvalSettings()), first)
     assert work
 
 
@@ -209,11 +214,11 @@ def test_a_cache_that_refuses_only_costs_time(
 ) -> None:
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("STRATA_CACHE", str(tmp_path / "file"))
-    assert len(evaluate(model, "a", IMAGES, EvalSettings())) == 23
+    assert len(evaluate(model, "a", IMAGES, settings=EvalSettings())) == 23
 
 
 def test_pack_and_unpack(model: HierarchicalVAE) -> None:
-    found = evaluate(model, "a", IMAGES, EvalSettings(samples=2, seed=3, skipped="mean"))
+    found = evaluate(model, "a", IMAGES, settings=EvalSettings(samples=2, seed=3, skipped="mean"))
     arrays = evaluated.pack(found)
     assert all(not array.dtype.hasobject for array in arrays.values())
     back = evaluated.unpack(arrays)
@@ -226,16 +231,16 @@ def test_pack_and_unpack(model: HierarchicalVAE) -> None:
 
 def test_images_that_do_not_fit_are_refused(model: HierarchicalVAE) -> None:
     with pytest.raises(DataError, match=r"shape \(1, 28, 28\).*resize"):
-        evaluate(model, "a", tiny_set(2, (1, 28, 28)), EvalSettings())
+        evaluate(model, "a", tiny_set(2, (1, 28, 28)), settings=EvalSettings())
     with pytest.raises(DataError, match="no images"):
-        evaluate(model, "a", IMAGES.take(0), EvalSettings())
+        evaluate(model, "a", IMAGES.take(0), settings=EvalSettings())
     with pytest.raises(ConfigError, match="at least one sample"):
         EvalSettings(samples=0)
 
 
 def test_posterior_means_are_those_of_the_table(model: HierarchicalVAE) -> None:
     settings = EvalSettings(samples=1, seed=2)
-    table = evaluate(model, "a", IMAGES, settings)
+    table = evaluate(model, "a", IMAGES, settings=settings)
     seen: list[float] = []
     means = compute.posterior_means(
         model, IMAGES, 2, batch_size=10, progress=lambda done, _: seen.append(done)

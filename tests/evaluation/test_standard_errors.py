@@ -67,9 +67,14 @@ def test_one_draw_has_no_error() -> None:
 
 def test_a_table_keeps_its_errors_on_disk_in_rows_and_joined() -> None:
     model, images = tiny_model(), tiny_set(6)
-    found = evaluate(model, "a", images, EvalSettings(samples=3, partial_samples=3), batch_size=4)
+    found = evaluate(
+        model, "a", images, settings=EvalSettings(samples=3, partial_samples=3), batch_size=4
+    )
     bounds, _ = evaluate_batch(
-        model, images.images, images.image_digests(), EvalSettings(samples=3, partial_samples=3)
+        model,
+        images.images,
+        images.image_digests(),
+        settings=EvalSettings(samples=3, partial_samples=3),
     )
     for k in range(3):
         np.testing.assert_allclose(
@@ -96,8 +101,8 @@ def test_a_table_keeps_its_errors_on_disk_in_rows_and_joined() -> None:
 def test_the_first_draws_are_those_of_a_shorter_run() -> None:
     model, images = tiny_model(), tiny_set(4)
     keys = images.image_digests()
-    many, _ = evaluate_batch(model, images.images, keys, EvalSettings(13, 13))
-    few, _ = evaluate_batch(model, images.images, keys, EvalSettings(3, 3))
+    many, _ = evaluate_batch(model, images.images, keys, settings=EvalSettings(13, 13))
+    few, _ = evaluate_batch(model, images.images, keys, settings=EvalSettings(3, 3))
     for long, short in zip(many, few, strict=True):
         cut = long.first(3)
         assert cut.samples == 3

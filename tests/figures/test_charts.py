@@ -41,8 +41,8 @@ def drawn(fig: go.Figure, kind: Any) -> list[Any]:
 def test_roc_names_the_area_with_its_interval() -> None:
     x = np.linspace(0, 1, 20001)
     curves = [
-        Curve("MNIST", x, x**0.1, 0.964, 0.958, 0.969, set_index=0),
-        Curve("KMNIST", x, x**0.5, 0.667, set_index=1),
+        Curve("MNIST", x, x**0.1, area=0.964, low=0.958, high=0.969, set_index=0),
+        Curve("KMNIST", x, x**0.5, area=0.667, set_index=1),
     ]
     fig = roc(curves, LIGHT)
     chance, mnist, kmnist = fig.data
@@ -57,14 +57,16 @@ def test_roc_names_the_area_with_its_interval() -> None:
 
 
 def test_two_models_share_a_set_colour_and_differ_in_dash() -> None:
-    curves = [Curve(n, [0, 1], [0, 1], 0.5, model_index=i) for i, n in enumerate("AB")]
+    curves = [Curve(n, [0, 1], [0, 1], area=0.5, model_index=i) for i, n in enumerate("AB")]
     _, a, b = roc(curves, LIGHT).data
     assert a.line.color == b.line.color
     assert (a.line.dash, b.line.dash) == ("solid", "dash")
 
 
 def test_precision_recall_draws_chance_once() -> None:
-    curves = [Curve(n, [0, 1], [1, 0.5], 0.8, set_index=i, chance=0.5) for i, n in enumerate("ab")]
+    curves = [
+        Curve(n, [0, 1], [1, 0.5], area=0.8, set_index=i, chance=0.5) for i, n in enumerate("ab")
+    ]
     fig = precision_recall(curves, DARK)
     assert [t.name for t in fig.data] == ["chance", "a  0.800", "b  0.800"]
     np.testing.assert_allclose(fig.data[0].y, 0.5)
@@ -238,7 +240,7 @@ def test_unit_heatmap_stretches_every_layer_to_one_width() -> None:
 def points(n: int) -> MapData:
     rng = np.random.default_rng(0)
     sets = np.arange(n) % 2
-    return MapData(rng.normal(size=(n, 2)), np.arange(n) + 7, sets, ["test", "MNIST"])
+    return MapData(rng.normal(size=(n, 2)), np.arange(n) + 7, sets, set_names=["test", "MNIST"])
 
 
 @pytest.mark.parametrize(("n", "kind"), [(50, go.Scatter), (1500, go.Scattergl)])
@@ -281,7 +283,7 @@ def test_map_by_score_has_a_scale_with_its_unit() -> None:
 @pytest.mark.parametrize("colors", [LIGHT, DARK], ids=["light", "dark"])
 def test_metric_heat_bolds_the_best_and_stays_readable(colors: object) -> None:
     values = np.array([[0.157, 0.8, 0.97], [np.nan, np.nan, np.nan], [0.7, 0.5, 0.7]])
-    fig = metric_heat(values, ["MNIST", "KMNIST", "Omniglot"], ["−L", "LLR1", "ada"], colors,  # type: ignore[arg-type]
+    fig = metric_heat(values, ["MNIST", "KMNIST", "Omniglot"], ["−L", "LLR1", "ada"], colors=colors,  # type: ignore[arg-type]
                       lows=values - 0.01, highs=values + 0.01)  # fmt: skip
     (heat,) = fig.data
     bold = np.array([["<b>" in cell for cell in row] for row in heat.text])
@@ -291,7 +293,7 @@ def test_metric_heat_bolds_the_best_and_stays_readable(colors: object) -> None:
 
 
 def test_metric_heat_where_less_is_better() -> None:
-    fig = metric_heat([[0.9, 0.1]], ["MNIST"], ["a", "b"], LIGHT, metric="FPR95",
+    fig = metric_heat([[0.9, 0.1]], ["MNIST"], ["a", "b"], colors=LIGHT, metric="FPR95",
                       higher_is_better=False)  # fmt: skip
     (heat,) = fig.data
     assert "<b>" in heat.text[0][1]
@@ -312,8 +314,8 @@ def test_cell_ink_has_contrast_over_the_whole_scale() -> None:
 
 def test_a_threshold_is_marked_on_its_curve() -> None:
     curves = [
-        Curve("A", [0, 1], [0, 1], 0.5, set_index=2, point=(0.25, 0.5)),
-        Curve("B", [], [], 0),
+        Curve("A", [0, 1], [0, 1], area=0.5, set_index=2, point=(0.25, 0.5)),
+        Curve("B", [], [], area=0),
     ]
     for fig in (roc(curves, LIGHT), precision_recall(curves, LIGHT)):
         (mark,) = [trace for trace in fig.data if trace.mode == "markers"]

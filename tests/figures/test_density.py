@@ -72,7 +72,7 @@ def test_densities_draw_blue_filled_and_orange_lines() -> None:
 @pytest.mark.parametrize("value", [8.0, 19.2, 4000.0])
 def test_reference_density_shows_the_image_however_far(value: float) -> None:
     scores = np.random.default_rng(4).normal(8, 3, 800)
-    fig = reference_density(scores, value, 0.00123, LIGHT, symbol="LLR")
+    fig = reference_density(scores, value, 0.00123, colors=LIGHT, symbol="LLR")
     low, high = fig.layout.xaxis.range
     assert low < value < high
     assert "0.00123" in fig.layout.annotations[0].text

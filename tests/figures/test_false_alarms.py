@@ -16,9 +16,9 @@ TEST = Alarms(
     "test",
     np.array([0.0, 0.012, 0.09]),
     np.array([0.0, 0.007, 0.07]),
-    np.array([0.004, 0.02, 0.11]),
-    np.array([0.0, 0.004, 0.08]),
-    np.array([0.004, 0.018, 0.12]),
+    high=np.array([0.004, 0.02, 0.11]),
+    band_low=np.array([0.0, 0.004, 0.08]),
+    band_high=np.array([0.004, 0.018, 0.12]),
 )
 
 

@@ -20,7 +20,7 @@ from hvae_core.figures.theme import DARK
 def test_a_line_a_set_and_the_level_of_chance() -> None:
     lines = [
         SetLine("Letters", [0.9, 0.5], [0.1, 0.2]),
-        SetLine("Digits", [0.8, 0.4], [0.3, 0.2], 1),
+        SetLine("Digits", [0.8, 0.4], [0.3, 0.2], place=1),
     ]
     fig = likeness_by_layer(lines, [("z1", "z1"), ("z2", "z3td")], LIGHT, title="mean |r|")
     inside, out, chance = fig.data
@@ -37,13 +37,13 @@ def test_a_line_a_set_and_the_level_of_chance() -> None:
 @pytest.mark.parametrize("colors", [LIGHT, DARK])
 def test_cells_say_their_value_unless_there_are_many(colors: object) -> None:
     table = np.array([[0.914, -0.02], [np.nan, 1.0]])
-    fig = layer_matrix(table, ("z1", "z2"), ("z1", "u"), colors, title="CKA")  # type: ignore[arg-type]
+    fig = layer_matrix(table, ("z1", "z2"), ("z1", "u"), colors=colors, title="CKA")  # type: ignore[arg-type]
     cells = fig.data[0].text
     assert "0.91" in cells[0][0] and "\N{MINUS SIGN}0.02" in cells[0][1] and "–" in cells[1][0]
     assert fig.data[0].z.min() >= 0 or np.isnan(fig.data[0].z).any()
     assert "A z<sub>1</sub>, B u" in fig.data[0].customdata[0][1]
     many = layer_matrix(np.eye(45), [f"z{i}" for i in range(45)], [f"z{i}" for i in range(45)],
-                        colors, title="CKA")  # type: ignore[arg-type]  # fmt: skip
+                        colors=colors, title="CKA")  # type: ignore[arg-type]  # fmt: skip
     assert many.data[0].text is None and len(many.layout.xaxis.tickvals) <= 16
 
 

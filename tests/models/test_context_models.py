@@ -327,7 +327,9 @@ def test_presets_have_the_layers_of_their_tables() -> None:
 def test_training_fits_the_scale_to_all_images_and_evaluates_on_whole_paths() -> None:
     images = tiny_set(40)
     config = TrainConfig("bars", epochs=1, batch_size=8, learning_rate=1e-3)
-    run = train(tiny_dvp(likelihood="discretised_logistic"), config, images, tiny_set(5, seed=1))
+    run = train(
+        tiny_dvp(likelihood="discretised_logistic"), config, images, validation=tiny_set(5, seed=1)
+    )
     grey = np.array(images.images) / 255
     low = np.abs(dctn(grey, axes=(-2, -1), norm="ortho")[..., :3, :3]).max(0)
     model: Any = run.model

@@ -355,12 +355,12 @@ def test_binned_gaussian_sums_to_one_and_is_the_mass_of_its_bins(
 ) -> None:
     u = torch.linspace(-1, 1, bins, dtype=torch.float64)
     at = torch.tensor(mean, dtype=torch.float64)
-    found = log_bins(u, at, torch.tensor(std, dtype=torch.float64), bins).numpy()
+    found = log_bins(u, at, torch.tensor(std, dtype=torch.float64), bins=bins).numpy()
     assert np.exp(found).sum() == pytest.approx(1, abs=1e-9)
     edges = np.concatenate([[-np.inf], (u[1:] + u[:-1]).numpy() / 2, [np.inf]])
     mass = np.diff(norm.cdf(edges, mean, std))
     np.testing.assert_allclose(np.exp(found), mass, atol=1e-9)
-    single = log_bins(u.float(), at.float(), torch.tensor(std), bins)
+    single = log_bins(u.float(), at.float(), torch.tensor(std), bins=bins)
     assert torch.isfinite(single).all()
 
 

@@ -62,9 +62,9 @@ def test_half_precision_is_near(family: str) -> None:
     config = FAMILIES[family]
     model, images = tiny_model(config).eval(), tiny_set(6, config.image_shape)
     keys = images.image_digests()
-    exact, _ = evaluate_batch(model, images.images, keys, EvalSettings(4, 4))
+    exact, _ = evaluate_batch(model, images.images, keys, settings=EvalSettings(4, 4))
     rough, means = evaluate_batch(
-        model, images.images, keys, EvalSettings(4, 4, precision="bfloat16")
+        model, images.images, keys, settings=EvalSettings(4, 4, precision="bfloat16")
     )
     for one, other in zip(exact, rough, strict=True):
         assert other.bound.dtype == np.float64

@@ -48,7 +48,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     paths = []
     for seed in (0, 1):
         how = TrainConfig("glyphs", epochs=1, batch_size=20, objective="informative", seed=seed)
-        run = train(CONFIG, how, images.take(30), images.take(10))
+        run = train(CONFIG, how, images.take(30), validation=images.take(10))
         paths.append(folder / f"plain-{seed}.safetensors")
         card = ModelCard("Plain", data="bars", epochs=1)
         save_checkpoint(paths[-1], run.model, card=card, history=run.history, train=how)
@@ -73,11 +73,11 @@ def test_every_score_is_had(checkpoints: list[Checkpoint], cache_folder: Path) -
     sets = Sets(worlds()["glyphs"], limit=IMAGES)
     scores = all_scores(first.model.n_levels, first.config.latent_names)
     evaluations = [
-        evaluate(first.model, first.digest, sets.images(first, name), EvalSettings(2))
+        evaluate(first.model, first.digest, sets.images(first, name), settings=EvalSettings(2))
         for name in ("test", "digits")
     ]
     beside = Beside(ensemble=(second,), background=second)
-    assembled = assemble(Computed(first, sets), evaluations, scores, beside)
+    assembled = assemble(Computed(first, sets), evaluations, scores, beside=beside)
     assert not assembled.notes
     for material, *_ in assembled.materials.values():
         for score in scores:

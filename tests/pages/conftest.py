@@ -107,14 +107,14 @@ def _evaluate_glyphs(checkpoints: Path) -> None:
         checkpoint = load_checkpoint(checkpoints / f"{name}.safetensors")
         for spec in world.with_role("in", "out", "validation"):
             images = world.load(spec.name, limit=LIMIT)
-            evaluate(checkpoint.model, checkpoint.digest, images, EvalSettings())
+            evaluate(checkpoint.model, checkpoint.digest, images, settings=EvalSettings())
 
 
 def _store_fashion(checkpoints: Path, results: Path) -> None:
     checkpoint = load_checkpoint(checkpoints / "fashion-hvae3-elbo.safetensors")
     for seed, name in enumerate(("test", "mnist", "kmnist", "validation")):
         images = tiny_set(LIMIT, CONFIG.image_shape, seed, name)
-        found = evaluate(checkpoint.model, checkpoint.digest, images, EvalSettings())
+        found = evaluate(checkpoint.model, checkpoint.digest, images, settings=EvalSettings())
         cache.write_npz(results / "fashion-hvae3-elbo" / f"{name}.npz", pack(found))
 
 

@@ -91,11 +91,11 @@ def handle(title: str = "plain ELBO", layers: int = 3) -> Handle:
         title,
         title,
         "",
-        "0" * 64,
-        named,
-        tuple(n for n, _, _ in named),
-        (True,) * layers,
-        (1, 28, 28),
+        digest="0" * 64,
+        layers=named,
+        levels=tuple(n for n, _, _ in named),
+        exact_kl=(True,) * layers,
+        image_shape=(1, 28, 28),
     )
 
 
@@ -110,8 +110,8 @@ def layers(title: str, collapsed: tuple[int, ...], active: tuple[int, ...], **mo
         handle(title, len(active)),
         result,  # type: ignore[arg-type]
         tuple(np.full(u, 0.5) for u in handle(title, len(active)).units),
-        collapsed,
-        active,
+        collapsed=collapsed,
+        active=active,
         **settings,
     )
 
@@ -198,10 +198,19 @@ def deep(collapsed: tuple[int, ...], active: tuple[int, ...], **more: Any) -> La
         name="test", images=LIMIT, kl=kl, kl_per_dim=kl, bound_bits=bits, nll_bits=bits[::-1]
     )
     layers = tuple((name, (4,), 4) for name in names)
-    known = Handle("Deep", "Deep", "", "0" * 64, layers, levels, (True,) * 14, (1, 28, 28))
+    known = Handle(
+        "Deep",
+        "Deep",
+        "",
+        digest="0" * 64,
+        layers=layers,
+        levels=levels,
+        exact_kl=(True,) * 14,
+        image_shape=(1, 28, 28),
+    )
     settings = {"history": None, "since": (None,) * 14, "silent": collapsed, **more}
     variances = (np.full(4, 0.5),) * 14
-    return Layers(known, result, variances, collapsed, active, **settings)  # type: ignore[arg-type]
+    return Layers(known, result, variances, collapsed=collapsed, active=active, **settings)  # type: ignore[arg-type]
 
 
 def test_many_layers_are_told_in_ranges() -> None:

@@ -12,7 +12,9 @@ from hvae_core.config import BIVAConfig, HVAEConfig, LatentConfig, TrainConfig
 from pages.collapse.why import Recipe, paragraph, recipe, sentences
 from tests.pages.conftest import Start
 
-ELBO = Recipe("elbo", 12, 12, 0.0, 0.0, False, (1, 2, 3))
+ELBO = Recipe(
+    "elbo", 12, 12, free_bits=0.0, free_until=0.0, read_by_draws_alone=False, terms=(1, 2, 3)
+)
 INFORMATIVE = replace(ELBO, objective="informative")
 FREE = replace(ELBO, free_bits=2.0, free_until=9.6)
 
@@ -148,7 +150,9 @@ def test_the_recipe_is_read_from_the_file() -> None:
     )
     history = {"valid_kl": [[1.0]] * 5}
     found = recipe(SimpleNamespace(config=config, train=train, history=history))
-    assert found == Recipe("elbo", 9, 5, 2.0, 7.0, True, (1, 2, 3))
+    assert found == Recipe(
+        "elbo", 9, 5, free_bits=2.0, free_until=7.0, read_by_draws_alone=True, terms=(1, 2, 3)
+    )
     assert recipe(SimpleNamespace(config=config, train=None, history={})) is None
     pairs = BIVAConfig((1, 8, 8), latents[:2], skip=False)
     found = recipe(SimpleNamespace(config=pairs, train=train, history={}))

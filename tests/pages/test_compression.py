@@ -141,7 +141,7 @@ def test_buttons_start_what_the_page_then_shows(
 
 
 def coded(bpp: float, psnr: float, quality: int = 0) -> Rating:
-    return Rating(bpp, psnr, 0.5, quality)
+    return Rating(bpp, psnr, 0.5, quality=quality)
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,7 @@ def keep(folder: Path, family: str) -> None:
     checkpoint = load_checkpoint(path)
     for name in SETS:
         images = worlds()["glyphs"].load(name, limit=LIMIT)
-        evaluate(checkpoint.model, checkpoint.digest, images, EvalSettings())
+        evaluate(checkpoint.model, checkpoint.digest, images, settings=EvalSettings())
 
 
 @pytest.fixture

@@ -128,10 +128,10 @@ def test_shares_are_those_of_the_variance() -> None:
 def test_claims_count_what_is_seen() -> None:
     handle: Any = Three()
     data = (spread(0.4) * 255).astype(np.uint8)
-    assert prior_claim(handle, spread(0.2), [1, 1, 1], data) == (
+    assert prior_claim(handle, spread(0.2), [1, 1, 1], data=data) == (
         "8 pictures that this model expects, 25 % as varied as the test images"
     )
-    assert prior_claim(handle, spread(0.2), [0, 1, 1], None).endswith(
+    assert prior_claim(handle, spread(0.2), [0, 1, 1], data=None).endswith(
         "expects, with z1 at the mean"
     )
     way = np.linspace(0, 1, 5)[:, None, None, None] * np.ones((5, 1, 2, 2))

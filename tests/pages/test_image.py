@@ -181,13 +181,13 @@ def test_without_a_reference_the_scores_stand_alone_and_one_is_offered(
 def test_the_table_holds_scores_terms_and_reasons() -> None:
     row = np.array([[-100.0, -120.0, -130.0]])
     bad = np.array([[90.0, -1.0, 95.0]])
-    bounds = BoundTable(row, row, bad, np.array([[3.0, 2.0, 1.0]]), 784, 1)
+    bounds = BoundTable(row, row, bad, kl=np.array([[3.0, 2.0, 1.0]]), dims=784, samples=1)
 
     class Handle:
         title = "Tiny"
         layers = (("z1", (4,), 4), ("z2", (2,), 2), ("z3", (1,), 1))
 
-    one = JudgedImage(Handle(), None, bounds.kl[0], readings(bounds, None), None)  # type: ignore[arg-type]
+    one = JudgedImage(Handle(), None, bounds.kl[0], readings=readings(bounds, None), judgement=None)  # type: ignore[arg-type]
     made = table([one], OneImage(tiny_set(1), "a picture"))
     by_key = made.set_index("quantity")
     assert by_key.loc["llr_1", "value"] == 20
@@ -199,7 +199,16 @@ def test_many_layers_are_named_in_ranges_and_summed_by_level() -> None:
     names = (*(f"z{i}" for i in range(1, 8)), "u")
     levels = ("14x14",) * 4 + ("7x7",) * 3 + ("u",)
     layers = tuple((name, (4,), 4) for name in names)
-    handle = Handle("", "Deep", "", "", layers, levels, (True,) * 8, (1, 28, 28))
+    handle = Handle(
+        "",
+        "Deep",
+        "",
+        digest="",
+        layers=layers,
+        levels=levels,
+        exact_kl=(True,) * 8,
+        image_shape=(1, 28, 28),
+    )
     reference = np.tile(np.linspace(1, 2, 50), (8, 1)).T
     kl = np.array([9.0, 9.0, 9.0, 9.0, 1.5, 0.0, 1.5, 0.5])
     assert unusual_layers(names, kl, reference) == ["z1 to z4 (high)", "z6 (low)", "u (low)"]

@@ -137,22 +137,22 @@ def test_a_comparison_is_of_its_sets(start: Start, jobs: Table) -> None:
 
 def test_a_measure_is_of_its_checkpoint_and_images(tiny_app: Any) -> None:
     ctx: Context = _context(tiny_app)
-    offer = offers.Offer("lower", (), ("test", "digits"), None, 1.0)
+    offer = offers.Offer("lower", (), ("test", "digits"), limit=None, seconds=1.0)
     pixels = np.zeros((2, 1, 1, 28, 28), np.uint8)
     pixels[1] += 1
-    one, other = (ImageSet("test", "Test", each, np.array([-1])) for each in pixels)
+    one, other = (ImageSet("test", "Test", each, labels=np.array([-1])) for each in pixels)
     names = [
-        offers.job_name(ctx, ctx.a, offer, {}),
-        offers.job_name(ctx, ctx.models[1], offer, {}),
-        offers.job_name(ctx, ctx.a, replace(offer, measure="regret"), {}),
-        offers.job_name(ctx, ctx.a, replace(offer, sets=("test",)), {}),
-        offers.job_name(ctx, ctx.a, replace(offer, limit=100), {}),
-        offers.job_name(replace(ctx, data_root="elsewhere"), ctx.a, offer, {}),
-        offers.job_name(ctx, ctx.a, offer, {"test": one}),
-        offers.job_name(ctx, ctx.a, offer, {"test": other}),
+        offers.job_name(ctx, ctx.a, offer, own={}),
+        offers.job_name(ctx, ctx.models[1], offer, own={}),
+        offers.job_name(ctx, ctx.a, replace(offer, measure="regret"), own={}),
+        offers.job_name(ctx, ctx.a, replace(offer, sets=("test",)), own={}),
+        offers.job_name(ctx, ctx.a, replace(offer, limit=100), own={}),
+        offers.job_name(replace(ctx, data_root="elsewhere"), ctx.a, offer, own={}),
+        offers.job_name(ctx, ctx.a, offer, own={"test": one}),
+        offers.job_name(ctx, ctx.a, offer, own={"test": other}),
     ]
     assert len(set(names)) == len(names)
-    assert names[0] == offers.job_name(ctx, ctx.a, offer, {})
+    assert names[0] == offers.job_name(ctx, ctx.a, offer, own={})
 
 
 def test_images_are_fitted_to_a_model_once(tiny_app: Any, monkeypatch: pytest.MonkeyPatch) -> None:

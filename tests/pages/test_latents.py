@@ -191,9 +191,9 @@ def points(n: int = 6) -> Points:
         "d",
         np.hstack([rows, rows**2]),
         sets,
-        ("in", "out"),
-        np.tile(np.arange(n // 2), 2),
-        ("",) * n,
+        set_names=("in", "out"),
+        indices=np.tile(np.arange(n // 2), 2),
+        classes=("",) * n,
     )
 
 
@@ -211,7 +211,11 @@ def test_a_saved_subset_is_read_by_the_loader_of_sets(tmp_path: Path) -> None:
     draw = np.random.default_rng(0)
     sets = {
         name: ImageSet(
-            name, name, draw.integers(0, 256, (4, 1, 28, 28), dtype=np.uint8), labels, ("a", "b")
+            name,
+            name,
+            draw.integers(0, 256, (4, 1, 28, 28), dtype=np.uint8),
+            labels=labels,
+            class_names=("a", "b"),
         )
         for name, labels in (("in", np.array([0, 1, 0, -1])), ("out", np.array([1, 1, 0, 0])))
     }
@@ -228,7 +232,7 @@ def test_the_sprite_holds_each_point_in_its_cell(monkeypatch: pytest.MonkeyPatch
     pixels = np.arange(3, dtype=np.uint8)[:, None, None, None] * 50 + np.zeros(
         (3, 1, 4, 4), np.uint8
     )
-    images = ImageSet("out", "Out", pixels, np.full(3, -1))
+    images = ImageSet("out", "Out", pixels, labels=np.full(3, -1))
     hover.thumbnails("map", points(), {"out": images})
     data = seen["data"]
     assert (data["columns"], data["shown"], data["plot"]) == (3, [[3, 6]], "map")
@@ -263,8 +267,8 @@ def test_the_claim_follows_the_figures(
     ctx = SimpleNamespace(in_name="in", title=lambda name: name.title())
     inside = SimpleNamespace(unit_variance=(np.ones(4), np.full(4, 1e-6)))
     handle = SimpleNamespace(layers=(("z1", (4,), 4), ("z2", (4,), 4)), units=(4, 4))
-    assert said in latents.claim(ctx, handle, 0, inside, points())
-    asleep = latents.claim(ctx, handle, 1, inside, points())
+    assert said in latents.claim(ctx, handle, 0, inside=inside, points=points())
+    asleep = latents.claim(ctx, handle, 1, inside=inside, points=points())
     assert asleep == "z2 says nothing: its means vary by 0.00100 at most"
 
 

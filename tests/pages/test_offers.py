@@ -35,7 +35,7 @@ def measure(*names: str) -> None:
     world = worlds()["glyphs"]
     sets = [store.page_sets(world, None).choose(spec.name)
             for spec in world.with_role("in", "out", "validation")]  # fmt: skip
-    measure_sets(path, "glyphs", names, sets)
+    measure_sets(path, "glyphs", names, sets=sets)
 
 
 def test_what_is_at_hand_is_offered_and_the_rest_has_reasons(start: Start) -> None:

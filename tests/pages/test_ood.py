@@ -37,7 +37,7 @@ def study(start: Start) -> Callable[..., ModelDetection]:
 
         world = worlds()["glyphs"]
         handle = store.handle_of(shipped_checkpoints()[name])
-        ctx = Context(world, (handle,), (), 0, None)
+        ctx = Context(world, (handle,), (), seed=0, data_root=None)
         found = {
             spec.name: ctx.evaluation(handle, spec.name)
             for spec in world.with_role("in", "validation", "out")
@@ -45,7 +45,9 @@ def study(start: Start) -> Callable[..., ModelDetection]:
         inside, reference = found.pop("test"), found.pop("validation")
         outs = {key: value for key, value in found.items() if value is not None}
         made = report(inside, list(outs.values()))
-        return ModelDetection(handle, index, letter, inside, outs, reference, made)
+        return ModelDetection(
+            handle, index, letter, inside=inside, outs=outs, reference=reference, report=made
+        )
 
     return make
 
@@ -159,7 +161,7 @@ def test_numbers_are_those_of_the_report(study: Callable[..., ModelDetection]) -
     for row in table.to_dict("records"):
         assert row["auroc"] == known[row["set"], row["score"]]["auroc"]
         assert row["title"] == row["set"].upper()
-    rows, values, lows, _ = tables.heat([one], titles, score_list(3), "AUROC")
+    rows, values, lows, _ = tables.heat([one], titles, score_list(3), metric="AUROC")
     assert rows == list(titles.values()) and values.shape == (len(rows), len(score_list(3)))
     assert (lows <= values).all()
     np.testing.assert_allclose(values.ravel(), table["auroc"])
@@ -167,7 +169,7 @@ def test_numbers_are_those_of_the_report(study: Callable[..., ModelDetection]) -
 
 def test_every_image_is_exported_with_every_score(study: Callable[..., ModelDetection]) -> None:
     one = study()
-    context = Context(worlds()["glyphs"], (one.handle,), tuple(one.outs), 0, None)
+    context = Context(worlds()["glyphs"], (one.handle,), tuple(one.outs), seed=0, data_root=None)
     table = tables.images_table([one], context)
     assert len(table) == LIMIT * (1 + len(one.outs))
     assert {score.key for score in score_list(3)} <= set(table.columns)
@@ -195,7 +197,7 @@ def test_threshold_stands_on_the_curve(study: Callable[..., ModelDetection]) -> 
     one = threshold.scored(study(), get_score("elbo", 3))
     at = threshold.at_alarm(one, 0.2)
     for kind in ("ROC", "Precision-recall"):
-        for curve in threshold.curves([(one, at)], {"digits": "Digits"}, {"digits": 4}, kind):
+        for curve in threshold.curves([(one, at)], {"digits": "Digits"}, {"digits": 4}, kind=kind):
             assert curve.set_index == 4 and curve.point is not None
             ends = np.stack([curve.x, curve.y], axis=1)
             assert _distance(np.array(curve.point), ends[:-1], ends[1:]) < 1e-9
@@ -217,7 +219,7 @@ def test_score_of_a_deeper_model_is_refused_in_a_sentence(
 
 
 def _detection(auroc: float, low: float, high: float) -> Detection:
-    return Detection(auroc, low, high, 0.5, 0.5, 0.5, 100, 100)
+    return Detection(auroc, low, high, auprc=0.5, fpr80=0.5, fpr95=0.5, n_in=100, n_out=100)
 
 
 @pytest.mark.parametrize(
@@ -240,10 +242,12 @@ def test_claim_follows_the_numbers(plain: Any, ratio: float, words: str) -> None
 
 
 def test_unlike_sets_are_remarked() -> None:
-    placed = threshold.PlacedThreshold(1.0, 0.05, Share(0.05, 0.04, 0.06, 50, 1000))
-    assert threshold.unlike(placed, Share(0.05, 0.03, 0.07, 50, 1000)) == ""
-    assert "less often than the 5 %" in threshold.unlike(placed, Share(0.01, 0.0, 0.02, 10, 1000))
-    assert "more often" in threshold.unlike(placed, Share(0.1, 0.08, 0.12, 100, 1000))
+    placed = threshold.PlacedThreshold(1.0, 0.05, Share(0.05, 0.04, 0.06, hits=50, n=1000))
+    assert threshold.unlike(placed, Share(0.05, 0.03, 0.07, hits=50, n=1000)) == ""
+    assert "less often than the 5 %" in threshold.unlike(
+        placed, Share(0.01, 0.0, 0.02, hits=10, n=1000)
+    )
+    assert "more often" in threshold.unlike(placed, Share(0.1, 0.08, 0.12, hits=100, n=1000))
 
 
 def test_labels_carry_symbol_and_name() -> None:
@@ -262,7 +266,7 @@ def test_other_metrics_have_their_intervals(study: Callable[..., ModelDetection]
     titles = {name: name for name in one.outs}
     for metric in ("AUPRC", "FPR80", "FPR95"):
         _, values, lows, highs = tables.heat(
-            models.with_intervals([one]), titles, score_list(3), metric
+            models.with_intervals([one]), titles, score_list(3), metric=metric
         )
         assert (lows <= values).all() and (values <= highs).all()
 

@@ -162,7 +162,7 @@ def test_the_picture_is_exact(start: Start) -> None:
 
 
 def group(name: str, out: bool, lost: float) -> GroupLoss:
-    return GroupLoss(name, out, 100 + lost, lost)
+    return GroupLoss(name, out, 100 + lost, lost=lost)
 
 
 LEVELS = ("z1", "z2", "z3")
@@ -208,9 +208,11 @@ def test_the_table_has_a_line_for_every_row_and_k() -> None:
     class Found:
         nll = np.array([[1.0, 2.0], [3.0, 4.0]])
 
-    chosen = NamedImages(("test 0", "own-a 7"), ("T", "A"), (False, True), tiny_set(2))
+    chosen = NamedImages(("test 0", "own-a 7"), ("T", "A"), (False, True), images=tiny_set(2))
     made = table(
-        chosen, [(Handle(), Found())], ReconstructionSettings(1, "mean", "mean", 1.0, 5, 3)
+        chosen,
+        [(Handle(), Found())],
+        ReconstructionSettings(1, "mean", "mean", temperature=1.0, seed=5, scale=3),
     )  # type: ignore[list-item]
     assert isinstance(made, pd.DataFrame)
     assert made["nll_nats"].tolist() == [1.0, 3.0, 2.0, 4.0]

@@ -102,7 +102,7 @@ def test_a_shipped_result_of_other_pixels_is_never_shown_as_theirs(
     assert answer.evaluation is None and not answer.missing
     app = start("ood", world="FashionMNIST")
     assert any(button.label == "Evaluate 1 set" for button in app.button)
-    evaluate(checkpoint.model, checkpoint.digest, others, EvalSettings())
+    evaluate(checkpoint.model, checkpoint.digest, others, settings=EvalSettings())
     page = of_page(start("ood", world="FashionMNIST"))
     assert_same(page, of_command(capsys, name, "--out", "mnist"))
     computed = lookup.lookup(checkpoint, Sets(here, limit=LIMIT), "mnist").evaluation

@@ -83,9 +83,9 @@ def test_stored_results_are_read_without_torch(
         monkeypatch.setattr(module, "ms_ssim", lambda one, other: np.ones(len(one)))
     model, images, digest = tiny_model(), tiny_set(3), "a" * 64
     compression.compressed(model, digest, images.images[0])
-    attack.attacked(model, digest, images, AttackSettings(steps=1))
+    attack.attacked(model, digest, images, settings=AttackSettings(steps=1))
     measure_information(model, digest, images)
-    evaluate(model, digest, images, EvalSettings(samples=1, partial_samples=1))
+    evaluate(model, digest, images, settings=EvalSettings(samples=1, partial_samples=1))
     cache.store(KIND, "b" * 64, pack(Likeness(*np.zeros((3, 1, 1)))))
     cache.store("latents", latents_key(digest, images, points.LATENTS_SEED), {"z1": np.ones(3)})
     np.save(tmp_path / "few.npy", images.images)

@@ -86,7 +86,7 @@ def _context(tiny_app: Any) -> Any:
 
     paths = sorted((tiny_app / "checkpoints").glob("glyphs-hvae3-*"))
     handles = tuple(handle_of(path) for path in paths)
-    return Context(worlds()["glyphs"], handles, ("digits", "lower"), 0, None)
+    return Context(worlds()["glyphs"], handles, ("digits", "lower"), seed=0, data_root=None)
 
 
 def test_claims_follow_the_layers(tiny_app: Any) -> None:
@@ -108,8 +108,8 @@ def test_claims_follow_the_layers(tiny_app: Any) -> None:
 
 def test_the_strangest_images_lie_beyond_the_usual_difference() -> None:
     a = np.array([5.0, 6.0, 7.0, 20.0, 6.0])
-    inside = scores.ScoredPair("test", "Test", a, np.array([4.0, 5.0, 6.0, 7.0, 9.0]), None)
-    outside = scores.ScoredPair("digits", "Digits", a + 1, a, 0)
+    inside = scores.ScoredPair("test", "Test", a, b=np.array([4.0, 5.0, 6.0, 7.0, 9.0]), place=None)
+    outside = scores.ScoredPair("digits", "Digits", a + 1, b=a, place=0)
     (letter, of_a), (other, of_b) = scores.strangest([inside, outside])
     assert (letter, other) == ("A", "B")
     assert of_a[0][1].tolist() == [3] and of_b[0][1].tolist() == [4]
@@ -122,7 +122,7 @@ def test_tables_hold_every_pair(tiny_app: Any) -> None:
     ctx = replace(ctx, models=ctx.models)
     images = ctx.images("digits")
     assert len(images) == LIMIT
-    found = likeness_of_sets(ctx.a.path, ctx.models[1].path, [images], layers.SEED)
+    found = likeness_of_sets(ctx.a.path, ctx.models[1].path, [images], seed=layers.SEED)
     table = layers.likeness_table(ctx, {"digits": found[0]})
     assert len(table) == 9
     row = table[(table.layer_a == "z2") & (table.layer_b == "z3")].iloc[0]

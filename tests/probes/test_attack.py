@@ -44,7 +44,7 @@ def test_the_ascent_finds_the_best_corner(plain: None) -> None:
     """
     model = Reading(3).double()
     pixels = np.random.default_rng(0).integers(100, 150, (4, 1, 2, 3)).astype(np.uint8)
-    images = ImageSet("grey", "Grey", pixels, np.full(4, -1))
+    images = ImageSet("grey", "Grey", pixels, labels=np.full(4, -1))
     found = attack(model, images, AttackSettings(radius=0.2, steps=30, starts=4))
     gains, gain = [], np.eye(3)
     for step, source in zip(model.steps, [model.C.T, None, None], strict=True):

@@ -53,7 +53,7 @@ def test_clouds_that_say_nothing_are_refused() -> None:
 def test_the_judge_reads_what_evaluation_reads() -> None:
     model, images = tiny_model(), tiny_set(130).images
     found = judged(model, images)
-    bounds, means = evaluate_batch(model, images, range(130), EvalSettings(1, 1))
+    bounds, means = evaluate_batch(model, images, range(130), settings=EvalSettings(1, 1))
     assert found.nll == pytest.approx(-bounds[0].bound.mean(), rel=1e-5)
     # z1 has 128 units and is left out
     np.testing.assert_allclose(found.latents, np.concatenate(means[1:], 1), atol=1e-5)

@@ -21,7 +21,7 @@ def table(bounds: list[float], levels: int = 3) -> BoundTable:
     """Every k one nat below the one before; KL of layer i is 10 i plus the row's number."""
     first = np.array(bounds)[:, None] - np.arange(levels)
     kl = 10.0 * np.arange(1, levels + 1) + np.arange(len(bounds))[:, None]
-    return BoundTable(first, first, -first, kl, 784, 1)
+    return BoundTable(first, first, -first, kl=kl, dims=784, samples=1)
 
 
 def score(key: str, material: Material, layers: tuple[str, ...] = ()) -> np.ndarray:
@@ -139,7 +139,14 @@ def test_material_of_other_images_is_refused() -> None:
 
 def test_rows_are_taken_of_everything() -> None:
     both = table([-1.0, -2.0])
-    material = Material(both, (np.eye(2),), None, (both,), both, {"regret": np.array([3.0, 4.0])})
+    material = Material(
+        both,
+        (np.eye(2),),
+        None,
+        ensemble=(both,),
+        background=both,
+        measures={"regret": np.array([3.0, 4.0])},
+    )
     one = material.take(np.array([1]))
     assert len(one) == 1 and one.measures["regret"].tolist() == [4.0]
     for key in ("waic", "background", "regret"):

@@ -105,7 +105,7 @@ def test_complexity_is_the_smaller_file() -> None:
 def test_lower_ends_in_the_elbo_of_the_evaluation() -> None:
     model = tiny_model()
     found = compute(MEASURES["lower"], model, "a", IMAGES)
-    table = evaluate(model, "a", IMAGES, EvalSettings()).table
+    table = evaluate(model, "a", IMAGES, settings=EvalSettings()).table
     assert found.shape == (5, 4)
     np.testing.assert_allclose(found[:, -1], table.bound[:, 0], rtol=1e-4)
 
@@ -153,7 +153,7 @@ def test_regret_is_that_of_a_copy_of_the_model_for_every_image() -> None:
     model = tiny_model(FAMILIES["vdvae"]).eval()
     images = tiny_set(3)
     settings = RegretSettings(steps=6, check=2, patience=9, samples=2, learning_rate=2e-3)
-    found = regret(model, images.images, images.image_digests(), settings)
+    found = regret(model, images.images, images.image_digests(), settings=settings)
     ways = ("up_in.", "up_wide.", "up.")
     for pixels, digest, value in zip(images.images, images.image_digests(), found, strict=True):
         grey = torch.from_numpy(pixels[None].copy()).float() / 255
@@ -195,8 +195,8 @@ def test_more_steps_find_no_less(way: str) -> None:
 def test_an_image_stops_when_it_gains_no_more() -> None:
     model = tiny_model(FAMILIES["lvae"]).requires_grad_(False)
     pixels, digests = IMAGES.images, IMAGES.image_digests()
-    found = regret_z(model, pixels, digests, replace(SHORT, steps=90, gain=1e9))
-    once = regret_z(model, pixels, digests, replace(SHORT, steps=2))
+    found = regret_z(model, pixels, digests, settings=replace(SHORT, steps=90, gain=1e9))
+    once = regret_z(model, pixels, digests, settings=replace(SHORT, steps=2))
     np.testing.assert_allclose(found, once, rtol=1e-3, atol=1e-3)
 
 
@@ -206,7 +206,7 @@ def test_regret_z_finds_the_exact_posterior(kind: Any) -> None:
     model = kind(layers=2, units=2, off=1.0)
     x = model.images(2)
     settings = RegretSettings(steps=300, check=50, learning_rate=0.03, samples=2000)
-    found = refit_z(model, x, [11, 12], settings).numpy()
+    found = refit_z(model, x, [11, 12], settings=settings).numpy()
     expected = model.log_evidence(x.numpy()) - model.expected_bound(x.numpy(), 0, up="sample")
     assert (expected > 0.5).all()
     np.testing.assert_allclose(found, expected, rtol=0.1, atol=0.1)

@@ -24,13 +24,13 @@ from tests.small import tiny_model, tiny_set
 
 SETTINGS = EvalSettings(samples=1, partial_samples=1)
 TRAINING = tiny_set(40)
-EMPTY = Sets(World("none", "None", "in", (), (), (1, 8, 8)))
+EMPTY = Sets(World("none", "None", "in", sets=(), checkpoints=(), image_shape=(1, 8, 8)))
 
 
 def test_a_reference_is_of_the_training_images_and_survives_a_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = evaluate(tiny_model(), "a", TRAINING, SETTINGS)
+    found = evaluate(tiny_model(), "a", TRAINING, settings=SETTINGS)
     fitted = reference.fit_reference(found)
     assert fitted.reference.images == 40
     assert fitted.reference.mean == pytest.approx(-found.table.bound[:, 0].mean())
@@ -67,9 +67,9 @@ def test_it_rests_on_the_training_split_and_is_kept(
         replace(custom_set(tiny_set(30, seed=i), role), name=role)
         for i, role in enumerate(("train", "validation", "in"))
     )
-    world = World("own", "Own", "in", sets, (), (1, 8, 8))
+    world = World("own", "Own", "in", sets=sets, checkpoints=(), image_shape=(1, 8, 8))
     first = reference.reference_of(checkpoint, Sets(world), SETTINGS)
-    training = evaluate(checkpoint.model, checkpoint.digest, world.load("train"), SETTINGS)
+    training = evaluate(checkpoint.model, checkpoint.digest, world.load("train"), settings=SETTINGS)
     assert first.mean == pytest.approx(-training.table.bound[:, 0].mean())
     monkeypatch.setattr(compute, "evaluate", None)  # the second time it is only read
     again = reference.reference_of(checkpoint, Sets(world), SETTINGS)

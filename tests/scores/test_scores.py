@@ -22,7 +22,9 @@ def table_of(
 ) -> BoundTable:
     values = np.array(bound)
     first = values if iw is None else np.array(iw)
-    return BoundTable(values, first, np.array(nll), np.zeros_like(values), 784, samples)
+    return BoundTable(
+        values, first, np.array(nll), kl=np.zeros_like(values), dims=784, samples=samples
+    )
 
 
 def table_13(nll: list[float], ratios: list[float]) -> BoundTable:
@@ -84,7 +86,7 @@ def test_first_layer_wins_a_tie_of_optk() -> None:
     bound=hnp.arrays(float, (4, 5), elements=st.floats(-1e4, 0)),
 )
 def test_adaptive_scores_against_the_sum_written_out(nll: np.ndarray, bound: np.ndarray) -> None:
-    table = BoundTable(bound, bound, nll, np.zeros_like(bound), 784, 1)
+    table = BoundTable(bound, bound, nll, kl=np.zeros_like(bound), dims=784, samples=1)
     ada, optk = score("llr_ada", table), score("llr_optk", table)
     for i in range(4):
         ratio = [bound[i, 0] - bound[i, k] for k in range(5)]
@@ -100,7 +102,7 @@ def test_adaptive_scores_against_the_sum_written_out(nll: np.ndarray, bound: np.
 def test_equal_losses_make_llr_ada_the_last_ratio(nll: np.ndarray) -> None:
     # weights of one telescope the sum
     flat = np.repeat(nll[:, :1], 4, axis=1)
-    table = BoundTable(-nll, -nll, flat, np.zeros_like(nll), 784, 1)
+    table = BoundTable(-nll, -nll, flat, kl=np.zeros_like(nll), dims=784, samples=1)
     np.testing.assert_allclose(score("llr_ada", table), score("llr_3", table), atol=1e-9)
 
 
@@ -140,7 +142,7 @@ def test_list_of_scores() -> None:
 def test_every_score_is_a_float64_vector() -> None:
     for layers in range(1, 6):
         values = np.linspace(1, 2, 3 * layers).reshape(3, layers)
-        table = BoundTable(-values, -values, values, values, 784, 4)
+        table = BoundTable(-values, -values, values, kl=values, dims=784, samples=4)
         for entry in score_list(layers):
             result = entry(table)
             assert result.shape == (3,)

@@ -27,7 +27,9 @@ SCORES = {score.key: score for score in label_scores()}
 def _material(**measures: np.ndarray) -> Material:
     n = len(next(iter(measures.values())))
     empty = np.zeros((n, 2))
-    return Material(BoundTable(empty, empty, empty, empty, dims=64, samples=1), measures=measures)
+    return Material(
+        BoundTable(empty, empty, empty, kl=empty, dims=64, samples=1), measures=measures
+    )
 
 
 def test_worked_by_hand() -> None:
@@ -77,10 +79,10 @@ def test_measures_are_loops_over_images_and_members(ensemble: ClassifierEnsemble
     images = tiny_set(5)
     digests = images.image_digests()
     settings = OdinSettings(temperature=5.0, epsilon=0.01)
-    logits = classifier_outputs.logits(ensemble, images.images, digests, None)
-    log_p = classifier_outputs.ensemble_log_p(ensemble, images.images, digests, None)
-    distances = classifier_outputs.class_distances(ensemble, images.images, digests, None)
-    confident = classifier_outputs.odin(ensemble, images.images, digests, settings)
+    logits = classifier_outputs.logits(ensemble, images.images, digests, _settings=None)
+    log_p = classifier_outputs.ensemble_log_p(ensemble, images.images, digests, _settings=None)
+    distances = classifier_outputs.class_distances(ensemble, images.images, digests, _settings=None)
+    confident = classifier_outputs.odin(ensemble, images.images, digests, settings=settings)
     for i, image in enumerate(images.images):
         x = torch.from_numpy(image.copy())[None].float() / 255
         each = [softmax(member(x).detach().double().numpy()[0]) for member in ensemble.members]

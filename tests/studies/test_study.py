@@ -69,7 +69,9 @@ def run_of(
     """A run of the tiny preset that was never trained, where ``study`` looks for it."""
     path = runs / f"s{seed}" / "tiny-study" / "tiny-study.safetensors"
     path.parent.mkdir(parents=True, exist_ok=True)
-    card = ModelCard("tiny", "tiny-study", data, 80, epochs=epochs, objective="elbo", seed=seed)
+    card = ModelCard(
+        "tiny", "tiny-study", data, train_images=80, epochs=epochs, objective="elbo", seed=seed
+    )
     train = TrainConfig(data, epochs=planned, batch_size=40, seed=seed)
     save_checkpoint(
         path, tiny_model(TINY.model, seed), card=card, history={"seconds": [3.0, 1.0]}, train=train
@@ -142,7 +144,9 @@ def evaluated(runs: Path, seed: int, set_name: str) -> Evaluation:
     checkpoint = load_checkpoint(runs / f"s{seed}" / "tiny-study" / "tiny-study.safetensors")
     world = worlds()["glyphs"]
     images = read_once(Sets(world, limit=LIMIT), set_name).fit(checkpoint.image_shape)
-    return evaluate(checkpoint.model, checkpoint.digest, images, EvalSettings(SAMPLES, SAMPLES))
+    return evaluate(
+        checkpoint.model, checkpoint.digest, images, settings=EvalSettings(SAMPLES, SAMPLES)
+    )
 
 
 def rows(found: dict[str, Any], **keys: str) -> list[dict[str, Any]]:
@@ -252,7 +256,7 @@ def test_what_is_missing_is_trained_and_a_stopped_study_goes_on(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    few = TrainingSets(tiny_set(80), tiny_set(20, seed=1), "glyphs", "Glyphs: bars")
+    few = TrainingSets(tiny_set(80), tiny_set(20, seed=1), "glyphs", words="Glyphs: bars")
     monkeypatch.setattr("hvae_core.training.recipe.training_sets", lambda *_, **__: few)
     head = STUDY.replace("seeds = [0, 1]", 'seeds = [3]\nprecision = "bf16-mixed"')
     path = toml(table("families"), head.split('[[models]]\nkey = "one"')[0])
@@ -547,7 +551,11 @@ def test_shipped_studies_are_valid(path: Path) -> None:
 
 def test_sets_stand_in_the_order_of_the_table() -> None:
     subject = Subject(
-        ModelSpec(preset="tiny-study"), (), {"a": "A set"}, "test", ("validation", "a", "b")
+        ModelSpec(preset="tiny-study"),
+        (),
+        {"a": "A set"},
+        inside="test",
+        outside=("validation", "a", "b"),
     )
 
     def shown(*sets: str, inside: bool = False) -> list[str]:

@@ -35,7 +35,7 @@ def test_a_background_model_learns_from_other_pixels() -> None:
     images = tiny_set(8)
     plain = replace(preset.train, epochs=1, batch_size=8, mutation=0.0, epoch_images=0)
     runs = [
-        train(tiny_config(), replace(plain, mutation=rate), images, images)
+        train(tiny_config(), replace(plain, mutation=rate), images, validation=images)
         for rate in (0.0, 0.0, 0.5)
     ]
     first, same, other = (run.model.state_dict() for run in runs)

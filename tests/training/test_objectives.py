@@ -115,7 +115,7 @@ def test_iwae_is_the_log_of_the_mean_weight(family: Any) -> None:
     log_w = (trace.log_px + trace.log_p.sum(0) - trace.log_q.sum(0)).detach().double().numpy()
     top = log_w.max(0)
     by_hand = np.log(np.exp(log_w - top).sum(0) / 5) + top
-    terms = iwae(model, x, noise(), 5)
+    terms = iwae(model, x, noise(), samples=5)
     assert float(terms.loss.detach()) == pytest.approx(-by_hand.mean(), rel=1e-6)
     assert log_w.std(0).min() > 0.01  # the weights differ, so the mean of logs is another number
     assert -float(terms.loss.detach()) > log_w.mean() + 0.01
@@ -129,7 +129,7 @@ def test_iwae_of_one_sample_is_the_sampled_elbo(family: Any) -> None:
     x = prepared(model, tiny_set(8))
     trace = model.trace(x, noise=noise())
     sampled = trace.log_px - (trace.log_q - trace.log_p).sum(0)
-    terms = iwae(model, x, noise(), 1)
+    terms = iwae(model, x, noise(), samples=1)
     torch.testing.assert_close(terms.loss, -sampled.mean())
     plain = elbo(model, x, noise())
     for mine, other in zip(terms[1:], plain[1:], strict=True):
@@ -140,7 +140,10 @@ def test_iwae_rises_to_the_evidence_with_its_samples() -> None:
     model = LinearGaussian(3, units=1, off=0.6)
     x = model.images(2000)
     evidence = model.log_evidence(x.numpy()).mean()
-    gaps = [evidence + float(iwae(model, x, stream(s), s).loss.detach()) for s in (1, 5, 50, 500)]
+    gaps = [
+        evidence + float(iwae(model, x, stream(s), samples=s).loss.detach())
+        for s in (1, 5, 50, 500)
+    ]
     assert gaps == sorted(gaps, reverse=True)
     assert gaps[0] > 0.3
     assert abs(gaps[-1]) < 0.05
@@ -176,7 +179,9 @@ def test_objective_module_follows_its_schedule(model: HierarchicalVAE) -> None:
         chosen.loss, informative(model, prepared(model, images), noise()).loss
     )
     weighted = Objective(model, TrainConfig("bars", objective="iwae", samples=3))(x, noise(), 0.0)
-    torch.testing.assert_close(weighted.loss, iwae(model, prepared(model, images), noise(), 3).loss)
+    torch.testing.assert_close(
+        weighted.loss, iwae(model, prepared(model, images), noise(), samples=3).loss
+    )
 
 
 @pytest.mark.parametrize("family", ["dct-vae", "dvp-vae"])

@@ -26,7 +26,7 @@ SHORT = replace(TRAIN, epochs=2, warmup_epochs=0, free_bits=0)
 
 
 def run(config: TrainConfig, **more: Any) -> Any:
-    return train(MODEL, config, IMAGES, HELD_OUT, **more)
+    return train(MODEL, config, IMAGES, validation=HELD_OUT, **more)
 
 
 # --- one step, against the papers' formulas ------------------------------------------------------

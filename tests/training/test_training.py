@@ -41,7 +41,7 @@ IMAGES, HELD_OUT = tiny_set(64), tiny_set(20, seed=1)
 
 
 def run(config: TrainConfig = TRAIN, **more: Any) -> Any:
-    return train(MODEL, config, IMAGES, HELD_OUT, **more)
+    return train(MODEL, config, IMAGES, validation=HELD_OUT, **more)
 
 
 def equal_weights(one: HierarchicalVAE, other: HierarchicalVAE) -> bool:
@@ -192,7 +192,11 @@ def test_a_state_of_other_settings_is_refused(tmp_path: Path, changes: dict[str,
         run(replace(TRAIN, **{"epochs": 1, "epoch_images": 16} | changes), state=state)
     with pytest.raises(ConfigError, match="other settings"):
         train(
-            tiny_config(), replace(TRAIN, epochs=1, epoch_images=16), IMAGES, HELD_OUT, state=state
+            tiny_config(),
+            replace(TRAIN, epochs=1, epoch_images=16),
+            IMAGES,
+            validation=HELD_OUT,
+            state=state,
         )
     assert state.read_bytes() == before
 
@@ -246,13 +250,13 @@ def test_a_damaged_state_is_refused(tmp_path: Path, short_state: bytes, how: str
 
 def test_images_that_do_not_fit_are_refused() -> None:
     with pytest.raises(DataError, match=r"shape \(1, 9, 8\)"):
-        train(MODEL, TRAIN, tiny_set(8, (1, 9, 8)), HELD_OUT)
+        train(MODEL, TRAIN, tiny_set(8, (1, 9, 8)), validation=HELD_OUT)
     with pytest.raises(DataError, match=r"shape \(3, 8, 8\)"):
-        train(MODEL, TRAIN, IMAGES, tiny_set(8, (3, 8, 8)))
+        train(MODEL, TRAIN, IMAGES, validation=tiny_set(8, (3, 8, 8)))
     with pytest.raises(DataError, match="no images"):
-        train(MODEL, TRAIN, IMAGES.take(0), HELD_OUT)
+        train(MODEL, TRAIN, IMAGES.take(0), validation=HELD_OUT)
     with pytest.raises(DataError, match="no images"):
-        train(MODEL, TRAIN, IMAGES, HELD_OUT.take(0))
+        train(MODEL, TRAIN, IMAGES, validation=HELD_OUT.take(0))
 
 
 def test_a_loss_that_is_no_number_stops_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -272,7 +276,7 @@ def test_a_loss_that_is_no_number_stops_the_run(monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.parametrize(("images", "batch"), [(1, 16), (5, 1)])
 def test_few_images_and_batches_of_one_are_enough(images: int, batch: int) -> None:
     config = replace(TRAIN, epochs=1, batch_size=batch, epoch_images=0)
-    result = train(MODEL, config, IMAGES.take(images), HELD_OUT)
+    result = train(MODEL, config, IMAGES.take(images), validation=HELD_OUT)
     assert np.isfinite(result.history["valid_elbo"]).all()
     assert all(torch.isfinite(value).all() for value in result.model.parameters())
 

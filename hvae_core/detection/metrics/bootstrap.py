@@ -46,8 +46,8 @@ def fpr_interval(
     tpr: float,
     in_scores: ArrayLike,
     out_scores: ArrayLike,
-    level: float = 0.95,
     *,
+    level: float = 0.95,
     seed: int = 0,
 ) -> tuple[float, float]:
     """Percentile interval of the false-positive rate at a true-positive rate.

@@ -55,14 +55,14 @@ class DiscreteDiffusion(DiffusionPrior):
 
     def log_last(self, u: Tensor, mean: Tensor, std: Tensor) -> Tensor:
         """log p(y_0 | y_1), the Gaussian's mass in the bin of every value (DCT Eq. 14)."""
-        return log_bins(u, mean, std, self.bins).flatten(2).sum(-1)
+        return log_bins(u, mean, std, bins=self.bins).flatten(2).sum(-1)
 
     def finish(self, mean: Tensor, std: Tensor, noise: Tensor) -> Tensor:
         """y_0 ~ p(y_0 | y_1): a Gaussian draw goes to its bin, beyond the ends to the end bins."""
         return quantise(mean + std * noise, self.bins)
 
 
-def log_bins(u: Tensor, mean: Tensor, std: Tensor, bins: int) -> Tensor:
+def log_bins(u: Tensor, mean: Tensor, std: Tensor, *, bins: int) -> Tensor:
     """log of the mass of N(mean, std^2) in the bin of u, one of ``bins`` on [-1, 1] (DCT Eq. 14).
 
     A bin reaches 1 / (bins - 1) to both sides, the end bins to infinity (Eq. 15, where b counts

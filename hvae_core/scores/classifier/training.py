@@ -68,11 +68,11 @@ def train_classifier_preset(
     model = preset.model
     if source:
         model = replace(model, classes=max(2, len(data.train.class_names)))
-    run = train_classifier(model, config, data.train, data.validation, progress=progress)
+    run = train_classifier(model, config, data.train, validation=data.validation, progress=progress)
     return save_classifier(
         folder / f"{preset.name}-{config.seed}.safetensors",
         run.model,
-        card=_card(preset, config, data, run),
+        card=_card(preset, config, data, run=run),
         history=run.history,
         train=config,
     )
@@ -91,7 +91,7 @@ def _adjusted(
 
 
 def _card(
-    preset: ClassifierPreset, config: ClassifierTraining, data: TrainingSets, run: ClassifierRun
+    preset: ClassifierPreset, config: ClassifierTraining, data: TrainingSets, *, run: ClassifierRun
 ) -> ModelCard:
     return ModelCard(
         title=f"{data.title}, classifier",
@@ -113,8 +113,8 @@ def train_classifier(
     model_config: ClassifierConfig,
     config: ClassifierTraining,
     images: ImageSet,
-    validation: ImageSet,
     *,
+    validation: ImageSet,
     progress: Progress = silent,
 ) -> ClassifierRun:
     """Train on labelled images by cross-entropy; everything random comes from ``config.seed``.

@@ -24,11 +24,11 @@ def regret_z(
     image's own and start at zero. A layer whose q is certain (a discrete context) stays as it is.
     """
     x = prepared(model, pixels, digests, seed=settings.seed)
-    return refit_z(model, x, digests, settings).double().cpu().numpy()
+    return refit_z(model, x, digests, settings=settings).double().cpu().numpy()
 
 
 def refit_z(
-    model: HierarchicalVAE, x: Tensor, digests: Sequence[int], settings: RegretSettings
+    model: HierarchicalVAE, x: Tensor, digests: Sequence[int], *, settings: RegretSettings
 ) -> Tensor:
     """The same for images (B, C, H, W) that are already prepared, (B,)."""
 

@@ -15,7 +15,7 @@ TRAINING = ClassifierTraining("bars", epochs=12, batch_size=16, learning_rate=1e
 @pytest.fixture(scope="session")
 def run() -> ClassifierRun:
     """A classifier that has learnt which way a bar runs."""
-    return train_classifier(CONFIG, TRAINING, tiny_set(200), tiny_set(100, seed=1))
+    return train_classifier(CONFIG, TRAINING, tiny_set(200), validation=tiny_set(100, seed=1))
 
 
 @pytest.fixture(scope="session")

@@ -27,9 +27,12 @@ def test_it_learns(run: ClassifierRun) -> None:
 def test_a_seed_makes_one_classifier() -> None:
     few = ClassifierTraining("bars", epochs=1, epoch_images=32, batch_size=16, seed=3)
     images, held = tiny_set(64), tiny_set(20, seed=1)
-    first, again = (train_classifier(CONFIG, few, images, held) for _ in range(2))
+    first, again = (train_classifier(CONFIG, few, images, validation=held) for _ in range(2))
     other = train_classifier(
-        CONFIG, ClassifierTraining("bars", epochs=1, epoch_images=32, batch_size=16), images, held
+        CONFIG,
+        ClassifierTraining("bars", epochs=1, epoch_images=32, batch_size=16),
+        images,
+        validation=held,
     )
     assert first.history == again.history
     for name, weight in first.model.state_dict().items():
@@ -113,4 +116,4 @@ def test_images_that_do_not_serve(labels: int, shape: tuple[int, int, int], word
     images = tiny_set(20, shape)
     images = replace(images, labels=np.full(20, labels))
     with pytest.raises(DataError, match=words):
-        train_classifier(CONFIG, TRAINING, images, images)
+        train_classifier(CONFIG, TRAINING, images, validation=images)
