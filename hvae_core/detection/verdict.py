@@ -101,6 +101,7 @@ def judge(
         verdict_scores(reference), verdict_scores(image)[0], alpha=alpha, correction=correction
     )
     k = decision.place + 1 if n_levels > 1 else 0
+    # Blind: every layer above the k lowest levels has collapsed, so L_>k judges guesses alone.
     skip = level_starts(levels)[k]
     collapsed = set(collapsed_layers(reference.kl.mean(axis=0), units))
     elbo = get_score("elbo", n_levels)

@@ -123,6 +123,7 @@ def evaluate_batch(
             )
             for trace in traces:
                 accumulators[trace.k].add(trace)
+            # The means of k = 0 alone: for k > 0 the layers below come from the prior, not from x.
             for total, mean in zip(means, traces[0].z, strict=True):
                 if mean is not None and traces[0].k == 0:
                     total += mean.mean(0).flatten(1).cpu().numpy() * (count / settings.samples)
@@ -137,6 +138,8 @@ def _rows(model: HierarchicalVAE) -> int:
 
 def _chunks(levels: int, settings: EvalSettings, at_once: int) -> Iterator[tuple[range, int, int]]:
     """(ks, first sample, number of samples) of the passes that make one batch's bounds."""
+    # L takes ``samples`` draws, each L_>k ``partial_samples``. Their first draws are the same ones,
+    # so that LLR_>k compares like with like; what either wants beyond them is drawn for it alone.
     both = min(settings.samples, settings.partial_samples)
     more = range(1) if settings.samples > both else range(1, levels)
     for ks, begin, end in (
@@ -215,6 +218,7 @@ def _join(
         for name in (*COLUMNS, *ERRORS)
         if all(name in part for part in parts)
     }
+    # Moments are merged, not averaged: parts may differ in size.
     variance, latents = [], []
     for i in range(model.n_layers):
         stats = UnitStats()

@@ -87,6 +87,7 @@ def assemble(
     materials: dict[str, tuple[Material, ...]] = {}
     notes: dict[str, str] = {}
     reference = None
+    # 1. Statistics of the training images: one reference serves every set.
     if "reference" in needs and evaluations:
         try:
             step = part(progress, 0, len(evaluations) + 1)
@@ -96,14 +97,17 @@ def assemble(
     for done, evaluation in enumerate(evaluations, start=1):
         step = part(progress, done, len(evaluations) + 1, where=f"{done} of {len(evaluations)}")
         try:
+            # 2. The bounds stand first, so that a set whose images are missing keeps them.
             whole = Material.of(evaluation, reference=reference)
             materials[evaluation.set_name] = (whole,)
+            # 3. The same images under other models, by the settings of this evaluation.
             others = beside.ensemble if "ensemble" in needs else ()
             tables = [source.table(other, evaluation, step) for other in others]
             whole = replace(whole, ensemble=tuple(table for table in tables if table is not None))
             if "background" in needs and beside.background is not None:
                 table = source.table(beside.background, evaluation, step)
                 whole = replace(whole, background=table)
+            # 4. What needs the pixels again: refits, classifiers, gradients.
             materials[evaluation.set_name] = _with_measures(
                 whole, [source.measure(measure, evaluation, step) for measure in measures]
             )
