@@ -53,7 +53,7 @@ SIGN_INK = 10.0  # least ink of a picture outside A-J, in full pixels
 
 
 @dataclass(frozen=True)
-class Item:
+class Glyph:
     """One picture with its class and where it came from."""
 
     pixels: np.ndarray
@@ -70,7 +70,7 @@ class Maker:
         self.seen: set[bytes] = set()
         self.dropped: Counter[str] = Counter()
 
-    def add(self, items: list[Item], drawn: np.ndarray, face: Face, label: int, char: str,
+    def add(self, items: list[Glyph], drawn: np.ndarray, face: Face, label: int, char: str,
             least_ink: float) -> None:  # fmt: skip
         """Append one warped picture of the outline, unless a check turns it down."""
         pixels = picture(drawn, face_scale(face), Warp.draw(self.rng))
@@ -82,11 +82,11 @@ class Maker:
             self.dropped["duplicate"] += 1
         else:
             self.seen.add(pixels.tobytes())
-            items.append(Item(pixels, label, char, face.name))
+            items.append(Glyph(pixels, label, char, face.name))
 
-    def letters(self, found: list[Family], split: str) -> list[Item]:
+    def letters(self, found: list[Family], split: str) -> list[Glyph]:
         """The capitals A-J of every face of a split, in several variants."""
-        items: list[Item] = []
+        items: list[Glyph] = []
         for family in (f for f in found if f.split == split):
             for member in family.cuts:
                 for label, (char, drawn) in enumerate(zip(LETTERS, member.outlines, strict=True)):
@@ -94,11 +94,11 @@ class Maker:
                         self.add(items, drawn, member.face, label, char, NEAR_EMPTY / 2)
         return self.shuffled(items)
 
-    def others(self, faces: list[Face], classes: dict[str, str]) -> list[Item]:
+    def others(self, faces: list[Face], classes: dict[str, str]) -> list[Glyph]:
         """Pictures of the classes' characters, dealt round the faces up to SET_SIZE in all."""
         pairs = [(f, n, c) for f in faces for n, chars in enumerate(classes.values())
                  for c in chars if f.covers(c)]  # fmt: skip
-        items: list[Item] = []
+        items: list[Glyph] = []
         # Where faces are few, each character is drawn again, with another warp.
         rounds = min(MOST_ROUNDS, -(-SET_SIZE // len(pairs)))
         dealt = [p for _ in range(rounds) for p in self.shuffled(pairs)]
@@ -138,7 +138,7 @@ def passes_for_letter(face: Face, drawn: np.ndarray) -> bool:
     return bool((difference(fitted(drawn).ravel(), letter_shapes(face)) < LOOKS_LIKE).any())
 
 
-def write(name: str, items: list[Item], class_names: list[str]) -> None:
+def write(name: str, items: list[Glyph], class_names: list[str]) -> None:
     """One Parquet file in the Hugging Face image convention, plus `character` and `font`."""
     features = {
         "image": {"_type": "Image"},
