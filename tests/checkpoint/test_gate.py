@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import torch
 
-from hvae_core.checkpoint import container, gate, inspect_checkpoint, load_checkpoint
+from hvae_core.checkpoint import container, file, gate, inspect_checkpoint, load_checkpoint
 from hvae_core.common.errors import CheckpointError
 from tests.checkpoint.conftest import join, split
 
@@ -22,6 +22,12 @@ Change = Callable[[dict[str, Any]], object]
 BIAS = "to_x.bias"
 GAIN = "to_x.parametrizations.weight.original0"
 DIRECTION = "to_x.parametrizations.weight.original1"
+
+
+@pytest.fixture(autouse=True)
+def _no_file_has_passed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that passed before is known by its bytes; here each test asks the gate anew."""
+    monkeypatch.setattr(file, "_PASSED", {})
 
 
 def refuse(source: bytes | Path, saying: str, *, inspecting: bool = True) -> str:
