@@ -18,8 +18,9 @@ app: $(VENV)/.requirements
 		--server.headless true --server.fileWatcherType none \
 		--browser.gatherUsageStats false --logger.hideWelcomeMessage true
 
+# In the order of the folders: the browser's few long tests come first, not last on one core.
 test: lint chromium
-	OMP_NUM_THREADS=1 $(PY) -m pytest -n $(JOBS) --dist loadfile --durations 10
+	OMP_NUM_THREADS=1 $(PY) -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder --durations 10
 
 lint: $(VENV)/.requirements-dev
 	$(PY) -m ruff check .

@@ -163,7 +163,7 @@ def test_several_values_of_an_option_may_stand_together_or_apart(
     assert bound.kwargs == {"no_train": True, "runs": ("a", "b")}
 
 
-@pytest.mark.parametrize("words", [["models"], ["models", "--json"], ["models", "--help"]])
+@pytest.mark.parametrize("words", [["scores"], ["scores", "--json"], ["models", "--help"]])
 def test_a_reader_that_goes_away_is_no_failure(words: list[str]) -> None:
     run = [sys.executable, "-m", "hvae_core", *words]
     with subprocess.Popen(run, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:

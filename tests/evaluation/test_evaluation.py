@@ -121,9 +121,9 @@ def count_work(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     work: list[int] = []
     plain = compute.evaluate_batch
 
-    def counted(model: Any, pixels: Any, *rest: Any) -> Any:
+    def counted(model: Any, pixels: Any, *rest: Any, **named: Any) -> Any:
         work.append(len(pixels))
-        return plain(model, pixels, *rest)
+        return plain(model, pixels, *rest, **named)
 
     monkeypatch.setattr(compute, "evaluate_batch", counted)
     return work
