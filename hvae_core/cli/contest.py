@@ -115,7 +115,7 @@ def contest(
 
 
 def _scores(scores: ScoreOptions, checkpoint: Checkpoint, against: str | None) -> tuple[Score, ...]:
-    """The scores that were asked for, with the one that they are held against, if any."""
+    """The scores that were asked for, and the score they are held against, if any."""
     from hvae_core.config import level_starts
     from hvae_core.scores import get_score
 

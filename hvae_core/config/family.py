@@ -92,7 +92,7 @@ class ModelConfig(ABC):
 
     @classmethod
     def __get_pydantic_core_schema__(cls, kind: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        """Asked for no family in particular, read the one that the key ``family`` names."""
+        """The base class reads the family that the key ``family`` names."""
         if cls is not ModelConfig:
             return handler(kind)
         every: Any = Union[tuple(FAMILIES.values())]  # noqa: UP007

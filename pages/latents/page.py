@@ -68,7 +68,7 @@ def separations_line(drawn: Points) -> None:
         st.caption(
             f"Farther from its nearest neighbour among {ui.plain(ctx.title(ctx.in_name))} than "
             f"these are from each other, share of pairs in all {drawn.latents.shape[1]:,} units "
-            f"of {layer} (50 % is no telling): {by_set}."
+            f"of {layer} (50 %: the sets cannot be told apart): {by_set}."
         )
 
 

@@ -58,7 +58,7 @@ class ModelDetection:
 
 
 def reference_name(ctx: Context) -> str | None:
-    """The set whose scores place the threshold: never the one that is judged."""
+    """The set whose scores place the threshold: never the set that is judged."""
     held_out = [spec.name for spec in ctx.world.with_role("validation")]
     return held_out[0] if held_out else None
 

@@ -73,8 +73,8 @@ with left, ui.in_place():
 with middle, ui.in_place():
     st.subheader(second, anchor=False)
     st.markdown(
-        "Reconstructed from the upper layers alone, the outsider is lost. It is the one with the "
-        "largest ratio among those at least as likely as the median image inside."
+        "Reconstructed from the upper layers alone, the outsider is lost. Among the outside "
+        "images at least as likely as the median image inside, this image has the largest ratio."
     )
     try:
         indices = telling_pair(inside, evaluations[fooled], elbo, ratio=remedy)

@@ -154,7 +154,7 @@ def pictures_part(
                 st.markdown(ui.plain(pair.title))
                 scale = max(1, 56 // pixels.shape[-1])
                 picture = tile(pixels, columns=scores.PICTURES, scale=scale, colors=palette)
-                alt = f"Images of {pair.title} that are stranger to {letter}"
+                alt = f"Images of {pair.title} that model {letter} finds stranger"
                 ui.picture(picture, alt, scroll=f"two{letter}_{pair.name}")
 
 
