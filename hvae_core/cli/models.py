@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from hvae_core.cli import show
@@ -10,6 +11,7 @@ from hvae_core.cli.options import Json
 from hvae_core.common.words import listed
 
 if TYPE_CHECKING:
+    from hvae_core.config import ModelConfig
     from hvae_core.config.presets import Preset
     from hvae_core.scores.classifier.config import ClassifierPreset
 
@@ -93,10 +95,7 @@ def describe_classifier(preset: ClassifierPreset) -> dict[str, Any]:
 
 
 def describe(preset: Preset) -> dict[str, Any]:
-    """A preset in plain values; the model is built without memory to count its parameters."""
-    from hvae_core.checkpoint.gate import empty_model
-
-    model = empty_model(preset.model)
+    """A preset in plain values."""
     return {
         "name": preset.name,
         "title": preset.title,
@@ -105,9 +104,17 @@ def describe(preset: Preset) -> dict[str, Any]:
         "family": preset.model.family,
         "latents": [list(shape) for shape in preset.model.latent_shapes],
         "latent_names": list(preset.model.latent_names),
-        "parameters": sum(weight.numel() for weight in model.parameters()),
+        "parameters": _parameters(preset.model),
         "objective": preset.train.objective,
         "epochs": preset.train.epochs,
         "epoch_images": preset.train.epoch_images,
         "twin_of": preset.twin_of,
     }
+
+
+@cache
+def _parameters(model: ModelConfig) -> int:
+    """The number of parameters; the model, of which many presets share one, takes no memory."""
+    from hvae_core.checkpoint.gate import empty_model
+
+    return sum(weight.numel() for weight in empty_model(model).parameters())

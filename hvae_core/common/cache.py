@@ -8,10 +8,7 @@ Nothing here can fail a computation: a folder that cannot be written costs a war
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import functools
-import hashlib
-import json
 import logging
 import os
 import re
@@ -29,8 +26,6 @@ S = TypeVar("S")
 T = TypeVar("T")
 Arrays = Mapping[str, np.ndarray]
 
-LATER = {"later": True}
-"""Metadata of a dataclass's field that came later: its default leaves digests as they were."""
 MAX_BYTES = 2 * 1024**3
 _STALE_SECONDS = 3600.0
 _KIND = re.compile(r"[a-z][a-z0-9_-]{0,31}")
@@ -46,41 +41,6 @@ def cache_dir() -> Path:
     if own:
         return Path(own).expanduser().absolute()
     return user_cache_path("strata", appauthor=False)
-
-
-def digest(*parts: object) -> str:
-    """SHA-256 (64 hex digits) of the parts: arrays by type, shape and bytes, the rest by JSON.
-
-    A part is an array, a dataclass instance or anything JSON can write without loss; the order
-    of the parts counts, the order of the keys in a mapping does not. A dataclass is known by its
-    class's name too. Raises ``TypeError`` or ``ValueError`` for what has no such form.
-    """
-    sha = hashlib.sha256()
-    for part in parts:
-        head, body = _canonical(part)
-        # The lengths keep two neighbouring parts from running into one another.
-        sha.update(f"{head}:{len(body)}:".encode())
-        sha.update(body)
-    return sha.hexdigest()
-
-
-def _canonical(part: object) -> tuple[str, bytes | memoryview]:
-    if isinstance(part, np.ndarray):
-        if part.dtype.kind not in "biufc":
-            raise TypeError(f"only arrays of numbers have a digest, not {part.dtype}")
-        flat = np.ascontiguousarray(part, dtype=part.dtype.newbyteorder("<"))
-        return f"array {flat.dtype.str} {list(part.shape)}", flat.reshape(-1).view(np.uint8).data
-    name = "json"
-    if dataclasses.is_dataclass(part) and not isinstance(part, type):
-        name = f"json {type(part).__name__}"
-        silent = [
-            field.name
-            for field in dataclasses.fields(part)
-            if field.metadata.get("later") and getattr(part, field.name) == field.default
-        ]
-        part = {k: v for k, v in dataclasses.asdict(part).items() if k not in silent}
-    text = json.dumps(part, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return name, text.encode()
 
 
 def entry_path(kind: str, key: str) -> Path:

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import PIL
 
-from hvae_core.common import cache
+from hvae_core.common import cache, fingerprint
 from hvae_core.common.arrays import Shape
 from hvae_core.common.places import ASSETS, root_of
 from hvae_core.data.image_set import ImageSet
@@ -80,7 +80,7 @@ def key_of(
     if file is None:
         return None
     drawn = set_name.startswith(OWN)  # at the limit, by content, where others are cut off
-    return cache.digest("identity-1", repr(origin), file, limit, drawn, list(shape))
+    return fingerprint.digest("identity-1", repr(origin), file, limit, drawn, list(shape))
 
 
 def _file_of(origin: Origin, root: Path) -> str | None:

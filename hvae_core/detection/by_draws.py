@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hvae_core.common import cache
+from hvae_core.common import cache, fingerprint
 from hvae_core.common.errors import ConfigError, ScoreError
 from hvae_core.common.progress import Progress, silent
 from hvae_core.detection.metrics import auroc_interval, equal_numbers
@@ -56,7 +56,7 @@ def nested_tables(
     if not counts or counts[0] < 1:
         raise ConfigError("The numbers of samples must be 1 or more.")
     settings = replace(settings, samples=counts[-1], partial_samples=counts[-1])
-    key = cache.digest("nested-1", checkpoint, images.digest, settings, list(counts))
+    key = fingerprint.digest("nested-1", checkpoint, images.digest, settings, list(counts))
 
     def part(rows: ImageSet, report: Callable[[float], None]) -> cache.Arrays:
         return _part(model, rows, settings=settings, counts=counts, report=report)

@@ -12,7 +12,7 @@ from typing import Literal
 
 import numpy as np
 
-from hvae_core.common import cache
+from hvae_core.common import fingerprint
 from hvae_core.common.errors import ConfigError
 from hvae_core.data.image_set import ImageSet
 from hvae_core.evaluation.bounds import COLUMNS, ERRORS, BoundTable
@@ -37,7 +37,7 @@ class EvalSettings:
     seed: int = 0
     skipped: Literal["sample", "mean"] = "mean"
     up: Literal["mean", "sample"] = "mean"
-    precision: Literal["float32", "bfloat16"] = field(default="float32", metadata=cache.LATER)
+    precision: Literal["float32", "bfloat16"] = field(default="float32", metadata=fingerprint.LATER)
 
     def __post_init__(self) -> None:
         for count in (self.samples, self.partial_samples):
@@ -84,7 +84,7 @@ def as_of(evaluation: Evaluation, images: ImageSet) -> Evaluation:
 
 def evaluation_key(checkpoint: str, pixels: str, settings: EvalSettings) -> str:
     """The digest under which the cache keeps an evaluation, from those of weights and pixels."""
-    return cache.digest("evaluation-2", checkpoint, pixels, settings)
+    return fingerprint.digest("evaluation-2", checkpoint, pixels, settings)
 
 
 def pack(evaluation: Evaluation) -> dict[str, np.ndarray]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hvae_core.common import cache
+from hvae_core.common import cache, fingerprint
 from hvae_core.common.progress import Progress, part, silent
 from hvae_core.data.image_set import ImageSet
 
@@ -19,7 +19,7 @@ KIND = "latents"
 
 def latents_key(checkpoint: str, images: ImageSet, seed: int) -> str:
     """The digest under which the posterior means of a set are kept."""
-    return cache.digest("latents-1", checkpoint, images.digest, seed)
+    return fingerprint.digest("latents-1", checkpoint, images.digest, seed)
 
 
 def unpack(arrays: cache.Arrays) -> list[np.ndarray]:

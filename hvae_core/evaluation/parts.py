@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from hvae_core.common import cache
+from hvae_core.common import cache, fingerprint
 from hvae_core.common.cache import Arrays
 from hvae_core.common.progress import Progress
 from hvae_core.data.image_set import ImageSet
@@ -31,7 +31,7 @@ def kept_in_parts(
 ) -> T:
     """As ``cache.kept``, computed part by part, ``size`` images each; ``join`` packs the whole."""
     starts = range(0, len(images), size)
-    keys = {start: cache.digest(key, "part-4", start, size) for start in starts}
+    keys = {start: fingerprint.digest(key, "part-4", start, size) for start in starts}
 
     def whole() -> Arrays:
         return join([part(start) for start in starts])

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hvae_core.common import cache
+from hvae_core.common import cache, fingerprint
 from hvae_core.common.arrays import Floats
 from hvae_core.common.errors import ConfigError
 from hvae_core.data.image_set import ImageSet
@@ -101,4 +101,4 @@ def stored_attacks(checkpoint: str, images: ImageSet, settings: AttackSettings) 
 
 def attacks_key(checkpoint: str, images: ImageSet, settings: AttackSettings) -> str:
     """The digest under which the cache keeps the attacks on these images."""
-    return cache.digest("attacks-1", checkpoint, images.digest, settings)
+    return fingerprint.digest("attacks-1", checkpoint, images.digest, settings)

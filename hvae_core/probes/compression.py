@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hvae_core.common import cache
+from hvae_core.common import cache, fingerprint
 from hvae_core.common.arrays import Floats
 from hvae_core.common.errors import DataError
 from hvae_core.common.progress import Progress, silent
@@ -97,7 +97,7 @@ def compress(
 
 def jpeg_curve(original: Pixels) -> tuple[Rating, ...]:
     """JPEG at each quality of ``CURVE``, from the cache or computed: it hangs on no model."""
-    key = cache.digest("jpeg-curve-1", original, CURVE)
+    key = fingerprint.digest("jpeg-curve-1", original, CURVE)
 
     def measure() -> tuple[Rating, ...]:
         return tuple(_of_jpeg(original, jpeg.encoded(original, quality)) for quality in CURVE)
@@ -220,4 +220,4 @@ def compress_picture(
 
 def compression_key(checkpoint: str, picture: Pixels, seed: int) -> str:
     """The digest under which the cache keeps what is left of a picture under a checkpoint."""
-    return cache.digest("compression-1", checkpoint, picture, seed)
+    return fingerprint.digest("compression-1", checkpoint, picture, seed)

@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from hvae_core.common import cache
+from hvae_core.common import cache, fingerprint
 from hvae_core.common.errors import ConfigError, DataError
 from hvae_core.common.progress import Progress, silent
 from hvae_core.probes.pca import checked_points, reduced
@@ -96,7 +96,7 @@ def umap(latents: np.ndarray, params: UMAPParams, progress: Progress = silent) -
 
 def embedding_digest(latents: np.ndarray, params: Params) -> str:
     """The digest of one map: of the latents, the parameters and the library's version."""
-    return cache.digest(_KIND, latents, params, version(params.library))
+    return fingerprint.digest(_KIND, latents, params, version(params.library))
 
 
 def stored_map(latents: np.ndarray, params: Params) -> np.ndarray | None:

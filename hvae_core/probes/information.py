@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hvae_core.common import cache
+from hvae_core.common import cache, fingerprint
 from hvae_core.common.arrays import Floats
 from hvae_core.common.errors import DataError, ScoreError
 from hvae_core.common.progress import Progress, silent
@@ -95,7 +95,7 @@ def mutual_information(log_q: ArrayLike) -> Floats:
 
 def information_key(checkpoint: str, images: ImageSet, seed: int) -> str:
     """The digest under which the cache keeps the information of a set."""
-    return cache.digest("information-1", checkpoint, images.digest, seed)
+    return fingerprint.digest("information-1", checkpoint, images.digest, seed)
 
 
 def stored_information(checkpoint: str, images: ImageSet, seed: int = 0) -> Information | None:

@@ -14,7 +14,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hvae_core.common import cache
+from hvae_core.common import cache, fingerprint
 from hvae_core.common.arrays import Floats
 from hvae_core.common.errors import DataError
 from hvae_core.common.progress import Progress, part, silent
@@ -156,7 +156,7 @@ def likeness_key(checkpoints: tuple[str, str], images: tuple[ImageSet, ImageSet]
 
     ``images`` are the same ones at the shape of either model.
     """
-    return cache.digest("likeness-1", checkpoints, [same.digest for same in images], seed)
+    return fingerprint.digest("likeness-1", checkpoints, [same.digest for same in images], seed)
 
 
 def stored_likeness(key: str) -> Likeness | None:

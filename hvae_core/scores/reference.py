@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hvae_core.common import cache
+from hvae_core.common import cache, fingerprint
 from hvae_core.common.errors import DataError
 from hvae_core.common.progress import Progress, silent
 from hvae_core.data.image_set import ImageSet
@@ -56,7 +56,7 @@ def fit_reference(training: Evaluation) -> Fitted:
 
 def reference_key(checkpoint: str, pixels: str, settings: EvalSettings) -> str:
     """The key under which the cache keeps what was fitted to training images of that digest."""
-    return cache.digest("reference-1", checkpoint, pixels, settings)
+    return fingerprint.digest("reference-1", checkpoint, pixels, settings)
 
 
 def pack_reference(fitted: Fitted) -> dict[str, np.ndarray]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hvae_core.common import cache
+from hvae_core.common import cache, fingerprint
 from hvae_core.common.progress import Progress, silent
 from hvae_core.studies.members import Subject
 from hvae_core.studies.spec import TableSpec
@@ -56,7 +56,7 @@ def sampled(
     ways += checkpoint.model.samplers(spec.steps)
     for done, (name, way) in enumerate(ways):
         images = held["validation"].digest if name == VALIDATION else checkpoint.digest
-        key = cache.digest(
+        key = fingerprint.digest(
             "sampled-1", judge.digest, held["test"].digest, images, name, spec.draws, seed
         )
 

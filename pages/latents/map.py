@@ -13,7 +13,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from hvae_core.common import cache
+from hvae_core.common import fingerprint
 from hvae_core.evaluation.evaluation import Evaluation
 from hvae_core.figures import MapData, fmt, latent_map, percent, symbol_html
 from hvae_core.figures.theme import Theme, palette
@@ -82,7 +82,7 @@ def _pca(points: Points) -> PlacedPoints:
     flat = pca(points.latents)
     first, second = (percent(float(share)) for share in flat.explained)
     axes = (f"component 1 ({first} of variance)", f"component 2 ({second})")
-    return PlacedPoints(flat.coords, axes, cache.digest(points.digest, "pca"))
+    return PlacedPoints(flat.coords, axes, fingerprint.digest(points.digest, "pca"))
 
 
 def _tsne_form(seed: int) -> tuple[Params, bool]:
@@ -125,7 +125,7 @@ def figure(ctx: Context, points: Points, placed: PlacedPoints, colouring: Colour
 def map_key(placed: PlacedPoints, colouring: Colouring) -> str:
     """A short name of one map in one colouring."""
     values = np.zeros(0) if colouring.values is None else colouring.values
-    return cache.digest(placed.digest, colouring.by, colouring.of, values)[:16]
+    return fingerprint.digest(placed.digest, colouring.by, colouring.of, values)[:16]
 
 
 @by_content(12, {Points: attrgetter("digest"), PlacedPoints: attrgetter("digest")})

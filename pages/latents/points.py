@@ -9,7 +9,7 @@ from operator import attrgetter
 import numpy as np
 import streamlit as st
 
-from hvae_core.common import cache
+from hvae_core.common import fingerprint
 from hvae_core.common.errors import MissingImages
 from hvae_core.data.image_set import ImageSet
 from hvae_core.evaluation.collapse import active_units
@@ -97,7 +97,7 @@ def gather(
         rows, source = {name: latents[layer] for name, latents in encoded.items()}, ("encoded",)
     mapped = {name: evaluations[name] for name in rows}
     digests = tuple(evaluation.set_digest for evaluation in mapped.values())
-    key = cache.digest(handle.digest, layer, tuple(rows), digests, source, count)
+    key = fingerprint.digest(handle.digest, layer, tuple(rows), digests, source, count)
     return _points(key, count, rows, _evaluations=mapped)
 
 
@@ -177,7 +177,9 @@ def _offer(handle: Handle, unstored: str, sets: list[ImageSet], waiting: list[Im
     count = sum(len(images) for images in waiting)
     note = f"{unstored}: {count:,} images have to go through the encoder once."
     if jobs.asked(name, f"Encoding {handle.title}", f"Encode {count:,} images", note=note):
-        key = cache.digest(JOB, handle.digest, [images.digest for images in waiting], LATENTS_SEED)
+        key = fingerprint.digest(
+            JOB, handle.digest, [images.digest for images in waiting], LATENTS_SEED
+        )
         jobs.submit(name, key, latents_of_sets, handle.path, waiting, LATENTS_SEED)
         st.rerun()
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import streamlit as st
 
-from hvae_core.common import cache
+from hvae_core.common import fingerprint
 from hvae_core.common.errors import HVAEError
 from hvae_core.common.jobs import Job, JobTable
 from hvae_core.common.progress import Cancelled
@@ -36,7 +36,7 @@ def _table() -> JobTable:
 
 def name_of(kind: str, *parts: object) -> str:
     """The name of the job of a kind ("attack") that depends on these parts and nothing else."""
-    return f"{kind}-{cache.digest(*parts)[:16]}"
+    return f"{kind}-{fingerprint.digest(*parts)[:16]}"
 
 
 def submit(name: str, digest: str, function: Callable[..., Any], *args: Any) -> Job:
@@ -136,7 +136,12 @@ def evaluations(
         else:
             waiting[name] = answer.pixels
     if waiting:
-        _offer(ctx, handle, list(waiting), key=cache.digest(handle.digest, list(waiting.values())))
+        _offer(
+            ctx,
+            handle,
+            list(waiting),
+            key=fingerprint.digest(handle.digest, list(waiting.values())),
+        )
     if missing and name_missing:
         names = ", ".join(ctx.title(name) for name in missing)
         ui.missing_images(f"Not shown, because the images are not on this machine: {names}.")

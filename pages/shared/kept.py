@@ -7,7 +7,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import streamlit as st
 
-from hvae_core.common import cache
+from hvae_core.common import fingerprint
 from hvae_core.data.image_set import ImageSet
 from hvae_core.evaluation.evaluation import Evaluation
 from hvae_core.scores import Material, Score
@@ -39,7 +39,7 @@ def _material(material: Material) -> tuple[object, ...]:
     """
     tables = (material.table, *material.ensemble, material.background)
     mean = None if material.reference is None else material.reference.mean
-    bounds = [table and cache.digest(table.bound) for table in tables]
+    bounds = [table and fingerprint.digest(table.bound) for table in tables]
     return bounds, mean, sorted(material.measures)
 
 

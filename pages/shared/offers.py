@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from hvae_core.common import cache
+from hvae_core.common import fingerprint
 from hvae_core.common.words import listed
 from hvae_core.data.image_set import ImageSet
 from hvae_core.figures import symbol_text
@@ -140,12 +140,12 @@ def _submit(
 ) -> None:
     if offer.measure == "reference":
         images = ctx.sets.images(handle, str(training_set(ctx.world)))
-        key = cache.digest("reference", handle.digest, images.digest)
+        key = fingerprint.digest("reference", handle.digest, images.digest)
         jobs.submit(name, key, fit_reference_to, handle.path, images)
         return
     sets = [own[one] if one in own else ctx.images(one, handle) for one in offer.sets]
     pixels = [images.digest for images in sets]
-    key = cache.digest(handle.digest, ctx.world.key, offer.measure, offer.limit, pixels)
+    key = fingerprint.digest(handle.digest, ctx.world.key, offer.measure, offer.limit, pixels)
     names = [offer.measure]
     jobs.submit(name, key, measure_sets, handle.path, ctx.world.key, names, sets, offer.limit)
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from hvae_core.common import cache
+from hvae_core.common import fingerprint
 from hvae_core.common.arrays import Shape
 from hvae_core.common.progress import Progress, silent
 from hvae_core.config import level_starts
@@ -148,10 +148,10 @@ class PageSets(Sets):
         """What tells a set from every other: of images that a session brought, all of them."""
         origin = self.world.spec(set_name).origin
         if not isinstance(origin, InMemory):
-            return cache.digest(self.world.key, set_name, str(self.data_root), self.limit)
+            return fingerprint.digest(self.world.key, set_name, str(self.data_root), self.limit)
         own = origin.images
         words = [own.title, list(own.class_names), list(own.notes)]
-        return cache.digest(own.digest, own.labels, set_name, words)
+        return fingerprint.digest(own.digest, own.labels, set_name, words)
 
 
 @st.cache_resource(max_entries=48, show_spinner=False)

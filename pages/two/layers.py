@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from hvae_core.common import cache
+from hvae_core.common import fingerprint
 from hvae_core.common.errors import MissingImages
 from hvae_core.common.words import listed
 from hvae_core.data.image_set import ImageSet
@@ -109,7 +109,9 @@ def _offer(
         note = f"{titles}: the layers of these two models are not yet compared."
         pressed = jobs.asked(name, "Comparing layers", words, note=note)
     if pressed:
-        key = cache.digest(JOB, a.digest, b.digest, [images.digest for images in waiting], SEED)
+        key = fingerprint.digest(
+            JOB, a.digest, b.digest, [images.digest for images in waiting], SEED
+        )
         jobs.submit(name, key, likeness_of_sets, a.path, b.path, waiting, SEED)
         st.rerun()
 

@@ -14,9 +14,9 @@ import platformdirs.macos
 import platformdirs.unix
 import pytest
 
-from hvae_core.common import cache
+from hvae_core.common import cache, fingerprint
 
-KEY = cache.digest("a")
+KEY = fingerprint.digest("a")
 ARRAYS = {"x": np.arange(6.0).reshape(2, 3), "y": np.array([True, False])}
 
 
@@ -58,10 +58,14 @@ def test_folder(
 
 def test_digest_is_that_of_the_content() -> None:
     x = np.arange(6, dtype=np.float32).reshape(2, 3)
-    assert cache.digest(x) == cache.digest(np.asfortranarray(x)) == cache.digest(x.astype(">f4"))
-    assert cache.digest({"a": 1, "b": 2}) == cache.digest({"b": 2, "a": 1})
+    assert (
+        fingerprint.digest(x)
+        == fingerprint.digest(np.asfortranarray(x))
+        == fingerprint.digest(x.astype(">f4"))
+    )
+    assert fingerprint.digest({"a": 1, "b": 2}) == fingerprint.digest({"b": 2, "a": 1})
     text = b'json:3:"a"'
-    assert cache.digest("a") == hashlib.sha256(text).hexdigest()
+    assert fingerprint.digest("a") == hashlib.sha256(text).hexdigest()
 
 
 def test_digests_differ_where_the_content_does() -> None:
@@ -71,13 +75,13 @@ def test_digests_differ_where_the_content_does() -> None:
         ("a", "b"), ("ab",), ("b", "a"), (["a", "b"],), (1,), (1.0,), (True,), ("1",), (None,), (),
         (Settings(),), (Settings(4),), (Others(),), ({"samples": 3},), (0,),
     ]  # fmt: skip
-    assert len({cache.digest(*part) for part in parts}) == len(parts)
+    assert len({fingerprint.digest(*part) for part in parts}) == len(parts)
 
 
 @pytest.mark.parametrize("part", [float("nan"), {1, 2}, np.array(["text"]), np.array([object()])])
 def test_no_digest_for_what_has_no_one_form(part: object) -> None:
     with pytest.raises((TypeError, ValueError)):
-        cache.digest(part)
+        fingerprint.digest(part)
 
 
 def test_round_trip_leaves_one_file(cache_folder: Path) -> None:
@@ -162,7 +166,7 @@ def test_an_interrupted_writing_leaves_what_was_there(monkeypatch: pytest.Monkey
 
 
 def test_pruning_takes_the_least_recently_used(cache_folder: Path) -> None:
-    keys = [cache.digest(i) for i in range(4)]
+    keys = [fingerprint.digest(i) for i in range(4)]
     for age, key in enumerate(keys[:3]):
         cache.store("things", key, {"x": np.zeros(1000)})
         os.utime(cache.entry_path("things", key), (1000 + age, 1000 + age))
@@ -209,8 +213,8 @@ def test_pruning_leaves_whatever_it_did_not_write(cache_folder: Path, tmp_path: 
         path.write_bytes(b"mine")
         os.utime(path, (1000, 1000))
     (cache_folder / "linked").symlink_to(elsewhere, target_is_directory=True)
-    (folder / f"{cache.digest('b')}.npz").symlink_to(mine[0])
-    (folder / f"{cache.digest('c')}.npz").mkdir()
+    (folder / f"{fingerprint.digest('b')}.npz").symlink_to(mine[0])
+    (folder / f"{fingerprint.digest('c')}.npz").mkdir()
     assert cache.prune(0) == 0
     assert [path for path in mine if not path.exists()] == []
     assert not cache.entry_path("things", KEY).exists()
@@ -231,7 +235,7 @@ def test_kept_computes_once_and_all_read_what_was_packed() -> None:
         calls.append(1)
         return 1 / 3
 
-    key = cache.digest("third")
+    key = fingerprint.digest("third")
     assert cache.kept("thirds", key, unpack=unpack) is None
     first = cache.kept("thirds", key, third, pack=pack, unpack=unpack)
     again = cache.kept("thirds", key, third, pack=pack, unpack=unpack)
@@ -240,7 +244,7 @@ def test_kept_computes_once_and_all_read_what_was_packed() -> None:
 
 
 def test_peek_remembers_a_file_and_sees_that_it_is_gone_or_another() -> None:
-    key = cache.digest("peek")
+    key = fingerprint.digest("peek")
     assert cache.peek("thirds", key, unpack) is None
     cache.store("thirds", key, pack(1.0))
     assert cache.peek("thirds", key, unpack) == 1.0
@@ -256,7 +260,7 @@ def test_a_cache_that_refuses_costs_a_computation_each(
     cache_folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     cache_folder.write_text("in the way")
-    key = cache.digest("refused")
+    key = fingerprint.digest("refused")
     for _ in range(2):
         assert cache.kept("thirds", key, lambda: 0.5, pack=pack, unpack=unpack) == 0.5
     assert "not kept" in caplog.text

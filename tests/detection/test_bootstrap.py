@@ -91,9 +91,10 @@ def test_a_detection_holds_every_metric_in_its_interval() -> None:
 
 
 def test_sets_fully_apart_have_no_width_and_wrong_rates_are_refused() -> None:
-    assert auprc_interval([1.0, 2.0], [3.0, 4.0]) == (1.0, 1.0)
-    assert fpr_interval(0.95, [1.0, 2.0], [3.0, 4.0]) == (0.0, 0.0)
+    inside, outside = np.array([1.0, 2.0]), np.array([3.0, 4.0])
+    assert auprc_interval(inside, outside) == (1.0, 1.0)
+    assert fpr_interval(0.95, inside, outside) == (0.0, 0.0)
     with pytest.raises(ScoreError, match="true-positive rate"):
-        fpr_interval(1.2, [1.0], [2.0])
+        fpr_interval(1.2, inside, outside)
     with pytest.raises(ScoreError, match="not finite"):
-        auprc_interval([1.0, float("nan")], [2.0])
+        detect([1.0, float("nan")], [2.0, 3.0], seed=0)

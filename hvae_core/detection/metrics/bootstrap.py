@@ -1,6 +1,7 @@
 """Intervals by the stratified percentile bootstrap: both sets are drawn again, each by itself.
 
-Efron and Tibshirani 1993, chapter 13. Nothing is sorted or ranked again: a resample is a vector of
+Efron and Tibshirani 1993, chapter 13. The scores are vectors of finite numbers, as ``checked`` and
+``equal_numbers`` give them. Nothing is sorted or ranked again: a resample is a vector of
 counts over the sorted scores, and the threshold of a false-positive rate is one order statistic.
 """
 
@@ -9,10 +10,10 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from hvae_core.common.arrays import Floats
-from hvae_core.detection.metrics.curves import checked, images_needed
+from hvae_core.detection.metrics.curves import images_needed
 
 REPLICATES = 500
 _LEAST = 200
@@ -22,14 +23,13 @@ _ELEMENTS = 2**16  # counts at once: what fits a processor's own memory is summe
 
 
 def auprc_interval(
-    in_scores: ArrayLike, out_scores: ArrayLike, level: float = 0.95, *, seed: int = 0
+    inside: Floats, outside: Floats, level: float = 0.95, *, seed: int = 0
 ) -> tuple[float, float]:
     """Percentile interval of the average precision, by ``REPLICATES`` resamples of either set.
 
     Sets of more than 4,000 images take fewer replicates, 200 at least: their interval is narrow,
     and memory stays flat.
     """
-    inside, outside = checked(in_scores, "in-distribution"), checked(out_scores, "OOD")
     n = max(len(inside), len(outside))
     replicates = max(_LEAST, min(REPLICATES, REPLICATES * _FULL // n))
     step = max(1, _ELEMENTS // n)
@@ -44,8 +44,8 @@ def auprc_interval(
 
 def fpr_interval(
     tpr: float,
-    in_scores: ArrayLike,
-    out_scores: ArrayLike,
+    inside: Floats,
+    outside: Floats,
     *,
     level: float = 0.95,
     seed: int = 0,
@@ -56,8 +56,7 @@ def fpr_interval(
     with replacement is the ceil(n U)-th largest of the n, U ~ Beta(m, n + 1 - m), and given this
     threshold the false alarms of the other resample are binomial.
     """
-    inside = np.sort(checked(in_scores, "in-distribution"))
-    outside = np.sort(checked(out_scores, "OOD"))[::-1]
+    inside, outside = np.sort(inside), np.sort(outside)[::-1]
     n_in, n_out = len(inside), len(outside)
     m = images_needed(tpr, n_out)
     rng = np.random.default_rng(seed)

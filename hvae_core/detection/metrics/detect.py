@@ -64,6 +64,8 @@ def detect(
     """
     inside, outside = equal_numbers(in_scores, out_scores, seed)
     area, low, high = auroc_interval(inside, outside)
+    precision = auprc(inside, outside)
+    rates = [fpr_at(tpr, inside, outside) for tpr in (0.80, 0.95)]
     ends = {}
     if intervals:
         ends["auprc_low"], ends["auprc_high"] = auprc_interval(inside, outside, seed=seed)
@@ -74,9 +76,9 @@ def detect(
         auroc=area,
         low=low,
         high=high,
-        auprc=auprc(inside, outside),
-        fpr80=fpr_at(0.80, inside, outside),
-        fpr95=fpr_at(0.95, inside, outside),
+        auprc=precision,
+        fpr80=rates[0],
+        fpr95=rates[1],
         n_in=len(inside),
         n_out=len(outside),
         **ends,

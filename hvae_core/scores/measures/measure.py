@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from hvae_core.common import cache
+from hvae_core.common import cache, fingerprint
 from hvae_core.common.progress import Progress, silent
 from hvae_core.data.image_set import ImageSet
 from hvae_core.evaluation.parts import kept_in_parts
@@ -102,4 +102,6 @@ def measure_key(
 ) -> str:
     """The digest under which the cache keeps a measure of the images of a digest."""
     of = checkpoint if measure.of else ""
-    return cache.digest("measure-2", measure.name, of, digest, first, settings or measure.settings)
+    return fingerprint.digest(
+        "measure-2", measure.name, of, digest, first, settings or measure.settings
+    )
