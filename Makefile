@@ -3,6 +3,8 @@
 
 HOST ?= 127.0.0.1
 PORT ?= 8501
+# PUBLIC=1 serves strangers: no folders of this machine, no downloads, bounds on all they bring.
+PUBLIC ?=
 # Test processes side by side, each on one core.
 JOBS ?= 2
 
@@ -13,8 +15,8 @@ PY := $(VENV)/bin/python
 .PHONY: app test lint chromium clean
 
 app: $(VENV)/.requirements
-	@echo "Strata: http://$(HOST):$(PORT)  (Ctrl-C stops it)"
-	@exec $(PY) app.py --server.address "$(HOST)" --server.port "$(PORT)" \
+	@echo "Strata: http://$(HOST):$(PORT)$(if $(PUBLIC), for the public)  (Ctrl-C stops it)"
+	@STRATA_PUBLIC="$(PUBLIC)" exec $(PY) app.py --server.address "$(HOST)" --server.port "$(PORT)" \
 		--server.headless true --server.fileWatcherType none \
 		--browser.gatherUsageStats false --logger.hideWelcomeMessage true
 

@@ -15,10 +15,11 @@ from pages.shared import serve
 
 def draw() -> None:
     """Draw the sidebar and the page that the address names."""
+    from hvae_core.common.places import ASSETS
     from pages.shared import sidebar, ui
     from pages.shared.state import set_context
 
-    st.set_page_config(page_title="Strata", page_icon=":material/layers:", layout="wide")
+    st.set_page_config(page_title="Strata", page_icon=str(ASSETS / "icon.svg"), layout="wide")
     ui.style()
     page = st.navigation(
         [

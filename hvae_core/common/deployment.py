@@ -1,8 +1,13 @@
-"""Whether this server is open to the public, and what a visitor of a public one may use."""
+"""Whether this server is open to the public, and what a visitor of a public one may use.
+
+Without STRATA_PUBLIC the server is its user's own, and the bounds are those of the machine.
+"""
 
 from __future__ import annotations
 
 import os
+
+MIB = 2**20
 
 
 def public() -> bool:
@@ -11,3 +16,13 @@ def public() -> bool:
     Then nobody reads the server's folders, and nothing is fetched from elsewhere for them.
     """
     return os.environ.get("STRATA_PUBLIC", "").strip().lower() in ("1", "true", "yes", "on")
+
+
+def memory_limit() -> int:
+    """Return how many bytes of pixels one set may have, decoded."""
+    return 256 * MIB if public() else 2048 * MIB
+
+
+def upload_limit() -> int:
+    """Return how many bytes of uploaded files one session may hold on a public server."""
+    return 192 * MIB

@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from hvae_core.common.arrays import Shape
+from hvae_core.common.deployment import public
 from hvae_core.common.errors import DataError, MissingImages
 from hvae_core.common.places import cache_data_root
 from hvae_core.common.progress import Progress
@@ -133,6 +134,8 @@ class DataFolder:
 
     def missing(self, title: str) -> str:
         """Return the sentence that says what is missing and the ways to get it."""
+        if public():
+            return f"The images of {title} are not on this server; upload images of your own."
         first = (
             f"Download them ({self.hub} on the Hugging Face hub), choose" if self.hub else "Choose"
         )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import streamlit as st
 
+from hvae_core.common.deployment import public
 from hvae_core.common.errors import HVAEError, MissingImages
 from hvae_core.common.words import listed
 from hvae_core.data.image_set import ImageSet
@@ -111,9 +112,12 @@ def _without_images(ctx: Context, missing: Mapping[str, str]) -> list[str]:
     """One sentence for all sets that are not on this machine; a single one has its loader's own."""
     if len(missing) < 2:
         return list(missing.values())
+    ways = "upload images of your own."
+    if not public():
+        ways = "download them, choose a folder, or " + ways
     return [
         f"The images of {listed(map(ctx.title, missing))} are not on this machine. Under Images in "
-        "the sidebar you can download them, choose a folder, or upload images of your own."
+        f"the sidebar you can {ways}"
     ]
 
 

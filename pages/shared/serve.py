@@ -5,26 +5,40 @@ What the server does beside running pages is in ``MIDDLEWARE``, which app.py han
 
 from __future__ import annotations
 
+import os
 import sys
 
 from starlette.middleware import Middleware
+from streamlit import net_util
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.web import cli
 
+from hvae_core.common.deployment import public
+from pages.shared.guard import Guard
 from pages.shared.visitor import Cookies
 
-MIDDLEWARE = [Middleware(Cookies)]
+MIDDLEWARE = [Middleware(Guard), Middleware(Cookies)]
 """What sees every request before Streamlit does."""
+OFFLINE = ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "TRANSFORMERS_OFFLINE")
+"""Switches of the hub's libraries, which the workers of jobs inherit."""
 
 
 def prepare() -> None:
-    """Rid the server's process of an old habit of Streamlit's.
+    """Rid the server's process of habits of Streamlit's, and a public one of the network.
 
     While a folder ``pages/`` lies beside the script, Streamlit takes it for the pages of its first
     multipage design until some session has declared others, and greets the first visitor of a deep
-    link with "Page not found". Told in advance, it does not.
+    link with "Page not found". Told in advance, it does not. And it would ask a server of Amazon's
+    for the machine's address, at its start or when a foreign page knocks.
     """
     PagesManager.uses_pages_directory = False
+    net_util.get_external_ip = _nowhere
+    if public():
+        os.environ.update(dict.fromkeys(OFFLINE, "1"))
+
+
+def _nowhere() -> str | None:
+    return None
 
 
 def serve(script: str) -> None:

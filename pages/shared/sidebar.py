@@ -7,6 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from hvae_core.checkpoint.library import add_checkpoint, own_checkpoints, shipped_checkpoints
+from hvae_core.common.deployment import public
 from hvae_core.common.errors import CheckpointError, DataError, HVAEError
 from hvae_core.common.places import default_data_root
 from hvae_core.data.load import load_source
@@ -92,8 +93,11 @@ def _out_sets(world: World) -> tuple[str, ...]:
 
 def _images(world: World) -> str | None:
     """Where images come from: the data folder, the hub, and sets of the user's own."""
-    absent = [s for s in world.sets if not world.available(s.name, st.session_state.get("root"))]
     panel = st.expander("Images", expanded=False, icon=":material/image:")
+    if public():  # no folders of the server's, and nothing fetched by it
+        with panel:
+            _own_set("")
+        return None
     with panel:
         root = st.text_input(
             "Data folder",
@@ -106,7 +110,7 @@ def _images(world: World) -> str | None:
         if root and not Path(root).expanduser().is_dir():
             st.error(f"There is no folder {root}; check the spelling or leave the field empty.")
             root = ""
-        if absent:
+        if absent := [one for one in world.sets if not world.available(one.name, root or None)]:
             _downloads(world, [s.name for s in absent if world.downloadable(s.name)])
         _own_set(root)
     return root or None
@@ -127,7 +131,7 @@ def _own_set(root: str) -> None:
     """Take a set of the user's own: an upload, a path, or the name of a set."""
     with st.form("own", clear_on_submit=True, border=False):
         upload = st.file_uploader("Your own set", type=["npz", "parquet", "zip"])
-        where = st.text_input(
+        where = "" if public() else st.text_input(
             "or a folder, file, or set on this machine, by name", key="own_source",
             help="A set that the papers name, such as svhn, omniglot+inverted or celeba:train; or "
             "one of the Hugging Face hub, as owner/name, once it is downloaded. "
@@ -144,7 +148,8 @@ def _own_set(root: str) -> None:
         elif where:
             images = load_source(where, data_root=root or None)
         else:
-            raise DataError("Choose a file or type a folder, a file or the name of a set first.")
+            ways = "" if public() else " or type a folder, a file or the name of a set"
+            raise DataError(f"Choose a file{ways} first.")
         st.session_state["added"] = store.add_own_set(images, role, images.title)
     except HVAEError as error:
         st.error(str(error))

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec
 
 import streamlit as st
 
+from hvae_core.common.deployment import public
 from hvae_core.common.errors import HVAEError
 from hvae_core.figures.grids import png_bytes
 from hvae_core.figures.theme import figure_config
@@ -116,10 +117,9 @@ def link(page: str, label: str, query: Mapping[str, str | list[str]] | None = No
 
 def missing_images(sentence: str) -> None:
     """A line on sets whose images are not on this machine, and what to do about it."""
-    st.caption(
-        f":material/image_not_supported: {sentence} Under *Images* in the sidebar you can "
-        "download them or choose a folder."
-    )
+    if not public():
+        sentence += " Under *Images* in the sidebar you can download them or choose a folder."
+    st.caption(f":material/image_not_supported: {sentence}")
 
 
 def not_here(problems: Iterable[str], show: Callable[..., Any] = st.warning) -> None:
