@@ -8,6 +8,7 @@ import numpy as np
 
 from hvae_core import checkpoint as room
 from hvae_core.checkpoint import Checkpoint
+from hvae_core.common.files import named_path
 from hvae_core.common.progress import Progress, silent
 from hvae_core.data import ImageSet, worlds
 from hvae_core.data.load import load_source
@@ -48,7 +49,7 @@ def load_images(
     if isinstance(source, np.ndarray):
         return _array(source, labels).take(limit or len(source))
     world, _, name = str(source).partition(":")
-    if name and world in worlds() and not Path(source).exists():
+    if name and world in worlds() and not named_path(source).exists():
         sets = worlds()[world]
         if download and not sets.available(name, data_root):
             sets.download(name, progress)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
-import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -18,6 +16,7 @@ import torch
 from hvae_core.checkpoint import container, gate
 from hvae_core.checkpoint.gate import History
 from hvae_core.common.errors import CheckpointError
+from hvae_core.common.files import shown, whole, why_not
 from hvae_core.config import ModelCard, ModelConfig, TrainConfig, from_json, to_json
 from hvae_core.models import HierarchicalVAE
 
@@ -200,17 +199,10 @@ def canonical(value: Any) -> str:
 
 def write_whole(path: Path, data: bytes) -> None:
     """Write a file in one step, as others see it; raises ``CheckpointError`` where that fails."""
-    draft = path.with_name(f".writing-{uuid.uuid4().hex}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
+        with whole(path) as draft:
             draft.write_bytes(data)
-            os.replace(draft, path)
-        finally:
-            draft.unlink(missing_ok=True)
     except (OSError, ValueError) as exc:
-        folder = container.one_line(str(path.parent), 200)
-        raise CheckpointError(
-            f"cannot be written to {folder}; "
-            "check that the folder may be written and the disk has room"
-        ) from exc
+        reason = why_not(exc) if isinstance(exc, OSError) else "its name cannot be a file's"
+        raise CheckpointError(f"cannot be written to {shown(path.parent)}: {reason}") from exc

@@ -19,6 +19,7 @@ from hvae_core.cli.options import (
     whole,
 )
 from hvae_core.common.errors import DataError
+from hvae_core.common.files import make_folder, named_path, written
 
 if TYPE_CHECKING:
     from hvae_core.checkpoint import Checkpoint
@@ -87,7 +88,7 @@ def compress(
                 checkpoint.model, checkpoint.digest, picture, seed=seed, progress=bar
             )
     if save:
-        _save(Path(save), pictures)
+        _save(named_path(save), pictures)
     groups = {title: [coded] for title, coded in pictures.items()}
     if source:
         groups = {f"the mean of {len(pictures)} pictures of {source}": list(pictures.values())}
@@ -105,7 +106,7 @@ def _opened(files: Sequence[str]) -> Iterator[tuple[str, Pixels]]:
     from hvae_core.data.photographs import PHOTOGRAPHS, photograph
 
     for name in files or list(PHOTOGRAPHS):
-        path = Path(name).expanduser()
+        path = named_path(name)
         if name in PHOTOGRAPHS and not path.exists():
             yield name, photograph(name)
         else:
@@ -160,13 +161,12 @@ def _save(folder: Path, pictures: dict[str, Compression]) -> None:
     """The original, and for every k what the model and JPEG leave of it."""
     from hvae_core.data.image_set import to_picture
 
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for title, coded in pictures.items():
-            stem = Path(title).stem.replace(" ", "-")
-            to_picture(coded.original).save(folder / f"{stem}.png")
-            for k in range(len(coded.ratings)):
-                to_picture(coded.pictures[k]).save(folder / f"{stem}-k{k}.png")
-                to_picture(coded.jpeg_pictures[k]).save(folder / f"{stem}-k{k}-jpeg.png")
-    except OSError as exc:
-        raise DataError(f"{folder} cannot be written; name another folder with --save.") from exc
+    make_folder(folder)
+    for title, coded in pictures.items():
+        stem = Path(title).stem.replace(" ", "-")
+        made = {"": coded.original}
+        for k in range(len(coded.ratings)):
+            made |= {f"-k{k}": coded.pictures[k], f"-k{k}-jpeg": coded.jpeg_pictures[k]}
+        for part, picture in made.items():
+            with written(folder / f"{stem}{part}.png") as draft:
+                to_picture(picture).save(draft, "PNG")

@@ -32,11 +32,11 @@ def datasets(
       python -m hvae_core datasets --data-root ~/images
       python -m hvae_core datasets --world fashion --json
     """
-    from hvae_core.common.places import default_data_root
+    from hvae_core.common.places import root_of
     from hvae_core.data import describe_shape, worlds
     from hvae_core.data.named import named_world
 
-    root = Path(data_root).expanduser() if data_root else default_data_root()
+    root = root_of(data_root)
     listed: list[dict[str, Any]] = [
         {
             "key": each.key,

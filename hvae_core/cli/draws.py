@@ -18,6 +18,7 @@ from hvae_core.cli.options import (
     option,
     whole,
 )
+from hvae_core.common.files import named_path, written
 
 if TYPE_CHECKING:
     import numpy as np
@@ -88,7 +89,7 @@ def draws(
     scores = score_list(next(iter(inside.values())).n_levels)
     areas = auroc_by_draws(inside, outside, scores, seed=how.seed)
     if chart:
-        _chart(Path(chart), areas, scores)
+        _chart(named_path(chart), areas, scores)
     if as_json:
         errors = {s: {n: _means(v) for n, v in t.errors.items()} for s, t in inside.items()}
         show.as_json({"auroc": [asdict(area) for area in areas], "errors": errors})
@@ -137,5 +138,5 @@ def _chart(path: Path, by_draws: tuple[ByDraws, ...], scores: tuple[Score, ...])
     symbols = {score.key: symbol_html(score.symbol) for score in scores}
     areas = {symbols[area.score]: area.areas for area in by_draws}
     figure = auroc_by_draws(by_draws[0].samples, areas, LIGHT)
-    with show.writing(path):
-        figure.write_html(path, include_plotlyjs=True, config=figure_config("auroc-by-draws"))
+    with written(path) as draft:
+        figure.write_html(draft, include_plotlyjs=True, config=figure_config("auroc-by-draws"))

@@ -19,6 +19,7 @@ from hvae_core.cli.options import (
     option,
 )
 from hvae_core.cli.score_options import ScoreOptions
+from hvae_core.common.files import named_path, written
 from hvae_core.common.progress import Progress, part
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ def evaluate(
     inside, *outside = evaluated.evaluations
     result = report(inside, outside, bounds.seed, scores=chosen, materials=evaluated.materials)
     if csv:
-        write_csv(Path(csv), result)
+        write_csv(named_path(csv), result)
     world = evaluated.sets.world
     if as_json:
         show.as_json(
@@ -231,10 +232,10 @@ def choose_sets(
 
 def write_csv(path: Path, result: Report) -> None:
     """Write the detection metrics to a file, one row for each set and score."""
-    import csv
+    from hvae_core.common.spreadsheet import csv_text
 
     rows: list[dict[str, Any]] = result.rows()
-    with show.writing(path), path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]) if rows else ["set", "score"])
-        writer.writeheader()
-        writer.writerows(rows)
+    heads = list(rows[0]) if rows else ["set", "score"]
+    text = csv_text(heads, [list(row.values()) for row in rows])
+    with written(path) as draft:
+        draft.write_text(text, "utf-8", errors="backslashreplace")

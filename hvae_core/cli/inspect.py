@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from hvae_core.cli import show
 from hvae_core.cli.options import Json, option
+from hvae_core.common.errors import CheckpointError
+from hvae_core.common.files import named_path
 
 if TYPE_CHECKING:
     from hvae_core.checkpoint import CheckpointInfo
@@ -39,7 +41,7 @@ def inspect(
     from hvae_core.scores.classifier.file import is_classifier
     from hvae_core.scores.classifier.library import shipped_classifiers
 
-    path = shipped_classifiers().get(file, Path(file).expanduser())
+    path = shipped_classifiers().get(file) or named_path(file, CheckpointError)
     if path.is_file() and is_classifier(path):
         _inspect_classifier(path, epochs=epochs, as_json=as_json)
         return

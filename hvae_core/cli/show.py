@@ -6,7 +6,6 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
@@ -14,8 +13,6 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
-
-from hvae_core.common.errors import DataError
 
 _WIDE = 200  # columns, where no terminal sets a limit: a table in a file is never folded
 
@@ -41,17 +38,6 @@ def say(text: str = "") -> None:
 def note(text: str) -> None:
     """One line beside the result, on standard error."""
     console(stderr=True).print(text, soft_wrap=True)
-
-
-@contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """Make one sentence of a file that cannot be written."""
-    try:
-        yield
-    except OSError as exc:
-        raise DataError(
-            f"{path} cannot be written; check that its folder exists and may be written."
-        ) from exc
 
 
 def as_json(value: Any) -> None:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from hvae_core.cli import show
 from hvae_core.cli.options import DataOptions, Json, kept, option, whole
+from hvae_core.common.errors import ConfigError
+from hvae_core.common.files import make_folder, named_path, written
 
 if TYPE_CHECKING:
     from hvae_core.studies.run import Place
@@ -79,7 +81,7 @@ def study(
     from hvae_core.studies.spec import read_study
 
     spec = _changed(read_study(file), limit, samples)
-    folders = tuple(Path(path).expanduser() for path in runs or [Path("runs") / _name(spec)])
+    folders = tuple(named_path(path, ConfigError) for path in runs or [Path("runs") / _name(spec)])
     place = Place(folders, data.data_root, data.download)
     if dry_run:
         _announce(spec, place, as_json=as_json, train=not no_train)
@@ -93,7 +95,7 @@ def study(
             replace(make_table(spec, table, subjects, place=place, bar=bar), about=about)
             for table in spec.tables
         ]
-    folder = Path(out or Path("studies") / _name(spec)).expanduser()
+    folder = named_path(out or Path("studies") / _name(spec), ConfigError)
     paths = write(folder, spec, tables)
     if as_json:
         show.as_json({"folder": str(folder), "tables": [_plain(table) for table in tables]})
@@ -143,14 +145,13 @@ def _about(
 
 def _shown(file: str) -> str:
     """A path as a table may show it: from here, or the name alone, no folders of this machine."""
-    path = Path(file).expanduser().resolve()
+    path = named_path(file, ConfigError).resolve()
     here = Path.cwd()
     return path.relative_to(here).as_posix() if path.is_relative_to(here) else path.name
 
 
 def write(folder: Path, study: StudySpec, tables: Sequence[Table]) -> list[Path]:
     """Write every table as CSV and Markdown, and the page; the paths, the page's last."""
-    from hvae_core.checkpoint.file import about, write_whole
     from hvae_core.studies.page import page
     from hvae_core.studies.table import as_csv, markdown
 
@@ -159,9 +160,10 @@ def write(folder: Path, study: StudySpec, tables: Sequence[Table]) -> list[Path]
         texts[f"{table.key}.csv"] = as_csv(table)
         texts[f"{table.key}.md"] = markdown(table)
     texts["report.html"] = page(study, tables)
+    make_folder(folder, ConfigError)
     for name, text in texts.items():
-        with about(name):
-            write_whole(folder / name, text.encode())
+        with written(folder / name, ConfigError) as draft:
+            draft.write_text(text, "utf-8", errors="replace", newline="")
     return [folder / name for name in texts]
 
 

@@ -10,6 +10,7 @@ from hvae_core.cli.inspect import describe, describe_classifier
 from hvae_core.cli.models import TWINS
 from hvae_core.cli.options import DataOptions, Json, kept, option, whole
 from hvae_core.common.errors import ConfigError
+from hvae_core.common.files import named_path
 
 if TYPE_CHECKING:
     from hvae_core.config.presets import Preset
@@ -81,7 +82,7 @@ def train(
     from hvae_core.scores.classifier.config import PRESETS as CLASSIFIERS
 
     recipe = CLASSIFIERS.get(preset) or get_preset(preset)
-    folder = Path(out or Path("runs") / recipe.name).expanduser()
+    folder = named_path(out or Path("runs") / recipe.name, ConfigError)
     asked: dict[str, Any] = {
         "epochs": epochs, "seed": seed, "source": source,
         "data_root": data.data_root, "download": data.download,

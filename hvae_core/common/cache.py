@@ -1,19 +1,20 @@
 """The user's cache folder: arrays under content digests, written whole, pruned when it grows.
 
 Everything slow (an evaluation, an embedding) is kept here under a digest of what went in, so a
-digest that is found is the answer, and a file that is damaged or gone is only computed again.
-Nothing here can fail a computation: a folder that cannot be written costs a warning in the log.
+digest that is found is the answer, and a file that is damaged or gone is only computed again. An
+entry says inside whose it is, so that a good file of something else is not taken for it. Nothing
+here can fail a computation: a folder that cannot be written costs a warning in the log.
 """
 
 from __future__ import annotations
 
 import contextlib
 import functools
+import json
 import logging
 import os
 import re
 import stat
-import tempfile
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -21,6 +22,9 @@ from typing import Any, TypeVar, overload
 
 import numpy as np
 from platformdirs import user_cache_path
+
+from hvae_core.common.errors import ConfigError
+from hvae_core.common.files import FRAGMENT, home_path, whole
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -31,7 +35,7 @@ _STALE_SECONDS = 3600.0
 _KIND = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 _KEY = re.compile(r"[0-9a-f]{64}")
 _ENTRY = re.compile(r"[0-9a-f]{64}\.npz")
-_FRAGMENT = re.compile(r"\.writing-[a-z0-9_]{8}\.tmp")
+_MARK = "__entry__"  # the array in which an entry says whose it is
 _log = logging.getLogger(__name__)
 
 
@@ -39,7 +43,7 @@ def cache_dir() -> Path:
     """The folder of cached results: ``STRATA_CACHE``, or ``strata`` in the user's caches."""
     own = os.environ.get("STRATA_CACHE")
     if own:
-        return Path(own).expanduser().absolute()
+        return home_path(own, ConfigError).absolute()
     return user_cache_path("strata", appauthor=False)
 
 
@@ -51,20 +55,23 @@ def entry_path(kind: str, key: str) -> Path:
 
 
 def load(kind: str, key: str) -> dict[str, np.ndarray] | None:
-    """The arrays stored under ``key``, or None; a damaged file is removed and counts as missing."""
+    """The arrays stored under ``key``, or None; a file that is damaged, or an entry
+    of another kind, key or shape, is removed and counts as missing.
+    """
     path = entry_path(kind, key)
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
-    except FileNotFoundError:
+        mark = arrays.pop(_MARK)
+        whose = mark.tobytes() == _mark(kind, key, arrays).tobytes()
+    except (FileNotFoundError, NotADirectoryError):
         return None
-    except OSError as problem:
-        _log.warning("the cache cannot be read: %s", problem)
-        return None
-    except Exception:
+    except Exception as problem:
         # zipfile and numpy have a dozen exceptions for damaged bytes; all mean: compute it again.
-        _log.warning("removing a damaged file from the cache: %s", path)
-        _remove(path)
+        _discard(path, f"it is damaged or cannot be read ({type(problem).__name__})")
+        return None
+    if not whose:
+        _discard(path, "it holds something else than its name says")
         return None
     with contextlib.suppress(OSError):
         os.utime(path)  # the time of the last use, by which old files go first
@@ -78,9 +85,9 @@ def store(kind: str, key: str, arrays: Arrays, *, max_bytes: int = MAX_BYTES) ->
         if array.dtype.hasobject:
             raise TypeError(f"{name} holds Python objects, which are never stored")
     try:
-        write_npz(path, arrays)
+        write_npz(path, {**arrays, _MARK: _mark(kind, key, arrays)})
     except OSError as problem:
-        _log.warning("a result was not kept in the cache: %s", problem)
+        _warn_once(path.parent, f"a result was not kept in the cache: {problem.strerror}")
         return False
     prune(max_bytes, keep=path)
     return True
@@ -111,12 +118,16 @@ def kept(
 
     Both come out of ``unpack``: packing may round, and the first reader sees what the next sees.
     """
-    arrays: Arrays | None = load(kind, key)
-    if arrays is None:
-        if compute is None or pack is None:
-            return None
-        arrays = pack(compute())
-        store(kind, key, arrays)
+    found = load(kind, key)
+    if found is not None:
+        try:
+            return unpack(found)
+        except Exception:  # arrays under other names, or of shapes that do not go together
+            _discard(entry_path(kind, key), "what it holds does not go together")
+    if compute is None or pack is None:
+        return None
+    arrays = pack(compute())
+    store(kind, key, arrays)
     return unpack(arrays)
 
 
@@ -130,28 +141,36 @@ def peek(kind: str, key: str, unpack: Callable[[Arrays], T]) -> T | None:
         written = path.stat().st_ino  # a new entry is a new file; the time tells of reading too
     except OSError:
         return None
-    return _remembered(kind, key, unpack, path=path, written=written)
+    try:
+        found: T = _remembered(kind, key, unpack, path=path, written=written)
+    except LookupError:
+        return None
+    return found
 
 
 @functools.lru_cache(maxsize=256)
 def _remembered(
     kind: str, key: str, unpack: Callable[[Arrays], Any], *, path: Path, written: int
 ) -> Any:
-    return kept(kind, key, unpack=unpack)
+    found = kept(kind, key, unpack=unpack)
+    if found is None:  # not remembered: the next file may get the number of the one thrown away
+        raise LookupError(key)
+    return found
+
+
+def _mark(kind: str, key: str, arrays: Arrays) -> np.ndarray:
+    """What an entry says of itself: kind, key, and type and shape of every array."""
+    table = {name: [array.dtype.str, list(array.shape)] for name, array in arrays.items()}
+    text = json.dumps([kind, key, table], sort_keys=True)
+    return np.frombuffer(text.encode(), dtype=np.uint8)
 
 
 def write_npz(path: Path, arrays: Arrays, *, compressed: bool = False) -> None:
     """Write an ``.npz`` that appears whole or not at all, whatever interrupts the writing."""
     save = np.savez_compressed if compressed else np.savez
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=".writing-", suffix=".tmp", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            save(file, allow_pickle=False, **arrays)
-        os.replace(name, path)
-    except BaseException:
-        _remove(Path(name))
-        raise
+    with whole(path) as draft, draft.open("wb") as file:
+        save(file, allow_pickle=False, **arrays)
 
 
 def prune(max_bytes: int = MAX_BYTES, *, keep: Path | None = None) -> int:
@@ -170,7 +189,7 @@ def prune(max_bytes: int = MAX_BYTES, *, keep: Path | None = None) -> int:
                 continue
             if _ENTRY.fullmatch(path.name):
                 entries.append((state.st_mtime, state.st_size, path))
-            elif _FRAGMENT.fullmatch(path.name) and time.time() - state.st_mtime > _STALE_SECONDS:
+            elif FRAGMENT.fullmatch(path.name) and time.time() - state.st_mtime > _STALE_SECONDS:
                 _remove(path)
     total = sum(size for _, size, _ in entries)
     for _, size, path in sorted(entries):
@@ -180,6 +199,23 @@ def prune(max_bytes: int = MAX_BYTES, *, keep: Path | None = None) -> int:
             _remove(path)
             total -= size
     return total
+
+
+_told: set[tuple[Path, str]] = set()
+
+
+def _warn_once(path: Path, text: str) -> None:
+    if (path, text) not in _told:
+        _told.add((path, text))
+        _log.warning("%s (%s)", text, path)
+
+
+def _discard(path: Path, why: str) -> None:
+    """Throw an entry away; where that cannot be, it is said once and the entry is missing."""
+    _warn_once(path, f"throwing a file out of the cache: {why}")
+    _remove(path)
+    with contextlib.suppress(OSError):
+        path.rmdir()
 
 
 def _remove(path: Path) -> None:

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from hvae_core.common.cache import cache_dir
+from hvae_core.common.files import named_path
 
 ASSETS = Path(__file__).resolve().parents[2] / "assets"
 
@@ -16,11 +17,14 @@ def cache_data_root() -> Path:
 
 
 def default_data_root() -> Path:
-    """Return the user's data folder: STRATA_DATA where set, else the folder of downloads."""
+    """Return the user's data folder: STRATA_DATA where set, else the folder of downloads.
+
+    Raises ``DataError`` for a folder that this system cannot have.
+    """
     own = os.environ.get("STRATA_DATA", "").strip()
-    return Path(own).expanduser() if own else cache_data_root()
+    return named_path(own) if own else cache_data_root()
 
 
 def root_of(data_root: str | Path | None) -> Path:
-    """Return the data folder that was named, else the user's."""
-    return Path(data_root).expanduser() if data_root else default_data_root()
+    """Return the data folder that was named, else the user's; ``DataError`` as there."""
+    return named_path(data_root) if data_root else default_data_root()

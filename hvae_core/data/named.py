@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 from hvae_core.common.arrays import Shape
 from hvae_core.common.errors import DataError
+from hvae_core.common.files import named_path, shown
 from hvae_core.data.readers.hub import is_hub_name
 from hvae_core.data.stored import find_named
 from hvae_core.data.worlds import Role, SetSpec, World, custom_set, worlds
@@ -39,19 +39,20 @@ def with_source(world: World, source: str, role: Role, *, download: bool) -> tup
             )
         return world, source
     other, _, name = source.partition(":")
-    if name and other in worlds() and not Path(source).exists():
+    there = named_path(source).exists()
+    if name and other in worlds() and not there:
         spec = replace(worlds()[other].spec(name), name=f"{other}-{name}", role=role)
         return world.with_set(spec), spec.name
-    if not Path(source).expanduser().exists():
+    if not there:
         named = find_named(source)
         if named is not None:
             return world.with_set(SetSpec(source, named.title, role, origin=named.origin)), source
         if not is_hub_name(source):
             names = ", ".join(spec.name for spec in world.sets)
-            there = f"a set of {world.title} ({names})" if names else "a set of a world"
+            known = f"a set of {world.title} ({names})" if names else "a set of a world"
             raise DataError(
-                f"{source} is neither {there} nor a file, a folder, a hub set or one of the sets "
-                "that `datasets` lists."
+                f"{shown(source)} is neither {known} nor a file, a folder, a hub set or one of the "
+                "sets that `datasets` lists."
             )
     own = custom_set(source, role, allow_download=download)
     if any(spec.name == own.name for spec in world.sets):  # two folders with the same last name

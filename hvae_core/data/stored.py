@@ -11,6 +11,7 @@ import numpy as np
 from hvae_core.common.arrays import Shape
 from hvae_core.common.deployment import public
 from hvae_core.common.errors import DataError, MissingImages
+from hvae_core.common.files import check_regular
 from hvae_core.common.places import cache_data_root
 from hvae_core.common.progress import Progress
 from hvae_core.data.controls import CONTROLS
@@ -109,6 +110,7 @@ class DataFolder:
         place = self.find(request.data_root)
         if place is None:
             raise MissingImages(self.missing(request.title))
+        check_regular(place)
         if place.suffix == ".parquet" and not self.shuffle:
             return self._rows(place, request)
         # Of a whole set, mixed first: a file sorted by class would leave a span with some alone.

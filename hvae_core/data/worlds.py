@@ -12,8 +12,10 @@ from typing import Any, Literal, get_args
 
 from hvae_core.common.arrays import Shape
 from hvae_core.common.errors import DataError
+from hvae_core.common.files import named_path
 from hvae_core.common.places import ASSETS, root_of
 from hvae_core.common.progress import Progress, silent
+from hvae_core.data.guard import one_sentence
 from hvae_core.data.image_set import ImageSet
 from hvae_core.data.origins import (
     Control,
@@ -113,7 +115,9 @@ class World:
             limit=limit,
             progress=progress,
         )
-        return spec.origin.load(request).fit(self.image_shape).renamed(spec.name, spec.title)
+        with one_sentence(spec.title):
+            images = spec.origin.load(request).fit(self.image_shape)
+        return images.renamed(spec.name, spec.title)
 
     def choose(
         self,
@@ -170,7 +174,7 @@ def custom_set(
         origin: Origin = InMemory(source)
     else:
         text = str(source).strip()
-        path = Path(text).expanduser()
+        path = named_path(text)
         named = None if path.exists() else find_named(text)
         title = title or (path.name if path.exists() else named.title if named else text)
         origin = named.origin if named else Own(str(source), allow_download)

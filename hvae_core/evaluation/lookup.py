@@ -20,6 +20,7 @@ import numpy as np
 
 from hvae_core.common import cache
 from hvae_core.common.errors import CheckpointError, MissingImages
+from hvae_core.common.files import named_path, shown
 from hvae_core.common.places import ASSETS
 from hvae_core.common.progress import Progress, silent
 from hvae_core.data.image_set import ImageSet
@@ -151,7 +152,7 @@ def checkpoint_path(name: str) -> Path:
     """The file of a checkpoint: a path as it is, else by the name of a shipped or dropped one."""
     from hvae_core.checkpoint.library import own_checkpoints, shipped_checkpoints
 
-    path = Path(name).expanduser()
+    path = named_path(name, CheckpointError)
     if path.is_file() or path.suffix == ".safetensors":
         return path  # what is wrong with it, the gate says
     paths = {**own_checkpoints(), **shipped_checkpoints()}
@@ -159,7 +160,8 @@ def checkpoint_path(name: str) -> Path:
         return paths[name]
     names = f"the names here are {', '.join(paths)}" if paths else "none is shipped with this copy"
     raise CheckpointError(
-        f"There is no checkpoint {name}; give the path of a .safetensors file or a name ({names})."
+        f"There is no checkpoint {shown(name)}; give the path of a .safetensors file or a name "
+        f"({names})."
     )
 
 

@@ -14,13 +14,14 @@ from typing import Any
 import numpy as np
 
 from hvae_core.common.errors import ScoreError
+from hvae_core.common.files import named_path
 from hvae_core.scores import Material, Score
 
 
 def own_score(text: str) -> Score:
     """The score FILE.py:FUNCTION; the function's docstring is its name. ScoreError if it fails."""
     where, _, name = text.rpartition(":")
-    path = Path(where).expanduser()
+    path = named_path(where, ScoreError)
     if not where or not name.isidentifier() or path.suffix != ".py":
         raise ScoreError(f"{text} names no score; write FILE.py:FUNCTION, such as mine.py:top_kl.")
     if not path.is_file():

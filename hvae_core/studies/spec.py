@@ -13,6 +13,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from hvae_core.common.errors import ConfigError
+from hvae_core.common.files import named_path
 from hvae_core.config import STRICT, from_json
 from hvae_core.evaluation import SHIPPED_LIMIT
 from hvae_core.evaluation.evaluation import EvalSettings
@@ -140,7 +141,7 @@ def read_study(path: str | Path) -> StudySpec:
     Raises ``ConfigError`` in one sentence for a file that cannot be read, is no TOML, has an
     unknown key or a value out of bounds, or whose parts refer to what is not there.
     """
-    path = Path(path).expanduser()
+    path = named_path(path, ConfigError)
     try:
         with path.open("rb") as file:
             text = file.read(MAX_BYTES + 1)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from hvae_core.common.spreadsheet import csv_text
 from hvae_core.studies.compare import Spread
 
 MISSING = "–"
@@ -186,9 +185,7 @@ def as_csv(table: Table) -> str:
         if table.has_printed(column):
             heads.append(f"{column.key}_printed")
     heads += ["missing", "comment", "seeds", "checkpoints", *table.about]
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(heads)
+    rows = []
     for row in table.rows:
         values: list[object] = [row.keys.get(key, row.labels.get(key, "")) for key in table.heads]
         for column in table.columns:
@@ -199,8 +196,8 @@ def as_csv(table: Table) -> str:
                 values.append(row.printed.get(column.key, ""))
         digests = " ".join(d[:16] for d in row.checkpoints)
         values += [row.reason, row.comment, len(row.checkpoints), digests, *table.about.values()]
-        writer.writerow(values)
-    return out.getvalue()
+        rows.append(values)
+    return csv_text(heads, rows)
 
 
 def _plain(value: float | None, factor: float) -> str:

@@ -18,6 +18,7 @@ import streamlit as st
 
 from hvae_core.common.deployment import public
 from hvae_core.common.errors import HVAEError
+from hvae_core.common.spreadsheet import csv_bytes
 from hvae_core.figures.grids import png_bytes
 from hvae_core.figures.theme import figure_config
 from pages.shared.state import Context
@@ -159,7 +160,7 @@ def picture(image: Image, alt: str, *, scroll: str = "") -> None:
 
 def csv_button(make: Callable[[], pd.DataFrame], name: str, label: str = "Data (CSV)") -> None:
     """Offer a pandas table as CSV, made only when asked for."""
-    _download(lambda: make().to_csv(index=False).encode(), f"{name}.csv", "text/csv", label=label)
+    _download(lambda: csv_bytes(make()), f"{name}.csv", "text/csv", label=label)
 
 
 def picture_button(image: Image, name: str, label: str = "Picture (PNG)") -> None:

@@ -126,6 +126,38 @@ def test_a_lone_array_is_damage_too() -> None:
     assert not path.exists()
 
 
+OTHER = fingerprint.digest("b")
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        lambda path: np.savez(path, **ARRAYS),
+        lambda path: cache.entry_path("others", KEY).replace(path),
+        lambda path: cache.entry_path("things", OTHER).replace(path),
+        lambda path: np.savez(path, **{**np.load(path), "x": np.zeros(3)}),
+        lambda path: np.savez(path, **{**np.load(path), "z": np.zeros(3)}),
+        lambda path: (path.unlink(), path.mkdir()),
+    ],
+    ids=["unmarked", "of another kind", "of another key", "other shape", "one over", "a folder"],
+)
+def test_a_good_file_of_something_else_is_thrown_away(other: Callable[[Path], object]) -> None:
+    for kind, key in (("things", KEY), ("others", KEY), ("things", OTHER)):
+        cache.store(kind, key, ARRAYS)
+    path = cache.entry_path("things", KEY)
+    other(path)
+    assert cache.load("things", KEY) is None
+    assert not path.exists()
+    assert cache.store("things", KEY, ARRAYS) and cache.load("things", KEY) is not None
+
+
+def test_an_entry_that_does_not_unpack_is_computed_again() -> None:
+    cache.store("thirds", KEY, {"worth": np.zeros(1)})
+    assert cache.peek("thirds", KEY, unpack) is None
+    assert cache.kept("thirds", KEY, lambda: 0.5, pack=pack, unpack=unpack) == 0.5
+    assert cache.peek("thirds", KEY, unpack) == 0.5
+
+
 def test_a_pickle_is_neither_written_nor_read() -> None:
     objects = np.array([{}], dtype=object)
     with pytest.raises(TypeError, match="never stored"):
