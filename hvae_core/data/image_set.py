@@ -94,7 +94,8 @@ class ImageSet:
     """Images (N, C, H, W) uint8 with labels (N,) int64; -1 is "no label".
 
     The arrays are made read-only: sets are shared between pages and threads. `notes` says in
-    words what was done to the images on their way here (resized, files skipped, ...).
+    words what was done to the images on their way here (resized, files skipped, ...); `files`
+    are the names of the single images where they came from, empty where they have none.
     """
 
     name: str
@@ -103,6 +104,7 @@ class ImageSet:
     labels: NDArray[np.int64]
     class_names: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         images = np.ascontiguousarray(self.images)
@@ -121,6 +123,11 @@ class ImageSet:
             raise DataError(
                 f"{self.title} has label {labels.max()} but {len(self.class_names)} class names; "
                 "give a name to every class."
+            )
+        if len(self.files) not in (0, len(images)):
+            raise DataError(
+                f"{self.title} has {len(images)} images but {len(self.files)} file names; "
+                "give every image its own, or none."
             )
         object.__setattr__(self, "images", _read_only(images))
         object.__setattr__(self, "labels", _read_only(labels))
@@ -165,7 +172,12 @@ class ImageSet:
                     f"{self.title} has {len(self)} images, numbered 0 to {len(self) - 1}; "
                     f"there is no image {index.max() if index.min() >= 0 else index.min()}."
                 )
-        return replace(self, images=self.images[index], labels=self.labels[index])
+        files = tuple(self.files[i] for i in index) if self.files else ()
+        return replace(self, images=self.images[index], labels=self.labels[index], files=files)
+
+    def file(self, number: int) -> str:
+        """Return the name of the file that an image came from, empty where it has none."""
+        return self.files[number] if self.files else ""
 
     def sample(self, n: int, seed: int = 0) -> ImageSet:
         """Return `n` images drawn by seed and content, kept in the order of the set."""

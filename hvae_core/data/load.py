@@ -2,42 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
-
-import numpy as np
 
 from hvae_core.common.arrays import Shape
 from hvae_core.common.errors import DataError, MissingImages
 from hvae_core.common.places import root_of
 from hvae_core.common.progress import Progress, silent
 from hvae_core.data.image_set import ImageSet
-from hvae_core.data.readers.collect import check_limit
-from hvae_core.data.readers.folder import load_folder
+from hvae_core.data.prepare import Step
 from hvae_core.data.readers.hub import download, hub_path, read_hub_name
-from hvae_core.data.readers.image_file import SUFFIXES, open_image
-from hvae_core.data.readers.npz import load_npz
-from hvae_core.data.readers.parquet import load_parquet
-from hvae_core.data.readers.zip_file import load_zip
+from hvae_core.data.readers.image_file import read_bytes
+from hvae_core.data.readers.read import ARCHIVES, one_picture, read_images
+from hvae_core.data.readers.splits import split_asked
+from hvae_core.data.readers.survey import read_set
+from hvae_core.data.readers.wanted import Wanted, check_limit
 from hvae_core.data.stored import Named, Request, find_named, folder_of
-
-
-class Loader(Protocol):
-    """What the loaders of all kinds of sources have in common."""
-
-    def __call__(
-        self,
-        path: str | Path,
-        *,
-        title: str | None = None,
-        image_shape: Shape | None = None,
-        limit: int | None = None,
-        progress: Progress = silent,
-    ) -> ImageSet:
-        """Return the images at `path`."""
-
-
-_LOADERS: dict[str, Loader] = {".parquet": load_parquet, ".npz": load_npz, ".zip": load_zip}
 
 
 def load_source(
@@ -46,23 +26,25 @@ def load_source(
     title: str | None = None,
     image_shape: Shape | None = None,
     limit: int | None = None,
+    prepare: tuple[Step, ...] = (),
     allow_download: bool = False,
     data_root: str | Path | None = None,
     progress: Progress = silent,
 ) -> ImageSet:
-    """Return the images of a folder, Parquet file, .npz, .zip, image file, or of a set by name.
+    """Return the images of a folder or file of any kind that is known, or of a set by name.
 
-    A name is one of the registry, as NAME[:SPLIT][+CHANGE...] (see `find_named`), looked for under
-    `data_root`, or of the hub, as owner/name, owner/name:split or owner/name:config:split. Without
-    a split it is the test split. Images are fetched only where `allow_download` says that the
-    person asked for it; else `MissingImages` says so.
+    PATH:SPLIT names a split of a folder or file that has several; without it the test split is
+    taken. A name is one of the registry, as NAME[:SPLIT][+CHANGE...] (see `find_named`), looked
+    for under `data_root`, or of the hub, as owner/name, owner/name:split or
+    owner/name:config:split. Images are fetched only where `allow_download` says that the person
+    asked for it; else `MissingImages` says so. `prepare` are steps on the images of a path.
     """
     check_limit(limit)
     text = str(source).strip()
-    path = Path(text).expanduser()
     if not text:
         raise DataError("No images are named; give a path, or a hub set as owner/name.")
-    if not path.exists():
+    path, split = path_and_split(text)
+    if path is None:
         named = find_named(text)
         if named is not None:
             request = Request(
@@ -74,34 +56,50 @@ def load_source(
             )
             return _registered(named, request, text, allow_download=allow_download)
         path, title = _from_hub(text, allow_download, progress), title or text
-        images = load_parquet(
-            path, title=title, image_shape=image_shape, limit=limit, progress=progress
-        )
-        return images.renamed(text, title)
-    if path.is_dir():
-        loader: Loader | None = load_parquet if _has_parquet(path) else load_folder
-    else:
-        loader = _LOADERS.get(path.suffix.lower())
-    if loader is not None:
-        return loader(path, title=title, image_shape=image_shape, limit=limit, progress=progress)
-    if path.suffix.lower() in SUFFIXES:
-        image = one_image(path, path.stem, title or path.name)
-        return image if image_shape is None else image.fit(image_shape)
-    raise DataError(
-        f"{path.name} is not a kind of file that holds images; choose a folder of images, "
-        "a .parquet, .npz or .zip file, or one PNG, JPEG, BMP or WebP image."
+    wanted = Wanted(
+        name=path.stem if path.is_file() else path.name,
+        title=title or (path.stem if path.suffix.casefold() in ARCHIVES else path.name),
+        image_shape=image_shape,
+        limit=limit,
+        split=split,
+        prepare=prepare,
+        progress=progress,
     )
+    return with_duplicates(read_images(path, wanted))
 
 
-def one_image(source: bytes | Path, name: str, title: str) -> ImageSet:
+def path_and_split(text: str) -> tuple[Path | None, str]:
+    """The path that a text names and the split after its colon; None where there is no such."""
+    for place, split in filter(None, [(text, "test"), split_asked(text)]):
+        try:
+            path = Path(place).expanduser()
+            if path.exists():
+                return path, split
+        except (OSError, RuntimeError, ValueError):
+            continue  # too long for a name, of a user that is not known, or with a null in it
+    return None, "test"
+
+
+def one_image(
+    source: bytes | Path, name: str, title: str, *, prepare: tuple[Step, ...] = ()
+) -> ImageSet:
     """Return a set of the one image in a file or its bytes, without a label."""
-    return ImageSet(
-        name=name, title=title, images=open_image(source, title)[None], labels=np.array([-1])
-    )
+    wanted = Wanted(name=name, title=title, prepare=prepare)
+    return read_set(one_picture(read_bytes(source, title), title), wanted).take(1)
 
 
-def _has_parquet(folder: Path) -> bool:
-    return next(folder.glob("*.parquet"), None) is not None
+def with_duplicates(images: ImageSet) -> ImageSet:
+    """Return a set with a note on pictures that it holds more than once, or that are blank."""
+    count = len(images)
+    notes = []
+    again = count - len(set(images.image_digests()))
+    if again:
+        notes.append(f"{again:,} of {count:,} images are the same as an earlier one of the set")
+    flat = images.images.reshape(count, -1)
+    blank = int((flat.min(axis=1) == flat.max(axis=1)).sum())
+    if blank:
+        notes.append(f"{blank:,} of {count:,} images are of one level alone")
+    return replace(images, notes=(*images.notes, *notes)) if notes else images
 
 
 def _registered(named: Named, request: Request, name: str, *, allow_download: bool) -> ImageSet:

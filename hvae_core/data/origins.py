@@ -16,7 +16,9 @@ from hvae_core.common.errors import MissingImages
 from hvae_core.common.places import ASSETS
 from hvae_core.data.image_set import ImageSet
 from hvae_core.data.load import load_source
-from hvae_core.data.readers.parquet import load_parquet
+from hvae_core.data.prepare import Step
+from hvae_core.data.readers.read import read_images
+from hvae_core.data.readers.wanted import Wanted
 from hvae_core.data.stored import Control, DataFolder, Origin, Request
 
 __all__ = [
@@ -51,9 +53,9 @@ class Shipped:
                 f"The images of {request.title} (assets/{self.path}) are not in this copy of the "
                 "project; get them again with a fresh clone."
             )
-        images = load_parquet(
-            ASSETS / self.path, title=request.title, progress=request.progress
-        ).shuffled()
+        place = ASSETS / self.path
+        wanted = Wanted(name=place.stem, title=request.title, progress=request.progress)
+        images = read_images(place, wanted).shuffled()
         return images if request.limit is None else images.take(request.limit)
 
 
@@ -96,6 +98,7 @@ class Own:
 
     source: str
     allow_download: bool = False
+    prepare: tuple[Step, ...] = ()
 
     def available(self, data_root: Path) -> bool:
         """Return True; only reading can tell."""
@@ -108,6 +111,7 @@ class Own:
             title=request.title,
             image_shape=request.image_shape,
             limit=request.limit,
+            prepare=self.prepare,
             allow_download=self.allow_download,
             progress=request.progress,
         )

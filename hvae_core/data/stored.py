@@ -16,10 +16,10 @@ from hvae_core.common.places import cache_data_root
 from hvae_core.common.progress import Progress
 from hvae_core.data.controls import CONTROLS
 from hvae_core.data.image_set import ImageSet, Rule
-from hvae_core.data.readers.folder import load_folder
 from hvae_core.data.readers.hub import download
-from hvae_core.data.readers.npz import load_npz
-from hvae_core.data.readers.parquet import load_parquet, row_count
+from hvae_core.data.readers.parquet import row_count
+from hvae_core.data.readers.read import read_images
+from hvae_core.data.readers.wanted import Wanted
 from hvae_core.data.registry import RegisteredSet, registered_sets
 
 _RULES: dict[str, Rule] = {"resized": "resize", "cropped": "crop"}
@@ -112,9 +112,12 @@ class DataFolder:
             raise MissingImages(self.missing(request.title))
         check_regular(place)
         if place.suffix == ".parquet" and not self.shuffle:
-            return self._rows(place, request)
+            start, stop = self._cut(row_count(place))
+            if request.limit is not None:
+                stop = min(stop, start + request.limit)
+            return self._read(place, request, rows=(start, stop))
         # Of a whole set, mixed first: a file sorted by class would leave a span with some alone.
-        images = self._whole(place, request)
+        images = self._read(place, request, rows=(0, None))
         if self.shuffle or place.is_dir():
             images = images.shuffled()
         start, stop = self._cut(len(images))
@@ -150,30 +153,17 @@ class DataFolder:
     def _cut(self, count: int) -> tuple[int, int]:
         return round(self.span[0] * count), round(self.span[1] * count)
 
-    def _rows(self, place: Path, request: Request) -> ImageSet:
-        return load_parquet(
-            place,
+    def _read(self, place: Path, request: Request, *, rows: tuple[int, int | None]) -> ImageSet:
+        wanted = Wanted(
+            name=place.stem if place.is_file() else place.name,
             title=request.title,
             image_shape=request.image_shape,
-            rows=self._cut(row_count(place)),
-            limit=request.limit,
+            rows=rows,
+            split=self.split,
             rule=self.rule,
             progress=request.progress,
         )
-
-    def _whole(self, place: Path, request: Request) -> ImageSet:
-        title, shape, progress = request.title, request.image_shape, request.progress
-        if place.suffix == ".npz":
-            return load_npz(
-                place,
-                title=title,
-                image_shape=shape,
-                split=self.split,
-                rule=self.rule,
-                progress=progress,
-            )
-        load = load_folder if place.is_dir() else load_parquet
-        return load(place, title=title, image_shape=shape, rule=self.rule, progress=progress)
+        return read_images(place, wanted)
 
 
 @dataclass(frozen=True)

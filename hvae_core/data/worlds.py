@@ -27,7 +27,7 @@ from hvae_core.data.origins import (
     Request,
     Shipped,
 )
-from hvae_core.data.readers.collect import check_limit
+from hvae_core.data.readers.wanted import check_limit
 from hvae_core.data.stored import changed, find_named, folder_of
 
 Role = Literal["train", "validation", "in", "out", "control"]

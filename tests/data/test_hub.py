@@ -16,7 +16,6 @@ from hvae_core.common.progress import Cancelled
 from hvae_core.data import load_source, registered_sets, worlds
 from hvae_core.data.readers import hub
 from hvae_core.data.readers.hub import download
-from hvae_core.data.readers.parquet import load_parquet
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 
@@ -33,7 +32,7 @@ def test_a_download_is_the_source_as_parquet(parquet_file: Path, tmp_path: Path)
         path=tmp_path / "own" / "test.parquet",
         progress=lambda fraction, message: seen.append((fraction, message)),
     )
-    found, source = load_parquet(target), load_parquet(parquet_file)
+    found, source = load_source(target), load_source(parquet_file)
     assert found.digest == source.digest
     assert found.labels.tolist() == source.labels.tolist()
     assert found.class_names == source.class_names
@@ -47,7 +46,7 @@ def test_what_is_there_is_not_fetched_again(parquet_file: Path) -> None:
 
 def test_limit(parquet_file: Path, tmp_path: Path) -> None:
     target = download(str(parquet_file.parent), path=tmp_path / "few.parquet", limit=5)
-    assert len(load_parquet(target)) == 5
+    assert len(load_source(target)) == 5
 
 
 def test_a_cancelled_download_leaves_nothing(parquet_file: Path, tmp_path: Path) -> None:
@@ -109,7 +108,7 @@ def test_a_downloaded_hub_set_is_found_by_its_name(parquet_file: Path) -> None:
     place.write_bytes(parquet_file.read_bytes())
     found = load_source("owner/name:train")
     assert (found.title, len(found)) == ("owner/name:train", 12)
-    assert np.array_equal(found.images, load_parquet(parquet_file).images)
+    assert np.array_equal(found.images, load_source(parquet_file).images)
 
 
 def test_hub_names() -> None:
@@ -163,7 +162,7 @@ def test_a_configuration_and_its_columns(
             columns=("image_lt", "category"),
             path=tmp_path / f"{config}.parquet",
         )
-        found = load_parquet(target)
+        found = load_source(target)
         assert (found.images[:, 0] == shown).all()
         assert found.class_names == ("animal", "plane")
         assert found.labels.tolist() == [0, 1] * 6

@@ -116,10 +116,10 @@ def hostile() -> dict[str, tuple[bytes, str]]:
         "bomb": (png(20_000, 20_000, 1, 0, row * 20_000), "too many pixels"),
         "warned bomb": (png(10_000, 10_000, 8, 0, b""), "too many pixels"),
         "wide": (png(5_000, 10, 8, 0, b""), "(5000 x 10)"),
-        "text": (b"these are no pixels\n" * 9, "not a PNG, JPEG, BMP or WebP"),
+        "text": (b"these are no pixels\n" * 9, "not a PNG, JPEG, BMP, WebP or TIFF"),
         "empty": (b"", "empty"),
-        "gif": (saved(Image.fromarray(good[..., 0]), "GIF"), "not a PNG, JPEG, BMP or WebP"),
-        "tiff": (saved(Image.fromarray(good), "TIFF"), "not a PNG, JPEG, BMP or WebP"),
+        "gif": (saved(Image.fromarray(good[..., 0]), "GIF"), "not a PNG, JPEG, BMP, WebP or TIFF"),
+        "truncated tiff": (saved(Image.fromarray(good), "TIFF")[:60], ""),
         "truncated jpeg": (jpeg[: len(jpeg) // 2], "damaged or incomplete"),
         "truncated png": (image[: len(image) // 2], "damaged or incomplete"),
         "flipped png": (bytes(flipped), "damaged or incomplete"),
@@ -165,7 +165,7 @@ def test_a_file_that_cannot_be_opened(tmp_path: Path) -> None:
 def test_any_damage_is_an_image_file_error_or_an_image(encode: Encode) -> None:
     draw = np.random.default_rng(9)
     picture = draw.integers(0, 256, (12, 12, 3), dtype=np.uint8)
-    for kind in ("PNG", "JPEG", "BMP", "WEBP"):
+    for kind in ("PNG", "JPEG", "BMP", "WEBP", "TIFF"):
         data = encode(picture, kind)
         for _ in range(150):
             broken = bytearray(data)

@@ -16,7 +16,8 @@ from hvae_core.common.errors import DataError, MissingImages
 from hvae_core.common.places import ASSETS, default_data_root
 from hvae_core.data import ImageSet, World, custom_set, origins, stored, worlds
 from hvae_core.data.controls import CONTROLS
-from hvae_core.data.readers.parquet import load_parquet, write_parquet
+from hvae_core.data.load import load_source
+from hvae_core.data.readers.parquet import write_parquet
 from hvae_core.data.worlds import read_worlds
 
 Encode = Callable[..., bytes]
@@ -121,7 +122,7 @@ def test_handwritten_digits_are_those_of_scikit_learn() -> None:
 
 def test_splits_of_the_training_file(root: Path) -> None:
     world = worlds()["fashion"]
-    whole = load_parquet(root / "fashion_mnist" / "train.parquet")
+    whole = load_source(root / "fashion_mnist" / "train.parquet")
     train, validation = world.load("train", root), world.load("validation", root)
     assert (train.images == whole.images[:22]).all()
     assert (validation.images == whole.images[22:]).all()

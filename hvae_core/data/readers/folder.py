@@ -1,100 +1,151 @@
-"""A folder of image files: one subfolder a class, or all files side by side."""
+"""A folder of picture files, with folders for splits and classes, or a table of labels beside."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from functools import partial
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from hvae_core.common.arrays import Shape
 from hvae_core.common.errors import DataError
-from hvae_core.common.progress import Progress, silent
-from hvae_core.data.image_set import ImageSet, Rule
-from hvae_core.data.readers.collect import Item, gather
-from hvae_core.data.readers.image_file import SUFFIXES, named_jpeg, open_image
+from hvae_core.data.readers import names
+from hvae_core.data.readers.encoded import METADATA, Entry, Pictures, arranged
+from hvae_core.data.readers.image_file import looks_like_picture, read_bytes
+from hvae_core.data.readers.wanted import Wanted
 
 MAX_FILES = 200_000
-MAX_DEPTH = 2
+MAX_DEPTH = 32
+MAX_SCANNED = 1_000_000
 
 
-def load_folder(
-    path: str | Path,
-    *,
-    title: str | None = None,
-    image_shape: Shape | None = None,
-    limit: int | None = None,
-    rule: Rule = "resize",
-    progress: Progress = silent,
-) -> ImageSet:
-    """Return the images of a folder, of its subfolders and of theirs; the first level is the class.
+class Files:
+    """Entries as encoded pictures."""
 
-    `limit` spreads over the files in the order of their names, so that every class is met.
-    """
-    path = Path(path)
-    title = title or path.name
-    files = image_files(path)
-    if not files:
+    def __init__(self, entries: list[Entry]) -> None:
+        self.entries = entries
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def name(self, number: int) -> str:
+        """The file's name from the folder on."""
+        return self.entries[number].name
+
+    def read(self, numbers: NDArray[np.int64]) -> Iterator[Callable[[], bytes]]:
+        """Each file's own bytes."""
+        return (self.entries[number].read for number in numbers.tolist())
+
+
+@dataclass
+class _Found:
+    """What lies in a folder, by name from there: pictures, tables of labels, and all else."""
+
+    files: list[tuple[str, Path]] = field(default_factory=list)
+    tables: list[tuple[str, Path]] = field(default_factory=list)
+    others: list[str] = field(default_factory=list)
+    lost: list[str] = field(default_factory=list)
+    """Links that lead nowhere, pipes, devices."""
+
+
+def open_folder(path: Path, wanted: Wanted) -> Pictures:
+    """Return the pictures of a folder and of all below it, unread."""
+    found = _found(path)
+    if not found.files:
+        why = "".join(f": {note}" for note in names.other_pictures(found.others))
         raise DataError(
-            f"{path} holds no PNG, JPEG, BMP or WebP image; choose a folder of images "
-            "(subfolders are taken as classes)."
+            f"{path} holds no {names.KINDS} image; choose a folder of images "
+            f"(subfolders are taken as classes){why}."
         )
-    if limit is not None and limit < len(files):
-        files = [files[i] for i in np.linspace(0, len(files), limit, endpoint=False, dtype=int)]
-    classes = [_class_of(file, path) for file in files]
-    class_names = tuple(sorted({text for text in classes if text is not None}))
-    index: dict[str | None, int] = {text: number for number, text in enumerate(class_names)}
-    items = (
-        Item(
-            partial(open_image, file, str(file.relative_to(path))),
-            index.get(text, -1),
-            named_jpeg(file.name),
-        )
-        for file, text in zip(files, classes, strict=True)
-    )
-    return gather(
-        items,
-        len(files),
-        name=path.name,
-        title=title,
-        class_names=class_names,
-        image_shape=image_shape,
-        rule=rule,
-        progress=progress,
+    entries = [Entry(name, partial(read_bytes, place, name)) for name, place in found.files]
+    metadata = {name: partial(read_bytes, place, name) for name, place in found.tables}
+    entries, labels, said = arranged(entries, wanted.split, metadata, title=wanted.title)
+    lost = (f"{len(found.lost):,} entries lead to no file ({names.listed(found.lost)})",)
+    return Pictures(
+        Files(entries),
+        labels,
+        files=tuple(entry.name for entry in entries),
+        notes=(
+            *said,
+            *names.left_out(found.others),
+            *(lost if found.lost else ()),
+            *unread_tables(found.others, labels.names),
+        ),
+        spread=True,
     )
 
 
-def image_files(path: Path) -> list[Path]:
-    """Return the image files under a folder, sorted, to the depth that `load_folder` reads."""
-    if not path.is_dir():
-        raise DataError(f"{path} is not a folder; check the path.")
-    files = list(islice(_walk(path, MAX_DEPTH), MAX_FILES + 1))
-    if len(files) > MAX_FILES:
-        raise DataError(
-            f"{path} holds more than {MAX_FILES:,} images; choose one of its subfolders."
-        )
-    return sorted(files)
+def _found(root: Path) -> _Found:
+    if not root.is_dir():
+        raise DataError(f"{root} is not a folder; check the path.")
+    found = _Found()
+    for entry, name in _walk(root, "", seen=set(), depth=MAX_DEPTH):
+        path = Path(entry.path)
+        if not entry.is_file():
+            found.lost.append(name)
+        elif parts_are(name, METADATA):
+            found.tables.append((name, path))
+        elif names.suffix_of(name) in names.SUFFIXES or (
+            not names.suffix_of(name) and _starts_as_picture(path)
+        ):
+            found.files.append((name, path))
+        else:
+            found.others.append(name)
+        if len(found.files) > MAX_FILES:
+            raise DataError(
+                f"{root} holds more than {MAX_FILES:,} images; choose one of its subfolders."
+            )
+    found.files.sort()
+    found.tables.sort()
+    return found
 
 
-def _walk(folder: Path, depth: int) -> Iterator[Path]:
-    # Links to folders are not followed: they can lead round in a circle or out of the folder.
+def parts_are(name: str, wanted: tuple[str, ...]) -> bool:
+    """Return whether the last part of a name is one of some."""
+    return names.parts_of(name)[-1:] in [(text,) for text in wanted]
+
+
+def _walk(
+    folder: Path, prefix: str, *, seen: set[tuple[int, int]], depth: int
+) -> Iterator[tuple[os.DirEntry[str], str]]:
+    # Links are followed, but no folder is entered twice: they can lead round in a circle.
     try:
-        entries = list(os.scandir(folder))
+        state = os.stat(folder)
+        if (state.st_dev, state.st_ino) in seen:
+            return
+        seen.add((state.st_dev, state.st_ino))
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
     except OSError as exc:
         raise DataError(f"{folder} cannot be read: {exc.strerror or exc}.") from exc
-    for entry in entries:
-        if entry.name.startswith("."):
+    for count, entry in enumerate(entries):
+        if count > MAX_SCANNED:
+            raise DataError(f"{folder} holds too many files; choose one of its subfolders.")
+        if names.is_junk(entry.name):
             continue
-        if entry.is_dir(follow_symlinks=False):
-            if depth > 0:
-                yield from _walk(Path(entry.path), depth - 1)
-        elif Path(entry.name).suffix.lower() in SUFFIXES and entry.is_file():
-            yield Path(entry.path)
+        name = f"{prefix}{entry.name}"
+        if not entry.is_dir():
+            yield entry, name
+        elif depth > 0:
+            yield from _walk(Path(entry.path), f"{name}/", seen=seen, depth=depth - 1)
 
 
-def _class_of(file: Path, root: Path) -> str | None:
-    parts = file.relative_to(root).parts
-    return parts[0] if len(parts) > 1 else None
+def _starts_as_picture(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return looks_like_picture(file.read(12))
+    except OSError:
+        return False
+
+
+def unread_tables(others: list[str], classes: tuple[str, ...]) -> tuple[str, ...]:
+    """A note on tables that may hold labels where none were found."""
+    tables = [name for name in others if names.suffix_of(name) in (".csv", ".json", ".tsv")]
+    if classes or not tables:
+        return ()
+    return (
+        f"no labels, though {names.listed(tables)} is there; call it metadata.csv, with the "
+        "columns file_name and label",
+    )

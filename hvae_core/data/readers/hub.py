@@ -16,7 +16,8 @@ from typing import Any
 from hvae_core.common.errors import DataError
 from hvae_core.common.places import cache_data_root
 from hvae_core.common.progress import Cancelled, Progress, silent
-from hvae_core.data.readers.parquet import IMAGE_COLUMNS, LABEL_COLUMNS, write_parquet
+from hvae_core.data.readers.labels import NAMES as LABEL_NAMES
+from hvae_core.data.readers.parquet import IMAGE_COLUMNS, write_parquet
 
 _HUB_NAME = re.compile(
     r"([A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95})(?::([\w.+-]{1,60}))?(?::([\w.-]{1,40}))?"
@@ -116,7 +117,7 @@ def _knock(hub_name: str) -> None:
 def _columns(stream: Any, hub_name: str, wanted: tuple[str, str]) -> tuple[str, str | None]:
     columns = list(stream.features)
     images, labels = ((name,) if name else usual for name, usual in
-                      zip(wanted, (IMAGE_COLUMNS, LABEL_COLUMNS), strict=True))  # fmt: skip
+                      zip(wanted, (IMAGE_COLUMNS, LABEL_NAMES), strict=True))  # fmt: skip
     image = next((column for column in images if column in columns), None)
     if image is None:
         raise DataError(

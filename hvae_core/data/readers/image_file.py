@@ -5,17 +5,21 @@ from __future__ import annotations
 import io
 import struct
 import warnings
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from hvae_core.common.errors import ImageFileError
+from hvae_core.common.errors import DataError, ImageFileError
 from hvae_core.data.image_set import Pixels, from_picture
+from hvae_core.data.readers.names import KINDS
+from hvae_core.data.readers.scale import ONES, Scale, scale_of
 
-FORMATS = ("PNG", "JPEG", "BMP", "WEBP")
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp"})
+FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "TIFF")
 MAX_BYTES = 32 * 2**20
 MAX_SIDE = 4096
 
@@ -24,24 +28,173 @@ _ORIENTATION_KEYS = frozenset({"exif", "Raw profile type exif", "xmp", "XML:com.
 
 # A filter of the process, not catch_warnings: that one is not safe with the server's threads.
 warnings.filterwarnings("error", category=Image.DecompressionBombWarning)
+# What a TIFF says too much or too little of; the picture itself is checked when it is read.
+warnings.filterwarnings("ignore", module=r"PIL\.TiffImagePlugin")
 
 _BROKEN = (OSError, ValueError, SyntaxError, EOFError, KeyError, IndexError, TypeError,
-           OverflowError, MemoryError, struct.error, ZeroDivisionError)  # fmt: skip
+           OverflowError, MemoryError, struct.error, ZeroDivisionError, AttributeError,
+           RuntimeError, AssertionError, NotImplementedError)  # fmt: skip
+
+Ground = Literal["black", "white"]
+
+
+@dataclass(frozen=True, eq=False)
+class Decoded:
+    """One picture as its file has it, upright.
+
+    ``values`` (C, H, W) are grey levels or colours of 8 bits, or the numbers of a grey picture of
+    more bits. ``alpha`` (H, W) is how opaque each pixel is, None where all are.
+    """
+
+    values: NDArray[Any]
+    alpha: Pixels | None = None
+    moving: bool = False
+    """Whether this is the first picture of an animation."""
+
+    def pixels(self, look: Look) -> Pixels:
+        """Grey levels and colours by what was decided for the set."""
+        if self.values.dtype != np.uint8:
+            return look.wide_scale().apply(self.values)
+        if self.alpha is not None:
+            return composed(self.values, self.alpha, look.ground)
+        if look.ones or look.stretch:
+            return look.narrow_scale().apply(self.values)
+        return self.values
+
+
+class Contradicted(Exception):
+    """A picture is not as a look at some others of its set had it; all have to be looked at."""
+
+
+class Look:
+    """What pictures of a set have in common, from a look at some of them or at all.
+
+    ``stretch`` spreads the levels over the full range.
+    """
+
+    def __init__(self, *, stretch: bool = False) -> None:
+        self.stretch = stretch
+        self._narrow: list[float] = []  # lowest and highest level of 8 bits
+        self._wide: list[float] = []
+        self._wide_type: np.dtype[Any] | None = None
+        self._wide_whole = True
+        self._light = self._visible = 0.0
+        self._transparent = self._moving = False
+
+    @classmethod
+    def of(cls, pictures: Iterable[Decoded], *, stretch: bool = False) -> Look:
+        """A look at these pictures."""
+        look = cls(stretch=stretch)
+        for picture in pictures:
+            look.add(picture)
+        return look
+
+    def add(self, picture: Decoded) -> None:
+        """Look at one more picture."""
+        self._moving |= picture.moving
+        values = picture.values
+        low, high = float(values.min()), float(values.max())
+        if values.dtype != np.uint8:
+            self._wide = [min([low, *self._wide[:1]]), max([high, *self._wide[1:]])]
+            self._wide_type = np.promote_types(values.dtype, self._wide_type or values.dtype)
+            self._wide_whole &= bool((values == np.round(values)).all())
+        elif picture.alpha is None:
+            self._narrow = [min([low, *self._narrow[:1]]), max([high, *self._narrow[1:]])]
+        else:
+            self._transparent = True
+            luma = values.mean(axis=0)
+            self._light += float((luma * picture.alpha).sum())
+            self._visible += float(picture.alpha.sum())
+
+    def check(self, picture: Decoded) -> None:
+        """Raise ``Contradicted`` for a picture of a kind that was not looked at."""
+        if picture.alpha is not None and not self._transparent:
+            raise Contradicted
+        if picture.values.dtype != np.uint8 and not self._covers(picture.values):
+            raise Contradicted
+
+    def _covers(self, values: NDArray[Any]) -> bool:
+        return bool(self._wide) and (
+            self._wide[0] <= values.min() and values.max() <= self._wide[1]
+        )
+
+    @property
+    def all_needed(self) -> bool:
+        """Whether what was seen of some pictures decides nothing for the others."""
+        darkest = bool(self._narrow) and self._narrow[1] <= 1
+        return darkest or self.stretch or (self._wide_type not in (None, np.dtype(np.uint16)))
+
+    @property
+    def ones(self) -> bool:
+        """Whether the levels are 0 and 1 alone, in a file that means black and white by them."""
+        return bool(self._narrow) and self._narrow[1] == 1
+
+    @property
+    def ground(self) -> Ground:
+        """What lies under transparent pixels: black under light content, white under dark."""
+        is_light = self._visible == 0 or self._light / self._visible >= 128
+        return "black" if is_light else "white"
+
+    def narrow_scale(self) -> Scale:
+        """The scale of pictures of 8 bits."""
+        low, high = self._narrow
+        if self.stretch and high > low:
+            return Scale(255 / (high - low), low)
+        return Scale(255 if self.ones else 1)
+
+    def wide_scale(self) -> Scale:
+        """The scale of pictures of more bits."""
+        low, high = self._wide
+        kind = self._wide_type or np.dtype(np.uint16)
+        if kind == np.uint16 and not (self.stretch and high > low):
+            return Scale(1 / 257)
+        try:
+            return scale_of(
+                kind, low, high, what="A picture of more than 8 bits",
+                whole=self._wide_whole, stretch=self.stretch,
+            )  # fmt: skip
+        except DataError as exc:
+            raise ImageFileError(str(exc)) from exc
+
+    def notes(self) -> tuple[str, ...]:
+        """What was decided that is not obvious."""
+        notes = []
+        if self.stretch and self._narrow and self._narrow[0] < self._narrow[1]:
+            low, high = self._narrow
+            notes.append(f"contrast stretched: {low:g} is black, {high:g} white")
+        elif self.ones:
+            notes.append(ONES)
+        if self._wide and self._wide_type != np.uint16:
+            notes += [note for note in [self.wide_scale().note] if note]
+        if self._transparent:
+            notes.append(f"transparent pixels on {self.ground}, for all images alike")
+        if self._moving:
+            notes.append("of an animation the first picture alone")
+        return tuple(notes)
 
 
 def open_image(source: bytes | Path | BinaryIO, name: str = "The file") -> Pixels:
     """Return one image file as uint8 (C, H, W), C = 1 grey or 3 colour.
 
-    Order of the checks: size in bytes, format, size in pixels (before anything is decoded),
-    structure (`verify`), then the pixels. `name` opens the sentence of an `ImageFileError`.
+    `name` opens the sentence of an `ImageFileError`.
     """
-    data = _read(source, name)
+    decoded = decode(read_bytes(source, name), name)
+    return decoded.pixels(Look.of([decoded]))
+
+
+def decode(data: bytes, name: str) -> Decoded:
+    """Return one image file as it has its picture.
+
+    Order of the checks: format, size in pixels (before anything is decoded), structure
+    (`verify`), then the pixels.
+    """
     try:
         picture = _open(data, name)
         picture.verify()
         # verify leaves a picture that cannot be read: open it again.
         picture = _open(data, name)
-        return _to_pixels(picture)
+        moving = picture.format != "TIFF" and getattr(picture, "is_animated", False)
+        return replace(_decoded(picture), moving=bool(moving))
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as exc:
         raise ImageFileError(_too_many_pixels(name)) from exc
     except _BROKEN as exc:
@@ -50,17 +203,55 @@ def open_image(source: bytes | Path | BinaryIO, name: str = "The file") -> Pixel
         ) from exc
 
 
+def pages(data: bytes, name: str, most: int) -> int:
+    """How many pictures a file holds, ``most`` at most; 1 for a file that cannot be read."""
+    count = 1
+    try:
+        picture = _open(data, name)
+        while picture.format == "TIFF" and count < most:
+            picture.seek(count)
+            count += 1
+    except (ImageFileError, *_BROKEN):
+        pass  # after the last page, or what is wrong shows when the first is read
+    return count
+
+
+def page_bytes(data: bytes, name: str, page: int) -> bytes:
+    """Return one page of a TIFF as a file of its own, with the same numbers."""
+    single = io.BytesIO()
+    try:
+        picture = _open(data, name)
+        picture.seek(page)
+        _check_size(picture, name)
+        picture.save(single, "TIFF")
+    except _BROKEN as exc:
+        raise ImageFileError(
+            f"{name} is damaged or incomplete; save or download it again."
+        ) from exc
+    return single.getvalue()
+
+
 def is_jpeg(data: bytes) -> bool:
     """Return whether a file's bytes begin as those of a JPEG."""
     return data.startswith(b"\xff\xd8\xff")
 
 
-def named_jpeg(name: str) -> bool:
-    """Return whether a file's name says that it is a JPEG."""
-    return name.lower().endswith((".jpg", ".jpeg"))
+def looks_like_picture(start: bytes) -> bool:
+    """Return whether a file begins as one of the formats that are read."""
+    return start.startswith(
+        (b"\x89PNG", b"\xff\xd8\xff", b"BM", b"II*\0", b"MM\0*")
+    ) or (start[:4] == b"RIFF" and start[8:12] == b"WEBP")  # fmt: skip
 
 
-def _read(source: bytes | Path | BinaryIO, name: str) -> bytes:
+def composed(values: Pixels, alpha: Pixels, ground: Ground) -> Pixels:
+    """Return colours (C, H, W) over a ground, as opaque as ``alpha`` (H, W) says."""
+    level = 0 if ground == "black" else 255
+    opaque = alpha.astype(np.float64) / 255
+    return np.round(values * opaque + level * (1 - opaque)).astype(np.uint8)
+
+
+def read_bytes(source: bytes | Path | BinaryIO, name: str) -> bytes:
+    """Return the bytes of a file, refused where they are none or too many."""
     try:
         if isinstance(source, bytes):
             data = source
@@ -72,7 +263,7 @@ def _read(source: bytes | Path | BinaryIO, name: str) -> bytes:
     except OSError as exc:
         raise ImageFileError(f"{name} cannot be read: {exc.strerror or exc}.") from exc
     if not data:
-        raise ImageFileError(f"{name} is empty; choose a PNG, JPEG, BMP or WebP image.")
+        raise ImageFileError(f"{name} is empty; choose a {KINDS} image.")
     if len(data) > MAX_BYTES:
         raise ImageFileError(
             f"{name} is larger than {MAX_BYTES // 2**20} MiB; save a smaller version of the image."
@@ -84,13 +275,15 @@ def _open(data: bytes, name: str) -> Image.Image:
     try:
         picture = Image.open(io.BytesIO(data), formats=FORMATS)
     except UnidentifiedImageError as exc:
-        raise ImageFileError(
-            f"{name} is not a PNG, JPEG, BMP or WebP image; convert it to PNG first."
-        ) from exc
+        raise ImageFileError(f"{name} is not a {KINDS} image; convert it to PNG first.") from exc
+    _check_size(picture, name)
+    return picture
+
+
+def _check_size(picture: Image.Image, name: str) -> None:
     if max(picture.size) > MAX_SIDE:
         width, height = picture.size
         raise ImageFileError(_too_many_pixels(name, f" ({width} x {height})"))
-    return picture
 
 
 def _too_many_pixels(name: str, size: str = "") -> str:
@@ -100,17 +293,26 @@ def _too_many_pixels(name: str, size: str = "") -> str:
     )
 
 
-def _to_pixels(picture: Image.Image) -> Pixels:
-    # Any mode of the four formats to L or RGB, upright.
+def _decoded(picture: Image.Image) -> Decoded:
+    # Any mode of the formats, upright.
     picture.load()
     if _ORIENTATION_KEYS & picture.info.keys():
         picture = ImageOps.exif_transpose(picture)
-    if picture.mode.startswith("I"):
-        return _from_16_bit(picture)
-    if picture.has_transparency_data:
-        return from_picture(_on_background(picture.convert("RGBA"), _is_grey(picture)))
+    if picture.mode.startswith("I;16"):
+        # convert("L") would clip at 255 and give a white picture.
+        return Decoded(np.asarray(picture).astype(np.uint16)[None])
+    if picture.mode in ("I", "F"):
+        wide = np.asarray(picture)[None]
+        if picture.mode == "I" and picture.format == "PNG":
+            wide = np.clip(wide, 0, 65535).astype(np.uint16)
+        return Decoded(wide)
     mode = "L" if _is_grey(picture) else "RGB"
-    return from_picture(picture if picture.mode == mode else picture.convert(mode))
+    if picture.has_transparency_data:
+        whole = picture.convert("RGBA")
+        alpha = np.asarray(whole.getchannel("A"), dtype=np.uint8)
+        colours = from_picture(whole.convert("RGB").convert(mode))
+        return Decoded(colours, alpha if alpha.min(initial=255) < 255 else None)
+    return Decoded(from_picture(picture if picture.mode == mode else picture.convert(mode)))
 
 
 def _is_grey(picture: Image.Image) -> bool:
@@ -119,20 +321,3 @@ def _is_grey(picture: Image.Image) -> bool:
         triples = palette[: len(palette) // 3 * 3].reshape(-1, 3)
         return bool((triples == triples[:, :1]).all())
     return picture.mode in ("1", "L", "LA", "La")
-
-
-def _from_16_bit(picture: Image.Image) -> Pixels:
-    # convert("L") would clip at 255 and give a white picture.
-    wide = np.clip(np.asarray(picture, dtype=np.int64), 0, 65535)
-    return np.round(wide / 257).astype(np.uint8)[None]
-
-
-def _on_background(picture: Image.Image, grey: bool) -> Image.Image:
-    # Black under light content, white under dark: dark ink on nothing must not vanish.
-    luma, alpha = (
-        np.asarray(part, dtype=np.float64) for part in (picture.convert("L"), picture.split()[3])
-    )
-    visible = alpha.sum()
-    is_light = visible == 0 or (luma * alpha).sum() / visible >= 128
-    background = Image.new("RGBA", picture.size, (0, 0, 0, 255) if is_light else (255,) * 4)
-    return Image.alpha_composite(background, picture).convert("L" if grey else "RGB")

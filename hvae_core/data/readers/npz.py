@@ -1,72 +1,67 @@
-"""Images in a NumPy archive, every declared size checked before anything is read."""
+"""Images in NumPy files, every declared size checked before anything is read."""
 
 from __future__ import annotations
 
 import io
+import re
+import tokenize
 import zipfile
+import zlib
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from hvae_core.common.arrays import Shape
 from hvae_core.common.errors import DataError
-from hvae_core.common.progress import Progress, silent
-from hvae_core.data.image_set import ImageSet, Pixels, Rule
-from hvae_core.data.readers.collect import MAX_SET_BYTES
+from hvae_core.data.image_set import ImageSet
+from hvae_core.data.readers import splits
+from hvae_core.data.readers.arrays import Arrays
+from hvae_core.data.readers.labels import NAMES, not_taken
+from hvae_core.data.readers.limits import max_set_bytes
+from hvae_core.data.readers.survey import in_words
+from hvae_core.data.readers.wanted import Wanted
 
-IMAGE_KEYS = ("images", "x", "arr_0")
-LABEL_KEYS = ("labels", "y", "arr_1")
-MAX_ENTRIES = 64
-MAX_CLASSES = 10_000
+IMAGE_KEYS = ("images", "image", "x", "data", "imgs", "img", "pictures", "pixels", "arr_0")
+LABEL_KEYS = (*NAMES, "arr_1")
+CLASS_KEYS = ("class_names", "label_names", "names", "categories")
+FILE_KEYS = ("files", "file_names", "filenames", "paths")
+MAX_ENTRIES = 256
+_BROKEN = (OSError, ValueError, zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError,
+           KeyError, SyntaxError, TypeError, MemoryError, OverflowError, AttributeError, IndexError,
+           UnicodeError, zlib.error, tokenize.TokenError, AssertionError)  # fmt: skip
+_SIDES = "|".join(sorted((n for names in splits.SPLITS.values() for n in names), key=len)[::-1])
+_BEFORE = re.compile(rf"({_SIDES})[_\-. ]?(.+)", re.IGNORECASE)
+_AFTER = re.compile(rf"(.+?)[_\-. ]?({_SIDES})", re.IGNORECASE)
 
 
-def load_npz(
-    path: str | Path,
-    *,
-    title: str | None = None,
-    image_shape: Shape | None = None,
-    limit: int | None = None,
-    split: str = "test",
-    rule: Rule = "resize",
-    progress: Progress = silent,
-) -> ImageSet:
-    """Return the images of an .npz: uint8, or float in [0, 1], of rank 3 or 4.
-
-    Shapes (N, H, W), (N, H, W, C) and (N, C, H, W). Keys: images, x or arr_0, and labels or y;
-    where a file holds several splits, x_test and y_test (or images_test, ...).
-    """
-    path = Path(path)
-    title = title or path.stem
-    progress(0.0, f"reading {title}")
+def open_npz(path: Path, wanted: Wanted) -> Arrays:
+    """Return the images of an .npz: one array of them, or one a split, and their labels."""
     try:
         with zipfile.ZipFile(path) as archive:
-            entries = _entries(archive, path.name)
-            key = _first(entries, [f"{k}_{split}" for k in IMAGE_KEYS[:2]] + list(IMAGE_KEYS))
-            if key is None:
-                raise DataError(
-                    f"{path.name} has no array named images, x or arr_0 "
-                    f"(it has {', '.join(list(entries)[:8]) or 'none'}); save it under such a name."
-                )
-            images = _as_images(_read(archive, entries[key]), limit, f"{key} in {path.name}")
-            key = _first(entries, [f"{k}_{split}" for k in LABEL_KEYS[:2]] + list(LABEL_KEYS))
-            stored = None if key is None else _read(archive, entries[key])
-    except (OSError, ValueError, zipfile.BadZipFile, EOFError, NotImplementedError,
-            RuntimeError, KeyError, SyntaxError, TypeError) as exc:  # fmt: skip
+            return _chosen(_Members(archive, path.name), path.name, wanted)
+    except DataError:
+        raise
+    except _BROKEN as exc:
         raise DataError(
             f"{path.name} cannot be read as a NumPy archive; save it again with numpy.savez."
         ) from exc
-    labels = _as_labels(stored, len(images), title)
-    names = tuple(str(index) for index in range(int(labels.max(initial=-1)) + 1))
-    read = ImageSet(name=path.stem, title=title, images=images, labels=labels, class_names=names)
-    progress(1.0, f"read {title}: {len(read):,} images")
-    return read if image_shape is None else read.fit(image_shape, rule)
+
+
+def open_npy(path: Path, wanted: Wanted) -> Arrays:
+    """Return the images of an .npy, with labels from the file beside it that is named so."""
+    return Arrays(
+        _read_npy(path),
+        _beside(path),
+        what=path.name,
+        notes=_labels_beside(path),
+    )
 
 
 def npz_bytes(images: ImageSet, **more: NDArray[Any]) -> bytes:
-    """Return a set as an .npz file that `load_npz` reads back: images, labels, class_names.
+    """Return a set as an .npz file that is read back: images, labels, class and file names.
 
     `more` holds further plain arrays, which the loader leaves alone.
     """
@@ -74,82 +69,234 @@ def npz_bytes(images: ImageSet, **more: NDArray[Any]) -> bytes:
     names = np.array(images.class_names, dtype=np.str_)
     pixels = images.images.transpose(0, 2, 3, 1)  # channels last, which no width is taken for
     arrays: dict[str, Any] = {"images": pixels, "labels": images.labels, "class_names": names}
+    if images.files:
+        arrays["files"] = np.array(images.files, dtype=np.str_)
     np.savez_compressed(file, **arrays | more)
     return file.getvalue()
 
 
-def _entries(archive: zipfile.ZipFile, name: str) -> dict[str, zipfile.ZipInfo]:
-    infos = archive.infolist()
-    keys = [info.filename.removesuffix(".npy") for info in infos]
-    if len(infos) > MAX_ENTRIES or len(set(keys)) < len(keys):
-        raise DataError(f"{name} holds too many or repeated arrays; save the images alone.")
-    if sum(info.file_size for info in infos) > MAX_SET_BYTES:
-        raise DataError(
-            f"{name} unpacks to more than {MAX_SET_BYTES // 2**30} GiB; save fewer images."
-        )
-    return dict(zip(keys, infos, strict=True))
+class _Members:
+    """The arrays of an archive by name, each read when it is asked for."""
 
-
-def _first(entries: dict[str, zipfile.ZipInfo], keys: list[str]) -> str | None:
-    return next((key for key in keys if key in entries), None)
-
-
-def _read(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> NDArray[Any]:
-    with archive.open(info) as file:
-        # The header may claim any shape; what it claims must be what the archive holds.
-        version = npy.read_magic(file)
-        reader = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-        shape, _, dtype = reader(file)
-        declared = int(np.prod([int(side) for side in shape], dtype=object)) * dtype.itemsize
-        if dtype.hasobject or dtype.kind not in "biuf" or declared > info.file_size:
+    def __init__(self, archive: zipfile.ZipFile, name: str) -> None:
+        infos = [info for info in archive.infolist() if not info.is_dir()]
+        keys = [info.filename.removesuffix(".npy") for info in infos]
+        if len(infos) > MAX_ENTRIES or len(set(keys)) < len(keys):
+            raise DataError(f"{name} holds too many or repeated arrays; save the images alone.")
+        if sum(info.file_size for info in infos) > max_set_bytes():
             raise DataError(
-                f"The array {info.filename.removesuffix('.npy')} is not a plain array of numbers "
-                "of the size it claims; save it again with numpy.savez."
+                f"{name} unpacks to more than {in_words(max_set_bytes())}; save fewer images."
             )
-    with archive.open(info) as file:
-        return npy.read_array(file, allow_pickle=False)
+        self.archive = archive
+        self.infos = dict(zip(keys, infos, strict=True))
+
+    def header(self, key: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
+        """Shape and type, from the header alone."""
+        with self.archive.open(self.infos[key]) as file:
+            return _header(file)
+
+    def read(self, key: str, kinds: str = "biuf") -> NDArray[Any]:
+        """The array; its header may claim any shape, which must be what the archive holds."""
+        info = self.infos[key]
+        shape, dtype = self.header(key)
+        _check_plain(key, shape, dtype, held=info.file_size, kinds=kinds)
+        with self.archive.open(info) as file:
+            return npy.read_array(file, allow_pickle=False)
+
+    def words(self, key: str) -> str:
+        """A name with its shape."""
+        try:
+            return f"{key} {self.header(key)[0]}"
+        except _BROKEN:
+            return key
 
 
-def _as_images(array: NDArray[Any], limit: int | None, what: str) -> Pixels:
-    if array.ndim not in (3, 4) or 0 in array.shape:
-        raise DataError(
-            f"{what} has shape {array.shape}; images need (N, H, W), (N, H, W, C) or (N, C, H, W)."
-        )
-    array = array[:limit]
-    if array.ndim == 3:
-        array = array[:, None]
-    elif array.shape[3] in (1, 3):
-        array = array.transpose(0, 3, 1, 2)
-    elif array.shape[1] not in (1, 3):
-        raise DataError(f"{what} has shape {array.shape}; images need 1 or 3 channels.")
-    return _as_bytes(array, what)
-
-
-def _as_bytes(array: NDArray[Any], what: str) -> Pixels:
-    if array.dtype == np.uint8:
-        return np.ascontiguousarray(array)
-    if array.dtype.kind == "b":
-        return np.ascontiguousarray(array).astype(np.uint8) * 255
-    low, high = array.min(), array.max()
-    if array.dtype.kind in "iu" and low >= 0 and high <= 255:
-        return np.ascontiguousarray(array).astype(np.uint8)
-    # NaN fails both comparisons, as it should.
-    if array.dtype.kind == "f" and low >= 0 and high <= 1:
-        return np.round(np.ascontiguousarray(array) * 255.0).astype(np.uint8)
-    raise DataError(
-        f"{what} has values from {low:g} to {high:g}; "
-        "store whole numbers from 0 to 255, or fractions from 0 to 1."
+def _chosen(members: _Members, name: str, wanted: Wanted) -> Arrays:
+    images, others = _images_by_split(members, name)
+    if list(images) == [""]:
+        split, notes = "", []
+    else:
+        by_split = {split: _Counted(members, key) for split, key in images.items() if split}
+        split, note = splits.choose(wanted.split, by_split)
+        notes = [note]
+    key = images[split]
+    pixels = members.read(key)
+    what = f"{key} in {name}"
+    if key not in IMAGE_KEYS and not split:
+        notes.append(f"the array {key} taken as the images")
+    labels_key = _key_of(LABEL_KEYS, members.infos, split)
+    stored, why = _stored_labels(members, labels_key, name=name, pixels=pixels)
+    if labels_key is None:
+        columns = [other for other in others if _may_be_labels(members, other, len(pixels))]
+        why = not_taken(columns)
+    return Arrays(
+        pixels,
+        stored,
+        what=what,
+        labels_what=f"the array {labels_key}",
+        class_names=_texts(members, _key_of(CLASS_KEYS, members.infos, "")),
+        files=_texts(members, _key_of(FILE_KEYS, members.infos, split)),
+        notes=(*notes, *why),
     )
 
 
-def _as_labels(stored: NDArray[Any] | None, count: int, title: str) -> NDArray[np.int64]:
-    if stored is None:
-        return np.full(count, -1, np.int64)
-    flat = stored.reshape(-1)
-    if len(flat) < count or flat.dtype.kind not in "iu":
+class _Counted:
+    """An array that is counted from its header."""
+
+    def __init__(self, members: _Members, key: str) -> None:
+        self.shape = members.header(key)[0]
+
+    def __len__(self) -> int:
+        return self.shape[0] if self.shape else 0
+
+
+def _images_by_split(members: _Members, name: str) -> tuple[dict[str, str], list[str]]:
+    """Which array has the images of each split ("" without splits), and all others."""
+    found: dict[str, str] = {}
+    for key in members.infos:
+        split, base = _parsed(key)
+        if base in IMAGE_KEYS[:-1]:
+            rank = IMAGE_KEYS.index(base)
+            held = found.get(split)
+            if held is None or rank < IMAGE_KEYS.index(_parsed(held)[1]):
+                found[split] = key
+    if not found and "arr_0" in members.infos:
+        found[""] = _positional(members, name)
+    keys = list(members.infos)
+    if not found and len(keys) == 1:
+        found[""] = keys[0]
+    if not found:
         raise DataError(
-            f"The labels of {title} have shape {stored.shape} and type {stored.dtype}; "
-            f"give one whole number an image ({count:,})."
+            f"{name} has no array named images, x or arr_0 "
+            f"(it has {', '.join(keys[:8]) or 'none'}); save it under such a name."
         )
-    labels = flat[:count].astype(np.int64)
-    return np.where((labels >= 0) & (labels < MAX_CLASSES), labels, -1)
+    if "" in found and len(found) > 1:
+        del found[""]
+    return found, [key for key in keys if key not in found.values()]
+
+
+def _positional(members: _Members, name: str) -> str:
+    """The images of arrays without names: the first, where a second can be its labels alone."""
+    arrays = [key for key in members.infos if re.fullmatch(r"arr_\d+", key)]
+    first = members.header("arr_0")[0]
+    second = members.header("arr_1")[0] if "arr_1" in members.infos else None
+    is_label = second is None or (
+        len(second) <= 2 and second[:1] == first[:1] and second[1:] != first[1:]
+    )
+    if len(arrays) > 2 or not is_label:
+        held = ", ".join(members.words(key) for key in arrays[:8])
+        raise DataError(
+            f"{name} holds arrays without names ({held}), so which are images and which labels "
+            "is not said; save it with numpy.savez(..., images=..., labels=...)."
+        )
+    return "arr_0"
+
+
+def _parsed(key: str) -> tuple[str, str]:
+    """The split ("" without one) and the rest of an array's name: x_test, test_images, X_train."""
+    text = key.casefold()
+    match = _BEFORE.fullmatch(text)
+    if match and match.group(2).strip("_-. ") in (*IMAGE_KEYS, *LABEL_KEYS, *FILE_KEYS):
+        return splits.split_of(match.group(1)) or "", match.group(2).strip("_-. ")
+    match = _AFTER.fullmatch(text)
+    if match:
+        return splits.split_of(match.group(2)) or "", match.group(1).strip("_-. ")
+    split = splits.split_of(text)
+    return (split, "images") if split else ("", text)
+
+
+def _key_of(wanted: tuple[str, ...], keys: Mapping[str, object], split: str) -> str | None:
+    """The first of the wanted names that an array of a split has."""
+    parsed = {_parsed(key): key for key in keys}
+    places = [(split, base) for base in wanted] + [("", base) for base in wanted]
+    return next((parsed[place] for place in places if place in parsed), None)
+
+
+def _stored_labels(
+    members: _Members, key: str | None, *, name: str, pixels: NDArray[Any]
+) -> tuple[NDArray[Any] | None, tuple[str, ...]]:
+    if key is None:
+        return None, ()
+    shape, dtype = members.header(key)
+    if dtype.hasobject:
+        return None, (f"no labels: {key} holds Python objects, which could run code",)
+    if not shape:
+        return None, (f"no labels: {key} is a single number",)
+    stored = members.read(key, "biufUS")
+    if stored.ndim > 2 or (stored.ndim == 2 and stored.shape == pixels.shape):
+        raise DataError(
+            f"{key} in {name} has shape {stored.shape}, which labels do not have; "
+            "give one whole number or name an image."
+        )
+    return stored, ()
+
+
+def _may_be_labels(members: _Members, key: str, count: int) -> bool:
+    if key in CLASS_KEYS or key in FILE_KEYS:
+        return False
+    shape, dtype = members.header(key)
+    return shape in ((count,), (count, 1)) and dtype.kind in "biuUS"
+
+
+def _texts(members: _Members, key: str | None) -> tuple[str, ...]:
+    if key is None:
+        return ()
+    shape, dtype = members.header(key)
+    if dtype.kind != "U" or len(shape) != 1:
+        return ()
+    return tuple(str(text) for text in members.read(key, "U"))
+
+
+def _read_npy(path: Path) -> NDArray[Any]:
+    try:
+        with path.open("rb") as file:
+            shape, dtype = _header(file)
+            _check_plain(path.stem, shape, dtype, held=path.stat().st_size)
+        with path.open("rb") as file:
+            return npy.read_array(file, allow_pickle=False)
+    except DataError:
+        raise
+    except _BROKEN as exc:
+        raise DataError(
+            f"{path.name} cannot be read as a NumPy array; save it again with numpy.save."
+        ) from exc
+
+
+def _labels_place(path: Path) -> Path | None:
+    """The file of labels beside one of images: images -> labels, x_test -> y_test."""
+    stem = path.stem
+    for old, new in (("images", "labels"), ("imgs", "labels"), ("x", "y"), ("X", "y")):
+        place = path.with_name(re.sub(rf"(?<![A-Za-z]){old}(?![A-Za-z])", new, stem) + ".npy")
+        if place != path and place.is_file():
+            return place
+    return None
+
+
+def _beside(path: Path) -> NDArray[Any] | None:
+    place = _labels_place(path)
+    return None if place is None else _read_npy(place)
+
+
+def _labels_beside(path: Path) -> tuple[str, ...]:
+    place = _labels_place(path)
+    return () if place is None else (f"labels from {place.name} beside it",)
+
+
+def _header(file: BinaryIO | Any) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    version = npy.read_magic(file)
+    reader = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+    shape, _, dtype = reader(file)
+    return tuple(int(side) for side in shape), dtype
+
+
+def _check_plain(
+    key: str, shape: tuple[int, ...], dtype: np.dtype[Any], *, held: int, kinds: str = "biuf"
+) -> None:
+    declared = int(np.prod(shape, dtype=object)) * dtype.itemsize
+    if dtype.hasobject or dtype.kind not in kinds or declared > held or min(shape, default=0) < 0:
+        raise DataError(
+            f"The array {key} is not a plain array of numbers of the size it claims; "
+            "save it again with numpy.savez."
+        )
+    if declared > max_set_bytes():
+        raise DataError(f"{key} holds more than {in_words(max_set_bytes())}; save fewer images.")

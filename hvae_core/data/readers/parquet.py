@@ -3,73 +3,65 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from itertools import repeat
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
-from hvae_core.common.arrays import Shape
 from hvae_core.common.errors import DataError
-from hvae_core.common.progress import Progress, silent
-from hvae_core.data.image_set import ImageSet, Rule
-from hvae_core.data.readers.collect import Item, gather
-from hvae_core.data.readers.image_file import is_jpeg, open_image
+from hvae_core.data.readers import splits
+from hvae_core.data.readers.arrays import Arrays
+from hvae_core.data.readers.encoded import Pictures
+from hvae_core.data.readers.image_file import read_bytes
+from hvae_core.data.readers.labels import MAX_CLASSES, Labels, label_name, not_taken, read_labels
+from hvae_core.data.readers.limits import max_set_bytes
+from hvae_core.data.readers.names import parts_of
+from hvae_core.data.readers.survey import in_words
+from hvae_core.data.readers.wanted import Wanted
 
-IMAGE_COLUMNS = ("image", "img")
-LABEL_COLUMNS = ("label", "labels", "fine_label", "target", "class")
+IMAGE_COLUMNS = ("image", "img", "images", "picture", "jpg", "png")
+PIXEL_COLUMNS = ("pixels", "image", "img", "images", "x", "data")
 MAX_GROUP_BYTES = 2**30
-MAX_CLASSES = 10_000
+_SMALL_GROUP = 2**25
 _BATCH = 256
+_BROKEN = (pa.ArrowException, OSError, ValueError, RecursionError, KeyError, TypeError,
+           IndexError, MemoryError, OverflowError, UnicodeError)  # fmt: skip
 
 
-def load_parquet(
-    path: str | Path,
-    *,
-    title: str | None = None,
-    image_shape: Shape | None = None,
-    limit: int | None = None,
-    rows: tuple[int, int | None] = (0, None),
-    rule: Rule = "resize",
-    progress: Progress = silent,
-) -> ImageSet:
+def open_parquet(path: Path, wanted: Wanted) -> Pictures | Arrays:
     """Return the images of one Parquet file, or of a folder of shards in the order of names.
 
-    `rows` = (start, stop) cuts a part out; `limit` keeps the first images of it.
+    Shards named as splits, ``train-00000-of-00002``, are splits.
     """
-    path = Path(path)
-    title = title or path.stem
+    shards = _shards(path)
+    notes: tuple[str, ...] = ()
     try:
-        # 1. Which rows: the part asked for, as far as the files go.
-        files = [pq.ParquetFile(shard) for shard in _shards(path)]
-        ends = (row_count(path), rows[1], None if limit is None else rows[0] + limit)
-        first, stop = rows[0], min(end for end in ends if end is not None)
-        # 2. Which columns, and what the labels are called.
-        columns = _columns(files[0].schema_arrow, title)
-        class_names, index_of = _classes(files, columns[1])
-        # 3. Row by row, so that the encoded images are never all in memory.
-        items = (
-            Item(partial(open_image, data, f"Row {number}"), index_of(label), is_jpeg(data))
-            for number, data, label in _rows(files, columns, range(first, stop))
-        )
-        return gather(
-            items,
-            max(stop - first, 0),
-            name=path.stem,
-            title=title,
-            class_names=class_names,
-            image_shape=image_shape,
-            rule=rule,
-            progress=progress,
-        )
-    except (pa.ArrowException, OSError, ValueError) as exc:
+        if len(shards) > 1:
+            shards, notes = _of_split(shards, wanted.split)
+        files = [pq.ParquetFile(shard) for shard in shards]
+        return _opened(files, wanted.title, notes)
+    except DataError:
+        raise
+    except _BROKEN as exc:
         raise DataError(
             f"{path.name} cannot be read as Parquet with an image column; "
             f"make or download the file again ({_short(exc)})."
         ) from exc
+
+
+def shards_in(folder: Path) -> list[Path]:
+    """The Parquet files of images in a folder, or in its folder ``data`` as the hub has them."""
+    for place in (folder, folder / "data"):
+        if place.is_dir():
+            found = [p for p in sorted(place.glob("*.parquet")) if p.name != "metadata.parquet"]
+            if found:
+                return found
+    return []
 
 
 def row_count(path: str | Path) -> int:
@@ -107,106 +99,213 @@ def write_parquet(
 def _shards(path: Path) -> list[Path]:
     if not path.exists():
         raise DataError(f"There is no file {path}; check the path.")
-    shards = sorted(path.glob("*.parquet")) if path.is_dir() else [path]
+    shards = shards_in(path) if path.is_dir() else [path]
     if not shards:
         raise DataError(f"{path} holds no Parquet file; choose another folder.")
     return shards
 
 
-def _columns(schema: pa.Schema, title: str) -> tuple[str, str | None]:
-    image = next((column for column in IMAGE_COLUMNS if column in schema.names), None)
-    if image is None:
+def _of_split(shards: list[Path], wanted: str) -> tuple[list[Path], tuple[str, ...]]:
+    """The shards of one split, where all are named as splits."""
+    by_split: dict[str, list[Path]] = {}
+    for shard in shards:
+        by_split.setdefault(splits.split_of_shard(shard.stem) or "", []).append(shard)
+    if "" in by_split or len(by_split) == 1:
+        return shards, ()
+    split, note = splits.choose(wanted, {name: _Counted(held) for name, held in by_split.items()})
+    return by_split[split], (note,)
+
+
+class _Counted:
+    """Shards that are counted from their footers."""
+
+    def __init__(self, shards: list[Path]) -> None:
+        self.shards = shards
+
+    def __len__(self) -> int:
+        return sum(pq.ParquetFile(shard).metadata.num_rows for shard in self.shards)
+
+
+def _opened(files: list[pq.ParquetFile], title: str, notes: tuple[str, ...]) -> Pictures | Arrays:
+    schema = files[0].schema_arrow
+    image = _image_column(schema, title)
+    label = label_name(name for name in schema.names if name != image)
+    others = [name for name in schema.names if name not in (image, label)]
+    count = sum(file.metadata.num_rows for file in files)
+    if not count:
+        raise DataError(f"{title} has no rows; choose another file.")
+    stored = None if label is None else _column(files, label)
+    if _is_numbers(schema.field(image).type):
+        pixels = _numbers(files, image, title)
+        what = f"the column {image} of {title}"
+        more = () if label else not_taken(_plain(schema, others))
+        return Arrays(pixels, stored, what=what, notes=(*notes, *more))
+    if label is None or stored is None:
+        labels = Labels.none(count, *not_taken(_plain(schema, others)))
+    else:
+        names = _names_in_metadata(schema, label)
+        labels = read_labels(stored, count, what=f"the column {label}", names=names)
+    rows = Rows(files, image)
+    return Pictures(rows, labels, files=rows.names(), notes=notes)
+
+
+def _image_column(schema: pa.Schema, title: str) -> str:
+    encoded = [name for name in IMAGE_COLUMNS if name in schema.names]
+    image = next((n for n in encoded if _is_encoded(schema.field(n).type)), None)
+    numbers = [name for name in PIXEL_COLUMNS if name in schema.names]
+    image = image or next((n for n in numbers if _is_numbers(schema.field(n).type)), None)
+    if image is not None:
+        return image
+    if encoded:
+        kind = schema.field(encoded[0]).type
         raise DataError(
-            f"{title} has no column named image (its columns: {', '.join(schema.names[:8])}); "
-            "store the images as in the Hugging Face image convention."
+            f"The column {encoded[0]} of {title} holds {kind}, not encoded images; "
+            "store the images as PNG in it."
         )
-    kind = schema.field(image).type
-    if not (pa.types.is_struct(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind)):
-        raise DataError(f"The column {image} of {title} holds {kind}, not encoded images.")
-    return image, next((column for column in LABEL_COLUMNS if column in schema.names), None)
+    raise DataError(
+        f"{title} has no column named image (its columns: {', '.join(schema.names[:8])}); "
+        "store the images as in the Hugging Face image convention."
+    )
 
 
-class _Labels:
-    """Turns the stored label of a row into an index of the class names."""
-
-    def __init__(self, class_names: tuple[str, ...]) -> None:
-        self.known = len(class_names)
-        self.by_name = {text: index for index, text in enumerate(class_names)}
-
-    def __call__(self, stored: Any) -> int:
-        if isinstance(stored, str):
-            return self.by_name.get(stored, -1)
-        if isinstance(stored, int) and 0 <= stored < self.known:
-            return stored
-        return -1
+def _is_encoded(kind: pa.DataType) -> bool:
+    types = pa.types
+    return types.is_struct(kind) or types.is_binary(kind) or types.is_large_binary(kind)
 
 
-def _classes(files: list[pq.ParquetFile], column: str | None) -> tuple[tuple[str, ...], _Labels]:
-    names: tuple[str, ...] = ()
-    if column is not None:
-        names = _names_in_metadata(files[0].schema_arrow, column) or _names_in_rows(files, column)
-    return names, _Labels(names)
+def _is_numbers(kind: pa.DataType) -> bool:
+    types = pa.types
+    depth = 0
+    while types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind):
+        kind, depth = kind.value_type, depth + 1
+    return 1 <= depth <= 3 and (types.is_integer(kind) or types.is_floating(kind))
+
+
+def _plain(schema: pa.Schema, names: Sequence[str]) -> list[str]:
+    """Which columns hold one plain value a row: what labels could be."""
+    types = pa.types
+    return [
+        name for name in names
+        if not name.startswith("__") and not (
+            types.is_nested(schema.field(name).type)
+            or types.is_binary(schema.field(name).type)
+            or types.is_large_binary(schema.field(name).type)
+        )
+    ]  # fmt: skip
+
+
+def _column(files: list[pq.ParquetFile], name: str) -> NDArray[Any]:
+    """The stored values of a column; lists of equal length become rows."""
+    values: list[Any] = []
+    for file in files:
+        values += file.read(columns=[name]).column(0).to_pylist()
+    if values and all(isinstance(value, list) for value in values):
+        if len({len(value) for value in values}) == 1:
+            return np.array(values)
+        values = [None] * len(values)
+    stored = np.empty(len(values), object)
+    stored[:] = values
+    return stored
+
+
+def _numbers(files: list[pq.ParquetFile], name: str, title: str) -> NDArray[Any]:
+    size = 0
+    for file in files:
+        for group in range(file.metadata.num_row_groups):
+            size += file.metadata.row_group(group).total_byte_size
+    if size > max_set_bytes():
+        raise DataError(
+            f"{title} unpacks to more than {in_words(max_set_bytes())}; make it smaller."
+        )
+    table = pa.concat_tables([file.read(columns=[name]) for file in files])
+    column = table.column(0).combine_chunks()
+    rows, shape = len(column), []
+    while pa.types.is_nested(column.type):
+        lengths = set(column.value_lengths().to_pylist())
+        if len(lengths) != 1 or None in lengths:
+            raise DataError(f"The rows of {name} in {title} differ in length; save them alike.")
+        shape.append(lengths.pop())
+        column = column.flatten()
+    if column.null_count:
+        raise DataError(f"The column {name} of {title} lacks numbers; save them all.")
+    return column.to_numpy(zero_copy_only=False).reshape(rows, *shape)
 
 
 def _names_in_metadata(schema: pa.Schema, column: str) -> tuple[str, ...]:
     try:
         stored = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
         names = stored["info"]["features"][column]["names"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return ()
     if not isinstance(names, list) or not all(isinstance(text, str) for text in names):
         return ()
     return tuple(names[:MAX_CLASSES])
 
 
-def _names_in_rows(files: list[pq.ParquetFile], column: str) -> tuple[str, ...]:
-    kind = files[0].schema_arrow.field(column).type
-    types = pa.types
-    if not (types.is_integer(kind) or types.is_string(kind) or types.is_large_string(kind)):
-        return ()
-    values = set()
-    for file in files:
-        values |= set(file.read(columns=[column]).column(0).unique().to_pylist())
-    values.discard(None)
-    if pa.types.is_integer(kind):
-        top = max(values, default=-1)
-        return tuple(str(index) for index in range(top + 1)) if top < MAX_CLASSES else ()
-    return tuple(sorted(values)) if len(values) <= MAX_CLASSES else ()
+class Rows:
+    """The encoded images of some Parquet files, counted through all of them."""
 
+    def __init__(self, files: list[pq.ParquetFile], column: str) -> None:
+        self.files, self.column = files, column
+        self._count = sum(file.metadata.num_rows for file in files)
 
-def _rows(
-    files: list[pq.ParquetFile], columns: tuple[str, str | None], wanted: range
-) -> Iterator[tuple[int, bytes, Any]]:
-    """Number, encoded image and stored label of each wanted row, counted through all files."""
-    image_column, label_column = columns
-    names = [name for name in columns if name is not None]
-    number = 0
-    for file in files:
-        for group in range(file.metadata.num_row_groups):
-            size = file.metadata.row_group(group).num_rows
-            # A group is what Parquet reads at once: one outside the rows is never read at all.
-            if number + size <= wanted.start or number >= wanted.stop:
-                number += size
-                continue
-            _check_group(file, group)
-            for batch in file.iter_batches(_BATCH, row_groups=[group], columns=names):
-                images = batch.column(image_column).to_pylist()
-                labels = batch.column(label_column).to_pylist() if label_column else repeat(None)
-                for stored, label in zip(images, labels, strict=False):  # strict ends no repeat
-                    if number in wanted:
-                        yield number, _bytes(stored), label
-                    number += 1
+    def __len__(self) -> int:
+        return self._count
+
+    def name(self, number: int) -> str:
+        """A row in words."""
+        return f"Row {number}"
+
+    def names(self) -> tuple[str, ...]:
+        """The names that the images had as files, where the table has kept those."""
+        kind = self.files[0].schema_arrow.field(self.column).type
+        if not pa.types.is_struct(kind) or "path" not in [field.name for field in kind]:
+            return ()
+        found: list[str] = []
+        for file in self.files:
+            stored = file.read(columns=[f"{self.column}.path"]).column(0).to_pylist()
+            found += ["/".join(parts_of((row or {}).get("path") or "")) for row in stored]
+        if not any(found):
+            return ()
+        return tuple(name or self.name(number) for number, name in enumerate(found))
+
+    def read(self, numbers: NDArray[np.int64]) -> Iterator[Callable[[], bytes]]:
+        """The bytes of rows in rising order; groups without one of them are never read."""
+        try:
+            yield from self._read(set(numbers.tolist()))
+        except _BROKEN as exc:
+            raise DataError(
+                f"The Parquet file is damaged; make or download it again ({_short(exc)})."
+            ) from exc
+
+    def _read(self, wanted: set[int]) -> Iterator[Callable[[], bytes]]:
+        number = 0
+        for file in self.files:
+            for group in range(file.metadata.num_row_groups):
+                size = file.metadata.row_group(group).num_rows
+                # A group is what Parquet reads at once.
+                if wanted.isdisjoint(range(number, number + size)):
+                    number += size
+                    continue
+                _check_group(file, group)
+                for batch in file.iter_batches(_BATCH, row_groups=[group], columns=[self.column]):
+                    column = batch.column(self.column)
+                    for row in range(len(column)):
+                        if number in wanted:
+                            yield partial(_bytes, column[row].as_py(), self.name(number))
+                        number += 1
 
 
 def _check_group(file: pq.ParquetFile, group: int) -> None:
-    if file.metadata.row_group(group).total_byte_size > MAX_GROUP_BYTES:
+    most = min(MAX_GROUP_BYTES, max(max_set_bytes(), _SMALL_GROUP))
+    if file.metadata.row_group(group).total_byte_size > most:
         raise DataError(
-            f"A row group of the Parquet file is larger than {MAX_GROUP_BYTES // 2**30} GiB; "
+            f"A row group of the Parquet file is larger than {in_words(most)}; "
             "write it with smaller row groups."
         )
 
 
-def _bytes(stored: Any) -> bytes:
+def _bytes(stored: Any, name: str) -> bytes:
     if isinstance(stored, dict):
         # A path inside a file from elsewhere could name any file of this machine.
         if stored.get("bytes") is None and stored.get("path"):
@@ -215,7 +314,7 @@ def _bytes(stored: Any) -> bytes:
                 "store the encoded bytes in it, or choose the folder of the images."
             )
         stored = stored.get("bytes")
-    return stored if isinstance(stored, bytes) else b""
+    return read_bytes(stored if isinstance(stored, bytes) else b"", name)
 
 
 def _short(exc: Exception) -> str:

@@ -1,65 +1,69 @@
-"""A zip of image files, read in memory; nothing is ever unpacked to disk."""
+"""A zip of picture files, read in memory; nothing is ever unpacked to disk."""
 
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Iterator
+import zlib
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-
-from hvae_core.common.arrays import Shape
 from hvae_core.common.errors import DataError, ImageFileError
-from hvae_core.common.progress import Progress, silent
-from hvae_core.data.image_set import ImageSet, Pixels
-from hvae_core.data.readers.collect import Item, gather
-from hvae_core.data.readers.image_file import MAX_BYTES, named_jpeg, open_image
+from hvae_core.data.readers import names
+from hvae_core.data.readers.encoded import METADATA, Entry, Pictures, arranged
+from hvae_core.data.readers.folder import Files, parts_are, unread_tables
+from hvae_core.data.readers.image_file import MAX_BYTES, looks_like_picture, read_bytes
+from hvae_core.data.readers.wanted import Wanted
 
 MAX_ENTRIES = 50_000
 MAX_TOTAL_BYTES = 2**30
+_BROKEN = (OSError, zipfile.BadZipFile, EOFError, RuntimeError, NotImplementedError, zlib.error,
+           ValueError)  # fmt: skip
 
 
-def load_zip(
-    path: str | Path,
-    *,
-    title: str | None = None,
-    image_shape: Shape | None = None,
-    limit: int | None = None,
-    progress: Progress = silent,
-) -> ImageSet:
-    """Return the images in a zip, without labels: the names inside are not looked at.
+def open_zip(path: Path, wanted: Wanted) -> Pictures:
+    """Return the pictures in a zip, unread: folders are splits and classes as on disk.
 
     Entry count, the size of each and of all are checked from the directory before reading, and
-    no entry is read beyond the size it declares. `limit` spreads over the entries.
+    no entry is read beyond the size it declares.
     """
-    path = Path(path)
-    title = title or path.stem
     try:
-        with zipfile.ZipFile(path) as archive:
-            infos = _checked(archive, path.name)
-            if limit is not None and limit < len(infos):
-                picks = np.linspace(0, len(infos), limit, endpoint=False, dtype=int)
-                infos = [infos[index] for index in picks]
-            return gather(
-                _items(archive, infos),
-                len(infos),
-                name=path.stem,
-                title=title,
-                image_shape=image_shape,
-                progress=progress,
-            )
-    except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError) as exc:
+        archive = zipfile.ZipFile(path)
+        infos = _checked(archive, path.name)
+    except _BROKEN as exc:
         raise DataError(f"{path.name} cannot be read as a zip; make the archive again.") from exc
+    entries, metadata, others = [], {}, []
+    for info in infos:
+        name = "/".join(names.parts_of(info.filename))
+        read = partial(_read, archive, info, name)
+        if parts_are(name, METADATA):
+            metadata[name] = read
+        elif names.suffix_of(name) in names.SUFFIXES or (
+            not names.suffix_of(name) and _starts_as_picture(archive, info)
+        ):
+            entries.append(Entry(name, read))
+        else:
+            others.append(name)
+    if not entries:
+        held = names.listed(others) if others else "nothing"
+        raise DataError(
+            f"{path.name} holds no {names.KINDS} image, but {held}; make a zip of images."
+        )
+    entries, labels, said = arranged(entries, wanted.split, metadata, title=wanted.title)
+    return Pictures(
+        Files(entries),
+        labels,
+        files=tuple(entry.name for entry in entries),
+        notes=(*said, *names.left_out(others), *unread_tables(others, labels.names)),
+        spread=True,
+    )
 
 
 def _checked(archive: zipfile.ZipFile, name: str) -> list[zipfile.ZipInfo]:
-    # What macOS adds beside each file is not an image.
     infos = [
-        info
-        for info in archive.infolist()
-        if not info.is_dir() and not info.filename.startswith("__MACOSX/")
-    ]
+        info for info in archive.infolist()
+        if not info.is_dir() and names.parts_of(info.filename)
+        and not names.is_junk(info.filename)
+    ]  # fmt: skip
     if len(infos) > MAX_ENTRIES:
         raise DataError(
             f"{name} holds {len(infos):,} files; split it into zips of at most {MAX_ENTRIES:,}."
@@ -71,20 +75,22 @@ def _checked(archive: zipfile.ZipFile, name: str) -> list[zipfile.ZipInfo]:
     return infos
 
 
-def _items(archive: zipfile.ZipFile, infos: list[zipfile.ZipInfo]) -> Iterator[Item]:
-    for number, info in enumerate(infos, start=1):
-        read = partial(_read, archive, info, what=f"File {number} of the zip")
-        yield Item(read, jpeg=named_jpeg(info.filename))
+def _starts_as_picture(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bool:
+    try:
+        with archive.open(info) as file:
+            return looks_like_picture(file.read(12))
+    except _BROKEN:
+        return True  # what is wrong is said when the picture is read
 
 
-def _read(archive: zipfile.ZipFile, info: zipfile.ZipInfo, what: str) -> Pixels:
+def _read(archive: zipfile.ZipFile, info: zipfile.ZipInfo, what: str) -> bytes:
     if info.file_size > MAX_BYTES:
         raise ImageFileError(f"{what} is larger than {MAX_BYTES // 2**20} MiB; shrink the image.")
     try:
         with archive.open(info) as file:
             data = file.read(MAX_BYTES + 1)
-    except (OSError, zipfile.BadZipFile, EOFError, RuntimeError, NotImplementedError) as exc:
+    except _BROKEN as exc:
         raise ImageFileError(
             f"{what} is damaged or locked by a password; make the zip again."
         ) from exc
-    return open_image(data, what)
+    return read_bytes(data, what)

@@ -1,0 +1,102 @@
+"""Images as one array of numbers, of any container: axes, scale and labels by one policy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hvae_core.data.image_set import Pixels
+from hvae_core.data.readers.axes import as_nchw
+from hvae_core.data.readers.image_file import Ground, composed
+from hvae_core.data.readers.labels import Labels, read_labels
+from hvae_core.data.readers.scale import Scale, scale_of
+from hvae_core.data.readers.survey import Item, Survey
+from hvae_core.data.readers.wanted import Wanted
+
+_BLOCK = 1024
+
+
+class Arrays:
+    """An array of images with its labels; ``what`` names the array in sentences.
+
+    ``class_names`` and ``files`` are as stored beside it, ``notes`` what was decided before.
+    """
+
+    def __init__(
+        self,
+        array: NDArray[Any],
+        stored_labels: NDArray[Any] | None = None,
+        *,
+        what: str,
+        labels_what: str = "the labels",
+        class_names: tuple[str, ...] = (),
+        files: tuple[str, ...] = (),
+        notes: tuple[str, ...] = (),
+    ) -> None:
+        self.labels_what = labels_what
+        self.what = what
+        self.class_names = class_names
+        self.files = files
+        if stored_labels is not None and stored_labels.ndim == 2 and len(stored_labels) == 1:
+            stored_labels = stored_labels[0]  # one row of labels
+        count = None if stored_labels is None else len(stored_labels)
+        self.stored_labels = stored_labels
+        self.view, said = as_nchw(array, count, what)
+        self.notes = (*notes, *said)
+        self._scale = Scale()
+        self._ground: Ground = "black"
+
+    def survey(self, wanted: Wanted, *, thorough: bool = False) -> Survey:
+        """Range and transparency of all images, and what their labels are."""
+        notes = list(self.notes)
+        low, high, whole = self._range(self.view[:, :3])
+        self._scale = scale_of(
+            self.view.dtype, low, high, what=self.what, whole=whole, stretch=wanted.stretch
+        )
+        notes += [self._scale.note] if self._scale.note else []
+        if self.view.shape[1] == 4:
+            self._ground = self._under()
+            notes.append(f"transparent pixels on {self._ground}, for all images alike")
+        count = len(self.view)
+        labels = Labels.none(count)
+        if self.stored_labels is not None:
+            labels = read_labels(
+                self.stored_labels, count, what=self.labels_what, names=self.class_names
+            )
+        files = self.files if len(self.files) == count else ()
+        return Survey(labels, files, tuple(notes))
+
+    def parts(self, survey: Survey, chosen: NDArray[np.int64]) -> Iterator[Item]:
+        """The chosen images at the set's scale."""
+        for number in chosen.tolist():
+            label = int(survey.labels.values[number])
+            yield Item(partial(self._image, number), label, survey.file(number))
+
+    def _image(self, number: int) -> tuple[Pixels, bool]:
+        pixels = np.ascontiguousarray(self._scale.apply(self.view[number]))
+        if len(pixels) == 4:
+            pixels = composed(pixels[:3], pixels[3], self._ground)
+        return pixels, False
+
+    def _range(self, view: NDArray[Any]) -> tuple[float, float, bool]:
+        """The lowest and highest value, and whether all are whole numbers; by blocks."""
+        lows, highs, whole = [], [], True
+        for start in range(0, len(view), _BLOCK):
+            block = view[start : start + _BLOCK]
+            lows.append(float(block.min()))
+            highs.append(float(block.max()))
+            if view.dtype.kind == "f" and whole:
+                whole = bool((block == np.round(block)).all())
+        return float(np.min(lows)), float(np.max(highs)), whole
+
+    def _under(self) -> Ground:
+        light = visible = 0.0
+        for start in range(0, len(self.view), _BLOCK):
+            levels = self._scale.apply(self.view[start : start + _BLOCK]).astype(np.float64)
+            light += float((levels[:, :3].mean(axis=1) * levels[:, 3]).sum())
+            visible += float(levels[:, 3].sum())
+        return "black" if visible == 0 or light / visible >= 128 else "white"

@@ -1,0 +1,135 @@
+"""Labels as they are stored anywhere, to an index of named classes, or a note why not."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hvae_core.common.errors import DataError
+
+NAMES = ("label", "labels", "y", "target", "targets", "class", "classes", "fine_label",
+         "category", "digit", "class_id", "class_name", "class_label")  # fmt: skip
+"""What labels are called, the likeliest first."""
+MAX_CLASSES = 10_000
+_MISSING = frozenset({"", "nan", "none", "null", "n/a", "na", "<na>"})
+
+
+@dataclass(frozen=True, eq=False)
+class Labels:
+    """An index of ``names`` for every image, -1 for none, and what a reader should know of it."""
+
+    values: NDArray[np.int64]
+    names: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @classmethod
+    def none(cls, count: int, *notes: str) -> Labels:
+        """No image has a label."""
+        return cls(np.full(count, -1, np.int64), notes=notes)
+
+
+def label_name(names: Iterable[str]) -> str | None:
+    """Which of some names is that of labels, in any case of letters; None without one."""
+    folded = {name.casefold(): name for name in reversed(list(names))}
+    return next((folded[name] for name in NAMES if name in folded), None)
+
+
+def not_taken(columns: Sequence[str]) -> tuple[str, ...]:
+    """A note that there are no labels, though there are other columns that might be."""
+    if not columns:
+        return ()
+    listed = ", ".join(columns[:5]) + (" and others" if len(columns) > 5 else "")
+    return (f"no labels: {listed} is not a name of labels; call the column `label`",)
+
+
+def read_labels(stored: Any, count: int, *, what: str, names: Sequence[str] = ()) -> Labels:
+    """Return stored labels as an index of classes; ``names`` are the classes' own, if known.
+
+    Whole numbers, texts, truth values, rows with a single one (one-hot) and missing entries are
+    read; anything else is left out with a note. Raises ``DataError`` where their number is not
+    that of the images.
+    """
+    array = np.asarray(stored) if not isinstance(stored, np.ndarray) else stored
+    if array.ndim == 2 and 1 in array.shape:
+        array = array.reshape(-1)
+    notes: list[str] = []
+    if array.ndim == 2 and len(array) == count and array.dtype.kind in "biuf":
+        hot = array.astype(np.float64)
+        if not (((hot == 0) | (hot == 1)).all() and (hot.sum(1) == 1).all()):
+            return Labels.none(count, f"no labels: {what} has {array.shape[1]} numbers an image")
+        notes.append(f"labels from the one-hot rows of {what}")
+        array = hot.argmax(1)
+    if array.ndim != 1 or len(array) != count:
+        raise DataError(
+            f"{what[:1].upper()}{what[1:]} has shape {array.shape}; "
+            f"give one whole number or name an image ({count:,})."
+        )
+    values = [_plain(value) for value in array.tolist()]
+    present = {value for value in values if value is not None}
+    missing = len(values) - sum(value is not None for value in values)
+    if present and missing:
+        notes.append(f"{missing:,} of {count:,} images have no label")
+    if len(present) > MAX_CLASSES:
+        notes.append(f"no labels: {what} has more than {MAX_CLASSES:,} different values")
+        return Labels.none(count, *notes)
+    if any(isinstance(value, float) for value in present):
+        return Labels.none(count, *notes, f"no labels: {what} has fractions")
+    return _indexed(values, present, names=names, notes=notes)
+
+
+def _plain(value: Any) -> int | str | float | bool | None:
+    """A stored label as a number or text; None where it is missing."""
+    if isinstance(value, bytes):
+        value = value.decode("utf-8", "replace")
+    if isinstance(value, str):
+        return None if value.strip().casefold() in _MISSING else value
+    if isinstance(value, float):
+        if math.isnan(value):
+            return None
+        return int(value) if value.is_integer() else value
+    if isinstance(value, bool | int):
+        return value if value >= 0 else None
+    return None
+
+
+def _indexed(
+    values: list[Any], present: set[Any], *, names: Sequence[str], notes: list[str]
+) -> Labels:
+    if present and all(isinstance(v, str) and v.isascii() and v.isdigit() for v in present):
+        values = [None if value is None else int(value) for value in values]
+        present = {int(value) for value in present}
+    texts = not all(isinstance(value, int) and not isinstance(value, bool) for value in present)
+    if names and not texts:
+        known: dict[Any, int] = {number: number for number in range(len(names))}
+        outside = sum(value is not None and value not in known for value in values)
+        if outside:
+            notes.append(f"{outside:,} labels are outside the {len(names)} classes and left out")
+    elif names:
+        known = {name: number for number, name in enumerate(names)}
+    elif texts or not _counted_from_zero(present):
+        order = sorted(present, key=str if texts else None)
+        known = {value: number for number, value in enumerate(order)}
+        names = tuple(str(value) for value in order)
+        if not texts:
+            notes.append(f"labels {names[0]} to {names[-1]} are {len(names)} classes")
+    else:
+        top = max(present, default=-1)
+        known = {number: number for number in range(top + 1)}
+        names = tuple(str(number) for number in known)
+    index = np.array([known.get(value, -1) for value in values], np.int64)
+    return Labels(index, tuple(names), tuple(notes))
+
+
+def _counted_from_zero(numbers: set[int]) -> bool:
+    """Whether numbers are an index from 0 with few gaps; 1 to K and sparse ids are not."""
+    if not numbers:
+        return True
+    top, count = max(numbers), len(numbers)
+    if min(numbers) == 1 and top == count > 1:
+        return False
+    return top < 64 or top < 2 * count

@@ -1,0 +1,120 @@
+"""The one reader: any container of images, opened by what it is, read by one policy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hvae_core.common.errors import DataError
+from hvae_core.data.image_set import ImageSet
+from hvae_core.data.readers.csv_file import open_csv
+from hvae_core.data.readers.encoded import Pictures
+from hvae_core.data.readers.folder import open_folder
+from hvae_core.data.readers.idx import images_in, is_idx, open_idx, open_idx_folder
+from hvae_core.data.readers.image_file import page_bytes, pages, read_bytes
+from hvae_core.data.readers.labels import Labels
+from hvae_core.data.readers.names import KINDS, SUFFIXES
+from hvae_core.data.readers.npz import open_npy, open_npz
+from hvae_core.data.readers.parquet import open_parquet, shards_in
+from hvae_core.data.readers.survey import Container, read_set
+from hvae_core.data.readers.wanted import Wanted
+from hvae_core.data.readers.zip_file import open_zip
+
+Open = Callable[[Path, Wanted], Container]
+
+MAX_PAGES = 10_000
+ARCHIVES: dict[str, Open] = {
+    ".parquet": open_parquet,
+    ".npz": open_npz,
+    ".npy": open_npy,
+    ".zip": open_zip,
+    ".csv": open_csv,
+    ".tsv": open_csv,
+}
+"""What opens a file of many images, by its ending; IDX files have theirs in the name."""
+
+
+def read_images(path: Path, wanted: Wanted) -> ImageSet:
+    """Return the wanted images of a file or folder of any kind that is known."""
+    return read_set(open_source(path, wanted), wanted)
+
+
+def open_source(path: Path, wanted: Wanted) -> Container:
+    """Open a file or folder by what it is; raises ``DataError`` for other kinds."""
+    if path.is_dir():
+        return _open_folder(path, wanted)
+    if not path.exists():
+        raise DataError(f"There is no file or folder {path}; check the path.")
+    if not path.is_file():
+        raise DataError(f"{path} is no file, but a pipe or device; choose a file of images.")
+    if is_idx(path):
+        return open_idx(path, wanted)
+    suffix = path.suffix.casefold()
+    opened = ARCHIVES.get(suffix)
+    if opened is not None:
+        return opened(path, wanted)
+    if suffix in SUFFIXES:
+        return one_picture(read_bytes(path, wanted.title), wanted.title)
+    raise DataError(
+        f"{path.name} is not a kind of file that holds images; choose a folder of images, "
+        f"a .parquet, .npz, .npy, .zip, .csv or IDX file, or one {KINDS} image{_hint(suffix)}."
+    )
+
+
+def one_picture(data: bytes, title: str) -> Pictures:
+    """The picture of a file, or of a TIFF all its pages."""
+    held = _Pages(data, title)
+    note = (f"the {len(held)} pages of one file",) if len(held) > 1 else ()
+    return Pictures(held, Labels.none(len(held)), notes=note)
+
+
+def _open_folder(path: Path, wanted: Wanted) -> Container:
+    if shards_in(path):
+        return open_parquet(path, wanted)
+    try:
+        idx = images_in(path)
+        arrays = [p for p in sorted(path.iterdir()) if p.suffix.casefold() in (".npz", ".npy")]
+    except OSError as exc:
+        raise DataError(f"{path} cannot be read: {exc.strerror or exc}.") from exc
+    if idx:
+        return open_idx_folder(idx, wanted)
+    if len(arrays) == 1:
+        return ARCHIVES[arrays[0].suffix.casefold()](arrays[0], wanted)
+    return open_folder(path, wanted)
+
+
+class _Pages:
+    """The pages of one file."""
+
+    def __init__(self, data: bytes, title: str) -> None:
+        self.data, self.title = data, title
+        self.count = pages(data, title, MAX_PAGES)
+
+    def __len__(self) -> int:
+        return self.count
+
+    def name(self, number: int) -> str:
+        """The page in words."""
+        return self.title if self.count == 1 else f"Page {number + 1} of {self.title}"
+
+    def read(self, numbers: NDArray[np.int64]) -> Iterator[Callable[[], bytes]]:
+        """The file, or each page as a file."""
+        if self.count == 1:
+            return iter([partial(bytes, self.data)] * len(numbers))
+        return (
+            partial(page_bytes, self.data, self.name(number), number) for number in numbers.tolist()
+        )
+
+
+def _hint(suffix: str) -> str:
+    if suffix in (".mat",):
+        return "; save a .mat as .npz with scipy.io.loadmat and numpy.savez"
+    if suffix in (".pkl", ".pickle", ".pt", ".pth"):
+        return "; a pickle can run code, so save its arrays as .npz"
+    if suffix in (".gz", ".tgz", ".tar", ".bz2", ".xz", ".7z", ".rar"):
+        return "; unpack the archive first"
+    return ""
