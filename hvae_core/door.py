@@ -11,7 +11,8 @@ from hvae_core.checkpoint import Checkpoint
 from hvae_core.common.files import named_path
 from hvae_core.common.progress import Progress, silent
 from hvae_core.data import ImageSet, worlds
-from hvae_core.data.load import load_source
+from hvae_core.data.load import array_images, load_source
+from hvae_core.data.prepare import parse_steps
 from hvae_core.evaluation import SHIPPED_LIMIT
 from hvae_core.evaluation.evaluation import EvalSettings, Evaluation
 from hvae_core.evaluation.lookup import checkpoint_path, evaluated_images
@@ -36,18 +37,21 @@ def load_images(
     *,
     limit: int | None = None,
     data_root: str | Path | None = None,
+    prepare: str = "",
     download: bool = False,
     progress: Progress = silent,
 ) -> ImageSet:
     """Images of a world's set ("glyphs:digits"), a path, a set by name, a hub name, or an array.
 
-    An array is uint8 (N, 1 or 3, H, W). Without a ``limit`` all images are taken, but of a world's
-    set those 1,000 that stored results rest on; 0 takes all of these too. ``data_root`` is the
-    folder of image sets, ``download`` fetches from the hub what is not on this machine. Raises
-    ``DataError``, or ``MissingImages`` with what to do.
+    An array is read as one of a file is: uint8, or fractions from 0 to 1, (N, 1 or 3, H, W) or
+    (N, H, W). ``prepare`` names steps on images of a path or an array, as "invert,pad". Without a
+    ``limit`` all images are taken, but of a world's set those 1,000 that stored results rest on; 0
+    takes all of these too. ``data_root`` is the folder of image sets, ``download`` fetches from the
+    hub what is not on this machine. Raises ``DataError``, or ``MissingImages`` with what to do.
     """
     if isinstance(source, np.ndarray):
-        return _array(source, labels).take(limit or len(source))
+        images = array_images(source, labels, prepare=parse_steps(prepare))
+        return images.take(limit or len(images))
     world, _, name = str(source).partition(":")
     if name and world in worlds() and not named_path(source).exists():
         sets = worlds()[world]
@@ -56,14 +60,13 @@ def load_images(
         most = SHIPPED_LIMIT if limit is None else limit or None
         return sets.choose(name, data_root, limit=most, progress=progress)
     return load_source(
-        source, limit=limit or None, allow_download=download, data_root=data_root, progress=progress
+        source,
+        limit=limit or None,
+        prepare=parse_steps(prepare),
+        allow_download=download,
+        data_root=data_root,
+        progress=progress,
     )
-
-
-def _array(images: np.ndarray, labels: np.ndarray | None) -> ImageSet:
-    labels = np.full(len(images), -1) if labels is None else np.asarray(labels)
-    names = tuple(str(i) for i in range(int(labels.max(initial=-1)) + 1))
-    return ImageSet("images", "images of an array", images, labels=labels, class_names=names)
 
 
 def evaluate(

@@ -57,7 +57,7 @@ def attack(
 
     settings = AttackSettings(radius, steps, starts, seed=seed)
     checkpoint = load_checkpoint(name)
-    world, set_name = one_set(checkpoint, of.world, of.source, download=data.download)
+    world, set_name = one_set(checkpoint, of.world, of.source, data.place)
     with show.progress_bar() as bar:
         pixels = data.sets(world, images).images(checkpoint, set_name, bar)
         attacks = attacked(

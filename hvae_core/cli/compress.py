@@ -75,7 +75,7 @@ def compress(
     pictures: dict[str, Compression] = {}
     with show.progress_bar() as bar:
         if source:
-            place, set_name = one_set(checkpoint, world, source, download=data.download)
+            place, set_name = one_set(checkpoint, world, source, data.place)
             pixels = data.sets(place, images).images(checkpoint, set_name, bar).images
             named: Iterable[tuple[str, Pixels]] = (
                 (f"{set_name} {number}", picture) for number, picture in enumerate(pixels)

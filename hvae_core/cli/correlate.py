@@ -73,7 +73,7 @@ def _sets(
     info: CheckpointInfo, sources: Sequence[str], key: str | None, data: DataOptions
 ) -> tuple[World, list[str]]:
     """The world with the sources named, and their names, each once."""
-    from hvae_core.data.named import own_world, with_source
+    from hvae_core.data.named import own_world
     from hvae_core.evaluation.worlds import world_key, world_of
 
     own = bool(sources) and not key and world_key(info) is None
@@ -81,7 +81,7 @@ def _sets(
     names = []
     for source in sources:
         role: Role = "in" if source == world.in_name else "out"
-        world, name = with_source(world, source, role, download=data.download)
+        world, name = data.place(world, source, role)
         names.append(name)
     if not sources:
         names = [world.in_name, *(spec.name for spec in world.with_role("out"))]

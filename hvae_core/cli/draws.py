@@ -61,7 +61,6 @@ def draws(
     Monte-Carlo standard error of one in-distribution image in nats, beside the deviation between
     images.
     """
-    from hvae_core.data.named import with_source
     from hvae_core.detection.by_draws import auroc_by_draws, nested_tables
     from hvae_core.door import load_checkpoint
     from hvae_core.evaluation.worlds import world_of
@@ -69,7 +68,7 @@ def draws(
 
     checkpoint = load_checkpoint(name)
     how.place(checkpoint)
-    world, out_name = with_source(world_of(checkpoint), out, "out", download=data.download)
+    world, out_name = data.place(world_of(checkpoint), out, "out")
     sets = data.sets(world, limit)
     tables: list[dict[int, BoundTable]] = []
     with show.progress_bar() as bar:

@@ -172,7 +172,7 @@ def evaluate_sets(
     from hvae_core.evaluation import lookup
     from hvae_core.scores.assemble import Computed, assemble
 
-    world, names = choose_sets(checkpoint, sets, download=data.download)
+    world, names = choose_sets(checkpoint, sets, data)
     bounds.place(checkpoint)
     result = EvaluatedSets(data.sets(world, sets.limit), [], {}, notes={}, missing={})
     for done, name in enumerate(names):
@@ -202,14 +202,14 @@ def evaluate_sets(
 
 
 def choose_sets(
-    checkpoint: Checkpoint, sets: SetOptions, *, download: bool
+    checkpoint: Checkpoint, sets: SetOptions, data: DataOptions
 ) -> tuple[World, tuple[str, ...]]:
     """The world with the user's own sets; the in-distribution set's name, then those held against.
 
     Raises ``DataError`` where a set stands on both sides, or no world is known for their names.
     """
     from hvae_core.common.errors import DataError
-    from hvae_core.data.named import own_world, with_source
+    from hvae_core.data.named import own_world
     from hvae_core.evaluation import worlds
 
     if sets.inside and sets.outside and not sets.world and not worlds.world_key(checkpoint):
@@ -218,10 +218,10 @@ def choose_sets(
         world = worlds.world_of(checkpoint, sets.world)  # says what is missing
     in_name = world.in_name
     if sets.inside:
-        world, in_name = with_source(world, sets.inside, "in", download=download)
+        world, in_name = data.place(world, sets.inside, "in")
     out_names = []
     for source in sets.outside:
-        world, name = with_source(world, source, "out", download=download)
+        world, name = data.place(world, source, "out")
         out_names.append(name)
     if not sets.outside:
         out_names = [s.name for s in world.with_role("out", "control") if s.name != in_name]

@@ -52,7 +52,7 @@ def information(
     from hvae_core.probes.information import measure_information
 
     checkpoint = load_checkpoint(name)
-    world, set_name = one_set(checkpoint, of.world, of.source, download=data.download)
+    world, set_name = one_set(checkpoint, of.world, of.source, data.place)
     with show.progress_bar() as bar:
         # The pages take their images from the same ones.
         pixels = data.sets(world, max(SHIPPED_LIMIT, images)).images(checkpoint, set_name, bar)

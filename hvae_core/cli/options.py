@@ -13,6 +13,7 @@ from hvae_core.evaluation import SHIPPED_LIMIT
 if TYPE_CHECKING:
     from hvae_core.checkpoint import Checkpoint
     from hvae_core.data import World
+    from hvae_core.data.worlds import Role
     from hvae_core.evaluation.evaluation import EvalSettings
     from hvae_core.evaluation.sets import Sets
 
@@ -87,6 +88,17 @@ class DataOptions:
     download: bool = False
     """fetch sets that are not on this machine from the Hugging Face hub (nothing is fetched
     without this)"""
+    prepare: Annotated[str, Parameter(metavar="STEPS")] = ""
+    """steps on images that you give by a path, before they are resized: stretch, invert, crop,
+    pad, as in --prepare invert,pad"""
+
+    def place(self, world: World, source: str, role: Role) -> tuple[World, str]:
+        """The world with one more set, and that set's name."""
+        from hvae_core.data.named import with_source
+        from hvae_core.data.prepare import parse_steps
+
+        steps = parse_steps(self.prepare)
+        return with_source(world, source, role, download=self.download, prepare=steps)
 
     def sets(self, world: World, limit: int = SHIPPED_LIMIT) -> Sets:
         """The sets of a world, of each as many images at most; 0 for all."""

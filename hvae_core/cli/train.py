@@ -79,12 +79,13 @@ def train(
             "Name a recipe with --preset; `python -m hvae_core train --list` lists them."
         )
     from hvae_core.config.presets import get_preset
+    from hvae_core.data.prepare import parse_steps
     from hvae_core.scores.classifier.config import PRESETS as CLASSIFIERS
 
     recipe = CLASSIFIERS.get(preset) or get_preset(preset)
     folder = named_path(out or Path("runs") / recipe.name, ConfigError)
     asked: dict[str, Any] = {
-        "epochs": epochs, "seed": seed, "source": source,
+        "epochs": epochs, "seed": seed, "source": source, "prepare": parse_steps(data.prepare),
         "data_root": data.data_root, "download": data.download,
     }  # fmt: skip
     if threads:

@@ -5,12 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from hvae_core.common.arrays import Shape
 from hvae_core.common.errors import DataError, MissingImages
+from hvae_core.common.files import check_regular, named_path
 from hvae_core.common.places import root_of
 from hvae_core.common.progress import Progress, silent
+from hvae_core.data.guard import one_sentence
 from hvae_core.data.image_set import ImageSet
 from hvae_core.data.prepare import Step
+from hvae_core.data.readers.arrays import Arrays
 from hvae_core.data.readers.hub import download, hub_path, read_hub_name
 from hvae_core.data.readers.image_file import read_bytes
 from hvae_core.data.readers.read import ARCHIVES, one_picture, read_images
@@ -65,18 +70,19 @@ def load_source(
         prepare=prepare,
         progress=progress,
     )
-    return with_duplicates(read_images(path, wanted))
+    check_regular(path)
+    with one_sentence(path.name):
+        return with_duplicates(read_images(path, wanted))
 
 
 def path_and_split(text: str) -> tuple[Path | None, str]:
     """The path that a text names and the split after its colon; None where there is no such."""
-    for place, split in filter(None, [(text, "test"), split_asked(text)]):
-        try:
-            path = Path(place).expanduser()
-            if path.exists():
-                return path, split
-        except (OSError, RuntimeError, ValueError):
-            continue  # too long for a name, of a user that is not known, or with a null in it
+    path = named_path(text)
+    if path.exists():
+        return path, "test"
+    asked = split_asked(text)
+    if asked is not None and (path := named_path(asked[0])).exists():
+        return path, asked[1]
     return None, "test"
 
 
@@ -86,6 +92,16 @@ def one_image(
     """Return a set of the one image in a file or its bytes, without a label."""
     wanted = Wanted(name=name, title=title, prepare=prepare)
     return read_set(one_picture(read_bytes(source, title), title), wanted).take(1)
+
+
+def array_images(
+    images: np.ndarray, labels: np.ndarray | None = None, *, prepare: tuple[Step, ...] = ()
+) -> ImageSet:
+    """Return the images of an array, read as those of a file are."""
+    title = "images of an array"
+    stored = None if labels is None else np.asarray(labels)
+    container = Arrays(np.asarray(images), stored, what="The array")
+    return with_duplicates(read_set(container, Wanted(name="images", title=title, prepare=prepare)))
 
 
 def with_duplicates(images: ImageSet) -> ImageSet:

@@ -7,9 +7,10 @@ from dataclasses import replace
 from hvae_core.common.arrays import Shape
 from hvae_core.common.errors import DataError
 from hvae_core.common.files import named_path, shown
+from hvae_core.data.prepare import Step
 from hvae_core.data.readers.hub import is_hub_name
 from hvae_core.data.stored import find_named
-from hvae_core.data.worlds import Role, SetSpec, World, custom_set, worlds
+from hvae_core.data.worlds import Role, SetSpec, World, custom_set, distinct, worlds
 
 
 def named_world(key: str) -> World:
@@ -24,7 +25,14 @@ def own_world(image_shape: Shape) -> World:
     return World("own", "Own images", "", sets=(), checkpoints=(), image_shape=image_shape)
 
 
-def with_source(world: World, source: str, role: Role, *, download: bool) -> tuple[World, str]:
+def with_source(
+    world: World,
+    source: str,
+    role: Role,
+    *,
+    download: bool,
+    prepare: tuple[Step, ...] = (),
+) -> tuple[World, str]:
     """The world with one more set, and that set's name.
 
     ``source`` is a set of the world, a set of another world as WORLD:SET, a set of the registry as
@@ -54,7 +62,8 @@ def with_source(world: World, source: str, role: Role, *, download: bool) -> tup
                 f"{shown(source)} is neither {known} nor a file, a folder, a hub set or one of the "
                 "sets that `datasets` lists."
             )
-    own = custom_set(source, role, allow_download=download)
+    own = custom_set(source, role, allow_download=download, prepare=prepare)
     if any(spec.name == own.name for spec in world.sets):  # two folders with the same last name
-        own = custom_set(source, role, title=source, allow_download=download)
+        own = custom_set(source, role, title=source, allow_download=download, prepare=prepare)
+    own = distinct(own, world.sets)
     return world.with_set(own), own.name

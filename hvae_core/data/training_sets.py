@@ -10,6 +10,7 @@ from hvae_core.common.progress import Progress, silent
 from hvae_core.data.image_set import ImageSet
 from hvae_core.data.load import load_source
 from hvae_core.data.named import named_world
+from hvae_core.data.prepare import Step
 
 _HELD_OUT = 10  # one image in so many of a user's own set validates
 
@@ -41,19 +42,22 @@ def training_sets(
     image_shape: Shape,
     *,
     source: str | None = None,
+    prepare: tuple[Step, ...] = (),
     data_root: str | None = None,
     download: bool = False,
     progress: Progress = silent,
 ) -> TrainingSets:
     """The world's training and validation sets, or those of ``source``, at the model's shape.
 
+    ``prepare`` are steps on the images of ``source``.
+
     Of the user's own images a tenth validates. Raises ``DataError`` where there are too few, and
     ``MissingImages`` where a set is not here.
     """
     if source:
         images = load_source(
-            source, image_shape=image_shape, allow_download=download, data_root=data_root,
-            progress=progress,
+            source, image_shape=image_shape, prepare=prepare, allow_download=download,
+            data_root=data_root, progress=progress,
         )  # fmt: skip
         return _in_two(images.fit(image_shape).shuffled())
     world = named_world(world_key)

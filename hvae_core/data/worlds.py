@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -27,6 +28,7 @@ from hvae_core.data.origins import (
     Request,
     Shipped,
 )
+from hvae_core.data.prepare import Step
 from hvae_core.data.readers.wanted import check_limit
 from hvae_core.data.stored import changed, find_named, folder_of
 
@@ -163,11 +165,13 @@ def custom_set(
     role: Role = "out",
     *,
     title: str | None = None,
+    prepare: tuple[Step, ...] = (),
     allow_download: bool = False,
 ) -> SetSpec:
     """Return a set of the user's own for `World.with_set`: a path, a hub name, or read images.
 
-    The images are brought to the world's shape when loaded, and a note says so.
+    The images are brought to the world's shape when loaded, and a note says so. ``prepare`` are
+    steps on images that are read from a path.
     """
     if isinstance(source, ImageSet):
         title = title or source.title
@@ -177,9 +181,20 @@ def custom_set(
         path = named_path(text)
         named = None if path.exists() else find_named(text)
         title = title or (path.name if path.exists() else named.title if named else text)
-        origin = named.origin if named else Own(str(source), allow_download)
-    slug = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-") or "set"
-    return SetSpec(name=OWN + slug, title=title, role=role, origin=origin)
+        origin = named.origin if named else Own(str(source), allow_download, prepare)
+    # Letters of any script are kept: titles that differ are sets that differ.
+    slug = re.sub(r"[\W_]+", "-", unicodedata.normalize("NFKC", title).casefold()).strip("-")
+    return SetSpec(name=OWN + (slug or "set"), title=title, role=role, origin=origin)
+
+
+def distinct(spec: SetSpec, others: Iterable[SetSpec]) -> SetSpec:
+    """Return a set under a name and title of its own, where others of the same are not the same."""
+    taken = {other.name: other for other in others if other.origin != spec.origin}
+    number, named = 1, spec
+    while named.name in taken:
+        number += 1
+        named = replace(spec, name=f"{spec.name}-{number}", title=f"{spec.title} ({number})")
+    return named
 
 
 def share_images(origin: Origin, other: Origin) -> bool:

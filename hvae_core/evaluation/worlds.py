@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from hvae_core.common.errors import DataError
 from hvae_core.config import presets
 from hvae_core.data import World, worlds
-from hvae_core.data.named import named_world, own_world, with_source
+from hvae_core.data.named import named_world, own_world
 
 if TYPE_CHECKING:
     from hvae_core.checkpoint import CheckpointInfo
+    from hvae_core.data.worlds import Role
+
+    Place = Callable[[World, str, Role], tuple[World, str]]
+    """Puts a source into a world and says its name there."""
 
 
 def world_key(checkpoint: CheckpointInfo) -> str | None:
@@ -35,14 +40,15 @@ def world_of(checkpoint: CheckpointInfo, key: str | None = None) -> World:
 
 
 def one_set(
-    checkpoint: CheckpointInfo, key: str | None, source: str | None, *, download: bool
+    checkpoint: CheckpointInfo, key: str | None, source: str | None, place: Place
 ) -> tuple[World, str]:
     """A world and one set of it: the source named, else the in-distribution set.
 
-    A checkpoint that knows no world needs none for images of the user's own.
+    ``place`` puts a source into a world. A checkpoint that knows no world needs none for images of
+    the user's own.
     """
     own = bool(source) and not key and world_key(checkpoint) is None
     world = own_world(checkpoint.config.image_shape) if own else world_of(checkpoint, key)
     if not source:
         return world, world.in_name
-    return with_source(world, source, "out", download=download)
+    return place(world, source, "out")

@@ -15,6 +15,7 @@ from hvae_core.common.errors import ConfigError
 from hvae_core.common.machine import hardware
 from hvae_core.common.progress import Progress, Say, silent, unsaid
 from hvae_core.config import ModelCard, TrainConfig, from_json, schedules_over
+from hvae_core.data.prepare import Step
 from hvae_core.data.training_sets import TrainingSets, training_sets
 from hvae_core.training.loop import Run, train
 
@@ -32,6 +33,7 @@ def train_preset(
     epochs: int | None = None,
     seed: int | None = None,
     source: str | None = None,
+    prepare: tuple[Step, ...] = (),
     data_root: str | None = None,
     download: bool = False,
     fabric: Fabric | None = None,
@@ -51,6 +53,7 @@ def train_preset(
         preset.world,
         preset.model.image_shape,
         source=source,
+        prepare=prepare,
         data_root=data_root,
         download=download,
         progress=progress,

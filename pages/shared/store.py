@@ -22,7 +22,7 @@ from hvae_core.config import level_starts
 from hvae_core.data.image_set import ImageSet
 from hvae_core.data.load import load_source
 from hvae_core.data.origins import InMemory
-from hvae_core.data.worlds import Role, SetSpec, World, custom_set
+from hvae_core.data.worlds import Role, SetSpec, World, custom_set, distinct
 from hvae_core.evaluation import SHIPPED_LIMIT
 from hvae_core.evaluation.sets import Described, Sets
 
@@ -181,7 +181,8 @@ def read_upload(data: bytes, filename: str) -> ImageSet:
 
 def add_own_set(images: ImageSet, role: Role, title: str) -> str:
     """Keep a set for this session and return its name."""
-    spec = custom_set(images, role, title=title)
+    others = [other for other, held in own_sets().values() if held.digest != images.digest]
+    spec = distinct(custom_set(images, role, title=title), others)
     own_sets()[spec.name] = (spec, images)
     return spec.name
 

@@ -19,6 +19,7 @@ from hvae_core.common.machine import hardware
 from hvae_core.common.progress import Progress, silent
 from hvae_core.config import ModelCard, from_json
 from hvae_core.data.image_set import ImageSet
+from hvae_core.data.prepare import Step
 from hvae_core.data.training_sets import TrainingSets, training_sets
 from hvae_core.scores.classifier.config import (
     ClassifierConfig,
@@ -47,6 +48,7 @@ def train_classifier_preset(
     epochs: int | None = None,
     seed: int | None = None,
     source: str | None = None,
+    prepare: tuple[Step, ...] = (),
     data_root: str | None = None,
     download: bool = False,
     progress: Progress = silent,
@@ -60,6 +62,7 @@ def train_classifier_preset(
         preset.world,
         preset.model.image_shape,
         source=source,
+        prepare=prepare,
         data_root=data_root,
         download=download,
         progress=progress,
