@@ -25,7 +25,6 @@ from hvae_core.common.progress import Progress, part
 if TYPE_CHECKING:
     from hvae_core.checkpoint import Checkpoint
     from hvae_core.data import World
-    from hvae_core.detection.report import Report
     from hvae_core.evaluation.evaluation import Evaluation
     from hvae_core.evaluation.sets import Sets
     from hvae_core.scores import Material, Score
@@ -58,6 +57,10 @@ def evaluate(
     as_json: Json = False,
     csv: Annotated[
         str | None, option("write the detection metrics, one row for each set and score", "FILE")
+    ] = None,
+    images: Annotated[
+        str | None,
+        option("write every score of every image, with its file", "FILE", name="--images-csv"),
     ] = None,
 ) -> None:
     """Detection metrics, KL, bits/dim and active units of a checkpoint.
@@ -132,7 +135,12 @@ def evaluate(
     inside, *outside = evaluated.evaluations
     result = report(inside, outside, bounds.seed, scores=chosen, materials=evaluated.materials)
     if csv:
-        write_csv(named_path(csv), result)
+        write_csv(named_path(csv), result.rows())
+    if images:
+        from hvae_core.detection.by_image import image_rows
+
+        rows = image_rows(evaluated.evaluations, result.scores, evaluated.materials)
+        write_csv(named_path(images), rows)
     world = evaluated.sets.world
     if as_json:
         show.as_json(
@@ -230,11 +238,10 @@ def choose_sets(
     return world, (in_name, *dict.fromkeys(out_names))
 
 
-def write_csv(path: Path, result: Report) -> None:
-    """Write the detection metrics to a file, one row for each set and score."""
+def write_csv(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+    """Write rows to a file: one for each set and score, or one for each image."""
     from hvae_core.common.spreadsheet import csv_text
 
-    rows: list[dict[str, Any]] = result.rows()
     heads = list(rows[0]) if rows else ["set", "score"]
     text = csv_text(heads, [list(row.values()) for row in rows])
     with written(path) as draft:

@@ -238,4 +238,5 @@ def _join(
         latents=tuple(latents),
         names=tuple(spec.name for spec in model.latents),
         levels=tuple(spec.group for spec in model.latents),
+        files=images.files,
     )

@@ -53,7 +53,8 @@ class Evaluation:
 
     ``latents[i]`` are posterior means (N, units) of z_{i+1}, or (N, 0) where the layer is too wide
     to keep; ``unit_variance[i]`` is Var_x(E[z|x]) of each unit over these images (DVP Eq. 23).
-    ``names`` and ``levels`` name each layer and its level, z_1 first.
+    ``names`` and ``levels`` name each layer and its level, z_1 first; ``files`` are the files that
+    the images came from, empty where they have no names.
     """
 
     checkpoint: str
@@ -67,6 +68,7 @@ class Evaluation:
     latents: tuple[np.ndarray, ...]
     names: tuple[str, ...]
     levels: tuple[str, ...]
+    files: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.table)
@@ -79,7 +81,13 @@ def as_of(evaluation: Evaluation, images: ImageSet) -> Evaluation:
         set_name=images.name,
         labels=np.asarray(images.labels),
         class_names=images.class_names,
+        files=images.files,
     )
+
+
+def class_of(evaluation: Evaluation, index: int) -> str:
+    """The name of an image's class, or "" for an image without one."""
+    return str((*evaluation.class_names, "")[evaluation.labels[index]])
 
 
 def evaluation_key(checkpoint: str, pixels: str, settings: EvalSettings) -> str:

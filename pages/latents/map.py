@@ -174,11 +174,12 @@ def _values(points: Points, colouring: Colouring) -> tuple[np.ndarray | None, li
 
 def _hover(points: Points, titles: tuple[str, ...], colouring: Colouring) -> list[str]:
     lines = []
-    for row, (code, index, label) in enumerate(
-        zip(points.sets, points.indices, points.classes, strict=True)
+    for row, (code, index, label, file) in enumerate(
+        zip(points.sets, points.indices, points.classes, points.files, strict=True)
     ):
         line = f"{escape(titles[code])} {index}"
         line += f"<br>class {escape(label)}" if label else ""
+        line += f"<br>{escape(file)}" if file else ""
         if colouring.values is not None:
             line += f"<br>{colouring.name} {fmt(float(colouring.values[row]), 'nats')}"
         lines.append(line)
@@ -204,11 +205,12 @@ def score_values(score: Score, points: Points, evaluations: Mapping[str, Evaluat
 
 
 def table(points: Points, placed: PlacedPoints, colouring: Colouring) -> pd.DataFrame:
-    """The map as a table: set, index, class, coordinates, and the score where it colours."""
+    """The map as a table: set, index, class, file, coordinates, and the score where it colours."""
     columns: dict[str, Sequence[object] | np.ndarray] = {
         "set": [points.set_names[code] for code in points.sets],
         "index": points.indices,
         "class": points.classes,
+        "file": points.files,
         placed.axes[0].split(" (")[0]: placed.coords[:, 0],
         placed.axes[1].split(" (")[0]: placed.coords[:, 1],
     }

@@ -34,7 +34,8 @@ class Points:
     """N images in one layer, sorted by set; the first set is in-distribution.
 
     ``latents`` (N, units) are E[z | x]; ``sets`` (N,) are codes into ``set_names``; ``indices``
-    (N,) count within a set as ``Context.images`` does; ``classes[i]`` is a class's name or "".
+    (N,) count within a set as ``Context.images`` does; ``classes[i]`` is a class's name or "",
+    ``files[i]`` the file that an image came from or "".
     """
 
     digest: str
@@ -43,6 +44,7 @@ class Points:
     set_names: tuple[str, ...]
     indices: np.ndarray
     classes: tuple[str, ...]
+    files: tuple[str, ...]
 
     def __len__(self) -> int:
         return len(self.sets)
@@ -97,7 +99,8 @@ def gather(
         rows, source = {name: latents[layer] for name, latents in encoded.items()}, ("encoded",)
     mapped = {name: evaluations[name] for name in rows}
     digests = tuple(evaluation.set_digest for evaluation in mapped.values())
-    key = fingerprint.digest(handle.digest, layer, tuple(rows), digests, source, count)
+    files = [list(evaluation.files) for evaluation in mapped.values()]
+    key = fingerprint.digest(handle.digest, layer, tuple(rows), digests, source, count, files)
     return _points(key, count, rows, _evaluations=mapped)
 
 
@@ -111,9 +114,11 @@ def _points(
     parts = [latents[:count] for latents in _rows.values()]
     sizes = [len(part) for part in parts]
     classes: list[str] = []
+    files: list[str] = []
     for name, size in zip(_rows, sizes, strict=True):
         names = (*_evaluations[name].class_names, "")  # label -1 is the last one
         classes += [names[label] for label in _evaluations[name].labels[:size]]
+        files += _evaluations[name].files[:size] or [""] * size
     return Points(
         digest,
         np.concatenate(parts).astype(np.float32),
@@ -121,6 +126,7 @@ def _points(
         set_names=tuple(_rows),
         indices=np.concatenate([np.arange(size) for size in sizes]),
         classes=tuple(classes),
+        files=tuple(files),
     )
 
 

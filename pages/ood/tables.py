@@ -7,9 +7,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from hvae_core.common.errors import ScoreError
+from hvae_core.detection.by_image import image_rows
 from hvae_core.detection.metrics import Detection
-from hvae_core.evaluation.evaluation import Evaluation
 from hvae_core.figures import symbol_text
 from hvae_core.scores import Score
 from pages.ood.models import ModelDetection
@@ -61,27 +60,11 @@ def numbers(detected: Sequence[ModelDetection], titles: Mapping[str, str]) -> pd
 
 
 def images_table(detected: Sequence[ModelDetection], ctx: Context) -> pd.DataFrame:
-    """Every score of every image, a row an image and model; ``image`` counts from 0 in its set."""
+    """Every score of every image, a row an image and model, as the command line writes them."""
     frames = []
     for model in detected:
-        sets = {ctx.in_name: model.inside, **model.outs}
-        for name, evaluation in sets.items():
-            n = len(evaluation)
-            frame = pd.DataFrame({"model": model.handle.title, "set": name}, range(n))
-            frame["out"] = name != ctx.in_name
-            frame["image"] = np.arange(n)
-            frame["class"] = _classes(evaluation)
-            for score in model.report.scores:
-                frame[score.key] = np.nan
-                try:
-                    values = model.values(score, evaluation)
-                except ScoreError:
-                    continue
-                frame.loc[: len(values) - 1, score.key] = values
-            frames.append(frame)
+        sets = [model.inside, *model.outs.values()]
+        rows = pd.DataFrame(image_rows(sets, model.report.scores, model.materials))
+        rows.insert(0, "model", model.handle.title)
+        frames.append(rows)
     return pd.concat(frames, ignore_index=True)
-
-
-def _classes(evaluation: Evaluation) -> list[str]:
-    names = dict(enumerate(evaluation.class_names))
-    return [names.get(int(label), "") for label in evaluation.labels]
