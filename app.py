@@ -16,11 +16,12 @@ from pages.shared import serve
 def draw() -> None:
     """Draw the sidebar and the page that the address names."""
     from hvae_core.common.places import ASSETS
-    from pages.shared import sidebar, ui
+    from pages.shared import jobs, sidebar, ui
     from pages.shared.state import set_context
 
     st.set_page_config(page_title="Strata", page_icon=str(ASSETS / "icon.svg"), layout="wide")
     ui.style()
+    jobs.attend()
     page = st.navigation(
         [
             st.Page("pages/start/page.py", title="Start", default=True),

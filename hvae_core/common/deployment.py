@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 
 MIB = 2**20
+MAX_JOBS = 4
+"""Jobs of one visitor that wait or run at once on a public server."""
 
 
 def public() -> bool:

@@ -2,10 +2,14 @@
 
 A job's name holds all that its result depends on: what runs or failed for one choice is not shown
 under the next. What was left running so is named where another job has to wait for it.
+
+Jobs belong to the visitor, not to the tab: after a reload their bars are there again.
 """
 
 from __future__ import annotations
 
+import logging
+import threading
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -13,8 +17,10 @@ from typing import Any
 import streamlit as st
 
 from hvae_core.common import fingerprint
-from hvae_core.common.errors import HVAEError
+from hvae_core.common.deployment import MAX_JOBS, public
+from hvae_core.common.errors import HVAEError, JobError
 from hvae_core.common.jobs import Job, JobTable
+from hvae_core.common.jobs.job import owner_of
 from hvae_core.common.progress import Cancelled
 from hvae_core.evaluation.evaluation import Evaluation
 from hvae_core.evaluation.lookup import lookup
@@ -22,16 +28,61 @@ from hvae_core.evaluation.sets import Sets
 from pages.shared import ui
 from pages.shared.state import Context
 from pages.shared.store import Handle
+from pages.shared.visitor import Presence, session, visitor
 
-_DRAWN = "jobs_drawn"
-"""In the session's state: what each job does, and when it was last drawn, by its name."""
+PATIENCE = 60.0
+"""Seconds that a job goes on without a tab of its visitor's, unless it is to be kept running."""
 OUT_OF_SIGHT = 3.0
-"""Seconds after which a job that is not drawn again stands on no page of the session."""
+"""Seconds after which a job that is not drawn again stands on no page of the visitor's."""
+_SWEEP_SECONDS = 5.0
+_log = logging.getLogger(__name__)
+KEEP = "Keep running when I close the page"
 
 
-@st.cache_resource(show_spinner=False, on_release=lambda table: table.close())
+class _Shared:
+    """The jobs of all visitors, who is there, and what each job is doing, in words."""
+
+    def __init__(self) -> None:
+        self.table = JobTable()
+        self.presence = Presence()
+        self.drawn: dict[str, tuple[str, float]] = {}
+        """What a job does and when it was last drawn, by its full name."""
+        self._closing = threading.Event()
+        threading.Thread(target=self._sweep, daemon=True, name="strata-sweep").start()
+
+    def close(self) -> None:
+        """End the jobs and the watch over them."""
+        self._closing.set()
+        self.table.close()
+
+    def _sweep(self) -> None:
+        while not self._closing.wait(_SWEEP_SECONDS):
+            try:
+                self.table.sweep(self.presence.here, PATIENCE)
+            except Exception:
+                _log.exception("the watch over left jobs stumbled; it goes on")
+            for name in [*self.drawn]:
+                if self.table.current(name) is None:
+                    self.drawn.pop(name, None)
+
+
+@st.cache_resource(show_spinner=False, on_release=lambda shared: shared.close())
+def _shared() -> _Shared:
+    return _Shared()
+
+
 def _table() -> JobTable:
-    return JobTable()
+    return _shared().table
+
+
+def attend() -> None:
+    """Note that the visitor is here; their jobs go on for as long as a tab of theirs is open."""
+    _shared().presence.note(visitor(), session())
+
+
+def _full(name: str) -> str:
+    """The name of this visitor's own job of a name."""
+    return f"{visitor()}:{name}"
 
 
 def name_of(kind: str, *parts: object) -> str:
@@ -40,21 +91,31 @@ def name_of(kind: str, *parts: object) -> str:
 
 
 def submit(name: str, digest: str, function: Callable[..., Any], *args: Any) -> Job:
-    """Start ``function(*args, progress=...)`` in a worker, under a name of this session's own."""
-    table = _table()
+    """Start ``function(*args, progress=...)`` in a worker, under a name of this visitor's own.
+
+    Raises ``JobError`` for one job too many of a visitor of a public server.
+    """
+    table, full = _table(), _full(name)
+    if public() and len(table.active(owner_of(full))) >= MAX_JOBS:
+        raise JobError(
+            f"You have {MAX_JOBS} jobs waiting or running; cancel one, or wait until one is done."
+        )
     # What is done is read from the cache: who asks for it again has found it gone from there.
     table.forget(digest)
-    return table.submit(f"{_session()}:{name}", digest, function, *args)
+    job = table.submit(full, digest, function, *args)
+    if st.session_state.get(f"keep-{name}"):
+        job.kept.add(full)
+    return job
 
 
 def current(name: str) -> Job | None:
-    """The session's last job of that name."""
-    return _table().current(f"{_session()}:{name}")
+    """The visitor's last job of that name."""
+    return _table().current(_full(name))
 
 
 def cancel(name: str) -> None:
-    """Let go of the session's job of that name."""
-    _table().cancel(f"{_session()}:{name}")
+    """Let go of the visitor's job of that name."""
+    _table().cancel(_full(name))
 
 
 def going_on(name: str, doing: str) -> bool:
@@ -67,7 +128,7 @@ def going_on(name: str, doing: str) -> bool:
             except Cancelled:
                 pass
             except HVAEError as error:
-                st.error(str(error), icon=":material/error:")
+                st.error(ui.plain(str(error)), icon=":material/error:")
         return False
     _show(name, job, doing)
     return True
@@ -75,16 +136,26 @@ def going_on(name: str, doing: str) -> bool:
 
 def _show(name: str, job: Job, doing: str) -> None:
     """Draw a running job: bar, time left, Cancel; the page runs again when it ends."""
+    full = _full(name)
 
     @st.fragment(run_every=0.5)
     def bar() -> None:
         if not job.active:
             st.rerun()
-        st.session_state.setdefault(_DRAWN, {})[name] = (doing, time.monotonic())
+        _shared().drawn[full] = (doing, time.monotonic())
         fraction, message, left = job.progress
         wait = f", about {_seconds(left)} left" if left is not None else ""
+        if job.status == "waiting":
+            message = _waits_for(job)
         row = st.container(horizontal=True, vertical_alignment="bottom")
         row.progress(fraction, text=f"{doing}: {message}{wait}")
+        row.checkbox(
+            KEEP,
+            value=full in job.kept,
+            key=f"kept-{name}",
+            on_change=_turn,
+            args=(job, full),
+        )
         if row.button("Cancel", key=f"cancel-{name}"):
             cancel(name)
             st.rerun()
@@ -94,16 +165,36 @@ def _show(name: str, job: Job, doing: str) -> None:
     bar()
 
 
+def _turn(job: Job, full: str) -> None:
+    """Keep a job that was not kept, or the other way round."""
+    (job.kept.discard if full in job.kept else job.kept.add)(full)
+
+
+def _waits_for(job: Job) -> str:
+    """What a waiting job waits for: "waits for 3 other jobs, 2 of them yours"."""
+    before = _table().before(job)
+    if not before:
+        return "about to start"
+    mine = sum(visitor() in one.owners for one in before)
+    if len(before) == 1:
+        return "waits for another job" + (" of yours" if mine else "")
+    whose = f", {mine} of them yours" if mine else ""
+    return f"waits for {len(before)} other jobs{whose if mine < len(before) else ' of yours'}"
+
+
 def _left_running(name: str) -> None:
     """Jobs of choices that were left while they ran, which a waiting one waits for."""
-    for other, (doing, seen) in st.session_state[_DRAWN].items():
-        job = current(other)
-        if job is None or job.status != "running" or time.monotonic() - seen < OUT_OF_SIGHT:
+    mine = visitor()
+    for other, (doing, seen) in [*_shared().drawn.items()]:
+        job = _table().current(other)
+        if owner_of(other) != mine or job is None or job.status != "running":
+            continue
+        if time.monotonic() - seen < OUT_OF_SIGHT:
             continue
         row = st.container(horizontal=True, vertical_alignment="bottom")
         row.caption(f"Still running for an earlier choice: {doing}")
         if row.button("Cancel", key=f"cancel-{other}-before-{name}"):
-            cancel(other)
+            _table().cancel(other)
             st.rerun()
 
 
@@ -113,7 +204,10 @@ def asked(name: str, doing: str, words: str, note: str = "") -> bool:
         return False
     if note:
         st.info(note, icon=":material/hourglass_empty:")
-    return st.button(words, key=f"go-{name}")
+    row = st.container(horizontal=True, vertical_alignment="center")
+    pressed = row.button(words, key=f"go-{name}")
+    row.checkbox(KEEP, key=f"keep-{name}", help="Else it is cancelled a minute after that.")
+    return pressed
 
 
 def evaluations(
@@ -161,13 +255,6 @@ def _offer(ctx: Context, handle: Handle, waiting: Sequence[str], key: str) -> No
         sets = Sets(ctx.world, ctx.data_root, ctx.sets.limit)
         submit(name, key, evaluate_sets, handle.path, sets, list(waiting))
         st.rerun()
-
-
-def _session() -> str:
-    from streamlit.runtime.scriptrunner import get_script_run_ctx
-
-    running = get_script_run_ctx()
-    return running.session_id if running else "test"
 
 
 def _seconds(left: float) -> str:

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import re
 import secrets
+import threading
+import time
 from http.cookies import CookieError, SimpleCookie
 
 import streamlit as st
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from streamlit import runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from hvae_core.common import fingerprint
@@ -21,6 +24,8 @@ from hvae_core.common import fingerprint
 COOKIE = "strata_visitor"
 DAYS = 7
 """How long a browser keeps its name after it last opened a page."""
+_FORGOTTEN = 3600.0
+"""Seconds after which a session that is not connected will not be again."""
 _NAME = re.compile(r"[A-Za-z0-9_-]{32,64}")
 
 
@@ -29,8 +34,8 @@ def visitor() -> str:
 
     32 signs of 0-9 and a-f, fit for the name of a folder.
     """
-    name = st.context.cookies.get(COOKIE, "")
-    if _NAME.fullmatch(name):
+    name: object = st.context.cookies.get(COOKIE)
+    if isinstance(name, str) and _NAME.fullmatch(name):
         return fingerprint.digest("visitor", name)[:32]
     return fingerprint.digest("session", session())[:32]
 
@@ -39,6 +44,38 @@ def session() -> str:
     """The name of this tab's session."""
     running = get_script_run_ctx(suppress_warning=True)
     return running.session_id if running else "none"
+
+
+class Presence:
+    """Which visitors have a tab open now."""
+
+    def __init__(self) -> None:
+        self._sessions: dict[str, dict[str, float]] = {}  # by visitor: session, when last noted
+        self._lock = threading.Lock()
+
+    def note(self, owner: str, of: str) -> None:
+        """Take note of a visitor's session; the sessions of long ago are forgotten."""
+        now = time.monotonic()
+        with self._lock:
+            self._sessions.setdefault(owner, {})[of] = now
+            for name, noted in [*self._sessions.items()]:
+                fresh = {
+                    one: at for one, at in noted.items() if now - at < _FORGOTTEN or _connected(one)
+                }
+                if fresh:
+                    self._sessions[name] = fresh
+                else:
+                    del self._sessions[name]
+
+    def here(self, owner: str) -> bool:
+        """Whether a session of the visitor's is connected."""
+        with self._lock:
+            noted = [*self._sessions.get(owner, ())]
+        return any(map(_connected, noted))
+
+
+def _connected(of: str) -> bool:
+    return runtime.exists() and runtime.get_instance().is_active_session(of)
 
 
 class Cookies:

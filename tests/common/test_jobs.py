@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -16,6 +17,7 @@ from hvae_core.common.errors import HVAEError, ImageFileError, JobError
 from hvae_core.common.jobs import Job, JobTable
 from hvae_core.common.jobs import table as table_module
 from hvae_core.common.jobs.job import Call
+from hvae_core.common.jobs.turns import Turns
 from hvae_core.common.progress import Cancelled
 from tests import job_functions as functions
 
@@ -189,6 +191,81 @@ def test_a_third_job_waits_its_turn_and_may_be_cancelled_there(table: JobTable) 
     assert waiting.wait(60)
     assert waiting.result() == 2
     assert dropped.status == "cancelled"
+
+
+def named(*names: str) -> list[Job]:
+    return [Job(name, name, Call("m", "f", (), kwargs={})) for name in names]
+
+
+def test_owners_take_turns() -> None:
+    turns = Turns()
+    jobs = named("ann:1", "ann:2", "ann:3", "bob:1", "cid:1")
+    order = [sorted(job.names)[0] for job in turns.order(jobs, [])]
+    assert order == ["ann:1", "bob:1", "cid:1", "ann:2", "ann:3"]
+    # Who has a job under way comes after those who have none, whoever came first.
+    order = [sorted(job.names)[0] for job in turns.order(jobs[1:], jobs[:1])]
+    assert order == ["bob:1", "cid:1", "ann:2", "ann:3"]
+    # With nothing under way, after those whose last turn is longer ago.
+    turns.take(jobs[3])
+    turns.take(jobs[0])
+    order = [sorted(job.names)[0] for job in turns.order(named("ann:4", "bob:2", "cid:2"), [])]
+    assert order == ["cid:2", "bob:2", "ann:4"]
+
+
+def test_a_shared_job_has_the_best_turn_of_its_owners() -> None:
+    turns = Turns()
+    alone, shared = named("ann:1", "ann:2")
+    shared.names.add("bob:1")
+    assert turns.order([alone, shared], named("ann:0"))[0] is shared
+
+
+def test_a_waiting_job_knows_what_is_before_it() -> None:
+    table = JobTable(workers=1)
+    try:
+        running = table.submit("ann:1", "a1", functions.slow, 1000, 0.05)
+        until(lambda: running.status == "running")
+        second = table.submit("ann:2", "a2", functions.slow, 1000, 0.05)
+        third = table.submit("bob:1", "b1", functions.add, 1, 1)
+        assert table.before(third) == [running]
+        assert table.before(second) == [running, third]
+        assert table.before(running) == []
+        assert table.active("ann") == [running, second]
+        running.cancel()
+        assert third.wait(60)  # bob's turn comes before the second of ann's
+        until(lambda: second.status == "running")
+    finally:
+        table.close()
+
+
+def test_who_is_gone_leaves_no_jobs_but_those_to_be_kept(
+    table: JobTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr(table_module, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    left, kept, shared = (
+        table.submit(f"ann:{name}", name, functions.slow, 1000, 0.05)
+        for name in ("left", "kept", "shared")
+    )
+    kept.kept.add("ann:kept")
+    table.submit("bob:shared", "shared", functions.slow, 1000, 0.05)
+    here = {"bob"}
+    table.sweep(here.__contains__, 60.0)
+    now[0] = 50.0
+    here.add("ann")  # a reload: the time starts anew
+    table.sweep(here.__contains__, 60.0)
+    here.remove("ann")
+    table.sweep(here.__contains__, 60.0)
+    now[0] = 109.0
+    table.sweep(here.__contains__, 60.0)
+    assert left.active and kept.active and shared.active
+    now[0] = 111.0
+    table.sweep(here.__contains__, 60.0)
+    assert left.status == "cancelled" and table.get("left") is None
+    assert kept.active and table.current("ann:kept") is kept
+    assert shared.active and shared.owners == {"bob"}
+    kept.cancel()
+    table.sweep(here.__contains__, 60.0)
+    assert table.get("kept") is None  # nothing of it stays in memory
 
 
 def test_the_table_is_bounded(table: JobTable, monkeypatch: pytest.MonkeyPatch) -> None:

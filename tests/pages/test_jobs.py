@@ -32,9 +32,20 @@ class Table:
 
     def submit(self, name: str, digest: str, function: Any, *args: Any) -> Any:
         self.jobs[name] = SimpleNamespace(
-            active=True, status="running", digest=digest, progress=JobProgress(0.5, "half", None)
+            active=True,
+            status="running",
+            digest=digest,
+            progress=JobProgress(0.5, "half", None),
+            kept=set(),
+            owners={name.partition(":")[0]},
         )
         return self.jobs[name]
+
+    def active(self, owner: str) -> list[Any]:
+        return [job for job in self.jobs.values() if owner in job.owners and job.active]
+
+    def before(self, job: Any) -> list[Any]:
+        return [one for one in self.jobs.values() if one is not job and one.active]
 
     def current(self, name: str) -> Any:
         return self.jobs.get(name)
@@ -124,6 +135,70 @@ def test_a_job_that_waits_names_what_was_left_running(
     assert told() == ["Still running for an earlier choice: Attacking Tiny, plain"]
     next(one for one in app.button if "-before-" in (one.key or "")).click()
     assert told() == [] and not jobs.jobs[first].active and jobs.jobs[second].active
+
+
+def press(app: AppTest, words: str) -> None:
+    next(one for one in app.button if one.label.startswith(words)).click().run()
+
+
+def test_a_job_is_the_visitors_and_its_bar_is_there_after_a_reload(
+    start: Start, jobs: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(work, "visitor", lambda: "ann")
+    press(start("compression", c_view="Attacks"), "Attack 4 images")
+    assert not offered(start("compression", c_view="Attacks"), "Attack 4 images")
+    monkeypatch.setattr(work, "visitor", lambda: "bob")
+    assert offered(start("compression", c_view="Attacks"), "Attack 4 images")
+
+
+def test_a_job_can_be_kept_running_from_its_start_or_later(start: Start, jobs: Table) -> None:
+    app = start("compression", c_view="Attacks")
+    press(app, "Attack 4 images")
+    (name,) = jobs.jobs
+    assert jobs.jobs[name].kept == set()
+    (box,) = [one for one in app.checkbox if one.label == work.KEEP]
+    box.check().run()
+    assert jobs.jobs[name].kept == {name}
+    jobs.cancel(name)
+    app.run()
+    (box,) = [one for one in app.checkbox if one.label == work.KEEP]
+    box.check()
+    press(app, "Attack 4 images")
+    assert jobs.jobs[name].kept == {name}
+
+
+@pytest.mark.parametrize(
+    ("owners", "said"),
+    [
+        ([], "about to start"),
+        (["bob"], "waits for another job"),
+        (["ann"], "waits for another job of yours"),
+        (["bob", "bob"], "waits for 2 other jobs"),
+        (["ann", "bob"], "waits for 2 other jobs, 1 of them yours"),
+        (["ann", "ann"], "waits for 2 other jobs of yours"),
+    ],
+)
+def test_what_waits_says_for_what(
+    owners: list[str], said: str, jobs: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(work, "visitor", lambda: "ann")
+    for number, owner in enumerate(owners):
+        jobs.submit(f"{owner}:{number}", "", None)
+    assert work._waits_for(jobs.submit("ann:last", "", None)) == said
+
+
+def test_a_visitor_of_a_public_server_has_so_many_jobs(
+    jobs: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(work, "MAX_JOBS", 2)
+    monkeypatch.setattr(work, "visitor", lambda: "ann")
+    for number in range(3):
+        work.submit(f"own {number}", "", print)
+    monkeypatch.setenv("STRATA_PUBLIC", "1")
+    with pytest.raises(HVAEError, match="2 jobs"):
+        work.submit("one more", "", print)
+    monkeypatch.setattr(work, "visitor", lambda: "bob")
+    work.submit("of another", "", print)
 
 
 def test_a_comparison_is_of_its_sets(start: Start, jobs: Table) -> None:

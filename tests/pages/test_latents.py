@@ -115,7 +115,9 @@ def test_a_slow_map_starts_by_its_button_and_stands_when_ready(
 def test_a_job_shows_progress_and_can_be_cancelled(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    job = SimpleNamespace(active=True, status="running", digest="", progress=(0.4, "half", 12.0))
+    job = SimpleNamespace(
+        active=True, status="running", digest="", progress=(0.4, "half", 12.0), kept=set()
+    )
     let_go = []
     monkeypatch.setattr(jobs, "current", lambda name: job if name == map.JOB else None)
     monkeypatch.setattr(jobs, "cancel", let_go.append)

@@ -10,7 +10,7 @@ import pytest
 from streamlit.runtime import context
 
 from pages.shared import visitor as module
-from pages.shared.visitor import COOKIE, Cookies, visitor
+from pages.shared.visitor import COOKIE, Cookies, Presence, visitor
 
 HTML, SCRIPT = "text/html; charset=utf-8", "text/javascript"
 
@@ -65,3 +65,19 @@ def test_a_visitor_is_the_cookie_else_the_session(monkeypatch: pytest.MonkeyPatc
     assert seen("one", **{COOKIE: name}) != seen("one", **{COOKIE: other})
     assert seen("one") == seen("one", **{COOKIE: "no name of ours"}) != seen("two")
     assert name not in seen("one", **{COOKIE: name}) and len(seen("one")) == 32
+
+
+def test_a_visitor_is_here_while_one_of_the_tabs_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    connected = {"one", "two"}
+    monkeypatch.setattr(module, "_connected", connected.__contains__)
+    presence = Presence()
+    presence.note("ann", "one")
+    presence.note("ann", "two")
+    assert presence.here("ann") and not presence.here("bob")
+    connected.clear()
+    assert not presence.here("ann")
+    connected.add("two")  # the line was cut for a while
+    assert presence.here("ann")
+    monkeypatch.setattr(module, "_FORGOTTEN", -1.0)
+    presence.note("bob", "three")
+    assert presence.here("ann") and presence._sessions.keys() == {"ann"}

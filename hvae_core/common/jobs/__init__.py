@@ -7,4 +7,4 @@ warm between jobs and driven by one thread (``process``).
 from hvae_core.common.jobs.job import Job
 from hvae_core.common.jobs.table import JobTable
 
-__all__ = ["Job", "JobProgress", "JobTable", "Status"]
+__all__ = ["Job", "JobTable"]

@@ -15,6 +15,11 @@ Status = Literal["waiting", "running", "done", "failed", "cancelled"]
 _SETTLING_SECONDS = 1.0
 
 
+def owner_of(name: str) -> str:
+    """Whose work a name is: what stands before its first colon."""
+    return name.partition(":")[0]
+
+
 class JobProgress(NamedTuple):
     """How far a job is: fraction (0 to 1), what it is doing, seconds left (None: not known)."""
 
@@ -49,6 +54,8 @@ class Job:
 
     def __init__(self, name: str, digest: str, call: Call) -> None:
         self.names = {name}
+        self.kept: set[str] = set()
+        """The names under which it goes on when nobody is there to see it."""
         self.digest = digest
         self.function = f"{call.module}.{call.qualname}"
         # Pickled here, where the caller still hears of arguments that cannot be.
@@ -62,6 +69,11 @@ class Job:
         self._first: tuple[float, float] | None = None  # (time, fraction) of the first report
         self._last = 0.0
         self._eta: float | None = None
+
+    @property
+    def owners(self) -> set[str]:
+        """Whose work it is, by the names that want it."""
+        return {owner_of(name) for name in [*self.names]}
 
     @property
     def active(self) -> bool:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import atexit
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
 from hvae_core.common.errors import JobError
-from hvae_core.common.jobs.job import Call, Job
+from hvae_core.common.jobs.job import Call, Job, owner_of
 from hvae_core.common.jobs.process import WorkerProcess
+from hvae_core.common.jobs.turns import Turns
 
 MAX_JOBS = 64
 
@@ -17,8 +19,9 @@ MAX_JOBS = 64
 class JobTable:
     """Jobs by digest, run by at most ``workers`` processes that stay warm between jobs.
 
-    One table serves the whole app. A name says whose work a job is ("a session's t-SNE"): a new
+    One table serves the whole app. A name says whose work a job is and what ("ann:t-SNE"): a new
     job takes its name from the older one, which is cancelled unless another name still wants it.
+    Owners take turns: who has many jobs waiting does not keep another from the next free process.
     Processes are started by the first jobs, not by the table, and end with it or with the app.
     """
 
@@ -27,6 +30,8 @@ class JobTable:
         self._lock = threading.Lock()
         self._jobs: dict[str, Job] = {}  # in the order of their last submission
         self._waiting: list[Job] = []
+        self._turns = Turns()
+        self._gone: dict[str, float] = {}  # since when an owner has not been there
         self._idle: list[WorkerProcess] = []
         self._all: list[WorkerProcess] = []
         self._closed = False
@@ -77,6 +82,37 @@ class JobTable:
         with self._lock:
             self._hand_over(name, None)
 
+    def active(self, owner: str) -> list[Job]:
+        """The jobs of an owner that wait or run."""
+        with self._lock:
+            return [job for job in self._jobs.values() if job.active and owner in job.owners]
+
+    def before(self, job: Job) -> list[Job]:
+        """The jobs that a waiting one waits for: what runs, then what has its turn earlier."""
+        with self._lock:
+            under_way = self._under_way()
+            order = self._turns.order([one for one in self._waiting if one.active], under_way)
+            return under_way + order[: order.index(job)] if job in order else []
+
+    def sweep(self, present: Callable[[str], bool], patience: float) -> None:
+        """Let go of the names of owners who have not been present for ``patience`` seconds.
+
+        A name that is kept stays until its job has ended; of what has ended nothing stays.
+        """
+        now = time.monotonic()
+        with self._lock:
+            owners = {owner for job in self._jobs.values() for owner in job.owners}
+            away = {owner for owner in owners if not present(owner)}
+            self._gone = {owner: self._gone.get(owner, now) for owner in away}
+            left = {owner for owner, since in self._gone.items() if now - since >= patience}
+            for digest, job in [*self._jobs.items()]:
+                for name in [*job.names]:
+                    if owner_of(name) in left and not (job.active and name in job.kept):
+                        job.names.discard(name)
+                if not job.names:
+                    job.cancel()
+                    del self._jobs[digest]
+
     def close(self) -> None:
         """Cancel everything and end the processes; the table takes no more jobs."""
         with self._lock:
@@ -114,7 +150,14 @@ class JobTable:
                 worker = WorkerProcess(self._worker_idle)
                 self._all.append(worker)
                 self._idle.append(worker)
-            self._idle.pop().give(self._waiting.pop(0))  # the last used is the warmest
+            job = self._turns.order(self._waiting, self._under_way())[0]
+            self._turns.take(job)
+            self._waiting.remove(job)
+            self._idle.pop().give(job)  # the last used is the warmest
+
+    def _under_way(self) -> list[Job]:
+        """The jobs that a process has, or has been given."""
+        return [job for job in self._jobs.values() if job.active and job not in self._waiting]
 
     def _worker_idle(self, worker: WorkerProcess) -> None:
         with self._lock:
