@@ -49,6 +49,10 @@ def break_down(*, progress: Progress) -> None:
     raise RuntimeError("a secret detail")
 
 
+def take(size: int, *, progress: Progress) -> int:
+    return len(bytearray(size))
+
+
 def leave(*, progress: Progress) -> None:
     sys.exit(0)
 

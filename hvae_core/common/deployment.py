@@ -10,6 +10,14 @@ import os
 MIB = 2**20
 MAX_JOBS = 4
 """Jobs of one visitor that wait or run at once on a public server."""
+MAX_SETS = 8
+"""Image sets that one visitor of a public server may have at once."""
+MAX_CHECKPOINTS = 8
+"""Checkpoints that one visitor of a public server may have at once."""
+READ_MEMORY = 1024 * MIB
+"""Bytes that reading an uploaded file may take in its process."""
+READ_SECONDS = 60.0
+"""Seconds that reading an uploaded file may take on a public server."""
 
 
 def public() -> bool:
@@ -21,8 +29,16 @@ def public() -> bool:
 
 
 def memory_limit() -> int:
-    """Return how many bytes of pixels one set may have, decoded."""
-    return 256 * MIB if public() else 2048 * MIB
+    """Return how many bytes of pixels one set may have, decoded; on a public server, all of one's.
+
+    Readers ask before they decode.
+    """
+    return 128 * MIB if public() else 2048 * MIB
+
+
+def job_memory() -> int:
+    """Return how many bytes a job may add to its process; 0 where that is the machine's affair."""
+    return 3072 * MIB if public() else 0
 
 
 def upload_limit() -> int:

@@ -17,7 +17,7 @@ from typing import Any
 import streamlit as st
 
 from hvae_core.common import fingerprint
-from hvae_core.common.deployment import MAX_JOBS, public
+from hvae_core.common.deployment import MAX_JOBS, job_memory, public
 from hvae_core.common.errors import HVAEError, JobError
 from hvae_core.common.jobs import Job, JobTable
 from hvae_core.common.jobs.job import owner_of
@@ -43,7 +43,7 @@ class _Shared:
     """The jobs of all visitors, who is there, and what each job is doing, in words."""
 
     def __init__(self) -> None:
-        self.table = JobTable()
+        self.table = JobTable(memory=job_memory())
         self.presence = Presence()
         self.drawn: dict[str, tuple[str, float]] = {}
         """What a job does and when it was last drawn, by its full name."""

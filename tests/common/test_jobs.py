@@ -133,6 +133,23 @@ def test_a_killed_worker_is_told_and_replaced(table: JobTable) -> None:
     assert again.result() == 3
 
 
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="no bound on this system")
+def test_a_job_takes_so_much_memory_and_its_process_lives_on() -> None:
+    table = JobTable(workers=1, memory=64 * 2**20)
+    try:
+        process = table.submit("pid", "p", functions.pid)
+        fits = table.submit("fits", "f", functions.take, 30 * 2**20)
+        bomb = table.submit("bomb", "b", functions.take, 70 * 2**20)
+        again = table.submit("again", "a", functions.pid)
+        assert again.wait(60)
+        assert fits.result() == 30 * 2**20
+        with pytest.raises(JobError, match="more memory"):
+            bomb.result()
+        assert again.result() == process.result()
+    finally:
+        table.close()
+
+
 def test_one_job_a_digest(table: JobTable) -> None:
     first = table.submit("mine", "d", functions.slow, 3, 0.1)
     assert table.submit("yours", "d", functions.slow, 3, 0.1) is first

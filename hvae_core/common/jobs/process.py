@@ -27,10 +27,14 @@ _log = logging.getLogger(__name__)
 
 
 class WorkerProcess:
-    """One process and the thread that drives it; only that thread touches process and socket."""
+    """One process and the thread that drives it; only that thread touches process and socket.
 
-    def __init__(self, on_idle: Callable[[WorkerProcess], None]) -> None:
+    ``memory`` is how many bytes a job may add to what the process has; 0 sets no bound.
+    """
+
+    def __init__(self, on_idle: Callable[[WorkerProcess], None], memory: int = 0) -> None:
         self._on_idle = on_idle
+        self._memory = memory
         self._inbox: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._process: subprocess.Popen[bytes] | None = None
         self._connection: Connection | None = None
@@ -105,9 +109,10 @@ class WorkerProcess:
             near, far = multiprocessing.Pipe()
             paths = [os.path.abspath(path) for path in sys.path]
             with far:
+                words = ["hvae_core.common.jobs.worker", str(far.fileno()), str(self._memory)]
                 self._process = subprocess.Popen(
                     # -P: the worker finds modules where this process does, and nowhere else.
-                    [sys.executable, "-P", "-m", "hvae_core.common.jobs.worker", str(far.fileno())],
+                    [sys.executable, "-P", "-m", *words],
                     env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
                     stdin=subprocess.DEVNULL,
                     pass_fds=[far.fileno()],

@@ -22,11 +22,13 @@ class JobTable:
     One table serves the whole app. A name says whose work a job is and what ("ann:t-SNE"): a new
     job takes its name from the older one, which is cancelled unless another name still wants it.
     Owners take turns: who has many jobs waiting does not keep another from the next free process.
-    Processes are started by the first jobs, not by the table, and end with it or with the app.
+    Processes are started by the first jobs, not by the table, and end with it or with the app. A
+    job may take ``memory`` bytes beyond what its process has; 0 sets no bound.
     """
 
-    def __init__(self, workers: int = 2) -> None:
+    def __init__(self, workers: int = 2, memory: int = 0) -> None:
         self._workers = workers
+        self._memory = memory
         self._lock = threading.Lock()
         self._jobs: dict[str, Job] = {}  # in the order of their last submission
         self._waiting: list[Job] = []
@@ -81,6 +83,12 @@ class JobTable:
         """Let go of the job of this name, and cancel it unless another name still wants it."""
         with self._lock:
             self._hand_over(name, None)
+
+    def drop(self, name: str) -> None:
+        """Let go of the job of this name; where no other wants it nothing of it stays."""
+        with self._lock:
+            self._hand_over(name, None)
+            self._jobs = {digest: job for digest, job in self._jobs.items() if job.names}
 
     def active(self, owner: str) -> list[Job]:
         """The jobs of an owner that wait or run."""
@@ -147,7 +155,7 @@ class JobTable:
         self._waiting = [job for job in self._waiting if job.active]
         while self._waiting and (self._idle or len(self._all) < self._workers):
             if not self._idle:
-                worker = WorkerProcess(self._worker_idle)
+                worker = WorkerProcess(self._worker_idle, self._memory)
                 self._all.append(worker)
                 self._idle.append(worker)
             job = self._turns.order(self._waiting, self._under_way())[0]

@@ -1,8 +1,9 @@
-"""The far end of a job: ``python -m hvae_core.common.jobs.worker FD`` runs calls one after another.
+"""The far end of a job: ``python -m hvae_core.common.jobs.worker FD MEMORY`` runs calls in turn.
 
 Not ``multiprocessing``: its children import the parent's ``__main__`` again, which under Streamlit
 is the page that happens to run. Requests and replies are pickles on a socket that only this
-process and its parent hold; when it closes, the parent is gone and the worker ends.
+process and its parent hold; when it closes, the parent is gone and the worker ends. MEMORY is how
+many bytes a call may add to what the process has; 0 leaves that to the machine.
 """
 
 from __future__ import annotations
@@ -13,15 +14,18 @@ import importlib
 import os
 import pickle
 import queue
+import resource
 import signal
 import sys
 import threading
 import time
 import traceback
+from collections.abc import Iterator
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
-from hvae_core.common.errors import HVAEError
+from hvae_core.common.errors import HVAEError, JobError
 from hvae_core.common.jobs.job import Call
 from hvae_core.common.progress import Cancelled
 
@@ -32,8 +36,9 @@ _REPORT_SECONDS = 0.1
 class Worker:
     """Runs calls in the main thread while a second thread listens for cancel and the end."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, memory: int = 0) -> None:
         self._connection = connection
+        self._memory = memory
         self._calls: queue.SimpleQueue[tuple[int, bytes]] = queue.SimpleQueue()
         self._cancelled = -1
         self._reported = 0.0
@@ -65,7 +70,11 @@ class Worker:
             fn: Any = importlib.import_module(call.module)
             for name in call.qualname.split("."):
                 fn = getattr(fn, name)
-            return pickle.dumps(("done", fn(*call.args, progress=progress, **call.kwargs)))
+            with bounded(self._memory):
+                return pickle.dumps(("done", fn(*call.args, progress=progress, **call.kwargs)))
+        except MemoryError:
+            sentence = "This needs more memory than there is for one job; try less of it at once."
+            return pickle.dumps(("refused", (JobError, sentence)))
         except Cancelled:
             return pickle.dumps(("cancelled", None))
         except HVAEError as error:
@@ -82,6 +91,27 @@ class Worker:
             self._connection.send_bytes(pickle.dumps(("progress", (float(fraction), str(message)))))
 
 
+@contextlib.contextmanager
+def bounded(memory: int) -> Iterator[None]:
+    """Let this process take so many bytes of address space more, and no more; 0 sets no bound.
+
+    What goes beyond raises ``MemoryError``. Where the system does not tell how much the process has
+    (macOS), there is no bound either.
+    """
+    told = Path("/proc/self/statm")
+    if not memory or not told.exists():
+        yield
+        return
+    has = int(told.read_text().split()[0]) * resource.getpagesize()
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    most = has + memory if hard == resource.RLIM_INFINITY else min(has + memory, hard)
+    resource.setrlimit(resource.RLIMIT_AS, (most, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+
+
 def _end_group() -> None:
     """End this process at once, with every process that a call may have started."""
     if os.getpgrp() == os.getpid():
@@ -90,13 +120,13 @@ def _end_group() -> None:
 
 
 def main() -> None:
-    """Serve the socket whose file number is the only argument."""
-    number = int(sys.argv[1])
+    """Serve the socket whose file number is the first argument; the second is the memory."""
+    number, memory = int(sys.argv[1]), int(sys.argv[2])
     os.set_inheritable(number, False)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the app, which then ends us
     with contextlib.suppress(OSError):
         os.nice(_NICENESS)  # pages stay quick while jobs use every core
-    Worker(Connection(number)).serve()
+    Worker(Connection(number), memory).serve()
 
 
 if __name__ == "__main__":
