@@ -11,6 +11,7 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from pages.shared import serve
+from pages.shared.warm import warming
 
 
 def draw() -> None:
@@ -45,7 +46,8 @@ def draw() -> None:
 
 
 if get_script_run_ctx(suppress_warning=True) is not None:
-    draw()
+    with warming.turn():
+        draw()
 elif __name__ == "__main__":
     serve.serve(__file__)
 else:

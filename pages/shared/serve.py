@@ -16,6 +16,7 @@ from streamlit.web import cli
 from hvae_core.common.deployment import public
 from pages.shared.guard import Guard
 from pages.shared.visitor import Cookies
+from pages.shared.warm import warming
 
 MIDDLEWARE = [Middleware(Guard), Middleware(Cookies)]
 """What sees every request before Streamlit does."""
@@ -24,7 +25,7 @@ OFFLINE = ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "TRANSFORMERS_OFFLINE")
 
 
 def prepare() -> None:
-    """Rid the server's process of habits of Streamlit's, and a public one of the network.
+    """Load the libraries; rid the process of habits of Streamlit's, a public one of the network.
 
     While a folder ``pages/`` lies beside the script, Streamlit takes it for the pages of its first
     multipage design until some session has declared others, and greets the first visitor of a deep
@@ -35,6 +36,7 @@ def prepare() -> None:
     net_util.get_external_ip = _nowhere
     if public():
         os.environ.update(dict.fromkeys(OFFLINE, "1"))
+    warming.begin()
 
 
 def _nowhere() -> str | None:
