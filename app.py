@@ -17,7 +17,7 @@ from pages.shared.warm import warming
 def draw() -> None:
     """Draw the sidebar and the page that the address names."""
     from hvae_core.common.places import ASSETS
-    from pages.shared import jobs, sidebar, ui
+    from pages.shared import jobs, set_notes, sidebar, ui
     from pages.shared.state import set_context
 
     st.set_page_config(page_title="Strata", page_icon=str(ASSETS / "icon.svg"), layout="wide")
@@ -41,8 +41,10 @@ def draw() -> None:
         ]
     )
     with ui.in_place():
-        set_context(sidebar.build())
+        ctx = sidebar.build()
+        set_context(ctx)
         page.run()
+        set_notes.draw(ctx)
 
 
 if get_script_run_ctx(suppress_warning=True) is not None:

@@ -223,6 +223,15 @@ class ImageSet:
         return replace(self, name=name, title=title)
 
 
+def shared_note(images: ImageSet, others: ImageSet) -> tuple[str, ...]:
+    """Return a note on pictures that two sets share: no score can tell those apart."""
+    known = set(others.image_digests())
+    count = sum(digest in known for digest in images.image_digests())
+    if not count:
+        return ()
+    return (f"{count:,} of {len(images):,} images are also in {others.title}",)
+
+
 def _read_only(array: NDArray[T]) -> NDArray[T]:
     # A view, so that the caller's own array keeps its flags.
     view = array.view()

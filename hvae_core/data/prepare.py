@@ -73,18 +73,29 @@ def _inverted(image: Pixels) -> Pixels:
     return 255 - image
 
 
-def _cropped(image: Pixels) -> Pixels:
+def drawing(image: Pixels) -> tuple[int, int, int, int] | None:
+    """Where the drawing is: first and last row, first and last column, the last ones excluded.
+
+    None where it stands on no even ground, or there is none.
+    """
     ground = edge_colour(image)
     away = np.abs(image.astype(np.int16) - ground).max(axis=0)
     even = (np.abs(_edge(image).astype(np.int16) - ground[:, :, 0]).max(axis=0) <= _EVEN).mean()
     if even < 0.9 or away.max() <= _EVEN:
-        return _middle(image)
+        return None
     drawn = away > 0.4 * away.max()
     rows, columns = np.flatnonzero(drawn.any(axis=1)), np.flatnonzero(drawn.any(axis=0))
-    top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
+    return int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1
+
+
+def _cropped(image: Pixels) -> Pixels:
+    box = drawing(image)
+    if box is None:
+        return _middle(image)
+    top, bottom, left, right = box
     side = round(max(bottom - top, right - left) * 28 / 20)
     corner = (top + bottom - side) // 2, (left + right - side) // 2
-    return _window(image, corner, side, ground=ground)
+    return _window(image, corner, side, ground=edge_colour(image))
 
 
 def _middle(image: Pixels) -> Pixels:

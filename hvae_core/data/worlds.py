@@ -17,6 +17,7 @@ from hvae_core.common.files import named_path
 from hvae_core.common.places import ASSETS, root_of
 from hvae_core.common.progress import Progress, silent
 from hvae_core.data.guard import one_sentence
+from hvae_core.data.hints import Ground
 from hvae_core.data.image_set import ImageSet
 from hvae_core.data.origins import (
     Control,
@@ -61,6 +62,7 @@ class World:
     sets: tuple[SetSpec, ...]
     checkpoints: tuple[str, ...]
     image_shape: Shape
+    ground: Ground = ""
 
     def __post_init__(self) -> None:
         # Scores are fitted on the training images and thresholds placed on the validation images:
@@ -231,7 +233,9 @@ def read_worlds(path: Path) -> dict[str, World]:
     return read
 
 
-def _world(key: str, *, title: str, shape: Sequence[int], **roles: dict[str, Any]) -> World:
+def _world(
+    key: str, *, title: str, shape: Sequence[int], ground: Ground = "", **roles: dict[str, Any]
+) -> World:
     """A built-in world: its checkpoints are the shipped files <key>-<model>.safetensors."""
     channels, height, width = shape
     files = (ASSETS / "checkpoints").glob(f"{key}-*.safetensors")
@@ -246,6 +250,7 @@ def _world(key: str, *, title: str, shape: Sequence[int], **roles: dict[str, Any
         ),
         checkpoints=tuple(sorted(path.stem for path in files)),
         image_shape=(channels, height, width),
+        ground=ground,
     )
 
 

@@ -8,12 +8,11 @@ import streamlit as st
 
 from hvae_core.checkpoint.library import add_checkpoint, own_checkpoints, shipped_checkpoints
 from hvae_core.common.deployment import public
-from hvae_core.common.errors import CheckpointError, DataError, HVAEError
+from hvae_core.common.errors import CheckpointError, HVAEError
 from hvae_core.common.places import default_data_root
-from hvae_core.data.load import load_source
-from hvae_core.data.worlds import Role, World, download_set, worlds
+from hvae_core.data.worlds import World, download_set, worlds
 from hvae_core.scores.available import background_path
-from pages.shared import jobs, store, ui
+from pages.shared import bring, jobs, store, ui
 from pages.shared.controls import select
 from pages.shared.state import Context
 from pages.shared.store import Handle
@@ -96,7 +95,8 @@ def _images(world: World) -> str | None:
     panel = st.expander("Images", expanded=False, icon=":material/image:")
     if public():  # no folders of the server's, and nothing fetched by it
         with panel:
-            _own_set("")
+            bring.field("")
+            bring.listed(world)
         return None
     with panel:
         root = st.text_input(
@@ -112,7 +112,8 @@ def _images(world: World) -> str | None:
             root = ""
         if absent := [one for one in world.sets if not world.available(one.name, root or None)]:
             _downloads(world, [s.name for s in absent if world.downloadable(s.name)])
-        _own_set(root)
+        bring.field(root)
+        bring.listed(world)
     return root or None
 
 
@@ -125,36 +126,6 @@ def _downloads(world: World, names: list[str]) -> None:
         if st.button(world.spec(name).title, key=job_name, icon=":material/download:"):
             jobs.submit(job_name, job_name, download_set, world.key, name)
             st.rerun()
-
-
-def _own_set(root: str) -> None:
-    """Take a set of the user's own: an upload, a path, or the name of a set."""
-    with st.form("own", clear_on_submit=True, border=False):
-        upload = st.file_uploader("Your own set", type=["npz", "parquet", "zip"])
-        where = "" if public() else st.text_input(
-            "or a folder, file, or set on this machine, by name", key="own_source",
-            help="A set that the papers name, such as svhn, omniglot+inverted or celeba:train; or "
-            "one of the Hugging Face hub, as owner/name, once it is downloaded. "
-            "`python -m hvae_core datasets` lists the names.",
-        ).strip()  # fmt: skip
-        roles: dict[Role, str] = {"out": "out-of-distribution", "in": "in-distribution"}
-        role = st.radio("It is", list(roles), horizontal=True, format_func=roles.__getitem__)
-        sent = st.form_submit_button("Add set")
-    if not sent:
-        return
-    try:
-        if upload is not None:
-            images = store.read_upload(upload.getvalue(), upload.name)
-        elif where:
-            images = load_source(where, data_root=root or None)
-        else:
-            ways = "" if public() else " or type a folder, a file or the name of a set"
-            raise DataError(f"Choose a file{ways} first.")
-        st.session_state["added"] = store.add_own_set(images, role, images.title)
-    except HVAEError as error:
-        st.error(str(error))
-        return
-    st.rerun()
 
 
 def _drop_checkpoint() -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 import re
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,7 +19,6 @@ from hvae_core.common.arrays import Shape
 from hvae_core.common.progress import Progress, silent
 from hvae_core.config import level_starts
 from hvae_core.data.image_set import ImageSet
-from hvae_core.data.load import load_source
 from hvae_core.data.origins import InMemory
 from hvae_core.data.worlds import Role, SetSpec, World, custom_set, distinct
 from hvae_core.evaluation import SHIPPED_LIMIT
@@ -168,15 +166,6 @@ def own_sets() -> dict[str, tuple[SetSpec, ImageSet]]:
     """Sets that this session brought along, by name."""
     sets: dict[str, tuple[SetSpec, ImageSet]] = st.session_state.setdefault("own_sets", {})
     return sets
-
-
-def read_upload(data: bytes, filename: str) -> ImageSet:
-    """Read an uploaded file of images through the same gates as a file on disk."""
-    with tempfile.TemporaryDirectory() as folder:
-        # Only the suffix of the name is used: it says which loader reads the file.
-        path = Path(folder) / f"upload{Path(filename).suffix.lower()}"
-        path.write_bytes(data)
-        return load_source(path, title=filename)
 
 
 def add_own_set(images: ImageSet, role: Role, title: str) -> str:

@@ -123,6 +123,13 @@ def missing_images(sentence: str) -> None:
     st.caption(f":material/image_not_supported: {sentence}")
 
 
+def notes(sentences: Iterable[str]) -> None:
+    """What was done to the images of a set, a line each."""
+    lines = [plain(sentence[:1].upper() + sentence[1:]) for sentence in sentences]
+    if lines:
+        st.caption("  \n".join(lines))
+
+
 def not_here(problems: Iterable[str], show: Callable[..., Any] = st.warning) -> None:
     """Sentences on images that cannot be had, each in a box of its own."""
     for problem in problems:

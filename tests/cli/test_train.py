@@ -99,7 +99,7 @@ def test_a_title_is_without_the_notes_of_its_images(tmp_path: Path) -> None:
     from hvae_core.data.training_sets import TrainingSets, training_sets
 
     for index in range(12):
-        Image.new("L", (8, 8), index).save(tmp_path / f"{index}.jpg")
+        Image.new("L", (8, 8), 90 + index).save(tmp_path / f"{index}.jpg")
     (tmp_path / "x.png").write_bytes(b"no picture")
     data = training_sets(TINY.world, TINY.model.image_shape, source=str(tmp_path))
     assert data.title == data.train.title == tmp_path.name

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import struct
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +12,9 @@ import pytest
 from PIL import Image, ImageDraw
 
 from hvae_core.common.errors import DataError
-from hvae_core.data import load_source
+from hvae_core.data import ImageSet, load_source, worlds
+from hvae_core.data.bring import read_files
+from hvae_core.data.hints import hints
 from hvae_core.data.prepare import parse_steps, prepared
 from hvae_core.data.worlds import custom_set, distinct
 
@@ -99,3 +104,71 @@ def test_titles_of_any_script_are_names_and_never_the_same(tmp_path: Path) -> No
     assert (other.name, other.title) == ("own-images-npz-2", "images.npz (2)")
     assert distinct(other, [first, other]) == other
     assert distinct(second, [second]) == second
+
+
+class TestHints:
+    def steps(self, images: np.ndarray, ground: str = "dark") -> list[str]:
+        held = ImageSet("a", "a", images, labels=np.full(len(images), -1))
+        return [hint.step for hint in hints(held, (1, 28, 28), ground)]  # type: ignore[arg-type]
+
+    def test_a_photograph_of_a_letter_is_told_what_to_do(self) -> None:
+        photo = letter()[None]
+        assert self.steps(photo) == ["invert", "crop"]
+        mended = prepared(photo[0], ("invert", "crop"))[None]
+        assert self.steps(mended) == []
+        assert self.steps(255 - photo, "light") == ["invert", "crop"]
+        assert self.steps(photo, "") == ["pad"]  # of a world without a ground nothing is known
+
+    def test_faint_and_stretched(self) -> None:
+        faint = np.zeros((3, 1, 28, 28), np.uint8)
+        faint[:, :, 5:20, 4:24] = 40
+        assert self.steps(faint) == ["stretch"]
+        wide = np.zeros((3, 1, 28, 40), np.uint8)
+        wide[:, :, 4:24, 4:36] = 250
+        assert self.steps(wide) == ["pad"]
+
+    @pytest.mark.parametrize("name", ["test", "lower", "digits", "signs", "greek", "script"])
+    def test_a_world_s_own_sets_need_nothing(self, name: str) -> None:
+        glyphs = worlds()["glyphs"]
+        images = glyphs.load(name, limit=200)
+        assert hints(images, glyphs.image_shape, glyphs.ground) == ()
+        inverted = replace(images, images=255 - images.images)
+        found = hints(inverted, glyphs.image_shape, glyphs.ground)
+        assert [hint.step for hint in found] == ["invert"]
+
+
+def test_files_brought_at_once() -> None:
+    pixels = np.random.default_rng(2).integers(0, 256, (4, 9, 9), dtype=np.uint8)
+
+    def packed(save: object, *arrays: np.ndarray) -> bytes:
+        file = io.BytesIO()
+        save(file, *arrays)  # type: ignore[operator]
+        return file.getvalue()
+
+    def png(image: np.ndarray) -> bytes:
+        file = io.BytesIO()
+        Image.fromarray(image).save(file, "PNG")
+        return file.getvalue()
+
+    head = struct.pack(">HBBIII", 0, 8, 3, 4, 9, 9)
+    files = [
+        ("é 1.png", png(pixels[0])),
+        ("x.npz", packed(np.savez, pixels)),
+        ("2.png", png(pixels[1])),
+        ("2.png", png(pixels[2])),
+        ("t10k-images-idx3-ubyte", head + pixels.tobytes()),
+        ("t10k-labels-idx1-ubyte", struct.pack(">HBBI", 0, 8, 1, 4) + bytes([1, 0, 1, 0])),
+        ("../../" + "a" * 300 + ".npy", packed(np.save, pixels[:2])),
+    ]
+    sets = read_files(files)
+    assert [images.title[:12] for images in sets] == [
+        "x.npz", "t10k-images-", "../../aaaaaa", "3 pictures",
+    ]  # fmt: skip
+    assert [len(images) for images in sets] == [4, 4, 2, 3]
+    assert sets[1].labels.tolist() == [1, 0, 1, 0]
+    assert sorted(sets[3].files) == ["2-2.png", "2.png", "é 1.png"]
+    assert (read_files(files[:1], ("invert",))[0].images[0, 0] == 255 - pixels[0]).all()
+    with pytest.raises(DataError, match="labels alone"):
+        read_files(files[5:6])
+    with pytest.raises(DataError, match="not a kind of file"):
+        read_files([("a.exe", b"MZ")])

@@ -29,6 +29,11 @@ def is_idx(path: Path) -> bool:
     return bool(re.search(r"[-_.]idx\d", path.name, re.IGNORECASE))
 
 
+def is_idx_of_labels(path: Path) -> bool:
+    """Return whether a file is IDX of labels by its name."""
+    return is_idx(path) and _IMAGES.fullmatch(path.name) is None
+
+
 def open_idx(path: Path, wanted: Wanted) -> Arrays:
     """Return the images of an IDX file, with the labels of the file beside it."""
     array = _read(path)

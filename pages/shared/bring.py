@@ -1,0 +1,140 @@
+"""Sets that a visitor brings: files or a path in, and what was done to each, with ways back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import streamlit as st
+
+from hvae_core.common.deployment import public
+from hvae_core.common.errors import DataError, HVAEError
+from hvae_core.data.bring import KINDS, File, read_files
+from hvae_core.data.hints import hints
+from hvae_core.data.image_set import ImageSet, describe_shape
+from hvae_core.data.load import load_source
+from hvae_core.data.prepare import HELP, STEPS, WORDS, Step
+from hvae_core.data.worlds import Role, World
+from pages.shared import store, ui
+from pages.shared.apart import opened
+
+_SOURCES = "own_sources"
+ROLES: dict[Role, str] = {"out": "out-of-distribution", "in": "in-distribution"}
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a set came from, so that it can be read again with other steps."""
+
+    files: tuple[File, ...]
+    path: str
+    root: str
+    role: Role
+    place: int = 0
+    """Which of the sets that the files hold."""
+    steps: tuple[Step, ...] = ()
+
+    def read(self) -> list[ImageSet]:
+        """The sets of the files, or that of the path."""
+        if self.files:
+            return opened(read_files, self.files, self.steps)
+        return [load_source(self.path, data_root=self.root or None, prepare=self.steps)]
+
+
+def field(root: str) -> None:
+    """Take sets of a visitor's own: files, a path, or the name of a set."""
+    with st.form("own", clear_on_submit=True, border=False):
+        uploads = st.file_uploader(
+            "Your own set", type=list(KINDS), accept_multiple_files=True,
+            help="Pictures (several are one set), a .zip of pictures with a folder for each class, "
+            ".npz, .npy, .parquet, .csv of pixels, or MNIST's own files, images and labels "
+            "together.",
+        )  # fmt: skip
+        where = "" if public() else st.text_input(
+            "or a folder, file, or set on this machine, by name", key="own_source",
+            help="A set that the papers name, such as svhn, omniglot+inverted or celeba:train; or "
+            "one of the Hugging Face hub, as owner/name, once it is downloaded. "
+            "`python -m hvae_core datasets` lists the names.",
+        ).strip()  # fmt: skip
+        role = st.radio("It is", list(ROLES), horizontal=True, format_func=ROLES.__getitem__)
+        sent = st.form_submit_button("Add set")
+    if not sent:
+        return
+    files = tuple((upload.name, upload.getvalue()) for upload in uploads)
+    try:
+        if not files and not where:
+            ways = "" if public() else " or type a folder, a file or the name of a set"
+            raise DataError(f"Choose a file{ways} first.")
+        source = Source(files, where, root, role)
+        for place, images in enumerate(source.read()):
+            _keep(images, replace(source, place=place))
+    except HVAEError as error:
+        st.error(ui.plain(str(error)))
+        return
+    st.rerun()
+
+
+def listed(world: World) -> None:
+    """The visitor's sets: what was done to each, what may be wrong, and the steps to mend it."""
+    for name, (spec, images) in list(store.own_sets().items()):
+        with st.container(border=True):
+            st.markdown(f"**{ui.plain(spec.title)}**")
+            shape = describe_shape(images.image_shape)
+            st.caption(ui.plain(f"{len(images):,} images, {shape}, {ROLES[spec.role]}"))
+            ui.notes(images.notes)
+            source = _sources().get(name)
+            for hint in hints(images, world.image_shape, world.ground):
+                st.info(ui.plain(hint.sentence), icon=":material/lightbulb:")
+                if source is not None and st.button(WORDS[hint.step], key=f"do-{hint.step}-{name}"):
+                    _again(name, source, (*source.steps, hint.step))
+            if source is not None and not _named(source):
+                _steps(name, source)
+            if st.button("Remove", key=f"remove-{name}", icon=":material/delete:", type="tertiary"):
+                _forget(name)
+                st.rerun()
+
+
+def _steps(name: str, source: Source) -> None:
+    chosen = st.pills(
+        "Prepare", STEPS, selection_mode="multi", default=list(source.steps),
+        format_func=WORDS.__getitem__, key=f"steps-{name}-{'-'.join(source.steps)}",
+        help="  \n".join(f"{WORDS[step]}: {HELP[step]}" for step in STEPS),
+    )  # fmt: skip
+    if set(chosen) != set(source.steps):
+        kept = [step for step in source.steps if step in chosen]
+        _again(name, source, (*kept, *(step for step in chosen if step not in kept)))
+
+
+def _again(name: str, source: Source, steps: Sequence[Step]) -> None:
+    """Read a set again with other steps, in the place of what it was."""
+    source = replace(source, steps=tuple(dict.fromkeys(steps)))
+    try:
+        images = source.read()[source.place]
+    except HVAEError as error:
+        st.error(ui.plain(str(error)))
+        return
+    title = store.own_sets()[name][0].title
+    _forget(name)
+    _keep(images, source, title)
+    st.rerun()
+
+
+def _keep(images: ImageSet, source: Source, title: str = "") -> None:
+    name = store.add_own_set(images, source.role, title or images.title)
+    _sources()[name] = source
+    st.session_state["added"] = name
+
+
+def _forget(name: str) -> None:
+    store.own_sets().pop(name, None)
+    _sources().pop(name, None)
+
+
+def _named(source: Source) -> bool:
+    """Whether it is a set by its name, which has changes of its own after a +."""
+    return not source.files and "/" not in source.path and "\\" not in source.path
+
+
+def _sources() -> dict[str, Source]:
+    sources: dict[str, Source] = st.session_state.setdefault(_SOURCES, {})
+    return sources
