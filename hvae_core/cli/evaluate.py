@@ -152,8 +152,9 @@ def evaluate(
         return
     show.say(f"{checkpoint.card.title or checkpoint.name} (sha256 {checkpoint.digest[:16]})\n")
     print_report(result, {spec.name: spec.title for spec in world.sets})
+    titles = set(evaluated.sets.notes())
     for set_name, notes in evaluated.notes.items():
-        if notes:
+        if notes and world.spec(set_name).title not in titles:  # the others are told at the end
             show.note(f"{set_name}: {'; '.join(notes)}")
     for set_name, reason in evaluated.missing.items():
         show.note(f"left out {set_name}: {reason}")

@@ -12,7 +12,7 @@ from cyclopts import App, CycloptsError, Group, Parameter, ValidationError
 
 from hvae_core.cli import show
 from hvae_core.cli.help import WIDTH, Help, paragraphs
-from hvae_core.cli.options import KEPT
+from hvae_core.cli.options import KEPT, OPENED
 from hvae_core.common.errors import HVAEError
 
 COMMANDS = (
@@ -79,7 +79,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         run, bound, _ = command_line().parse_args(
             words, console=console, exit_on_error=False, print_error=False
         )
+        OPENED.clear()
         run(*bound.args, **bound.kwargs)
+        for title, notes in {k: v for sets in OPENED for k, v in sets.notes().items()}.items():
+            show.note(f"{title}: {'; '.join(notes)}")
     except (HVAEError, CycloptsError) as error:
         print(f"error: {_sentence(error)}", file=sys.stderr)
         return 2

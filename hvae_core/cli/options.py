@@ -21,6 +21,8 @@ BOUNDS = Group("Bounds", sort_key=2)
 
 KEPT: dict[Callable[..., None] | None, str] = {}
 """What is left of a command that was stopped with Ctrl-C, in a sentence for its user."""
+OPENED: list[Sets] = []
+"""Where the images of the running command come from, for the notes on them at its end."""
 PARTS = "Finished parts are in the cache; the same command continues from there."
 
 _Command = TypeVar("_Command", bound=Callable[..., None])
@@ -104,7 +106,9 @@ class DataOptions:
         """The sets of a world, of each as many images at most; 0 for all."""
         from hvae_core.evaluation.sets import Sets
 
-        return Sets(world, self.data_root, limit or None, download=self.download)
+        sets = Sets(world, self.data_root, limit or None, download=self.download)
+        OPENED.append(sets)
+        return sets
 
 
 @Parameter(name="*")

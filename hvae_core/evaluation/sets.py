@@ -8,9 +8,10 @@ from typing import Protocol
 
 from hvae_core.common.arrays import Shape
 from hvae_core.common.progress import Progress, silent
+from hvae_core.data.hints import hints
 from hvae_core.data.identity import Identity, identity
-from hvae_core.data.image_set import ImageSet
-from hvae_core.data.worlds import World
+from hvae_core.data.image_set import ImageSet, shared_note
+from hvae_core.data.worlds import OWN, World
 from hvae_core.evaluation import SHIPPED_LIMIT
 
 
@@ -50,6 +51,25 @@ class Sets:
         if key not in self._read:
             self._read[key] = self.choose(set_name, progress).fit(checkpoint.image_shape)
         return self._read[key]
+
+    def notes(self) -> dict[str, tuple[str, ...]]:
+        """What was done to the images that were read, by the title of their set.
+
+        Also which pictures of a set stand in another of them, and what looks wrong in a user's own.
+        """
+        found: dict[str, tuple[str, ...]] = {}
+        read = list(self._read.values())
+        for place, images in enumerate(read):
+            notes = list(images.notes)
+            for other in read[:place]:
+                if other.image_shape == images.image_shape:
+                    notes += shared_note(images, other)
+            if images.name.startswith(OWN):
+                said = hints(images, images.image_shape, self.world.ground)
+                notes += [f"{hint.sentence} Try --prepare {hint.step}" for hint in said]
+            if notes:
+                found[images.title] = tuple(notes)
+        return found
 
     def choose(self, set_name: str, progress: Progress = silent) -> ImageSet:
         """The images at the shape of the world."""
