@@ -40,8 +40,8 @@ def assert_well(tab: Any) -> None:
     assert tab.get_by_role("dialog").count() == 0
 
 
-# A fresh server each: the first page that it sees decides how it finds the others. One is the start,
-# one has a component of its own; the others are opened by their addresses further below.
+# A fresh server each: its first page decides how it finds the others. One of these is the start, one
+# has a component of its own; the others are opened by their addresses further below.
 @pytest.mark.parametrize("page", ["", "latents"])
 def test_a_deep_link_is_the_first_thing_a_fresh_server_sees(
     page: str, tab: Any, tmp_path: Path

@@ -157,7 +157,7 @@ def _shared_memory() -> Iterator[None]:
 
 
 @pytest.fixture
-def shipped_app(monkeypatch: pytest.MonkeyPatch, _shared_memory: None) -> Iterator[Open]:
+def shipped_app(monkeypatch: pytest.MonkeyPatch, _shared_memory: None) -> Open:
     """The app as it is shipped, with an empty cache."""
     monkeypatch.chdir(ROOT)
     monkeypatch.delenv("STRATA_DATA", raising=False)
@@ -168,7 +168,7 @@ def shipped_app(monkeypatch: pytest.MonkeyPatch, _shared_memory: None) -> Iterat
             app.query_params[key] = value
         return open_page(app, page)
 
-    yield run
+    return run
 
 
 @pytest.mark.parametrize("name", library.shipped_checkpoints())
