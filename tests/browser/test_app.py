@@ -40,7 +40,7 @@ def assert_well(tab: Any) -> None:
     assert tab.get_by_role("dialog").count() == 0
 
 
-# A fresh server each: its first page decides how it finds the others. One of these is the start, one
+# A fresh server each: its first page decides how it finds the others. One is the start, the other
 # has a component of its own; the others are opened by their addresses further below.
 @pytest.mark.parametrize("page", ["", "latents"])
 def test_a_deep_link_is_the_first_thing_a_fresh_server_sees(
