@@ -16,7 +16,8 @@ import torch
 from hvae_core.checkpoint import container, gate
 from hvae_core.checkpoint.gate import History
 from hvae_core.common.errors import CheckpointError
-from hvae_core.common.files import shown, whole, why_not
+from hvae_core.common.files import whole, why_not
+from hvae_core.common.plain import plain
 from hvae_core.config import ModelCard, ModelConfig, TrainConfig, from_json, to_json
 from hvae_core.models import HierarchicalVAE
 
@@ -205,4 +206,4 @@ def write_whole(path: Path, data: bytes) -> None:
             draft.write_bytes(data)
     except (OSError, ValueError) as exc:
         reason = why_not(exc) if isinstance(exc, OSError) else "its name cannot be a file's"
-        raise CheckpointError(f"cannot be written to {shown(path.parent)}: {reason}") from exc
+        raise CheckpointError(f"cannot be written to {plain(path.parent)}: {reason}") from exc

@@ -69,7 +69,9 @@ def train(
     DIR/state.safetensors keeps the run after every epoch, and DIR/PRESET.safetensors is the
     checkpoint, renewed after every epoch, with the averaged weights. Ctrl-C, or a power cut, loses
     at most the epoch that was running: the same command continues, and ends with the weights of a
-    run that was never interrupted. On a run that is finished it only writes the checkpoint again.
+    run that was never interrupted. On a run that is finished it only writes the checkpoint again;
+    with more --epochs a finished run goes on. The schedules of learning rate, warm-up and free bits
+    are then those of the longer run from there on, which a line and the checkpoint's card say.
     """
     if listing:
         list_presets(as_json=as_json)
@@ -106,7 +108,7 @@ def train(
     with show.progress_bar() as bar:
         path = train_preset(
             get_preset(preset), folder, **asked, fabric=fabric, precision=precision,
-            progress=bar, say=bar.line,
+            extend=True, progress=bar, say=bar.line,
         )  # fmt: skip
     if path is not None:  # else another process says it
         _finish(path, as_json=as_json)

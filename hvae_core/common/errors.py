@@ -15,9 +15,19 @@ catches ``HVAEError`` and nothing else.
 
 from __future__ import annotations
 
+from hvae_core.common.plain import plain
+
+_MOST = 1000  # characters
+
 
 class HVAEError(Exception):
-    """A problem stated for the person who can mend it; ``str(error)`` is shown as it is."""
+    """A problem stated for the person who can mend it; ``str(error)`` is shown as it is.
+
+    Names that strangers chose stand in it: they are made plain, and what is too long is cut.
+    """
+
+    def __str__(self) -> str:
+        return plain(super().__str__(), _MOST)
 
 
 class ConfigError(HVAEError):

@@ -17,10 +17,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from hvae_core.common.errors import DataError, HVAEError
+from hvae_core.common.plain import plain
 
 FRAGMENT = re.compile(r"\.writing-[a-z0-9_]{8}\.tmp")
 """Names of files that are being written."""
-_MOST = 120  # characters of a path or name in a sentence
 
 _REASONS = {
     errno.ENOSPC: "the disk is full; make room or name another place",
@@ -36,14 +36,6 @@ _REASONS = {
 }
 
 
-def shown(text: object, most: int = _MOST) -> str:
-    """A path or name as a sentence can hold it: printable, one line, its middle left out."""
-    line = "".join(char for char in str(text) if char.isprintable()).strip()
-    if len(line) <= most:
-        return line
-    return f"{line[: most // 2 - 2]}...{line[-(most // 2 - 1) :]}"
-
-
 def home_path(text: str | Path, error: type[HVAEError] = DataError) -> Path:
     """The path that someone wrote, ``~`` being their home and ``~name`` that of another person."""
     text = str(text).strip()
@@ -51,7 +43,7 @@ def home_path(text: str | Path, error: type[HVAEError] = DataError) -> Path:
         return Path(text).expanduser()
     except RuntimeError as exc:
         raise error(
-            f"{shown(text)} begins with the home folder of someone who is not known on this "
+            f"{plain(text)} begins with the home folder of someone who is not known on this "
             "machine; write the whole path."
         ) from exc
 
@@ -66,11 +58,11 @@ def named_path(text: str | Path, error: type[HVAEError] = DataError) -> Path:
     try:
         path.stat()
     except ValueError as exc:  # a zero byte, or half a surrogate pair
-        raise error(f"{shown(text)} cannot be a path; check the spelling.") from exc
+        raise error(f"{plain(text)} cannot be a path; check the spelling.") from exc
     except OSError as exc:
         if exc.errno not in (errno.ENOENT, errno.ENOTDIR, errno.EBADF):
             reason = (exc.strerror or str(exc)).lower()
-            raise error(f"{shown(text)} cannot be opened: {reason}; check the path.") from exc
+            raise error(f"{plain(text)} cannot be opened: {reason}; check the path.") from exc
     return path
 
 
@@ -80,7 +72,7 @@ def check_regular(path: Path, error: type[HVAEError] = DataError) -> None:
         mode = path.stat().st_mode
         if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
             raise error(
-                f"{shown(path.name or path)} is neither a file nor a folder but a pipe or a "
+                f"{plain(path.name or path)} is neither a file nor a folder but a pipe or a "
                 "device; give the path of a file."
             )
 
@@ -119,7 +111,7 @@ def written(path: Path, error: type[HVAEError] = DataError) -> Iterator[Path]:
         with whole(path) as draft:
             yield draft
     except OSError as exc:
-        raise error(f"{shown(path)} cannot be written: {why_not(exc)}.") from exc
+        raise error(f"{plain(path)} cannot be written: {why_not(exc)}.") from exc
 
 
 def make_folder(folder: Path, error: type[HVAEError] = DataError) -> None:
@@ -127,9 +119,9 @@ def make_folder(folder: Path, error: type[HVAEError] = DataError) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except FileExistsError as exc:
-        raise error(f"{shown(folder)} is a file, not a folder; name another place.") from exc
+        raise error(f"{plain(folder)} is a file, not a folder; name another place.") from exc
     except OSError as exc:
-        raise error(f"The folder {shown(folder)} cannot be made: {why_not(exc)}.") from exc
+        raise error(f"The folder {plain(folder)} cannot be made: {why_not(exc)}.") from exc
 
 
 def sweep(folder: Path, older: float = 0.0) -> None:

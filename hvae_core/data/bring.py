@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hvae_core.common.errors import DataError
-from hvae_core.common.files import shown
+from hvae_core.common.plain import plain
 from hvae_core.common.progress import Progress, silent
 from hvae_core.data.image_set import ImageSet
 from hvae_core.data.load import load_source
@@ -62,7 +62,7 @@ def _laid(folder: Path, title: str, data: bytes) -> Path:
     name = (parts_of(title) or ("file",))[-1].replace("\0", "")
     stem, dot, suffix = name.rpartition(".")
     if not is_idx(Path(name)) and dot:
-        name = f"{shown(stem, _LONGEST)[: _LONGEST // 4]}.{suffix[:12]}"
+        name = f"{plain(stem, _LONGEST)[: _LONGEST // 4]}.{suffix[:12]}"
     path, number = folder / name[-_LONGEST:], 1
     while path.exists():
         number += 1

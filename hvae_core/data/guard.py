@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from hvae_core.common.errors import DataError, HVAEError
-from hvae_core.common.files import shown
+from hvae_core.common.plain import plain
 from hvae_core.common.progress import Cancelled
 
 _log = logging.getLogger(__name__)
@@ -20,7 +20,7 @@ def one_sentence(what: object) -> Iterator[None]:
     A damaged file can raise nearly anything: numpy reads headers with Python's own tokenizer, which
     has errors of its own, zip and Parquet have theirs, and each may run out of memory or stack.
     """
-    name = shown(what)
+    name = plain(what)
     try:
         yield
     except (HVAEError, Cancelled):

@@ -15,6 +15,7 @@ from PIL import Image
 
 from hvae_core.common.arrays import Shape
 from hvae_core.common.errors import DataError
+from hvae_core.common.plain import plain, printable
 
 Pixels = NDArray[np.uint8]
 Rule = Literal["resize", "crop"]
@@ -95,7 +96,8 @@ class ImageSet:
 
     The arrays are made read-only: sets are shared between pages and threads. `notes` says in
     words what was done to the images on their way here (resized, files skipped, ...); `files`
-    are the names of the single images where they came from, empty where they have none.
+    are the names of the single images where they came from, empty where they have none. Texts are
+    made plain: names from files may hold anything.
     """
 
     name: str
@@ -131,6 +133,11 @@ class ImageSet:
             )
         object.__setattr__(self, "images", _read_only(images))
         object.__setattr__(self, "labels", _read_only(labels))
+        # Names from strangers' files are shown on every page.
+        object.__setattr__(self, "title", plain(self.title))
+        object.__setattr__(self, "class_names", tuple(map(plain, self.class_names)))
+        object.__setattr__(self, "notes", tuple(plain(note, 1000) for note in self.notes))
+        object.__setattr__(self, "files", tuple(map(printable, self.files)))
 
     def __len__(self) -> int:
         return len(self.images)

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from hvae_core.common.arrays import Shape
 from hvae_core.common.errors import DataError
-from hvae_core.common.files import named_path, shown
+from hvae_core.common.files import named_path
+from hvae_core.common.plain import plain
 from hvae_core.data.prepare import Step
 from hvae_core.data.readers.hub import is_hub_name
 from hvae_core.data.stored import find_named
@@ -59,7 +60,7 @@ def with_source(
             names = ", ".join(spec.name for spec in world.sets)
             known = f"a set of {world.title} ({names})" if names else "a set of a world"
             raise DataError(
-                f"{shown(source)} is neither {known} nor a file, a folder, a hub set or one of the "
+                f"{plain(source)} is neither {known} nor a file, a folder, a hub set or one of the "
                 "sets that `datasets` lists."
             )
     own = custom_set(source, role, allow_download=download, prepare=prepare)

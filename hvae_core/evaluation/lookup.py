@@ -20,8 +20,9 @@ import numpy as np
 
 from hvae_core.common import cache
 from hvae_core.common.errors import CheckpointError, MissingImages
-from hvae_core.common.files import named_path, shown
+from hvae_core.common.files import named_path
 from hvae_core.common.places import ASSETS
+from hvae_core.common.plain import plain
 from hvae_core.common.progress import Progress, silent
 from hvae_core.data.image_set import ImageSet
 from hvae_core.evaluation import SHIPPED_LIMIT
@@ -160,7 +161,7 @@ def checkpoint_path(name: str) -> Path:
         return paths[name]
     names = f"the names here are {', '.join(paths)}" if paths else "none is shipped with this copy"
     raise CheckpointError(
-        f"There is no checkpoint {shown(name)}; give the path of a .safetensors file or a name "
+        f"There is no checkpoint {plain(name)}; give the path of a .safetensors file or a name "
         f"({names})."
     )
 

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from hvae_core.checkpoint import History
 from hvae_core.common.errors import ConfigError
 from hvae_core.common.noise import ImageNoise, Noise, StreamNoise
-from hvae_core.common.progress import Progress, silent
+from hvae_core.common.progress import Progress, Say, silent, unsaid
 from hvae_core.config import ModelConfig, TrainConfig
 from hvae_core.data.image_set import ImageSet
 from hvae_core.evaluation.bounds import bound
@@ -39,6 +39,8 @@ class Run:
     model: HierarchicalVAE
     history: History
     seconds: float
+    planned: tuple[int, ...] = ()
+    """Epochs that the run was planned for and finished before it was told to go on."""
 
 
 def train(
@@ -49,17 +51,20 @@ def train(
     *,
     start: HierarchicalVAE | None = None,
     state: Path | None = None,
+    extend: bool = False,
     on_epoch: Callable[[Run], None] | None = None,
     progress: Progress = silent,
+    say: Say = unsaid,
     fabric: Fabric | None = None,
 ) -> Run:
     """Train a model by its objective (equations in ``objectives``) and return the averaged weights.
 
     ``start`` gives the starting weights where ``config.start`` names a checkpoint; nothing in it is
     changed. ``state`` is a file that keeps the run after every epoch; if it holds a run of the same
-    configuration, training continues from there. ``on_epoch`` receives the run as it stands after
-    every epoch, in the first process only. Raises ``ConfigError`` if it holds another or if
-    the loss is no longer a number, ``DataError`` for images that do not fit the model.
+    configuration, training continues from there; with ``extend`` also where that run is finished
+    and was planned for fewer epochs, of which ``say`` receives a line. ``on_epoch`` receives the
+    run as it stands after every epoch, in the first process only. Raises ``ConfigError`` if it
+    holds another or if the loss is no longer a number, ``DataError`` for images that do not fit.
     """
     for given in (images, validation):
         given.require(model_config.image_shape, empty=" to train or validate with")
@@ -74,7 +79,9 @@ def train(
     running.average.to(fabric.device)
     # 3. An interrupted run goes on. After the setup: moments are loaded to where the weights are.
     if state is not None and state.exists():
-        load_state(state, running)
+        load_state(state, running, extend=extend)
+        if running.epoch < config.epochs and running.epoch in running.planned:
+            say(goes_on(running.epoch, config.epochs))
     # 4. Epoch by epoch. What is shown, kept and returned is the average, never the raw weights.
     while running.epoch < config.epochs:
         started = time.perf_counter()
@@ -94,7 +101,16 @@ def train(
 
 
 def _run(running: RunState) -> Run:
-    return Run(running.average, running.history, float(sum(running.history["seconds"])))
+    seconds = float(sum(running.history["seconds"]))
+    return Run(running.average, running.history, seconds, planned=running.planned)
+
+
+def goes_on(planned: int, epochs: int) -> str:
+    """What becomes of the schedules where a finished run is told to last longer, in a sentence."""
+    return (
+        f"a finished run of {planned} epochs goes on to {epochs}: from epoch {planned + 1} on, "
+        f"learning rate, warm-up and free bits are where a run of {epochs} epochs has them"
+    )
 
 
 def validate(model: HierarchicalVAE, images: ImageSet, batch_size: int = 250) -> dict:

@@ -19,6 +19,14 @@ _NUMBERS = 65_536  # of gradient norms in the whole history: half a megabyte of 
 _LARGEST = 1e38  # that the gate lets pass; stands for a norm that is not finite too
 
 
+SLOTS = {
+    "adam": ("exp_avg", "exp_avg_sq", "step"),
+    "adamax": ("exp_avg", "exp_inf", "step"),
+    "adamw": ("exp_avg", "exp_avg_sq", "step"),
+}
+"""What each optimiser keeps of every weight; but for the first, nothing of it is below zero."""
+
+
 def make_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
     """Adam (HVK Table 4), Adamax (DVP Table 3) or AdamW (DCT's hyperparameters), by its name."""
     kinds: dict[str, Callable[..., torch.optim.Optimizer]] = {

@@ -12,12 +12,13 @@ from lightning_fabric import Fabric
 
 from hvae_core.checkpoint import load_checkpoint, save_checkpoint, shipped_checkpoints
 from hvae_core.common.errors import ConfigError
+from hvae_core.common.files import make_folder, sweep
 from hvae_core.common.machine import hardware
 from hvae_core.common.progress import Progress, Say, silent, unsaid
 from hvae_core.config import ModelCard, TrainConfig, from_json, schedules_over
 from hvae_core.data.prepare import Step
 from hvae_core.data.training_sets import TrainingSets, training_sets
-from hvae_core.training.loop import Run, train
+from hvae_core.training.loop import Run, goes_on, train
 
 if TYPE_CHECKING:
     from hvae_core.config.presets import Preset
@@ -38,6 +39,7 @@ def train_preset(
     download: bool = False,
     fabric: Fabric | None = None,
     precision: Precision = "32-true",
+    extend: bool = False,
     progress: Progress = silent,
     say: Say = unsaid,
 ) -> Path | None:
@@ -46,8 +48,11 @@ def train_preset(
     The folder keeps the run (state.safetensors) and its checkpoint (PRESET.safetensors), both
     renewed after every epoch, of which ``say`` receives a line. ``epochs`` and ``seed`` are the
     preset's, ``source`` its world, unless told otherwise; ``precision`` is that of ``fabric``, for
-    the card. None in every process but the first. Raises ``ConfigError``, ``DataError``.
+    the card. With ``extend`` a finished run of fewer epochs goes on to as many. None in every
+    process but the first. Raises ``ConfigError``, ``DataError``.
     """
+    make_folder(folder, ConfigError)  # before hours of work whose result has no place
+    sweep(folder)
     fabric = fabric or make_fabric(precision=precision)
     data = training_sets(
         preset.world,
@@ -79,8 +84,10 @@ def train_preset(
         validation=data.validation,
         start=starting_weights(config, folder),
         state=folder / "state.safetensors",
+        extend=extend,
         on_epoch=export,
         progress=progress,
+        say=say,
         fabric=fabric,
     )
     if not fabric.is_global_zero:
@@ -150,6 +157,7 @@ def card_of(
         notes.append(f"started from the weights of {config.start}")
     if config.epochs != preset.train.epochs:
         notes.append(f"{config.epochs} epochs where the preset has {preset.train.epochs}")
+    notes += [goes_on(planned, config.epochs) for planned in result.planned[-1:]]
     if precision != "32-true":
         notes.append(f"trained in {precision}")
     if done < config.epochs:

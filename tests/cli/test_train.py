@@ -55,8 +55,22 @@ def test_a_finished_run_only_writes_its_checkpoint_again(
     path = Path(first["path"])
     path.unlink()
     assert tell(*start) == first
-    assert main([*start, "--epochs", "3"]) == 2  # another run in the same folder
-    assert "other settings" in capsys.readouterr().err
+    capsys.readouterr()
+    assert main([*start, "--seed", "3"]) == 2  # another run in the same folder
+    assert "other settings: seed 0 there and 3 here" in capsys.readouterr().err
+
+
+def test_a_finished_run_goes_on_with_more_epochs(
+    start: list[str], tell: Tell, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    tell(*start)
+    left = tmp_path / "run" / ".writing-0123abcd.tmp"  # of a process that was killed
+    left.write_bytes(b"half")
+    assert main([*start, "--epochs", "3"]) == 0
+    assert "2 epochs goes on to 3: from epoch 3 on, learning rate," in capsys.readouterr().err
+    card = inspect_checkpoint(tmp_path / "run" / "tiny.safetensors").card
+    assert card.epochs == 3 and "run of 2 epochs goes on to 3" in card.note
+    assert not left.exists()
 
 
 def test_stopped_after_an_epoch_there_is_a_checkpoint_and_the_run_continues(

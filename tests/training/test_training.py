@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -127,7 +128,7 @@ def test_an_interrupted_run_ends_as_if_it_never_was(
     again = run(state=state)
     assert equal_weights(again.model, finished.model)
     assert without_seconds(again.history) == without_seconds(finished.history)
-    assert not list(state.parent.glob("*.partial"))
+    assert os.listdir(state.parent) == [state.name]
 
 
 def test_two_interruptions_are_as_good_as_one(finished: Any, tmp_path: Path) -> None:
@@ -183,14 +184,23 @@ def test_without_averaging_the_last_weights_are_kept(tmp_path: Path) -> None:
             assert torch.equal(saved[name], saved["average." + name.removeprefix("model.")])
 
 
-@pytest.mark.parametrize("changes", [{"seed": 5}, {"epochs": 9}, INFORMATIVE])
-def test_a_state_of_other_settings_is_refused(tmp_path: Path, changes: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"seed": 5}, "settings: seed 0 there and 5 here; choose"),
+        ({"epochs": 9}, "settings: epochs 1 there and 9 here; choose"),
+        (INFORMATIVE, "settings: objective elbo there and informative here, warmup_epochs 2.0 th"),
+    ],
+)
+def test_a_state_of_other_settings_is_refused(
+    tmp_path: Path, changes: dict[str, Any], says: str
+) -> None:
     state = tmp_path / "state"
     run(replace(TRAIN, epochs=1, epoch_images=16), state=state)
     before = state.read_bytes()
-    with pytest.raises(ConfigError, match="other settings"):
+    with pytest.raises(ConfigError, match=says):
         run(replace(TRAIN, **{"epochs": 1, "epoch_images": 16} | changes), state=state)
-    with pytest.raises(ConfigError, match="other settings"):
+    with pytest.raises(ConfigError, match="settings: latents; choose|settings: channels 3 there"):
         train(
             tiny_config(),
             replace(TRAIN, epochs=1, epoch_images=16),
@@ -201,13 +211,49 @@ def test_a_state_of_other_settings_is_refused(tmp_path: Path, changes: dict[str,
     assert state.read_bytes() == before
 
 
+Contents = tuple[dict[str, torch.Tensor], dict[str, str]]
+MOMENT = "optimizer.0.exp_avg_sq"
+
+
+def series(words: dict[str, str], **changes: Any) -> str:
+    return json.dumps(json.loads(words["history"]) | changes)
+
+
+IMPOSSIBLE: dict[str, tuple[Any, str]] = {
+    "no epoch": (lambda t, w: w.pop("epoch"), "not as a run has it"),
+    "epoch -5": (lambda t, w: w.update(epoch="-5"), "says epoch -5 of 1"),
+    "epoch 999": (lambda t, w: w.update(epoch="999"), "says epoch 999 of 1"),
+    "epoch 0": (lambda t, w: w.update(epoch="0"), "says epoch 0 of 1"),
+    "bad history": (lambda t, w: w.update(history="{"), "not as a run has it"),
+    "deep": (lambda t, w: w.update(history="[" * 10**5), "not as a run has it"),
+    "no seconds": (lambda t, w: w.update(history="{}"), "not as a run has it"),
+    "nested": (lambda t, w: w.update(history=series(w, seconds=[[1.0]])), "history of seconds"),
+    "long": (lambda t, w: w.update(history=series(w, beta=[1.0] * 3)), "history of beta"),
+    "layers": (lambda t, w: w.update(history=series(w, valid_kl=[[1.0]])), "history of valid_kl"),
+    "NaN history": (lambda t, w: w.update(history=series(w, beta=[float("nan")])), "not as a run"),
+    "text": (lambda t, w: w.update(history=series(w, beta=["a"])), "not as a run has it"),
+    "planned": (lambda t, w: w.update(planned="[77]"), "epochs that it does not have"),
+    "settings": (lambda t, w: w.update(train="{}"), "settings cannot be read"),
+    "no weights": (lambda t, w: t.pop("model.to_x.bias"), "not as a run has it"),
+    "shape": (lambda t, w: t.update({"average.to_x.bias": torch.zeros(7)}), "not as a run has it"),
+    "NaN": (lambda t, w: t["model.to_x.bias"].fill_(float("nan")), "to_x.bias holds what is not"),
+    "NaN moment": (lambda t, w: t[MOMENT].fill_(float("inf")), "exp_avg_sq holds what is not"),
+    "below zero": (lambda t, w: t[MOMENT].fill_(-1.0), "moments below zero"),
+    "foreign slot": (lambda t, w: t.update({"optimizer.0.x": torch.zeros(1)}), "is another one"),
+    "foreign weight": (lambda t, w: t.update({"optimizer.9999.step": torch.ones(())}), "another"),
+    "no number": (lambda t, w: t.update({"optimizer.a.step": torch.ones(())}), "not as a run has"),
+    "one over": (lambda t, w: t.update({"module.x": torch.zeros(1)}), "none of a run"),
+    "whole": (lambda t, w: t.update({"model.to_x.bias": torch.zeros(1).int()}), "is not a number"),
+}
+
+
 def damage(state: Path, how: str) -> None:
     data = state.read_bytes()
     if how == "empty":
         state.write_bytes(b"")
     elif how == "cut":
         state.write_bytes(data[: len(data) // 2])
-    elif how == "text":
+    elif how == "words":
         state.write_text("nothing of the kind")
     elif how == "folder":
         state.unlink()
@@ -216,20 +262,10 @@ def damage(state: Path, how: str) -> None:
         from safetensors import safe_open
 
         with safe_open(state, "pt") as file:
-            metadata = dict(file.metadata())
+            words = dict(file.metadata())
         tensors = load_file(state)
-        if how == "no epoch":
-            del metadata["epoch"]
-        elif how == "bad history":
-            metadata["history"] = "{"
-        elif how == "missing weights":
-            tensors.pop("model.to_x.bias")
-        elif how == "other shape":
-            tensors["model.to_x.bias"] = torch.zeros(7)
-        save_file(tensors, state, metadata)
-
-
-HARM = ["empty", "cut", "text", "folder", "no epoch", "bad history", "missing weights"]
+        IMPOSSIBLE[how][0](tensors, words)
+        save_file(tensors, state, words)
 
 
 @pytest.fixture(scope="module")
@@ -239,13 +275,69 @@ def short_state(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return state.read_bytes()
 
 
-@pytest.mark.parametrize("how", [*HARM, "other shape"])
-def test_a_damaged_state_is_refused(tmp_path: Path, short_state: bytes, how: str) -> None:
+@pytest.mark.parametrize("how", ["empty", "cut", "words", "folder", *IMPOSSIBLE])
+def test_a_damaged_or_impossible_state_is_refused(
+    tmp_path: Path, short_state: bytes, how: str
+) -> None:
     state = tmp_path / "state"
     state.write_bytes(short_state)
     damage(state, how)
-    with pytest.raises(ConfigError, match=r"state is damaged; delete it"):
+    says = IMPOSSIBLE[how][1] if how in IMPOSSIBLE else "cannot be read"
+    with pytest.raises(ConfigError, match=rf"state is damaged \(.*{says}.*\); delete it to start"):
         run(replace(TRAIN, epochs=1, epoch_images=16), state=state)
+
+
+def test_a_pipe_for_a_state_does_not_hang(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "state")
+    with pytest.raises(ConfigError, match="a pipe or a device"):
+        run(replace(TRAIN, epochs=1, epoch_images=16), state=tmp_path / "state")
+
+
+def test_a_finished_run_goes_on_where_that_is_asked_for(tmp_path: Path) -> None:
+    state, said = tmp_path / "state", list[str]()
+    short, long = (replace(TRAIN, epochs=n, warmup_epochs=n / 2, ema=0.0) for n in (2, 4))
+    first = run(short, state=state)
+    with pytest.raises(Cancelled):
+        run(long, state=state, extend=True, progress=stop_at(0.8), say=said.append)
+    with pytest.raises(ConfigError, match="epochs 4 there and 2 here"):
+        run(short, state=state, extend=True)
+    assert said == [
+        "a finished run of 2 epochs goes on to 4: from epoch 3 on, learning rate, warm-up and free "
+        "bits are where a run of 4 epochs has them"
+    ]
+    whole = run(long, state=state, extend=True, say=said.append)
+    assert len(said) == 1 and whole.planned == (2,)
+    assert whole.history["valid_elbo"][:2] == first.history["valid_elbo"]
+    rates = run(long).history["learning_rate"]
+    assert whole.history["learning_rate"][2:] == rates[2:]
+    assert whole.history["learning_rate"][:2] != rates[:2]
+
+
+def test_an_unfinished_run_does_not_go_on_to_more(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    with pytest.raises(Cancelled):
+        run(state=state, progress=stop_at(0.5))
+    with pytest.raises(ConfigError, match="not finished; finish it with --epochs 3"):
+        run(replace(TRAIN, epochs=9), state=state, extend=True)
+
+
+def test_a_full_disk_is_said_and_the_epoch_before_stays(
+    tmp_path: Path, short_state: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from safetensors import SafetensorError
+
+    from hvae_core.training import state as module
+
+    def full(tensors: Any, path: Path, *words: Any) -> None:
+        path.write_bytes(b"half")
+        raise SafetensorError("Error while serializing: No space left on device (os error 28)")
+
+    state = tmp_path / "state"
+    state.write_bytes(short_state)
+    monkeypatch.setattr(module, "save_file", full)
+    with pytest.raises(ConfigError, match="state cannot be written: the disk is full; make room"):
+        run(replace(TRAIN, epochs=2, epoch_images=16), state=state, extend=True)
+    assert state.read_bytes() == short_state and os.listdir(tmp_path) == ["state"]
 
 
 def test_images_that_do_not_fit_are_refused() -> None:

@@ -46,18 +46,20 @@ def _with_names(table: pd.DataFrame, name: str) -> Arrays:
     label = label_name(columns)
     rest = [column for column in columns if column != label]
     long = next((c for c in rest if c.casefold() in ("pixels", "image")), None)
-    if long is not None and table[long].dtype.kind not in "biuf":
+    kinds = {name: kind.kind for name, kind in zip(columns, table.dtypes, strict=True)}
+    if long is not None and kinds[long] not in "biuf":
         rows = [np.array(str(text).split(), dtype=np.float64) for text in table[long]]
         if len({len(row) for row in rows}) > 1:
             raise DataError(f"{name} has rows of different numbers of pixels; save them alike.")
         pixels = np.stack(rows)
         others = [column for column in rest if column != long]
     else:
-        numbers = [c for c in rest if table[c].dtype.kind in "biuf"]
+        numbers = [c for c in rest if kinds[c] in "biuf"]
         chosen = [c for c in numbers if c.casefold().startswith(("pix", "px", "p_"))]
         if square(len(chosen)) is None:
             chosen = [c for c in numbers if c.casefold() not in ("id", "index", "unnamed: 0")]
-        others = [column for column in rest if column not in chosen]
+        taken = set(chosen)
+        others = [column for column in rest if column not in taken]
         pixels = table[chosen].to_numpy()
     stored = None if label is None else table[label].to_numpy()
     notes = not_taken(others) if label is None else ()

@@ -58,7 +58,8 @@ def shards_in(folder: Path) -> list[Path]:
     """The Parquet files of images in a folder, or in its folder ``data`` as the hub has them."""
     for place in (folder, folder / "data"):
         if place.is_dir():
-            found = [p for p in sorted(place.glob("*.parquet")) if p.name != "metadata.parquet"]
+            every = (p for p in sorted(place.glob("*.parquet")) if p.name != "metadata.parquet")
+            found = [path for path in every if path.is_file()]  # a pipe would never end
             if found:
                 return found
     return []

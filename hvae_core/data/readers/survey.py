@@ -28,6 +28,7 @@ from hvae_core.data.readers.scale import dark_note
 from hvae_core.data.readers.wanted import Wanted
 
 _PROGRESS_EVERY = 256
+_HOPELESS = 1000  # images that cannot be read, before any that can
 
 
 @dataclass(frozen=True)
@@ -169,6 +170,11 @@ def _readable(
             image, jpeg = item.read()
         except ImageFileError as exc:
             met.failures.append((item.file, str(exc)))
+            if len(met.failures) >= _HOPELESS and not met.shapes:
+                raise DataError(
+                    f"None of the first {_HOPELESS:,} images of {wanted.title} can be read. "
+                    f"The first: {met.failures[0][1]}"
+                ) from exc
             continue
         image = prepared(image, wanted.prepare)
         channels, height, width = image.shape
