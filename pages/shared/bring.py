@@ -80,11 +80,12 @@ def listed(world: World) -> None:
         with st.container(border=True):
             st.markdown(f"**{ui.plain(spec.title)}**")
             shape = describe_shape(images.image_shape)
-            st.caption(ui.plain(f"{len(images):,} images, {shape}, {ROLES[spec.role]}"))
+            count = f"{len(images):,} image{'s' * (len(images) != 1)}"
+            st.caption(ui.plain(f"{count}, {shape}, {ROLES[spec.role]}"))
             ui.notes(images.notes)
             source = _sources().get(name)
             for hint in hints(images, world.image_shape, world.ground):
-                st.info(ui.plain(hint.sentence), icon=":material/lightbulb:")
+                st.caption(f":material/lightbulb: {ui.plain(hint.sentence)}")
                 if source is not None and st.button(WORDS[hint.step], key=f"do-{hint.step}-{name}"):
                     _again(name, source, (*source.steps, hint.step))
             if source is not None and not _named(source):
@@ -122,7 +123,7 @@ def _again(name: str, source: Source, steps: Sequence[Step]) -> None:
 def _keep(images: ImageSet, source: Source, title: str = "") -> None:
     name = store.add_own_set(images, source.role, title or images.title)
     _sources()[name] = source
-    st.session_state["added"] = name
+    st.session_state.setdefault("added", []).append(name)
 
 
 def _forget(name: str) -> None:

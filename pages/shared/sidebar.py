@@ -78,10 +78,11 @@ def _handles(world: World) -> dict[str, Handle]:
 def _out_sets(world: World) -> tuple[str, ...]:
     titles = {spec.name: spec.title for spec in world.with_role("out", "control")}
     key = f"out_{world.key}"
-    added = st.session_state.pop("added", None)
-    if added in titles and added not in st.session_state.get(key, [added]):
+    added = [name for name in st.session_state.pop("added", []) if name in titles]
+    chosen = st.session_state.get(key)
+    if chosen is not None and not set(added) <= set(chosen):
         # Whoever brings a set wants to see it; without a choice so far the default has it.
-        st.session_state[key] = [*st.session_state[key], added]
+        st.session_state[key] = list(dict.fromkeys([*chosen, *added]))
     names = st.multiselect(
         "Out-of-distribution sets", list(titles),
         default=[spec.name for spec in world.with_role("out")],
