@@ -1,0 +1,71 @@
+"""Sets that a visitor brings: several files at once, what was done to them, and the steps."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageDraw
+from streamlit.testing.v1 import AppTest
+
+from tests.pages.conftest import Start, alive
+from tests.pages.test_sidebar import OWN, labelled, npz
+
+KIND = "application/octet-stream"
+
+
+def photo() -> bytes:
+    """A black letter on white paper."""
+    picture = Image.new("L", (90, 60), 236)
+    ImageDraw.Draw(picture).rectangle((60, 20, 70, 40), fill=12)
+    file = io.BytesIO()
+    picture.save(file, "PNG")
+    return file.getvalue()
+
+
+def bring(app: AppTest, *files: tuple[str, bytes]) -> AppTest:
+    given: Any = [(name, content, KIND) for name, content in files]
+    labelled(app.file_uploader, OWN).set_value(given)
+    return labelled(app.button, "Add set").click().run()
+
+
+def held(app: AppTest) -> dict[str, Any]:
+    return {spec.title: images for spec, images in app.session_state["own_sets"].values()}
+
+
+def says(app: AppTest, words: str) -> bool:
+    return any(words in caption.value.replace("\\", "") for caption in app.caption)
+
+
+def test_several_files_and_the_way_from_a_photograph_to_a_drawing(start: Start) -> None:
+    ones = np.random.default_rng(1).integers(0, 2, (6, 12, 12), dtype=np.uint8)
+    app = alive(bring(start("ood"), ("a.npz", npz(images=ones)), ("photo.png", photo())))
+    assert list(held(app)) == ["a.npz", "photo.png"]
+    chosen = app.multiselect(key="out_glyphs").value
+    assert {"own-a-npz", "own-photo-png"} <= set(chosen)
+    assert says(app, "Whole numbers 0 and 1, read as black and white")
+    assert says(app, "Looks inverted: the ground is light here")
+    before = held(app)["photo.png"].images
+    app = alive(app.button(key="do-invert-own-photo-png").click().run())
+    assert (held(app)["photo.png"].images == 255 - before).all()
+    assert not says(app, "Looks inverted")
+    app = alive(app.button(key="do-crop-own-photo-png").click().run())
+    assert held(app)["photo.png"].image_shape == (1, 29, 29)
+    assert says(app, "Cropped to the drawing")
+    # A step is taken back by switching it off.
+    pills = next(group for group in app.get("button_group") if "photo" in str(group.key))
+    app = alive(pills.set_value(["crop"]).run())
+    assert says(app, "Looks inverted")
+    app = alive(app.button(key="remove-own-photo-png").click().run())
+    assert list(held(app)) == ["a.npz"]
+
+
+def test_pictures_of_the_other_side_are_counted(start: Start) -> None:
+    pixels = np.random.default_rng(2).integers(0, 256, (5, 12, 12), dtype=np.uint8)
+    app = start("ood")
+    labelled(app.radio, "It is").set_value("in")
+    app = bring(app, ("own.npz", npz(images=pixels)))
+    labelled(app.radio, "It is").set_value("out")
+    app = bring(app, ("other.npz", npz(images=pixels[:4])))
+    assert says(app, "4 of 4 images are also in own.npz")
