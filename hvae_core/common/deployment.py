@@ -12,6 +12,8 @@ MAX_JOBS = 4
 """Jobs of one visitor that wait or run at once on a public server."""
 MAX_SETS = 8
 """Image sets that one visitor of a public server may have at once."""
+ALL_SETS = 1024 * MIB
+"""Bytes of pixels of all visitors' own sets together on a public server."""
 MAX_CHECKPOINTS = 8
 """Checkpoints that one visitor of a public server may have at once."""
 READ_MEMORY = 1024 * MIB

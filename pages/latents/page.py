@@ -105,8 +105,8 @@ with ui.in_place():
     mapped = points.gather(ctx, model, level, evaluations=evaluations, count=count)
     with head:
         ui.header(
-            points.claim(ctx, model, level, inside=inside, points=mapped),
-            f"E[{layer} | x] of {model.title}: what lies together looks alike to this layer. "
+            ui.plain(points.claim(ctx, model, level, inside=inside, points=mapped)),
+            f"E[{layer} | x] of {ui.plain(model.title)}: what lies together looks alike to this layer. "
             "Draw a lasso round points to see their images.",
         )
     if mapped is None:

@@ -121,7 +121,9 @@ def _again(name: str, source: Source, steps: Sequence[Step]) -> None:
 
 
 def _keep(images: ImageSet, source: Source, title: str = "") -> None:
-    name = store.add_own_set(images, source.role, title or images.title)
+    files = {file for one in (*_sources().values(), source) for file in one.files}
+    beside = sum(len(data) for _, data in files)
+    name = store.add_own_set(images, source.role, title or images.title, beside=beside)
     _sources()[name] = source
     st.session_state.setdefault("added", []).append(name)
 

@@ -237,7 +237,7 @@ def evaluations(
             key=fingerprint.digest(handle.digest, list(waiting.values())),
         )
     if missing and name_missing:
-        names = ", ".join(ctx.title(name) for name in missing)
+        names = ui.plain(", ".join(ctx.title(name) for name in missing))
         ui.missing_images(f"Not shown, because the images are not on this machine: {names}.")
     return done
 
@@ -246,7 +246,7 @@ def _offer(ctx: Context, handle: Handle, waiting: Sequence[str], key: str) -> No
     """One button that evaluates the sets one after another, then their progress."""
     name = f"evaluate-{handle.digest[:12]}"
     titles = ", ".join(ctx.title(set_name) for set_name in waiting)
-    note = f"{titles}: not yet evaluated under {handle.title}."
+    note = ui.plain(f"{titles}: not yet evaluated under {handle.title}.")
     words = f"Evaluate {len(waiting)} set{'s' * (len(waiting) > 1)}"
     if asked(name, f"Evaluating {handle.title}", words, note=note):
         from hvae_core.evaluation.compute import evaluate_sets

@@ -69,7 +69,7 @@ def _handles(world: World) -> dict[str, Handle]:
         try:
             handle = store.handle_of(path)
         except HVAEError as error:
-            st.warning(str(error))
+            st.warning(ui.plain(str(error)))
             continue
         handles[handle.name] = handle
     return handles
@@ -109,7 +109,9 @@ def _images(world: World) -> str | None:
             "such as mnist/test.parquet.",
         ).strip()
         if root and not Path(root).expanduser().is_dir():
-            st.error(f"There is no folder {root}; check the spelling or leave the field empty.")
+            st.error(
+                f"There is no folder {ui.plain(root)}; check the spelling or leave the field empty."
+            )
             root = ""
         if absent := [one for one in world.sets if not world.available(one.name, root or None)]:
             _downloads(world, [s.name for s in absent if world.downloadable(s.name)])
@@ -143,7 +145,7 @@ def _drop_checkpoint() -> None:
             try:
                 checkpoint = add_checkpoint(file.getvalue(), file.name)
             except CheckpointError as error:
-                st.error(str(error), icon=":material/error:")
+                st.error(ui.plain(str(error)), icon=":material/error:")
                 return
             title = checkpoint.card.title or checkpoint.name
             st.session_state["dropped"] = (file.file_id, title)

@@ -16,6 +16,7 @@ import streamlit as st
 
 from hvae_core.common import fingerprint
 from hvae_core.common.arrays import Shape
+from hvae_core.common.deployment import public
 from hvae_core.common.progress import Progress, silent
 from hvae_core.config import level_starts
 from hvae_core.data.image_set import ImageSet
@@ -23,6 +24,8 @@ from hvae_core.data.origins import InMemory
 from hvae_core.data.worlds import Role, SetSpec, World, custom_set, distinct
 from hvae_core.evaluation import SHIPPED_LIMIT
 from hvae_core.evaluation.sets import Described, Sets
+from pages.shared import quotas
+from pages.shared.visitor import session, visitor
 
 if TYPE_CHECKING:
     from hvae_core.checkpoint import CheckpointInfo
@@ -105,6 +108,7 @@ def handle_of(path: Path) -> Handle:
     layers = tuple((name, shape, math.prod(shape)) for name, shape in named)
     # Cards come from strangers: what Markdown or HTML could read as more than text is left out.
     title = re.sub(r"[^\w ,.+/'-]", "", checkpoint.card.title or checkpoint.name)[:80]
+    title = re.sub(r"www(?=\.)", "www\N{WORD JOINER}", title, flags=re.I)  # no link
     return Handle(
         path.stem,
         title,
@@ -136,11 +140,17 @@ class PageSets(Sets):
 
     def choose(self, set_name: str, progress: Progress = silent) -> ImageSet:
         """The images at the shape of the world."""
-        return _chosen(self._known_by(set_name), self, set_name)
+        chosen = _own_chosen if self._is_own(set_name) else _chosen
+        return chosen(self._known_by(set_name), self, set_name)
 
     def images(self, checkpoint: Described, set_name: str, progress: Progress = silent) -> ImageSet:
         """The images at the shape of a model."""
-        return _fitted(self._known_by(set_name), checkpoint.image_shape, self, set_name=set_name)
+        fitted = _own_fitted if self._is_own(set_name) else _fitted
+        return fitted(self._known_by(set_name), checkpoint.image_shape, self, set_name=set_name)
+
+    def _is_own(self, set_name: str) -> bool:
+        """Whether a visitor brought it along: then it goes when the visitor's session does."""
+        return isinstance(self.world.spec(set_name).origin, InMemory)
 
     def _known_by(self, set_name: str) -> str:
         """What tells a set from every other: of images that a session brought, all of them."""
@@ -157,8 +167,18 @@ def _chosen(known_by: str, _sets: Sets, set_name: str) -> ImageSet:
     return Sets.choose(_sets, set_name)
 
 
+@st.cache_resource(max_entries=8, show_spinner=False, scope="session")
+def _own_chosen(known_by: str, _sets: Sets, set_name: str) -> ImageSet:
+    return Sets.choose(_sets, set_name)
+
+
 @st.cache_resource(max_entries=48, show_spinner=False)
 def _fitted(known_by: str, shape: Shape, _sets: Sets, *, set_name: str) -> ImageSet:
+    return _sets.choose(set_name).fit(shape)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False, scope="session")
+def _own_fitted(known_by: str, shape: Shape, _sets: Sets, *, set_name: str) -> ImageSet:
     return _sets.choose(set_name).fit(shape)
 
 
@@ -168,12 +188,30 @@ def own_sets() -> dict[str, tuple[SetSpec, ImageSet]]:
     return sets
 
 
-def add_own_set(images: ImageSet, role: Role, title: str) -> str:
-    """Keep a set for this session and return its name."""
+def add_own_set(images: ImageSet, role: Role, title: str, *, beside: int = 0) -> str:
+    """Keep a set for this session and return its name; ``beside`` are bytes kept along with all.
+
+    Raises ``DataError`` for more than a visitor of a public server may have.
+    """
+    if public():
+        held = [each for _, each in own_sets().values() if each.digest != images.digest]
+        size = beside + sum(each.images.nbytes for each in (*held, images))
+        quotas.ledger().take(visitor(), session(), len(held) + 1, size=size)
     others = [other for other, held in own_sets().values() if held.digest != images.digest]
-    spec = distinct(custom_set(images, role, title=title), others)
+    images = as_text(images)
+    spec = distinct(custom_set(images, role, title=_as_text(title)), others)
     own_sets()[spec.name] = (spec, images)
     return spec.name
+
+
+def as_text(images: ImageSet) -> ImageSet:
+    """The set with words that no figure takes for HTML, which plotly reads in all its texts."""
+    classes = tuple(map(_as_text, images.class_names))
+    return replace(images, title=_as_text(images.title), class_names=classes)
+
+
+def _as_text(words: str) -> str:
+    return words.translate({ord("<"): "‹", ord(">"): "›"})
 
 
 def with_own_sets(world: World) -> World:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 P = ParamSpec("P")
+_JOINER = "\N{WORD JOINER}"
 _log = logging.getLogger(__name__)
 
 
@@ -60,8 +61,16 @@ def header(claim: str, look_for: str, why: str = "") -> None:
 
 
 def plain(text: str) -> str:
-    """Text from anywhere, such as a file's name, for Markdown: every sign stands for itself."""
-    return re.sub(r"([\\`*_{}\[\]()#+!|<>~$:^])", r"\\\1", text.replace("\n", " "))
+    """Text from anywhere, such as a file's name, for Markdown: every sign stands for itself.
+
+    Addresses in it are no links: an invisible sign that joins words breaks them for machines.
+    """
+    line = re.sub(r"([\\`*_{}\[\]()#+!|<>~$:^&])", r"\\\1", " ".join(text.split("\n")))
+    line = re.sub(
+        r"(https?|ftp|mailto|xmpp)(?=\\:)|\bwww(?=\.)", rf"\g<0>{_JOINER}", line, flags=re.I
+    )
+    line = line.replace("@", f"{_JOINER}@")
+    return re.sub(r"^(\s*\d*)([-=.])", r"\1\\\2", line)  # neither a list nor a heading
 
 
 @contextmanager
@@ -70,7 +79,7 @@ def in_place() -> Iterator[None]:
     try:
         yield
     except HVAEError as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(plain(str(error)), icon=":material/error:")
     except Exception:
         _log.exception("a part of a page failed")
         st.error(

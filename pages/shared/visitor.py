@@ -60,7 +60,7 @@ class Presence:
             self._sessions.setdefault(owner, {})[of] = now
             for name, noted in [*self._sessions.items()]:
                 fresh = {
-                    one: at for one, at in noted.items() if now - at < _FORGOTTEN or _connected(one)
+                    one: at for one, at in noted.items() if now - at < _FORGOTTEN or connected(one)
                 }
                 if fresh:
                     self._sessions[name] = fresh
@@ -71,10 +71,11 @@ class Presence:
         """Whether a session of the visitor's is connected."""
         with self._lock:
             noted = [*self._sessions.get(owner, ())]
-        return any(map(_connected, noted))
+        return any(map(connected, noted))
 
 
-def _connected(of: str) -> bool:
+def connected(of: str) -> bool:
+    """Whether a session's tab is open and in touch with the server."""
     return runtime.exists() and runtime.get_instance().is_active_session(of)
 
 

@@ -59,8 +59,8 @@ def density_chart(score: Score, name: str, alt: str) -> None:
 
 
 ui.header(
-    words.claim(ctx.title(fooled), likelihood_area),
-    words.look_for(model.title, ctx.title(ctx.in_name), likelihood_area),
+    words.claim(ui.plain(ctx.title(fooled)), likelihood_area),
+    words.look_for(ui.plain(model.title), ui.plain(ctx.title(ctx.in_name)), likelihood_area),
 )
 first, second, third = words.heads(likelihood_area, remedy_area)
 left, middle, right = st.columns([4, 5, 4], gap="medium")

@@ -69,7 +69,7 @@ def test_a_visitor_is_the_cookie_else_the_session(monkeypatch: pytest.MonkeyPatc
 
 def test_a_visitor_is_here_while_one_of_the_tabs_is(monkeypatch: pytest.MonkeyPatch) -> None:
     connected = {"one", "two"}
-    monkeypatch.setattr(module, "_connected", connected.__contains__)
+    monkeypatch.setattr(module, "connected", connected.__contains__)
     presence = Presence()
     presence.note("ann", "one")
     presence.note("ann", "two")
