@@ -106,8 +106,8 @@ with ui.in_place():
     with head:
         ui.header(
             ui.plain(points.claim(ctx, model, level, inside=inside, points=mapped)),
-            f"E[{layer} | x] of {ui.plain(model.title)}: what lies together looks alike to this layer. "
-            "Draw a lasso round points to see their images.",
+            f"E[{layer} | x] of {ui.plain(model.title)}: what lies together looks alike to this "
+            "layer. Draw a lasso round points to see their images.",
         )
     if mapped is None:
         st.stop()
