@@ -20,40 +20,21 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from hvae_core.checkpoint.foreign import HOW_TO, other_weights, what_it_is
 from hvae_core.common.errors import CheckpointError
 
 MAX_BYTES = 512 * 1024**2
 MAX_HEADER = 16 * 1024**2
 MAX_TENSORS = 4096
 MAX_RANK = 8
+OURS = "strata-"
+"""How the mark of every kind of file begins that is written here."""
 _LENGTH = 8  # bytes of the header's length
 
 _DTYPES = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
 _NAMES = {dtype: name for name, dtype in _DTYPES.items()}
 
-HOW_TO = "a checkpoint here is a .safetensors file written by `python -m hvae_core train`"
 DAMAGED = "the file is damaged or was made by another program, get it again from its source"
-_PICKLE = (
-    "is a PyTorch pickle file, which can run code when it is opened; "
-    "save its weights as safetensors and bring that file"
-)
-_FOREIGN: tuple[tuple[bytes, str], ...] = (
-    (b"PK", f"is a zip archive; {HOW_TO}"),
-    (b"\x80\x02", _PICKLE),
-    (b"\x80\x03", _PICKLE),
-    (b"\x80\x04", _PICKLE),
-    (b"\x80\x05", _PICKLE),
-    (b"\x89PNG", f"is a PNG image; {HOW_TO}"),
-    (b"\xff\xd8\xff", f"is a JPEG image; {HOW_TO}"),
-    (b"GIF8", f"is a GIF image; {HOW_TO}"),
-    (b"\x89HDF", f"is an HDF5 file; {HOW_TO}"),
-    (b"GGUF", f"is a GGUF file; {HOW_TO}"),
-    (b"\x93NUMPY", f"is a NumPy array; {HOW_TO}"),
-    (b"PAR1", f"is a Parquet table; {HOW_TO}"),
-    (b"%PDF", f"is a PDF document; {HOW_TO}"),
-    (b"\x1f\x8b", f"is a gzip archive; {HOW_TO}"),
-    (b"version https://git-lfs", "is a Git LFS pointer; fetch the file itself with `git lfs pull`"),
-)
 
 
 @dataclass(frozen=True)
@@ -132,11 +113,9 @@ def recognise(data: bytes) -> int:
     # Some foreign signatures are also plausible header lengths, so a sane header goes first.
     if looks_right and length <= min(MAX_HEADER, len(data) - _LENGTH):
         return length
-    if data[:2] == b"PK" and b"data.pkl" in data[:4096]:
-        raise CheckpointError(_PICKLE)
-    for magic, sentence in _FOREIGN:
-        if data.startswith(magic):
-            raise CheckpointError(sentence)
+    sentence = what_it_is(data)
+    if sentence is not None:
+        raise CheckpointError(sentence)
     if _is_text(data[:4096]):
         raise CheckpointError(f"is a text file; {HOW_TO}")
     if looks_right and length > MAX_HEADER:
@@ -168,6 +147,10 @@ def read_header(data: bytes) -> Header:
     metadata = table.pop("__metadata__", {})
     if not isinstance(metadata, dict) or any(not isinstance(v, str) for v in metadata.values()):
         raise CheckpointError(f"has metadata that is not a table of strings; {DAMAGED}")
+    weights = table and all(isinstance(v, dict) and {"dtype", "shape"} <= set(v)
+                            for v in table.values())  # fmt: skip
+    if weights and not metadata.get("format", "").startswith(OURS):
+        raise CheckpointError(other_weights(metadata, table))
     if len(table) > MAX_TENSORS:
         raise CheckpointError(
             f"holds {len(table):,} tensors where {MAX_TENSORS:,} is the most; {HOW_TO}"

@@ -20,13 +20,13 @@ from torch.overrides import TorchFunctionMode
 
 from hvae_core.checkpoint.container import (
     DAMAGED,
-    HOW_TO,
     Header,
     one_line,
     quote,
     read_tensor,
     strict_json,
 )
+from hvae_core.checkpoint.foreign import HOW_TO
 from hvae_core.common.errors import CheckpointError, ConfigError
 from hvae_core.config import ModelCard, ModelConfig, TrainConfig, from_json
 from hvae_core.models import HierarchicalVAE, network_class

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import save
 
 from hvae_core.checkpoint import container, file, gate, inspect_checkpoint, load_checkpoint
 from hvae_core.common.errors import CheckpointError
@@ -88,8 +89,25 @@ def test_a_malicious_pickle_is_not_run(tmp_path: Path) -> None:
     torch.save({"a": Bomb(mark)}, legacy, _use_new_zipfile_serialization=False)
     plain = [pickle.dumps(Bomb(mark), protocol) for protocol in (2, 3, 4, 5)]
     for data in (zipped.getvalue(), legacy.getvalue(), *plain):
-        refuse(data, "PyTorch pickle file, which can run code .* as safetensors")
+        refuse(data, "is a PyTorch pickle file.*; a pickle can run code, so it is never opened")
     assert not mark.exists()
+
+
+def test_the_weights_in_a_pickle_are_named() -> None:
+    weights = {"net.0.weight": torch.zeros(2), "net.0.bias": torch.zeros(2)}
+    for held in (weights, {"epoch": 3, "state_dict": weights, "optimizer_states": []}):
+        for zipped in (True, False):
+            file = io.BytesIO()
+            torch.save(held, file, _use_new_zipfile_serialization=zipped)
+            refuse(file.getvalue(), "with the keys net.0.weight, net.0.bias; a pickle can run")
+
+
+def test_weights_of_another_library_are_named() -> None:
+    """Whole numbers among them too, which no checkpoint of this project has."""
+    file = save({"quant.weight": torch.zeros(2), "norm.num_batches": torch.ones(1).long()})
+    refuse(file, "of another program, a state dict with the keys norm.num_batches, quant.weight;")
+    state = save({"model.a": torch.zeros(1)}, {"model": "{}", "train": "{}", "epoch": "1"})
+    refuse(state, "is the state of a training, from which it continues; the checkpoint is")
 
 
 def test_a_zip_bomb_is_not_opened() -> None:
@@ -109,7 +127,7 @@ def test_a_zip_bomb_is_not_opened() -> None:
         (b'{"format": "strata-1"}', "text file"),
         (b"<html><body>404</body></html>", "text file"),
         (b"cos\nsystem\n(S'true'\ntR.", "text file"),  # a pickle of protocol 0
-        (b"version https://git-lfs.github.com/spec/v1\n", "Git LFS pointer"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "pointer of Git LFS .* `git lfs pull`"),
         (b"\x89PNG\r\n\x1a\n" + bytes(50), "PNG image"),
         (b"\xff\xd8\xff\xe0" + bytes(50), "JPEG image"),
         (b"\x89HDF\r\n\x1a\n" + bytes(50), "HDF5 file"),
@@ -234,8 +252,8 @@ Metadata = Callable[[Mapping[str, Any]], bytes]
 @pytest.mark.parametrize(
     ("changes", "saying"),
     [
-        ({"format": None}, "without the mark 'strata-1'"),
-        ({"format": "pt"}, "without the mark 'strata-1'"),
+        ({"format": None}, "of another program, a state dict with the keys down.0.*README"),
+        ({"format": "pt"}, r"of another program \(marked pt\), a state dict with the keys"),
         ({"format": "strata-2"}, "without the mark 'strata-1'"),
         ({"config": None}, "has no config"),
         ({"card": None}, "has no card"),
