@@ -75,15 +75,15 @@ def load_source(
         return with_duplicates(read_images(path, wanted))
 
 
-def path_and_split(text: str) -> tuple[Path | None, str]:
-    """The path that a text names and the split after its colon; None where there is no such."""
+def path_and_split(text: str) -> tuple[Path | None, str | None]:
+    """The path that a text names and the split after its colon; None where there is none."""
     path = named_path(text)
     if path.exists():
-        return path, "test"
+        return path, None
     asked = split_asked(text)
     if asked is not None and (path := named_path(asked[0])).exists():
         return path, asked[1]
-    return None, "test"
+    return None, None
 
 
 def one_image(

@@ -17,8 +17,9 @@ from hvae_core.common.progress import Progress
 from hvae_core.data.controls import CONTROLS
 from hvae_core.data.image_set import ImageSet, Rule
 from hvae_core.data.readers.hub import download
-from hvae_core.data.readers.parquet import row_count
+from hvae_core.data.readers.parquet import row_count, shards_in
 from hvae_core.data.readers.read import read_images
+from hvae_core.data.readers.splits import split_of_shard
 from hvae_core.data.readers.wanted import Wanted
 from hvae_core.data.registry import RegisteredSet, registered_sets
 
@@ -92,13 +93,15 @@ class DataFolder:
     def find(self, data_root: Path) -> Path | None:
         """Return the first place that holds the images, the data folder before the cache."""
         for root in dict.fromkeys((data_root, cache_data_root())):
-            home = root / self.folder
-            for place in (home / f"{self.split}.parquet", home / self.split,
-                          root / f"{self.folder}.npz"):  # fmt: skip
-                if place.exists():
-                    return place
-            if home.is_dir() and next(home.glob("*.parquet"), None) is None:
-                return home
+            for home in (root / self.folder, *_called(self.folder, root)):
+                for place in (home / f"{self.split}.parquet", home / self.split,
+                              root / f"{self.folder}.npz"):  # fmt: skip
+                    if place.exists():
+                        return place
+                shards = shards_in(home)
+                splits = {split_of_shard(shard.stem) for shard in shards}
+                if home.is_dir() and (not shards or self.split in splits):
+                    return home
         return None
 
     def available(self, data_root: Path) -> bool:
@@ -160,6 +163,7 @@ class DataFolder:
             image_shape=request.image_shape,
             rows=rows,
             split=self.split,
+            or_whole=True,
             rule=self.rule,
             progress=request.progress,
         )
@@ -173,6 +177,20 @@ class Named:
     title: str
     shape: Shape
     origin: Origin
+
+
+def _called(name: str, root: Path) -> list[Path]:
+    """Folders that others call so, as FashionMNIST for fashion_mnist."""
+    plain = _plain(name)
+    try:
+        places = [place for place in root.iterdir() if _plain(place.name) == plain]
+    except OSError:
+        return []
+    return sorted(place for place in places if place.name != name and place.is_dir())
+
+
+def _plain(name: str) -> str:
+    return "".join(letter for letter in name.casefold() if letter.isalnum())
 
 
 def find_named(text: str) -> Named | None:

@@ -525,3 +525,30 @@ class TestContainers:
         (tmp_path / "a.png").write_bytes(b"<html>not found</html>")
         with pytest.raises(ImageFileError, match="^a.png is not a PNG"):
             load_source(tmp_path / "a.png")
+
+
+class TestAskedSplits:
+    def test_a_split_that_is_not_there_is_never_replaced(
+        self, truth: np.ndarray, tmp_path: Path
+    ) -> None:
+        files = {f"set/test/{LABELS[i]}/{i:02}.png": png(truth[i]) for i in range(COUNT)}
+        root = lay(tmp_path, files) / "set"
+        assert noted(load_source(root), "the test split, the only one here (12 images)")
+        with pytest.raises(DataError, match="no train split, but test"):
+            load_source(f"{root}:train")
+        with pytest.raises(DataError, match="has no splits, so no train split"):
+            load_source(f"{root}/test:train")
+
+    def test_a_data_folder_as_others_lay_it_out(self, truth: np.ndarray, tmp_path: Path) -> None:
+        head = struct.pack(">HBBIII", 0, 8, 3, COUNT, 14, 14)
+        for name in ("t10k-images-idx3-ubyte", "t10k-images-idx3-ubyte.gz"):
+            data = head + truth.tobytes()
+            path = tmp_path / "FashionMNIST" / "raw" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(gzip.compress(data) if name.endswith(".gz") else data)
+        found = load_source("fashion_mnist", data_root=tmp_path, image_shape=(1, 14, 14))
+        assert sorted(found.image_digests()) == sorted(
+            ImageSet("a", "a", truth[:, None], labels=np.full(COUNT, -1)).image_digests()
+        )
+        with pytest.raises(DataError, match="no train split"):
+            load_source("fashion_mnist:train", data_root=tmp_path)

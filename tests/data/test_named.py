@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from hvae_core.checkpoint import CheckpointInfo
+from hvae_core.cli.options import DataOptions
 from hvae_core.common.errors import DataError, MissingImages
 from hvae_core.config import ModelCard, TrainConfig
 from hvae_core.data import worlds
@@ -74,9 +75,10 @@ def test_a_checkpoint_knows_its_world_by_its_training_or_its_preset(bars: str) -
     assert world_of(by_training).key == "fashion" and world_of(neither, "glyphs").key == "glyphs"
     with pytest.raises(DataError, match="does not say which world"):
         world_of(neither)
-    world, name = one_set(by_preset, None, None, download=False)
+    place = DataOptions().place
+    world, name = one_set(by_preset, None, None, place)
     assert (world.key, name) == ("glyphs", world.in_name)
-    world, name = one_set(neither, None, bars, download=False)
+    world, name = one_set(neither, None, bars, place)
     assert (world.key, len(world.choose(name))) == ("own", 40)
 
 

@@ -36,9 +36,11 @@ class Arrays:
         class_names: tuple[str, ...] = (),
         files: tuple[str, ...] = (),
         notes: tuple[str, ...] = (),
+        split: str = "",
     ) -> None:
         self.labels_what = labels_what
         self.what = what
+        self.split = split
         self.class_names = class_names
         self.files = files
         if stored_labels is not None and stored_labels.ndim == 2 and len(stored_labels) == 1:

@@ -52,12 +52,14 @@ class Pictures:
         files: tuple[str, ...] = (),
         notes: tuple[str, ...] = (),
         spread: bool = False,
+        split: str = "",
     ) -> None:
         self.blobs = blobs
         self.labels = labels
         self.files = files
         self.notes = notes
         self.spread = spread
+        self.split = split
         self._look = Look()
 
     def survey(self, wanted: Wanted, *, thorough: bool = False) -> Survey:
@@ -109,15 +111,26 @@ class Entry:
     read: Callable[[], bytes]
 
 
+@dataclass(frozen=True, eq=False)
+class Arranged:
+    """The pictures of a split with their labels; ``split`` is empty where there are no splits."""
+
+    entries: list[Entry]
+    labels: Labels
+    notes: tuple[str, ...]
+    split: str
+
+
 def arranged(
-    entries: Sequence[Entry], split: str, metadata: Mapping[str, Callable[[], bytes]], title: str
-) -> tuple[list[Entry], Labels, tuple[str, ...]]:
-    """Which pictures belong to the split, their labels and notes, from their names alone.
+    entries: Sequence[Entry], wanted: Wanted, metadata: Mapping[str, Callable[[], bytes]]
+) -> Arranged:
+    """Which pictures belong to the wanted split, their labels and notes, from their names alone.
 
     Folders called as splits are splits; the first folder below is the class, or the table
     ``metadata`` beside the pictures has the labels.
     """
     notes: list[str] = []
+    taken = ""
     paths = {entry.name: parts_of(entry.name) for entry in entries}
     depth = _wrapped(list(paths.values()))
     groups: dict[str, list[Entry]] = {}
@@ -128,22 +141,23 @@ def arranged(
         (groups.setdefault(found, []) if found else others).append(entry)
     whole_splits = {"train", "test"} <= set(groups) or (groups and not others)
     if whole_splits:
-        taken, note = splits.choose(split, groups)
+        taken, note = splits.choose(wanted.split, groups, wanted.title)
         notes.append(note)
         if others:
             notes.append(f"{len(others):,} images outside the splits left out")
         entries, depth = groups[taken], depth + 1
         depth += _wrapped([paths[entry.name][depth:] for entry in entries])
-    table = _labels_of_table(entries, metadata, title)
+    table = _labels_of_table(entries, metadata, wanted.title)
     if table is not None:
-        return list(entries), table, tuple(notes)
+        return Arranged(list(entries), table, tuple(notes), taken)
     classes = [
         paths[entry.name][depth] if len(paths[entry.name]) > depth + 1 else "" for entry in entries
     ]
     labels = read_labels(classes, len(entries), what="the folders") if any(classes) else None
     if any(len(paths[entry.name]) > depth + 2 for entry in entries):
         notes.append("classes are the folders of the first level; those below are not told apart")
-    return list(entries), labels or Labels.none(len(entries)), tuple(notes)
+    labels = labels or Labels.none(len(entries))
+    return Arranged(list(entries), labels, tuple(notes), taken)
 
 
 def _wrapped(paths: Sequence[Sequence[str]]) -> int:

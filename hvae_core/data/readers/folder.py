@@ -62,19 +62,20 @@ def open_folder(path: Path, wanted: Wanted) -> Pictures:
         )
     entries = [Entry(name, partial(read_bytes, place, name)) for name, place in found.files]
     metadata = {name: partial(read_bytes, place, name) for name, place in found.tables}
-    entries, labels, said = arranged(entries, wanted.split, metadata, title=wanted.title)
+    kept = arranged(entries, wanted, metadata)
     lost = (f"{len(found.lost):,} entries lead to no file ({names.listed(found.lost)})",)
     return Pictures(
-        Files(entries),
-        labels,
-        files=tuple(entry.name for entry in entries),
+        Files(kept.entries),
+        kept.labels,
+        files=tuple(entry.name for entry in kept.entries),
         notes=(
-            *said,
+            *kept.notes,
             *names.left_out(found.others),
             *(lost if found.lost else ()),
-            *unread_tables(found.others, labels.names),
+            *unread_tables(found.others, kept.labels.names),
         ),
         spread=True,
+        split=kept.split,
     )
 
 

@@ -74,9 +74,9 @@ def open_idx_folder(paths: list[Path], wanted: Wanted) -> Arrays:
             f"{paths[0].parent} holds several files of images "
             f"({', '.join(path.name for path in paths[:4])}); choose one of them."
         )
-    split, note = splits.choose(wanted.split, sizes)
+    split, note = splits.choose(wanted.split, sizes, wanted.title)
     opened = open_idx(by_split[split][0], wanted)
-    opened.notes = (note, *opened.notes)
+    opened.notes, opened.split = (note, *opened.notes), split
     return opened
 
 

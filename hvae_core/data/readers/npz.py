@@ -117,7 +117,7 @@ def _chosen(members: _Members, name: str, wanted: Wanted) -> Arrays:
         split, notes = "", []
     else:
         by_split = {split: _Counted(members, key) for split, key in images.items() if split}
-        split, note = splits.choose(wanted.split, by_split)
+        split, note = splits.choose(wanted.split, by_split, wanted.title)
         notes = [note]
     key = images[split]
     pixels = members.read(key)
@@ -137,6 +137,7 @@ def _chosen(members: _Members, name: str, wanted: Wanted) -> Arrays:
         class_names=_texts(members, _key_of(CLASS_KEYS, members.infos, "")),
         files=_texts(members, _key_of(FILE_KEYS, members.infos, split)),
         notes=(*notes, *why),
+        split=split,
     )
 
 

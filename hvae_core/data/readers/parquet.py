@@ -40,11 +40,14 @@ def open_parquet(path: Path, wanted: Wanted) -> Pictures | Arrays:
     """
     shards = _shards(path)
     notes: tuple[str, ...] = ()
+    split = ""
     try:
         if len(shards) > 1:
-            shards, notes = _of_split(shards, wanted.split)
+            shards, notes, split = _of_split(shards, wanted)
         files = [pq.ParquetFile(shard) for shard in shards]
-        return _opened(files, wanted.title, notes)
+        opened = _opened(files, wanted.title, notes)
+        opened.split = split
+        return opened
     except DataError:
         raise
     except _BROKEN as exc:
@@ -106,15 +109,16 @@ def _shards(path: Path) -> list[Path]:
     return shards
 
 
-def _of_split(shards: list[Path], wanted: str) -> tuple[list[Path], tuple[str, ...]]:
-    """The shards of one split, where all are named as splits."""
+def _of_split(shards: list[Path], wanted: Wanted) -> tuple[list[Path], tuple[str, ...], str]:
+    """The shards of one split, where all are named as splits, a note, and which split that is."""
     by_split: dict[str, list[Path]] = {}
     for shard in shards:
         by_split.setdefault(splits.split_of_shard(shard.stem) or "", []).append(shard)
-    if "" in by_split or len(by_split) == 1:
-        return shards, ()
-    split, note = splits.choose(wanted, {name: _Counted(held) for name, held in by_split.items()})
-    return by_split[split], (note,)
+    if "" in by_split:
+        return shards, (), ""
+    there = {name: _Counted(held) for name, held in by_split.items()}
+    split, note = splits.choose(wanted.split, there, wanted.title)
+    return by_split[split], (note,) if len(by_split) > 1 else (), split
 
 
 class _Counted:

@@ -40,7 +40,12 @@ ARCHIVES: dict[str, Open] = {
 
 def read_images(path: Path, wanted: Wanted) -> ImageSet:
     """Return the wanted images of a file or folder of any kind that is known."""
-    return read_set(open_source(path, wanted), wanted)
+    opened = open_source(path, wanted)
+    if wanted.split and not opened.split and not wanted.or_whole:
+        raise DataError(
+            f"{wanted.title} has no splits, so no {wanted.split} split either; give it alone."
+        )
+    return read_set(opened, wanted)
 
 
 def open_source(path: Path, wanted: Wanted) -> Container:
@@ -75,6 +80,8 @@ def one_picture(data: bytes, title: str) -> Pictures:
 def _open_folder(path: Path, wanted: Wanted) -> Container:
     if shards_in(path):
         return open_parquet(path, wanted)
+    if (path / "raw").is_dir() and images_in(path / "raw"):  # as torchvision downloads MNIST
+        path = path / "raw"
     try:
         idx = images_in(path)
         arrays = [p for p in sorted(path.iterdir()) if p.suffix.casefold() in (".npz", ".npy")]

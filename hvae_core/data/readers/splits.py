@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sized
 
+from hvae_core.common.errors import MissingImages
+
 SPLITS = {
     "train": ("train", "training", "trn", "tr"),
     "validation": ("validation", "valid", "val", "dev"),
     "test": ("test", "testing", "tst", "eval", "evaluation"),
 }
 ORDER = ("test", "validation", "train")
-"""Which split is taken where the one asked for is absent."""
+"""Which split is taken where none is asked for."""
 _SPLIT_OF = {name: split for split, names in SPLITS.items() for name in names}
 _SHARD = re.compile(r"([a-z]+?)(?:[-_.].*)?", re.IGNORECASE)
 
@@ -34,13 +36,20 @@ def split_asked(text: str) -> tuple[str, str] | None:
     return (path, split) if path and split else None
 
 
-def choose(wanted: str, there: Mapping[str, Sized]) -> tuple[str, str]:
-    """Which of the splits at hand is taken, and the note that says so."""
-    split = split_of(wanted) or wanted
-    taken = split if split in there else next(name for name in ORDER if name in there)
+def choose(wanted: str | None, there: Mapping[str, Sized], title: str) -> tuple[str, str]:
+    """Which of the splits at hand is taken, and the note that says so.
+
+    Without a wish that is the test split, where there is one. Raises ``MissingImages`` where the
+    wanted split is absent: another one in its place could be what something was fitted on.
+    """
+    split = None if wanted is None else split_of(wanted) or wanted
+    if split is not None and split not in there:
+        raise MissingImages(
+            f"{title} has no {split} split, but {' and '.join(sorted(there))}; name one of these."
+        )
+    taken = split or next(name for name in ORDER if name in there)
     others = [name for name in there if name != taken]
     count = f"{len(there[taken]):,} images"
     if not others:
         return taken, f"the {taken} split, the only one here ({count})"
-    absent = "" if taken == split else f"no {split} split here; "
-    return taken, f"{absent}the {taken} split ({count}), not {' and '.join(sorted(others))}"
+    return taken, f"the {taken} split ({count}), not {' and '.join(sorted(others))}"

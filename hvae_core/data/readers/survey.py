@@ -67,6 +67,9 @@ class Survey:
 class Container(Protocol):
     """A source that is open: what it holds is known, its pictures are not read."""
 
+    split: str
+    """Which of its splits was opened; empty for a source without splits."""
+
     def survey(self, wanted: Wanted, *, thorough: bool = False) -> Survey:
         """Decide for the whole set: from headers and a sample, or ``thorough`` from all of it."""
 

@@ -19,7 +19,9 @@ class Wanted:
     """Which images of a source, and in what shape.
 
     ``rows`` = (start, stop) cuts a part out of the split; ``limit`` keeps so many of that part.
-    ``prepare`` are steps on every picture, in their order, before it is brought to its shape.
+    ``split`` is the one that is asked for, None for the test split as far as there is one;
+    ``or_whole`` takes a source without splits for any. ``prepare`` are steps on every picture, in
+    their order, before it is brought to its shape.
     """
 
     name: str
@@ -27,7 +29,8 @@ class Wanted:
     image_shape: Shape | None = None
     limit: int | None = None
     rows: tuple[int, int | None] = (0, None)
-    split: str = "test"
+    split: str | None = None
+    or_whole: bool = False
     rule: Rule = "resize"
     prepare: tuple[Step, ...] = ()
     progress: Progress = field(default=silent)

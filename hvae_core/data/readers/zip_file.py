@@ -48,13 +48,14 @@ def open_zip(path: Path, wanted: Wanted) -> Pictures:
         raise DataError(
             f"{path.name} holds no {names.KINDS} image, but {held}; make a zip of images."
         )
-    entries, labels, said = arranged(entries, wanted.split, metadata, title=wanted.title)
+    kept = arranged(entries, wanted, metadata)
     return Pictures(
-        Files(entries),
-        labels,
-        files=tuple(entry.name for entry in entries),
-        notes=(*said, *names.left_out(others), *unread_tables(others, labels.names)),
+        Files(kept.entries),
+        kept.labels,
+        files=tuple(entry.name for entry in kept.entries),
+        notes=(*kept.notes, *names.left_out(others), *unread_tables(others, kept.labels.names)),
         spread=True,
+        split=kept.split,
     )
 
 
