@@ -76,6 +76,7 @@ def compare(
             reports.append((checkpoint, report(test, others, intervals=False)))
     lines = compare(tests)
     areas = {preset: over_seeds(members) for preset, members in presets(reports).items()}
+    show.need_numbers((line.nll.mean for line in lines), "likelihood")
     if as_json:
         rows = [{**asdict(line), "detection": _spreads(areas[line.preset])} for line in lines]
         show.as_json([_plain(row) for row in rows])

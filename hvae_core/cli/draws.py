@@ -89,6 +89,7 @@ def draws(
     areas = auroc_by_draws(inside, outside, scores, seed=how.seed)
     if chart:
         _chart(named_path(chart), areas, scores)
+    show.need_numbers((area.areas[0][0] for area in areas if area.areas), "AUROC")
     if as_json:
         errors = {s: {n: _means(v) for n, v in t.errors.items()} for s, t in inside.items()}
         show.as_json({"auroc": [asdict(area) for area in areas], "errors": errors})

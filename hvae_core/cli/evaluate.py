@@ -25,6 +25,7 @@ from hvae_core.common.progress import Progress, part
 if TYPE_CHECKING:
     from hvae_core.checkpoint import Checkpoint
     from hvae_core.data import World
+    from hvae_core.detection.report import Report
     from hvae_core.evaluation.evaluation import Evaluation
     from hvae_core.evaluation.sets import Sets
     from hvae_core.scores import Material, Score
@@ -141,6 +142,7 @@ def evaluate(
 
         rows = image_rows(evaluated.evaluations, result.scores, evaluated.materials)
         write_csv(named_path(images), rows)
+    _need_scores(result)
     world = evaluated.sets.world
     if as_json:
         show.as_json(
@@ -160,6 +162,13 @@ def evaluate(
         show.note(f"left out {set_name}: {reason}")
     if rounding:
         show.note(f"{bounds.precision} {rounding}")
+
+
+def _need_scores(result: Report) -> None:
+    """Fail at the end where none of the scores that were asked for could be had."""
+    if not any(outside.detections for outside in result.outside):
+        reasons = [why for outside in result.outside for why in outside.unavailable.values()]
+        show.lacking(f"No score could be had: {reasons[0]}")
 
 
 def evaluate_sets(

@@ -59,6 +59,7 @@ def information(
         measured = measure_information(
             checkpoint.model, checkpoint.digest, pixels.sample(images), seed=seed, progress=bar
         )
+    show.need_numbers(map(float, measured.mean), "mutual information")
     if as_json:
         figures = _plain(checkpoint, measured, eps)
         show.as_json({"name": checkpoint.name, "set": set_name, **figures})

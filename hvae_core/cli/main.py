@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import os
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from importlib import import_module
 
@@ -14,6 +16,8 @@ from hvae_core.cli import show
 from hvae_core.cli.help import WIDTH, Help, paragraphs
 from hvae_core.cli.options import KEPT, OPENED
 from hvae_core.common.errors import HVAEError
+from hvae_core.common.files import why_not
+from hvae_core.common.plain import plain
 
 COMMANDS = (
     "train", "evaluate", "compare", "contest", "calibration", "draws", "information", "correlate",
@@ -33,11 +37,13 @@ Start here:
 
 Each command has its own help with examples: python -m hvae_core evaluate --help
 Tables go to standard output, progress and errors to standard error. The exit code is 0 when all
-went well, 2 after an error (one sentence says what to do), 130 after Ctrl-C.
+went well, 2 after an error (one sentence says what to do) or where no figure that was asked for
+could be had, 130 after Ctrl-C.
 
 Environment:
   STRATA_DATA    folder of image sets, used where --data-root is not given
-  STRATA_CACHE   folder of downloads and finished evaluations (default: the user's cache folder)"""
+  STRATA_CACHE   folder of downloads and finished evaluations (default: the user's cache folder)
+  STRATA_TRACEBACK=1   after a failure of the program itself, say where"""
 
 
 def command_line() -> App:
@@ -80,7 +86,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             words, console=console, exit_on_error=False, print_error=False
         )
         OPENED.clear()
-        run(*bound.args, **bound.kwargs)
+        show.taken_lacking()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # of numbers that are none; said below
+            run(*bound.args, **bound.kwargs)
+        sys.stdout.flush()
         for title, notes in {k: v for sets in OPENED for k, v in sets.notes().items()}.items():
             show.note(f"{title}: {'; '.join(notes)}")
     except (HVAEError, CycloptsError) as error:
@@ -91,8 +101,41 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
     except BrokenPipeError:
         # The reader (head, less) went away. Python flushes once more at exit: give it a place.
+        _close_output()
+    except Exception as error:
+        if os.environ.get("STRATA_TRACEBACK"):
+            raise
+        print(f"error: {_unforeseen(error)}", file=sys.stderr)
+        if isinstance(error, OSError):  # perhaps of standard output itself
+            _close_output()
+        return 2
+    lacking = show.taken_lacking()
+    for sentence in lacking:
+        print(f"error: {sentence}", file=sys.stderr)
+    return 0 if words and not lacking else 2
+
+
+def _close_output() -> None:
+    """Nothing more to standard output, which Python would flush at exit."""
+    with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 0 if words else 2
+
+
+def _unforeseen(error: Exception) -> str:
+    """An error that no room has made a sentence of."""
+    if isinstance(error, MemoryError):
+        return (
+            "There is not enough memory for this; take fewer images with --limit, or a smaller "
+            "model."
+        )
+    if isinstance(error, OSError):
+        what = plain(error.filename) if error.filename else "The output"
+        return f"{what} cannot be read or written: {why_not(error)}."
+    told = plain(error, 200) or "no message"
+    return (
+        f"The program failed where it should not ({type(error).__name__}: {told}); please report "
+        "the command. With STRATA_TRACEBACK=1 it says where."
+    )
 
 
 def _sentence(error: Exception) -> str:

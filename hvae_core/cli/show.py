@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -40,9 +41,41 @@ def note(text: str) -> None:
     console(stderr=True).print(text, soft_wrap=True)
 
 
+_lacking: list[str] = []
+
+
+def lacking(sentence: str) -> None:
+    """Keep a sentence on what was asked for and not had: the command prints, then fails."""
+    _lacking.append(sentence)
+
+
+def need_numbers(values: Iterable[float | None], what: str) -> None:
+    """``lacking`` where there is no finite number among the values."""
+    if not any(value is not None and math.isfinite(value) for value in values):
+        lacking(
+            f"No {what} could be had: there is no finite number among them, the model cannot rate "
+            "these images; take another checkpoint."
+        )
+
+
+def taken_lacking() -> list[str]:
+    """The sentences that were kept, which are then forgotten."""
+    kept = list(_lacking)
+    _lacking.clear()
+    return kept
+
+
 def as_json(value: Any) -> None:
-    """One JSON document on standard output."""
-    print(json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False))
+    """One JSON document on standard output; a number that is not finite is null."""
+    print(json.dumps(_finite(value), indent=1, ensure_ascii=False, allow_nan=False))
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def table(
