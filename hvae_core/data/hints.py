@@ -31,7 +31,7 @@ def hints(images: ImageSet, shape: Shape, ground: Ground) -> tuple[Hint, ...]:
 
     ``images`` are as they came, ``shape`` is the model's.
     """
-    some = images.images[:: max(1, len(images) // _SAMPLE)][:_SAMPLE]
+    some = images.images[np.unique(np.linspace(0, len(images) - 1, _SAMPLE).astype(int))]
     found = []
     edges = np.array([edge_colour(image).mean() for image in some])
     light, dark = float((edges >= 160).mean()), float((edges < 96).mean())

@@ -91,7 +91,7 @@ def one_image(
 ) -> ImageSet:
     """Return a set of the one image in a file or its bytes, without a label."""
     wanted = Wanted(name=name, title=title, prepare=prepare)
-    return read_set(one_picture(read_bytes(source, title), title), wanted).take(1)
+    return read_set(one_picture(read_bytes(source, title), title, alone=True), wanted)
 
 
 def array_images(

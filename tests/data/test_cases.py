@@ -37,7 +37,7 @@ def truth() -> np.ndarray:
     images = np.zeros((COUNT, 14, 14), np.uint8)
     for number, image in enumerate(images):
         image[2 : 5 + number % 7, 3:11] = draw.integers(60, 256, (3 + number % 7, 8))
-        image[12, 0], image[13, 13] = 255, number
+        image[12, 0], image[13, 12] = 255, number
     return images
 
 

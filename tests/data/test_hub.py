@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
@@ -192,3 +194,15 @@ def test_every_registered_set_downloads_through_the_same_code(
         for picture in pictures
     }
     assert {image.tobytes() for image in dark.images} == by_hand
+
+
+def test_labels_that_are_texts_are_kept(parquet_file: Path, tmp_path: Path) -> None:
+    names = ["ant", "bee", "cat"]
+    table = pq.read_table(parquet_file).replace_schema_metadata(None)
+    texts = pa.array([names[label.as_py()] for label in table["label"]])
+    (tmp_path / "set").mkdir()
+    stored = table.set_column(table.schema.get_field_index("label"), "label", texts)
+    pq.write_table(stored, tmp_path / "set" / "test.parquet")
+    found = load_source(download(str(tmp_path / "set"), path=tmp_path / "own.parquet"))
+    assert found.class_names == tuple(names)
+    assert found.labels.tolist() == [0, 1, 2] * 4

@@ -280,7 +280,7 @@ class TestNpz:
             (np.zeros((4,), np.uint8), "has shape"),
             (np.zeros((0, 4, 4), np.uint8), "has shape"),
             (np.zeros((2, 4, 4, 7), np.uint8), "1 or 3 channels"),
-            (np.array([{}, []], object), "not a plain array of numbers"),
+            (np.array([{}, []], object), "holds Python objects"),
             (np.array(["a"]), "not a plain array of numbers"),
             (np.zeros((2, 4, 4), complex), "not a plain array of numbers"),
         ],

@@ -50,6 +50,7 @@ class Arrays:
         self.view, said = as_nchw(array, count, what)
         self.notes = (*notes, *said)
         self._scale = Scale()
+        self._opacity = Scale()
         self._ground: Ground = "black"
 
     def survey(self, wanted: Wanted, *, thorough: bool = False) -> Survey:
@@ -61,8 +62,10 @@ class Arrays:
         )
         notes += [self._scale.note] if self._scale.note else []
         if self.view.shape[1] == 4:
-            self._ground = self._under()
-            notes.append(f"transparent pixels on {self._ground}, for all images alike")
+            self._opacity = Scale(1.0 if float(self.view[:, 3].max()) > 1 else 255.0)
+            transparent = self._under()
+            if transparent:
+                notes.append(f"transparent pixels on {self._ground}, for all images alike")
         count = len(self.view)
         labels = Labels.none(count)
         if self.stored_labels is not None:
@@ -79,9 +82,10 @@ class Arrays:
             yield Item(partial(self._image, number), label, survey.file(number))
 
     def _image(self, number: int) -> tuple[Pixels, bool]:
-        pixels = np.ascontiguousarray(self._scale.apply(self.view[number]))
-        if len(pixels) == 4:
-            pixels = composed(pixels[:3], pixels[3], self._ground)
+        image = self.view[number]
+        pixels = np.ascontiguousarray(self._scale.apply(image[:3]))
+        if len(image) == 4:
+            pixels = composed(pixels, self._opacity.apply(image[3]), self._ground)
         return pixels, False
 
     def _range(self, view: NDArray[Any]) -> tuple[float, float, bool]:
@@ -95,10 +99,15 @@ class Arrays:
                 whole = bool((block == np.round(block)).all())
         return float(np.min(lows)), float(np.max(highs)), whole
 
-    def _under(self) -> Ground:
+    def _under(self) -> bool:
+        """Decide the ground of all images; whether any pixel is transparent."""
         light = visible = 0.0
+        transparent = False
         for start in range(0, len(self.view), _BLOCK):
-            levels = self._scale.apply(self.view[start : start + _BLOCK]).astype(np.float64)
-            light += float((levels[:, :3].mean(axis=1) * levels[:, 3]).sum())
-            visible += float(levels[:, 3].sum())
-        return "black" if visible == 0 or light / visible >= 128 else "white"
+            block = self.view[start : start + _BLOCK]
+            opacity = self._opacity.apply(block[:, 3]).astype(np.float64)
+            light += float((self._scale.apply(block[:, :3]).mean(axis=1) * opacity).sum())
+            visible += float(opacity.sum())
+            transparent |= bool((opacity < 255).any())
+        self._ground = "black" if visible == 0 or light / visible >= 128 else "white"
+        return transparent

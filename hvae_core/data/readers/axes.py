@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from hvae_core.common.errors import DataError
 
 _CHANNELS = (1, 3, 4)
-_USUAL_ROWS = (64, 784, 1024, 3072)  # 8x8, 28x28, 32x32 in grey and in colour
+_USUAL_ROWS = {64: 256, 784: 1, 1024: 2048, 3072: 1}
+"""Pixels of 8x8, 28x28 and 32x32 in grey and in colour, and from how many rows on a picture is
+unlikelier than a table of pictures."""
 _WAYS = "images need (N, H, W), (N, H, W, C) or (N, C, H, W)"
 
 
@@ -45,12 +48,33 @@ def square(pixels: int) -> tuple[int, int, int] | None:
 def _flat(array: NDArray[Any], labels: int | None, what: str) -> tuple[NDArray[Any], str]:
     rows, pixels = array.shape
     shape = square(pixels)
-    usual = labels is None and rows != pixels and pixels in _USUAL_ROWS
+    usual = labels is None and rows != pixels and rows >= _USUAL_ROWS.get(pixels, rows + 1)
     if shape is not None and (labels == rows or usual):
-        return array.reshape(rows, *shape), f"rows of {pixels:,} numbers, read as {_words(shape)}"
+        return unfolded(array, shape)
     if labels in (None, 1) and min(rows, pixels) > 1:
         return array[None, None], f"one array of {rows}x{pixels}, read as one picture"
     raise DataError(f"{what} has shape {array.shape}; {_WAYS}.")
+
+
+def unfolded(array: NDArray[Any], shape: tuple[int, int, int]) -> tuple[NDArray[Any], str]:
+    """Rows of pixels as (N, C, H, W), and a note.
+
+    The colours of a row are one after another or three side by side: the smoother picture is right.
+    """
+    channels, height, width = shape
+    words = f"rows of {array.shape[1]:,} numbers"
+    if channels == 1:
+        return array.reshape(-1, *shape), f"{words}, read as {width}x{height}"
+    planes = array.reshape(-1, *shape)
+    beside = array.reshape(-1, height, width, channels).transpose(0, 3, 1, 2)
+    if _roughness(beside) < _roughness(planes):
+        return beside, f"{words}, read as {width}x{height} with the colours of a pixel side by side"
+    return planes, f"{words}, read as 3 planes of {width}x{height}"
+
+
+def _roughness(images: NDArray[Any]) -> float:
+    some = images[:: max(1, len(images) // 64)].astype(np.float64)
+    return float(np.abs(np.diff(some, axis=2)).mean() + np.abs(np.diff(some, axis=3)).mean())
 
 
 def _rank_3(array: NDArray[Any], labels: int | None, what: str) -> tuple[NDArray[Any], str]:
@@ -58,6 +82,11 @@ def _rank_3(array: NDArray[Any], labels: int | None, what: str) -> tuple[NDArray
     if labels is None:
         if third in _CHANNELS and min(first, second) > 4:
             return array.transpose(2, 0, 1)[None], "one picture, channels last"
+        if third == 2 and min(first, second) > 4:
+            raise DataError(
+                f"{what} has shape {array.shape}: one picture with a second channel? "
+                "Images need 1 or 3 channels."
+            )
         if first == 3 and min(second, third) > 4:
             raise DataError(
                 f"{what} has shape {array.shape}: one colour picture or three grey ones? "
@@ -95,8 +124,3 @@ def _rank_4(array: NDArray[Any], labels: int | None, what: str) -> tuple[NDArray
 
 def _matlab(count: int) -> str:
     return f"the last axis counts the images ({count:,}), as MATLAB stores them"
-
-
-def _words(shape: tuple[int, int, int]) -> str:
-    channels, height, width = shape
-    return f"{width}x{height}" if channels == 1 else f"3 planes of {width}x{height}"

@@ -25,6 +25,8 @@ from hvae_core.data.readers.wanted import Wanted
 SAMPLE = 48
 """Pictures that are looked at before the first is read, spread over the set."""
 METADATA = ("metadata.csv", "metadata.jsonl", "metadata.parquet", "labels.csv")
+_NOTHING = ("", "nan", "NaN", "NA", "N/A", "null", "NULL", "None", "<NA>")
+"""What tables of text have in place of a value."""
 _FILE_COLUMNS = ("file_name", "filename", "file", "path", "image", "image_id", "name")
 
 
@@ -133,21 +135,27 @@ def arranged(
     taken = ""
     paths = {entry.name: parts_of(entry.name) for entry in entries}
     depth = _wrapped(list(paths.values()))
-    groups: dict[str, list[Entry]] = {}
-    others: list[Entry] = []
-    for entry in entries:
-        folder = paths[entry.name][depth] if len(paths[entry.name]) > depth + 1 else ""
-        found = splits.split_of(folder)
-        (groups.setdefault(found, []) if found else others).append(entry)
-    whole_splits = {"train", "test"} <= set(groups) or (groups and not others)
-    if whole_splits:
+    by_split = _split_level(list(paths.values()), depth)
+    if by_split is not None:
+        # The level of the splits is taken out of the path, above the classes or below them.
+        groups: dict[str, list[Entry]] = {}
+        others = 0
+        for entry in entries:
+            path = paths[entry.name]
+            split = splits.split_of(path[by_split]) if len(path) > by_split + 1 else None
+            if split is None:
+                others += 1
+                continue
+            groups.setdefault(split, []).append(entry)
+            paths[entry.name] = (*path[:by_split], *path[by_split + 1 :])
         taken, note = splits.choose(wanted.split, groups, wanted.title)
         notes.append(note)
         if others:
-            notes.append(f"{len(others):,} images outside the splits left out")
-        entries, depth = groups[taken], depth + 1
-        depth += _wrapped([paths[entry.name][depth:] for entry in entries])
-    table = _labels_of_table(entries, metadata, wanted.title)
+            notes.append(f"{others:,} images outside the splits left out")
+        entries = groups[taken]
+        depth = _wrapped([paths[entry.name] for entry in entries], splits_too=True)
+    table, said = _labels_of_table(entries, metadata, wanted.title)
+    notes += said
     if table is not None:
         return Arranged(list(entries), table, tuple(notes), taken)
     classes = [
@@ -160,42 +168,82 @@ def arranged(
     return Arranged(list(entries), labels, tuple(notes), taken)
 
 
-def _wrapped(paths: Sequence[Sequence[str]]) -> int:
-    """How many folders lie around all others: one whose files are all in deeper folders."""
+def _split_level(paths: Sequence[Sequence[str]], depth: int) -> int | None:
+    """At which level folders are splits: the first, or the second below classes; None for none.
+
+    Two splits are needed, or one alone: a class may be called test among others.
+    """
+    first = {path[depth] for path in paths if len(path) > depth + 1}
+    found = {splits.split_of(name) for name in first}
+    if len(found - {None}) >= 2 or (found and None not in found):
+        return depth
+    second = {path[depth + 1] for path in paths if len(path) > depth + 2}
+    below = {splits.split_of(name) for name in second}
+    return depth + 1 if len(below - {None}) >= 2 and None not in below else None
+
+
+def _wrapped(paths: Sequence[Sequence[str]], *, splits_too: bool = False) -> int:
+    """How many folders lie around all others: one whose files are nearly all in deeper folders."""
     depth = 0
-    while paths and all(len(path) > depth + 2 for path in paths):
-        first = paths[0][depth]
-        if any(path[depth] != first for path in paths) or splits.split_of(first):
-            break
+    while True:
+        within = [path for path in paths if len(path) > depth + 1]
+        deep = [path for path in within if len(path) > depth + 2]
+        if not deep or len(deep) < len(within) or len(deep) < 0.9 * len(paths):
+            return depth
+        first = deep[0][depth]
+        if any(path[depth] != first for path in deep):
+            return depth
+        if splits.split_of(first) and not splits_too:
+            return depth
         depth += 1
-    return depth
 
 
 def _labels_of_table(
     entries: Sequence[Entry], metadata: Mapping[str, Callable[[], bytes]], title: str
-) -> Labels | None:
-    """Labels by file name from the tables beside the pictures; None where there are none."""
+) -> tuple[Labels | None, list[str]]:
+    """Labels by file name from the tables beside the pictures, None without any; and notes."""
     by_file: dict[str, Any] = {}
-    column, notes = "", list[str]()
+    used, notes = "", list[str]()
     for place, read in metadata.items():
         rows = _rows(place, read(), title)
-        columns = list(rows[0]) if rows else []
-        file = next((name for name in _FILE_COLUMNS if name in columns), None)
+        columns = list(dict.fromkeys(column for row in rows for column in row))
+        file = next((c for name in _FILE_COLUMNS for c in columns if c.casefold() == name), None)
         label = label_name(name for name in columns if name != file)
+        notes += splits.not_split(columns)
         if file is None:
-            notes.append(f"{place} has no column file_name (it has {', '.join(columns[:5])})")
-            continue
-        if label is None:
+            had = f" (it has {', '.join(columns[:5])})" if columns else ", and no rows"
+            notes.append(f"{place} has no column file_name{had}")
+        elif label is None:
             notes += not_taken([name for name in columns if name != file])
-            continue
-        column = f"the column {label} of {parts_of(place)[-1]}"
-        folder = parts_of(place)[:-1]
-        for row in rows:
-            by_file["/".join((*folder, *parts_of(str(row[file]))))] = row[label]
+        elif used:
+            notes.append(f"labels from {used}, not from {place}")
+        else:
+            used = place
+            folder = parts_of(place)[:-1]
+            for row in rows:
+                if row.get(file) is not None:
+                    name = "/".join((*folder, *parts_of(str(row[file]))))
+                    by_file[name] = row.get(label)
     if not by_file:
-        return Labels.none(len(entries), *notes) if notes else None
-    found = [by_file.get("/".join(parts_of(entry.name))) for entry in entries]
-    return read_labels(np.array(found, object), len(entries), what=column)
+        return None, notes
+    names = ["/".join(parts_of(entry.name)) for entry in entries]
+    keys: list[str | None] = [name if name in by_file else None for name in names]
+    if not any(keys):  # as other tables name files: without an ending, or by their last part
+        stems = {_stem(name): name for name in by_file}
+        keys = [stems.get(_stem(name)) for name in names]
+    if not any(keys):
+        return None, [*notes, f"no labels: no row of {used} names a file that is here"]
+    found = [None if key is None else by_file[key] for key in keys]
+    lists = [value for value in found if isinstance(value, list)]
+    stored: Any = np.empty(len(found), object)
+    stored[:] = found
+    if len(lists) == len(found) and len({len(value) for value in lists}) == 1:
+        stored = np.array(found)
+    return read_labels(stored, len(entries), what=f"the labels of {parts_of(used)[-1]}"), notes
+
+
+def _stem(name: str) -> str:
+    return parts_of(name)[-1].rpartition(".")[0].casefold() or parts_of(name)[-1].casefold()
 
 
 def _rows(place: str, data: bytes, title: str) -> list[dict[str, Any]]:
@@ -209,7 +257,8 @@ def _rows(place: str, data: bytes, title: str) -> list[dict[str, Any]]:
         if place.endswith(".jsonl"):
             return [row for line in text.splitlines() if line.strip()
                     if isinstance(row := json.loads(line), dict)]  # fmt: skip
-        return [dict(row) for row in csv.DictReader(io.StringIO(text))]
+        table = csv.DictReader(io.StringIO(text))
+        return [{k: None if v in _NOTHING else v for k, v in row.items() if k} for row in table]
     except Exception as exc:  # csv, json, unicode and arrow each have their own errors
         raise DataError(
             f"{place} in {title} cannot be read; save the table again, or take it away."

@@ -79,6 +79,14 @@ def open_folder(path: Path, wanted: Wanted) -> Pictures:
     )
 
 
+def has_pictures(root: Path) -> bool:
+    """Return whether a picture lies in a folder or below it."""
+    return any(
+        names.suffix_of(name) in names.SUFFIXES and entry.is_file()
+        for entry, name in _walk(root, "", seen=set(), depth=MAX_DEPTH)
+    )
+
+
 def _found(root: Path) -> _Found:
     if not root.is_dir():
         raise DataError(f"{root} is not a folder; check the path.")

@@ -84,7 +84,8 @@ def download(
         if limit is not None:
             stream, total = stream.take(limit), min(total or limit, limit)
         batches = _batches(stream, (image, label), total=total, progress=progress)
-        write_parquet(target, batches, names)
+        texts = getattr(stream.features.get(label), "dtype", "") in ("string", "large_string")
+        write_parquet(target, batches, names, texts=texts)
     except (DataError, Cancelled):
         raise
     except Exception as exc:  # the hub client raises errors of half a dozen libraries
@@ -129,7 +130,7 @@ def _columns(stream: Any, hub_name: str, wanted: tuple[str, str]) -> tuple[str, 
 
 def _batches(
     stream: Any, columns: tuple[str, str | None], *, total: int | None, progress: Progress
-) -> Iterator[tuple[list[bytes], list[int]]]:
+) -> Iterator[tuple[list[bytes], list[int] | list[str]]]:
     image, label = columns
     done = 0
     for batch in stream.iter(_BATCH):
@@ -140,7 +141,10 @@ def _batches(
                 "choose the folder."
             )
         stored_labels = batch[label] if label else [None] * len(blobs)
-        yield blobs, [value if isinstance(value, int) else -1 for value in stored_labels]
+        if any(isinstance(value, str) for value in stored_labels):
+            yield blobs, ["" if value is None else str(value) for value in stored_labels]
+        else:
+            yield blobs, [value if isinstance(value, int) else -1 for value in stored_labels]
         done += len(blobs)
         of = f" of {total:,}" if total else ""
         progress(min(done / total, 1.0) if total else 0.0, f"downloaded {done:,}{of} images")

@@ -52,10 +52,13 @@ def open_idx(path: Path, wanted: Wanted) -> Arrays:
 
 def images_in(folder: Path) -> list[Path]:
     """The IDX files of images in a folder."""
-    return sorted(
+    found = sorted(
         path for path in folder.iterdir()
         if is_idx(path) and path.is_file() and _IMAGES.fullmatch(path.name)
     )  # fmt: skip
+    # Of a file and its gzipped twin, as downloads leave them, the unpacked one.
+    plain = {path.name for path in found}
+    return [path for path in found if path.name.removesuffix(".gz") not in plain - {path.name}]
 
 
 def open_idx_folder(paths: list[Path], wanted: Wanted) -> Arrays:
@@ -66,7 +69,7 @@ def open_idx_folder(paths: list[Path], wanted: Wanted) -> Arrays:
         stem = match.group(1).casefold() if match else ""
         split = _TEST_NAMES.get(stem) or splits.split_of_shard(stem) or ""
         by_split.setdefault(split, []).append(path)
-    if len(paths) == 1:
+    if len(paths) == 1 and "" in by_split:
         return open_idx(paths[0], wanted)
     sizes = {split: _Counted(held) for split, held in by_split.items() if split}
     if not sizes or any(len(held) > 1 for held in by_split.values()):

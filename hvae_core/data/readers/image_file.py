@@ -6,6 +6,7 @@ import io
 import struct
 import warnings
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
@@ -49,7 +50,7 @@ class Decoded:
     values: NDArray[Any]
     alpha: Pixels | None = None
     moving: bool = False
-    """Whether this is the first picture of an animation."""
+    """Whether this is the first of several pictures in its file."""
 
     def pixels(self, look: Look) -> Pixels:
         """Grey levels and colours by what was decided for the set."""
@@ -110,6 +111,8 @@ class Look:
         """Raise ``Contradicted`` for a picture of a kind that was not looked at."""
         if picture.alpha is not None and not self._transparent:
             raise Contradicted
+        if picture.moving and not self._moving:
+            raise Contradicted
         if picture.values.dtype != np.uint8 and not self._covers(picture.values):
             raise Contradicted
 
@@ -122,7 +125,12 @@ class Look:
     def all_needed(self) -> bool:
         """Whether what was seen of some pictures decides nothing for the others."""
         darkest = bool(self._narrow) and self._narrow[1] <= 1
-        return darkest or self.stretch or (self._wide_type not in (None, np.dtype(np.uint16)))
+        return (
+            darkest
+            or self.stretch
+            or self._transparent
+            or self._wide_type not in (None, np.dtype(np.uint16))
+        )
 
     @property
     def ones(self) -> bool:
@@ -165,11 +173,12 @@ class Look:
         elif self.ones:
             notes.append(ONES)
         if self._wide and self._wide_type != np.uint16:
-            notes += [note for note in [self.wide_scale().note] if note]
+            with suppress(ImageFileError):  # counted and named when the pictures are read
+                notes += [note for note in [self.wide_scale().note] if note]
         if self._transparent:
             notes.append(f"transparent pixels on {self.ground}, for all images alike")
         if self._moving:
-            notes.append("of an animation the first picture alone")
+            notes.append("of files with several pictures the first alone")
         return tuple(notes)
 
 
@@ -193,7 +202,8 @@ def decode(data: bytes, name: str) -> Decoded:
         picture.verify()
         # verify leaves a picture that cannot be read: open it again.
         picture = _open(data, name)
-        moving = picture.format != "TIFF" and getattr(picture, "is_animated", False)
+        # A phone's JPEG may have a second picture for other purposes.
+        moving = picture.format != "MPO" and getattr(picture, "is_animated", False)
         return replace(_decoded(picture), moving=bool(moving))
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as exc:
         raise ImageFileError(_too_many_pixels(name)) from exc
@@ -223,7 +233,7 @@ def page_bytes(data: bytes, name: str, page: int) -> bytes:
         picture = _open(data, name)
         picture.seek(page)
         _check_size(picture, name)
-        picture.save(single, "TIFF")
+        picture.save(single, "TIFF", compression="raw")
     except _BROKEN as exc:
         raise ImageFileError(
             f"{name} is damaged or incomplete; save or download it again."
@@ -300,7 +310,7 @@ def _decoded(picture: Image.Image) -> Decoded:
         picture = ImageOps.exif_transpose(picture)
     if picture.mode.startswith("I;16"):
         # convert("L") would clip at 255 and give a white picture.
-        return Decoded(np.asarray(picture).astype(np.uint16)[None])
+        return Decoded(_upright(picture, np.asarray(picture).astype(np.uint16))[None])
     if picture.mode in ("I", "F"):
         wide = np.asarray(picture)[None]
         if picture.mode == "I" and picture.format == "PNG":
@@ -313,6 +323,12 @@ def _decoded(picture: Image.Image) -> Decoded:
         colours = from_picture(whole.convert("RGB").convert(mode))
         return Decoded(colours, alpha if alpha.min(initial=255) < 255 else None)
     return Decoded(from_picture(picture if picture.mode == mode else picture.convert(mode)))
+
+
+def _upright(picture: Image.Image, wide: NDArray[np.uint16]) -> NDArray[np.uint16]:
+    """Levels of 16 bits with 0 as black: a TIFF may say that 0 is white."""
+    white_is_zero = picture.format == "TIFF" and getattr(picture, "tag_v2", {}).get(262) == 0
+    return 65535 - wide if white_is_zero else wide
 
 
 def _is_grey(picture: Image.Image) -> bool:

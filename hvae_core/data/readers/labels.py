@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -16,7 +18,6 @@ NAMES = ("label", "labels", "y", "target", "targets", "class", "classes", "fine_
          "category", "digit", "class_id", "class_name", "class_label")  # fmt: skip
 """What labels are called, the likeliest first."""
 MAX_CLASSES = 10_000
-_MISSING = frozenset({"", "nan", "none", "null", "n/a", "na", "<na>"})
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +70,9 @@ def read_labels(stored: Any, count: int, *, what: str, names: Sequence[str] = ()
             f"{what[:1].upper()}{what[1:]} has shape {array.shape}; "
             f"give one whole number or name an image ({count:,})."
         )
-    values = [_plain(value) for value in array.tolist()]
+    values = _without_missing([_plain(value) for value in array.tolist()])
+    if not any(value is not None for value in values) and any(v is None for v in array.tolist()):
+        notes.append(f"no labels: {what} has none")
     present = {value for value in values if value is not None}
     missing = len(values) - sum(value is not None for value in values)
     if present and missing:
@@ -82,47 +85,71 @@ def read_labels(stored: Any, count: int, *, what: str, names: Sequence[str] = ()
     return _indexed(values, present, names=names, notes=notes)
 
 
+def _without_missing(values: list[Any]) -> list[Any]:
+    """Without -1 where that stands for a missing label: beside labels from 0 on, or alone."""
+    numbers = {v for v in values if isinstance(v, int) and not isinstance(v, bool)}
+    if numbers == {-1, 1} or min(numbers, default=0) < -1:
+        return values
+    return [None if value == -1 and not isinstance(value, bool) else value for value in values]
+
+
 def _plain(value: Any) -> int | str | float | bool | None:
     """A stored label as a number or text; None where it is missing."""
     if isinstance(value, bytes):
         value = value.decode("utf-8", "replace")
     if isinstance(value, str):
-        return None if value.strip().casefold() in _MISSING else value
-    if isinstance(value, float):
-        if math.isnan(value):
+        return value if value.strip() else None
+    if isinstance(value, bool | np.bool_):
+        return bool(value)
+    if isinstance(value, Integral):
+        return int(value)
+    if isinstance(value, Real | Decimal):
+        number = float(value)
+        if math.isnan(number):
             return None
-        return int(value) if value.is_integer() else value
-    if isinstance(value, bool | int):
-        return value if value >= 0 else None
-    return None
+        return int(number) if number.is_integer() else number
+    return None if value is None else str(value)
 
 
 def _indexed(
     values: list[Any], present: set[Any], *, names: Sequence[str], notes: list[str]
 ) -> Labels:
-    if present and all(isinstance(v, str) and v.isascii() and v.isdigit() for v in present):
-        values = [None if value is None else int(value) for value in values]
-        present = {int(value) for value in present}
-    texts = not all(isinstance(value, int) and not isinstance(value, bool) for value in present)
+    if any(isinstance(value, str) for value in present) and not _known(present, names):
+        digits = all(isinstance(v, str) and v.isascii() and v.isdigit() and str(int(v)) == v
+                     for v in present)  # fmt: skip
+        # Numbers as text are numbers; numbers beside texts are texts.
+        turn = int if digits else str
+        values = [None if value is None else turn(value) for value in values]
+        present = {turn(value) for value in present}
+    texts = any(isinstance(value, str) for value in present)
+    flags = bool(present) and all(isinstance(value, bool) for value in present)
+    known: dict[Any, int]
     if names and not texts:
-        known: dict[Any, int] = {number: number for number in range(len(names))}
-        outside = sum(value is not None and value not in known for value in values)
-        if outside:
-            notes.append(f"{outside:,} labels are outside the {len(names)} classes and left out")
+        first = 1 if present and min(present) == 1 and max(present) == len(names) else 0
+        known = {number + first: number for number in range(len(names))}
+        if first:
+            notes.append(f"labels 1 to {len(names)} are the {len(names)} named classes")
     elif names:
         known = {name: number for number, name in enumerate(names)}
-    elif texts or not _counted_from_zero(present):
-        order = sorted(present, key=str if texts else None)
+    elif texts or flags or not _counted_from_zero(present):
+        order = sorted(present)
         known = {value: number for number, value in enumerate(order)}
         names = tuple(str(value) for value in order)
-        if not texts:
+        if not texts and not flags:
             notes.append(f"labels {names[0]} to {names[-1]} are {len(names)} classes")
     else:
         top = max(present, default=-1)
         known = {number: number for number in range(top + 1)}
         names = tuple(str(number) for number in known)
     index = np.array([known.get(value, -1) for value in values], np.int64)
+    outside = sum(value is not None and value not in known for value in values)
+    if outside:
+        notes.append(f"{outside:,} labels are none of the {len(names)} classes and left out")
     return Labels(index, tuple(names), tuple(notes))
+
+
+def _known(present: set[Any], names: Sequence[str]) -> bool:
+    return bool(names) and any(value in names for value in present)
 
 
 def _counted_from_zero(numbers: set[int]) -> bool:
@@ -132,4 +159,4 @@ def _counted_from_zero(numbers: set[int]) -> bool:
     top, count = max(numbers), len(numbers)
     if min(numbers) == 1 and top == count > 1:
         return False
-    return top < 64 or top < 2 * count
+    return min(numbers) >= 0 and top < 4 * count + 8

@@ -10,6 +10,10 @@ _OTHER_PICTURES = frozenset(
     {".gif", ".heic", ".heif", ".avif", ".svg", ".psd", ".jp2", ".ppm", ".pgm", ".pbm", ".ico",
      ".dcm", ".raw", ".cr2", ".nef", ".dng", ".jxl", ".exr", ".tga", ".pcx"}
 )  # fmt: skip
+_TEXTS = frozenset(
+    {".txt", ".md", ".csv", ".tsv", ".json", ".jsonl", ".xml", ".html", ".htm", ".yaml", ".yml",
+     ".toml", ".log", ".pdf", ".py", ".ipynb", ".url", ".ini", ".sh", ".rst", ".lnk"}
+)  # fmt: skip
 _JUNK = frozenset(
     {"__macosx", "@eadir", "thumbs.db", "desktop.ini", "$recycle.bin", "#recycle", "lost+found",
      "system volume information", "ehthumbs.db"}
@@ -33,10 +37,10 @@ def suffix_of(name: str) -> str:
 
 def left_out(names: list[str]) -> tuple[str, ...]:
     """Notes on files that may be pictures and are not read: of other kinds, or of none."""
-    nameless = [name for name in names if not suffix_of(name)]
+    others = [name for name in names if suffix_of(name) not in _TEXTS | _OTHER_PICTURES]
     notes = other_pictures(names)
-    if nameless:
-        notes += (f"{len(nameless):,} files that are no pictures left out ({listed(nameless)})",)
+    if others:
+        notes += (f"{len(others):,} files that are no pictures left out ({listed(others)})",)
     return notes
 
 

@@ -26,15 +26,16 @@ from hvae_core.data.readers.wanted import Wanted
 
 IMAGE_KEYS = ("images", "image", "x", "data", "imgs", "img", "pictures", "pixels", "arr_0")
 LABEL_KEYS = (*NAMES, "arr_1")
-CLASS_KEYS = ("class_names", "label_names", "names", "categories")
+CLASS_KEYS = ("class_names", "label_names", "target_names", "names", "categories", "classes")
 FILE_KEYS = ("files", "file_names", "filenames", "paths")
 MAX_ENTRIES = 256
 _BROKEN = (OSError, ValueError, zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError,
            KeyError, SyntaxError, TypeError, MemoryError, OverflowError, AttributeError, IndexError,
            UnicodeError, zlib.error, tokenize.TokenError, AssertionError)  # fmt: skip
 _SIDES = "|".join(sorted((n for names in splits.SPLITS.values() for n in names), key=len)[::-1])
-_BEFORE = re.compile(rf"({_SIDES})[_\-. ]?(.+)", re.IGNORECASE)
-_AFTER = re.compile(rf"(.+?)[_\-. ]?({_SIDES})", re.IGNORECASE)
+_LONG = "train|training|test|testing|val|valid|validation"  # may stand without a sign between
+_BEFORE = re.compile(rf"(?:({_SIDES})[_\-. ]|({_LONG}))(.+)", re.IGNORECASE)
+_AFTER = re.compile(rf"(?:(.+?)[_\-. ]({_SIDES})|(.+?)({_LONG}))", re.IGNORECASE)
 
 
 def open_npz(path: Path, wanted: Wanted) -> Arrays:
@@ -124,7 +125,10 @@ def _chosen(members: _Members, name: str, wanted: Wanted) -> Arrays:
     what = f"{key} in {name}"
     if key not in IMAGE_KEYS and not split:
         notes.append(f"the array {key} taken as the images")
-    labels_key = _key_of(LABEL_KEYS, members.infos, split)
+    labels_key = _labels_key(members, split, pixels.shape)
+    left = [other for other in others if len(members.header(other)[0]) >= 3]
+    if left:
+        notes.append(f"arrays left out: {', '.join(left[:5])}")
     stored, why = _stored_labels(members, labels_key, name=name, pixels=pixels)
     if labels_key is None:
         columns = [other for other in others if _may_be_labels(members, other, len(pixels))]
@@ -164,15 +168,17 @@ def _images_by_split(members: _Members, name: str) -> tuple[dict[str, str], list
     if not found and "arr_0" in members.infos:
         found[""] = _positional(members, name)
     keys = list(members.infos)
-    if not found and len(keys) == 1:
-        found[""] = keys[0]
+    if not found:
+        alike = [key for key in keys if len(keys) == 1 or len(members.header(key)[0]) >= 3]
+        if len(alike) == 1:
+            found[""] = alike[0]
     if not found:
         raise DataError(
             f"{name} has no array named images, x or arr_0 "
             f"(it has {', '.join(keys[:8]) or 'none'}); save it under such a name."
         )
     if "" in found and len(found) > 1:
-        del found[""]
+        del found[""]  # it is named among those left out
     return found, [key for key in keys if key not in found.values()]
 
 
@@ -197,11 +203,14 @@ def _parsed(key: str) -> tuple[str, str]:
     """The split ("" without one) and the rest of an array's name: x_test, test_images, X_train."""
     text = key.casefold()
     match = _BEFORE.fullmatch(text)
-    if match and match.group(2).strip("_-. ") in (*IMAGE_KEYS, *LABEL_KEYS, *FILE_KEYS):
-        return splits.split_of(match.group(1)) or "", match.group(2).strip("_-. ")
+    known = (*IMAGE_KEYS, *LABEL_KEYS, *FILE_KEYS)
+    if match and match.group(3).strip("_-. ") in known:
+        split = match.group(1) or match.group(2)
+        return splits.split_of(split) or "", match.group(3).strip("_-. ")
     match = _AFTER.fullmatch(text)
-    if match:
-        return splits.split_of(match.group(2)) or "", match.group(1).strip("_-. ")
+    base = (match.group(1) or match.group(3)).strip("_-. ") if match else ""
+    if match and base in known:
+        return splits.split_of(match.group(2) or match.group(4)) or "", base
     split = splits.split_of(text)
     return (split, "images") if split else ("", text)
 
@@ -211,6 +220,16 @@ def _key_of(wanted: tuple[str, ...], keys: Mapping[str, object], split: str) -> 
     parsed = {_parsed(key): key for key in keys}
     places = [(split, base) for base in wanted] + [("", base) for base in wanted]
     return next((parsed[place] for place in places if place in parsed), None)
+
+
+def _labels_key(members: _Members, split: str, shape: tuple[int, ...]) -> str | None:
+    """The array of labels; ``classes`` may be the names of the classes instead."""
+    names = {"classes", "class", "class_name"}
+    plain = [
+        key for key in members.infos
+        if key not in names or members.header(key)[0][:1] in [(side,) for side in shape]
+    ]  # fmt: skip
+    return _key_of(LABEL_KEYS, dict.fromkeys(plain), split)
 
 
 def _stored_labels(
@@ -243,16 +262,17 @@ def _texts(members: _Members, key: str | None) -> tuple[str, ...]:
     if key is None:
         return ()
     shape, dtype = members.header(key)
-    if dtype.kind != "U" or len(shape) != 1:
+    if dtype.kind not in "US" or len(shape) != 1:
         return ()
-    return tuple(str(text) for text in members.read(key, "U"))
+    texts = members.read(key, "US").tolist()
+    return tuple(t.decode("utf-8", "replace") if isinstance(t, bytes) else t for t in texts)
 
 
-def _read_npy(path: Path) -> NDArray[Any]:
+def _read_npy(path: Path, kinds: str = "biuf") -> NDArray[Any]:
     try:
         with path.open("rb") as file:
             shape, dtype = _header(file)
-            _check_plain(path.stem, shape, dtype, held=path.stat().st_size)
+            _check_plain(path.stem, shape, dtype, held=path.stat().st_size, kinds=kinds)
         with path.open("rb") as file:
             return npy.read_array(file, allow_pickle=False)
     except DataError:
@@ -263,7 +283,7 @@ def _read_npy(path: Path) -> NDArray[Any]:
         ) from exc
 
 
-def _labels_place(path: Path) -> Path | None:
+def labels_place(path: Path) -> Path | None:
     """The file of labels beside one of images: images -> labels, x_test -> y_test."""
     stem = path.stem
     for old, new in (("images", "labels"), ("imgs", "labels"), ("x", "y"), ("X", "y")):
@@ -274,12 +294,12 @@ def _labels_place(path: Path) -> Path | None:
 
 
 def _beside(path: Path) -> NDArray[Any] | None:
-    place = _labels_place(path)
-    return None if place is None else _read_npy(place)
+    place = labels_place(path)
+    return None if place is None else _read_npy(place, "biufUS")
 
 
 def _labels_beside(path: Path) -> tuple[str, ...]:
-    place = _labels_place(path)
+    place = labels_place(path)
     return () if place is None else (f"labels from {place.name} beside it",)
 
 
@@ -295,9 +315,11 @@ def _check_plain(
 ) -> None:
     declared = int(np.prod(shape, dtype=object)) * dtype.itemsize
     if dtype.hasobject or dtype.kind not in kinds or declared > held or min(shape, default=0) < 0:
-        raise DataError(
-            f"The array {key} is not a plain array of numbers of the size it claims; "
-            "save it again with numpy.savez."
+        what = (
+            "holds Python objects, which could run code"
+            if dtype.hasobject
+            else (f"is not a plain array of numbers of the size it claims ({dtype}, {shape})")
         )
+        raise DataError(f"The array {key} {what}; save plain numbers, as uint8, with numpy.savez.")
     if declared > max_set_bytes():
         raise DataError(f"{key} holds more than {in_words(max_set_bytes())}; save fewer images.")

@@ -20,11 +20,11 @@ from hvae_core.data.readers.encoded import Pictures
 from hvae_core.data.readers.image_file import read_bytes
 from hvae_core.data.readers.labels import MAX_CLASSES, Labels, label_name, not_taken, read_labels
 from hvae_core.data.readers.limits import max_set_bytes
-from hvae_core.data.readers.names import parts_of
+from hvae_core.data.readers.names import listed, parts_of
 from hvae_core.data.readers.survey import in_words
 from hvae_core.data.readers.wanted import Wanted
 
-IMAGE_COLUMNS = ("image", "img", "images", "picture", "jpg", "png")
+IMAGE_COLUMNS = ("image", "img", "images", "picture", "jpg", "png", "image_bytes", "bytes")
 PIXEL_COLUMNS = ("pixels", "image", "img", "images", "x", "data")
 MAX_GROUP_BYTES = 2**30
 _SMALL_GROUP = 2**25
@@ -59,13 +59,21 @@ def open_parquet(path: Path, wanted: Wanted) -> Pictures | Arrays:
 
 def shards_in(folder: Path) -> list[Path]:
     """The Parquet files of images in a folder, or in its folder ``data`` as the hub has them."""
-    for place in (folder, folder / "data"):
-        if place.is_dir():
-            every = (p for p in sorted(place.glob("*.parquet")) if p.name != "metadata.parquet")
+    for pattern in ("*.parquet", "data/*.parquet", "*/*.parquet"):
+        try:
+            every = [p for p in sorted(folder.glob(pattern)) if p.name != "metadata.parquet"]
             found = [path for path in every if path.is_file()]  # a pipe would never end
-            if found:
-                return found
+        except OSError:
+            return []
+        if found and (pattern != "*/*.parquet" or _of_one(found)):
+            return found
     return []
+
+
+def _of_one(shards: list[Path]) -> bool:
+    """Whether shards in folders are of one set: of one folder, or of folders that are splits."""
+    folders = {shard.parent.name for shard in shards}
+    return len(folders) == 1 or all(splits.split_of(name) for name in folders)
 
 
 def row_count(path: str | Path) -> int:
@@ -74,17 +82,26 @@ def row_count(path: str | Path) -> int:
 
 
 def write_parquet(
-    path: Path, batches: Iterable[tuple[list[bytes], list[int]]], class_names: tuple[str, ...]
+    path: Path,
+    batches: Iterable[tuple[list[bytes], list[int] | list[str]]],
+    class_names: tuple[str, ...],
+    *,
+    texts: bool = False,
 ) -> None:
-    """Write encoded images and labels, batch by batch, to `path`, in one step at the end."""
+    """Write encoded images and labels, batch by batch, to `path`, in one step at the end.
+
+    Labels are numbers of the named classes, or ``texts``.
+    """
     features: dict[str, Any] = {
         "image": {"_type": "Image"},
         "label": {"names": list(class_names), "_type": "ClassLabel"},
     }
+    if texts:
+        features["label"] = {"dtype": "string", "_type": "Value"}
     schema = pa.schema(
         [
             ("image", pa.struct([("bytes", pa.binary()), ("path", pa.string())])),
-            ("label", pa.int64()),
+            ("label", pa.string() if texts else pa.int64()),
         ],
         metadata={"huggingface": json.dumps({"info": {"features": features}})},
     )
@@ -113,9 +130,16 @@ def _of_split(shards: list[Path], wanted: Wanted) -> tuple[list[Path], tuple[str
     """The shards of one split, where all are named as splits, a note, and which split that is."""
     by_split: dict[str, list[Path]] = {}
     for shard in shards:
-        by_split.setdefault(splits.split_of_shard(shard.stem) or "", []).append(shard)
-    if "" in by_split:
+        split = splits.split_of_shard(shard.stem) or splits.split_of(shard.parent.name)
+        by_split.setdefault(split or "", []).append(shard)
+    if list(by_split) == [""]:
         return shards, (), ""
+    if "" in by_split:
+        names = listed([shard.name for shard in by_split[""]])
+        raise DataError(
+            f"{wanted.title} has files of the {' and '.join(s for s in by_split if s)} split, and "
+            f"others ({names}) of which that is not said; take away one or the other."
+        )
     there = {name: _Counted(held) for name, held in by_split.items()}
     split, note = splits.choose(wanted.split, there, wanted.title)
     return by_split[split], (note,) if len(by_split) > 1 else (), split
@@ -136,6 +160,13 @@ def _opened(files: list[pq.ParquetFile], title: str, notes: tuple[str, ...]) -> 
     image = _image_column(schema, title)
     label = label_name(name for name in schema.names if name != image)
     others = [name for name in schema.names if name not in (image, label)]
+    if any(file.schema_arrow.names != schema.names for file in files):
+        raise DataError(f"The files of {title} have different columns; keep those of one kind.")
+    notes += splits.not_split(others)
+    more = [name for name in others if _is_encoded(schema.field(name).type)]
+    if more:
+        notes += (f"images of the column {image}, not of {', '.join(more[:4])}",)
+    names = _names_in_metadata(schema, label) if label else ()
     count = sum(file.metadata.num_rows for file in files)
     if not count:
         raise DataError(f"{title} has no rows; choose another file.")
@@ -143,21 +174,20 @@ def _opened(files: list[pq.ParquetFile], title: str, notes: tuple[str, ...]) -> 
     if _is_numbers(schema.field(image).type):
         pixels = _numbers(files, image, title)
         what = f"the column {image} of {title}"
-        more = () if label else not_taken(_plain(schema, others))
-        return Arrays(pixels, stored, what=what, notes=(*notes, *more))
+        said = () if label else not_taken(_plain(schema, others))
+        return Arrays(pixels, stored, what=what, class_names=names, notes=(*notes, *said))
     if label is None or stored is None:
         labels = Labels.none(count, *not_taken(_plain(schema, others)))
     else:
-        names = _names_in_metadata(schema, label)
         labels = read_labels(stored, count, what=f"the column {label}", names=names)
     rows = Rows(files, image)
     return Pictures(rows, labels, files=rows.names(), notes=notes)
 
 
 def _image_column(schema: pa.Schema, title: str) -> str:
-    encoded = [name for name in IMAGE_COLUMNS if name in schema.names]
+    encoded = _called(IMAGE_COLUMNS, schema)
     image = next((n for n in encoded if _is_encoded(schema.field(n).type)), None)
-    numbers = [name for name in PIXEL_COLUMNS if name in schema.names]
+    numbers = _called(PIXEL_COLUMNS, schema)
     image = image or next((n for n in numbers if _is_numbers(schema.field(n).type)), None)
     if image is not None:
         return image
@@ -173,6 +203,11 @@ def _image_column(schema: pa.Schema, title: str) -> str:
     )
 
 
+def _called(wanted: Sequence[str], schema: pa.Schema) -> list[str]:
+    """Columns of some names, in any case of letters."""
+    return [name for text in wanted for name in schema.names if name.casefold() == text]
+
+
 def _is_encoded(kind: pa.DataType) -> bool:
     types = pa.types
     return types.is_struct(kind) or types.is_binary(kind) or types.is_large_binary(kind)
@@ -181,6 +216,8 @@ def _is_encoded(kind: pa.DataType) -> bool:
 def _is_numbers(kind: pa.DataType) -> bool:
     types = pa.types
     depth = 0
+    if isinstance(kind, pa.BaseExtensionType):
+        kind = kind.storage_type
     while types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind):
         kind, depth = kind.value_type, depth + 1
     return 1 <= depth <= 3 and (types.is_integer(kind) or types.is_floating(kind))
@@ -224,6 +261,8 @@ def _numbers(files: list[pq.ParquetFile], name: str, title: str) -> NDArray[Any]
         )
     table = pa.concat_tables([file.read(columns=[name]) for file in files])
     column = table.column(0).combine_chunks()
+    if isinstance(column, pa.ExtensionArray):
+        column = column.storage
     rows, shape = len(column), []
     while pa.types.is_nested(column.type):
         lengths = set(column.value_lengths().to_pylist())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -11,15 +12,17 @@ from numpy.typing import NDArray
 
 from hvae_core.common.errors import DataError
 from hvae_core.data.image_set import ImageSet
+from hvae_core.data.readers import splits
 from hvae_core.data.readers.csv_file import open_csv
 from hvae_core.data.readers.encoded import Pictures
-from hvae_core.data.readers.folder import open_folder
+from hvae_core.data.readers.folder import has_pictures, open_folder
 from hvae_core.data.readers.idx import images_in, is_idx, open_idx, open_idx_folder
 from hvae_core.data.readers.image_file import page_bytes, pages, read_bytes
 from hvae_core.data.readers.labels import Labels
-from hvae_core.data.readers.names import KINDS, SUFFIXES
-from hvae_core.data.readers.npz import open_npy, open_npz
+from hvae_core.data.readers.names import KINDS, SUFFIXES, is_junk, listed
+from hvae_core.data.readers.npz import labels_place, open_npy, open_npz
 from hvae_core.data.readers.parquet import open_parquet, shards_in
+from hvae_core.data.readers.splits import split_of_shard
 from hvae_core.data.readers.survey import Container, read_set
 from hvae_core.data.readers.wanted import Wanted
 from hvae_core.data.readers.zip_file import open_zip
@@ -56,6 +59,10 @@ def open_source(path: Path, wanted: Wanted) -> Container:
         raise DataError(f"There is no file or folder {path}; check the path.")
     if not path.is_file():
         raise DataError(f"{path} is no file, but a pipe or device; choose a file of images.")
+    if _is_pointer(path):
+        raise DataError(
+            f"{path.name} is a pointer of Git LFS, not the file itself; fetch it with git lfs pull."
+        )
     if is_idx(path):
         return open_idx(path, wanted)
     suffix = path.suffix.casefold()
@@ -70,36 +77,64 @@ def open_source(path: Path, wanted: Wanted) -> Container:
     )
 
 
-def one_picture(data: bytes, title: str) -> Pictures:
-    """The picture of a file, or of a TIFF all its pages."""
-    held = _Pages(data, title)
+def one_picture(data: bytes, title: str, *, alone: bool = False) -> Pictures:
+    """The picture of a file; of a TIFF all its pages, or the first ``alone``."""
+    held = _Pages(data, title, most=1 if alone else MAX_PAGES)
     note = (f"the {len(held)} pages of one file",) if len(held) > 1 else ()
     return Pictures(held, Labels.none(len(held)), notes=note)
 
 
 def _open_folder(path: Path, wanted: Wanted) -> Container:
+    """Open a folder by what it holds: pictures first, else tables or arrays."""
+    if has_pictures(path):
+        return open_folder(path, wanted)
     if shards_in(path):
         return open_parquet(path, wanted)
-    if (path / "raw").is_dir() and images_in(path / "raw"):  # as torchvision downloads MNIST
-        path = path / "raw"
     try:
-        idx = images_in(path)
-        arrays = [p for p in sorted(path.iterdir()) if p.suffix.casefold() in (".npz", ".npy")]
+        # As torchvision downloads MNIST: below the folder, or two below.
+        for place in (path, *sorted(path.glob("raw")), *sorted(path.glob("*/raw"))):
+            if place.is_dir() and (idx := images_in(place)):
+                return open_idx_folder(idx, wanted)
+        arrays = _arrays_in(path)
     except OSError as exc:
         raise DataError(f"{path} cannot be read: {exc.strerror or exc}.") from exc
-    if idx:
-        return open_idx_folder(idx, wanted)
-    if len(arrays) == 1:
+    if not arrays:
+        return open_folder(path, wanted)  # which says what is there
+    by_split: dict[str, list[Path]] = {}
+    for place in arrays:
+        by_split.setdefault(split_of_shard(place.stem) or "", []).append(place)
+    if len(arrays) == 1 and not split_of_shard(arrays[0].stem):
         return ARCHIVES[arrays[0].suffix.casefold()](arrays[0], wanted)
-    return open_folder(path, wanted)
+    if "" in by_split or any(len(places) > 1 for places in by_split.values()):
+        raise DataError(
+            f"{path.name} holds several files of images "
+            f"({listed([place.name for place in arrays])}); choose one of them."
+        )
+    split, note = splits.choose(wanted.split, by_split, wanted.title, counted=False)
+    place = by_split[split][0]
+    opened = ARCHIVES[place.suffix.casefold()](place, replace(wanted, split=None))
+    opened.split = split
+    opened.notes = (note, *opened.notes)
+    return opened
+
+
+def _arrays_in(path: Path) -> list[Path]:
+    """Files of arrays and tables in a folder, without those of labels beside others."""
+    places = sorted(
+        place for place in path.iterdir()
+        if place.is_file() and place.suffix.casefold() in (".npz", ".npy", ".csv", ".tsv")
+        and not is_junk(place.name)
+    )  # fmt: skip
+    labels = {labels_place(place) for place in places}
+    return [place for place in places if place not in labels]
 
 
 class _Pages:
     """The pages of one file."""
 
-    def __init__(self, data: bytes, title: str) -> None:
+    def __init__(self, data: bytes, title: str, *, most: int) -> None:
         self.data, self.title = data, title
-        self.count = pages(data, title, MAX_PAGES)
+        self.count = pages(data, title, most)
 
     def __len__(self) -> int:
         return self.count
@@ -115,6 +150,14 @@ class _Pages:
         return (
             partial(page_bytes, self.data, self.name(number), number) for number in numbers.tolist()
         )
+
+
+def _is_pointer(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(40).startswith(b"version https://git-lfs")
+    except OSError:
+        return False
 
 
 def _hint(suffix: str) -> str:

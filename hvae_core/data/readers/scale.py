@@ -79,7 +79,7 @@ def dark_note(brightest: int) -> tuple[str, ...]:
 
 
 def _remedy(low: float, high: float) -> str:
-    if -1 - _ROUNDING <= low < 0 and high <= 1 + _ROUNDING:
+    if -1 - _ROUNDING <= low < -0.5 and high <= 1 + _ROUNDING:
         return ": (x + 1) / 2 if these go from -1 to 1"
     if low == -128 and high <= 127:
         return ": x + 128 if these are grey levels less 128"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sized
+from collections.abc import Iterable, Mapping, Sized
 
 from hvae_core.common.errors import MissingImages
 
@@ -15,18 +15,36 @@ SPLITS = {
 ORDER = ("test", "validation", "train")
 """Which split is taken where none is asked for."""
 _SPLIT_OF = {name: split for split, names in SPLITS.items() for name in names}
-_SHARD = re.compile(r"([a-z]+?)(?:[-_.].*)?", re.IGNORECASE)
+_WITH = frozenset({"set", "images", "image", "imgs", "img", "data", "dataset", "split", "files",
+                   "a", "b", "public", "private", "seg"})  # fmt: skip
+"""What may stand beside the name of a split in that of its folder."""
+_TOKENS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
+COLUMNS = ("split", "usage", "subset", "fold", "partition")
+"""Columns of tables that say to which split a row belongs."""
 
 
 def split_of(name: str) -> str | None:
-    """The split that a folder or key of this name is, or None."""
-    return _SPLIT_OF.get(name.strip().casefold())
+    """The split that a folder or key of this name is, or None: test, Train Data, val2017."""
+    text = name.strip()
+    if text.casefold() in _SPLIT_OF:
+        return _SPLIT_OF[text.casefold()]
+    words = [word.casefold() for word in _TOKENS.findall(text)]
+    found = [word for word in words if word in _SPLIT_OF and len(word) > 2]
+    rest = [w for w in words if w not in found and w not in _WITH and not w.isdigit()]
+    return _SPLIT_OF[found[0]] if len(found) == 1 and not rest else None
 
 
 def split_of_shard(stem: str) -> str | None:
-    """The split of a file such as ``train-00000-of-00002`` or ``test_1``, or None."""
-    match = _SHARD.fullmatch(stem)
-    return split_of(match.group(1)) if match else None
+    """The split of a file such as ``train-00000-of-00002`` or ``mnist_test``, or None."""
+    words = [word.casefold() for word in re.split(r"[-_. ]+", stem)]
+    found = {_SPLIT_OF[word] for word in words if word in _SPLIT_OF and len(word) > 2}
+    return found.pop() if len(found) == 1 else None
+
+
+def not_split(columns: Iterable[str]) -> tuple[str, ...]:
+    """A note on a column that says the split of each row, all of which are read together."""
+    named = [column for column in columns if column.casefold() in COLUMNS]
+    return tuple(f"all rows together: the column {column} is not used" for column in named)
 
 
 def split_asked(text: str) -> tuple[str, str] | None:
@@ -36,7 +54,9 @@ def split_asked(text: str) -> tuple[str, str] | None:
     return (path, split) if path and split else None
 
 
-def choose(wanted: str | None, there: Mapping[str, Sized], title: str) -> tuple[str, str]:
+def choose(
+    wanted: str | None, there: Mapping[str, Sized], title: str, *, counted: bool = True
+) -> tuple[str, str]:
     """Which of the splits at hand is taken, and the note that says so.
 
     Without a wish that is the test split, where there is one. Raises ``MissingImages`` where the
@@ -49,7 +69,7 @@ def choose(wanted: str | None, there: Mapping[str, Sized], title: str) -> tuple[
         )
     taken = split or next(name for name in ORDER if name in there)
     others = [name for name in there if name != taken]
-    count = f"{len(there[taken]):,} images"
+    count = f" ({len(there[taken]):,} images)" if counted else ""
     if not others:
-        return taken, f"the {taken} split, the only one here ({count})"
-    return taken, f"the {taken} split ({count}), not {' and '.join(sorted(others))}"
+        return taken, f"the {taken} split, the only one here{count}"
+    return taken, f"the {taken} split{count}, not {' and '.join(sorted(others))}"

@@ -69,6 +69,8 @@ class Container(Protocol):
 
     split: str
     """Which of its splits was opened; empty for a source without splits."""
+    notes: tuple[str, ...]
+    """What was decided when it was opened."""
 
     def survey(self, wanted: Wanted, *, thorough: bool = False) -> Survey:
         """Decide for the whole set: from headers and a sample, or ``thorough`` from all of it."""
@@ -200,7 +202,8 @@ def _size_notes(sizes: Counter[Shape], target: Shape, rule: Rule) -> tuple[str, 
         return (fit_note(shape, target, rule),)
     count = sum(changed.values())
     stretched = rule == "resize" and any(_stretched(shape, target) for shape in changed)
-    done = "cropped" if rule == "crop" else "resized"
+    sizes_differ = any(shape[1:] != target[1:] for shape in changed)
+    done = ("cropped" if rule == "crop" else "resized") if sizes_differ else "brought"
     tail = ", aspect ratio not kept" if stretched else ""
     return (f"{count:,} of {sizes.total():,} images {done} to {describe_shape(target)}{tail}",)
 

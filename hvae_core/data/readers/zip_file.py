@@ -62,7 +62,7 @@ def open_zip(path: Path, wanted: Wanted) -> Pictures:
 def _checked(archive: zipfile.ZipFile, name: str) -> list[zipfile.ZipInfo]:
     infos = [
         info for info in archive.infolist()
-        if not info.is_dir() and names.parts_of(info.filename)
+        if not info.filename.endswith(("/", "\\")) and names.parts_of(info.filename)
         and not names.is_junk(info.filename)
     ]  # fmt: skip
     if len(infos) > MAX_ENTRIES:
