@@ -200,9 +200,9 @@ def test_labels_that_are_texts_are_kept(parquet_file: Path, tmp_path: Path) -> N
     names = ["ant", "bee", "cat"]
     table = pq.read_table(parquet_file).replace_schema_metadata(None)
     texts = pa.array([names[label.as_py()] for label in table["label"]])
-    (tmp_path / "set").mkdir()
+    (tmp_path / "made").mkdir()
     stored = table.set_column(table.schema.get_field_index("label"), "label", texts)
-    pq.write_table(stored, tmp_path / "set" / "test.parquet")
-    found = load_source(download(str(tmp_path / "set"), path=tmp_path / "own.parquet"))
+    pq.write_table(stored, tmp_path / "made" / "test.parquet")
+    found = load_source(download(str(tmp_path / "made"), path=tmp_path / "own.parquet"))
     assert found.class_names == tuple(names)
     assert found.labels.tolist() == [0, 1, 2] * 4
