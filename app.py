@@ -17,8 +17,8 @@ from pages.shared.warm import warming
 def draw() -> None:
     """Draw the sidebar and the page that the address names."""
     from hvae_core.common.places import ASSETS
-    from pages.shared import jobs, set_notes, sidebar, ui
-    from pages.shared.state import set_context
+    from pages.shared import downloads, health, jobs, links, set_notes, sidebar, ui
+    from pages.shared.state import context, set_context
 
     st.set_page_config(page_title="Strata", page_icon=str(ASSETS / "icon.svg"), layout="wide")
     ui.style()
@@ -40,11 +40,17 @@ def draw() -> None:
             st.Page("pages/image/page.py", title="One image", url_path="image"),
         ]
     )
-    with ui.in_place():
-        ctx = sidebar.build()
-        set_context(ctx)
-        page.run()
-        set_notes.draw(ctx)
+    top = st.container()
+    with ui.whole_page():
+        choices = sidebar.build()
+        with top:
+            set_context(health.sound(choices))
+        with ui.whole_page():
+            page.run()
+        set_notes.draw(context())
+        downloads.of_page(context())
+    with top:
+        links.draw_absent()
 
 
 if get_script_run_ctx(suppress_warning=True) is not None:

@@ -5,8 +5,15 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from hvae_core.checkpoint.file import Checkpoint, about, load_checkpoint, write_whole
+from hvae_core.checkpoint.file import (
+    Checkpoint,
+    about,
+    load_checkpoint,
+    shown_name,
+    write_whole,
+)
 from hvae_core.common.cache import cache_dir
+from hvae_core.common.errors import CheckpointError
 from hvae_core.common.places import ASSETS
 
 SHIPPED = ASSETS / "checkpoints"
@@ -46,6 +53,35 @@ def add_checkpoint(data: bytes, filename: str, folder: Path | None = None) -> Ch
         with about(name):
             write_whole(folder / f"{name}.{checkpoint.digest}{_SUFFIX}", data)
     return checkpoint
+
+
+def keep_checkpoint(path: Path) -> Path:
+    """Move a checkpoint that a visitor brought to those of this machine; return where it is now.
+
+    Raises ``CheckpointError`` where the folder does not allow it.
+    """
+    kept = own_folder() / path.name
+    try:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        path.replace(kept)
+    except OSError as error:
+        raise CheckpointError(
+            f"{shown_name(path, None)} cannot be kept; check that the cache folder may be written."
+        ) from error
+    return kept
+
+
+def remove_checkpoint(path: Path) -> None:
+    """Let go of a checkpoint that the user brought; one that is gone already is no problem.
+
+    Raises ``CheckpointError`` where the folder does not allow it.
+    """
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise CheckpointError(
+            f"{shown_name(path, None)} cannot be removed; check that its folder may be written."
+        ) from error
 
 
 def _slug(filename: str) -> str:

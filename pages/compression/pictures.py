@@ -22,10 +22,11 @@ from hvae_core.probes.compression import (
     stored_compression,
 )
 from pages.shared import image_names, jobs, store, ui
-from pages.shared.controls import select, set_and_number, uploaded
+from pages.shared.controls import select, set_and_number
 from pages.shared.kept import by_content
 from pages.shared.state import Context
 from pages.shared.store import Handle
+from pages.shared.uploads import uploaded
 
 Coded = tuple[Handle, Compression]
 AT_ONCE = 30
@@ -52,7 +53,7 @@ def choose(ctx: Context) -> Picture | None:
         return Picture(PHOTOGRAPHS[source], _photograph(source))
     if source == "upload":
         label = "A PNG, JPEG, BMP or WebP picture"
-        return uploaded(label, "c_file", kept="c_uploaded", read=_read)
+        return uploaded(label, "c_file", _read)
     return _from_set(ctx)
 
 

@@ -97,7 +97,9 @@ def heat_control() -> dict[str, float]:
     if not st.toggle("By level", key="g_each", bind="query-params"):
         return dict.fromkeys(names, temperature("g_temp"))
     return {
-        name: st.slider(f"Temperature of {name}", 0.0, 2.0, 1.0, 0.1, key=f"g_temp_{name}")
+        name: st.slider(
+            f"Temperature of {name}", 0.0, 2.0, 1.0, 0.1, key=f"g_temp_{name}", bind="query-params"
+        )
         for name in reversed(names)
     }
 

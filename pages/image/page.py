@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 
 import streamlit as st
 
 from hvae_core.data import describe_shape
+from hvae_core.detection.conformal import Correction
 from hvae_core.detection.false_alarms import Calibration
 from hvae_core.detection.verdict import Reading, in_words
 from hvae_core.figures import (
@@ -31,6 +33,9 @@ LOOK_FOR = (
     "the layers above the k lowest do not know what it shows."
 )
 
+SUFFIXES = {"A": "", "B": "-b"}  # at the end of the names of each model's charts
+SHOWN = "i_shown"  # in the session's state: the image and the models whose verdict is on the page
+RESULTS = ("i_verdict", "i_place", "i_right", "i_below")  # what shows the image judged last
 ALARMS_HELP = (
     "On the dotted line as many in-distribution images are called out as were asked for. Bars are "
     "95 % intervals, bands what chance explains for images drawn as the reference was. Halves of "
@@ -62,7 +67,8 @@ def verdicts(judged: Sequence[JudgedImage]) -> None:
         if index == 0:
             ui.header(ui.plain(headline), LOOK_FOR, ui.plain(why))
         else:
-            st.markdown(f"**B** {under.handle.title}: **{ui.plain(headline)}.** {ui.plain(why)}")
+            title = ui.plain(under.handle.title)
+            st.markdown(f"**B** {title}: **{ui.plain(headline)}.** {ui.plain(why)}")
 
 
 def rebuilt(image: OneImage, judged: Sequence[JudgedImage]) -> None:
@@ -85,9 +91,8 @@ def rebuilt(image: OneImage, judged: Sequence[JudgedImage]) -> None:
                 ui.picture_button(picture, f"image-rebuilt-{letter}")
 
 
-def layers(judged: JudgedImage) -> None:
-    """KL per layer against the reference."""
-    st.subheader("KL per layer", anchor=False)
+def layers(judged: JudgedImage, suffix: str) -> None:
+    """KL per layer against the reference; ``suffix`` tells the charts of two models apart."""
     names, kl = judged.handle.names, judged.kl
     if judged.reference is None:
         terms = subject.terms(judged.handle, kl)
@@ -101,21 +106,20 @@ def layers(judged: JudgedImage) -> None:
         else "Every layer lies within the central 95 % of the reference."
     )
     figure = layer_band(reference, kl, palette, names=names, height=330)
-    ui.chart(figure, "image-kl", "KL of each layer for this image, against the reference")
+    ui.chart(figure, f"image-kl{suffix}", "KL of each layer for this image, against the reference")
 
 
-def every_score(judged: JudgedImage) -> None:
+def every_score(judged: JudgedImage, suffix: str) -> None:
     """Every score in the density of the reference, or the reason why it cannot be had."""
-    st.subheader("Every score, and its place in the reference", anchor=False)
     for start in range(0, len(judged.readings), 4):
         # Row by row, so that the order stays where a narrow screen stacks the columns.
         columns = st.columns(4, gap="medium")
         for column, reading in zip(columns, judged.readings[start:], strict=False):
             with column, ui.in_place():
-                score_part(reading)
+                score_part(reading, suffix)
 
 
-def score_part(reading: Reading) -> None:
+def score_part(reading: Reading, suffix: str) -> None:
     """One score in the reference's density."""
     score, value = reading.score, reading.value
     st.markdown(ui.plain(score.name[0].upper() + score.name[1:]))
@@ -133,55 +137,62 @@ def score_part(reading: Reading) -> None:
         unit=score.unit,
     )
     alt = f"{score.name}: {fmt(value, score.unit)}, p = {fmt(reading.p_value)}"
-    ui.chart(figure, f"image-{score.key}", alt)
+    ui.chart(figure, f"image-{score.key}{suffix}", alt)
     if reading.error is not None:
         st.caption(f"± {fmt(reading.error, 'nats')} of sampling noise")
 
 
-def more_scores(image: OneImage, judged: JudgedImage) -> None:
+def more_scores(image: OneImage, judged: JudgedImage, letter: str) -> None:
     """Jobs for the scores that are not there yet, in a panel that is filled once it is opened."""
-    with st.expander("More scores", key="i_more", on_change="rerun") as panel:
+    who, key = (f" for {letter}", f"i_more_{letter}") if len(ctx.models) > 1 else ("", "i_more")
+    with st.expander(f"More scores{who}", key=key, on_change="rerun") as panel:
         if panel.open and judged.materials is not None:
             with ui.in_place():
-                handle = judged.handle
-                scores.draw_offers(ctx, handle, image.at(handle), by_name=judged.materials)
+                handle, by_name = judged.handle, judged.materials
+                letter = letter if who else ""
+                scores.draw_offers(ctx, handle, image.at(handle), by_name=by_name, letter=letter)
 
 
-def errs(tests: Sequence[Calibration], alpha: float) -> None:
+def errs(tests: Sequence[Calibration], alpha: float, suffix: str) -> None:
     """How often the verdict errs: the rate asked for against the one obtained."""
-    if not tests:
-        return
-    st.subheader("How often the verdict errs", anchor=False)
     left, right = st.columns([3, 2], gap="large")
     with left:
         rates = [point.asked for point in tests[0].points]
         series = false_alarms.series(ctx, tests)
         figure = calibration(rates, series, palette, chosen=alpha, height=360)
         alt = "False alarms obtained against those asked for, on held-out images"
-        ui.chart(figure, "image-calibration", alt)
+        ui.chart(figure, f"image-calibration{suffix}", alt)
     with right:
         for sentence in false_alarms.in_words(ctx, tests, alpha):
             st.markdown(ui.plain(sentence))
-        st.caption(ALARMS_HELP)
 
 
-@ui.fragment
-def body() -> None:
-    """All of it: another image or rate redraws this, and nothing else of the app."""
-    head = st.container()
-    # A fixed width, not a share: the portrait is never cut, and a narrow screen wraps.
-    body_row = st.container(horizontal=True, gap="large")
-    left, right = body_row.container(width=260), body_row.container()
-    with left:
-        place = st.container()
-        image = subject.choose(ctx)
-        alpha, correction = subject.rate()
-    if image is None:
-        with head:
-            ui.header("Which image?", LOOK_FOR)
+def details(
+    image: OneImage, judged: Sequence[JudgedImage], alpha: float, *, correction: Correction
+) -> None:
+    """Every score, jobs for more, and how often the verdict errs: of each model."""
+    st.subheader("Every score, and its place in the reference", anchor=False)
+    for under, (letter, handle) in zip(judged, ctx.lettered, strict=True):
+        ui.model_title(ctx, letter, handle)
+        with ui.in_place():
+            every_score(under, SUFFIXES[letter])
+        more_scores(image, under, letter)
+    ui.csv_button(lambda: subject.table(judged, image), "image-scores", "All scores (CSV)")
+    tests = [
+        false_alarms.calibrations(ctx, under, alpha, correction=correction) for under in judged
+    ]
+    if not any(tests):
         return
-    with place:
-        portrait(image)
+    st.subheader("How often the verdict errs", anchor=False, help=ALARMS_HELP)
+    for of_model, (letter, handle) in zip(tests, ctx.lettered, strict=True):
+        if of_model:
+            ui.model_title(ctx, letter, handle)
+            with ui.in_place():
+                errs(of_model, alpha, SUFFIXES[letter])
+
+
+def judge(image: OneImage, alpha: float, correction: Correction) -> list[JudgedImage]:
+    """The image under each model, against the reference as far as it is evaluated."""
     name = subject.reference_name(ctx)
     judged = []
     for handle in ctx.models:
@@ -190,19 +201,50 @@ def body() -> None:
             ctx, handle, image, reference=reference, alpha=alpha, correction=correction
         )
         judged.append(under)
-    with head, ui.in_place():
-        verdicts(judged)
-    with right:
-        with ui.in_place():
-            rebuilt(image, judged)
-        with ui.in_place():
-            layers(judged[0])
-    with ui.in_place():
-        every_score(judged[0])
-        ui.csv_button(lambda: subject.table(judged, image), "image-scores", "All scores (CSV)")
-    more_scores(image, judged[0])
-    with ui.in_place():
-        errs(false_alarms.calibrations(ctx, judged[0], alpha, correction=correction), alpha)
+    return judged
+
+
+@ui.fragment
+def body() -> None:
+    """All of it: another image or rate redraws this, and nothing else of the app.
+
+    While an image is judged, what is on the page belongs to the one before, all of it: it is
+    greyed, and the new picture comes with its verdict.
+    """
+    mark = st.empty()
+    head = st.container(key="i_verdict")
+    # A fixed width, not a share: the portrait is never cut, and a narrow screen wraps.
+    body_row = st.container(horizontal=True, gap="large")
+    left, right = body_row.container(width=260), body_row.container(key="i_right")
+    with left:
+        place = st.container(key="i_place")
+        image = subject.choose(ctx)
+        alpha, correction = subject.rate()
+    if image is None:
+        st.session_state.pop(SHOWN, None)
+        with head:
+            ui.header("Which image?", LOOK_FOR, "Choose an image at the left, and it is judged.")
+        return
+    below = st.container(key="i_below")
+    shown = (image.images.digest, image.title, *(handle.digest for handle in ctx.models))
+    stale = st.session_state.pop(SHOWN, None) != shown
+    with ui.busy(mark, f"Judging {image.title}", RESULTS) if stale else nullcontext():
+        judged = judge(image, alpha, correction)
+        with head, ui.in_place():
+            verdicts(judged)
+        with place:
+            portrait(image)
+        with right:
+            with ui.in_place():
+                rebuilt(image, judged)
+            st.subheader("KL per layer", anchor=False)
+            for under, (letter, handle) in zip(judged, ctx.lettered, strict=True):
+                ui.model_title(ctx, letter, handle)
+                with ui.in_place():
+                    layers(under, SUFFIXES[letter])
+        with below:
+            details(image, judged, alpha, correction=correction)
+    st.session_state[SHOWN] = shown
 
 
 body()

@@ -100,6 +100,8 @@ def read(handle: Handle, table: BoundTable, by_name: Materials | None) -> tuple[
     )
 
 
-def draw_offers(ctx: Context, handle: Handle, images: ImageSet, *, by_name: Materials) -> None:
+def draw_offers(
+    ctx: Context, handle: Handle, images: ImageSet, *, by_name: Materials, letter: str = ""
+) -> None:
     """Jobs for the scores that are not there yet, of the image and the reference set together."""
-    offers.draw(ctx, handle, by_name, own={IMAGE: replace(images, name=IMAGE)})
+    offers.draw(ctx, handle, by_name, letter, own={IMAGE: replace(images, name=IMAGE)})

@@ -21,10 +21,11 @@ from hvae_core.detection.verdict import Judgement, Reading
 from hvae_core.evaluation.evaluation import Evaluation
 from pages.image import scores
 from pages.shared import image_names, store, ui
-from pages.shared.controls import one_of, set_and_number, uploaded, within
+from pages.shared.controls import one_of, set_and_number, within
 from pages.shared.materials import Materials
 from pages.shared.state import Context
 from pages.shared.store import Handle
+from pages.shared.uploads import uploaded
 
 SOURCES = ("set", "upload", "selection")
 RATES = {f"{rate:g} %": rate / 100 for rate in (0.1, 0.5, 1, 2, 5, 10)}
@@ -62,9 +63,9 @@ def choose(ctx: Context) -> OneImage | None:
         "or the latest lasso of the page Latent space.",
     )  # fmt: skip
     if source == "upload":
-        return _upload() or _from_set(ctx, quiet=True)
+        return _upload()
     if source == "selection":
-        return _from_selection(ctx) or _from_set(ctx, quiet=True)
+        return _from_selection(ctx)
     return _from_set(ctx)
 
 
@@ -168,17 +169,19 @@ def table(judged: Sequence[JudgedImage], image: OneImage) -> pd.DataFrame:
     return pd.DataFrame(records)
 
 
-def _from_set(ctx: Context, *, quiet: bool = False) -> OneImage | None:
-    """An image by set and number; ``quiet`` shows the last one without its controls."""
-    # What the controls last said is kept apart: Streamlit forgets a widget that is not drawn.
-    last = st.session_state.setdefault("i_kept", {})
-    name, index = last.get(ctx.world.key, ((*ctx.out_names, ctx.in_name)[0], 0))
-    if not quiet:
-        keys = (f"i_set_{ctx.world.key}", "i_id")
-        name, index = set_and_number(ctx, keys, first=(name, index))
-        last[ctx.world.key] = (name, index)
+def _from_set(ctx: Context) -> OneImage | None:
+    """An image by set and number."""
+    keys = (f"i_set_{ctx.world.key}", "i_id")
+    # What the controls last said is kept apart: Streamlit forgets a widget that is not drawn. It
+    # comes back as a choice, not as a default, which would not stand in the link.
+    last: dict[str, tuple[str, int]] = st.session_state.setdefault("i_kept", {})
+    if ctx.world.key in last and not any(key in st.query_params for key in keys):
+        for key, value in zip(keys, last[ctx.world.key], strict=True):
+            st.session_state.setdefault(key, value)
+    first = ((*ctx.out_names, ctx.in_name)[0], 0)
+    name, index = last[ctx.world.key] = set_and_number(ctx, keys, first=first)
     image = _taken(ctx, image_names.name_of(name, index))
-    if image is None and not quiet:
+    if image is None:
         st.caption("Or upload an image of your own: choose *upload* above.")
     return image
 
@@ -199,10 +202,13 @@ def _taken(ctx: Context, image_name: str) -> OneImage | None:
 def _upload() -> OneImage | None:
     """An uploaded file through the gate."""
     return uploaded(
-        "A PNG, JPEG, BMP or WebP image", "i_file", kept="i_uploaded",
-        read=lambda data, name: OneImage(one_image(data, "upload", name), name),
+        "A PNG, JPEG, BMP or WebP image", "i_file", _opened,
         help="It is brought to the model's shape; what was done to it is written below it.",
     )  # fmt: skip
+
+
+def _opened(data: bytes, name: str) -> OneImage:
+    return OneImage(one_image(data, "upload", name), name)
 
 
 def _from_selection(ctx: Context) -> OneImage | None:

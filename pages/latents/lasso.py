@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import streamlit as st
@@ -13,39 +13,29 @@ from hvae_core.data.readers.npz import npz_bytes
 from hvae_core.evaluation.evaluation import Evaluation
 from hvae_core.figures import tile
 from pages.latents.points import Points
-from pages.shared import image_names, ui
+from pages.shared import image_names, selection, ui
+from pages.shared.selection import Selection, spread
 from pages.shared.state import Context, colors
 
-KEY = "selection"
 SHOWN = 60
 """Pictures in the strip; the words count all."""
-Selection = list[tuple[str, int]]
 
 
 def keep(points: Points, rows: Sequence[int]) -> None:
     """Make rows of the map the selection of this session: (set, index) of each."""
     inside = sorted({row for row in rows if 0 <= row < len(points)})
-    st.session_state[KEY] = [
-        (points.set_names[points.sets[row]], int(points.indices[row])) for row in inside
-    ]
+    selection.keep(
+        [(points.set_names[points.sets[row]], int(points.indices[row])) for row in inside]
+    )
 
 
-def kept(evaluations: Mapping[str, Evaluation]) -> Selection:
+def kept(ctx: Context, evaluations: Mapping[str, Evaluation]) -> Selection:
     """The session's selection, as far as these evaluations know its images."""
-    selection: Selection = st.session_state.get(KEY) or []
     return [
         (name, index)
-        for name, index in selection
+        for name, index in selection.current(ctx)
         if name in evaluations and 0 <= index < len(evaluations[name])
     ]
-
-
-def spread(selection: Selection, most: int) -> Selection:
-    """At most so many of the selection, evenly drawn, so that every set has its share."""
-    if not selection:
-        return []
-    places = np.unique(np.linspace(0, len(selection) - 1, most).astype(int))
-    return [selection[place] for place in places]
 
 
 def class_of(evaluation: Evaluation, index: int) -> str:
@@ -54,15 +44,15 @@ def class_of(evaluation: Evaluation, index: int) -> str:
 
 
 def in_words(
-    selection: Selection,
+    picks: Selection,
     total: int,
     titles: Mapping[str, str],
     evaluations: Mapping[str, Evaluation],
 ) -> list[str]:
     """How many were taken, then a line a set with its classes, the commonest first."""
-    lines = [f"**{len(selection):,} of {total:,} selected**"]
-    for name in dict.fromkeys(name for name, _ in selection):
-        indices = [index for other, index in selection if other == name]
+    lines = [f"**{len(picks):,} of {total:,} selected**"]
+    for name in dict.fromkeys(name for name, _ in picks):
+        indices = [index for other, index in picks if other == name]
         classes = Counter(class_of(evaluations[name], index) for index in indices)
         common = [pair for pair in classes.most_common(5) if pair[0]]
         if len(classes) > 5:
@@ -90,27 +80,32 @@ def panel(
     ``outlined`` is whether the map itself still shows what was taken: it forgets that when it is
     drawn anew, as on coming back from another page, and the selection stays.
     """
-    selection = kept(evaluations)
-    if not selection:
+    picks = kept(ctx, evaluations)
+    if not picks:
         st.markdown("**Nothing selected**")
         st.caption("Draw a lasso round points of the map: their images appear here.")
         return
+
+    def class_in(name: str, index: int) -> str:
+        return class_of(evaluations[name], index)
+
     titles = {name: ctx.title(name) for name in evaluations}
-    st.markdown("  \n".join(in_words(selection, total, titles, evaluations=evaluations)))
+    st.markdown("  \n".join(in_words(picks, total, titles, evaluations=evaluations)))
     if not outlined:
         st.caption("Still selected from before, though the map no longer shows the outline.")
     st.button(
         "Clear selection",
-        on_click=lambda: st.session_state.pop(KEY, None),
+        on_click=lambda: selection.keep([]),
         icon=":material/close:",
         type="tertiary",
     )
-    visible = [pick for pick in selection if pick[0] in pictures]
+    visible = [pick for pick in picks if pick[0] in pictures]
     if visible:
-        _strip(visible, pictures)
+        _strip(visible, pictures, class_in)
     else:
         st.caption("Their images are not on this machine; see *Images* in the sidebar.")
-    rows = [image_names.name_of(*pick) for pick in spread(selection, image_names.MOST)]
+    some = spread(picks, image_names.MOST, class_in)
+    rows = [image_names.name_of(*pick) for pick in some]
     ui.link("reconstructions", "Send to Reconstructions", {f"r_rows_{ctx.world.key}": rows})
     first = {"i_from": "selection", "i_pick": "0"}
     ui.link("image", "Judge the first in One image", first)
@@ -127,8 +122,11 @@ def _save(visible: Selection, pictures: Mapping[str, ImageSet]) -> None:
     )  # fmt: skip
 
 
-def _strip(visible: Selection, pictures: Mapping[str, ImageSet]) -> None:
-    shown = spread(visible, SHOWN)
+def _strip(
+    visible: Selection, pictures: Mapping[str, ImageSet], class_in: Callable[[str, int], str]
+) -> None:
+    some = set(spread(visible, SHOWN, class_in))
+    shown = [pick for pick in visible if pick in some]
     pixels = np.stack([pictures[name].images[index] for name, index in shown])
     scale = max(1, round(36 / pixels.shape[2]))
     st.image(
@@ -137,7 +135,7 @@ def _strip(visible: Selection, pictures: Mapping[str, ImageSet]) -> None:
         alt=f"{len(shown)} selected images",
     )
     if len(visible) > SHOWN:
-        st.caption(f"{len(shown)} of {len(visible):,}, evenly drawn.")
+        st.caption(f"{len(shown)} of {len(visible):,}, of every set and class.")
 
 
 def as_file(visible: Selection, pictures: Mapping[str, ImageSet]) -> bytes:

@@ -14,7 +14,7 @@ from pages.latents import hover, lasso, map, points
 from pages.latents.map import Colouring, PlacedPoints
 from pages.latents.points import Points
 from pages.shared import jobs, ui
-from pages.shared.controls import one_of
+from pages.shared.controls import among, one_of, select
 from pages.shared.state import context
 from pages.shared.store import Handle
 
@@ -83,7 +83,7 @@ if ctx.in_name not in evaluations:
             "A layer is a map of what the model holds alike",
             "Evaluate the chosen sets once, and the map appears here.",
         )
-    st.stop()
+    raise ui.PageEnd
 inside = evaluations[ctx.in_name]
 
 with bar:
@@ -94,7 +94,8 @@ with bar:
     of, score = ctx.in_name, None
     if by == "class":
         names = list(evaluations)
-        of = st.selectbox("Classes of", names, format_func=ctx.title, key="l_of", width=190)
+        among("l_of", names)
+        of = select("Classes of", {name: ctx.title(name) for name in names}, key="l_of", width=190)
     elif by == "score":
         score = score_control(model)
     count = st.number_input(
@@ -110,7 +111,7 @@ with ui.in_place():
             "layer. Draw a lasso round points to see their images.",
         )
     if mapped is None:
-        st.stop()
+        raise ui.PageEnd
     placed = map.place(mapped, method, ctx.seed)
     colouring = Colouring(by, of)
     if score is not None:

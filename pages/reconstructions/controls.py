@@ -13,7 +13,7 @@ import streamlit as st
 from hvae_core.data.image_set import ImageSet
 from hvae_core.figures import fmt
 from hvae_core.probes.picture_quality import GroupLoss
-from pages.shared import image_names, store
+from pages.shared import image_names, selection, store
 from pages.shared.controls import draw_seed, k_slider, one_of, set_titles, temperature
 from pages.shared.image_names import NamedImages
 from pages.shared.kept import by_content
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 WAY_UP = (
     "The skipped layers still hand on what they saw to those above: its mean, or a draw of it. "
     "The layers above k are always drawn."
+)
+NOTHING_DRAWN = (
+    "Changes nothing now: no picture here has a skipped layer that is drawn. Choose k above 0, or "
+    "*sample* the skipped layers."
 )
 MODES: tuple[Mode, ...] = ("mean", "sample")
 
@@ -64,11 +68,15 @@ def controls(ctx: Context) -> ReconstructionSettings:
     which = "Which draw of the noise; with the sidebar's seed it makes the picture again."
     skipped = "Draw the skipped layers, or take their mean."
     size = "Screen pixels for each pixel of an image."
+    k = k_slider(ctx, "r_k", help=told_nothing)
+    mode = one_of("Skipped layers", MODES, "mean", key="r_skipped", help=skipped)
+    deep = any(handle.n_levels > 1 for handle in ctx.models)
+    idle = "" if k or (deep and mode == "sample") else NOTHING_DRAWN
     return ReconstructionSettings(
-        k=k_slider(ctx, "r_k", help=told_nothing),
-        skipped=one_of("Skipped layers", MODES, "mean", key="r_skipped", help=skipped),
+        k=k,
+        skipped=mode,
         up=one_of("Way up", MODES, "mean", key="r_up", help=WAY_UP),
-        temperature=temperature("r_temp", scales),
+        temperature=temperature("r_temp", scales, idle),
         seed=draw_seed(ctx, "r_draw", help=which),
         scale=int(one_of("Pixels", ["2×", "3×", "4×", "6×"], "3×", key="r_size", help=size)[0]),
     )
@@ -86,14 +94,14 @@ def images_control(ctx: Context) -> list[str]:
     with st.container(horizontal=True):
         st.button("First", on_click=_fill, args=(key, first))
         st.button("Random", on_click=_randomise, args=(ctx, key), icon=":material/shuffle:")
-        selection = image_names.from_selection(ctx)
+        selected = len(selection.current(ctx))
         st.button(
-            f"From selection ({len(selection)})",
-            on_click=_fill,
-            args=(key, selection),
-            disabled=not selection,
-            help="The images of the last lasso on the page Latent space, "
-            f"at most {image_names.MOST}.",
+            f"From selection ({selected})",
+            on_click=_fill_selected,
+            args=(ctx, key),
+            disabled=not selected,
+            help="Images of the last lasso on the page Latent space, from every set and class of "
+            f"it in turn, at most {image_names.MOST}.",
         )
         with st.popover("Add", icon=":material/add:"):
             _adder(ctx, key)
@@ -178,6 +186,10 @@ def _add(ctx: Context, key: str) -> None:
 
 def _fill(key: str, names: Sequence[str]) -> None:
     st.session_state[key] = image_names.limited(names)
+
+
+def _fill_selected(ctx: Context, key: str) -> None:
+    _fill(key, image_names.from_selection(ctx, image_names.MOST))
 
 
 def _randomise(ctx: Context, key: str) -> None:

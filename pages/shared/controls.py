@@ -1,6 +1,6 @@
-"""Controls that several pages have: a choice of few, k, a draw, an image by number, an upload.
+"""Controls that several pages have: a choice of few, k, a draw, an image by number.
 
-All but uploads stand in the URL. Streamlit keeps what a control says under its key, also when
+All stand in the URL. Streamlit keeps what a control says under its key, also when
 another world or model leaves it fewer options: ``within`` and ``among`` come first.
 """
 
@@ -13,8 +13,7 @@ from typing import Any, Literal, TypeVar
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from hvae_core.common.errors import HVAEError
-from pages.shared import store, ui
+from pages.shared import links, store, ui
 from pages.shared.state import Context
 
 T = TypeVar("T")
@@ -37,6 +36,7 @@ def among(key: str, options: Collection[Any]) -> None:
 
 def one_of(label: str, options: Sequence[T], default: T, *, key: str, **more: Any) -> T:
     """A choice of few, side by side: one of them always holds."""
+    links.check(label.lower(), key, [str(option) for option in options], str(default))
     choice: T = st.segmented_control(
         label, options, default=default, key=key, bind="query-params", required=True, **more
     )
@@ -47,6 +47,7 @@ def select(label: str, titles: Mapping[str, str], *, key: str, first: str = "", 
     """A choice by name from a list that shows titles; ``first`` holds until another is chosen."""
     names = list(titles)
     index = names.index(first) if first in titles else 0
+    links.check(label.lower(), key, titles.values(), titles[names[index]] if names else "")
     more = {"format_func": titles.__getitem__, "key": key, "bind": "query-params", **more}
     return str(st.selectbox(label, names, index, **more) or "")
 
@@ -61,9 +62,18 @@ def k_slider(ctx: Context, key: str, **more: Any) -> int:
     return st.slider(label, 0, top, min(1, top), key=key, bind="query-params", **more)
 
 
-def temperature(key: str, scales: str) -> float:
-    """How far draws stray from the means; ``scales`` is what its help says of it."""
-    return st.slider("Temperature", 0.0, 2.0, 1.0, 0.1, key=key, bind="query-params", help=scales)
+def temperature(key: str, scales: str, idle: str = "") -> float:
+    """How far draws stray from the means; ``scales`` is what its help says of it.
+
+    ``idle`` says why no picture depends on it as things are: then it cannot be moved.
+    """
+    value = st.slider(
+        "Temperature", 0.0, 2.0, 1.0, 0.1, key=key, bind="query-params", help=scales,
+        disabled=bool(idle),
+    )  # fmt: skip
+    if idle:
+        st.caption(idle)
+    return value
 
 
 def draw_seed(ctx: Context, key: str, **more: Any) -> int:
@@ -101,23 +111,6 @@ def set_and_number(
         width=widths[1],
     )  # fmt: skip
     return name, number
-
-
-def uploaded(
-    label: str, key: str, kept: str, *, read: Callable[[bytes, str], T], **more: Any
-) -> T | None:
-    """A file through ``read``, its gate; a broken one leaves what was there before it in place.
-
-    It stays in the session under ``kept``: Streamlit forgets a file when another page is opened.
-    """
-    file = st.file_uploader(label, key=key, **more)
-    if file is not None:
-        try:
-            st.session_state[kept] = read(file.getvalue(), file.name)
-        except HVAEError as error:
-            st.error(ui.plain(str(error)), icon=":material/error:")
-    before: T | None = st.session_state.get(kept)
-    return before
 
 
 @dataclass(frozen=True)

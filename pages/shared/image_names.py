@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import streamlit as st
 
 from hvae_core.common.deployment import public
 from hvae_core.common.errors import HVAEError, MissingImages
 from hvae_core.common.words import listed
 from hvae_core.data.image_set import ImageSet
+from pages.shared import selection
 from pages.shared.state import Context
 from pages.shared.store import Handle
 
@@ -74,11 +74,12 @@ def random(ctx: Context, draw: int) -> list[str]:
     return list(drawn)
 
 
-def from_selection(ctx: Context) -> list[str]:
-    """The images that the latent map's lasso left, as far as they belong to this world."""
-    sets = {spec.name for spec in ctx.world.sets}
-    selection = st.session_state.get("selection") or []
-    return [name_of(str(name), int(index)) for name, index in selection if str(name) in sets]
+def from_selection(ctx: Context, most: int | None = None) -> list[str]:
+    """The images that the latent map's lasso left, from every set and class in turn."""
+    picks = selection.current(ctx)
+    most = len(picks) if most is None else most
+    some = selection.spread(picks, most, selection.class_names(ctx))
+    return [name_of(*pick) for pick in some]
 
 
 def load(

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import NoReturn
 
 import streamlit as st
 
-from hvae_core.checkpoint.library import add_checkpoint, own_checkpoints, shipped_checkpoints
+from hvae_core.checkpoint.library import shipped_checkpoints
+from hvae_core.common import shelf
 from hvae_core.common.deployment import public
-from hvae_core.common.errors import CheckpointError, HVAEError
 from hvae_core.common.places import default_data_root
-from hvae_core.data.worlds import World, download_set, worlds
+from hvae_core.config.presets import PRESETS
+from hvae_core.data.worlds import World, worlds
 from hvae_core.scores.available import background_path
-from pages.shared import bring, jobs, store, ui
+from pages.shared import bring, downloads, models, store, ui, visitor
 from pages.shared.controls import select
 from pages.shared.state import Context
-from pages.shared.store import Handle
-
-NONE = "none"
 
 
 def build() -> Context:
     """Draw the sidebar and return its choices."""
+    shelf.seen(visitor.visitor())
     with st.sidebar:
         every = worlds()
         key = select(
@@ -29,50 +30,40 @@ def build() -> Context:
             help="An in-distribution set, the sets held against it, and the models trained on it.",
         )  # fmt: skip
         world = store.with_own_sets(every[key])
-        models = _models(world)
+        chosen = models.choose(world)
         out_names = _out_sets(world)
         seed = st.number_input(
             "Seed", 0, 999_999, 0, key="seed", bind="query-params",
             help="Every random draw on the pages comes from this number and the picture itself.",
         )  # fmt: skip
         root = _images(world)
-        _drop_checkpoint()
-    if not models:  # only now, so that the sidebar has the way out of it
-        raise CheckpointError(
-            f"No model of {world.title} is here yet: open a checkpoint in the sidebar, choose "
-            "another world, or train one (`python -m hvae_core models` lists the recipes)."
-        )
+        models.opener()
+    if not chosen:  # only now, so that the sidebar has the way out of it
+        _no_model(world, every)
     path = background_path(world)
     background = None if path is None else store.handle_of(path)
-    return Context(world, models, out_names, seed=seed, data_root=root, background=background)
+    return Context(world, chosen, out_names, seed=seed, data_root=root, background=background)
 
 
-def _models(world: World) -> tuple[Handle, ...]:
-    """Model A and, if wanted, B; none where the world has no checkpoint."""
-    handles = _handles(world)
-    if not handles:
-        return ()
-    titles = {name: handle.title for name, handle in handles.items()}
-    plain = next((name for name in titles if name.endswith("hvae3-elbo")), "")
-    a = select("Model A", titles, key=f"a_{world.key}", first=plain)
-    drawn = "A second model for comparison, drawn dashed."
-    b = select("Model B", {NONE: NONE, **titles}, key=f"b_{world.key}", help=drawn)
-    return tuple(handles[name] for name in dict.fromkeys((a, b)) if name != NONE)
-
-
-def _handles(world: World) -> dict[str, Handle]:
-    """Checkpoints trained on this world, then the user's own; a damaged one is named and left."""
+def _no_model(world: World, every: Mapping[str, World]) -> NoReturn:
+    """Say that a world has no model, and the three ways out of it."""
+    st.title(f"No model of {ui.plain(world.title)} yet", anchor=False)
+    st.error(
+        f"No model of {ui.plain(world.title)} is here yet: open a checkpoint in the sidebar, train "
+        "one, or choose a world that has one.",
+        icon=":material/error:",
+    )
+    # The smallest recipe of the world is trained first: the big ones take a machine with a GPU.
+    recipes = [preset for preset in PRESETS.values() if preset.world == world.key]
+    recipe = next((preset for preset in recipes if not preset.paper), None)
+    if recipe is not None:
+        st.markdown(f"Train {ui.plain(recipe.title)} on this machine:")
+        st.code(f"python -m hvae_core train --preset {recipe.name}", language="sh")
     shipped = shipped_checkpoints()
-    paths = [path for name, path in shipped.items() if name in world.checkpoints]
-    handles = {}
-    for path in (*paths, *own_checkpoints().values()):
-        try:
-            handle = store.handle_of(path)
-        except HVAEError as error:
-            st.warning(ui.plain(str(error)))
-            continue
-        handles[handle.name] = handle
-    return handles
+    for other in every.values():
+        if any(name in shipped for name in other.checkpoints):
+            ui.link("start", f"Go to {other.title}", {"world": other.title})
+    raise ui.PageEnd
 
 
 def _out_sets(world: World) -> tuple[str, ...]:
@@ -113,41 +104,7 @@ def _images(world: World) -> str | None:
                 f"There is no folder {ui.plain(root)}; check the spelling or leave the field empty."
             )
             root = ""
-        if absent := [one for one in world.sets if not world.available(one.name, root or None)]:
-            _downloads(world, [s.name for s in absent if world.downloadable(s.name)])
+        downloads.of_sidebar(world, root or None)
         bring.field(root)
         bring.listed(world)
     return root or None
-
-
-def _downloads(world: World, names: list[str]) -> None:
-    st.caption("Not on this machine; a click downloads a set from the Hugging Face hub:")
-    for name in names:
-        job_name = f"download-{world.key}-{name}"
-        if jobs.going_on(job_name, world.spec(name).title):
-            continue
-        if st.button(world.spec(name).title, key=job_name, icon=":material/download:"):
-            jobs.submit(job_name, job_name, download_set, world.key, name)
-            st.rerun()
-
-
-def _drop_checkpoint() -> None:
-    """Drag a checkpoint in and it is there, after the gate."""
-    with st.expander("Open a checkpoint", icon=":material/upload_file:"):
-        file = st.file_uploader(
-            "A Strata checkpoint (.safetensors)", key="checkpoint", label_visibility="visible"
-        )
-        if file is None:
-            return
-        # The file stays in the field while the reader goes on; the gate sees it once.
-        passed, title = st.session_state.get("dropped", (None, ""))
-        if passed != file.file_id:
-            try:
-                checkpoint = add_checkpoint(file.getvalue(), file.name)
-            except CheckpointError as error:
-                st.error(ui.plain(str(error)), icon=":material/error:")
-                return
-            title = checkpoint.card.title or checkpoint.name
-            st.session_state["dropped"] = (file.file_id, title)
-            st.rerun()
-        st.success(f"{ui.plain(title)} is now in the list of models.")

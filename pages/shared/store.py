@@ -6,6 +6,7 @@ What takes longer than a moment is a job (``pages.shared.jobs``); here is only w
 from __future__ import annotations
 
 import math
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -17,6 +18,7 @@ import streamlit as st
 from hvae_core.common import fingerprint
 from hvae_core.common.arrays import Shape
 from hvae_core.common.deployment import public
+from hvae_core.common.errors import CheckpointError
 from hvae_core.common.progress import Progress, silent
 from hvae_core.config import level_starts
 from hvae_core.data.image_set import ImageSet
@@ -97,12 +99,34 @@ def inspected(path: str, modified: float) -> CheckpointInfo:
 
 def info(handle: Handle) -> CheckpointInfo:
     """Card, configuration and history of a chosen checkpoint."""
-    return inspected(handle.path, Path(handle.path).stat().st_mtime)
+    return inspected(handle.path, _state(Path(handle.path)).st_mtime)
 
 
 def handle_of(path: Path) -> Handle:
-    """The handle of a file; raises ``CheckpointError`` if the gate refuses it."""
-    checkpoint = inspected(str(path), path.stat().st_mtime)
+    """The handle of a file; raises ``CheckpointError`` if it is gone or the gate refuses it."""
+    state = _state(path)
+    handle = _summary(str(path), state.st_mtime, state.st_size)
+    if isinstance(handle, str):
+        raise CheckpointError(handle)
+    return handle
+
+
+def _state(path: Path) -> os.stat_result:
+    try:
+        return path.stat()
+    except OSError as error:
+        name = path.name.partition(".")[0]
+        raise CheckpointError(f"{name} is no longer here; open the file again.") from error
+
+
+# A handle is small, so that a thousand files do not make every page read them all again.
+@st.cache_resource(max_entries=4096, show_spinner=False)
+def _summary(path: str, modified: float, size: int) -> Handle | str:
+    """The handle of a file in this state, or what the gate says against it."""
+    try:
+        checkpoint = inspected(path, modified)
+    except CheckpointError as error:
+        return str(error)
     config = checkpoint.config
     named = zip(config.latent_names, config.latent_shapes, strict=True)
     layers = tuple((name, shape, math.prod(shape)) for name, shape in named)
@@ -110,9 +134,9 @@ def handle_of(path: Path) -> Handle:
     title = re.sub(r"[^\w ,.+/'-]", "", checkpoint.card.title or checkpoint.name)[:80]
     title = re.sub(r"www(?=\.)", "www\N{WORD JOINER}", title, flags=re.I)  # no link
     return Handle(
-        path.stem,
+        Path(path).stem,
         title,
-        str(path),
+        path,
         digest=checkpoint.digest,
         layers=layers,
         levels=config.levels,

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from functools import partial, wraps
+from html import escape
 from typing import TYPE_CHECKING, Any, ParamSpec
 
 import streamlit as st
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import plotly.graph_objects as go
     from PIL.Image import Image
+    from streamlit.delta_generator import DeltaGenerator
 
 P = ParamSpec("P")
 _JOINER = "\N{WORD JOINER}"
@@ -73,11 +75,20 @@ def plain(text: str) -> str:
     return re.sub(r"^(\s*\d*)([-=.])", r"\1\\\2", line)  # neither a list nor a heading
 
 
+class PageEnd(Exception):
+    """Raised where a page has nothing more to draw; what stands below every page follows.
+
+    After ``st.stop`` nothing could be drawn.
+    """
+
+
 @contextmanager
 def in_place() -> Iterator[None]:
     """Show an error of this part of the page where the part would be; the rest lives on."""
     try:
         yield
+    except PageEnd:
+        raise
     except HVAEError as error:
         st.error(plain(str(error)), icon=":material/error:")
     except Exception:
@@ -87,6 +98,31 @@ def in_place() -> Iterator[None]:
             "details.",
             icon=":material/error:",
         )
+
+
+@contextmanager
+def busy(slot: DeltaGenerator, doing: str, keys: Sequence[str]) -> Iterator[None]:
+    """Grey the containers of these keys, with a mark in ``slot``, until their new contents stand.
+
+    What is in them meanwhile is of an earlier choice.
+    """
+    grey = ", ".join(f".st-key-{key}" for key in keys)
+    with slot.container():
+        st.html(
+            f'<div role="status" aria-live="polite"><b>{escape(doing)} …</b></div>'
+            f"<style>{grey} {{opacity: 0.3; filter: grayscale(1); pointer-events: none}}</style>"
+        )
+    try:
+        yield
+    finally:
+        slot.empty()
+
+
+@contextmanager
+def whole_page() -> Iterator[None]:
+    """As ``in_place``, and a page that has nothing more to draw ends here."""
+    with suppress(PageEnd), in_place():
+        yield
 
 
 def fragment(part: Callable[P, None]) -> Callable[P, None]:

@@ -28,7 +28,7 @@ if inside is None or not evaluations:
         "Evaluate the chosen sets once, and their densities appear here.",
     )
     jobs.evaluations(ctx, model, (ctx.in_name, *ctx.out_names))
-    st.stop()
+    raise ui.PageEnd
 own = inside.table
 
 

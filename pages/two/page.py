@@ -19,7 +19,7 @@ from hvae_core.figures import (
 )
 from hvae_core.probes.layer_likeness import PAIRED_UNITS, Likeness
 from hvae_core.scores import Score
-from pages.shared import jobs, store, ui
+from pages.shared import jobs, models, store, ui
 from pages.shared.controls import one_of, select
 from pages.shared.state import colors, context
 from pages.two import layers, scores
@@ -187,12 +187,29 @@ def body() -> None:
         pictures_part(pairs, both[0], score)
 
 
-if len(ctx.models) < 2:
+def second_model() -> None:
+    """A way to choose model B where there is none yet."""
     ui.header(
-        "What do two models share? The second one is yet to be chosen",
-        f"Choose *Model B* in the sidebar: another objective or family beside "
-        f"{ui.plain(ctx.a.title)} says most.",
+        "What do two models share? Choose the second one",
+        f"Another objective or family beside {ui.plain(ctx.a.title)} says most.",
     )
+    others = models.choosable(ctx.world)
+    titles = {name: one.title for name, one in others.items() if one.digest != ctx.a.digest}
+    if not titles:
+        st.info(
+            f"{ui.plain(ctx.a.title)} is the only model of {ui.plain(ctx.world.title)} here: open "
+            "a checkpoint in the sidebar, or train one (`python -m hvae_core models` lists the "
+            "recipes)."
+        )
+        return
+    st.selectbox(
+        "Model B", list(titles), None, format_func=titles.__getitem__, key="t_second", width=420,
+        placeholder="Choose a model", on_change=models.take_second, args=(ctx.world, "t_second"),
+    )  # fmt: skip
+
+
+if len(ctx.models) < 2:
+    second_model()
 else:
     with ui.in_place():
         body()

@@ -18,7 +18,7 @@ from pages.shared import store
 from pages.shared.store import Handle
 from tests.pages.conftest import LIMIT, Start, alive, charts, text
 
-B = {"b_glyphs": "Tiny, informative"}
+B = {"b_glyphs": "glyphs-hvae3-informative"}
 DRAWN = {
     "collapse-kl", "collapse-active", "collapse-active-curve", "collapse-bits",
     "collapse-units-glyphs-hvae3-elbo",

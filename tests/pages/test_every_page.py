@@ -78,7 +78,8 @@ def with_families(
         for family in families:
             keep(tiny_app, family)
         worlds_module.worlds.cache_clear()
-        names = dict(zip(("a_glyphs", "b_glyphs"), families, strict=False))
+        models = [f"glyphs-{family}" for family in families]
+        names = dict(zip(("a_glyphs", "b_glyphs"), models, strict=False))
         return lambda page, **query: start(page, **names, **query)
 
     return prepare
@@ -175,10 +176,9 @@ def shipped_app(monkeypatch: pytest.MonkeyPatch, _shared_memory: None) -> Open:
 def test_every_shipped_checkpoint_opens(name: str, shipped_app: Open) -> None:
     """On the pages that show its results; one checkpoint of each kind opens on every page."""
     world = next(w for w in worlds().values() if name in w.checkpoints)
-    title = store.handle_of(library.shipped_checkpoints()[name]).title
     evaluated = (ROOT / "assets" / "results" / name).is_dir()
     for page in PAGES if name in _one_of_each() else ("collapse", "ood"):
-        app = alive(shipped_app(page, world=world.title, **{f"a_{world.key}": title}))
+        app = alive(shipped_app(page, world=world.title, **{f"a_{world.key}": name}))
         assert app.selectbox(f"a_{world.key}").value == name
         offered = any(button.label.startswith("Evaluate") for button in app.button)
         assert not (evaluated and offered), page

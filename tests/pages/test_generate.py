@@ -64,7 +64,7 @@ def test_every_view_says_and_shows_something(start: Start, view: str, claim: str
 
 def test_two_models_are_drawn_one_below_the_other(start: Start) -> None:
     for view in ("Prior samples", "Redrawn", "Interpolation", "Traversal"):
-        app = alive(start("generate", g_view=view, b_glyphs="Tiny, informative"))
+        app = alive(start("generate", g_view=view, b_glyphs="glyphs-hvae3-informative"))
         assert len(app.image) == 2
         assert any(text.value.startswith("**B**") for text in app.markdown)
 
@@ -166,7 +166,7 @@ def test_most_active_units_come_first() -> None:
 
 @pytest.mark.parametrize("view", ["Redrawn", "Traversal"])
 def test_another_image_or_model_is_another_picture(start: Start, view: str) -> None:
-    app = alive(start("generate", g_view=view, b_glyphs="Tiny, informative"))
+    app = alive(start("generate", g_view=view, b_glyphs="glyphs-hvae3-informative"))
     a, b = (image.proto for image in app.image)
     assert a != b
     app.number_input("g_a_number").set_value(7)

@@ -202,7 +202,7 @@ def test_a_visitor_of_a_public_server_has_so_many_jobs(
 
 
 def test_a_comparison_is_of_its_sets(start: Start, jobs: Table) -> None:
-    app = start("two", b_glyphs="Tiny, informative")
+    app = start("two", b_glyphs="glyphs-hvae3-informative")
     next(one for one in app.button if one.label.startswith("Compare layers")).click()
     assert not offered(app.run(), "Compare layers")
     out = next(one for one in app.multiselect if "digits" in one.value)

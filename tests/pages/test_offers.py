@@ -19,7 +19,7 @@ from pages.shared import jobs, offers, store
 from tests.pages.conftest import LIMIT, Start, text
 
 NAME = "glyphs-hvae3-elbo"
-B = {"b_glyphs": "Tiny, informative"}
+B = {"b_glyphs": "glyphs-hvae3-informative"}
 OPEN = {"o_more": True}
 
 

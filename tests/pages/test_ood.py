@@ -24,7 +24,7 @@ from pages.shared import jobs, store
 from pages.shared.state import Context
 from tests.pages.conftest import LIMIT, Start, alive, charts, text
 
-B = {"b_glyphs": "Tiny, informative"}
+B = {"b_glyphs": "glyphs-hvae3-informative"}
 DRAWN = {"o_density0", "o_curves", "o_heat"}
 
 

@@ -114,7 +114,7 @@ def test_no_rows(start: Start) -> None:
 
 
 def test_model_b_has_a_strip_of_its_own(start: Start) -> None:
-    app = alive(start("reconstructions", b_glyphs="Tiny, informative"))
+    app = alive(start("reconstructions", b_glyphs="glyphs-hvae3-informative"))
     assert pictures(app) == 6
     assert any(text.value.startswith("**B**") for text in app.markdown)
 

@@ -69,15 +69,15 @@ def test_cached_evaluations(start: Start, capsys: pytest.CaptureFixture[str]) ->
 def test_an_absent_evaluation_is_offered_and_computed_it_is_that_of_the_command(
     start: Start, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    name, title = "glyphs-hvae3-informative", "Tiny, informative"
+    name = "glyphs-hvae3-informative"
     for path in (cache.cache_dir() / "evaluations").glob("*.npz"):
         path.unlink()
-    app = start("ood", a_glyphs=title)
+    app = start("ood", a_glyphs=name)
     assert any(button.label.startswith("Evaluate") for button in app.button)
     assert not app.dataframe
     command = of_command(capsys, name, "--out", "lower", "digits", "signs")
     _evaluate_reference(name)
-    assert_same(of_page(start("ood", a_glyphs=title)), command)
+    assert_same(of_page(start("ood", a_glyphs=name)), command)
 
 
 def _evaluate_reference(name: str) -> None:

@@ -62,7 +62,9 @@ def test_a_shared_address_opens_what_was_seen(start: Start) -> None:
     alive(app)
     assert labelled(app.selectbox, "World").value == "fashion"
     assert app.number_input(key="seed").value == 41
-    app = start(a_glyphs="Tiny, informative", b_glyphs="Tiny, plain", out_glyphs="Digits")
+    app = start(
+        a_glyphs="glyphs-hvae3-informative", b_glyphs="glyphs-hvae3-elbo", out_glyphs="Digits"
+    )
     alive(app)
     assert app.selectbox(key="a_glyphs").value == "glyphs-hvae3-informative"
     assert app.selectbox(key="b_glyphs").value == "glyphs-hvae3-elbo"
@@ -93,7 +95,7 @@ def test_a_seed_draws_another_picture(start: Start) -> None:
 
 
 def test_model_b_may_be_the_same_as_a_and_then_is_none(start: Start) -> None:
-    app = start(b_glyphs="Tiny, plain")
+    app = start(b_glyphs="glyphs-hvae3-elbo")
     alive(app)
     assert len(app.session_state["context"].models) == 1
     app.selectbox(key="b_glyphs").set_value("glyphs-hvae3-informative").run()
@@ -110,6 +112,8 @@ def test_a_world_without_a_checkpoint_says_so(start: Start, tiny_app: Path) -> N
     app = start(world="FashionMNIST")
     assert not app.exception
     assert any("No model of FashionMNIST is here yet" in error.value for error in app.error)
+    assert any("train --preset fashion-" in code.value for code in app.code)
+    assert any(link.proto.label == "Go to Glyphs" for link in app.get("page_link"))
 
 
 def test_a_damaged_checkpoint_in_the_list_is_named_and_left_out(
@@ -229,8 +233,9 @@ def test_a_data_folder_brings_the_images(start: Start, tmp_path: Path) -> None:
     app.text_input(key="root").set_value(str(tmp_path)).run()
     alive(app)
     offered = [b.label for b in app.sidebar.button]
-    assert "MNIST digits" not in offered
-    assert "KMNIST characters" in offered
+    assert "Download MNIST digits" not in offered
+    assert "Download KMNIST characters" in offered
+    assert "Download KMNIST characters" in [b.label for b in app.main.button]
 
 
 def test_a_world_without_a_model_leaves_a_way_on(start: Start) -> None:

@@ -17,7 +17,7 @@ from pages.shared.store import handle_of
 from pages.two import layers, scores
 from tests.pages.conftest import LIMIT, Start, alive, charts, text
 
-B = {"b_glyphs": "Tiny, informative"}
+B = {"b_glyphs": "glyphs-hvae3-informative"}
 SCORES = {"two-scores-elbo", "two-bits-test", "two-bits-lower"}
 
 
@@ -33,8 +33,11 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_one_model_alone_is_told_what_to_choose(start: Start) -> None:
     app = alive(start("two"))
-    assert "yet to be chosen" in app.title[0].value and "Model B" in text(app)
+    assert "Choose the second one" in app.title[0].value
     assert not charts(app)
+    app = alive(app.selectbox("t_second").set_value("glyphs-hvae3-informative").run())
+    assert app.selectbox("b_glyphs").value == "glyphs-hvae3-informative"
+    assert charts(app)
 
 
 def test_layers_are_offered_then_compared(start: Start, at_once: None) -> None:
@@ -66,7 +69,8 @@ def test_another_score_and_set(start: Start) -> None:
 def test_without_images_the_scores_remain(start: Start, tiny_app: Any) -> None:
     """FashionMNIST has stored results and no images; its only checkpoint has no partner."""
     app = alive(start("two", world="FashionMNIST"))
-    assert "yet to be chosen" in app.title[0].value
+    assert "Choose the second one" in app.title[0].value
+    assert any("is the only model" in info.value for info in app.info)
 
 
 def test_information_is_offered_then_drawn(start: Start, at_once: None) -> None:

@@ -1,0 +1,82 @@
+"""Links: what stands in the address beside the controls, and sentences on what of it is not here.
+
+Streamlit keeps controls in the address by what they show. A model, a picture or a set of somebody's
+own stands there by its digest, so that no link shows another one than its sender saw.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+import streamlit as st
+
+from pages.shared import ui
+
+_SAID = "links_said"
+_ABSENT = "links_absent"
+
+
+def arrived(key: str) -> str:
+    """What a link says under ``key`` that this session has not taken up; "" where nothing new."""
+    now = st.query_params.get(key, "")
+    return "" if now == _said().get(key, "") else now
+
+
+def say(key: str, value: str) -> None:
+    """Write ``value`` into the address under ``key``; "" leaves nothing there."""
+    _said()[key] = value
+    if st.query_params.get(key, "") == value:
+        return
+    if value:
+        st.query_params[key] = value
+    else:
+        del st.query_params[key]
+
+
+def written() -> list[str]:
+    """The keys under which this session wrote something."""
+    return [key for key, value in _said().items() if value]
+
+
+def _said() -> dict[str, str]:
+    """What this session itself wrote into the address."""
+    said: dict[str, str] = st.session_state.setdefault(_SAID, {})
+    return said
+
+
+def check(what: str, key: str, options: Collection[str], shown: str = "") -> None:
+    """Note where a link asks a control for what is not among its options, which it then ignores.
+
+    Called before the control is drawn; ``what`` names the choice ("world"), ``shown`` what stands
+    there instead.
+    """
+    if key in st.session_state:
+        return  # the control was there before, and says what is chosen
+    unknown = [value for value in st.query_params.get_all(key) if value and value not in options]
+    if unknown:
+        instead = f" Shown instead: {shown}." if shown else ""
+        absent(key, f"This link names a {what} that is not here: {_short(unknown)}.{instead}")
+
+
+def absent(key: str, sentence: str) -> None:
+    """Keep a sentence on what a link asked for in vain under ``key``; "" takes it back."""
+    sentences: dict[str, str] = st.session_state.setdefault(_ABSENT, {})
+    sentences.pop(key, None)
+    if sentence:
+        sentences[key] = sentence
+
+
+def draw_absent() -> None:
+    """Draw the sentences on what links asked for in vain; a button takes them away."""
+    sentences: dict[str, str] = st.session_state.get(_ABSENT, {})
+    if not sentences:
+        return
+    text = "\n\n".join(ui.plain(sentence) for sentence in sentences.values())
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.warning(text, icon=":material/link_off:")
+        st.button("Close", key="links_close", on_click=sentences.clear, type="tertiary")
+
+
+def _short(values: Sequence[str]) -> str:
+    shown = ", ".join(value if len(value) <= 60 else f"{value[:59]}…" for value in values[:3])
+    return shown if len(values) <= 3 else f"{shown} and {len(values) - 3} more"

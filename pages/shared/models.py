@@ -1,0 +1,218 @@
+"""The models that can be chosen: a world's, those kept on this machine, and the visitor's own.
+
+A checkpoint that a visitor opens is the visitor's: it lies on the visitor's shelf, and nobody else
+sees it, unless it is kept on this machine. Links name a model by its digest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
+
+import streamlit as st
+
+from hvae_core.checkpoint.library import (
+    add_checkpoint,
+    keep_checkpoint,
+    own_checkpoints,
+    remove_checkpoint,
+    shipped_checkpoints,
+)
+from hvae_core.common import shelf
+from hvae_core.common.deployment import public
+from hvae_core.common.errors import HVAEError
+from hvae_core.data.worlds import World
+from pages.shared import links, store, ui, visitor
+from pages.shared.controls import among
+from pages.shared.store import Handle
+
+NONE = "none"
+OPENED = "opened"
+"""In the session's state: the digest of the checkpoint that was opened just now."""
+_DROPPED = "dropped"
+
+
+def own_folder() -> Path:
+    """Where the checkpoints lie that this visitor opened."""
+    return shelf.folder(visitor.visitor(), "checkpoints")
+
+
+def choosable(world: World) -> dict[str, Handle]:
+    """Models by name, no two of one title; a damaged one is named and left out."""
+    shipped = shipped_checkpoints()
+    paths = [path for name, path in shipped.items() if name in world.checkpoints]
+    handles: dict[str, Handle] = {}
+    for path in (*paths, *own_checkpoints().values(), *own_checkpoints(own_folder()).values()):
+        try:
+            handle = store.handle_of(path)
+        except HVAEError as error:
+            st.warning(ui.plain(str(error)))
+            continue
+        if all(handle.digest != other.digest for other in handles.values()):
+            handles[handle.name] = handle
+    return {handle.name: handle for handle in _distinct(handles.values())}
+
+
+def _distinct(handles: Iterable[Handle]) -> list[Handle]:
+    """The handles, with the start of its digest in a title that an earlier one has."""
+    taken, named = {NONE}, []
+    for handle in handles:
+        if _plain(handle.title) in taken:
+            handle = replace(handle, title=f"{handle.title} ({handle.digest[:8]})")
+        taken.add(_plain(handle.title))
+        named.append(handle)
+    return named
+
+
+def _plain(title: str) -> str:
+    return " ".join(title.split()).casefold()
+
+
+def key_of(letter: str, world: World) -> str:
+    """The key of the control that chooses model A ("a") or B, also in links."""
+    return f"{letter}_{world.key}"
+
+
+def choose(world: World) -> tuple[Handle, ...]:
+    """Model A and, if wanted, B; none where there is nothing to choose from."""
+    handles = choosable(world)
+    if not handles:
+        return ()
+    opened = st.session_state.pop(OPENED, None)
+    for name, handle in handles.items():
+        if handle.digest == opened:
+            st.session_state[key_of("a", world)] = name
+    first = next((name for name in handles if name.endswith("hvae3-elbo")), next(iter(handles)))
+    a = _choice("Model A", handles, key_of("a", world), first=first)
+    b = _choice(
+        "Model B", handles, key_of("b", world), first=NONE,
+        help="A second model for comparison, drawn dashed.",
+    )  # fmt: skip
+    for key in links.written():
+        if key[:2] in ("a_", "b_") and not key.endswith(f"_{world.key}"):
+            links.say(key, "")  # of another world
+    return tuple(handles[name] for name in dict.fromkeys((a, b)) if name != NONE)
+
+
+def take_second(world: World, key: str) -> None:
+    """Make the model that another control names under ``key`` model B."""
+    st.session_state[key_of("b", world)] = st.session_state[key]
+
+
+def _choice(label: str, handles: dict[str, Handle], key: str, *, first: str, help: str = "") -> str:
+    """The name of a model from the list; its digest stands in the address if not ``first``."""
+    titles = {name: handle.title for name, handle in handles.items()}
+    if first == NONE:
+        titles = {NONE: NONE, **titles}
+    among(key, titles)
+    _take_up(key, label, handles, instead=first)
+    index = list(titles).index(first)
+    name = st.selectbox(
+        label, list(titles), index, format_func=titles.__getitem__, key=key, help=help or None
+    )
+    in_vain = st.session_state.get(f"asked_{key}", "")
+    if in_vain and name == first:
+        links.say(key, in_vain)  # a reload says again that it is not here
+        return str(name)
+    links.absent(key, "")
+    links.say(key, "" if name == first else handles[name].digest[: shelf.LINKED])
+    return str(name)
+
+
+def _take_up(key: str, label: str, handles: dict[str, Handle], *, instead: str) -> None:
+    """Choose the model that a link names by its digest, or say that it is not here."""
+    asked = links.arrived(key)
+    if not asked:
+        return
+    found = [
+        name
+        for name, handle in handles.items()
+        if asked == name or (len(asked) >= 12 and handle.digest.startswith(asked))
+    ]
+    st.session_state[f"asked_{key}"] = "" if found or asked == NONE else asked
+    st.session_state[key] = found[0] if found else instead
+    if found or asked == NONE:
+        links.absent(key, "")
+        return
+    shown = "no second model" if instead == NONE else handles[instead].title
+    links.absent(
+        key,
+        f"{label} of this link ({asked[:40]}) is not here. Shown instead: {shown}. A checkpoint "
+        "that somebody opened is theirs alone: open the same file under Open a checkpoint in the "
+        "sidebar, and the page is the one of the link.",
+    )
+
+
+def opener() -> None:
+    """Drag a checkpoint in and it is model A, after the gate; what was opened can be removed."""
+    with st.expander("Open a checkpoint", icon=":material/upload_file:"):
+        file = st.file_uploader(
+            "A Strata checkpoint (.safetensors)", key="checkpoint", label_visibility="visible"
+        )
+        keep = not public() and st.checkbox(
+            "Keep on this machine", key="checkpoint_keep", help="Everybody who uses this server "
+            "has it in the list of models then. Without it the model is yours: nobody else sees "
+            "it, and it goes a day after you were last here.",
+        )  # fmt: skip
+        # The file stays in the field while the reader goes on; the gate sees it once.
+        seen, title, refusal = st.session_state.get(_DROPPED, (None, "", ""))
+        if file is not None and seen != file.file_id:
+            title, refusal = _add(file.getvalue(), file.name, keep=keep)
+            st.session_state[_DROPPED] = (file.file_id, title, refusal)
+            if not refusal:
+                st.rerun()
+        if file is not None and refusal:
+            st.error(ui.plain(refusal), icon=":material/error:")
+        elif file is not None:
+            st.success(f"{ui.plain(title)} is now in the list of models, and is model A.")
+        _brought()
+
+
+def _add(data: bytes, filename: str, *, keep: bool) -> tuple[str, str]:
+    """The title of an opened checkpoint, which is chosen in the next run, or why it is refused."""
+    try:
+        checkpoint = add_checkpoint(data, filename, None if keep else own_folder())
+    except HVAEError as error:
+        return "", str(error)
+    shelf.seen(visitor.visitor())
+    shelf.prune(spare=next(own_folder().glob(f"*.{checkpoint.digest}.*"), None))
+    st.session_state[OPENED] = checkpoint.digest
+    return checkpoint.card.title or checkpoint.name, ""
+
+
+def _brought() -> None:
+    """What was opened before: each can be removed, and kept on this machine."""
+    mine = {path.stem: path for path in own_checkpoints(own_folder()).values()}
+    kept = {} if public() else {path.stem: path for path in own_checkpoints().values()}
+    paths = {**mine, **kept}
+    problem = st.session_state.pop("checkpoint_problem", "")
+    if problem:
+        st.error(ui.plain(problem), icon=":material/error:")
+    if not paths:
+        return
+    among("checkpoint_opened", paths)
+    name = st.selectbox("Opened before", list(paths), key="checkpoint_opened", format_func=_shown)
+    with st.container(horizontal=True):
+        st.button(
+            "Remove", key="checkpoint_remove", icon=":material/delete:", on_click=_move,
+            args=(remove_checkpoint, paths[name]),
+        )  # fmt: skip
+        if name not in kept and not public():
+            st.button(
+                "Keep on this machine", key="checkpoint_stay", on_click=_move,
+                args=(keep_checkpoint, paths[name]),
+            )  # fmt: skip
+
+
+def _shown(stem: str) -> str:
+    name, _, digest = stem.rpartition(".")
+    return f"{name} ({digest[:8]})"
+
+
+def _move(what: Callable[[Path], object], path: Path) -> None:
+    """Remove or keep a checkpoint; what is in the way is said where it was asked for."""
+    try:
+        what(path)
+    except HVAEError as error:
+        st.session_state["checkpoint_problem"] = str(error)

@@ -1,0 +1,113 @@
+"""The images that a lasso on the map took: of the session, and in links, which hold them whole."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable, Sequence
+from itertools import zip_longest
+from typing import TypeVar
+
+import numpy as np
+import streamlit as st
+
+from hvae_core.common.errors import HVAEError
+from pages.shared import links
+from pages.shared.state import Context
+
+KEY = "selection"
+"""In the session's state and in links."""
+Selection = list[tuple[str, int]]
+"""Set and number of each image."""
+T = TypeVar("T")
+_MOST = 2**15
+"""Characters of a selection in a link that are read."""
+_NUMBERS = 4096
+"""A map has fewer images of a set."""
+
+
+def keep(picks: Selection) -> None:
+    """Make these the selection of this session; none clears it."""
+    st.session_state[KEY] = picks
+
+
+def current(ctx: Context) -> Selection:
+    """The selection, that of a link where one has just been opened, as far as its sets are here."""
+    asked = links.arrived(KEY)
+    if asked:
+        try:
+            keep(from_text(asked))
+        except HVAEError as error:
+            links.absent(KEY, str(error))
+    known = {spec.name for spec in ctx.world.sets}
+    picks: Selection = st.session_state.get(KEY) or []
+    here = [(name, index) for name, index in picks if name in known]
+    if asked and len(here) < len(picks):
+        links.absent(
+            KEY,
+            f"{len(picks) - len(here):,} of the {len(picks):,} images of this link's selection are "
+            "of sets that are not here: somebody brought them, or they are of another world.",
+        )
+    links.say(KEY, to_text([pick for pick in picks if 0 <= pick[1] < _NUMBERS]))
+    return here
+
+
+def to_text(picks: Selection) -> str:
+    """The selection as it stands in a link: a bit an image, set by set."""
+    parts = []
+    for name in dict.fromkeys(name for name, _ in picks):
+        numbers = [index for other, index in picks if other == name]
+        bits = np.zeros(max(numbers) + 1, bool)
+        bits[numbers] = True
+        packed = base64.urlsafe_b64encode(np.packbits(bits).tobytes()).decode().rstrip("=")
+        parts.append(f"{name}.{packed}")
+    return "~".join(parts)
+
+
+def from_text(text: str) -> Selection:
+    """The selection that a link holds; ``HVAEError`` where it is damaged."""
+    picks: Selection = []
+    try:
+        if len(text) > _MOST:
+            raise ValueError
+        for part in text.split("~"):
+            name, _, packed = part.rpartition(".")
+            data = base64.b64decode(packed + "=" * (-len(packed) % 4), b"-_", validate=True)
+            bits = np.unpackbits(np.frombuffer(data, np.uint8))
+            picks += [(name, int(index)) for index in np.flatnonzero(bits)]
+    except (ValueError, binascii.Error):
+        raise HVAEError(
+            "The selection of this link is damaged: copy the whole link again, or draw a lasso on "
+            "the page Latent space."
+        ) from None
+    return picks
+
+
+def spread(picks: Selection, most: int, class_of: Callable[[str, int], str]) -> Selection:
+    """At most so many of the selection, from every set and every class of it in turn."""
+    sets: dict[str, dict[str, Selection]] = {}
+    for name, index in picks:
+        sets.setdefault(name, {}).setdefault(class_of(name, index), []).append((name, index))
+    by_set = [in_turn(list(classes.values())) for classes in sets.values()]
+    return in_turn(by_set)[:most]
+
+
+def in_turn(lists: Sequence[Sequence[T]]) -> list[T]:
+    """The first of every list, then the second of each that has one, and so on."""
+    absent = object()
+    rows = zip_longest(*lists, fillvalue=absent)
+    return [one for row in rows for one in row if one is not absent]  # type: ignore[misc]
+
+
+def class_names(ctx: Context) -> Callable[[str, int], str]:
+    """What gives the class of an image of a set at hand, or "" where there is none."""
+
+    def class_of(set_name: str, index: int) -> str:
+        try:
+            images = ctx.images(set_name)
+            label = int(images.labels[index])
+        except (HVAEError, IndexError):
+            return ""
+        return images.class_names[label] if label >= 0 else ""
+
+    return class_of

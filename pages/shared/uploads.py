@@ -1,0 +1,128 @@
+"""A file of the reader's own: read through its gate, and found again by links and after a reload.
+
+What was read stays in the session, since Streamlit forgets a file when another page is opened. The
+file itself lies on the visitor's shelf for a day, and for everyone who has the link if the visitor
+says so. The link has the digest of its bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import streamlit as st
+
+from hvae_core.common import shelf
+from hvae_core.common.errors import HVAEError
+from pages.shared import links, ui, visitor
+
+T = TypeVar("T")
+Read = Callable[[bytes, str], T]
+KIND = "pictures"
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Held(Generic[T]):
+    """A file that was read: its digest, its name, what it holds."""
+
+    digest: str
+    title: str
+    value: T
+
+
+@dataclass(frozen=True)
+class Refused:
+    """Why there is nothing: a file that the gate refuses, or a link to one that is not here."""
+
+    sentence: str
+    asked: str = ""
+    """The digest that the link has."""
+
+
+def uploaded(label: str, key: str, read: Read[T], **more: Any) -> T | None:
+    """What the file holds, or None: nothing is given, the gate refuses it, or it is not here.
+
+    Why stands at the control. ``key`` is that of the field; in links it has the file's digest.
+    """
+    held_key = f"{key}_held"
+    asked = links.arrived(key)
+    if asked:
+        st.session_state[held_key] = _linked(asked, read)
+    st.file_uploader(label, key=key, on_change=_received, args=(key, held_key, read), **more)
+    held: Held[T] | Refused | None = st.session_state.get(held_key)
+    if isinstance(held, Refused):
+        show = st.warning if held.asked else st.error
+        show(ui.plain(held.sentence), icon=":material/error:")
+        links.say(key, held.asked)
+        return None
+    links.say(key, "" if held is None else held.digest[: shelf.LINKED])
+    if held is None:
+        return None
+    _keep_for_links(key, held)
+    return held.value
+
+
+def _received(key: str, held_key: str, read: Read[T]) -> None:
+    """Read the file that the field has now; an empty field leaves nothing."""
+    file = st.session_state.get(key)
+    if file is None:
+        st.session_state.pop(held_key, None)
+        return
+    data = file.getvalue()
+    held = _through(read, data, file.name)
+    if isinstance(held, Held):
+        me = visitor.visitor()
+        shelf.keep(me, KIND, shelf.Kept(held.digest, file.name, me, data))
+    st.session_state[held_key] = held
+
+
+def _linked(asked: str, read: Read[T]) -> Held[T] | Refused:
+    """The file that a link names by the start of its digest."""
+    found = shelf.find((visitor.visitor(), shelf.EVERYONE), KIND, asked)
+    if found is None or hashlib.sha256(found.data).hexdigest() != found.digest:
+        return Refused(
+            f"The file of this link ({asked[:40]}) is not here: it was opened in another browser "
+            "or more than a day ago. Open the same file, or ask who sent the link to tick Keep for "
+            "links.",
+            asked,
+        )
+    return _through(read, found.data, found.title)
+
+
+def _through(read: Read[T], data: bytes, name: str) -> Held[T] | Refused:
+    try:
+        return Held(hashlib.sha256(data).hexdigest(), name, read(data, name))
+    except HVAEError as error:
+        return Refused(str(error))
+    except Exception:
+        _log.exception("a file could not be read")
+        return Refused(f"{name} cannot be read; open another file.")
+
+
+def _keep_for_links(key: str, held: Held[T]) -> None:
+    """A tick by which everyone who has the link sees the file; who brought it takes it back."""
+    me, box = visitor.visitor(), f"{key}_keep"
+    shared = shelf.find((shelf.EVERYONE,), KIND, held.digest)
+    if shared is not None and shared.by != me:
+        st.caption("Kept for links by who sent this one.")
+        return
+    st.session_state[box] = shared is not None
+    st.checkbox(
+        "Keep for links", key=box, on_change=_share, args=(box, held.digest),
+        help="Everyone who has this page's link sees this file then. Without it the link shows it "
+        "in this browser alone, for a day.",
+    )  # fmt: skip
+
+
+def _share(box: str, digest: str) -> None:
+    me = visitor.visitor()
+    if not st.session_state[box]:
+        shelf.drop(shelf.EVERYONE, KIND, digest)
+        return
+    mine = shelf.find((me,), KIND, digest)
+    if mine is not None:
+        shelf.keep(shelf.EVERYONE, KIND, mine)
