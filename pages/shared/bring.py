@@ -15,7 +15,7 @@ from hvae_core.data.image_set import ImageSet, describe_shape
 from hvae_core.data.load import load_source
 from hvae_core.data.prepare import HELP, STEPS, WORDS, Step
 from hvae_core.data.worlds import Role, World
-from pages.shared import store, ui
+from pages.shared import brought, store, ui
 from pages.shared.apart import opened
 
 _SOURCES = "own_sources"
@@ -90,6 +90,7 @@ def listed(world: World) -> None:
                     _again(name, source, (*source.steps, hint.step))
             if source is not None and not _named(source):
                 _steps(name, source)
+            brought.keep_box(name)
             if st.button("Remove", key=f"remove-{name}", icon=":material/delete:", type="tertiary"):
                 _forget(name)
                 st.rerun()

@@ -15,7 +15,7 @@ from hvae_core.common.places import default_data_root
 from hvae_core.config.presets import PRESETS
 from hvae_core.data.worlds import World, worlds
 from hvae_core.scores.available import background_path
-from pages.shared import bring, downloads, models, store, ui, visitor
+from pages.shared import bring, brought, downloads, links, models, store, ui, visitor
 from pages.shared.controls import select
 from pages.shared.state import Context
 
@@ -29,6 +29,7 @@ def build() -> Context:
             "World", {key: world.title for key, world in every.items()}, key="world",
             help="An in-distribution set, the sets held against it, and the models trained on it.",
         )  # fmt: skip
+        brought.take_up()
         world = store.with_own_sets(every[key])
         chosen = models.choose(world)
         out_names = _out_sets(world)
@@ -38,6 +39,7 @@ def build() -> Context:
         )  # fmt: skip
         root = _images(world)
         models.opener()
+        brought.say()
     if not chosen:  # only now, so that the sidebar has the way out of it
         _no_model(world, every)
     path = background_path(world)
@@ -74,6 +76,7 @@ def _out_sets(world: World) -> tuple[str, ...]:
     if chosen is not None and not set(added) <= set(chosen):
         # Whoever brings a set wants to see it; without a choice so far the default has it.
         st.session_state[key] = list(dict.fromkeys([*chosen, *added]))
+    links.check("set", key, titles.values())
     names = st.multiselect(
         "Out-of-distribution sets", list(titles),
         default=[spec.name for spec in world.with_role("out")],

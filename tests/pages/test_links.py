@@ -1,0 +1,178 @@
+"""Links of views, opened by the same visitor and by another: the same is seen, or why it is not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from hvae_core.checkpoint import save_checkpoint
+from hvae_core.config import ModelCard
+from pages.shared import visitor
+from tests.pages.conftest import CONFIG, Start
+from tests.pages.test_image import file_of, nothing_judged
+from tests.pages.test_sidebar import CHECKPOINT, OWN, labelled, npz
+from tests.small import tiny_model
+
+Become = Callable[[str], None]
+PICTURES = np.random.default_rng(1).integers(0, 256, (30, 28, 28), dtype=np.uint8)
+
+
+@pytest.fixture
+def become(monkeypatch: pytest.MonkeyPatch) -> Become:
+    """Be this visitor from now on; at first "me"."""
+
+    def be(name: str) -> None:
+        monkeypatch.setattr(visitor, "visitor", lambda: name)
+
+    be("me")
+    return be
+
+
+def seen(app: AppTest) -> list[str]:
+    """What the page claims: title, bold lines and captions; a page that failed has no claims."""
+    assert not app.exception
+    assert not app.error
+    return [part.value for part in (*app.title, *app.markdown) if "Close" not in part.value]
+
+
+def warned(app: AppTest, words: str) -> bool:
+    return any(words in warning.value.replace("\\", "") for warning in app.warning)
+
+
+def opened_picture(start: Start) -> AppTest:
+    app = start("image", i_from="upload")
+    app.file_uploader("i_file").upload("my *cat*.png", file_of("PNG"))
+    return app.run()
+
+
+def link(app: AppTest, **bound: Any) -> dict[str, Any]:
+    """The address: what the app wrote itself, and what the browser writes of its controls."""
+    return {**app.query_params, **bound}
+
+
+def test_an_uploaded_picture(start: Start, become: Become) -> None:
+    app = opened_picture(start)
+    address, claims = link(app, i_from="upload"), seen(app)
+    assert "me" not in str(address)
+    assert seen(start("image", **address)) == claims
+    become("you")
+    assert warned(nothing_judged(start("image", **address)), "is not here")
+    assert warned(nothing_judged(start("image", **address)), "is not here")  # after a reload too
+    app.checkbox("i_file_keep").check()
+    become("me")
+    app.run()
+    become("you")
+    other = start("image", **address)
+    assert seen(other) == claims
+    assert "Kept for links by who sent this one." in [one.value for one in other.caption]
+    become("me")
+    app.checkbox("i_file_keep").uncheck().run()
+    become("you")
+    nothing_judged(start("image", **address))
+
+
+def test_a_picture_on_compression(start: Start, become: Become) -> None:
+    app = start("compression", c_from="a file of your own")
+    app.file_uploader("c_file").upload("mine.png", file_of("PNG"))
+    address = link(app.run(), c_from="a file of your own")
+    assert seen(start("compression", **address)) == seen(app)
+    become("you")
+    assert warned(start("compression", **address), "is not here")
+
+
+def test_an_image_of_a_set_and_models_by_digest(start: Start) -> None:
+    app = start("image", i_set_glyphs="Digits", i_id="3")
+    app.selectbox("b_glyphs").set_value("glyphs-hvae3-informative").run()
+    address = link(app, i_set_glyphs="Digits", i_id="3")
+    models = app.session_state["context"].models
+    assert address["b_glyphs"] == models[1].digest[:16]
+    assert "a_glyphs" not in address  # the default
+    again = start("image", **address)
+    assert again.session_state["context"].models == models
+    assert seen(again) == seen(app)
+
+
+def test_what_was_chosen_before_another_page_stands_in_the_link(start: Start) -> None:
+    app = start("image", i_set_glyphs="Digits", i_id="3")
+    for page in ("ood", "image"):
+        app.switch_page(f"pages/{page}/page.py")
+        app.run()
+    assert (app.selectbox("i_set_glyphs").value, app.number_input("i_id").value) == ("digits", 3)
+    assert app.query_params.get("i_id") == "3"
+
+
+def test_the_selection(start: Start, become: Become) -> None:
+    state = {"selection": [("digits", 2), ("test", 1), ("test", 5)]}
+    app = start("image", state, i_from="selection", i_pick="1")
+    address = link(app, i_from="selection", i_pick="1")
+    become("you")
+    assert seen(start("image", **address)) == seen(app)
+    rows = start("reconstructions", **address)
+    assert any(button.label == "From selection (3)" for button in rows.button)
+
+
+def test_a_checkpoint_of_ones_own(start: Start, become: Become, tmp_path: Path) -> None:
+    path = tmp_path / "mine.safetensors"
+    card = ModelCard("Tiny, plain")  # the title of a shipped one
+    save_checkpoint(path, tiny_model(CONFIG, 9), card=card, history={})
+    app = start()
+    upload = labelled(app.file_uploader, CHECKPOINT)
+    upload.set_value(("mine.safetensors", path.read_bytes(), "application/octet-stream")).run()
+    (mine,) = app.session_state["context"].models
+    assert mine.title == f"Tiny, plain ({mine.digest[:8]})"
+    address = link(app)
+    assert address["a_glyphs"] == mine.digest[:16]
+    assert start(**address).session_state["context"].models == (mine,)
+    become("you")
+    other = start(**address)
+    assert other.session_state["context"].models[0].title == "Tiny, plain"
+    assert warned(other, "is not here")
+    assert warned(start(**link(other)), "is not here")  # a reload says it again
+    assert not any("(" in title for title in other.selectbox("a_glyphs").options)
+    become("me")
+    app = start(**address)
+    app.button("checkpoint_stay").click().run()  # for everybody
+    become("you")
+    assert start(**address).session_state["context"].models[0].digest == mine.digest
+    app.button("checkpoint_remove").click().run()
+    assert warned(start(**address), "is not here")
+
+
+def test_a_set_of_ones_own(start: Start, become: Become) -> None:
+    app = start("ood")
+    labelled(app.file_uploader, OWN).set_value(("mine.npz", npz(images=PICTURES), "text/plain"))
+    labelled(app.button, "Add set").click().run()
+    address = link(app.run(), out_glyphs=["Digits", "mine.npz"])
+    assert app.multiselect("out_glyphs").value[-1] == "own-mine-npz"
+    again = start("ood", **address)
+    assert again.multiselect("out_glyphs").value == ["digits", "own-mine-npz"]
+    images = [one.session_state["own_sets"]["own-mine-npz"][1] for one in (app, again)]
+    assert images[0].take(24).digest == images[1].digest
+    become("you")
+    other = start("ood", **address)
+    assert other.multiselect("out_glyphs").value == ["digits"]
+    assert warned(other, "A set of this link") and warned(other, "mine.npz")
+    become("me")
+    app.checkbox("own_keep_own-mine-npz").check().run()
+    become("you")
+    kept = start("ood", **address)
+    assert kept.multiselect("out_glyphs").value == ["digits", "own-mine-npz"]
+
+
+def test_what_no_machine_has_is_said(start: Start) -> None:
+    for page, query, words in (
+        ("start", {"world": "Atlantis"}, "names a world that is not here: Atlantis"),
+        ("ood", {"out_glyphs": ["Digits", "Runes"]}, "names a set that is not here: Runes"),
+        ("image", {"i_set_glyphs": "Runes"}, "names a set that is not here: Runes"),
+        ("image", {"a_glyphs": "0123456789abcdef"}, "Model A of this link (0123456789abcdef)"),
+        ("ood", {"own": "0123456789abcdef"}, "A set of this link (0123456789abcdef)"),
+    ):
+        app = start(page, **query)
+        assert not app.exception and warned(app, words), (page, query)
+    app.button("links_close").click().run()
+    assert not app.warning
