@@ -118,6 +118,11 @@ def judge(
     readings = scores.read(handle, table, materials)
     judgement, problem = None, ""
     try:
+        if not np.isfinite(table.bound).all():
+            raise ScoreError(
+                "The model gives no finite numbers for this image, so there is no verdict; choose "
+                "another model."
+            )
         judgement = verdict.judge(
             table,
             reference.table,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -111,6 +112,8 @@ def images_control(ctx: Context) -> list[str]:
 def claim(groups: Sequence[GroupLoss], k: int, levels: Sequence[str]) -> str:
     """What the shown rows lose at k, in one sentence made of their numbers."""
     start = f"From {levels[k]} up,"
+    if not all(math.isfinite(group.nll) and math.isfinite(group.lost) for group in groups):
+        return f"{start} this model gives no finite numbers for these images"
     inside = [group for group in groups if not group.out]
     outside = [group for group in groups if group.out]
     if not k:

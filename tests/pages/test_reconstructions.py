@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from types import SimpleNamespace
 from typing import Any
 
@@ -217,3 +218,24 @@ def test_the_table_has_a_line_for_every_row_and_k() -> None:
     assert isinstance(made, pd.DataFrame)
     assert made["nll_nats"].tolist() == [1.0, 3.0, 2.0, 4.0]
     assert made.iloc[-1][["set", "image", "k", "seed"]].tolist() == ["own-a", 7, 1, 5]
+
+
+def test_a_temperature_that_changes_nothing_is_disabled_and_says_why(start: Start) -> None:
+    for query, idle in (
+        ({"r_k": "0"}, True),
+        ({"r_k": "1"}, False),
+        ({"r_k": "0", "r_skipped": "sample"}, False),
+    ):
+        app = alive(start("reconstructions", **query))
+        assert app.slider("r_temp").disabled == idle
+        assert any("Changes nothing now" in one.value for one in app.caption) == idle
+
+
+def test_a_loss_that_is_no_number_is_said_in_words() -> None:
+    inside, outside = (
+        GroupLoss("A", False, 90.0, lost=1.0),
+        GroupLoss("B", True, math.inf, lost=math.nan),
+    )
+    for k in (0, 1):
+        said = claim([inside, outside], k, ("z1", "z2"))
+        assert said.endswith("this model gives no finite numbers for these images")
