@@ -6,7 +6,8 @@
 Each visitor speaks Streamlit's own language over a websocket: opens the app, goes from page to page
 with other choices in the address, looks at each for a moment, and reloads now and then. A page is
 lost where it shows an exception or a part that could not be drawn, breaks off, or takes a minute.
-The exit status is 1 if any was.
+The exit status is 1 if any was. What a server holds after one visitor has seen every page is the
+measure of its memory: libraries and the models that are shown, which all visitors share.
 """
 
 from __future__ import annotations
@@ -46,6 +47,8 @@ PAGES: dict[str, tuple[dict[str, str], ...]] = {
     "image": ({}, {"seed": "2"}),
 }
 LOST_AFTER = 60.0
+SETTLED = 15.0
+"""Seconds after which a server has given back what it can."""
 RELOADS = 0.1
 """The share of pages before which a visitor reloads: a new session of the same browser."""
 MIB = 2**20
@@ -76,9 +79,12 @@ class Visitor:
             try:
                 async with self._session(cookies) as line:
                     while time.monotonic() < until:
-                        await self._look(line, first=not went)
+                        page = self._draw.choice([*PAGES])
+                        took = await self.look(line, page, self._draw.choice(PAGES[page]))
+                        if took is not None and not went:
+                            self._seen.first.append(took)
                         went += 1
-                        await asyncio.sleep(self._draw.uniform(0.5, 3.0))
+                        await asyncio.sleep(self._draw.uniform(2.0, 8.0))
                         if self._draw.random() < RELOADS:
                             break
             except (ConnectionClosed, OSError, TimeoutError) as error:
@@ -97,9 +103,8 @@ class Visitor:
             ping_timeout=None,
         )
 
-    async def _look(self, line: ClientConnection, first: bool) -> None:
-        page = self._draw.choice([*PAGES])
-        query = self._draw.choice(PAGES[page])
+    async def look(self, line: ClientConnection, page: str, query: dict[str, str]) -> float | None:
+        """Open a page: the seconds that it took, None where it is lost."""
         ask = BackMsg()
         ask.rerun_script.page_script_hash = calc_hash(page)
         ask.rerun_script.query_string = urlencode(query)
@@ -113,11 +118,10 @@ class Visitor:
             problems = [f"took more than {LOST_AFTER:.0f} s"]
         if problems:
             self._seen.lost.append(f"{what}: {problems[0]}")
-            return
+            return None
         took = time.monotonic() - begun
         self._seen.seconds.append(took)
-        if first:
-            self._seen.first.append(took)
+        return took
 
 
 async def _problems(line: ClientConnection):  # type: ignore[no-untyped-def]
@@ -175,10 +179,20 @@ def _open_files(process: Path) -> Iterator[str]:
         return
 
 
+async def walk(address: str) -> None:
+    """One visitor opens every page once."""
+    cookies = await asyncio.to_thread(_cookies, address)
+    alone = Visitor(address, 0, Seen())
+    async with alone._session(cookies) as line:
+        for page, queries in PAGES.items():
+            for query in queries:
+                await alone.look(line, page, query)
+
+
 async def visit(address: str, sessions: int, seconds: float) -> tuple[Seen, dict[str, int]]:
     """All visitors at once, then silence: what they met, and the server's memory on the way."""
     pid, seen = listener(urlsplit(address).port or 80), Seen()
-    memory = {"at the start": resident(pid), "at the peak": 0}
+    memory = {"before the first": resident(pid), "at the peak": 0}
     end = time.monotonic() + seconds
     crowd = asyncio.gather(*(Visitor(address, i, seen).stay(end) for i in range(sessions)))
     while not crowd.done():
@@ -200,6 +214,10 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as cache:
         more = {"STRATA_PUBLIC": "1"} if chosen.public else {}
         with serve(STRATA_CACHE=cache, STRATA_DATA="", **more) as address:  # type: ignore[arg-type]
+            asyncio.run(walk(address))
+            time.sleep(SETTLED)
+            alone = resident(listener(urlsplit(address).port or 80))
+        with serve(STRATA_CACHE=cache, STRATA_DATA="", **more) as address:  # type: ignore[arg-type]
             seen, memory = asyncio.run(visit(address, chosen.sessions, chosen.seconds))
             time.sleep(chosen.rest)  # Streamlit forgets a session two minutes after it has ended
             pid = listener(urlsplit(address).port or 80)
@@ -211,8 +229,9 @@ def main() -> int:
         if times:
             middle, slow, worst = np.percentile(times, [50, 95, 100])
             print(f"{name}: median {middle:.2f} s, p95 {slow:.2f} s, slowest {worst:.2f} s")
+    print(f"a server's memory when one visitor saw every page: {alone / MIB:.0f} MiB")
     for name, size in memory.items():
-        print(f"server's memory {name}: {size / MIB:.0f} MiB")
+        print(f"this server's memory {name}: {size / MIB:.0f} MiB, {size / alone:.2f} of that")
     return 1 if seen.lost else 0
 
 

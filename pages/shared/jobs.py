@@ -25,7 +25,7 @@ from hvae_core.common.progress import Cancelled
 from hvae_core.evaluation.evaluation import Evaluation
 from hvae_core.evaluation.lookup import lookup
 from hvae_core.evaluation.sets import Sets
-from pages.shared import ui
+from pages.shared import memory, ui
 from pages.shared.state import Context
 from pages.shared.store import Handle
 from pages.shared.visitor import Presence, session, visitor
@@ -34,7 +34,7 @@ PATIENCE = 60.0
 """Seconds that a job goes on without a tab of its visitor's, unless it is to be kept running."""
 OUT_OF_SIGHT = 3.0
 """Seconds after which a job that is not drawn again stands on no page of the visitor's."""
-_SWEEP_SECONDS = 5.0
+_SWEEP_SECONDS = 10.0
 _log = logging.getLogger(__name__)
 KEEP = "Keep running when I close the page"
 
@@ -61,6 +61,7 @@ class _Shared:
                 self.table.sweep(self.presence.here, PATIENCE)
             except Exception:
                 _log.exception("the watch over left jobs stumbled; it goes on")
+            memory.give_back()
             for name in [*self.drawn]:
                 if self.table.current(name) is None:
                     self.drawn.pop(name, None)

@@ -14,6 +14,7 @@ from streamlit.runtime.pages_manager import PagesManager
 from streamlit.web import cli
 
 from hvae_core.common.deployment import public
+from pages.shared import memory
 from pages.shared.guard import Guard
 from pages.shared.visitor import Cookies
 from pages.shared.warm import warming
@@ -32,6 +33,7 @@ def prepare() -> None:
     link with "Page not found". Told in advance, it does not. And it would ask a server of Amazon's
     for the machine's address, at its start or when a foreign page knocks.
     """
+    memory.share_heaps()
     PagesManager.uses_pages_directory = False
     net_util.get_external_ip = _nowhere
     if public():
