@@ -84,6 +84,12 @@ def remove_checkpoint(path: Path) -> None:
         ) from error
 
 
+def admit_checkpoint(data: bytes, filename: str, folder: Path | None = None) -> tuple[str, str]:
+    """As ``add_checkpoint``; digest and title alone, which travel between processes."""
+    checkpoint = add_checkpoint(data, filename, folder)
+    return checkpoint.digest, checkpoint.card.title or checkpoint.name
+
+
 def _slug(filename: str) -> str:
     """The part of an uploaded file's name that is safe in a path on any system."""
     stem = Path(filename.replace("\\", "/")).name.removesuffix(_SUFFIX)

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from typing import Any, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
 import streamlit as st
 
 from hvae_core.common.deployment import READ_MEMORY, READ_SECONDS, public
 from hvae_core.common.errors import JobError
 from hvae_core.common.jobs import JobTable
+from hvae_core.common.jobs.job import call
 from pages.shared.visitor import visitor
 
 P = ParamSpec("P")
@@ -27,15 +28,14 @@ def _readers() -> JobTable:
 
 
 def opened(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-    """What an importable function that takes ``progress`` gives; raises what it raises.
+    """What an importable function gives; raises what it raises.
 
     Raises ``JobError`` where that takes too long or too much memory.
     """
     if not public():
         return function(*args, **kwargs)
     table, name = _readers(), secrets.token_hex(16)
-    given: dict[str, Any] = dict(kwargs)
-    job = table.submit(f"{visitor()}:{name}", name, function, *args, **given)
+    job = table.submit(f"{visitor()}:{name}", name, call, function, args, dict(kwargs))
     try:
         with st.spinner("Reading the file"):
             if not job.wait(READ_SECONDS):

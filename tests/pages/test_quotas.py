@@ -10,12 +10,17 @@ import numpy as np
 import pytest
 import streamlit as st
 
+from hvae_core.checkpoint import save_checkpoint
+from hvae_core.checkpoint.library import admit_checkpoint
 from hvae_core.common import deployment
-from hvae_core.common.errors import DataError, HVAEError, JobError
+from hvae_core.common.errors import CheckpointError, DataError, HVAEError, JobError
+from hvae_core.common.progress import silent
+from hvae_core.config import ModelCard
 from hvae_core.data.bring import read_files
 from pages.shared import apart, quotas
 from pages.shared.quotas import Ledger
 from tests import job_functions as functions
+from tests.small import tiny_model
 
 MIB = 2**20
 
@@ -64,7 +69,7 @@ def readers(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def test_files_are_opened_in_a_process_apart(readers: Any) -> None:
-    assert apart.opened(functions.main_file).endswith("worker.py")
+    assert str(apart.opened(functions.main_file, progress=silent)).endswith("worker.py")
     pixels = np.random.default_rng(0).integers(0, 256, (5, 28, 28), np.uint8)
     (images,) = apart.opened(read_files, (("five.npz", archive(images=pixels)),))
     np.testing.assert_array_equal(images.images[:, 0], pixels)
@@ -76,14 +81,25 @@ def test_files_are_opened_in_a_process_apart(readers: Any) -> None:
     assert readers()._jobs == {}  # nothing of them stays in memory
 
 
+def test_a_checkpoint_passes_the_gate_in_a_process_apart(readers: Any, tmp_path: Path) -> None:
+    file = tmp_path / "one.safetensors"
+    save_checkpoint(file, tiny_model(), card=ModelCard("One"), history={})
+    digest, title = apart.opened(admit_checkpoint, file.read_bytes(), file.name, tmp_path / "in")
+    assert title == "One" and [path.name for path in (tmp_path / "in").iterdir()] == [
+        f"one.{digest}.safetensors"
+    ]
+    with pytest.raises(CheckpointError, match="bad"):
+        apart.opened(admit_checkpoint, file.read_bytes()[:200], "bad.safetensors", tmp_path / "in")
+
+
 def test_reading_has_a_bound_of_memory_and_time(
     readers: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(JobError, match="memory"):
-        apart.opened(functions.take, 2 * deployment.READ_MEMORY)
+        apart.opened(functions.take, 2 * deployment.READ_MEMORY, progress=silent)
     monkeypatch.setattr(apart, "READ_SECONDS", 0.1)
     with pytest.raises(JobError, match="seconds"):
-        apart.opened(functions.slow, 1000, 0.05)
+        apart.opened(functions.slow, 1000, 0.05, progress=silent)
 
 
 def test_on_ones_own_machine_files_are_opened_here(monkeypatch: pytest.MonkeyPatch) -> None:
