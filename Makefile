@@ -4,7 +4,7 @@
 HOST ?= 127.0.0.1
 PORT ?= 8501
 # PUBLIC=1 serves strangers: no folders of this machine, no downloads, bounds on all they bring.
-PUBLIC ?=
+PUBLIC ?= $(STRATA_PUBLIC)
 # Test processes side by side, each on one core.
 JOBS ?= 2
 
