@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import streamlit as st
+from PIL import Image
 
 from hvae_core.checkpoint import save_checkpoint
 from hvae_core.checkpoint.library import admit_checkpoint
@@ -17,12 +18,15 @@ from hvae_core.common.errors import CheckpointError, DataError, HVAEError, JobEr
 from hvae_core.common.progress import silent
 from hvae_core.config import ModelCard
 from hvae_core.data.bring import read_files
+from hvae_core.data.readers.parquet import write_parquet
+from hvae_core.figures import png_bytes
 from pages.shared import apart, quotas
 from pages.shared.quotas import Ledger
 from tests import job_functions as functions
 from tests.small import tiny_model
 
 MIB = 2**20
+PNG = png_bytes(Image.new("L", (28, 28)))
 
 
 def test_sets_of_all_tabs_count_until_their_memory_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -68,11 +72,16 @@ def readers(monkeypatch: pytest.MonkeyPatch) -> Any:
     st.cache_resource.clear()
 
 
-def test_files_are_opened_in_a_process_apart(readers: Any) -> None:
+def test_files_are_opened_in_a_process_apart(readers: Any, tmp_path: Path) -> None:
     assert str(apart.opened(functions.main_file, progress=silent)).endswith("worker.py")
     pixels = np.random.default_rng(0).integers(0, 256, (5, 28, 28), np.uint8)
     (images,) = apart.opened(read_files, (("five.npz", archive(images=pixels)),))
     np.testing.assert_array_equal(images.images[:, 0], pixels)
+    write_parquet(tmp_path / "five.parquet", [([PNG] * 5, [0] * 5)], ("a",))
+    (images,) = apart.opened(
+        read_files, (("five.parquet", (tmp_path / "five.parquet").read_bytes()),)
+    )
+    assert len(images) == 5
     # A small file that bursts is refused by what its header says, before it is decoded.
     bomb = archive(images=np.zeros((300_000, 28, 28), np.uint8))
     assert len(bomb) < MIB

@@ -123,6 +123,8 @@ def main() -> None:
     """Serve the socket whose file number is the first argument; the second is the memory."""
     number, memory = int(sys.argv[1]), int(sys.argv[2])
     os.set_inheritable(number, False)
+    if memory:  # Arrow's own pool would reserve a gigabyte before it reads a byte
+        os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the app, which then ends us
     with contextlib.suppress(OSError):
         os.nice(_NICENESS)  # pages stay quick while jobs use every core
