@@ -22,6 +22,7 @@ from hvae_core.probes.compression import (
     stored_compression,
 )
 from pages.shared import image_names, jobs, store, ui
+from pages.shared.apart import opened
 from pages.shared.controls import select, set_and_number
 from pages.shared.kept import by_content
 from pages.shared.state import Context
@@ -63,7 +64,7 @@ def _photograph(name: str) -> np.ndarray:
 
 
 def _read(data: bytes, filename: str) -> Picture:
-    return Picture(filename, open_image(data, filename))
+    return Picture(filename, opened(open_image, data, filename))
 
 
 def _from_set(ctx: Context) -> Picture | None:

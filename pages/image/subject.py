@@ -21,6 +21,7 @@ from hvae_core.detection.verdict import Judgement, Reading
 from hvae_core.evaluation.evaluation import Evaluation
 from pages.image import scores
 from pages.shared import image_names, store, ui
+from pages.shared.apart import opened
 from pages.shared.controls import one_of, set_and_number, within
 from pages.shared.materials import Materials
 from pages.shared.state import Context
@@ -213,7 +214,7 @@ def _upload() -> OneImage | None:
 
 
 def _opened(data: bytes, name: str) -> OneImage:
-    return OneImage(one_image(data, "upload", name), name)
+    return OneImage(opened(one_image, data, "upload", name), name)
 
 
 def _from_selection(ctx: Context) -> OneImage | None:

@@ -234,7 +234,7 @@ def control(every: Sequence[ScoredModel]) -> Placed:
             first = at_alarm(judged[0], alarm)
         rest = [at_alarm(scored, alarm) for scored in judged[1:]]
     except ScoreError as error:
-        st.warning(str(error))
+        st.warning(ui.plain(str(error)))
         return [(scored, None) for scored in every]
     thresholds = iter([first, *rest])
     return [(scored, next(thresholds) if len(scored.reference) else None) for scored in every]

@@ -13,17 +13,18 @@ from pathlib import Path
 import streamlit as st
 
 from hvae_core.checkpoint.library import (
-    add_checkpoint,
+    admit_checkpoint,
     keep_checkpoint,
     own_checkpoints,
     remove_checkpoint,
     shipped_checkpoints,
 )
 from hvae_core.common import shelf
-from hvae_core.common.deployment import public
-from hvae_core.common.errors import HVAEError
+from hvae_core.common.deployment import MAX_CHECKPOINTS, public
+from hvae_core.common.errors import CheckpointError, HVAEError
 from hvae_core.data.worlds import World
 from pages.shared import links, store, ui, visitor
+from pages.shared.apart import opened
 from pages.shared.controls import among
 from pages.shared.store import Handle
 
@@ -172,13 +173,17 @@ def opener() -> None:
 def _add(data: bytes, filename: str, *, keep: bool) -> tuple[str, str]:
     """The title of an opened checkpoint, which is chosen in the next run, or why it is refused."""
     try:
-        checkpoint = add_checkpoint(data, filename, None if keep else own_folder())
+        if public() and len(own_checkpoints(own_folder())) >= MAX_CHECKPOINTS:
+            raise CheckpointError(
+                f"You have {MAX_CHECKPOINTS} checkpoints here, which is the most; remove one first."
+            )
+        digest, title = opened(admit_checkpoint, data, filename, None if keep else own_folder())
     except HVAEError as error:
         return "", str(error)
     shelf.seen(visitor.visitor())
-    shelf.prune(spare=next(own_folder().glob(f"*.{checkpoint.digest}.*"), None))
-    st.session_state[OPENED] = checkpoint.digest
-    return checkpoint.card.title or checkpoint.name, ""
+    shelf.prune(spare=next(own_folder().glob(f"*.{digest}.*"), None))
+    st.session_state[OPENED] = digest
+    return title, ""
 
 
 def _brought() -> None:

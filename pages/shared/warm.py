@@ -14,9 +14,10 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-FIRST = ("plotly.graph_objects", "pandas", "pages.shared.sidebar", "hvae_core.probes.reconstruct")
-"""What every page needs."""
-LATER = ("scipy.sparse.linalg", "scipy.optimize", "scipy.stats", "sklearn.datasets")
+FIRST = ("plotly.graph_objects", "pandas", "pages.shared.sidebar")
+"""What every page needs, and pandas, which plotly looks for without waiting for it."""
+LATER = ("hvae_core.probes.reconstruct", "scipy.sparse.linalg", "scipy.optimize", "scipy.stats",
+         "sklearn.datasets")  # fmt: skip
 """What some pages need."""
 _PATIENCE = 30.0
 """Seconds that the first page may take before the rest is loaded beside it."""

@@ -86,7 +86,7 @@ with middle, ui.in_place():
             alt="Two images and their reconstructions from each level up",
         )
     except MissingImages as missing:
-        st.info(str(missing), icon=":material/image_not_supported:")
+        st.info(ui.plain(str(missing)), icon=":material/image_not_supported:")
     ui.link("reconstructions", "Reconstructions by layer")
 with right, ui.in_place():
     st.subheader(third, anchor=False)

@@ -21,6 +21,7 @@ from hvae_core.data.worlds import custom_set
 from hvae_core.evaluation.compute import evaluate
 from hvae_core.evaluation.evaluation import EvalSettings
 from pages.shared import store, ui
+from tests.conftest import ROOT
 from tests.pages.conftest import CONFIG, LIMIT, Start
 from tests.small import tiny_model, tiny_set
 
@@ -138,3 +139,12 @@ def test_no_page_reads_it_as_markdown(
 )
 def test_every_sign_stands_for_itself(text: str, kept: str) -> None:
     assert ui.plain(text) == kept
+
+
+def test_no_error_is_shown_as_markdown() -> None:
+    """What a sentence says of a file has the file's name in it."""
+    for path in (ROOT / "pages").rglob("*.py"):
+        raw = re.search(
+            r"\.(error|warning|info|success|caption|markdown)\(\s*str\(", path.read_text()
+        )
+        assert raw is None, (path, raw)
