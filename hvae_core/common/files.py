@@ -66,6 +66,13 @@ def named_path(text: str | Path, error: type[HVAEError] = DataError) -> Path:
     return path
 
 
+def is_folder(text: str | Path) -> bool:
+    """Whether what someone wrote is the path of a folder; False for what cannot be a path."""
+    with contextlib.suppress(HVAEError, OSError):
+        return named_path(text).is_dir()
+    return False
+
+
 def check_regular(path: Path, error: type[HVAEError] = DataError) -> None:
     """Raise ``error`` for what is there but is no file: a pipe or a device may never end."""
     with contextlib.suppress(OSError):

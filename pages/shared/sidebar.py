@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import NoReturn
 
 import streamlit as st
@@ -11,7 +10,9 @@ import streamlit as st
 from hvae_core.checkpoint.library import shipped_checkpoints
 from hvae_core.common import shelf
 from hvae_core.common.deployment import public
+from hvae_core.common.files import is_folder
 from hvae_core.common.places import default_data_root
+from hvae_core.common.plain import plain as short
 from hvae_core.config.presets import PRESETS
 from hvae_core.data.worlds import World, worlds
 from hvae_core.scores.available import background_path
@@ -102,9 +103,10 @@ def _images(world: World) -> str | None:
             help="A folder with one Parquet file, image folder or .npz a set, "
             "such as mnist/test.parquet.",
         ).strip()
-        if root and not Path(root).expanduser().is_dir():
+        if root and not is_folder(root):
             st.error(
-                f"There is no folder {ui.plain(root)}; check the spelling or leave the field empty."
+                f"There is no folder {ui.plain(short(root))}; check the spelling or leave the "
+                "field empty."
             )
             root = ""
         downloads.of_sidebar(world, root or None)

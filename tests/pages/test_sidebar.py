@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from pathlib import Path
 from typing import Any
 
@@ -210,18 +211,21 @@ def test_a_set_by_its_path(start: Start, tmp_path: Path) -> None:
     labelled(app.button, "Add set").click().run()
     alive(app)
     assert any(name.startswith("own-here") for name in app.multiselect(key="out_glyphs").value)
-    app.text_input(key="own_source").set_value(str(tmp_path / "nowhere.npz"))
-    labelled(app.button, "Add set").click().run()
-    assert not app.exception
-    assert len(app.error) == 1
+    os.mkfifo(tmp_path / "pipe.npz")
+    for wrong in (str(tmp_path / "nowhere.npz"), "~nosuch/x", "n" * 5000, f"{tmp_path}/pipe.npz"):
+        app.text_input(key="own_source").set_value(wrong)
+        labelled(app.button, "Add set").click().run()
+        assert not app.exception
+        assert len(app.error) == 1 and len(app.error[0].value) < 400
 
 
 def test_a_wrong_data_folder_is_named_and_the_rest_lives_on(start: Start, tmp_path: Path) -> None:
     app = start(world="FashionMNIST")
-    app.text_input(key="root").set_value(str(tmp_path / "no such [folder]")).run()
-    assert not app.exception
-    assert len(app.error) == 1
-    assert charts(app) >= DRAWN
+    for wrong in (str(tmp_path / "no such [folder]"), "~nosuch", "n" * 5000):
+        app.text_input(key="root").set_value(wrong).run()
+        assert not app.exception
+        assert [error.value.startswith("There is no folder") for error in app.error] == [True]
+        assert charts(app) >= DRAWN
     app.text_input(key="root").set_value(str(tmp_path)).run()
     alive(app)
 
