@@ -62,7 +62,7 @@ def load(kind: str, key: str) -> dict[str, np.ndarray] | None:
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
-        mark = arrays.pop(_MARK)
+        mark = arrays.pop(_MARK, np.zeros(0))
         whose = mark.tobytes() == _mark(kind, key, arrays).tobytes()
     except (FileNotFoundError, NotADirectoryError):
         return None
@@ -71,7 +71,9 @@ def load(kind: str, key: str) -> dict[str, np.ndarray] | None:
         _discard(path, f"it is damaged or cannot be read ({type(problem).__name__})")
         return None
     if not whose:
-        _discard(path, "it holds something else than its name says")
+        if mark.size:  # of older versions there are many without one
+            _discard(path, "it holds something else than its name says")
+        _remove(path)
         return None
     with contextlib.suppress(OSError):
         os.utime(path)  # the time of the last use, by which old files go first

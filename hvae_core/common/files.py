@@ -22,6 +22,9 @@ from hvae_core.common.plain import plain
 FRAGMENT = re.compile(r"\.writing-[a-z0-9_]{8}\.tmp")
 """Names of files that are being written."""
 
+DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS})
+"""Numbers of errors that a disk is the reason of, not a network."""
+
 _REASONS = {
     errno.ENOSPC: "the disk is full; make room or name another place",
     errno.EDQUOT: "the disk is full; make room or name another place",

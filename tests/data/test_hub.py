@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -206,3 +207,16 @@ def test_labels_that_are_texts_are_kept(parquet_file: Path, tmp_path: Path) -> N
     found = load_source(download(str(tmp_path / "made"), path=tmp_path / "own.parquet"))
     assert found.class_names == tuple(names)
     assert found.labels.tolist() == [0, 1, 2] * 4
+
+
+def test_a_full_disk_is_told_and_leaves_nothing(
+    hub_set: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(pq.ParquetWriter, "write_table", full)
+    with pytest.raises(DataError, match="cannot be kept in .*: the disk is full; make room"):
+        download(str(hub_set), path=tmp_path / "a" / "test.parquet", config="small",
+                 columns=("image_lt", ""))  # fmt: skip
+    assert not os.listdir(tmp_path / "a")

@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from hvae_core.common.errors import DataError
+from hvae_core.common.files import DISK, why_not
 from hvae_core.common.places import cache_data_root
+from hvae_core.common.plain import plain
 from hvae_core.common.progress import Cancelled, Progress, silent
 from hvae_core.data.readers.labels import NAMES as LABEL_NAMES
 from hvae_core.data.readers.parquet import IMAGE_COLUMNS, write_parquet
@@ -151,6 +153,8 @@ def _batches(
 
 
 def _explain(hub_name: str, split: str, exc: Exception) -> str:
+    if isinstance(exc, OSError) and exc.errno in DISK:
+        return f"{hub_name} cannot be kept in {plain(cache_data_root())}: {why_not(exc)}."
     kinds = {kind.__name__ for kind in type(exc).__mro__}
     if "GatedRepoError" in kinds or "gated" in str(exc).lower():
         return f"{hub_name} asks for a login on the hub; log in there, or choose another set."

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from hvae_core.common.errors import DataError
+from hvae_core.common.files import whole
 from hvae_core.data.readers import splits
 from hvae_core.data.readers.arrays import Arrays
 from hvae_core.data.readers.encoded import Pictures
@@ -106,15 +107,10 @@ def write_parquet(
         metadata={"huggingface": json.dumps({"info": {"features": features}})},
     )
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    try:
-        with pq.ParquetWriter(part, schema) as writer:
-            for blobs, labels in batches:
-                images = [{"bytes": blob, "path": None} for blob in blobs]
-                writer.write_table(pa.table({"image": images, "label": labels}, schema=schema))
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    with whole(path) as draft, pq.ParquetWriter(draft, schema) as writer:
+        for blobs, labels in batches:
+            images = [{"bytes": blob, "path": None} for blob in blobs]
+            writer.write_table(pa.table({"image": images, "label": labels}, schema=schema))
 
 
 def _shards(path: Path) -> list[Path]:
