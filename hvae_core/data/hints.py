@@ -31,6 +31,8 @@ def hints(images: ImageSet, shape: Shape, ground: Ground) -> tuple[Hint, ...]:
 
     ``images`` are as they came, ``shape`` is the model's.
     """
+    if not len(images):
+        return ()
     some = images.images[np.unique(np.linspace(0, len(images) - 1, _SAMPLE).astype(int))]
     found = []
     edges = np.array([edge_colour(image).mean() for image in some])
