@@ -34,7 +34,7 @@ def compress(
     *,
     image: Annotated[
         tuple[str, ...],
-        options("PNG, JPEG, BMP or WebP files, or china or flower (default: both)", "FILE"),
+        options("PNG, JPEG, BMP, WebP or TIFF files, or china or flower (default: both)", "FILE"),
     ] = (),
     source: Annotated[
         str | None, option("pictures of a set as in evaluate instead", "SET", name="--set")

@@ -12,6 +12,7 @@ import streamlit as st
 
 from hvae_core.data import open_image
 from hvae_core.data.photographs import PHOTOGRAPHS, photograph
+from hvae_core.data.readers.names import KINDS
 from hvae_core.figures import fmt
 from hvae_core.probes.compression import (
     Compression,
@@ -53,7 +54,7 @@ def choose(ctx: Context) -> Picture | None:
     if source in PHOTOGRAPHS:
         return Picture(PHOTOGRAPHS[source], _photograph(source))
     if source == "upload":
-        label = "A PNG, JPEG, BMP or WebP picture"
+        label = f"A {KINDS} picture"
         return uploaded(label, "c_file", _read)
     return _from_set(ctx)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
@@ -14,7 +15,10 @@ from hvae_core.common.errors import HVAEError, ScoreError
 from hvae_core.common.words import RANGE, span
 from hvae_core.config import level_starts
 from hvae_core.data import one_image
+from hvae_core.data.hints import hints
 from hvae_core.data.image_set import ImageSet
+from hvae_core.data.prepare import HELP, STEPS, WORDS, Step
+from hvae_core.data.readers.names import KINDS
 from hvae_core.detection import verdict
 from hvae_core.detection.conformal import Correction
 from hvae_core.detection.verdict import Judgement, Reading
@@ -64,7 +68,7 @@ def choose(ctx: Context) -> OneImage | None:
         "or the latest lasso of the page Latent space.",
     )  # fmt: skip
     if source == "upload":
-        return _upload()
+        return _upload(ctx)
     if source == "selection":
         return _from_selection(ctx)
     return _from_set(ctx)
@@ -205,16 +209,48 @@ def _taken(ctx: Context, image_name: str) -> OneImage | None:
     return OneImage(image, f"{ctx.title(name)} {index}{of}")
 
 
-def _upload() -> OneImage | None:
-    """An uploaded file through the gate."""
-    return uploaded(
-        "A PNG, JPEG, BMP or WebP image", "i_file", _opened,
+def _upload(ctx: Context) -> OneImage | None:
+    """An uploaded file through the gate, after the steps that its visitor wants."""
+    file = uploaded(
+        f"A {KINDS} image", "i_file", _opened,
         help="It is brought to the model's shape; what was done to it is written below it.",
     )  # fmt: skip
+    if file is None:
+        return None
+    asked = st.pills(
+        "Prepare", STEPS, selection_mode="multi", format_func=WORDS.__getitem__, key="i_prepare",
+        bind="query-params", help="  \n".join(f"{WORDS[step]}: {HELP[step]}" for step in STEPS),
+    )  # fmt: skip
+    steps = tuple(step for step in STEPS if step in asked)
+    image = file.image if not steps else _prepared(file.digest, steps, file)
+    for hint in hints(image.images, ctx.a.image_shape, ctx.world.ground):
+        st.caption(f":material/lightbulb: {ui.plain(hint.sentence)}")
+        st.button(WORDS[hint.step], key=f"i_do_{hint.step}", on_click=_prepare, args=(hint.step,))
+    return image
 
 
-def _opened(data: bytes, name: str) -> OneImage:
-    return OneImage(opened(one_image, data, "upload", name), name)
+def _prepare(step: Step) -> None:
+    st.session_state["i_prepare"] = [*(st.session_state.get("i_prepare") or []), step]
+
+
+@dataclass(frozen=True, eq=False)
+class _File:
+    """An uploaded file, and the picture in it as it came."""
+
+    digest: str
+    data: bytes
+    name: str
+    image: OneImage
+
+
+def _opened(data: bytes, name: str) -> _File:
+    image = OneImage(opened(one_image, data, "upload", name), name)
+    return _File(hashlib.sha256(data).hexdigest(), data, name, image)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _prepared(digest: str, steps: tuple[Step, ...], _file: _File) -> OneImage:
+    return OneImage(opened(one_image, _file.data, "upload", _file.name, prepare=steps), _file.name)
 
 
 def _from_selection(ctx: Context) -> OneImage | None:

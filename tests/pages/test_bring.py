@@ -69,3 +69,20 @@ def test_pictures_of_the_other_side_are_counted(start: Start) -> None:
     labelled(app.radio, "It is").set_value("out")
     app = bring(app, ("other.npz", npz(images=pixels[:4])))
     assert says(app, "4 of 4 images are also in own.npz")
+
+
+def test_one_photograph_is_brought_near_and_its_link_knows_how(start: Start) -> None:
+    app = start("image", i_from="upload")
+    app = alive(app.file_uploader("i_file").upload("photo.png", photo()).run())
+    assert says(app, "Looks inverted: the ground is light here")
+    light = app.title[0].value
+    app = alive(app.button("i_do_invert").click().run())
+    app = alive(app.button("i_do_crop").click().run())
+    assert not says(app, "Looks inverted")
+    assert says(app, "Inverted; cropped to the drawing, or to the square in the middle; resized")
+    assert app.title[0].value and light
+    assert sorted(app.query_params["i_prepare"]) == ["Crop", "Invert"]
+    link = {key: app.query_params[key] for key in ("i_file", "i_prepare")}
+    again = alive(start("image", i_from="upload", **link))
+    assert again.title[0].value == app.title[0].value
+    assert says(again, "Inverted; cropped to the drawing")
