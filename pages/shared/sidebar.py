@@ -59,7 +59,7 @@ def _no_model(world: World, every: Mapping[str, World]) -> NoReturn:
     # The smallest recipe of the world is trained first: the big ones take a machine with a GPU.
     recipes = [preset for preset in PRESETS.values() if preset.world == world.key]
     recipe = next((preset for preset in recipes if not preset.paper), None)
-    if recipe is not None:
+    if recipe is not None and not public():
         st.markdown(f"Train {ui.plain(recipe.title)} on this machine:")
         st.code(f"python -m hvae_core train --preset {recipe.name}", language="sh")
     shipped = shipped_checkpoints()
