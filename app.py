@@ -10,7 +10,7 @@ from __future__ import annotations
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from pages.shared import serve
+from pages.shared import memory, serve
 from pages.shared.warm import warming
 
 
@@ -60,4 +60,4 @@ elif __name__ == "__main__":
     serve.serve(__file__)
 else:
     serve.prepare()
-    app = st.App(__file__, middleware=serve.MIDDLEWARE)
+    app = st.App(__file__, middleware=serve.MIDDLEWARE, lifespan=memory.tidied)

@@ -25,7 +25,7 @@ from hvae_core.common.progress import Cancelled
 from hvae_core.evaluation.evaluation import Evaluation
 from hvae_core.evaluation.lookup import lookup
 from hvae_core.evaluation.sets import Sets
-from pages.shared import memory, ui
+from pages.shared import ui
 from pages.shared.state import Context
 from pages.shared.store import Handle
 from pages.shared.visitor import Presence, session, visitor
@@ -61,7 +61,6 @@ class _Shared:
                 self.table.sweep(self.presence.here, PATIENCE)
             except Exception:
                 _log.exception("the watch over left jobs stumbled; it goes on")
-            memory.give_back()
             for name in [*self.drawn]:
                 if self.table.current(name) is None:
                     self.drawn.pop(name, None)
