@@ -330,7 +330,28 @@ def _folder(draw: Random, folder: Path) -> Path:
         places.odd(draw, place, draw.choice((".png", ".parquet", ".jpg")))
     if draw.random() < 0.2:
         (top / "a" / "round").symlink_to(top)
+    if draw.random() < 0.5:
+        _labels_beside(draw, draw.choice((top, top / "a")))
     return top
+
+
+def _labels_beside(draw: Random, folder: Path) -> None:
+    """Tables and files of labels that lie beside pictures, damaged."""
+    kind = draw.choice(("metadata.csv", "metadata.jsonl", "metadata.parquet", "labels.npy"))
+    rows = [{"file_name": "good.png", "label": "a"}, {"file_name": "../../etc/passwd", "label": 1}]
+    if kind == "metadata.csv":
+        data = draw.choice(
+            (b"file_name,label\ngood.png,1\n", b"file_name\ngood.png\n", _lines(draw)[1])
+        )
+    elif kind == "metadata.jsonl":
+        data = "\n".join(damage.text_of(draw, row) for row in rows).encode(errors="replace")
+    elif kind == "metadata.parquet":
+        data = _table(draw)[1]
+    else:
+        data = _npy(draw)
+    if data and draw.random() < 0.5:
+        data = draw.choice(damage.ANY)(draw, data)
+    (folder / kind).write_bytes(data)
 
 
 def ready() -> None:
@@ -351,7 +372,9 @@ def make(draw: Random, folder: Path) -> Path | str:
     suffix, data = draw.choice(KINDS)(draw)
     path = folder / f"fuzzed{suffix}"
     path.write_bytes(data)
-    return path
+    return (
+        path if draw.random() < 0.95 else f"{path}:{draw.choice(('train', 'validation', 'x', ''))}"
+    )
 
 
 def attempt(source: Path | str) -> str:

@@ -22,7 +22,7 @@ from hvae_core.common.errors import HVAEError
 from tests.fuzz import checkpoints, images, places, states
 
 KINDS = {"checkpoints": checkpoints, "images": images, "states": states}
-SECONDS = 20.0
+SECONDS = 60.0
 """A case that takes longer hangs."""
 MOST = 900 * 2**20
 """Bytes of memory that a child may take."""
@@ -94,7 +94,7 @@ def _child(summary: Summary, start: int, stop: int, *, seed: int, folder: str) -
 def _lines(child: subprocess.Popen[bytes]) -> Iterator[dict[str, Any] | None]:
     """What the child tells of each case; None where it falls silent."""
     assert child.stdout is not None
-    waits = 6 * SECONDS  # the first case has the imports before it
+    waits = 3 * SECONDS  # the first case has the imports before it
     while select.select([child.stdout], [], [], waits)[0]:
         line = child.stdout.readline()
         if not line:
