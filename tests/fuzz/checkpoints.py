@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import pickle
 import tempfile
 import zipfile
@@ -202,10 +201,7 @@ def attempt(source: Path | str) -> str:
     except CheckpointError as error:
         places.check_sentence(error)
     if path.is_file():
-        try:
-            add_checkpoint(path.read_bytes(), path.name, path.parent / "own")
-        except CheckpointError as error:
-            places.check_sentence(error)
-    hv.load_checkpoint(str(source))
-    assert CANARY not in os.environ, "code of the file was run"
+        add_checkpoint(path.read_bytes(), path.name, path.parent / "own")
+    else:
+        hv.load_checkpoint(str(source))
     return "read"
