@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import subprocess
 import sys
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -283,6 +285,16 @@ def test_who_is_gone_leaves_no_jobs_but_those_to_be_kept(
     kept.cancel()
     table.sweep(here.__contains__, 60.0)
     assert table.get("kept") is None  # nothing of it stays in memory
+
+
+def test_of_a_dropped_job_nothing_stays_in_memory(table: JobTable) -> None:
+    job = table.submit("ann:open", "d", functions.add, 1, 1)
+    assert job.wait(60)
+    until(lambda: len(table._idle) == len(table._all))
+    left = weakref.ref(job)
+    table.drop("ann:open")
+    del job
+    until(lambda: gc.collect() >= 0 and left() is None, 10)
 
 
 def test_the_table_is_bounded(table: JobTable, monkeypatch: pytest.MonkeyPatch) -> None:

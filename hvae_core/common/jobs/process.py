@@ -69,6 +69,7 @@ class WorkerProcess:
                 _log.exception("the worker of a background job was lost")
                 self._stop()
                 job.fail(JobError("The background process could not be reached. Please try again."))
+            del job  # while it waits for the next, the thread must not hold the last one's result
             self._on_idle(self)
 
     def _run(self, job: Job) -> None:
