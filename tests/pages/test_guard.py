@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 import pytest
 
 from pages.shared import guard
 from pages.shared.guard import Guard
+from tests.coroutines import run
 
 
 def answer(path: str, method: str = "GET", **headers: str) -> tuple[int, dict[str, str]]:
@@ -23,7 +23,7 @@ def answer(path: str, method: str = "GET", **headers: str) -> tuple[int, dict[st
 
     pairs = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
     scope = {"type": "http", "method": method, "path": path, "headers": pairs}
-    asyncio.run(Guard(app)(scope, None, send))  # type: ignore[arg-type]
+    run(Guard(app)(scope, None, send))  # type: ignore[arg-type]
     told = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
     return sent[0]["status"], told
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,6 +10,7 @@ from streamlit.runtime import context
 
 from pages.shared import visitor as module
 from pages.shared.visitor import COOKIE, Cookies, Presence, visitor
+from tests.coroutines import run
 
 HTML, SCRIPT = "text/html; charset=utf-8", "text/javascript"
 
@@ -29,7 +29,7 @@ def answered(kind: str, cookie: str = "", scheme: str = "http") -> list[str]:
     accept = HTML if kind == "" else "*/*"
     headers = [(b"cookie", cookie.encode()), (b"accept", accept.encode())]
     scope = {"type": "http", "scheme": scheme, "headers": headers}
-    asyncio.run(Cookies(app)(scope, None, send))  # type: ignore[arg-type]
+    run(Cookies(app)(scope, None, send))  # type: ignore[arg-type]
     return [value.decode() for name, value in sent[0]["headers"] if name == b"set-cookie"]
 
 
