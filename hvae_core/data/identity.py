@@ -66,6 +66,21 @@ def identity(
     return cache.kept("identities", key, lambda: Identity.of(read()), pack=_pack, unpack=_unpack)
 
 
+def known(
+    world: World,
+    set_name: str,
+    shape: Shape,
+    *,
+    limit: int | None,
+    data_root: str | Path | None = None,
+) -> Identity | None:
+    """The identity of a set as far as it was found before: no image is read for it."""
+    key = key_of(world, set_name, shape, limit=limit, data_root=data_root)
+    if key is None:
+        return None
+    return _shipped(SHIPPED).get(key) or cache.peek("identities", key, _unpack)
+
+
 def key_of(
     world: World,
     set_name: str,

@@ -9,7 +9,7 @@ from typing import Protocol
 from hvae_core.common.arrays import Shape
 from hvae_core.common.progress import Progress, silent
 from hvae_core.data.hints import hints
-from hvae_core.data.identity import Identity, identity
+from hvae_core.data.identity import Identity, identity, known
 from hvae_core.data.image_set import ImageSet, shared_note
 from hvae_core.data.worlds import OWN, World
 from hvae_core.evaluation import SHIPPED_LIMIT
@@ -84,6 +84,16 @@ class Sets:
     def available(self, set_name: str) -> bool:
         """Whether the images are on this machine, without reading them."""
         return self.world.available(set_name, self.data_root)
+
+    def known(self, checkpoint: Described, set_name: str) -> Identity | None:
+        """Digest and notes of ``images`` as far as they were found before; nothing is read."""
+        return known(
+            self.world,
+            set_name,
+            checkpoint.image_shape,
+            limit=self.limit,
+            data_root=self.data_root,
+        )
 
     def identity(
         self, checkpoint: Described, set_name: str, progress: Progress = silent

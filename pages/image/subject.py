@@ -206,7 +206,8 @@ def _taken(ctx: Context, image_name: str) -> OneImage | None:
         return None
     label = int(image.labels[0])
     of = f", class {image.class_names[label]}" if label >= 0 else ""
-    return OneImage(image, f"{ctx.title(name)} {index}{of}")
+    file = f", {image.file(0)}" if image.file(0) else ""
+    return OneImage(image, f"{ctx.title(name)} {index}{of}{file}")
 
 
 def _upload(ctx: Context) -> OneImage | None:

@@ -147,8 +147,15 @@ def as_file(visible: Selection, pictures: Mapping[str, ImageSet]) -> bytes:
         title = f"{name}: {pictures[name].class_names[label]}" if label >= 0 else ""
         labels.append(names.setdefault(title, len(names)) if title else -1)
     pixels = np.stack([pictures[name].images[index] for name, index in visible])
+    files = [pictures[name].file(index) or image_names.name_of(name, index)
+             for name, index in visible]  # fmt: skip
     subset = ImageSet(
-        "selection", "Selection", pixels, labels=np.array(labels), class_names=tuple(names)
+        "selection",
+        "Selection",
+        pixels,
+        labels=np.array(labels),
+        class_names=tuple(names),
+        files=tuple(files),
     )
     return npz_bytes(
         subset,

@@ -55,6 +55,8 @@ def end_left_sessions() -> int:
     ended = [] if kept is None else kept.expire()
     for _, info in ended:
         info.session.shutdown()
+        # Something of Streamlit's may hold on to the session; what its visitor brought goes now.
+        info.session.session_state.clear()
     return len(ended)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from hvae_core.common.errors import HVAEError
+from hvae_core.common.errors import MissingImages
 from hvae_core.data.image_set import shared_note
 from pages.shared import store, ui
 from pages.shared.state import Context
@@ -16,12 +16,12 @@ def draw(ctx: Context) -> None:
     others: list[tuple[str, tuple[str, ...]]] = []
     for name in dict.fromkeys((ctx.in_name, *ctx.out_names)):
         brought = name in store.own_sets()
-        try:
-            notes = ctx.sets.identity(ctx.a, name).notes
-            if brought or ctx.in_name in store.own_sets():
-                notes = (*notes, *_shared(ctx, name))
-        except HVAEError:
-            continue  # the page says what is missing
+        # Of the world's own sets what is known: to read them all would hold up every page.
+        if brought:
+            notes = (*ctx.images(name, ctx.a).notes, *_shared(ctx, name))
+        else:
+            found = ctx.sets.known(ctx.a, name)
+            notes = () if found is None else found.notes
         if notes:
             (own if brought else others).append((ctx.title(name), notes))
     if own or others:
@@ -39,5 +39,8 @@ def draw(ctx: Context) -> None:
 def _shared(ctx: Context, name: str) -> tuple[str, ...]:
     if name == ctx.in_name:
         return ()
-    inside, outside = ctx.images(ctx.in_name, ctx.a), ctx.images(name, ctx.a)
-    return shared_note(outside, inside)
+    try:
+        inside = ctx.images(ctx.in_name, ctx.a)
+    except MissingImages:
+        return ()  # the page says so
+    return shared_note(ctx.images(name, ctx.a), inside)

@@ -227,6 +227,8 @@ def test_a_saved_subset_is_read_by_the_loader_of_sets(tmp_path: Path) -> None:
     found = load_source(tmp_path / "selection.npz")
     assert (found.images == np.stack([sets[name].images[i] for name, i in picks])).all()
     assert found.labels.tolist() == [0, -1, 1]
+    assert found.class_names == ("in: b", "out: b")
+    assert found.files == ("in 1", "in 3", "out 0")
 
 
 def test_the_sprite_holds_each_point_in_its_cell(monkeypatch: pytest.MonkeyPatch) -> None:

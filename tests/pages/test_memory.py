@@ -14,9 +14,13 @@ from pages.shared import memory
 
 def test_left_sessions_are_ended_once_their_time_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
     ended: list[str] = []
+    cleared: list[str] = []
 
     def stored(storage: MemorySessionStorage, name: str) -> None:
-        session: Any = SimpleNamespace(id=name, shutdown=lambda: ended.append(name))
+        state = SimpleNamespace(clear=lambda: cleared.append(name))
+        session: Any = SimpleNamespace(
+            id=name, shutdown=lambda: ended.append(name), session_state=state
+        )
         storage.save(SimpleNamespace(session=session))  # type: ignore[arg-type]
 
     storage = MemorySessionStorage(ttl_seconds=3600)
@@ -27,7 +31,7 @@ def test_left_sessions_are_ended_once_their_time_is_over(monkeypatch: pytest.Mon
     over = MemorySessionStorage(ttl_seconds=0)
     server._session_mgr._session_storage = over
     stored(over, "left")
-    assert memory.end_left_sessions() == 1 and ended == ["left"]
+    assert memory.end_left_sessions() == 1 and ended == cleared == ["left"]
     assert memory.end_left_sessions() == 0
 
 
