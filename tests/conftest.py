@@ -14,6 +14,8 @@ os.environ.setdefault("NUMBA_NUM_THREADS", "1")
 import pytest
 from hypothesis import settings
 
+from hvae_core.data.image_set import ImageSet
+from hvae_core.data.readers.wanted import Wanted
 from tests.chromium import FLAGS, find
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -37,6 +39,24 @@ def cache_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "cache"
     monkeypatch.setenv("STRATA_CACHE", str(folder))
     return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_images_are_decoded_once() -> Iterator[None]:
+    """The project's own images, decoded once in a process: sets cannot be changed."""
+    from hvae_core.data import origins
+
+    read, held = origins.read_images, {}
+
+    def read_once(path: Path, wanted: Wanted) -> ImageSet:
+        key = (path, path.stat().st_mtime_ns)
+        if key not in held:
+            held[key] = read(path, wanted)
+        return held[key].renamed(wanted.name, wanted.title)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(origins, "read_images", read_once)
+        yield
 
 
 @pytest.fixture(scope="session")

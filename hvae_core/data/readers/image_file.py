@@ -204,7 +204,8 @@ def decode(data: bytes, name: str) -> Decoded:
         picture = _open(data, name)
         # A phone's JPEG may have a second picture for other purposes.
         moving = picture.format != "MPO" and getattr(picture, "is_animated", False)
-        return replace(_decoded(picture), moving=bool(moving))
+        decoded = _decoded(picture)
+        return replace(decoded, moving=True) if moving else decoded
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as exc:
         raise ImageFileError(_too_many_pixels(name)) from exc
     except _BROKEN as exc:

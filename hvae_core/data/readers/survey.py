@@ -101,16 +101,16 @@ def _read(container: Container, survey: Survey, wanted: Wanted) -> ImageSet:
     met = _Met()
     kept: list[Pixels] = []
     items: list[Item] = []
-    used = 0
+    used, most = 0, max_set_bytes()
     readable = _readable(container.parts(survey, chosen), len(chosen), wanted=wanted, met=met)
     for image, item in readable:
         fitted = image
         if wanted.image_shape is not None:
             fitted = fit_image(image, wanted.image_shape, wanted.rule)
         used += fitted.nbytes
-        if used > max_set_bytes():
+        if used > most:
             raise DataError(
-                f"{title} holds more than {in_words(max_set_bytes())} of pixels; "
+                f"{title} holds more than {in_words(most)} of pixels; "
                 "set a limit on the number of images, or an image size to bring them to."
             )
         kept.append(fitted)
