@@ -51,6 +51,11 @@ def load_source(
     path, split = path_and_split(text)
     if path is None:
         named = find_named(text)
+        if named is not None and prepare:
+            raise DataError(
+                f"{text} is a set by its name, and steps are for images of a path; write what is "
+                f"to be done after a +, as in {text}+inverted."
+            )
         if named is not None:
             request = Request(
                 title=title or named.title,

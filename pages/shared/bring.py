@@ -12,8 +12,9 @@ from hvae_core.common.errors import DataError, HVAEError
 from hvae_core.data.bring import KINDS, File, read_files
 from hvae_core.data.hints import hints
 from hvae_core.data.image_set import ImageSet, describe_shape
-from hvae_core.data.load import load_source
+from hvae_core.data.load import load_source, path_and_split
 from hvae_core.data.prepare import HELP, STEPS, WORDS, Step
+from hvae_core.data.stored import find_named
 from hvae_core.data.worlds import Role, World
 from pages.shared import brought, store, ui
 from pages.shared.apart import opened
@@ -33,6 +34,15 @@ class Source:
     place: int = 0
     """Which of the sets that the files hold."""
     steps: tuple[Step, ...] = ()
+    title: str = ""
+    """That of the set as it was read."""
+
+    def read_again(self) -> ImageSet:
+        """This set alone; ``DataError`` where the files do not give it any more."""
+        read = self.read()
+        if self.place < len(read) and read[self.place].title == self.title:
+            return read[self.place]
+        raise DataError(f"{self.title} cannot be read with these steps; switch the last one off.")
 
     def read(self) -> list[ImageSet]:
         """The sets of the files, or that of the path."""
@@ -67,7 +77,7 @@ def field(root: str) -> None:
             raise DataError(f"Choose a file{ways} first.")
         source = Source(files, where, root, role)
         for place, images in enumerate(source.read()):
-            _keep(images, replace(source, place=place))
+            _keep(images, replace(source, place=place, title=images.title))
     except HVAEError as error:
         st.error(ui.plain(str(error)))
         return
@@ -84,11 +94,13 @@ def listed(world: World) -> None:
             st.caption(ui.plain(f"{count}, {shape}, {ROLES[spec.role]}"))
             ui.notes(images.notes)
             source = _sources().get(name)
+            if source is not None and _named(source):
+                source = None  # its changes stand in its name, after a +
             for hint in hints(images, world.image_shape, world.ground):
                 st.caption(f":material/lightbulb: {ui.plain(hint.sentence)}")
                 if source is not None and st.button(WORDS[hint.step], key=f"do-{hint.step}-{name}"):
                     _again(name, source, (*source.steps, hint.step))
-            if source is not None and not _named(source):
+            if source is not None:
                 _steps(name, source)
             brought.keep_box(name)
             if st.button("Remove", key=f"remove-{name}", icon=":material/delete:", type="tertiary"):
@@ -111,7 +123,7 @@ def _again(name: str, source: Source, steps: Sequence[Step]) -> None:
     """Read a set again with other steps, in the place of what it was."""
     source = replace(source, steps=tuple(dict.fromkeys(steps)))
     try:
-        images = source.read()[source.place]
+        images = source.read_again()
     except HVAEError as error:
         st.error(ui.plain(str(error)))
         return
@@ -135,8 +147,10 @@ def _forget(name: str) -> None:
 
 
 def _named(source: Source) -> bool:
-    """Whether it is a set by its name, which has changes of its own after a +."""
-    return not source.files and "/" not in source.path and "\\" not in source.path
+    """Whether it is a registered set by its name."""
+    if source.files or path_and_split(source.path)[0] is not None:
+        return False
+    return find_named(source.path) is not None
 
 
 def _sources() -> dict[str, Source]:

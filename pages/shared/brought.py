@@ -76,7 +76,7 @@ def keep_box(name: str) -> None:
     me, digest, box = visitor.visitor(), _known()[name][1], f"own_keep_{name}"
     shared = shelf.find((shelf.EVERYONE,), KIND, digest)
     if shared is not None and shared.by != me:
-        st.caption("Kept for links by who sent this one.")
+        st.caption("Whoever sent this link keeps the set for it.")
         return
     st.session_state[box] = shared is not None
     st.checkbox(

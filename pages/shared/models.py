@@ -142,7 +142,7 @@ def _take_up(key: str, label: str, handles: dict[str, Handle], *, instead: str) 
         key,
         f"{label} of this link ({asked[:40]}) is not here. Shown instead: {shown}. A checkpoint "
         "that somebody opened is theirs alone: open the same file under Open a checkpoint in the "
-        "sidebar, and the page is the one of the link.",
+        "sidebar, and the page shows what the link means.",
     )
 
 

@@ -65,5 +65,5 @@ class Ledger:
 
 @st.cache_resource(show_spinner=False)
 def ledger() -> Ledger:
-    """The one of this server."""
+    """The ledger of this server."""
     return Ledger()

@@ -108,7 +108,7 @@ def _keep_for_links(key: str, held: Held[T]) -> None:
     me, box = visitor.visitor(), f"{key}_keep"
     shared = shelf.find((shelf.EVERYONE,), KIND, held.digest)
     if shared is not None and shared.by != me:
-        st.caption("Kept for links by who sent this one.")
+        st.caption("Whoever sent this link keeps the file for it.")
         return
     st.session_state[box] = shared is not None
     st.checkbox(

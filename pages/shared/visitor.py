@@ -80,7 +80,7 @@ def connected(of: str) -> bool:
 
 
 class Cookies:
-    """The server's part: every page that goes out brings a cookie, or keeps the one that is there.
+    """The server's part: every page that goes out brings a cookie, or keeps what is there.
 
     A middleware of ASGI; requests that are no pages pass through it unchanged.
     """

@@ -88,6 +88,13 @@ def test_steps_of_a_source_are_noted_and_come_before_the_size(tmp_path: Path) ->
     assert found.images[0, 0, 0, 0] < 40
 
 
+def test_steps_of_a_set_by_its_name_are_refused_not_ignored() -> None:
+    with pytest.raises(
+        DataError, match=r"write what is to be done after a \+, as in svhn\+inverted"
+    ):
+        load_source("svhn", prepare=("invert",))
+
+
 def test_titles_of_any_script_are_names_and_never_the_same(tmp_path: Path) -> None:
     titles = ("犬", "猫", "Ελλάς", "a b")
     for title in titles:

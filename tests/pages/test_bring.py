@@ -6,9 +6,13 @@ import io
 from typing import Any
 
 import numpy as np
+import pytest
 from PIL import Image, ImageDraw
 from streamlit.testing.v1 import AppTest
 
+from hvae_core.common.errors import DataError
+from hvae_core.data import ImageSet
+from pages.shared.bring import Source
 from tests.pages.conftest import Start, alive
 from tests.pages.test_sidebar import OWN, labelled, npz
 
@@ -86,3 +90,17 @@ def test_one_photograph_is_brought_near_and_its_link_knows_how(start: Start) -> 
     again = alive(start("image", i_from="upload", **link))
     assert again.title[0].value == app.title[0].value
     assert says(again, "Inverted; cropped to the drawing")
+
+
+def test_a_set_read_again_is_never_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    pixels = np.zeros((2, 1, 4, 4), np.uint8)
+    sets = [ImageSet(name, name, pixels, labels=np.full(2, -1)) for name in ("a", "b")]
+    source = Source(files=(), path="", root="", role="out", place=1, title="b")
+    monkeypatch.setattr(Source, "read", lambda self: sets)
+    assert source.read_again().title == "b"
+    monkeypatch.setattr(Source, "read", lambda self: sets[:1])  # with other steps, a fails
+    with pytest.raises(DataError, match="b cannot be read with these steps"):
+        source.read_again()
+    monkeypatch.setattr(Source, "read", lambda self: sets[::-1])
+    with pytest.raises(DataError, match="b cannot be read"):
+        source.read_again()

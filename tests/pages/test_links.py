@@ -69,7 +69,7 @@ def test_an_uploaded_picture(start: Start, become: Become) -> None:
     become("you")
     other = start("image", **address)
     assert seen(other) == claims
-    assert "Kept for links by who sent this one." in [one.value for one in other.caption]
+    assert "Whoever sent this link keeps the file for it." in [one.value for one in other.caption]
     become("me")
     app.checkbox("i_file_keep").uncheck().run()
     become("you")

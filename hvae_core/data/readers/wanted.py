@@ -19,7 +19,7 @@ class Wanted:
     """Which images of a source, and in what shape.
 
     ``rows`` = (start, stop) cuts a part out of the split; ``limit`` keeps so many of that part.
-    ``split`` is the one that is asked for, None for the test split as far as there is one;
+    ``split`` is the split asked for, None for the test split as far as there is one;
     ``or_whole`` takes a source without splits for any. ``prepare`` are steps on every picture, in
     their order, before it is brought to its shape.
     """
