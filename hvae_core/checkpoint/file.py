@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,14 +10,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from hvae_core.checkpoint import container, gate
+from hvae_core.checkpoint.convert import converted, is_foreign
+from hvae_core.checkpoint.encoded import encode
 from hvae_core.checkpoint.gate import History
+from hvae_core.checkpoint.importer import Given
 from hvae_core.common.errors import CheckpointError
 from hvae_core.common.files import whole, why_not
 from hvae_core.common.plain import plain
-from hvae_core.config import ModelCard, ModelConfig, TrainConfig, from_json, to_json
+from hvae_core.config import ModelCard, ModelConfig, TrainConfig
 from hvae_core.models import HierarchicalVAE
 
 _STORED = re.compile(r"\.[0-9a-f]{64}$")
@@ -57,14 +57,19 @@ class Checkpoint(CheckpointInfo):
     model: HierarchicalVAE = field(repr=False)
 
 
-def load_checkpoint(source: str | Path | bytes, *, name: str | None = None) -> Checkpoint:
+def load_checkpoint(
+    source: str | Path | bytes, *, name: str | None = None, given: Given | None = None
+) -> Checkpoint:
     """Read a checkpoint through the gate; ``name`` is shown for it, else the file's own.
+
+    Those of other projects (``importers``) are converted first, from a file, a folder or a zip of
+    it, with the hyper-parameters ``given`` that are in none of their files.
 
     Raises ``CheckpointError`` in one sentence for anything that is wrong with the file.
     """
     shown = shown_name(source, name)
     with about(shown):
-        data = read_bytes(source)
+        data = native(source, shown, given=given)
         info, header, model = _inspect(data, shown)
         return Checkpoint(**vars(info), model=gate.fill(model, data, header))
 
@@ -76,7 +81,7 @@ def inspect_checkpoint(source: str | Path | bytes, *, name: str | None = None) -
     """
     shown = shown_name(source, name)
     with about(shown):
-        data = read_bytes(source)
+        data = native(source, shown)
         passed = _PASSED.get(hashlib.sha256(data).hexdigest())
         return replace(passed, name=shown) if passed else _inspect(data, shown)[0]
 
@@ -100,6 +105,18 @@ def about(name: str) -> Iterator[None]:
         yield
     except CheckpointError as exc:
         raise CheckpointError(f"{name} {exc}.") from exc
+
+
+def native(source: str | Path | bytes, title: str, *, given: Given | None = None) -> bytes:
+    """The bytes of a checkpoint here: as they are, or converted from those of another project."""
+    brought = source if isinstance(source, bytes) else Path(source)
+    try:
+        foreign = is_foreign(brought)
+    except (OSError, ValueError):  # it is not there, or cannot be: the reader says so
+        foreign = False
+    if not foreign:
+        return read_bytes(source)
+    return converted(brought, title if isinstance(brought, bytes) else brought.name, given)
 
 
 def read_bytes(source: str | Path | bytes) -> bytes:
@@ -164,38 +181,30 @@ def save_checkpoint(
     path = Path(path)
     name = clean_name(path.stem)
     with about(name):
-        data = _encode(model, card, history, train=train, half=half)
+        data = encode(
+            model.config, model.state_dict(), card=card, history=history, train=train, half=half
+        )
         info, header, copy = _inspect(data, name)
         gate.fill(copy, data, header)
         write_whole(path, data)
     return info
 
 
-def _encode(
-    model: HierarchicalVAE,
-    card: ModelCard,
-    history: Mapping[str, Sequence[Any]],
-    *,
-    train: TrainConfig | None,
-    half: bool,
-) -> bytes:
-    dtype = torch.float16 if half else torch.float32
-    metadata = {
-        "format": gate.FORMAT,
-        "config": to_json(model.config),
-        "card": canonical(card),
-        "history": json.dumps(gate.plain_history(history), sort_keys=True),
-    }
-    if train is not None:
-        metadata["train"] = canonical(train)
-    weights = {name: tensor.detach().to(dtype) for name, tensor in model.state_dict().items()}
-    return container.write(weights, metadata)
+def convert_checkpoint(
+    source: str | Path | bytes, out: str | Path, *, given: Given | None = None
+) -> CheckpointInfo:
+    """Write another project's checkpoint as one of here, and return what it says of itself.
 
-
-def canonical(value: Any) -> str:
-    """A configuration as text, the same for equal ones."""
-    # Once there and back: a default of 0 in a field of floats is written as it will be read, 0.0.
-    return to_json(from_json(type(value), to_json(value)))
+    ``given`` are hyper-parameters that its files do not have. What was made passes the gate first.
+    Raises ``CheckpointError`` in one sentence.
+    """
+    shown = clean_name("" if isinstance(source, bytes) else Path(source).name)
+    with about(shown):
+        data = native(source, shown, given=given)
+        info, header, model = _inspect(data, clean_name(Path(out).stem))
+        gate.fill(model, data, header)
+        write_whole(Path(out), data)
+    return info
 
 
 def write_whole(path: Path, data: bytes) -> None:

@@ -15,9 +15,9 @@ from collections.abc import Iterable, Mapping
 from hvae_core.common.plain import plain
 
 HOW_TO = "a checkpoint here is a .safetensors file written by `python -m hvae_core train`"
-WAY_IN = (
-    "networks of this project alone are opened, so train one with `python -m hvae_core train`, or "
-    'see "Weights from elsewhere" in the README'
+TWO_WAYS = (
+    "there are two ways in: put an adapter around your own network (docs/own-model.md), or write "
+    'its family (CONTRIBUTING.md); see "Weights from elsewhere" in the README'
 )
 _MOST = 2**20  # bytes of a pickle that are looked at
 _STEPS = 20_000  # and its instructions
@@ -69,15 +69,15 @@ def other_weights(metadata: Mapping[str, str], names: Iterable[str]) -> str:
     mark = f" (marked {plain(metadata['format'], 40)})" if metadata.get("format") else ""
     return (
         f"is a safetensors file of another program{mark}, a state dict with the keys "
-        f"{_listed(names)}; {WAY_IN}"
+        f"{listed(names)}; {TWO_WAYS}"
     )
 
 
 def _pickle(data: bytes) -> str:
-    keys = _listed(_names(data))
+    keys = listed(_names(data))
     held = f" of a state dict with the keys {keys}" if keys else ""
-    never = "a pickle can run code, so it is never opened"
-    return f"is a PyTorch pickle file{held}; {never}, and {WAY_IN}"
+    never = "a pickle can run code, so it is not opened"
+    return f"is a PyTorch pickle file{held}; {never}: {TWO_WAYS}"
 
 
 def _names(data: bytes) -> list[str]:
@@ -98,7 +98,8 @@ def _names(data: bytes) -> list[str]:
     return [name for name in found if "." in name] or list(found)
 
 
-def _listed(names: Iterable[str], most: int = 3) -> str:
+def listed(names: Iterable[str], most: int = 3) -> str:
+    """The first names of many, for a sentence."""
     told = [plain(name, 60) for name in names if name.strip()]
     more = ", ..." if len(told) > most else ""
     return ", ".join(told[:most]) + more

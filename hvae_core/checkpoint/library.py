@@ -8,16 +8,20 @@ from pathlib import Path
 from hvae_core.checkpoint.file import (
     Checkpoint,
     about,
+    clean_name,
     load_checkpoint,
+    native,
     shown_name,
     write_whole,
 )
+from hvae_core.checkpoint.importer import Given
 from hvae_core.common.cache import cache_dir
 from hvae_core.common.errors import CheckpointError
 from hvae_core.common.places import ASSETS
 
 SHIPPED = ASSETS / "checkpoints"
 _SUFFIX = ".safetensors"
+_ENDING = re.compile(r"\.(safetensors|zip|pth?|th|ckpt)$")
 
 
 def shipped_checkpoints() -> dict[str, Path]:
@@ -40,14 +44,19 @@ def own_checkpoints(folder: Path | None = None) -> dict[str, Path]:
     return found
 
 
-def add_checkpoint(data: bytes, filename: str, folder: Path | None = None) -> Checkpoint:
+def add_checkpoint(
+    source: bytes | Path, filename: str, folder: Path | None = None, *, given: Given | None = None
+) -> Checkpoint:
     """Pass a file through the gate and keep it under its digest; the same file twice is one.
 
-    The first name a file came under stays. Raises ``CheckpointError`` in one sentence, with
-    nothing stored, for a file the gate refuses.
+    What comes from another project is converted first, with the hyper-parameters ``given`` that its
+    files lack, and kept as a checkpoint here. The first name a file came under stays. Raises
+    ``CheckpointError`` in one sentence, with nothing stored, for a file the gate refuses.
     """
     folder = own_folder() if folder is None else folder
     name = _slug(filename)
+    with about(name):
+        data = native(source, clean_name(filename), given=given)
     checkpoint = load_checkpoint(data, name=name)
     if not any(folder.glob(f"*.{checkpoint.digest}{_SUFFIX}")):
         with about(name):
@@ -84,13 +93,15 @@ def remove_checkpoint(path: Path) -> None:
         ) from error
 
 
-def admit_checkpoint(data: bytes, filename: str, folder: Path | None = None) -> tuple[str, str]:
+def admit_checkpoint(
+    source: bytes | Path, filename: str, folder: Path | None = None, *, given: Given | None = None
+) -> tuple[str, str]:
     """As ``add_checkpoint``; digest and title alone, which travel between processes."""
-    checkpoint = add_checkpoint(data, filename, folder)
+    checkpoint = add_checkpoint(source, filename, folder, given=given)
     return checkpoint.digest, checkpoint.card.title or checkpoint.name
 
 
 def _slug(filename: str) -> str:
     """The part of an uploaded file's name that is safe in a path on any system."""
-    stem = Path(filename.replace("\\", "/")).name.removesuffix(_SUFFIX)
+    stem = _ENDING.sub("", Path(filename.replace("\\", "/")).name)
     return re.sub(r"[^A-Za-z0-9_-]+", "-", stem).strip("-")[:60] or "checkpoint"

@@ -21,7 +21,7 @@ from hvae_core.common.plain import plain
 
 COMMANDS = (
     "train", "evaluate", "compare", "contest", "calibration", "draws", "information", "correlate",
-    "compress", "attack", "inspect", "datasets", "models", "scores", "sampling", "study",
+    "compress", "attack", "inspect", "convert", "datasets", "models", "scores", "sampling", "study",
     "maintain",
 )  # fmt: skip
 """Each is a module of this folder with a function of its name."""

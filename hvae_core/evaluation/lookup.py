@@ -150,7 +150,10 @@ def shipped_result(
 
 
 def checkpoint_path(name: str) -> Path:
-    """The file of a checkpoint: a path as it is, else by the name of a shipped or dropped one."""
+    """The file of a checkpoint: a path as it is, else by the name of a shipped or dropped one.
+
+    A folder may be a checkpoint of another project, which is converted where it is loaded.
+    """
     from hvae_core.checkpoint.library import own_checkpoints, shipped_checkpoints
 
     path = named_path(name, CheckpointError)
@@ -159,6 +162,8 @@ def checkpoint_path(name: str) -> Path:
     paths = {**own_checkpoints(), **shipped_checkpoints()}
     if name in paths:
         return paths[name]
+    if path.is_dir():
+        return path
     names = f"the names here are {', '.join(paths)}" if paths else "none is shipped with this copy"
     raise CheckpointError(
         f"There is no checkpoint {plain(name)}; give the path of a .safetensors file or a name "

@@ -12,9 +12,9 @@ from typing import Any
 import torch
 
 from hvae_core.checkpoint import container, gate
+from hvae_core.checkpoint.encoded import canonical
 from hvae_core.checkpoint.file import (
     about,
-    canonical,
     clean_name,
     read_bytes,
     shown_name,
