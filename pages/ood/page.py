@@ -169,7 +169,7 @@ def table(detected: list[ModelDetection]) -> None:
         values, rows, symbols, colors=palette, metric=metric, lows=lows, highs=highs,
         higher_is_better=not metric.startswith("FPR"),
     )  # fmt: skip
-    with st.container(key="scroll_wide_o_heat"):
+    with ui.columns_of_numbers("o_heat_place", len(scores)):
         alt = f"{metric} of every score on every set"
         ui.chart(figure, f"table-{metric}", alt, key="o_heat")
     st.caption(models.equal_numbers_note(detected, titles))

@@ -43,7 +43,6 @@ def style() -> None:
         .stMainBlockContainer {padding-top: 3rem; padding-bottom: 3rem; max-width: 96rem}
         h1 {text-wrap: balance}
         [class*="st-key-scroll_"] {overflow-x: auto}
-        [class*="st-key-scroll_wide"] > div {min-width: 36rem}
         [class*="st-key-scroll_"] img {max-width: none !important; border-radius: 0;
             image-rendering: pixelated}
         /* the primary colour carries white text; as text on the dark ground it is too faint */
@@ -52,6 +51,13 @@ def style() -> None:
         [data-testid="stButtonGroup"] button[data-selected="true"] {font-weight: 600}
         </style>"""
     )
+
+
+def columns_of_numbers(key: str, columns: int) -> DeltaGenerator:
+    """A place for a chart of so many columns of numbers; on a narrow screen it scrolls sideways."""
+    name = f"scroll_{key}"
+    st.html(f"<style>.st-key-{name} > div {{min-width: {10 + 3 * columns}rem}}</style>")
+    return st.container(key=name)
 
 
 def header(claim: str, look_for: str, why: str = "") -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import streamlit as st
+from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 from streamlit.util import calc_hash
 
@@ -67,6 +68,15 @@ def open_page(app: AppTest, page: str) -> AppTest:
     assert (ROOT / "pages" / page / "page.py").is_file()
     app._page_hash = calc_hash("" if page == "start" else page)
     return app.run()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _installed_packages_are_searched_once() -> Iterator[None]:
+    """Streamlit looks through every installed package for components, anew for each session."""
+    found = tuple(manifest_scanner.scan_component_manifests())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(manifest_scanner, "scan_component_manifests", lambda: list(found))
+        yield
 
 
 @pytest.fixture(scope="session")
