@@ -19,6 +19,7 @@ from hvae_core.config import (
     PseudoConfig,
     ScaleConfig,
 )
+from hvae_core.config.families.openai_vdvae import OpenAIVDVAEConfig
 from hvae_core.data.image_set import ImageSet
 from hvae_core.models import HierarchicalVAE, model_from_config
 from tests.newcomer import PlainConfig
@@ -110,6 +111,18 @@ FAMILIES: dict[str, ModelConfig] = {
     "dvp-vae-mixture": tiny_dvp({"prior": "mixture", "transform": "downsample"}, **COLOUR),
     "dvp-vae-linear": tiny_dvp(
         {"prior": "normal", "transform": "linear"}, aggregation=False, likelihood="oversmooth"
+    ),
+    "openai-vdvae": OpenAIVDVAEConfig(
+        (3, 8, 8),
+        "8x1,8d2,4x1,4d4,1x1",
+        "1x1,4m1,8m4,8x1",
+        4,
+        2,
+        0.5,
+        "4:5,1:5",
+        4,
+        2,
+        "imagenet32",
     ),
     "newcomer": PlainConfig((1, 8, 8)),
 }

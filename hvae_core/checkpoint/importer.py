@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, final
 
-from pydantic import TypeAdapter, ValidationError
 from torch import Tensor
 
+from hvae_core.checkpoint.container import one_line
 from hvae_core.checkpoint.source import Source
-from hvae_core.common.errors import CheckpointError
-from hvae_core.config import ModelConfig
+from hvae_core.common.errors import CheckpointError, ConfigError
+from hvae_core.config import ModelConfig, from_json
 
 C = TypeVar("C", bound=ModelConfig)
 Given = Mapping[str, Any]
@@ -67,11 +68,11 @@ def register(importer: Importer) -> Importer:
 def built(kind: type[C], fields: Mapping[str, Any]) -> C:
     """The configuration of these fields; ``CheckpointError`` names what is out of bounds."""
     try:
-        return TypeAdapter(kind).validate_python(dict(fields))
-    except ValidationError as exc:
-        first = exc.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the whole"
-        what = first["msg"].removeprefix("Value error, ")
+        return from_json(kind, json.dumps(dict(fields)))
+    except (ConfigError, TypeError, ValueError) as exc:
+        reason = one_line(
+            str(exc).removeprefix("The configuration is not valid at ").rstrip("."), 200
+        )
         raise CheckpointError(
-            f"has hyper-parameters that no model here can have, at {where}: {what}"
+            f"has hyper-parameters that no model here can have ({reason})"
         ) from exc

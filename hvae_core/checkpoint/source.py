@@ -63,10 +63,11 @@ class Source:
         """A file of JSON, no key twice in it."""
         return strict_json(self._text(name), f"a file {quote(name)}")
 
-    def json_lines(self, name: str) -> list[Any]:
-        """A file with one JSON value a line."""
-        lines = self._text(name).splitlines()
-        return [strict_json(line, f"a line of {quote(name)}") for line in lines if line.strip()]
+    def json_lines(self, name: str, containing: str = "") -> list[Any]:
+        """A file with one JSON value a line: of its lines those that contain a text."""
+        lines = [line.strip() for line in self._text(name).splitlines()]
+        kept = [line for line in lines if line and containing.encode() in line]
+        return [strict_json(line, f"a line of {quote(name)}") for line in kept]
 
     def yaml(self, name: str) -> Any:
         """A file of YAML: plain values alone, no tags."""

@@ -23,6 +23,7 @@ LikelihoodName = Literal[
     "oversmooth",
     "discretised_logistic",
     "mixture_logistic",
+    "colour_mixture",
 ]
 ImageShape = tuple[
     Annotated[int, Field(ge=1, le=4)],
@@ -76,6 +77,11 @@ class ModelConfig(ABC):
     def read_by_draws_alone(self) -> bool:
         """Whether z_i, i > 1, is inferred from a draw of z_{i-1} and nothing else."""
         return False
+
+    @property
+    def pixels_in_words(self) -> str:
+        """The likelihood, where its name does not say all; empty where it does."""
+        return ""
 
     @abstractmethod
     def in_words(self) -> str:
