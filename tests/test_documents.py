@@ -20,7 +20,14 @@ from hvae_core.config.presets import Preset
 from tests.conftest import ROOT
 from tests.small import tiny_config
 
-PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/house.md", "docs/results.md")
+PAGES = (
+    "README.md",
+    "CONTRIBUTING.md",
+    "CHANGELOG.md",
+    "docs/house.md",
+    "docs/results.md",
+    "docs/install.md",
+)
 
 
 def text_of(page: str) -> str:
@@ -41,14 +48,16 @@ COMMANDS = sorted(
         code
         for page in PAGES
         for code in code_of(page)
-        if code.startswith("python -m hvae_core ") and "NAME." not in code
+        if code.startswith(("python -m hvae_core ", "strata ")) and "..." not in code
+        if "NAME" not in code
     }
 )
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_that_is_written_can_be_given(command: str) -> None:
-    command_line().parse_args(shlex.split(command)[3:], exit_on_error=False, print_error=False)
+    words = shlex.split(command.removeprefix("python -m hvae_core").removeprefix("strata"))
+    command_line().parse_args(words, exit_on_error=False, print_error=False)
 
 
 def test_many_commands_are_written() -> None:

@@ -17,14 +17,17 @@ from hvae_core.cli.help import WIDTH, Help, paragraphs
 from hvae_core.cli.options import KEPT, OPENED
 from hvae_core.common.errors import HVAEError
 from hvae_core.common.files import why_not
+from hvae_core.common.places import COMMAND
 from hvae_core.common.plain import plain
 
 COMMANDS = (
     "train", "evaluate", "compare", "contest", "calibration", "draws", "information", "correlate",
     "compress", "attack", "inspect", "convert", "datasets", "models", "scores", "sampling", "study",
-    "maintain",
+    "app", "maintain",
 )  # fmt: skip
 """Each is a module of this folder with a function of its name."""
+_IN_A_CLONE = "python -m hvae_core"
+"""The command line as the texts of this project write it."""
 
 _ABOUT = """\
 Train hierarchical VAEs, see which of their layers collapsed, and measure how well they tell
@@ -49,9 +52,9 @@ Environment:
 def command_line() -> App:
     """The whole command line."""
     app = App(
-        name="python -m hvae_core",
+        name=COMMAND,
         help=paragraphs(_ABOUT),
-        help_epilogue=_EPILOG,
+        help_epilogue=_called(_EPILOG),
         help_format="plaintext",
         help_formatter=Help(),
         group_parameters=Group("Options", sort_key=4),
@@ -65,11 +68,16 @@ def command_line() -> App:
         app.command(
             run,
             name=name,
-            help=paragraphs(about),
-            help_epilogue=f"Examples:\n{examples}",
+            help=paragraphs(_called(about)),
+            help_epilogue=_called(f"Examples:\n{examples}"),
             sort_key=place,
         )
     return app
+
+
+def strata() -> int:
+    """The command ``strata`` of an installed program: without a word it opens the app."""
+    return main(sys.argv[1:] or ["app"])
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -94,7 +102,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         for title, notes in {k: v for sets in OPENED for k, v in sets.notes().items()}.items():
             show.note(f"{title}: {'; '.join(notes)}")
     except (HVAEError, CycloptsError) as error:
-        print(f"error: {_sentence(error)}", file=sys.stderr)
+        print(f"error: {_called(_sentence(error))}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print(f"\nStopped. {KEPT.get(run, 'Nothing was changed.')}", file=sys.stderr)
@@ -113,6 +121,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     for sentence in lacking:
         print(f"error: {sentence}", file=sys.stderr)
     return 0 if words and not lacking else 2
+
+
+def _called(text: str) -> str:
+    """A text with the command line under the name by which this program is called."""
+    return text.replace(_IN_A_CLONE, COMMAND)
 
 
 def _close_output() -> None:

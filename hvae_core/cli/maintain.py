@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 
 from hvae_core.cli import show
 from hvae_core.cli.options import DataOptions, Json, kept, option
-from hvae_core.common.errors import CheckpointError
+from hvae_core.common.errors import CheckpointError, ConfigError
+from hvae_core.common.places import INSTALLED
 
 
 @kept("Files already written stay; `maintain results` computes only what is missing.")
@@ -45,6 +46,10 @@ def maintain(
       python -m hvae_core maintain results --data-root ~/images
           with the sets that do not ship
     """
+    if INSTALLED:
+        raise ConfigError(
+            "This writes what ships with the project: run it in a clone of its repository."
+        )
     if action == "ship":
         _ship(names, data, as_json=as_json)
     else:

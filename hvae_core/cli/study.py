@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @kept("Finished epochs and evaluations are kept; the same command continues from there.")
 def study(
-    file: Annotated[str, option("the study, a .toml file")],
+    file: Annotated[str, option("the study: a .toml file, or the name of one that ships")],
     /,
     *,
     out: Annotated[str | None, option("folder of the tables (studies/NAME)", "DIR")] = None,
@@ -47,11 +47,11 @@ def study(
     a sentence where they differ much, and one page that opens offline.
 
     Examples:
-      python -m hvae_core study assets/studies/glyphs.toml
+      python -m hvae_core study glyphs
           from stored results alone, in seconds
-      python -m hvae_core study assets/studies/inf-fashion-5.toml --data-root ~/images --dry-run
+      python -m hvae_core study inf-fashion-5 --data-root ~/images --dry-run
           what would be trained and computed, and for how long
-      python -m hvae_core study assets/studies/inf-fashion-5.toml --data-root ~/images --limit 200
+      python -m hvae_core study inf-fashion-5 --data-root ~/images --limit 200
       python -m hvae_core study mine.toml --no-train --runs ~/runs
 
     A study names models (a checkpoint, or a preset with seeds), sets, scores and tables. Presets

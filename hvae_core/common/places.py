@@ -1,4 +1,8 @@
-"""Where images live: shipped with the project, in the user's data folder, in the cache."""
+"""Where things lie: what ships with the program, the user's data folder, the cache.
+
+What ships lies at the top of a clone of the repository, and in the folder ``strata_vae`` beside
+``hvae_core`` where the program is installed. Nothing is written there but by a maintainer.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,15 @@ from pathlib import Path
 from hvae_core.common.cache import cache_dir
 from hvae_core.common.files import named_path
 
-ASSETS = Path(__file__).resolve().parents[2] / "assets"
+_TOP = Path(__file__).resolve().parents[2]
+_INSTALLED = _TOP / "strata_vae"
+INSTALLED = _INSTALLED.is_dir()
+"""Whether this is an installed program, not a clone of the repository."""
+HOME = _INSTALLED if INSTALLED else _TOP
+"""The folder of the app's script and of ``assets``."""
+ASSETS = HOME / "assets"
+COMMAND = "strata" if INSTALLED else "python -m hvae_core"
+"""How a user calls the command line."""
 
 
 def cache_data_root() -> Path:

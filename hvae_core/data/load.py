@@ -10,7 +10,7 @@ import numpy as np
 from hvae_core.common.arrays import Shape
 from hvae_core.common.errors import DataError, MissingImages
 from hvae_core.common.files import check_regular, named_path
-from hvae_core.common.places import root_of
+from hvae_core.common.places import COMMAND, root_of
 from hvae_core.common.progress import Progress, silent
 from hvae_core.data.guard import one_sentence
 from hvae_core.data.image_set import ImageSet
@@ -138,7 +138,7 @@ def _from_hub(text: str, allow_download: bool, progress: Progress) -> Path:
     if hub is None:
         raise DataError(
             f"There is no file or folder {text}, and no set of that name; check the path, or see "
-            "the names that `python -m hvae_core datasets` lists."
+            f"the names that `{COMMAND} datasets` lists."
         )
     path = hub_path(hub.name, hub.split, config=hub.config)
     if path.is_file():

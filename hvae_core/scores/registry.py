@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from hvae_core.common.errors import ScoreError
+from hvae_core.common.places import COMMAND
 from hvae_core.scores.likelihood import kl_scores, likelihood_scores
 from hvae_core.scores.score import Score
 from hvae_core.scores.with_labels import label_scores
@@ -43,6 +44,6 @@ def get_score(key: str, n_levels: int, layers: Sequence[str] = ()) -> Score:
         count = f"{n_levels} layer" + ("s" if n_levels > 1 else "")
         raise ScoreError(
             f"There is no score {key!r} for a model of {count}; choose one of {known}, or another "
-            "that `python -m hvae_core scores` lists."
+            f"that `{COMMAND} scores` lists."
         )
     return scores[key]

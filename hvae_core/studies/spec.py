@@ -14,6 +14,7 @@ from pydantic.dataclasses import dataclass
 
 from hvae_core.common.errors import ConfigError
 from hvae_core.common.files import named_path
+from hvae_core.common.places import ASSETS
 from hvae_core.config import STRICT, from_json
 from hvae_core.evaluation import SHIPPED_LIMIT
 from hvae_core.evaluation.evaluation import EvalSettings
@@ -26,6 +27,7 @@ Seed = Annotated[int, Field(ge=0, le=2**31 - 1)]
 Key = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 Text = Annotated[str, Field(max_length=2000)]
 MAX_BYTES = 1_000_000
+_SHIPPED = ASSETS / "studies"
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
 
@@ -135,18 +137,28 @@ class StudySpec:
     settings: SettingsSpec = SettingsSpec()
 
 
+def _shipped(name: str) -> Path | None:
+    """The file of a shipped study, where there is one of that name."""
+    path = _SHIPPED / f"{name}.toml"
+    return path if _NAME.fullmatch(name) and path.is_file() else None
+
+
 def read_study(path: str | Path) -> StudySpec:
-    """A study from its TOML file.
+    """A study from its TOML file, or by the name of one that ships.
 
     Raises ``ConfigError`` in one sentence for a file that cannot be read, is no TOML, has an
     unknown key or a value out of bounds, or whose parts refer to what is not there.
     """
-    path = named_path(path, ConfigError)
+    path = _shipped(str(path)) or named_path(path, ConfigError)
     try:
         with path.open("rb") as file:
             text = file.read(MAX_BYTES + 1)
     except OSError as exc:
-        raise ConfigError(f"{path} cannot be read; give the path of a study's TOML file.") from exc
+        names = ", ".join(file.stem for file in sorted(_SHIPPED.glob("*.toml")))
+        raise ConfigError(
+            f"{path} cannot be read; give the path of a study's TOML file, or the name of one that "
+            f"ships ({names})."
+        ) from exc
     if len(text) > MAX_BYTES:
         raise ConfigError(f"{path.name} is larger than {MAX_BYTES:,} bytes, too large for a study.")
     try:

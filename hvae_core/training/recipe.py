@@ -14,6 +14,7 @@ from hvae_core.checkpoint import load_checkpoint, save_checkpoint, shipped_check
 from hvae_core.common.errors import ConfigError
 from hvae_core.common.files import make_folder, sweep
 from hvae_core.common.machine import hardware
+from hvae_core.common.places import COMMAND
 from hvae_core.common.progress import Progress, Say, silent, unsaid
 from hvae_core.config import ModelCard, TrainConfig, from_json, schedules_over
 from hvae_core.data.prepare import Step
@@ -136,7 +137,7 @@ def starting_weights(config: TrainConfig, folder: Path) -> HierarchicalVAE | Non
     if path is None:
         raise ConfigError(
             f"This recipe starts from the weights of {config.start}, which is not here; train it "
-            f"first: python -m hvae_core train --preset {config.start}"
+            f"first: {COMMAND} train --preset {config.start}"
         )
     return load_checkpoint(path).model
 

@@ -7,6 +7,7 @@ from contextlib import nullcontext
 
 import streamlit as st
 
+from hvae_core.common.places import COMMAND
 from hvae_core.data import describe_shape
 from hvae_core.detection.conformal import Correction
 from hvae_core.detection.false_alarms import Calibration
@@ -41,7 +42,7 @@ ALARMS_HELP = (
     "95 % intervals, bands what chance explains for images drawn as the reference was. Halves of "
     "one set are drawn alike, so they test the procedure; the test set was made apart and tests "
     "the claim itself. None at all stands on the lower edge. The same "
-    "figures as `python -m hvae_core calibration`."
+    f"figures as `{COMMAND} calibration`."
 )
 
 

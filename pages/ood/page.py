@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
+from hvae_core.common.places import COMMAND
 from hvae_core.detection.metrics import flagged
 from hvae_core.figures import (
     densities,
@@ -34,14 +35,14 @@ TABLE_HELP = (
     "section 5), the larger set thinned by seed. OOD is the positive class; AUROC with its DeLong "
     "95 % interval, AUPRC as average precision, FPR80 and FPR95 the false alarms at which 80 % and "
     "95 % of the OOD images are caught, each with its bootstrap interval. The same figures as "
-    "`python -m hvae_core evaluate`."
+    f"`{COMMAND} evaluate`."
 )
 
 TESTS_HELP = (
     "Paired test of DeLong et al. 1988: both scores rate the same images, so what they have in "
     "common cancels and a small difference can be certain where two intervals overlap. p is "
     "corrected for all tests of all scores on all sets (Holm), because the best score is known "
-    "only after all were tried. The same figures as `python -m hvae_core contest`."
+    f"only after all were tried. The same figures as `{COMMAND} contest`."
 )
 
 

@@ -9,6 +9,7 @@ import streamlit as st
 
 from hvae_core.common.deployment import public
 from hvae_core.common.errors import DataError, HVAEError
+from hvae_core.common.places import COMMAND
 from hvae_core.data.bring import KINDS, File, read_files
 from hvae_core.data.hints import hints
 from hvae_core.data.image_set import ImageSet, describe_shape
@@ -64,7 +65,7 @@ def field(root: str) -> None:
             "or a folder, file, or set on this machine, by name", key="own_source",
             help="A set that the papers name, such as svhn, omniglot+inverted or celeba:train; or "
             "one of the Hugging Face hub, as owner/name, once it is downloaded. "
-            "`python -m hvae_core datasets` lists the names.",
+            f"`{COMMAND} datasets` lists the names.",
         ).strip()  # fmt: skip
         role = st.radio("It is", list(ROLES), horizontal=True, format_func=ROLES.__getitem__)
         sent = st.form_submit_button("Add set")

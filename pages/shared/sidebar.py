@@ -11,7 +11,7 @@ from hvae_core.checkpoint.library import shipped_checkpoints
 from hvae_core.common import shelf
 from hvae_core.common.deployment import public
 from hvae_core.common.files import is_folder
-from hvae_core.common.places import default_data_root
+from hvae_core.common.places import COMMAND, default_data_root
 from hvae_core.common.plain import plain as short
 from hvae_core.config.presets import PRESETS
 from hvae_core.data.worlds import World, worlds
@@ -61,7 +61,7 @@ def _no_model(world: World, every: Mapping[str, World]) -> NoReturn:
     recipe = next((preset for preset in recipes if not preset.paper), None)
     if recipe is not None and not public():
         st.markdown(f"Train {ui.plain(recipe.title)} on this machine:")
-        st.code(f"python -m hvae_core train --preset {recipe.name}", language="sh")
+        st.code(f"{COMMAND} train --preset {recipe.name}", language="sh")
     shipped = shipped_checkpoints()
     for other in every.values():
         if any(name in shipped for name in other.checkpoints):

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import streamlit as st
 
+from hvae_core.common.places import COMMAND
 from hvae_core.detection.report import report
 from hvae_core.evaluation.evaluation import Evaluation
 from hvae_core.figures import (
@@ -198,7 +199,7 @@ def second_model() -> None:
     if not titles:
         st.info(
             f"{ui.plain(ctx.a.title)} is the only model of {ui.plain(ctx.world.title)} here: open "
-            "a checkpoint in the sidebar, or train one (`python -m hvae_core models` lists the "
+            f"a checkpoint in the sidebar, or train one (`{COMMAND} models` lists the "
             "recipes)."
         )
         return

@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import Path
 
 from hvae_core.common.errors import ConfigError
+from hvae_core.common.places import COMMAND
 from hvae_core.config.presets.preset import Preset
 
 __all__ = ["PRESETS", "Preset", "get_preset"]
@@ -47,5 +48,5 @@ def get_preset(name: str) -> Preset:
         near = " or ".join(get_close_matches(name, _presets()))
         guess = f"did you mean {near}? All are" if near else "all are"
         raise ConfigError(
-            f"There is no preset {name!r}; {guess} in `python -m hvae_core models --json`."
+            f"There is no preset {name!r}; {guess} in `{COMMAND} models --json`."
         ) from None

@@ -1,0 +1,161 @@
+"""``python -m tests.wheel``: build the wheel, install it into an empty environment, and use it.
+
+Some minutes and two gigabytes of disk: it is no part of the suite. Versions are those of
+requirements.txt (``--newest`` takes what the ranges of the metadata allow). All of it happens in a
+new folder outside the repository: the four lines of the README, a command, the app on a free port,
+one of its pages. What came into site-packages must be as it was when all is done.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import venv
+from collections.abc import Sequence
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
+
+ROOT = Path(__file__).resolve().parent.parent
+MOST_BYTES = 95_000_000
+"""Of the wheel."""
+
+_SCORE = """
+import hvae_core as hv
+model = hv.load_checkpoint("glyphs-hvae3-elbo")
+inside = hv.evaluate(model, hv.load_images("glyphs:test"))
+mine = hv.evaluate(model, hv.load_images("mine"))
+report = hv.report(inside, [mine], scores=["elbo", "llr_1"])
+print(report)
+import sys
+assert "streamlit" not in sys.modules and len(mine) == 2
+"""
+_PICTURES = """
+from pathlib import Path
+from PIL import Image
+Path("mine").mkdir()
+for name, size in (("a", 28), ("b", 40)):
+    Image.linear_gradient("L").resize((size, size)).save(f"mine/{name}.png")
+"""
+_PAGE = """
+from streamlit.testing.v1 import AppTest
+from hvae_core.common.places import HOME
+page = AppTest.from_file(str(HOME / "app.py"), default_timeout=300).run()
+assert not page.exception and not page.error, [str(each.value) for each in page.exception]
+print(page.title[0].value if page.title else page.header[0].value)
+"""
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    """Build, install, use; a line on each step, and an error where one fails."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--newest", action="store_true", help="not the versions of the lock")
+    newest = parser.parse_args(words).newest
+    with tempfile.TemporaryDirectory(prefix="strata-wheel-") as place:
+        folder = Path(place)
+        wheel = build(folder)
+        size = wheel.stat().st_size
+        assert size < MOST_BYTES, f"{wheel.name} has {size:,} bytes"
+        _say(f"{wheel.name}: {size / 1e6:.1f} MB")
+        python = install(wheel, folder / "environment", newest=newest)
+        use(python, folder)
+    _say("all is well")
+
+
+def build(folder: Path) -> Path:
+    """The wheel of this working tree."""
+    _run([sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)], cwd=ROOT)
+    (wheel,) = folder.glob("*.whl")
+    return wheel
+
+
+def install(wheel: Path, place: Path, *, newest: bool) -> Path:
+    """An empty environment with the wheel in it; its Python."""
+    try:
+        venv.create(place, with_pip=True)
+        python = place / "bin" / "python"
+        pip = [str(python), "-m", "pip"]
+    except subprocess.CalledProcessError:  # Debian's Python without python3-venv
+        venv.create(place, with_pip=False, clear=True)
+        python = place / "bin" / "python"
+        pip = [sys.executable, "-m", "pip", "--python", str(python)]
+    lock = [] if newest else ["-c", str(ROOT / "requirements.txt")]
+    start = time.monotonic()
+    _run([*pip, "install", "-q", "--disable-pip-version-check", *lock, str(wheel)], cwd=place)
+    _say(f"installed in {time.monotonic() - start:.0f} s")
+    return python
+
+
+def use(python: Path, folder: Path) -> None:
+    """What a newcomer does, from a folder that is not the repository."""
+    here = folder / "elsewhere"
+    here.mkdir()
+    os.environ["STRATA_CACHE"] = str(folder / "cache")
+    before = _files(python)
+    _run([str(python), "-c", _PICTURES], cwd=here)
+    _say(_run([str(python), "-c", _SCORE], cwd=here))
+    strata = str(python.with_name("strata"))
+    told = _run([strata, "evaluate", "glyphs-hvae3-elbo", "--out", "digits", "mine"], cwd=here)
+    assert "digits" in told
+    assert "Usage: strata" in _run([strata, "--help"], cwd=here)
+    _run([strata, "study", "glyphs", "--no-train"], cwd=here)
+    assert (here / "studies" / "glyphs" / "report.html").is_file()
+    _say("page: " + _run([str(python), "-c", _PAGE], cwd=here).strip())
+    _serve([strata, "app", "--no-browser"], here)
+    assert _files(python) == before, "something was written into the installed program"
+
+
+def _serve(command: list[str], here: Path) -> None:
+    """Start the app as ``strata app`` does, and wait until it says that it is well."""
+    start = time.monotonic()
+    server = subprocess.Popen(command, cwd=here, stderr=subprocess.PIPE, text=True)
+    try:
+        assert server.stderr is not None
+        address = next(word for word in server.stderr.readline().split() if "://" in word)
+        while True:
+            try:
+                with urlopen(f"{address}/_stcore/health", timeout=5) as answer:
+                    assert answer.status == 200
+                break
+            except URLError:
+                assert server.poll() is None, "the app has ended"
+                assert time.monotonic() - start < 120, "the app does not answer"
+                time.sleep(0.5)
+        with urlopen(address, timeout=30) as answer:
+            assert b"<html" in answer.read()
+        _say(f"the app answers on {address} after {time.monotonic() - start:.0f} s")
+    finally:
+        server.terminate()
+        server.wait(30)
+
+
+def _files(python: Path) -> str:
+    """A digest of the installed program, but for what Python compiles."""
+    (site,) = python.parent.parent.glob("lib/*/site-packages")
+    seen = hashlib.sha256()
+    for top in ("hvae_core", "strata_vae"):
+        for path in sorted((site / top).rglob("*")):
+            if path.is_file() and path.suffix != ".pyc":
+                seen.update(f"{path} ".encode() + path.read_bytes())
+    return seen.hexdigest()
+
+
+def _run(command: Sequence[str], cwd: Path) -> str:
+    clean = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    done = subprocess.run(command, cwd=cwd, env=clean, text=True, capture_output=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"{' '.join(command)[:300]}\n{done.stdout}{done.stderr}")
+    return done.stdout
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
+
+
+if __name__ == "__main__":
+    main()
