@@ -55,14 +55,16 @@ def main(words: Sequence[str] | None = None) -> None:
     """Build, install, use; a line on each step, and an error where one fails."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--newest", action="store_true", help="not the versions of the lock")
-    newest = parser.parse_args(words).newest
+    parser.add_argument("--environment", metavar="DIR", help="made there and kept, or used again")
+    asked = parser.parse_args(words)
     with tempfile.TemporaryDirectory(prefix="strata-wheel-") as place:
         folder = Path(place)
         wheel = build(folder)
         size = wheel.stat().st_size
         assert size < MOST_BYTES, f"{wheel.name} has {size:,} bytes"
         _say(f"{wheel.name}: {size / 1e6:.1f} MB")
-        python = install(wheel, folder / "environment", newest=newest)
+        environment = Path(asked.environment or folder / "environment").absolute()
+        python = install(wheel, environment, newest=asked.newest)
         use(python, folder)
     _say("all is well")
 
@@ -75,18 +77,17 @@ def build(folder: Path) -> Path:
 
 
 def install(wheel: Path, place: Path, *, newest: bool) -> Path:
-    """An empty environment with the wheel in it; its Python."""
-    try:
-        venv.create(place, with_pip=True)
-        python = place / "bin" / "python"
-        pip = [str(python), "-m", "pip"]
-    except subprocess.CalledProcessError:  # Debian's Python without python3-venv
-        venv.create(place, with_pip=False, clear=True)
-        python = place / "bin" / "python"
-        pip = [sys.executable, "-m", "pip", "--python", str(python)]
+    """An environment with the wheel in it, empty before or that of an earlier trial; its Python."""
+    python = place / "bin" / "python"
+    new = not python.exists()
+    if new:
+        venv.create(place, with_pip=False)
+    # The pip of here works in any environment, and Debian's Python comes without one.
+    pip = [sys.executable, "-m", "pip", "--python", str(python), "--disable-pip-version-check"]
+    more = [] if new else ["--force-reinstall", "--no-deps"]
     lock = [] if newest else ["-c", str(ROOT / "requirements.txt")]
     start = time.monotonic()
-    _run([*pip, "install", "-q", "--disable-pip-version-check", *lock, str(wheel)], cwd=place)
+    _run([*pip, "install", "-q", *more, *lock, str(wheel)], cwd=place)
     _say(f"installed in {time.monotonic() - start:.0f} s")
     return python
 
@@ -101,7 +102,7 @@ def use(python: Path, folder: Path) -> None:
     _say(_run([str(python), "-c", _SCORE], cwd=here))
     strata = str(python.with_name("strata"))
     told = _run([strata, "evaluate", "glyphs-hvae3-elbo", "--out", "digits", "mine"], cwd=here)
-    assert "digits" in told
+    assert "Digits" in told and "mine" in told, told
     assert "Usage: strata" in _run([strata, "--help"], cwd=here)
     _run([strata, "study", "glyphs", "--no-train"], cwd=here)
     assert (here / "studies" / "glyphs" / "report.html").is_file()
