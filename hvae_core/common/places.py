@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from hvae_core.common.cache import cache_dir
 from hvae_core.common.files import named_path
 
 _TOP = Path(__file__).resolve().parents[2]
@@ -25,6 +24,8 @@ COMMAND = "strata" if INSTALLED else "python -m hvae_core"
 
 def cache_data_root() -> Path:
     """Return the folder that downloads go to."""
+    from hvae_core.common.cache import cache_dir  # with numpy, which no help needs
+
     return cache_dir() / "data"
 
 
