@@ -19,7 +19,10 @@ from hvae_core.config import (
     PseudoConfig,
     ScaleConfig,
 )
+from hvae_core.config.families.biva_pytorch import GatedBIVAConfig, GatedLVAEConfig
+from hvae_core.config.families.oodd import OoddConfig
 from hvae_core.config.families.openai_vdvae import OpenAIVDVAEConfig
+from hvae_core.config.paths import BlockConfig, StageConfig, StageLatent
 from hvae_core.data.image_set import ImageSet
 from hvae_core.models import HierarchicalVAE, model_from_config
 from tests.newcomer import PlainConfig
@@ -75,6 +78,14 @@ def tiny_dvp(prior: dict[str, Any] | None = None, **changes: Any) -> Any:
     return tiny_deep(family="dvp-vae", pseudo=pseudo, **settings)
 
 
+_wide = BlockConfig
+
+
+def _stage(*blocks: BlockConfig, dim: int, dense: bool = False) -> StageConfig:
+    """A stage of the families of foreign checkpoints."""
+    return StageConfig(blocks, StageLatent(dim, "dense" if dense else "conv"))
+
+
 FOUR = (CONV, HALF, DENSE, DENSE)
 COLOUR: Any = {"image_shape": (3, 8, 8), "likelihood": "mixture_logistic"}
 
@@ -123,6 +134,21 @@ FAMILIES: dict[str, ModelConfig] = {
         4,
         2,
         "imagenet32",
+    ),
+    "hvae-oodd": OoddConfig(
+        (1, 6, 8),
+        (_stage(_wide(4, stride=2), dim=2), _stage(_wide(4), _wide(4), dim=3, dense=True)),
+        act="elu",
+        padded=(8, 8),
+    ),
+    "lvae-biva-pytorch": GatedLVAEConfig(
+        (1, 8, 8), (_stage(_wide(3, stride=2), dim=2), _stage(_wide(3), dim=2)), log_variance="tanh"
+    ),
+    "biva-pytorch": GatedBIVAConfig(
+        (3, 8, 8),
+        (_stage(_wide(3, stride=2), dim=2), _stage(_wide(3), dim=2, dense=True)),
+        likelihood="colour_mixture",
+        components=2,
     ),
     "newcomer": PlainConfig((1, 8, 8)),
 }

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from hvae_core.common.noise import Noise
 from hvae_core.config import ModelConfig, level_starts
 from hvae_core.models.distributions import Gaussian, Likelihood
-from hvae_core.models.priors.vamp import GaussianMixture, Prior
+from hvae_core.models.priors.vamp import GaussianMixture, Prior, divergence
 from hvae_core.models.trace import (
     ANCESTRAL,
     Aggregate,
@@ -164,6 +164,14 @@ class HierarchicalVAE(nn.Module, ABC):
         """p(z_L) for B images: N(0, I) unless the family has another."""
         shape = (1, batch, *self.latents[-1].shape)
         return Gaussian.standard_like(torch.zeros(shape, device=self.device))
+
+    def divergence(self, q: Any, p: Any, log_ratio: Tensor) -> Tensor:
+        """The KL term of a layer (S, B) in nats: in closed form where there is one.
+
+        ``log_ratio`` is log q - log p of the draw, which stands elsewhere, and everywhere in
+        families whose authors never take the closed form.
+        """
+        return divergence(q, p, log_ratio)
 
     def samplers(self, steps: Sequence[int]) -> list[tuple[str, Sampler | None]]:
         """The ways to draw z_L by name, those in steps with so many each: one for most models."""

@@ -28,28 +28,28 @@ class BIVAConfig(LayeredConfig):
     @property
     def latent_shapes(self) -> tuple[tuple[int, ...], ...]:
         """Shape of each latent, z_1 first; both parts of a pair."""
-        return _paired(self.part_shapes, self.part_shapes)
+        return paired(self.part_shapes, self.part_shapes)
 
     @property
     def latent_names(self) -> tuple[str, ...]:
         """z1bu, z1td, z2bu, ..., zL."""
         bottom_up = tuple(f"{z}bu" for z in self.z_names)
         top_down = (*(f"{z}td" for z in self.z_names[:-1]), self.z_names[-1])
-        return _paired(bottom_up, top_down)
+        return paired(bottom_up, top_down)
 
     @property
     def levels(self) -> tuple[str, ...]:
         """A pair is one level."""
-        return _paired(self.z_names, self.z_names)
+        return paired(self.z_names, self.z_names)
 
     @property
     def exact_kl(self) -> tuple[bool, ...]:
         """Of z_i^TD and z_L; for z_i^BU log q - log p of a draw stands, which may cancel."""
         below = len(self.latents) - 1
-        return _paired((False,) * (below + 1), ((True,) * below + (self.exact_top,)))
+        return paired((False,) * (below + 1), ((True,) * below + (self.exact_top,)))
 
 
-def _paired(bottom_up: tuple[T, ...], top_down: tuple[T, ...]) -> tuple[T, ...]:
+def paired(bottom_up: tuple[T, ...], top_down: tuple[T, ...]) -> tuple[T, ...]:
     """One value a latent from one a layer: all layers but the top hold two."""
     pairs = zip(bottom_up[:-1], top_down[:-1], strict=True)
     return (*(value for pair in pairs for value in pair), top_down[-1])

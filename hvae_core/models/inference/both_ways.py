@@ -22,7 +22,7 @@ from hvae_core.models.inference.aggregated import BothWaysWay, ByLevel
 from hvae_core.models.inference.lower_bound import lower_both_ways
 from hvae_core.models.inference.steps import BidirectionalSteps, State
 from hvae_core.models.inference.top_down import assemble
-from hvae_core.models.priors.vamp import Prior, divergence
+from hvae_core.models.priors.vamp import Prior
 from hvae_core.models.trace import Aggregate, Draw, Skipped, Trace, Up
 
 
@@ -222,5 +222,5 @@ class _UpAndDown:
             self.kl[index] = self.log_q[index] - self.log_p[index]
         # z_i^TD is drawn given all that its prior reads, so its KL has a closed form; z_i^BU was
         # drawn before z_>i^BU, which its prior reads.
-        self.kl[last] = divergence(q, priors[-1], self.kl[last])
+        self.kl[last] = self.model.divergence(q, priors[-1], self.kl[last])
         return self.model.absorb(level, state, [self.z[index] for index in indices])

@@ -16,7 +16,7 @@ from hvae_core.models.distributions import Gaussian, Likelihood
 from hvae_core.models.inference.aggregated import BottomUpWay, ByLevel
 from hvae_core.models.inference.lower_bound import lower_bottom_up
 from hvae_core.models.inference.steps import BottomUpSteps
-from hvae_core.models.priors.vamp import Prior, divergence
+from hvae_core.models.priors.vamp import Prior
 from hvae_core.models.trace import Aggregate, Draw, Skipped, Trace, Up
 
 
@@ -168,7 +168,7 @@ class _WayUp:
         if not top:
             top.append(model.top_prior(chain.image.shape[1]))
         log_p = top[0].log_prob(self.z[-1])
-        self.top_kl = divergence(self.q[-1], top[0], self.log_q[-1] - log_p).expand_as(log_p)
+        self.top_kl = model.divergence(self.q[-1], top[0], self.log_q[-1] - log_p).expand_as(log_p)
         self._p: dict[int, Gaussian] = {}
         self._log_p = {model.n_layers: log_p}
 

@@ -14,7 +14,6 @@ from torch import Tensor
 from hvae_core.common.noise import Noise
 from hvae_core.models.distributions import Gaussian
 from hvae_core.models.inference.steps import BidirectionalSteps, BottomUpSteps, TopDownSteps
-from hvae_core.models.priors.vamp import divergence
 from hvae_core.models.trace import Draw
 
 
@@ -43,7 +42,7 @@ def lower_bottom_up(
             log_q = q[index - 1].log_prob(z[index - 1])
             if index == top:
                 prior = model.top_prior(batch)
-                total = total - divergence(q[-1], prior, log_q - prior.log_prob(z[-1]))
+                total = total - model.divergence(q[-1], prior, log_q - prior.log_prob(z[-1]))
             else:
                 total = total + model.prior(index, both[index:]).log_prob(z[index - 1]) - log_q
         bounds.append(total[0])
@@ -70,7 +69,7 @@ def lower_top_down(
             q = model.posterior(index, state, p, features)
             z = q.sample(draw("q", index))
             log_ratio = q.log_prob(z) - model.log_prior(index, p, z, noise)
-            total = total - divergence(q, p, log_ratio)
+            total = total - model.divergence(q, p, log_ratio)
             state = model.absorb(index, state, z)
         bounds.append((total + model.emit(state).log_prob(x))[0])
     return bounds
@@ -101,7 +100,7 @@ def lower_both_ways(
             q = model.posterior_down(level, state, d[level])
             z = q.sample(draw("q", model.indices(level)[-1]))
             priors = model.priors_of(level, state, batch)
-            total = total - divergence(q, priors[-1], q.log_prob(z) - priors[-1].log_prob(z))
+            total = total - model.divergence(q, priors[-1], q.log_prob(z) - priors[-1].log_prob(z))
             parts = [z]
             if level < top:
                 q_up, z_up = up[level]

@@ -18,7 +18,7 @@ from hvae_core.models.distributions import Gaussian, Likelihood
 from hvae_core.models.inference.aggregated import TopDownAggregate
 from hvae_core.models.inference.lower_bound import lower_top_down
 from hvae_core.models.inference.steps import State, TopDownSteps
-from hvae_core.models.priors.vamp import Prior, divergence
+from hvae_core.models.priors.vamp import Prior
 from hvae_core.models.trace import (
     ANCESTRAL,
     Aggregate,
@@ -161,7 +161,7 @@ class _WayDown:
             self.log_q[index] = q.log_prob(z)
             self.log_p[index] = model.log_prior(index, p, z, noise)
             # Both read the same draws above, so the KL has a closed form where p is Gaussian.
-            self.kl[index] = divergence(q, p, self.log_q[index] - self.log_p[index])
+            self.kl[index] = model.divergence(q, p, self.log_q[index] - self.log_p[index])
             state = model.absorb(index, state, z)
             if index - 1 in model.skips:  # where a k may take over from the prior
                 self.below[index - 1] = state

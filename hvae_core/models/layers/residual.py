@@ -160,7 +160,7 @@ def data_dependent_init(model: nn.Module, run: Callable[[], object]) -> None:
         std = torch.ones_like(mean) if alone else out.std(axes).clamp_min(1e-2)
         # 2. Its gain g and offset b, such that (g v/|v|) x + b has mean 0 and variance 1.
         gain = layer.get_parameter("parametrizations.weight.original0")
-        gain.div_(std.view(-1, *[1] * (gain.dim() - 1)))
+        gain.div_(std.view_as(gain))  # along whichever axis its outputs lie
         layer.get_parameter("bias").sub_(mean).div_(std)
         # 3. The output as the new weights would give it, so that layers above see such inputs.
         shape = [1, -1] + [1] * (out.dim() - 2)
@@ -169,7 +169,8 @@ def data_dependent_init(model: nn.Module, run: Callable[[], object]) -> None:
     handles = [
         layer.register_forward_hook(hook)
         for layer in model.modules()
-        if isinstance(layer, nn.Conv2d | nn.Linear) and hasattr(layer, "parametrizations")
+        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear)
+        and hasattr(layer, "parametrizations")
     ]
     run()
     for handle in handles:

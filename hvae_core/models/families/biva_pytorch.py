@@ -1,0 +1,297 @@
+"""The models of the project biva-pytorch (after Maaloe et al. 2019), as its checkpoints have them.
+
+All are stages of gated residual paths (``layers/paths``); they differ in what q(z | x) reads. KL
+terms are log q - log p of the draw, at the top too, as in the project.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterable, Sequence
+from itertools import chain
+from typing import Any, final
+
+import torch
+from torch import Tensor, nn
+
+from hvae_core.common.noise import Noise, StreamNoise
+from hvae_core.config.families.biva_pytorch import (
+    GatedBIVAConfig,
+    GatedConfig,
+    GatedLVAEConfig,
+    GatedVAEConfig,
+)
+from hvae_core.config.paths import Act, Map
+from hvae_core.models.configured import ConfiguredVAE
+from hvae_core.models.distributions import Bernoulli, ColourMixture, Gaussian, Likelihood
+from hvae_core.models.distributions.colour_mixture import NUMBERS
+from hvae_core.models.distributions.gaussian import widened
+from hvae_core.models.inference.both_ways import BidirectionalVAE
+from hvae_core.models.inference.bottom_up import BottomUpVAE
+from hvae_core.models.inference.top_down import TopDownVAE
+from hvae_core.models.layers.paths import ACTS, FromUnits, Path, SameConv, ToNumbers, widest
+from hvae_core.models.layers.residual import data_dependent_init, fold
+
+ACT: Act = "elu"
+_LOG_VARIANCES = {"softplus": ACTS["softplus"], "tanh": torch.tanh, "identity": lambda raw: raw}
+
+
+class GatedStages(ConfiguredVAE):
+    """The way down of all three: stages of gated blocks that read those of the stage above."""
+
+    config: GatedConfig
+    raw_top: Tensor
+
+    def __init__(self, config: GatedConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.build_up()
+        self.down = nn.ModuleList(Path(plans, ACT) for plans in config.downs)
+        self.to_p = self.numbers(config.ends[1:])
+        self.from_down = nn.ModuleList(
+            FromUnits(parts * stage.latent.dim, h, dense=stage.latent.kind == "dense")
+            for stage, parts, h in zip(config.stages, config.parts, config.features, strict=True)
+        )
+        top = config.z_shapes[-1]
+        self.register_buffer("raw_top", torch.zeros(2 * top[0], *top[1:]))
+        binary = config.likelihood == "bernoulli"
+        outputs = config.image_shape[0] if binary else NUMBERS * config.components
+        self.to_x = SameConv(config.ends[0][0], outputs, 1)
+
+    @abstractmethod
+    def build_up(self) -> None:
+        """Register the modules of inference, before those of the generative path."""
+
+    def numbers(self, maps: Sequence[Map]) -> nn.ModuleList:
+        """The layers that give mean and log-variance of z_1, z_2, .. from these feature maps."""
+        config = self.config
+        return nn.ModuleList(
+            ToNumbers(features, shape, act=ACT, kernel=stage.latent.kernel)
+            for stage, shape, features in zip(config.stages, config.z_shapes, maps, strict=False)
+        )
+
+    def upward(self) -> nn.ModuleList:
+        """The layers that bring z_1 .. z_{L-1} to the stage above on the way up."""
+        config = self.config
+        return nn.ModuleList(
+            FromUnits(stage.latent.dim, h, dense=stage.latent.kind == "dense")
+            for stage, h in zip(config.stages[:-1], config.features[:-1], strict=True)
+        )
+
+    def gaussian(self, layers: nn.ModuleList, i: int, h: Tensor) -> Gaussian:
+        """N(mean, exp(log-variance)) of a latent of stage i (from 0) from its features."""
+        mean, raw = layers[i](h)
+        log_variance = _LOG_VARIANCES[self.config.log_variance](widened(raw))
+        return Gaussian(widened(mean), (log_variance / 2).exp())
+
+    def pixels(self, x: Tensor) -> Tensor:
+        """What the first stage reads of prepared images: [-1, 1] where they are grey levels."""
+        return x if self.config.likelihood == "bernoulli" else 2 * x - 1
+
+    def descend(self, i: int, z: Tensor, above: Sequence[Tensor]) -> list[Tensor]:
+        """What the blocks of stage i (from 0) give on the way down; the last are its features."""
+        path: Any = self.down[i]
+        outputs: list[Tensor] = path.outputs(self.from_down[i](z), above)
+        return outputs
+
+    def picture(self, d: Tensor) -> Likelihood:
+        """p(x | z) from the features of the lowest stage."""
+        raw = widened(fold(lambda t: self.to_x(ACTS[ACT](t)), d))
+        if self.config.likelihood == "bernoulli":
+            return Bernoulli(raw)
+        return ColourMixture.from_raw(raw)
+
+    def top_prior(self, batch: int) -> Gaussian:
+        """p(z_L) of B images: N(0, I), kept in the file as mean and log-variance."""
+        mean, log_variance = self.raw_top.chunk(2)
+        shape = (1, batch, *mean.shape)
+        return Gaussian(mean.expand(shape), (log_variance / 2).exp().expand(shape))
+
+    def divergence(self, q: Any, p: Any, log_ratio: Tensor) -> Tensor:
+        """log q - log p of the draw, at every layer."""
+        return log_ratio
+
+    def prepare(self, x: Tensor, noise: Noise) -> Tensor:
+        """Black and white for a Bernoulli likelihood, split at the middle grey; else grey levels.
+
+        The project's binary images are fixed, so nothing is drawn.
+        """
+        return (x >= 0.5).to(x.dtype) if self.config.likelihood == "bernoulli" else x
+
+    def init_from_data(self, x: Tensor, seed: int) -> None:
+        """Data-dependent initialisation of weight-normalised layers on one batch (B, C, H, W)."""
+        noise = StreamNoise(torch.Generator().manual_seed(seed))
+        data_dependent_init(self, lambda: self.trace(self.prepare(x, noise), noise=noise))
+
+
+@final
+class GatedVAE(GatedStages, BottomUpVAE):
+    """h_i from z_{i-1} (x for i = 1) and h_{i-1}; q(z_i | .) reads h_i."""
+
+    config: GatedVAEConfig
+
+    def build_up(self) -> None:
+        """The way up, from one latent to the next."""
+        self.up = nn.ModuleList(Path(plans, ACT) for plans in self.config.ups)
+        self.to_q = self.numbers(self.config.features)
+        self.from_up = self.upward()
+
+    def inference_weights(self) -> Iterable[nn.Parameter]:
+        """Those of the way up."""
+        modules = (self.up, self.to_q, self.from_up)
+        return chain.from_iterable(module.parameters() for module in modules)
+
+    @property
+    def reach(self) -> int:
+        """All layers below, through the features, or without skips the one below."""
+        return self.n_layers if self.config.skip_up else 1
+
+    def posterior(self, index: int, x: Tensor, below: Sequence[Tensor]) -> Gaussian:
+        """q(z_i | z_<i, x) from h_i."""
+        h: Any = None
+        for i in range(0 if self.config.skip_up else index - 1, index):
+            inputs = self.pixels(x) if i == 0 else self.from_up[i - 1](below[i - 1])
+            h = self.up[i](inputs, h)
+        return self.gaussian(self.to_q, index - 1, h)
+
+    def prior(self, index: int, above: Sequence[Tensor]) -> Gaussian:
+        """p(z_i | z_>i) from the features of stage i + 1."""
+        return self.gaussian(self.to_p, index - 1, self._down(index, above))
+
+    def decode(self, z: Sequence[Tensor]) -> Likelihood:
+        """p(x | z)."""
+        return self.picture(self._down(0, z))
+
+    def _down(self, index: int, above: Sequence[Tensor]) -> Tensor:
+        """The features of the stage above z_index on the way down, from all of z_>index."""
+        outputs: list[Tensor] = []
+        top = self.n_layers if self.config.skip_down else index + 1
+        for i in range(top - 1, index - 1, -1):
+            outputs = self.descend(i, above[i - index], outputs)
+        return outputs[-1]
+
+
+@final
+class GatedLVAE(GatedStages, TopDownVAE):
+    """A deterministic way up h_i; q(z_i | z_>i, x) reads h_i merged with the way down."""
+
+    config: GatedLVAEConfig
+
+    def build_up(self) -> None:
+        """The way up, and what merges it with the way down."""
+        self.up = nn.ModuleList(Path(plans, ACT) for plans in self.config.ups)
+        self.merge = nn.ModuleList(Path(plans, ACT) for plans in self.config.merges)
+        self.to_q = self.numbers([plans[-1].output for plans in self.config.merges])
+
+    def inference_weights(self) -> Iterable[nn.Parameter]:
+        """Those of the way up and of the merging."""
+        modules = (self.up, self.merge, self.to_q)
+        return chain.from_iterable(module.parameters() for module in modules)
+
+    def encode(self, x: Tensor) -> list[Tensor]:
+        """h_1 .. h_L of images (1, B, C, H, W)."""
+        out: list[Tensor] = []
+        for path in self.up:
+            out.append(path(out[-1], out[-1]) if out else path(self.pixels(x)))
+        return out
+
+    def start(self, batch: int) -> tuple[int, list[Tensor]]:
+        """Nothing is above z_L but the number of images."""
+        return batch, []
+
+    def prior(self, index: int, state: tuple[int, list[Tensor]]) -> Gaussian:
+        """p(z_i | z_>i) from the features above, p(z_L) at the top."""
+        batch, above = state
+        return self.gaussian(self.to_p, index - 1, above[-1]) if above else self.top_prior(batch)
+
+    def posterior(
+        self, index: int, state: tuple[int, list[Tensor]], prior: Any, features: Sequence[Tensor]
+    ) -> Gaussian:
+        """q(z_i | z_>i, x) from h_i and the features above."""
+        _, above = state
+        merged = self.merge[index - 1](features[index - 1], above[-1] if above else None)
+        return self.gaussian(self.to_q, index - 1, merged)
+
+    def absorb(
+        self, index: int, state: tuple[int, list[Tensor]], z: Tensor
+    ) -> tuple[int, list[Tensor]]:
+        """What the blocks of stage i give."""
+        batch, above = state
+        return batch, self.descend(index - 1, z, above)
+
+    def emit(self, state: tuple[int, list[Tensor]]) -> Likelihood:
+        """p(x | z) from the lowest features."""
+        return self.picture(state[1][-1])
+
+
+@final
+class GatedBIVA(GatedStages, BidirectionalVAE):
+    """Two ways up, b_i through z^BU and t_i beside it; q(z_i^TD | .) reads t_i and the way down."""
+
+    config: GatedBIVAConfig
+
+    def build_up(self) -> None:
+        """Both ways up, and what merges them with each other and with the way down."""
+        config = self.config
+        self.up = nn.ModuleList(Path(plans, ACT) for plans in config.ups)
+        self.across = nn.ModuleList(Path(plans, ACT) for plans in config.across)
+        self.to_q_up = self.numbers(config.features[:-1])
+        self.from_up = self.upward()
+        self.merge = nn.ModuleList(Path(plans, ACT) for plans in config.merges)
+        self.top = Path(config.top, ACT)
+        self.to_q = self.numbers([plans[-1].output for plans in (*config.merges, config.top)])
+        self.to_p_up = self.numbers(config.ends[1:])
+
+    def inference_weights(self) -> Iterable[nn.Parameter]:
+        """Those of both ways up and of the merging."""
+        modules = (self.up, self.across, self.to_q_up, self.from_up)
+        modules += (self.merge, self.top, self.to_q)  # type: ignore[assignment]
+        return chain.from_iterable(module.parameters() for module in modules)
+
+    def enter(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+        """The image on both ways, and no skip."""
+        pixels = self.pixels(x)
+        return pixels, pixels, None
+
+    def features(self, level: int, state: tuple[Tensor, Tensor, Tensor | None]) -> Tensor:
+        """b_i and t_i side by side, which the stage above has for a skip."""
+        through, beside, skip = state
+        b = self.up[level - 1](through, skip)
+        t = self.across[level - 1](beside, b)
+        return torch.cat(widest(b, t), 2)
+
+    def posterior_up(self, level: int, d: Tensor) -> Gaussian:
+        """q(z_i^BU | x, z_<i^BU) from b_i."""
+        return self.gaussian(self.to_q_up, level - 1, d.chunk(2, 2)[0])
+
+    def rise(self, level: int, d: Tensor, z: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """z_i^BU, t_i, and both as a skip."""
+        return self.from_up[level - 1](z), d.chunk(2, 2)[1], d
+
+    def start(self, batch: int) -> list[Tensor]:
+        """Nothing is above z_L."""
+        return []
+
+    def priors(self, level: int, state: list[Tensor]) -> tuple[Gaussian, Gaussian]:
+        """p(z_i^BU | z_>i) and p(z_i^TD | z_>i), both from the features above."""
+        return (
+            self.gaussian(self.to_p_up, level - 1, state[-1]),
+            self.gaussian(self.to_p, level - 1, state[-1]),
+        )
+
+    def posterior_down(self, level: int, state: list[Tensor], d: Tensor) -> Gaussian:
+        """q(z_i^TD | .) from t_i and the features above, q(z_L | .) from both ways up."""
+        if level == self.n_levels:
+            merged = self.top(d)
+        else:
+            merged = self.merge[level - 1](d.chunk(2, 2)[1], state[-1])
+        return self.gaussian(self.to_q, level - 1, merged)
+
+    def absorb(self, level: int, state: list[Tensor], parts: Sequence[Tensor]) -> list[Tensor]:
+        """What the blocks of stage i give, from z^TD and z^BU side by side."""
+        z = torch.cat(widest(*reversed(parts)), 2)
+        return self.descend(level - 1, z, state)
+
+    def emit(self, state: list[Tensor]) -> Likelihood:
+        """p(x | z) from the lowest features."""
+        return self.picture(state[-1])
