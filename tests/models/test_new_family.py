@@ -135,8 +135,13 @@ def test_without_its_module_its_files_are_refused(
 
 
 def own_places(name: str) -> bool:
-    """Where a family may be named: its configuration, its network, and recipes of it."""
-    rooms = ("hvae_core.config.families", "hvae_core.config.presets", "hvae_core.models.families")
+    """Where a family may be named: its configuration, its network, recipes and importers of it."""
+    rooms = (
+        "hvae_core.config.families",
+        "hvae_core.config.presets",
+        "hvae_core.models.families",
+        "hvae_core.checkpoint.importers",
+    )
     return name in ("hvae_core.config", *rooms) or name.rpartition(".")[0] in rooms
 
 
