@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from hvae_core.door import evaluate, load_checkpoint, load_images, reconstruct
     from hvae_core.evaluation.evaluation import EvalSettings
     from hvae_core.models import HierarchicalVAE
+    from hvae_core.models.adapted.adapt import adapt
+    from hvae_core.models.adapted.marks import image, infer, latent, prior
     from hvae_core.scores import Score, get_score
     from hvae_core.training.loop import train
 
@@ -33,11 +35,16 @@ __all__ = [
     "HierarchicalVAE",
     "ImageSet",
     "Score",
+    "adapt",
     "evaluate",
     "get_preset",
     "get_score",
+    "image",
+    "infer",
+    "latent",
     "load_checkpoint",
     "load_images",
+    "prior",
     "reconstruct",
     "report",
     "save_checkpoint",
@@ -54,6 +61,8 @@ _HOMES = {
     "door": ("evaluate", "load_checkpoint", "load_images", "reconstruct"),
     "evaluation.evaluation": ("EvalSettings",),
     "models": ("HierarchicalVAE",),
+    "models.adapted.adapt": ("adapt",),
+    "models.adapted.marks": ("image", "infer", "latent", "prior"),
     "scores": ("Score", "get_score"),
     "training.loop": ("train",),
 }

@@ -2,6 +2,7 @@
 
     HVAEError               what is wrong, and what to do, in one or two sentences
     ├── ConfigError         a model or training configuration outside its bounds
+    ├── ModelError          a network of the user's own that cannot be run as a hierarchy
     ├── CheckpointError     a weight file that the gate refuses
     ├── DataError           images that cannot be read or do not fit
     │   ├── ImageFileError  one image file that cannot be opened
@@ -32,6 +33,10 @@ class HVAEError(Exception):
 
 class ConfigError(HVAEError):
     """A configuration that is malformed or outside its bounds."""
+
+
+class ModelError(HVAEError):
+    """A network of the user's own that cannot be run as a hierarchy of latents."""
 
 
 class CheckpointError(HVAEError):

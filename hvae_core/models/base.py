@@ -35,6 +35,8 @@ class HierarchicalVAE(nn.Module, ABC):
     """A VAE with L stochastic layers z_1 (closest to the image) to z_L (the top)."""
 
     config: ModelConfig
+    channels_last = True
+    """Whether a copy for evaluation may hold its features channels last, which is quicker."""
 
     @property
     @abstractmethod
@@ -246,6 +248,11 @@ class HierarchicalVAE(nn.Module, ABC):
             setattr(view, name, changed(getattr(view, name), index_of))
         model: HierarchicalVAE = view
         return model
+
+    @property
+    def source(self) -> str:
+        """What the numbers depend on beside weights and configuration; nothing for a family."""
+        return ""
 
     @property
     def device(self) -> torch.device:

@@ -18,7 +18,7 @@ def frozen(model: HierarchicalVAE) -> HierarchicalVAE:
     two thirds of the time. The model itself is left as it is.
     """
     twin = without_weight_norm(copy.deepcopy(model)).eval().requires_grad_(False)
-    if twin.device.type in ("cpu", "cuda"):
+    if twin.channels_last and twin.device.type in ("cpu", "cuda"):
         twin = twin.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     with torch.no_grad():
         twin.settle()
