@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from hvae_core import checkpoint as room
-from hvae_core.checkpoint import Checkpoint
+from hvae_core.checkpoint import Checkpoint, checkpoint_of
 from hvae_core.common.files import named_path
 from hvae_core.common.progress import Progress, silent
 from hvae_core.data import ImageSet, worlds
@@ -16,7 +16,7 @@ from hvae_core.data.prepare import parse_steps
 from hvae_core.evaluation import SHIPPED_LIMIT
 from hvae_core.evaluation.evaluation import EvalSettings, Evaluation
 from hvae_core.evaluation.lookup import checkpoint_path, evaluated_images
-from hvae_core.models import Skipped, Up
+from hvae_core.models import HierarchicalVAE, Skipped, Up
 from hvae_core.probes import reconstruct as pictures
 from hvae_core.probes.reconstruct import Reconstructions
 
@@ -70,7 +70,7 @@ def load_images(
 
 
 def evaluate(
-    checkpoint: Checkpoint,
+    model: Checkpoint | HierarchicalVAE,
     images: ImageSet,
     settings: EvalSettings | None = None,
     *,
@@ -79,13 +79,14 @@ def evaluate(
     """Bounds L_>k in nats (HVK Eq. 5, 9) of every image for every k: shipped, cached or computed.
 
     Images of another shape are brought to the model's. ``settings`` are those of the shipped
-    results unless given: ten draws, seed 0.
+    results unless given: ten draws, seed 0. ``model`` is a checkpoint, or a model in memory such as
+    ``adapt`` makes: its results are kept under its weights of now.
     """
-    return evaluated_images(checkpoint, images, settings, progress=progress)
+    return evaluated_images(checkpoint_of(model), images, settings, progress=progress)
 
 
 def reconstruct(
-    checkpoint: Checkpoint,
+    model: Checkpoint | HierarchicalVAE,
     images: ImageSet,
     *,
     seed: int = 0,
@@ -98,6 +99,7 @@ def reconstruct(
     ``skipped`` says what a layer below passes down, a draw from its prior or the prior's mean,
     ``up`` what it passes up, its posterior mean or a draw; ``temperature`` scales these draws.
     """
+    checkpoint = checkpoint_of(model)
     fitted = images.fit(checkpoint.image_shape)
     return pictures.reconstruct(
         checkpoint.model,

@@ -49,7 +49,8 @@ class ModelConfig(ABC):
     """Name of a topmost latent that is not counted among the layers; empty where all are."""
 
     image_shape: ImageShape
-    likelihood: LikelihoodName
+    likelihood: str
+    """A ``LikelihoodName``; of a network of the user's own the class of p(x | z)."""
     family: str
     __dataclass_fields__: ClassVar[dict[str, Any]]
 

@@ -21,6 +21,7 @@ import numpy as np
 from hvae_core.common import cache
 from hvae_core.common.errors import CheckpointError, MissingImages
 from hvae_core.common.files import named_path
+from hvae_core.common.own_models import is_named
 from hvae_core.common.places import ASSETS
 from hvae_core.common.plain import plain
 from hvae_core.common.progress import Progress, silent
@@ -156,6 +157,8 @@ def checkpoint_path(name: str) -> Path:
     """
     from hvae_core.checkpoint.library import own_checkpoints, shipped_checkpoints
 
+    if is_named(name):
+        return Path(name)  # whether it may be run, the loading says
     path = named_path(name, CheckpointError)
     if path.is_file() or path.suffix == ".safetensors":
         return path  # what is wrong with it, the gate says

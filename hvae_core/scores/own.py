@@ -5,8 +5,6 @@ Only the command line runs it, on the word of whoever typed its name; the app ne
 
 from __future__ import annotations
 
-import importlib.util
-import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,27 +12,14 @@ from typing import Any
 import numpy as np
 
 from hvae_core.common.errors import ScoreError
-from hvae_core.common.files import named_path
+from hvae_core.common.python_file import from_file, what_went_wrong
 from hvae_core.scores import Material, Score
 
 
 def own_score(text: str) -> Score:
     """The score FILE.py:FUNCTION; the function's docstring is its name. ScoreError if it fails."""
-    where, _, name = text.rpartition(":")
-    path = named_path(where, ScoreError)
-    if not where or not name.isidentifier() or path.suffix != ".py":
-        raise ScoreError(f"{text} names no score; write FILE.py:FUNCTION, such as mine.py:top_kl.")
-    if not path.is_file():
-        raise ScoreError(f"There is no file {path}; give the path of a Python file.")
-    spec = importlib.util.spec_from_file_location(f"own_score_{path.stem}", path)
-    assert spec is not None  # a .py file has a loader
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    try:
-        spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
-        raise ScoreError(f"{path} could not be read: {_what_went_wrong(error, path)}.") from error
-    function = getattr(module, name, None)
+    function, path = from_file(text, ScoreError, what="score", example="mine.py:top_kl")
+    name = text.rpartition(":")[2]
     if not callable(function):
         raise ScoreError(f"{path} has no function {name}; check its spelling.")
     docstring = (function.__doc__ or "").strip().splitlines()
@@ -57,7 +42,7 @@ def _guarded(
         try:
             values = np.asarray(function(material), dtype=np.float64)
         except (Exception, SystemExit) as error:
-            what = _what_went_wrong(error, path)
+            what = what_went_wrong(error, path)
             raise ScoreError(f"{path.name}:{name} failed: {what}.") from error
         if values.shape != (len(material),):
             raise ScoreError(
@@ -67,13 +52,3 @@ def _guarded(
         return values
 
     return run
-
-
-def _what_went_wrong(error: BaseException, path: Path) -> str:
-    """What went wrong, and in which line of the file."""
-    lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
-    if isinstance(error, SyntaxError) and error.lineno:
-        lines = [error.lineno]
-    at = f", line {lines[-1]}" if lines else ""
-    message = " ".join(str(error).split()).rstrip(".") or "no message"
-    return f"{type(error).__name__} ({message}){at}"

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from hvae_core.checkpoint import named
 from hvae_core.checkpoint.library import (
     admit_checkpoint,
     keep_checkpoint,
@@ -22,6 +23,7 @@ from hvae_core.checkpoint.library import (
 from hvae_core.common import shelf
 from hvae_core.common.deployment import MAX_CHECKPOINTS, public
 from hvae_core.common.errors import CheckpointError, HVAEError
+from hvae_core.common.own_models import is_named
 from hvae_core.data.worlds import World
 from pages.shared import links, store, ui, visitor
 from pages.shared.apart import opened
@@ -41,10 +43,10 @@ def own_folder() -> Path:
 
 def choosable(world: World) -> dict[str, Handle]:
     """Models by name, no two of one title; a damaged one is named and left out."""
-    shipped = shipped_checkpoints()
+    shipped, own = shipped_checkpoints(), named.models()
     paths = [path for name, path in shipped.items() if name in world.checkpoints]
     handles: dict[str, Handle] = {}
-    for path in (*paths, *own_checkpoints().values(), *own_checkpoints(own_folder()).values()):
+    for path in (*own, *paths, *own_checkpoints().values(), *own_checkpoints(own_folder()).values()):
         try:
             handle = store.handle_of(path)
         except HVAEError as error:
@@ -84,7 +86,9 @@ def choose(world: World) -> tuple[Handle, ...]:
     for name, handle in handles.items():
         if handle.digest == opened:
             st.session_state[key_of("a", world)] = name
-    first = next((name for name in handles if name.endswith("hvae3-elbo")), next(iter(handles)))
+    named_now = [name for name, handle in handles.items() if is_named(handle.path)]
+    usual = [name for name in handles if name.endswith("hvae3-elbo")]
+    first = next(iter([*named_now, *usual, *handles]))
     a = _choice("Model A", handles, key_of("a", world), first=first)
     b = _choice(
         "Model B", handles, key_of("b", world), first=NONE,

@@ -6,7 +6,6 @@ What takes longer than a moment is a job (``pages.shared.jobs``); here is only w
 from __future__ import annotations
 
 import math
-import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -15,10 +14,10 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from hvae_core.common import fingerprint
+from hvae_core.common import fingerprint, own_models
 from hvae_core.common.arrays import Shape
 from hvae_core.common.deployment import public
-from hvae_core.common.errors import CheckpointError
+from hvae_core.common.errors import CheckpointError, ModelError
 from hvae_core.common.progress import Progress, silent
 from hvae_core.config import level_starts
 from hvae_core.data.image_set import ImageSet
@@ -99,21 +98,25 @@ def inspected(path: str, modified: float) -> CheckpointInfo:
 
 def info(handle: Handle) -> CheckpointInfo:
     """Card, configuration and history of a chosen checkpoint."""
-    return inspected(handle.path, _state(Path(handle.path)).st_mtime)
+    return inspected(handle.path, _state(Path(handle.path))[0])
 
 
 def handle_of(path: Path) -> Handle:
     """The handle of a file; raises ``CheckpointError`` if it is gone or the gate refuses it."""
     state = _state(path)
-    handle = _summary(str(path), state.st_mtime, state.st_size)
+    handle = _summary(str(path), *state)
     if isinstance(handle, str):
         raise CheckpointError(handle)
     return handle
 
 
-def _state(path: Path) -> os.stat_result:
+def _state(path: Path) -> tuple[float, int]:
+    """When a file was changed and its size; of a model of one's own, when its Python file was."""
+    if own_models.is_named(path):
+        return own_models.modified(path), 0
     try:
-        return path.stat()
+        state = path.stat()
+        return state.st_mtime, state.st_size
     except OSError as error:
         name = path.name.partition(".")[0]
         raise CheckpointError(f"{name} is no longer here; open the file again.") from error
@@ -125,7 +128,7 @@ def _summary(path: str, modified: float, size: int) -> Handle | str:
     """The handle of a file in this state, or what the gate says against it."""
     try:
         checkpoint = inspected(path, modified)
-    except CheckpointError as error:
+    except (CheckpointError, ModelError) as error:
         return str(error)
     config = checkpoint.config
     named = zip(config.latent_names, config.latent_shapes, strict=True)
@@ -134,7 +137,7 @@ def _summary(path: str, modified: float, size: int) -> Handle | str:
     title = re.sub(r"[^\w ,.+/'-]", "", checkpoint.card.title or checkpoint.name)[:80]
     title = re.sub(r"www(?=\.)", "www\N{WORD JOINER}", title, flags=re.I)  # no link
     return Handle(
-        Path(path).stem,
+        checkpoint.name if own_models.is_named(path) else Path(path).stem,
         title,
         path,
         digest=checkpoint.digest,
