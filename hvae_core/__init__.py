@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from hvae_core.config.presets import get_preset
     from hvae_core.data import ImageSet, worlds
     from hvae_core.detection.report import report
-    from hvae_core.door import evaluate, load_checkpoint, load_images, reconstruct
+    from hvae_core.door import check, evaluate, load_checkpoint, load_images, reconstruct
     from hvae_core.evaluation.evaluation import EvalSettings
     from hvae_core.models import HierarchicalVAE
     from hvae_core.models.adapted.adapt import adapt
@@ -36,6 +36,7 @@ __all__ = [
     "ImageSet",
     "Score",
     "adapt",
+    "check",
     "evaluate",
     "get_preset",
     "get_score",
@@ -58,7 +59,7 @@ _HOMES = {
     "config.presets": ("get_preset",),
     "data": ("ImageSet", "worlds"),
     "detection.report": ("report",),
-    "door": ("evaluate", "load_checkpoint", "load_images", "reconstruct"),
+    "door": ("check", "evaluate", "load_checkpoint", "load_images", "reconstruct"),
     "evaluation.evaluation": ("EvalSettings",),
     "models": ("HierarchicalVAE",),
     "models.adapted.adapt": ("adapt",),

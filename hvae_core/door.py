@@ -14,6 +14,7 @@ from hvae_core.data import ImageSet, worlds
 from hvae_core.data.load import array_images, load_source
 from hvae_core.data.prepare import parse_steps
 from hvae_core.evaluation import SHIPPED_LIMIT
+from hvae_core.evaluation.contract import Contract, check_model
 from hvae_core.evaluation.evaluation import EvalSettings, Evaluation
 from hvae_core.evaluation.lookup import checkpoint_path, evaluated_images
 from hvae_core.models import HierarchicalVAE, Skipped, Up
@@ -83,6 +84,18 @@ def evaluate(
     ``adapt`` makes: its results are kept under its weights of now.
     """
     return evaluated_images(checkpoint_of(model), images, settings, progress=progress)
+
+
+def check(
+    model: Checkpoint | HierarchicalVAE, images: ImageSet | np.ndarray, *, seed: int = 0
+) -> Contract:
+    """Hold a model to what everything here relies on, on a few images; print what comes back.
+
+    Shapes, finite values, the same numbers alone and in a batch, a prior that sees no image, L_>0
+    as the ELBO (HVK Eq. 5): each point is kept, or says what to do.
+    """
+    few = load_images(images) if isinstance(images, np.ndarray) else images
+    return check_model(checkpoint_of(model).model, few, seed=seed)
 
 
 def reconstruct(

@@ -33,7 +33,8 @@ def withdraw(key: str) -> None:
 
 def models() -> list[Path]:
     """All models of both kinds, as what stands for the path of a file."""
-    return [Path(text) for text in own_models.allowed()] + [own_models.path_of(key) for key in _PROVIDED]
+    files = [Path(text) for text in own_models.allowed()]
+    return files + [own_models.path_of(key) for key in _PROVIDED]
 
 
 def find(source: Any) -> Checkpoint | None:
@@ -41,9 +42,9 @@ def find(source: Any) -> Checkpoint | None:
 
     Raises ``CheckpointError`` for a Python file that nobody named on the command line.
     """
-    text = str(source)
-    if isinstance(source, bytes) or not own_models.is_named(text):
+    if isinstance(source, bytes) or not own_models.is_named(source):
         return None
+    text = str(source)
     if text.startswith(own_models.IN_MEMORY):
         found = _PROVIDED.get(text.removeprefix(own_models.IN_MEMORY))
         if found is None:

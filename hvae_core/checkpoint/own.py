@@ -37,7 +37,7 @@ def checkpoint_of(model: Checkpoint | HierarchicalVAE, *, name: str = "") -> Che
         name=label,
         digest=digest_of(model),
         config=config,
-        card=ModelCard(label, note=f"{config.in_words()}; from memory, no file"),
+        card=ModelCard(label, note=config.in_words()),
         history={},
         train=None,
         parameters=sum(tensor.numel() for tensor in state.values()),
@@ -51,7 +51,7 @@ def digest_of(model: HierarchicalVAE) -> str:
     # Buffers that no state keeps count too: a network of a stranger may compute with them.
     tensors = {**model.state_dict(), **dict(model.named_buffers())}
     arrays = [(name, _array(tensor)) for name, tensor in sorted(tensors.items())]
-    config = json.loads(json.dumps(asdict(model.config)))  # type: ignore[call-overload]
+    config = json.loads(json.dumps(asdict(model.config)))
     return fingerprint.digest(
         "model-1",
         config,
@@ -63,4 +63,6 @@ def digest_of(model: HierarchicalVAE) -> str:
 
 def _array(tensor: Tensor) -> np.ndarray:
     values = tensor.detach().cpu()
-    return np.asarray((values.float() if values.is_floating_point() and values.itemsize < 4 else values).numpy())  # fmt: skip
+    # numpy knows no bfloat16; float32 holds every number of half precision
+    half = values.is_floating_point() and values.itemsize < 4
+    return np.asarray(values.float().numpy() if half else values.numpy())

@@ -15,6 +15,7 @@ from cyclopts import App, CycloptsError, Group, Parameter, ValidationError
 from hvae_core.cli import show
 from hvae_core.cli.help import WIDTH, Help, paragraphs
 from hvae_core.cli.options import KEPT, OPENED
+from hvae_core.common import own_models
 from hvae_core.common.errors import HVAEError
 from hvae_core.common.files import why_not
 from hvae_core.common.places import COMMAND
@@ -91,7 +92,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     run: Callable[..., None] | None = None
     try:
         run, bound, _ = command_line().parse_args(
-            words, console=console, exit_on_error=False, print_error=False
+            own_models_first(words), console=console, exit_on_error=False, print_error=False
         )
         OPENED.clear()
         show.taken_lacking()
@@ -126,6 +127,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _called(text: str) -> str:
     """A text with the command line under the name by which this program is called."""
     return text.replace(_IN_A_CLONE, COMMAND)
+
+
+def own_models_first(words: Sequence[str]) -> list[str]:
+    """The words with each --model FILE.py:NAME as the first checkpoint after the command.
+
+    What is named so may be loaded; ``CheckpointError`` where it may not.
+    """
+    rest, models = own_models.taken(words)
+    return [*rest[:1], *map(own_models.allow, models), *rest[1:]]
 
 
 def _close_output() -> None:

@@ -60,11 +60,20 @@ def whole(lowest: int, text: str, metavar: str = "N", **more: Any) -> Parameter:
 
 
 CheckpointName = Annotated[
-    str, Parameter(name="CHECKPOINT", help="a .safetensors file, or a checkpoint's name")
+    str,
+    Parameter(
+        name="CHECKPOINT",
+        help="a .safetensors file, or a checkpoint's name; in its place --model FILE.py:NAME, a "
+        "model of your own",
+    ),
 ]
 CheckpointNames = Annotated[
     tuple[str, ...],
-    Parameter(name="CHECKPOINT", help=".safetensors files, or checkpoints' names, one or several"),
+    Parameter(
+        name="CHECKPOINT",
+        help=".safetensors files, or checkpoints' names, one or several; --model FILE.py:NAME adds "
+        "a model of your own",
+    ),
 ]
 Json = Annotated[bool, option("print one JSON document instead of tables", name="--json")]
 Limit = Annotated[int, whole(0, "images of each set at most; 0 for all")]

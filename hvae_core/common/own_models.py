@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,12 +34,26 @@ def allow(text: str) -> str:
     parts = split_name(text)
     if parts is None:
         raise CheckpointError(
-            f"{plain(text)} names no model; write FILE.py:NAME, such as --model mine.py:model, where NAME "
-            "is a model made by hv.adapt or a function without arguments that makes one."
+            f"{plain(text)} names no model; write FILE.py:NAME, such as --model mine.py:model, "
+            "where NAME is a model made by hv.adapt or a function without arguments that makes one."
         )
     whole = f"{Path(parts[0]).expanduser().resolve()}:{parts[1]}"
     os.environ[_NAMES] = json.dumps([*dict.fromkeys([*allowed(), whole])])
     return whole
+
+
+def taken(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The words of a command line without each --model FILE.py:NAME, and what these name."""
+    rest: list[str] = []
+    models: list[str] = []
+    left = iter(words)
+    for word in left:
+        name, equals, value = word.partition("=")
+        if name == "--model":
+            models.append(value if equals else next(left, ""))
+        else:
+            rest.append(word)
+    return rest, models
 
 
 def allowed() -> list[str]:
@@ -69,4 +84,6 @@ def modified(source: Any) -> float:
     try:
         return Path(parts[0]).stat().st_mtime if parts else 0.0
     except OSError as error:
-        raise CheckpointError(f"{plain(source)} is no longer here; start again with its place.") from error
+        raise CheckpointError(
+            f"{plain(source)} is no longer here; start again with its place."
+        ) from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, final
+from typing import Any, ClassVar, final
 
 from hvae_core.config.family import ModelConfig, counted
 
@@ -29,8 +29,8 @@ class AdaptedConfig(ModelConfig):
     name: str
     """What the network is called."""
     image_shape: tuple[int, int, int]
-    likelihood: str
-    """The class of p(x | z)."""
+    likelihood: Any
+    """The class of p(x | z), "bernoulli" where it is one of binary draws."""
     layers: tuple[AdaptedLayer, ...]
     """z_1 (closest to the image) first."""
     inference: str

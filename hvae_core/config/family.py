@@ -49,8 +49,7 @@ class ModelConfig(ABC):
     """Name of a topmost latent that is not counted among the layers; empty where all are."""
 
     image_shape: ImageShape
-    likelihood: str
-    """A ``LikelihoodName``; of a network of the user's own the class of p(x | z)."""
+    likelihood: LikelihoodName
     family: str
     __dataclass_fields__: ClassVar[dict[str, Any]]
 

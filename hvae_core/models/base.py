@@ -162,6 +162,13 @@ class HierarchicalVAE(nn.Module, ABC):
         (1..L), each (n, *shape).
         """
 
+    def from_prior(self, x: Tensor, *, noise: Noise) -> dict[str, Tensor]:
+        """What the prior gives, by name, while the model is shown images x (B, C, H, W).
+
+        The same whatever they are, or the model is none. No family here looks at them.
+        """
+        return {"p(x | z)": self.sample(len(x), noise=noise).mean}
+
     def top_prior(self, batch: int) -> Prior:
         """p(z_L) for B images: N(0, I) unless the family has another."""
         shape = (1, batch, *self.latents[-1].shape)

@@ -46,7 +46,12 @@ def choosable(world: World) -> dict[str, Handle]:
     shipped, own = shipped_checkpoints(), named.models()
     paths = [path for name, path in shipped.items() if name in world.checkpoints]
     handles: dict[str, Handle] = {}
-    for path in (*own, *paths, *own_checkpoints().values(), *own_checkpoints(own_folder()).values()):
+    for path in (
+        *own,
+        *paths,
+        *own_checkpoints().values(),
+        *own_checkpoints(own_folder()).values(),
+    ):
         try:
             handle = store.handle_of(path)
         except HVAEError as error:

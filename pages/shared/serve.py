@@ -7,13 +7,17 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
+from pathlib import Path
 
 from starlette.middleware import Middleware
 from streamlit import net_util
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.web import cli
 
+from hvae_core.common import own_models
 from hvae_core.common.deployment import public
+from hvae_core.common.errors import HVAEError
 from pages.shared import memory
 from pages.shared.guard import Guard
 from pages.shared.visitor import Cookies
@@ -46,6 +50,26 @@ def _nowhere() -> str | None:
 
 
 def serve(script: str) -> None:
-    """Run ``script`` on Streamlit's server with the options of the command line; never returns."""
-    sys.argv = ["streamlit", "run", script, *sys.argv[1:]]
+    """Run ``script`` on Streamlit's server with the options of the command line; never returns.
+
+    ``--model FILE.py:NAME`` among them names a model of the user's own, which every page then has.
+    """
+    sys.argv = ["streamlit", "run", script, *with_models(sys.argv[1:])]
     cli.main(prog_name="streamlit")
+
+
+def with_models(words: Sequence[str]) -> list[str]:
+    """The words without each --model FILE.py:NAME, which is loaded once to see that it can be.
+
+    Ends the program with one sentence where that is refused or fails.
+    """
+    rest, models = own_models.taken(words)
+    try:
+        for model in map(own_models.allow, models):
+            from hvae_core.checkpoint import load_checkpoint
+
+            load_checkpoint(Path(model))
+    except HVAEError as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(2) from error
+    return rest

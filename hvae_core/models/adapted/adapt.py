@@ -11,12 +11,13 @@ from torch import nn
 from torch.distributions import Distribution
 
 from hvae_core.common.errors import ModelError
-from hvae_core.common.noise import StillNoise, StreamNoise
+from hvae_core.common.noise import StreamNoise
 from hvae_core.config.adapted import AdaptedConfig, AdaptedLayer
 from hvae_core.config.family import level_starts
 from hvae_core.models.adapted.laws import bare
-from hvae_core.models.adapted.model import AdaptedVAE, Pixels, hear
+from hvae_core.models.adapted.model import AdaptedVAE, Pixels
 from hvae_core.models.adapted.run import Discovery
+from hvae_core.models.adapted.running import hear
 from hvae_core.models.adapted.seen import Prepare, Seen, likelihood_of
 from hvae_core.models.adapted.shared import part_of
 
@@ -69,7 +70,7 @@ def adapt(
     )
     parts: dict[str, Any] = {"seen": seen, "pixels": pixels, "shared": shared}
     model = AdaptedVAE(module, config, **parts)
-    layers = zip(config.layers, _exact(model), strict=True)
+    layers = zip(config.layers, model.exact(), strict=True)
     exact = tuple(replace(layer, exact_kl=closed) for layer, closed in layers)
     return AdaptedVAE(module, replace(config, layers=exact), **parts)
 
@@ -78,7 +79,8 @@ def _checked_shape(shape: Any) -> tuple[int, int, int]:
     sides = tuple(shape) if isinstance(shape, tuple | list | torch.Size) else ()
     if len(sides) != 3 or any(not isinstance(n, int) or n < 1 for n in sides):
         raise ModelError(
-            f"shape= is (channels, height, width) of the images, such as (1, 28, 28), not {shape!r}."
+            "shape= is (channels, height, width) of the images, such as (1, 28, 28), not "
+            f"{shape!r}."
         )
     return sides[0], sides[1], sides[2]
 
@@ -95,8 +97,8 @@ def _steps(prepare: Any) -> tuple[Pixels, Prepare | None]:
             step = each
         else:
             raise ModelError(
-                f'prepare= is "grey", "binarise", "dequantise", a function of the images, or one of '
-                f"these words and then a function; not {prepare!r}."
+                'prepare= is "grey", "binarise", "dequantise", a function of the images, or one '
+                f"of these words and then a function; not {prepare!r}."
             )
     return pixels, step
 
@@ -111,8 +113,8 @@ def _discovered(module: nn.Module, seen: Seen, shape: tuple[int, int, int]) -> D
         hear(module, found, seen(x.to(like)))
     if not found.down:
         raise ModelError(
-            f"{type(module).__name__}'s forward reached no mark; write z = hv.latent(name, q=q, p=p) "
-            "where z is drawn, and hv.image(p_x) where p(x | z) is known."
+            f"{type(module).__name__}'s forward reached no mark; write z = hv.latent(name, q=q, "
+            "p=p) where z is drawn, and hv.image(p_x) where p(x | z) is known."
         )
     lost = [name for name in found.upward if name not in found.down]
     if lost:
@@ -161,11 +163,3 @@ def _inference(found: Discovery) -> str:
     if not ups:
         return "top-down"
     return "bottom-up" if len(found.down) - ups <= 1 else "both ways"
-
-
-def _exact(model: AdaptedVAE) -> tuple[bool, ...]:
-    """Which layers have a divergence in closed form."""
-    x = torch.zeros((2, *model.image_shape), device=model.device)
-    with torch.no_grad():
-        run, _ = model._run(x, model._through_q(x, StillNoise(), 1))
-    return tuple(run.terms[spec.index].exact for spec in model.latents)

@@ -7,6 +7,7 @@ every other distribution is a ``Law``.
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -94,7 +95,9 @@ class Law:
         axis = rows.dim() - event
         weights = mixture.mixture_distribution.probs
         picks = u.expand(*self.lead, *u.shape[2:]).flatten(0, 1).unsqueeze(-1)
-        wide = rows.unsqueeze(axis).expand(*rows.shape[:axis], weights.shape[-1], *rows.shape[axis:])
+        wide = rows.unsqueeze(axis).expand(
+            *rows.shape[:axis], weights.shape[-1], *rows.shape[axis:]
+        )
         z = shaped(laws, wide)
         if temperature != 1:
             at = centre(laws)
@@ -147,12 +150,20 @@ def read(
         )
     if isinstance(base, Gaussian | Normal):
         mean, std = (base.mean, base.std if isinstance(base, Gaussian) else base.stddev)
-        return Gaussian(
-            *(widened(t).expand(rows, *shape).unflatten(0, lead) for t in (mean, std))
-        )
+        return Gaussian(*(widened(t).expand(rows, *shape).unflatten(0, lead) for t in (mean, std)))
     if not drawable(base) or (of_q and not base.has_rsample):
         raise ModelError(undrawable(name, base))
-    return Law(given, shape, lead)
+    return Law(unchecked(given), shape, lead)
+
+
+def unchecked(dist: Any) -> Any:
+    """A copy without torch's checks of values and parameters, which raise where a bound is NaN."""
+    twin = copy.copy(dist)
+    twin._validate_args = False
+    for name, inner in vars(twin).items():
+        if isinstance(inner, Distribution):
+            vars(twin)[name] = unchecked(inner)
+    return twin
 
 
 def bare(given: Any) -> Any:

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import copy
-import threading
-import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 from typing import Any, Literal, cast, final
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import Distribution
 
-from hvae_core.common.errors import HVAEError, ModelError
+from hvae_core.common.errors import ModelError
 from hvae_core.common.noise import Noise, StillNoise
 from hvae_core.config.adapted import AdaptedConfig
-from hvae_core.models.adapted.marks import heard
 from hvae_core.models.adapted.run import Plan, Run
+from hvae_core.models.adapted.running import counted, hear, short
 from hvae_core.models.adapted.seen import Rows, Seen, likelihood_of
 from hvae_core.models.adapted.shared import Shared
 from hvae_core.models.adapted.source import source_of
@@ -52,6 +48,7 @@ class AdaptedVAE(HierarchicalVAE):
     The network runs in eval mode and is left in the mode that it was in.
     """
 
+    config: AdaptedConfig
     channels_last = False
     """Networks of strangers may call ``view`` on features, which that layout does not have."""
 
@@ -92,7 +89,7 @@ class AdaptedVAE(HierarchicalVAE):
 
     @property
     def source(self) -> str:
-        """The text of the network and of what it calls, which its numbers depend on as on weights."""
+        """The text of the network and of what it calls, on which its numbers depend too."""
         return source_of(self.module, self.seen.step) + f"\n{self.pixels} {self.config}"
 
     def prepare(self, x: Tensor, noise: Noise) -> Tensor:
@@ -119,28 +116,21 @@ class AdaptedVAE(HierarchicalVAE):
     ) -> list[Trace]:
         """L_>k for every k (HVK Eq. 5): all k in one run of the network, as memory allows."""
         self._check_levels(ks)
-        draw, pick = self.draws(noise, samples, x), self._picks(noise, samples, len(x))
+        plan = self._plan(x, noise, samples)
+        plan = replace(plan, means_up=up == "mean", at_means=skipped == "mean", heat=temperature)
         shared = Shared(self.shared)
         at_once = max(1, ROWS_AT_ONCE // (samples * len(x) * self.dims))
         traces = []
         for start in range(0, len(ks), at_once):
             some = list(ks)[start : start + at_once]
-            repeats = len(some)
             skips = [self.skips[k] for k in some for _ in range(samples)]
-            plan = Plan(
-                lead=(repeats * samples, len(x)),
-                from_prior=lambda index, skips=skips: [index <= skip for skip in skips],
-                draw=lambda role, index, n=repeats: _often(draw(role, index), n),
-                pick=lambda index, over, n=repeats: _often(pick(index, over), n),
-                means_up=up == "mean",
-                at_means=skipped == "mean",
-                heat=temperature,
+            run, likelihood = self._run(
+                x, replace(plan, lead=(len(skips), len(x)), skips=skips), shared
             )
-            run, likelihood = self._run(x, plan, shared)
             log_px = likelihood.log_prob(x)
             for place, k in enumerate(some):
                 rows = slice(place * samples, (place + 1) * samples)
-                part = likelihood if repeats == 1 else Rows(likelihood, rows)
+                part = likelihood if len(some) == 1 else Rows(likelihood, rows)
                 traces.append(self._trace(k, run, part, log_px=log_px[rows], rows=rows))
         return traces
 
@@ -174,37 +164,28 @@ class AdaptedVAE(HierarchicalVAE):
 
         With ``up="mean"`` the layers that ``hv.infer`` marks stand at their means.
         """
-        run, _ = self._run(x, self._through_q(x, noise, samples, all_means=up == "mean"))
+        plan = replace(self._plan(x, noise, samples), all_means=up == "mean")
+        run, _ = self._run(x, plan)
         return tuple(run.terms[spec.index].q for spec in self.latents)
 
-    def _through_q(self, x: Tensor, noise: Noise, samples: int, *, all_means: bool = False) -> Plan:
-        lead = (samples, len(x))
-        return Plan(
-            lead=lead,
-            from_prior=lambda index: [False] * samples,
-            draw=self.draws(noise, samples, x),
-            pick=self._picks(noise, samples, len(x)),
-            all_means=all_means,
-        )
+    def exact(self) -> tuple[bool, ...]:
+        """Which layers have their divergence in closed form, z_1 first."""
+        black = self._black(2)
+        with torch.no_grad():
+            run, _ = self._run(black, self._plan(black, StillNoise()))
+        return tuple(run.terms[spec.index].exact for spec in self.latents)
 
     def _lower(self, x: Tensor, reads: Sequence[int], noise: Noise) -> list[Tensor]:
-        draw, pick = self.draws(noise, 1, x), self._picks(noise, 1, len(x))
-        shared, bounds = Shared(self.shared), []
+        plan, shared, bounds = self._plan(x, noise), Shared(self.shared), []
         for read in reads:
-            plan = Plan(
-                lead=(1, len(x)),
-                from_prior=lambda index, read=read: [index > read],
-                draw=draw,
-                pick=pick,
-            )
-            run, likelihood = self._run(x, plan, shared)
+            run, likelihood = self._run(x, replace(plan, reads=read), shared)
             terms = (run.terms[index].kl for index in range(1, read + 1))
             bounds.append((likelihood.log_prob(x) - sum(cast("Iterable[Tensor]", terms)))[0])
         return bounds
 
     def aggregate(self, x: Tensor, *, noise: Noise) -> Aggregate:
         """Every k has draws of its own where layers are inferred on the way up; one run each."""
-        return _Draws(self, x, self.draws(noise, 1, x), self._picks(noise, 1, len(x)))
+        return _Draws(self, x, noise)
 
     # --- the prior --------------------------------------------------------------------------------
 
@@ -217,18 +198,28 @@ class AdaptedVAE(HierarchicalVAE):
         given: Mapping[int, Tensor] | None = None,
     ) -> Likelihood:
         """Ancestral sampling of p(x, z) from z_L down, while the network looks at a black image."""
-        return self._down(n, noise, heat=temperature, given=given or {})[1]
+        black = self._black(n)
+        return self._down(black, noise, heat=temperature, given=given or {})[1]
+
+    def from_prior(self, x: Tensor, *, noise: Noise) -> dict[str, Tensor]:
+        """Means and spreads of p of every layer, the top first, and p(x | z), while x is shown."""
+        run, likelihood = self._down(x, noise)
+        found: dict[str, Tensor] = {}
+        for spec in reversed(self.latents):
+            law = run.terms[spec.index].p
+            found |= {f"p of {spec.name}": torch.stack([law.mean, law.std])}
+        return found | {"p(x | z)": likelihood.mean}
+
+    def _black(self, n: int) -> Tensor:
+        return torch.zeros((n, *self.image_shape), device=self.device)
 
     def _down(
-        self, n: int, noise: Noise, *, heat: float | Sequence[float] = 1.0,
+        self, x: Tensor, noise: Noise, *, heat: float | Sequence[float] = 1.0,
         given: Mapping[int, Tensor] | None = None,
     ) -> tuple[Run, Likelihood]:  # fmt: skip
-        x = torch.zeros((n, *self.image_shape), device=self.device)
-        plan = Plan(
-            lead=(1, n),
-            from_prior=lambda index: [True],
-            draw=self.draws(noise, 1, x),
-            pick=self._picks(noise, 1, n),
+        plan = replace(
+            self._plan(x, noise),
+            reads=0,
             heat=heat,
             given={index: z.unsqueeze(0) for index, z in (given or {}).items()},
             given_all=True,
@@ -238,14 +229,14 @@ class AdaptedVAE(HierarchicalVAE):
     def top_prior(self, batch: int) -> Prior:
         """p(z_L) as the network has it."""
         with torch.no_grad():
-            top: Prior = self._down(batch, StillNoise())[0].terms[self.n_layers].p
+            top: Prior = self._down(self._black(batch), StillNoise())[0].terms[self.n_layers].p
         return top
 
     def sample_top(
         self, n: int, *, noise: Noise, temperature: float = 1.0, sampler: Sampler = ANCESTRAL
     ) -> Tensor:
         """Draw z_L (n, *shape) from its prior: what ``sample`` draws first."""
-        run, _ = self._down(n, noise, heat=temperature)
+        run, _ = self._down(self._black(n), noise, heat=temperature)
         return run.terms[self.n_layers].z[0]
 
     # --- refitting --------------------------------------------------------------------------------
@@ -253,9 +244,9 @@ class AdaptedVAE(HierarchicalVAE):
     def inference_weights(self) -> Iterable[nn.Parameter]:
         """Those that no gradient of log p(x, z) reaches, found by a run down the prior."""
         weights = [weight for weight in self.parameters() if weight.is_floating_point()]
-        with torch.enable_grad(), _counted(weights):
-            run, likelihood = self._down(1, StillNoise())
-            total = likelihood.log_prob(torch.zeros((1, *self.image_shape), device=self.device))
+        with torch.enable_grad(), counted(weights):
+            run, likelihood = self._down(self._black(1), StillNoise())
+            total = likelihood.log_prob(self._black(1))
             for term in run.terms.values():
                 total = total + term.p.log_prob(term.z)
             reached = (
@@ -281,8 +272,8 @@ class AdaptedVAE(HierarchicalVAE):
             module = copy.deepcopy(self.module, memo)
         except Exception as error:
             raise ModelError(
-                f"{self.config.name} cannot be copied ({_short(error)}); a network must keep nothing "
-                "that copy.deepcopy refuses, such as results of earlier runs with their gradients."
+                f"{self.config.name} cannot be copied ({short(error)}); a network must keep "
+                "nothing that copy.deepcopy refuses, such as results of earlier runs."
             ) from error
         return AdaptedVAE(
             module, self.config, seen=self.seen, pixels=self.pixels, shared=self.shared
@@ -297,7 +288,7 @@ class AdaptedVAE(HierarchicalVAE):
         run = Run({spec.name: spec for spec in self.latents}, plan)
         shared = shared or Shared(self.shared)
         rows = self.seen(x.to(self._like.dtype))
-        rows = rows.unsqueeze(0).expand(plan.lead[0], *rows.shape).flatten(0, 1)
+        rows = rows.repeat(plan.lead[0], *[1] * (rows.dim() - 1))
         with shared.on(self.module, plan.lead):
             hear(self.module, run, rows)
         run.finish()
@@ -306,135 +297,44 @@ class AdaptedVAE(HierarchicalVAE):
         )
         return run, likelihood
 
-    @staticmethod
-    def _picks(noise: Noise, samples: int, batch: int) -> Callable[[int, tuple[int, ...]], Tensor]:
-        """Uniform numbers that choose components of mixtures, drawn once a layer."""
+    def _plan(self, x: Tensor, noise: Noise, samples: int = 1) -> Plan:
+        """Every layer through q, with so many rows of each image."""
         drawn: dict[int, Tensor] = {}
 
         def pick(index: int, over: tuple[int, ...]) -> Tensor:
+            """Uniform numbers that choose components of a mixture, drawn once a layer."""
             if index not in drawn:
-                drawn[index] = noise.uniform(f"c{index}", samples, batch, over)
+                drawn[index] = noise.uniform(f"c{index}", samples, len(x), over)
             return drawn[index]
 
-        return pick
+        draw = self.draws(noise, samples, x)
+        return Plan(lead=(samples, len(x)), skips=[0] * samples, draw=draw, pick=pick)
 
 
 class _Draws(Aggregate):
     """Draws z_>k ~ q(z_>k | x_i) of N images for every k, to be held against each image."""
 
-    def __init__(
-        self, model: AdaptedVAE, x: Tensor, draw: Callable[[str, int], Tensor],
-        pick: Callable[[int, tuple[int, ...]], Tensor],
-    ) -> None:  # fmt: skip
+    def __init__(self, model: AdaptedVAE, x: Tensor, noise: Noise) -> None:
         self.model, self.n = model, len(x)
+        self.plan = replace(model._plan(x, noise), at_means=True)
         self.z: list[dict[int, Tensor]] = []
         log_p, shared = [], Shared(model.shared)
         for skip in model.skips:
-            plan = Plan((1, len(x)), lambda index, skip=skip: [index <= skip], draw, pick,
-                        at_means=True)  # fmt: skip
-            run, _ = model._run(x, plan, shared)
+            run, _ = model._run(x, replace(self.plan, skips=[skip]), shared)
             kept = {i: term for i, term in run.terms.items() if i > skip}
             if not skip:
                 self.conditionals = tuple(Conditional(kept[i].q, kept[i].p) for i in sorted(kept))
             self.z.append({i: term.z.transpose(0, 1) for i, term in kept.items()})
-            rows = [term.log_p for term in kept.values() if term.log_p is not None]
-            log_p.append(torch.stack(rows).sum(0)[0])
+            rows = [term.log_p for term in kept.values()]
+            log_p.append(torch.stack(cast("list[Tensor]", rows)).sum(0)[0])
         self.log_p = torch.stack(log_p)
 
     def log_q(self, x: Tensor) -> Tensor:
         """log q(z_>k | x) in nats (K, N) of all draws, for one prepared image (1, C, H, W)."""
         found, shared = [], Shared(self.model.shared)
         for skip, z in zip(self.model.skips, self.z, strict=True):
-            plan = Plan((self.n, 1), lambda index, skip=skip: [index <= skip] * self.n, _no_draw,
-                        _no_draw, at_means=True, given=z)  # fmt: skip
+            plan = replace(self.plan, lead=(self.n, 1), skips=[skip] * self.n, given=z)
             run, _ = self.model._run(x, plan, shared)
             rows = [run.terms[index].log_q for index in z]
             found.append(torch.stack(cast("list[Tensor]", rows)).sum(0)[:, 0])
         return torch.stack(found)
-
-
-def _no_draw(*_: object) -> Tensor:
-    raise AssertionError("what is given is not drawn")
-
-
-def _often(drawn: Tensor, times: int) -> Tensor:
-    """The same draws for every k."""
-    return drawn.repeat(times, *[1] * (drawn.dim() - 1)) if times > 1 else drawn
-
-
-# --- a network of a stranger ----------------------------------------------------------------------
-
-
-def hear(module: nn.Module, listener: Any, rows: Tensor) -> None:
-    """Run a network in eval mode, leave it in its own, and listen to its marks.
-
-    Whatever goes wrong inside it raises ``ModelError``.
-    """
-    with _unchecked(), heard(listener), _eval_mode(module):
-        try:
-            module(rows)
-        except (HVAEError, MemoryError):
-            raise
-        except Exception as error:
-            raise ModelError(
-                f"{type(module).__name__} could not run on images of the shape "
-                f"{tuple(rows.shape)}: {_short(error)}. Mend the network, or give shape= and "
-                "prepare= as it takes images."
-            ) from error
-
-
-def _short(error: BaseException) -> str:
-    """What went wrong, and in which line of which file."""
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if "site-packages" not in f.filename]
-    last = frames[-1] if frames else None
-    at = f", {last.filename.rpartition('/')[2]} line {last.lineno}" if last else ""
-    message = " ".join(str(error).split()).rstrip(".") or "no message"
-    return f"{type(error).__name__} ({message}){at}"
-
-
-@contextmanager
-def _eval_mode(module: nn.Module) -> Iterator[None]:
-    """Every part in eval mode, and afterwards in its own."""
-    training = [part for part in module.modules() if part.training]
-    for part in training:
-        part.training = False
-    try:
-        yield
-    finally:
-        for part in training:
-            part.training = True
-
-
-@contextmanager
-def _counted(weights: Sequence[nn.Parameter]) -> Iterator[None]:
-    """Weights that keep track of gradients, and afterwards as they were."""
-    kept = [weight.requires_grad for weight in weights]
-    for weight in weights:
-        weight.requires_grad_(True)
-    try:
-        yield
-    finally:
-        for weight, before in zip(weights, kept, strict=True):
-            weight.requires_grad_(before)
-
-
-_LOCK = threading.Lock()
-_RUNNING = 0
-
-
-@contextmanager
-def _unchecked() -> Iterator[None]:
-    """torch's checks of parameters off: they raise where a bound is NaN, and cost a pass."""
-    global _RUNNING
-    with _LOCK:
-        _RUNNING += 1
-        Distribution.set_default_validate_args(False)
-    try:
-        yield
-    finally:
-        with _LOCK:
-            _RUNNING -= 1
-            if not _RUNNING:
-                Distribution.set_default_validate_args(__debug__)
-
-

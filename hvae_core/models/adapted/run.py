@@ -15,7 +15,7 @@ from torch import Tensor
 
 from hvae_core.common.errors import ModelError
 from hvae_core.common.noise import Noise
-from hvae_core.models.adapted.laws import Lead, Law, divergence, read
+from hvae_core.models.adapted.laws import Law, Lead, divergence, read
 from hvae_core.models.adapted.marks import Given
 from hvae_core.models.distributions import Gaussian
 from hvae_core.models.trace import LatentSpec
@@ -27,24 +27,40 @@ Posteriors = Callable[[int, Any], Any]
 class Plan:
     """What every layer does, by its index i = 1 .. L.
 
-    ``lead`` is (R, B). ``from_prior`` says of the R rows which take z_i from p. Those pass the mean
-    of q up where ``means_up`` is set, else a draw; with ``all_means`` every layer that is inferred
-    on the way up passes its mean, and keeps it on the way down. ``given`` fixes a layer's values,
-    (R, B, *shape), where it is not from p; ``given_all`` also where it is.
+    ``lead`` is (R, B). ``skips`` says of each of the R rows how many of the lowest layers take z
+    from p; in ``reads``, those above a layer do so instead. ``draw`` and ``pick`` give noise by
+    name for S rows of each image, the same again for the rest of R.
     """
 
     lead: Lead
-    from_prior: Callable[[int], Sequence[bool]]
+    skips: Sequence[int]
     draw: Callable[[str, int], Tensor]
     pick: Callable[[int, tuple[int, ...]], Tensor]
+    reads: int | None = None
     means_up: bool = True
+    """What is skipped passes its posterior mean up, not a draw."""
     all_means: bool = False
+    """All that is inferred on the way up passes its mean, and keeps it on the way down."""
     at_means: bool = False
-    """Skipped layers stand at the means of p."""
+    """What is skipped stands at the mean of p."""
     heat: Sequence[float] | float = 1.0
+    """What the spread of draws from p is multiplied by, one number or one a layer."""
     given: Mapping[int, Tensor] = field(default_factory=dict)
+    """Values of layers (R, B, *shape) in place of their draws from q."""
     given_all: bool = False
+    """Also in place of those from p."""
     change: Posteriors | None = None
+
+    def from_prior(self, index: int) -> list[bool]:
+        """Which of the R rows take z_i from p."""
+        if self.reads is not None:
+            return [index > self.reads] * self.lead[0]
+        return [index <= skip for skip in self.skips]
+
+    def noise(self, drawn: Tensor) -> Tensor:
+        """Noise of S rows an image for all R."""
+        times = self.lead[0] // drawn.shape[0]
+        return drawn if times <= 1 else drawn.repeat(times, *[1] * (drawn.dim() - 1))
 
 
 @dataclass(frozen=True)
@@ -107,10 +123,7 @@ class Run:
         """The z that was inferred, or a draw from p where the layer is skipped."""
         spec = self._spec(name)
         if spec.index not in self._up:
-            raise ModelError(
-                f"hv.prior reached the latent {name} before hv.infer did; every layer with hv.prior "
-                "needs hv.infer of the same name earlier in the same forward."
-            )
+            raise ModelError(_not_inferred(name))
         law, inferred, event = self._up[spec.index]
         above = read(name, p, lead=self.plan.lead, shape=spec.shape)
         # Between the two nothing was drawn: p cannot depend on what was drawn given z.
@@ -131,8 +144,8 @@ class Run:
         missed = [name for name, spec in self.specs.items() if spec.index not in self.terms]
         if missed:
             raise ModelError(
-                f"This forward did not reach the latent {missed[0]}, which an earlier one did; every "
-                "forward must pass every mark, whatever the image."
+                f"This forward did not reach the latent {missed[0]}, which an earlier one did; "
+                "every forward must pass every mark, whatever the image."
             )
         if self.likelihood is None:
             raise ModelError("The forward did not reach hv.image; mark p(x | z) by hv.image(...).")
@@ -172,7 +185,7 @@ class Run:
         """z from q: what is given, or a draw."""
         if spec.index in self.plan.given:
             return self.plan.given[spec.index].to(law.mean)
-        z: Tensor = law.sample(self.plan.draw("q", spec.index).to(law.mean))
+        z: Tensor = law.sample(self.plan.noise(self.plan.draw("q", spec.index)).to(law.mean))
         return z
 
     def _from_prior(self, spec: LatentSpec, law: Any) -> Tensor:
@@ -183,9 +196,9 @@ class Run:
             at: Tensor = law.mean
             return at
         heat = plan.heat if isinstance(plan.heat, float | int) else plan.heat[index - 1]
-        eps = plan.draw("p", index).to(law.mean)
+        eps = plan.noise(plan.draw("p", index)).to(law.mean)
         if isinstance(law, Law) and law.weights is not None:
-            u = plan.pick(index, law.mixed_over()).to(law.mean)
+            u = plan.noise(plan.pick(index, law.mixed_over())).to(law.mean)
             return law.component(u, eps, heat)
         z: Tensor = law.sample(eps, heat)
         return z
@@ -209,11 +222,11 @@ class Run:
         log_q, log_p = q.log_prob(z), p.log_prob(z)
         kl = divergence(q, p) if closed else None
         exact = kl is not None
-        rows = [log_q, log_p, log_q - log_p if kl is None else kl]
+        kl = log_q - log_p if kl is None else kl
         if any(skips):
             gone = self._mask(skips, log_q)
-            rows = [row.masked_fill(gone, 0.0) for row in rows]
-        self.terms[spec.index] = Terms(q, p, z, *rows, exact=exact)
+            log_q, log_p, kl = (row.masked_fill(gone, 0.0) for row in (log_q, log_p, kl))
+        self.terms[spec.index] = Terms(q, p, z, log_q, log_p=log_p, kl=kl, exact=exact)
 
 
 class Discovery:
@@ -242,10 +255,7 @@ class Discovery:
     def prior(self, name: str, p: Given) -> Tensor:
         """What was inferred."""
         if name not in self.upward:
-            raise ModelError(
-                f"hv.prior reached the latent {name} before hv.infer did; every layer with hv.prior "
-                "needs hv.infer of the same name earlier in the same forward."
-            )
+            raise ModelError(_not_inferred(name))
         self._below(name, p)
         return self.upward[name]
 
@@ -274,8 +284,13 @@ class Discovery:
 
 def _twice(name: str) -> str:
     return (
-        f"The latent {name} was reached twice in one forward; give every layer a name of its own, in "
-        f'a loop such as f"z{{i}}".'
+        f"The latent {name} was reached twice in one forward; give every layer a name of its own, "
+        'in a loop such as f"z{i}".'
     )
 
 
+def _not_inferred(name: str) -> str:
+    return (
+        f"hv.prior reached the latent {name} before hv.infer did; every layer with hv.prior needs "
+        "hv.infer of the same name earlier in the same forward."
+    )

@@ -12,7 +12,8 @@ from torch import Tensor
 from torch.distributions import Categorical, Distribution
 
 from hvae_core.common.errors import ModelError
-from hvae_core.models.adapted.laws import Lead, bare, centre
+from hvae_core.models.adapted.laws import Lead, bare, centre, unchecked
+from hvae_core.models.adapted.running import short
 from hvae_core.models.distributions import Likelihood
 
 Prepare = Callable[[Tensor], Tensor]
@@ -26,8 +27,22 @@ class Seen:
     step: Prepare | None = None
 
     def __call__(self, x: Tensor) -> Tensor:
-        """What the network takes, (B, ...)."""
-        return x if self.step is None else self.step(x)
+        """What the network takes, (B, ...). Raises ``ModelError`` where the step fails."""
+        if self.step is None:
+            return x
+        try:
+            seen = self.step(x)
+        except Exception as error:
+            raise ModelError(
+                f"prepare= failed on images {tuple(x.shape)}: {short(error)}."
+            ) from error
+        if not isinstance(seen, Tensor) or not seen.dim() or len(seen) != len(x):
+            got = tuple(seen.shape) if isinstance(seen, Tensor) else type(seen).__name__
+            raise ModelError(
+                f"prepare= must give a tensor with the {len(x)} images that it was given on its "
+                f"first axis, not {got}."
+            )
+        return seen
 
     def back(self, seen: Tensor, shape: tuple[int, int, int]) -> Tensor:
         """Pictures (N, C, H, W) in [0, 1] of what the network gave, (N, ...).
@@ -38,7 +53,7 @@ class Seen:
         if self.step is None:
             return pictures.clamp(0, 1)
         ends = pictures.new_tensor([0.0, 1.0]).view(2, 1, 1, 1).expand(2, *shape)
-        black, white = self.step(ends).reshape(2, *shape).to(pictures)
+        black, white = self(ends).reshape(2, *shape).to(pictures)
         line = (white - black).abs() > 0
         straight = (pictures - black) / torch.where(line, white - black, 1)
         straight = torch.where(line & straight.isfinite(), straight, pictures)
@@ -181,9 +196,7 @@ class Rows(Likelihood):
         return self.whole.sample(every)[self.rows]
 
 
-def likelihood_of(
-    given: Any, seen: Seen, *, lead: Lead, shape: tuple[int, int, int]
-) -> Likelihood:
+def likelihood_of(given: Any, seen: Seen, *, lead: Lead, shape: tuple[int, int, int]) -> Likelihood:
     """p(x | z) as the bounds read it, with the leading axes (R, B).
 
     Raises ``ModelError`` for what is no likelihood of one image a row.
@@ -207,7 +220,7 @@ def likelihood_of(
             f"p(x | z) has the shape {full[1:]} an image and the images have {shape}: it must be a "
             "distribution over every pixel of every channel, and shape= that of the images."
         )
-    return OwnLikelihood(given, seen, lead, shape)
+    return OwnLikelihood(unchecked(given), seen, lead, shape)
 
 
 def _led(given: Likelihood, lead: Lead) -> Likelihood:

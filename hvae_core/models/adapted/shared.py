@@ -46,12 +46,15 @@ class Shared:
                 return plain(*args, **kwargs)
             before, out = self._known.get((name, call), (None, None))
             if before is None or not _equal(before, first):
-                few = iter(first)
+                # One image goes in twice: else nobody could tell which axes of length 1 are it.
+                least = 1 + (lead[1] == 1)
+                few = iter(_repeated(first, least))
                 some = [next(few) if isinstance(a, Tensor) else a for a in args]
                 named = {k: next(few) if isinstance(a, Tensor) else a for k, a in kwargs.items()}
                 out = plain(*some, **named)
-                if not _of_tensors(out, lead[1]):
+                if not _of_tensors(out, least * lead[1]):
                     return plain(*args, **kwargs)
+                out = _cut(out, lead[1])
                 self._known[name, call] = (first, out)
             return _repeated(out, lead[0])
 
@@ -111,7 +114,9 @@ def _first_rows(given: Sequence[Any], lead: Lead) -> list[Tensor] | None:
 def _equal(some: Sequence[Tensor], others: Sequence[Tensor]) -> bool:
     """Whether tensors are equal; False where nobody can say, as inside ``torch.func.vmap``."""
     try:
-        return all(a.shape == b.shape and torch.equal(a, b) for a, b in zip(some, others, strict=True))
+        return all(
+            a.shape == b.shape and torch.equal(a, b) for a, b in zip(some, others, strict=True)
+        )
     except RuntimeError:
         return False
 
@@ -123,6 +128,15 @@ def _of_tensors(out: Any, images: int) -> bool:
     if type(out) in (list, tuple):
         return all(_of_tensors(each, images) for each in out)
     return type(out) is dict and all(_of_tensors(each, images) for each in out.values())
+
+
+def _cut(out: Any, images: int) -> Any:
+    """The first rows of every tensor."""
+    if isinstance(out, Tensor):
+        return out[:images]
+    if isinstance(out, dict):
+        return {key: _cut(each, images) for key, each in out.items()}
+    return type(out)(_cut(each, images) for each in out)
 
 
 def _repeated(out: Any, repeats: int) -> Any:

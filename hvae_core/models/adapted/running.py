@@ -1,0 +1,88 @@
+"""A network of a stranger, run as it is: its mode, torch's checks, and what goes wrong in it."""
+
+from __future__ import annotations
+
+import threading
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from torch import Tensor, nn
+from torch.distributions import Distribution
+
+from hvae_core.common.errors import HVAEError, ModelError
+from hvae_core.models.adapted.marks import Listener, heard
+
+
+def hear(module: nn.Module, listener: Listener, rows: Tensor) -> None:
+    """Run a network in eval mode, leave it in its own, and listen to its marks.
+
+    Whatever goes wrong inside it raises ``ModelError``.
+    """
+    with _unchecked(), heard(listener), _eval_mode(module):
+        try:
+            module(rows)
+        except (HVAEError, MemoryError):
+            raise
+        except Exception as error:
+            raise ModelError(
+                f"{type(module).__name__} could not run on images of the shape "
+                f"{tuple(rows.shape)}: {short(error)}. Mend the network, or give shape= and "
+                "prepare= as it takes images."
+            ) from error
+
+
+def short(error: BaseException) -> str:
+    """What went wrong, and in which line of which file."""
+    every = traceback.extract_tb(error.__traceback__)
+    frames = [frame for frame in every if "site-packages" not in frame.filename]
+    last = frames[-1] if frames else None
+    at = f", {last.filename.rpartition('/')[2]} line {last.lineno}" if last else ""
+    message = " ".join(str(error).split()).rstrip(".") or "no message"
+    return f"{type(error).__name__} ({message}){at}"
+
+
+@contextmanager
+def _eval_mode(module: nn.Module) -> Iterator[None]:
+    """Every part in eval mode, and afterwards in its own."""
+    training = [part for part in module.modules() if part.training]
+    for part in training:
+        part.training = False
+    try:
+        yield
+    finally:
+        for part in training:
+            part.training = True
+
+
+@contextmanager
+def counted(weights: Sequence[nn.Parameter]) -> Iterator[None]:
+    """Weights that keep track of gradients, and afterwards as they were."""
+    kept = [weight.requires_grad for weight in weights]
+    for weight in weights:
+        weight.requires_grad_(True)
+    try:
+        yield
+    finally:
+        for weight, before in zip(weights, kept, strict=True):
+            weight.requires_grad_(before)
+
+
+_LOCK = threading.Lock()
+_RUNNING = 0
+
+
+@contextmanager
+def _unchecked() -> Iterator[None]:
+    """torch's checks of parameters off: they raise where a bound is NaN, and cost a pass."""
+    global _RUNNING
+    with _LOCK:
+        _RUNNING += 1
+        Distribution.set_default_validate_args(False)
+    try:
+        yield
+    finally:
+        with _LOCK:
+            _RUNNING -= 1
+            if not _RUNNING:
+                Distribution.set_default_validate_args(__debug__)
