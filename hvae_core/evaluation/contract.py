@@ -131,9 +131,9 @@ image to the next. Nothing may be stored between images or calls."""
 _COPY = """a copy of the network gives other numbers: it holds on to something outside of it, such
 as a global or another network's layers. Keep all it needs in its attributes."""
 _BLIND = """{name} changes with the image that the network is shown while every latent comes from
-its prior: it reads the image by another way than through the latents, such as features of the encoder,
-or a z that was inferred and not what hv.prior gave. L>k is then no bound, and samples are none:
-take p and p(x | z) from latents alone."""
+its prior: it reads the image by another way than through the latents, such as features of the
+encoder, or a z that was inferred and not what hv.prior gave. L>k is then no bound, and samples are
+none: take p and p(x | z) from latents alone."""
 _FINITE = """{name} is not finite for {lost} of {images} images at k = {k}; keep scales away from 0,
 as by softplus(raw) + 1e-3, and check the weights."""
 _KL = """the divergence of {name} in closed form is {gap:+.3g} nats from that of its draws: q or p
