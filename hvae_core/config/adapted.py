@@ -57,6 +57,11 @@ class AdaptedConfig(ModelConfig):
         """Whether torch has the divergence in closed form, and nothing drawn given z is in p."""
         return tuple(layer.exact_kl for layer in self.layers)
 
+    @property
+    def pixels_in_words(self) -> str:
+        """The likelihood by the name of its class; "bernoulli" has words of its own."""
+        return "" if self.likelihood == "bernoulli" else f"{self.likelihood}, of the network's own"
+
     def in_words(self) -> str:
         """The network, as "MyVAE, a network of your own: 3 latent layers, inference top-down"."""
         layers = counted(len(self.layers), "latent layer")
