@@ -8,6 +8,7 @@ from typing import Annotated
 
 from hvae_core.cli import show
 from hvae_core.cli.options import kept, option
+from hvae_core.common import own_models
 from hvae_core.common.errors import ConfigError
 from hvae_core.common.places import HOME
 from hvae_core.common.ports import FIRST, free_port, taken
@@ -26,6 +27,10 @@ def app(
         bool, option("serve strangers: no folders of this machine, bounds on all they bring")
     ] = False,
     no_browser: Annotated[bool, option("print the address and open no browser")] = False,
+    model: Annotated[
+        tuple[str, ...],
+        option("a model of your own, for every page; its file is run", "FILE.py:NAME"),
+    ] = (),
 ) -> None:
     """Open the app in the browser; Ctrl-C stops it.
 
@@ -34,9 +39,13 @@ def app(
     Examples:
       python -m hvae_core app
       python -m hvae_core app --port 8600 --no-browser
+      python -m hvae_core app --model mine.py:model
+          a network of your own, made a model by hv.adapt in mine.py
       python -m hvae_core app --host 0.0.0.0 --public
           for strangers: put a proxy with TLS before it
     """
+    from hvae_core.door import load_checkpoint
+
     script = HOME / "app.py"
     if port is not None and taken(host, port):
         raise ConfigError(
@@ -46,6 +55,8 @@ def app(
     port = port or free_port(host, FIRST)
     if public:
         os.environ["STRATA_PUBLIC"] = "1"
+    for name in model:
+        load_checkpoint(own_models.allow(name))  # what is wrong with it is told here
     show.note(f"Strata: http://{host}:{port}  (Ctrl-C stops it)")
     sys.stderr.flush()
     words = [str(script), "--server.address", host, "--server.port", str(port)]

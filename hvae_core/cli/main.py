@@ -77,8 +77,9 @@ def command_line() -> App:
 
 
 def strata() -> int:
-    """The command ``strata`` of an installed program: without a word it opens the app."""
-    return main(sys.argv[1:] or ["app"])
+    """The command ``strata`` of an installed program: without a command it opens the app."""
+    words = sys.argv[1:]
+    return main(words if words and not words[0].startswith("--model") else ["app", *words])
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -132,8 +133,10 @@ def _called(text: str) -> str:
 def own_models_first(words: Sequence[str]) -> list[str]:
     """The words with each --model FILE.py:NAME as the first checkpoint after the command.
 
-    What is named so may be loaded; ``CheckpointError`` where it may not.
+    What is named so may be loaded; ``CheckpointError`` where it may not. The app takes them itself.
     """
+    if words and words[0] == "app":
+        return list(words)
     rest, models = own_models.taken(words)
     return [*rest[:1], *map(own_models.allow, models), *rest[1:]]
 

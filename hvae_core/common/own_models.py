@@ -34,8 +34,9 @@ def allow(text: str) -> str:
     parts = split_name(text)
     if parts is None:
         raise CheckpointError(
-            f"{plain(text)} names no model; write FILE.py:NAME, such as --model mine.py:model, "
-            "where NAME is a model made by hv.adapt or a function without arguments that makes one."
+            f"{plain(text) or 'An empty text'} names no model; write FILE.py:NAME, such as --model "
+            "mine.py:model, where NAME is a model made by hv.adapt or a function without arguments "
+            "that makes one."
         )
     whole = f"{Path(parts[0]).expanduser().resolve()}:{parts[1]}"
     os.environ[_NAMES] = json.dumps([*dict.fromkeys([*allowed(), whole])])
@@ -81,9 +82,11 @@ def is_named(source: Any) -> bool:
 def modified(source: Any) -> float:
     """When the Python file of a model was changed; 0 for one in memory."""
     parts = split_name(str(source))
+    if parts is None:
+        return 0.0
     try:
-        return Path(parts[0]).stat().st_mtime if parts else 0.0
+        return Path(parts[0]).stat().st_mtime
     except OSError as error:
         raise CheckpointError(
-            f"{plain(source)} is no longer here; start again with its place."
+            f"There is no file {plain(parts[0])}; give the path of a Python file."
         ) from error

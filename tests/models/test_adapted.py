@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -31,6 +32,9 @@ from hvae_core.common.noise import ImageNoise
 from hvae_core.evaluation.bounds import bound, iw_bound
 from hvae_core.models import HierarchicalVAE, Trace
 from hvae_core.models.adapted import laws
+from hvae_core.scores.measures.regret import regret
+from hvae_core.scores.measures.regret_z import regret_z
+from hvae_core.scores.measures.settings import RegretSettings
 from tests.models.adapters import native, twins
 from tests.models.adapters.deep import DeepVAE
 from tests.models.adapters.flat import FlatVAE
@@ -123,6 +127,19 @@ def test_families_of_the_house_behind_marks_stay_what_they_are(name: str) -> Non
         own = {id(weight) for weight in family.inference_weights()}
         assert {id(weight) for weight in model.inference_weights()} == own
     assert model.config.exact_kl == family.config.exact_kl
+
+
+def test_likelihood_regret_is_that_of_the_family() -> None:
+    family = tiny_model(FAMILIES["lvae"]).eval().requires_grad_(False)
+    model = hv.adapt(native.TopDown(family), shape=family.image_shape, prepare="binarise")
+    few = tiny_set(2)
+    settings = RegretSettings(samples=2, steps=2, check=1)
+    for measure in (regret, regret_z):
+        one, other = (
+            measure(each, few.images, few.image_digests(), settings) for each in (family, model)
+        )
+        assert one.max() > 0
+        np.testing.assert_allclose(other, one, rtol=1e-3, atol=1e-3)
 
 
 def test_a_shared_encoder_runs_once_for_all_samples_and_all_k() -> None:

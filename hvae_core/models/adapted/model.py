@@ -268,6 +268,11 @@ class AdaptedVAE(HierarchicalVAE):
         return view
 
     def __deepcopy__(self, memo: dict[int, Any]) -> AdaptedVAE:
+        # What earlier runs left in it, as torch's older weight_norm does, is kept by value.
+        for part in self.module.modules():
+            for value in vars(part).values():
+                if isinstance(value, Tensor) and not value.is_leaf:
+                    memo[id(value)] = value.detach().clone()
         try:
             module = copy.deepcopy(self.module, memo)
         except Exception as error:

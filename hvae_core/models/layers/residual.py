@@ -32,7 +32,7 @@ def without_weight_norm(module: Module) -> Module:
     """
     for parent in list(module.modules()):
         for name, child in list(parent.named_children()):
-            if parametrize.is_parametrized(child, "weight"):
+            if parametrize.is_parametrized(child):
                 setattr(parent, name, _plain(child))
     return module
 
@@ -42,10 +42,10 @@ def _plain(layer: nn.Module) -> nn.Module:
     kind: Any = type(layer).__bases__[0]  # nn.Conv2d of ParametrizedConv2d
     plain: nn.Module = kind.__new__(kind)
     plain.__dict__.update(layer.__dict__)
-    plain._modules = {}
-    plain._parameters = {
-        name: nn.Parameter(getattr(layer, name).detach()) for name in ("weight", "bias")
-    }
+    plain._modules = dict(layer._modules)
+    made: Any = plain._modules.pop("parametrizations")
+    weights = {name: nn.Parameter(getattr(layer, name).detach()) for name in made}
+    plain._parameters = weights | layer._parameters
     return plain
 
 

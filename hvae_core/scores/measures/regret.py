@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -10,11 +11,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap
-from torch.nn.utils import parametrize
 
 from hvae_core.common.noise import Noise
 from hvae_core.evaluation.bounds import bound
-from hvae_core.models import HierarchicalVAE, model_from_config, prepared
+from hvae_core.models import HierarchicalVAE, prepared
+from hvae_core.models.layers.residual import without_weight_norm
 from hvae_core.scores.measures.refit import Parameters, refit, with_posteriors
 from hvae_core.scores.measures.settings import RegretSettings
 
@@ -77,14 +78,7 @@ def _regret(
 
 def _plain(model: HierarchicalVAE) -> HierarchicalVAE:
     """A copy without weight normalisation, for which vmap has no rule: the same function."""
-    with torch.random.fork_rng(devices=[]):
-        # Built anew: a deep copy shares the class that parametrisations are removed from.
-        twin = model_from_config(model.config)
-    twin.load_state_dict(model.state_dict())
-    for layer in list(twin.modules()):
-        if parametrize.is_parametrized(layer, "weight"):
-            parametrize.remove_parametrizations(layer, "weight", leave_parametrized=True)
-    return twin.to(model.device).eval().requires_grad_(False)
+    return without_weight_norm(copy.deepcopy(model)).eval().requires_grad_(False)
 
 
 def _quiet(function: Callable[..., Any]) -> Callable[..., Any]:
