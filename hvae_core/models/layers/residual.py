@@ -45,7 +45,7 @@ def _plain(layer: nn.Module) -> nn.Module:
     plain._modules = dict(layer._modules)
     made: Any = plain._modules.pop("parametrizations")
     weights = {name: nn.Parameter(getattr(layer, name).detach()) for name in made}
-    plain._parameters = weights | layer._parameters
+    plain._parameters = {**weights, **layer._parameters}
     return plain
 
 
