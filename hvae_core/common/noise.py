@@ -30,6 +30,10 @@ class Noise(ABC):
     def uniform(self, name: str, samples: int, batch: int, shape: Sequence[int]) -> Tensor:
         """Draw uniform numbers on [0, 1) (S, B, *shape), float32, on the CPU."""
 
+    def once(self) -> Noise:
+        """The source for what is drawn once an image, whichever samples are asked for."""
+        return self
+
 
 class StreamNoise(Noise):
     """One generator for everything, in the order of the calls: for training and prior samples."""
@@ -66,6 +70,10 @@ class ImageNoise(Noise):
         self.seed = seed
         self.first_sample = first_sample
         self._generator = torch.Generator()
+
+    def once(self) -> Noise:
+        """The streams of each image's first sample."""
+        return ImageNoise(self.digests, self.seed) if self.first_sample else self
 
     def normal(self, name: str, samples: int, batch: int, shape: Sequence[int]) -> Tensor:
         """Standard normal numbers of each image's own streams (S, B, *shape)."""

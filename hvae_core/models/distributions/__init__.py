@@ -4,9 +4,13 @@ Likelihoods sum over the pixels of an image and return nats, with the leading (S
 """
 
 from hvae_core.models.distributions.base import Likelihood
-from hvae_core.models.distributions.bernoulli import Bernoulli
-from hvae_core.models.distributions.colour_mixture import ColourMixture
-from hvae_core.models.distributions.gaussian import LOG_2PI, Gaussian, positive
+from hvae_core.models.distributions.bernoulli import Bernoulli, ClampedBernoulli
+from hvae_core.models.distributions.colour_mixture import (
+    ColourLogistics,
+    ColourMixture,
+    FlooredMixture,
+)
+from hvae_core.models.distributions.gaussian import LOG_2PI, EvenedGaussian, Gaussian, positive
 from hvae_core.models.distributions.logistic import DiscretisedLogistic
 from hvae_core.models.distributions.mixture import MixtureLogistic
 from hvae_core.models.distributions.normal import GaussianPixels
@@ -14,8 +18,12 @@ from hvae_core.models.distributions.normal import GaussianPixels
 __all__ = [
     "LOG_2PI",
     "Bernoulli",
+    "ClampedBernoulli",
+    "ColourLogistics",
     "ColourMixture",
     "DiscretisedLogistic",
+    "EvenedGaussian",
+    "FlooredMixture",
     "Gaussian",
     "GaussianPixels",
     "Likelihood",

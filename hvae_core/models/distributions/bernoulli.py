@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import final
 
 import torch
 import torch.nn.functional as F
@@ -35,3 +36,35 @@ class Bernoulli(Likelihood):
     def sample(self, noise: Tensor) -> Tensor:
         """Draw binary images (S, B, C, H, W)."""
         return (noise < self.mean).to(self.logits.dtype)
+
+
+@final
+@dataclass(frozen=True)
+class ClampedBernoulli(Likelihood):
+    """Independent binary pixels with probabilities cut to [1e-7, 1 - 1e-7], as in dvp_vae."""
+
+    probabilities: Tensor
+
+    @staticmethod
+    def from_logits(logits: Tensor) -> ClampedBernoulli:
+        """From a network's numbers (S, B, C, H, W)."""
+        return ClampedBernoulli(logits.sigmoid().clamp(1e-7, 1 - 1e-7))
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        """log p(x | z) in nats (S, B), x in {0, 1}."""
+        p = self.probabilities
+        return (x * p.log() + (1 - x) * (1 - p).log()).flatten(2).sum(-1)
+
+    @property
+    def mean(self) -> Tensor:
+        """The probabilities of a white pixel (S, B, C, H, W)."""
+        return self.probabilities
+
+    @property
+    def mode(self) -> Tensor:
+        """White where that is above 1/2 (S, B, C, H, W)."""
+        return (self.probabilities > 0.5).to(self.probabilities.dtype)
+
+    def sample(self, noise: Tensor) -> Tensor:
+        """Draw binary images (S, B, C, H, W)."""
+        return (noise < self.probabilities).to(self.probabilities.dtype)

@@ -10,6 +10,7 @@ mass.
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import final
@@ -26,13 +27,13 @@ NUMBERS = 1 + 3 * COLOURS
 _LEAST_LOG_SCALE = -7.0
 _EDGE = 0.999
 """Beyond this the outermost bins begin, which hold a whole tail."""
+_LEAST_FLOORED = 1e-10
 _LEAST_MASS = 1e-5
 """A bin with less takes the density at its centre times its width."""
 
 
-@final
 @dataclass(frozen=True)
-class ColourMixture(Likelihood):
+class ColourLogistics(Likelihood):
     """K components a pixel; ``logits`` (S, B, K, H, W), of the others each is (S, B, 3, K, H, W).
 
     ``levels`` grey levels lie from -1 to 1: a bin reaches 1 / (levels - 1) to either side. x may
@@ -46,14 +47,12 @@ class ColourMixture(Likelihood):
     levels: int = 256
 
     @staticmethod
-    def from_raw(raw: Tensor, levels: int = 256) -> ColourMixture:
-        """Split (S, B, 10 K, H, W): K weights, then means, log-scales and slopes of each colour."""
+    def split(raw: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Weights, means, log-scales and slopes of (S, B, 10 K, H, W), each colour's together."""
         components = raw.shape[2] // NUMBERS
         logits, rest = raw.split([components, raw.shape[2] - components], dim=2)
         location, log_scale, slopes = rest.unflatten(2, (COLOURS, 3, components)).unbind(3)
-        return ColourMixture(
-            logits, location, log_scale.clamp_min(_LEAST_LOG_SCALE), slopes.tanh(), levels
-        )
+        return logits, location, log_scale, slopes.tanh()
 
     def log_prob(self, x: Tensor) -> Tensor:
         """log p(x | z) in nats (S, B), x (B, 3, H, W) in [0, 1]."""
@@ -142,6 +141,24 @@ class ColourMixture(Likelihood):
             location = location + self.slopes[:, :, first + j] * before[j]
         return location
 
+    @abstractmethod
+    def _log_mass(self, x: Tensor, location: Tensor, c: int) -> Tensor:
+        """log P(x_c | x_<c) of every component (S, B, K, H, W), x in [-1, 1]."""
+
+
+@final
+@dataclass(frozen=True)
+class ColourMixture(ColourLogistics):
+    """As PixelCNN++, vdvae, hvae-oodd and biva: log-scales from -7, thin bins by density."""
+
+    @staticmethod
+    def from_raw(raw: Tensor, levels: int = 256) -> ColourMixture:
+        """From a network's numbers (S, B, 10 K, H, W)."""
+        logits, location, log_scale, slopes = ColourLogistics.split(raw)
+        return ColourMixture(
+            logits, location, log_scale.clamp_min(_LEAST_LOG_SCALE), slopes, levels
+        )
+
     def _log_mass(self, x: Tensor, location: Tensor, c: int) -> Tensor:
         """log P(x_c | x_<c) of every component, x in [-1, 1]: a tail at the ends, else a bin."""
         log_scale = self.log_scale[:, :, c]
@@ -157,6 +174,28 @@ class ColourMixture(Likelihood):
         )  # the clamp keeps gradients of the branch that is not taken finite
         inside = torch.where(x > _EDGE, -F.softplus(lower), inside)
         return torch.where(x < -_EDGE, upper - F.softplus(upper), inside)
+
+
+@final
+@dataclass(frozen=True)
+class FlooredMixture(ColourLogistics):
+    """As dvp_vae: log-scales from -8 to 1, and no bin holds less than 1e-10."""
+
+    @staticmethod
+    def from_raw(raw: Tensor, levels: int = 256) -> FlooredMixture:
+        """From a network's numbers (S, B, 10 K, H, W)."""
+        logits, location, log_scale, slopes = ColourLogistics.split(raw)
+        return FlooredMixture(logits, location, log_scale.clamp(-8, 1), slopes, levels)
+
+    def _log_mass(self, x: Tensor, location: Tensor, c: int) -> Tensor:
+        """log P(x_c | x_<c) of every component, x in [-1, 1]: a tail at the ends, else a bin."""
+        half = 1 / (self.levels - 1)
+        narrow = (-self.log_scale[:, :, c]).exp()
+        upper = narrow * (x - location + half)
+        lower = narrow * (x - location - half)
+        inside = (upper.sigmoid() - lower.sigmoid()).clamp_min(_LEAST_FLOORED).log()
+        inside = torch.where(x >= 1 - half, -F.softplus(lower), inside)
+        return torch.where(x <= half - 1, upper - F.softplus(upper), inside)
 
 
 def _unit(x: Tensor) -> Tensor:

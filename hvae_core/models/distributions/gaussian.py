@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import final
 
 import torch
 import torch.nn.functional as F
@@ -12,6 +13,8 @@ from torch import Tensor
 LOG_2PI = math.log(2 * math.pi)
 _BETA = math.log(2)
 _MIN_STD = 1e-3
+EVENED = 1e-10
+"""What dvp_vae's log-densities add to a variance."""
 
 
 def positive(raw: Tensor) -> Tensor:
@@ -57,3 +60,15 @@ class Gaussian:
         ratio = self.std / other.std
         term = 0.5 * (ratio**2 + ((self.mean - other.mean) / other.std) ** 2 - 1) - ratio.log()
         return term.flatten(2).sum(-1)
+
+
+@final
+@dataclass(frozen=True)
+class EvenedGaussian(Gaussian):
+    """A Gaussian whose log-density divides by std^2 + 1e-10, as in dvp_vae; its KL does not."""
+
+    def log_prob(self, z: Tensor) -> Tensor:
+        """Log-density in nats, summed over all but the leading (S, B)."""
+        variance = self.std**2
+        term = variance.log() + (z - self.mean) ** 2 / (variance + EVENED) + LOG_2PI
+        return -0.5 * term.flatten(2).sum(-1)

@@ -55,6 +55,7 @@ def lower_top_down(
     """One way down the prior, which a way through q leaves at every l."""
     draw, batch, top = model.draws(noise, 1, x), x.shape[0], model.n_layers
     features = model.encode(x.unsqueeze(0))
+    target = model.target(x, noise)
     # 1. Down the prior: the state above z_i, all above it drawn from the prior, by i.
     states = {top: model.start(batch)}
     for index in range(top, min(reads), -1):
@@ -71,7 +72,7 @@ def lower_top_down(
             log_ratio = q.log_prob(z) - model.log_prior(index, p, z, noise)
             total = total - model.divergence(q, p, log_ratio)
             state = model.absorb(index, state, z)
-        bounds.append((total + model.emit(state).log_prob(x))[0])
+        bounds.append((total + model.emit(state).log_prob(target))[0])
     return bounds
 
 

@@ -54,6 +54,10 @@ class TopDownSteps(HierarchicalVAE):
     def encode(self, x: Tensor) -> Any:
         """Deterministic features of images (1, B, C, H, W)."""
 
+    def target(self, x: Tensor, noise: Noise) -> Tensor:
+        """What p(x | z) is asked about: the image that ``encode`` reads, in most families."""
+        return x
+
     @abstractmethod
     def start(self, batch: int) -> State:
         """The state above z_L."""

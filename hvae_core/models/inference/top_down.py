@@ -50,6 +50,7 @@ class TopDownVAE(TopDownSteps):
         draw = self.draws(noise, samples, x)
         lowest = min(self.skips[k] for k in ks)
         path = _WayDown(self, x, draw=draw, lowest=lowest, noise=noise)
+        x = self.target(x, noise)
         return [self._finish(x, path, k, draw=draw, skipped=skipped, heat=temperature) for k in ks]
 
     def posteriors(
