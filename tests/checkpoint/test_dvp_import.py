@@ -14,7 +14,7 @@ from torch import Tensor
 
 from hvae_core.checkpoint import load_checkpoint
 from hvae_core.common.errors import CheckpointError
-from hvae_core.common.noise import Noise
+from hvae_core.common.noise import ImageNoise, Noise
 from hvae_core.config import from_json
 from hvae_core.config.families.dvp_ladder import DVPLadderConfig
 from hvae_core.models import model_from_config
@@ -262,3 +262,18 @@ def test_copies_of_the_prior_must_agree() -> None:
     weights["decoder.z_L_prior.model.out.2.bias"] = torch.zeros(3)
     with pytest.raises(CheckpointError, match="two different copies"):
         load_checkpoint(checkpoint_file(weights), name="a.pth", given=wandb)
+
+
+def test_binary_pixels_are_drawn_once_an_image() -> None:
+    """The same for any sample, batch and order; the encoder reads the grey image."""
+    config, wandb = OPTIONS["plain ladder"]
+    data = checkpoint_file(foreign_weights(config), average=False)
+    model: Any = load_checkpoint(data, name="a.pth", given=wandb).model
+    grey = torch.rand(3, 1, 8, 8, generator=torch.Generator().manual_seed(2))
+    drawn = model.target(grey, ImageNoise([5, 6, 7]))
+    assert set(drawn.unique().tolist()) == {0.0, 1.0}
+    assert torch.equal(drawn, model.target(grey, ImageNoise([5, 6, 7], first_sample=3)))
+    assert torch.equal(drawn[[2, 0]], model.target(grey[[2, 0]], ImageNoise([7, 5])))
+    assert torch.equal(model.prepare(grey, ImageNoise([5, 6, 7])), grey)
+    trace = model.trace(grey, noise=ImageNoise([5, 6, 7]), samples=2)
+    assert torch.allclose(trace.log_px, trace.likelihood.log_prob(drawn))

@@ -55,7 +55,7 @@ class TopDownSteps(HierarchicalVAE):
         """Deterministic features of images (1, B, C, H, W)."""
 
     def target(self, x: Tensor, noise: Noise) -> Tensor:
-        """What p(x | z) is asked about: the image that ``encode`` reads, in most families."""
+        """What log p(x | z) of a trace is taken of: x, which ``encode`` reads, in most families."""
         return x
 
     @abstractmethod
