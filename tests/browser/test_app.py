@@ -40,21 +40,31 @@ def assert_well(tab: Any) -> None:
     assert tab.get_by_role("dialog").count() == 0
 
 
-# A fresh server each: its first page decides how it finds the others. One is the start, the other
-# has a component of its own; the others are opened by their addresses further below.
-@pytest.mark.parametrize("page", ["", "latents"])
-def test_a_deep_link_is_the_first_thing_a_fresh_server_sees(
-    page: str, tab: Any, tmp_path: Path
-) -> None:
+def assert_drawn(tab: Any, name: str) -> None:
+    """The page has its pictures."""
+    if name != "two":  # it has pictures once a second model is chosen
+        tab.locator(".js-plotly-plot, [data-testid=stImageContainer] img").first.wait_for()
+
+
+def assert_narrow(tab: Any, name: str) -> None:
+    """Nothing of the page stands beyond the right edge of the screen."""
+    wide = tab.evaluate(
+        "document.querySelector('[data-testid=stMain]').scrollWidth - window.innerWidth"
+    )
+    assert wide <= 1, name
+
+
+# A fresh server: its first page decides how it finds the others. That of ``test_public`` is the
+# start; this one has a component of its own. The others are opened by their addresses below.
+def test_a_deep_link_is_the_first_thing_a_fresh_server_sees(tab: Any, tmp_path: Path) -> None:
     problems: list[str] = []
     tab.on("pageerror", lambda error: problems.append(str(error)))
     with serve(STRATA_CACHE=str(tmp_path), STRATA_DATA="") as address:
-        tab.goto(f"{address}/{page}")
+        tab.goto(f"{address}/latents")
         settled(tab)
         # The sidebar is drawn by app.py: without it the page script ran alone.
         tab.locator("[data-testid=stSidebar]").get_by_text("World").wait_for()
-        pictures = tab.locator(".js-plotly-plot, [data-testid=stImageContainer] img")
-        pictures.first.wait_for()
+        assert_drawn(tab, "latents")
         assert_well(tab)
         assert len(tab.locator("h1").first.inner_text()) > 10
     assert problems == []
@@ -123,22 +133,16 @@ def test_a_dropped_checkpoint_is_there_and_a_bad_file_gets_a_sentence(
     tab.get_by_role("option", name="Dropped model").wait_for()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_every_page_by_its_address_on_a_narrow_screen(
-    server: str, browser: Any, scheme: str
-) -> None:
-    page = browser.new_page(viewport={"width": 400, "height": 800}, color_scheme=scheme)
+def test_every_page_by_its_address_on_a_narrow_dark_screen(server: str, browser: Any) -> None:
+    """In the light theme ``test_public`` looks at the same."""
+    page = browser.new_page(viewport={"width": 400, "height": 800}, color_scheme="dark")
     page.set_default_timeout(60_000)
     try:
         for name in PAGES:
             page.goto(f"{server}/{name}")
             settled(page)
             assert_well(page)
-            if name != "two":  # it has pictures once a second model is chosen
-                page.locator(".js-plotly-plot, [data-testid=stImageContainer] img").first.wait_for()
-            wide = page.evaluate(
-                "document.querySelector('[data-testid=stMain]').scrollWidth - window.innerWidth"
-            )
-            assert wide <= 1, name
+            assert_drawn(page, name)
+            assert_narrow(page, name)
     finally:
         page.close()

@@ -14,7 +14,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from tests.browser.test_app import PAGES, assert_well, settled
+from tests.browser.test_app import PAGES, assert_drawn, assert_narrow, assert_well, settled
 from tests.server import serve
 
 pytestmark = pytest.mark.browser
@@ -57,7 +57,7 @@ def test_no_other_host_is_asked_for_anything(browser: Any, tmp_path: Path) -> No
         bare = {"STRATA_CACHE": str(tmp_path), "STRATA_DATA": "", "no_proxy": "", "NO_PROXY": ""}
         proxies = dict.fromkeys(names, proxy)
         with serve(STRATA_PUBLIC="1", **bare, **proxies) as address:
-            context = browser.new_context()
+            context = browser.new_context(viewport={"width": 400, "height": 800})
             tab = context.new_page()
             tab.set_default_timeout(60_000)
             hosts: set[str] = set()
@@ -69,11 +69,14 @@ def test_no_other_host_is_asked_for_anything(browser: Any, tmp_path: Path) -> No
                 tab.goto(f"{address}/{name}")
                 settled(tab)
                 assert_well(tab)
+                assert_drawn(tab, name)
+                assert_narrow(tab, name)
             tab.wait_for_timeout(500)
             (cookie,) = [one for one in context.cookies() if one["name"] == "strata_visitor"]
             assert cookie["httpOnly"] and cookie["sameSite"] == "Lax"
             assert cookie["value"] not in tab.url
             # The sidebar has no way to the machine's folders and none to the hub.
+            tab.set_viewport_size({"width": 1440, "height": 800})
             tab.locator("[data-testid=stSidebar]").get_by_text("Images", exact=True).click()
             tab.get_by_text("Your own set").wait_for()
             assert tab.get_by_text("Data folder").count() == 0
