@@ -86,7 +86,7 @@ def recognises(source: Source) -> bool:
     """The hyper-parameters of a run beside weights, or weights that no other project names so."""
     if OPTIONS in source and source.named(".pth"):
         return True
-    for name in source.named(".pth"):
+    for name in (source.main,) if source.main else source.named(".pth"):
         outline = source.outline(name)
         if isinstance(outline, dict) and "projection.1.conv.weight_g" in outline:
             return True

@@ -126,11 +126,11 @@ class OoddVAE(ConfiguredVAE, BottomUpVAE):
         _, height, width = self.config.image_shape
         y, left = (d.shape[-2] - height) // 2, (d.shape[-1] - width) // 2
         d = d[..., y : y + height, left : left + width]
-        act = ACTS[self.config.act]
-        raw = widened(fold(lambda t: self.to_x(act(t)), d))
         if self.config.likelihood == "bernoulli":
-            return Bernoulli(raw)
-        return ColourMixture.from_raw(raw)
+            act = ACTS[self.config.act]
+            return Bernoulli(widened(fold(lambda t: self.to_x(act(t)), d)))
+        # The mixture's convolution reads d as it is, without the activation.
+        return ColourMixture.from_raw(widened(fold(self.to_x, d)))
 
     def _down(self, index: int, above: Sequence[Tensor]) -> Tensor:
         """d_{index+1}: the end of the way down through the stages above z_index."""
