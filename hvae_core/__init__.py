@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from hvae_core.models import HierarchicalVAE
     from hvae_core.models.adapted.adapt import adapt
     from hvae_core.models.adapted.marks import image, infer, latent, prior
+    from hvae_core.notebook import show
     from hvae_core.scores import Score, get_score
     from hvae_core.training.loop import train
 
@@ -49,6 +50,7 @@ __all__ = [
     "reconstruct",
     "report",
     "save_checkpoint",
+    "show",
     "train",
     "worlds",
 ]
@@ -64,6 +66,7 @@ _HOMES = {
     "models": ("HierarchicalVAE",),
     "models.adapted.adapt": ("adapt",),
     "models.adapted.marks": ("image", "infer", "latent", "prior"),
+    "notebook": ("show",),
     "scores": ("Score", "get_score"),
     "training.loop": ("train",),
 }

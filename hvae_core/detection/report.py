@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from hvae_core.common import html
 from hvae_core.common.arrays import Floats
 from hvae_core.common.errors import ScoreError
 from hvae_core.detection.metrics import Detection, detect
@@ -92,18 +93,29 @@ class Report:
 
     def __str__(self) -> str:
         """AUROC of every score on every set with its 95 % interval, then the KL of the layers."""
+        table = self._table()
+        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+        lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in table]
+        return "\n".join([*lines, self._note()])
+
+    def _repr_html_(self) -> str:
+        """The same as a table, which a notebook shows."""
+        return html.table(self._table(), self._note())
+
+    def _table(self) -> list[list[str]]:
         keys = [s.key for s in self.scores if any(s.key in o.detections for o in self.outside)]
         table = [["AUROC", *keys]]
         for result in self.outside:
             areas = [result.detections.get(key) for key in keys]
             cells = (f"{a.auroc:.3f} [{a.low:.3f}, {a.high:.3f}]" if a else "-" for a in areas)
             table.append([f"{result.name} ({result.images})", *cells])
-        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-        lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in table]
+        return table
+
+    def _note(self) -> str:
         kl = zip(self.names, self.inside.kl, strict=True)
         layers = ", ".join(f"{name} {nats:.2f}" for name, nats in kl)
         inside = f"against {self.inside.name} ({self.inside.images})"
-        return "\n".join([*lines, f"{inside}, KL in nats by layer: {layers}"])
+        return f"{inside}, KL in nats by layer: {layers}"
 
     def to_dict(self) -> dict[str, Any]:
         """The report as plain values for JSON; a number that is not finite becomes None."""

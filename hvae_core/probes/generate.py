@@ -122,6 +122,12 @@ def picture_on_top(model: HierarchicalVAE) -> Literal["latent", "prior"] | None:
         return None if model.prior_images() is None else "prior"
 
 
+def learned_images(model: HierarchicalVAE) -> int:
+    """How many learned images the prior is made of; 0 where it is made of none."""
+    images = model.prior_images()
+    return 0 if images is None else len(images[0])
+
+
 def from_top(
     model: HierarchicalVAE, top: Tensor, n: int, *, seed: int = 0, temperature: float = 1.0
 ) -> FromPictures:

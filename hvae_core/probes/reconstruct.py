@@ -8,8 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from hvae_core.common import html
 from hvae_core.common.noise import ImageNoise
 from hvae_core.models import HierarchicalVAE, Skipped, Up, prepared
+
+_SHOWN = 20
+"""Images that a notebook shows."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,6 +27,14 @@ class Reconstructions:
     seen: np.ndarray
     means: np.ndarray
     nll: np.ndarray
+
+    def _repr_html_(self) -> str:
+        """A row an image, which a notebook shows: x, then what is expected from k up."""
+        heads = ["x", *(f"k = {k}" for k in range(len(self.means)))]
+        rows = [[x, *self.means[:, i]] for i, x in enumerate(self.seen[:_SHOWN])]
+        hidden = len(self.seen) - len(rows)
+        more = f" {hidden:,} more images are not shown." if hidden else ""
+        return html.pictures(heads, rows, f"The k lowest levels come from the prior.{more}")
 
 
 def reconstruct(

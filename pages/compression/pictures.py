@@ -86,7 +86,7 @@ def compression_of(handle: Handle, picture: Picture, seed: int) -> Compression |
     """The compression: at hand, computed if it is a matter of a moment, else offered as a job."""
     compression = stored_compression(handle.digest, picture.pixels, seed)
     if compression is None and tiles_of(handle, picture) <= AT_ONCE:
-        return compressed(store.model(handle), handle.digest, picture.pixels, seed=seed)
+        return store.ask(handle, compressed, handle.digest, picture.pixels, seed=seed)
     if compression is None:
         _offer(handle, picture, seed)
     return compression

@@ -35,7 +35,7 @@ def _encoded(handle: Handle, images: ImageSet, seed: int) -> Latents:
     """One joint state of all layers for the chosen images under a model, z_1 first."""
     from hvae_core.probes.generate import encode
 
-    return encode(store.model(handle), images.images, images.image_digests(), seed=seed)
+    return store.ask(handle, encode, images.images, images.image_digests(), seed=seed)
 
 
 @by_content(32)
@@ -45,7 +45,7 @@ def prior(handle: Handle, n: int, seed: int, heat: tuple[float, ...]) -> np.ndar
 
     by_level = dict(zip(handle.level_names, heat, strict=True))
     temperature = [by_level[level] for level in handle.levels]
-    return prior_samples(store.model(handle), n, seed=seed, temperature=temperature)
+    return store.ask(handle, prior_samples, n, seed=seed, temperature=temperature)
 
 
 @by_content(32)
@@ -56,13 +56,15 @@ def redrawn(handle: Handle, images: ImageSet, seed: int, *, temperature: float) 
     """
     from hvae_core.probes.generate import prior_samples, redraws
 
-    z, model = _encoded(handle, images, seed), store.model(handle)
+    z = _encoded(handle, images, seed)
     by_k = []
     for k in range(1, handle.n_levels):
-        mean = redraws(model, z, k, n=1, temperature=0.0)
-        by_k.append((mean, redraws(model, z, k, n=DRAWS, seed=seed, temperature=temperature)))
-    mean = prior_samples(model, 1, temperature=0.0)
-    by_k.append((mean, prior_samples(model, DRAWS, seed=seed, temperature=temperature)))
+        mean = store.ask(handle, redraws, z, k, n=1, temperature=0.0)
+        hot = store.ask(handle, redraws, z, k, n=DRAWS, seed=seed, temperature=temperature)
+        by_k.append((mean, hot))
+    mean = store.ask(handle, prior_samples, 1, temperature=0.0)
+    hot = store.ask(handle, prior_samples, DRAWS, seed=seed, temperature=temperature)
+    by_k.append((mean, hot))
     return by_k
 
 
@@ -71,8 +73,8 @@ def paths(handle: Handle, images: ImageSet, seed: int) -> list[np.ndarray]:
     """For every k the way from the first image's z_>k to the second's, (STEPS, C, H, W)."""
     from hvae_core.probes.generate import interpolation
 
-    z, model = _encoded(handle, images, seed), store.model(handle)
-    return [interpolation(model, z, k, steps=STEPS) for k in range(handle.n_levels)]
+    z = _encoded(handle, images, seed)
+    return [store.ask(handle, interpolation, z, k, steps=STEPS) for k in range(handle.n_levels)]
 
 
 @by_content(32)
@@ -83,8 +85,9 @@ def traversed(
     from hvae_core.probes.generate import traversal
 
     values = [float(v) for v in np.linspace(-reach, reach, STEPS)]
-    z, model = _encoded(handle, images, seed), store.model(handle)
-    return [traversal(model, z, layer, unit=unit, values=values) for unit in units], values
+    z = _encoded(handle, images, seed)
+    rows = [store.ask(handle, traversal, z, layer, unit=unit, values=values) for unit in units]
+    return rows, values
 
 
 def active_first(variance: np.ndarray | None, units: int) -> tuple[list[int], bool]:
@@ -100,7 +103,7 @@ def picture_on_top(handle: Handle) -> str | None:
     """ "latent" where the topmost latent is a picture, "prior" where its prior is made of some."""
     from hvae_core.probes import generate
 
-    return generate.picture_on_top(store.model(handle))
+    return store.ask(handle, generate.picture_on_top)
 
 
 @by_content(32)
@@ -108,9 +111,8 @@ def from_prior(handle: Handle, n: int, seed: int, *, temperature: float) -> From
     """n topmost latents drawn from their prior, and what the model makes of each."""
     from hvae_core.probes.generate import drawn_tops, from_top
 
-    model = store.model(handle)
-    top = drawn_tops(model, n, seed=seed, temperature=temperature)
-    return from_top(model, top, DRAWS, seed=seed, temperature=temperature)
+    top = store.ask(handle, drawn_tops, n, seed=seed, temperature=temperature)
+    return store.ask(handle, from_top, top, DRAWS, seed=seed, temperature=temperature)
 
 
 @by_content(32)
@@ -119,13 +121,14 @@ def from_images(handle: Handle, images: ImageSet, seed: int, *, temperature: flo
     from hvae_core.probes.generate import from_top
 
     top = _encoded(handle, images, seed)[-1]
-    return from_top(store.model(handle), top, DRAWS, seed=seed, temperature=temperature)
+    return store.ask(handle, from_top, top, DRAWS, seed=seed, temperature=temperature)
 
 
 def learned(handle: Handle) -> int:
     """How many learned images the prior is made of."""
-    pictures = store.model(handle).prior_images()
-    return 0 if pictures is None else len(pictures[0])
+    from hvae_core.probes.generate import learned_images
+
+    return store.ask(handle, learned_images)
 
 
 @by_content(32)
@@ -135,7 +138,7 @@ def from_learned(
     """Learned images of the prior by number, and what the model makes of each."""
     from hvae_core.probes.generate import from_prior_images
 
-    return from_prior_images(store.model(handle), which, n, seed=seed, temperature=temperature)
+    return store.ask(handle, from_prior_images, which, n, seed=seed, temperature=temperature)
 
 
 def row(label: str, pictures: Sequence[np.ndarray] | np.ndarray) -> StripRow:

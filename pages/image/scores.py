@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -28,12 +29,15 @@ def evaluated(
     """The bounds of one image under a model, and the posterior means that results keep."""
     from hvae_core.evaluation.compute import evaluate_batch
 
-    model, digests = store.model(handle), images.image_digests()
-    bounds, means = evaluate_batch(
-        model, images.images, digests, settings=settings or EvalSettings()
+    bounds, means = store.ask(
+        handle,
+        evaluate_batch,
+        images.images,
+        images.image_digests(),
+        settings=settings or EvalSettings(),
     )
     kept = tuple(z if z.shape[1] <= STORED_UNITS else z[:, :0] for z in means)
-    return BoundTable.from_bounds(bounds, model.dims), kept
+    return BoundTable.from_bounds(bounds, math.prod(handle.image_shape)), kept
 
 
 def material_of(

@@ -170,8 +170,17 @@ def draws_of(
     """n draws of p(x | z_>k) of one image, the skipped layers always drawn, and their nats."""
     from hvae_core.probes.reconstruct import draws
 
-    digest, model = image.image_digests()[0], store.model(handle)
-    return draws(model, image.images, digest, k=k, n=n, seed=seed, up=up, temperature=temperature)
+    return store.ask(
+        handle,
+        draws,
+        image.images,
+        image.image_digests()[0],
+        k=k,
+        n=n,
+        seed=seed,
+        up=up,
+        temperature=temperature,
+    )
 
 
 def _adder(ctx: Context, key: str) -> None:

@@ -81,8 +81,12 @@ def probed(handle: Handle) -> tuple[bool, bool]:
     pixels[2] = 255
     images = ImageSet("probe", "Probe", pixels, labels=np.full(3, -1))
     with np.errstate(all="ignore"):
-        bounds, means = evaluate_batch(
-            store.model(handle), pixels, images.image_digests(), settings=EvalSettings(samples=1)
+        bounds, means = store.ask(
+            handle,
+            evaluate_batch,
+            pixels,
+            images.image_digests(),
+            settings=EvalSettings(samples=1),
         )
     finite = all(np.isfinite(each.bound).all() for each in bounds)
     return finite, finite and all(np.ptp(z, axis=0).max(initial=0) == 0 for z in means)

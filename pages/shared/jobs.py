@@ -16,7 +16,7 @@ from typing import Any
 
 import streamlit as st
 
-from hvae_core.common import fingerprint
+from hvae_core.common import fingerprint, link
 from hvae_core.common.deployment import MAX_JOBS, job_memory, public
 from hvae_core.common.errors import HVAEError, JobError
 from hvae_core.common.jobs import Job, JobTable
@@ -25,7 +25,7 @@ from hvae_core.common.progress import Cancelled
 from hvae_core.evaluation.evaluation import Evaluation
 from hvae_core.evaluation.lookup import lookup
 from hvae_core.evaluation.sets import Sets
-from pages.shared import ui
+from pages.shared import kernel, ui
 from pages.shared.state import Context
 from pages.shared.store import Handle
 from pages.shared.visitor import Presence, session, visitor
@@ -102,7 +102,10 @@ def submit(name: str, digest: str, function: Callable[..., Any], *args: Any) -> 
         )
     # What is done is read from the cache: who asks for it again has found it gone from there.
     table.forget(digest)
-    job = table.submit(full, digest, function, *args)
+    if any(isinstance(each, str) and kernel.holds(each) for each in args):
+        job = table.submit(full, digest, link.job_there, function, args)
+    else:
+        job = table.submit(full, digest, function, *args)
     if st.session_state.get(f"keep-{name}"):
         job.kept.add(full)
     return job

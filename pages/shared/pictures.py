@@ -34,8 +34,9 @@ def of_images(
     """p(x | z_>k) of a small set under a checkpoint for every k, in one pass."""
     from hvae_core.probes.reconstruct import reconstruct
 
-    return reconstruct(
-        store.model(handle),
+    return store.ask(
+        handle,
+        reconstruct,
         images.images,
         images.image_digests(),
         seed=seed,

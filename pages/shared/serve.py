@@ -18,7 +18,7 @@ from streamlit.web import cli
 from hvae_core.common import own_models
 from hvae_core.common.deployment import public
 from hvae_core.common.errors import HVAEError
-from pages.shared import memory
+from pages.shared import kernel, memory
 from pages.shared.guard import Guard
 from pages.shared.visitor import Cookies
 from pages.shared.warm import warming
@@ -38,6 +38,7 @@ def prepare() -> None:
     for the machine's address, at its start or when a foreign page knocks.
     """
     memory.share_heaps()
+    kernel.begin()
     PagesManager.uses_pages_directory = False
     net_util.get_external_ip = _nowhere
     if public():

@@ -14,9 +14,9 @@ from hvae_core.common.files import is_folder
 from hvae_core.common.places import COMMAND, default_data_root
 from hvae_core.common.plain import plain as short
 from hvae_core.config.presets import PRESETS
-from hvae_core.data.worlds import World, worlds
+from hvae_core.data.worlds import World
 from hvae_core.scores.available import background_path
-from pages.shared import bring, brought, downloads, links, models, store, ui, visitor
+from pages.shared import bring, brought, downloads, kernel, links, models, store, ui, visitor
 from pages.shared.controls import select
 from pages.shared.state import Context
 
@@ -25,7 +25,7 @@ def build() -> Context:
     """Draw the sidebar and return its choices."""
     shelf.seen(visitor.visitor())
     with st.sidebar:
-        every = worlds()
+        every = kernel.worlds()
         key = select(
             "World", {key: world.title for key, world in every.items()}, key="world",
             help="An in-distribution set, the sets held against it, and the models trained on it.",

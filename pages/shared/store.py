@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 import streamlit as st
 
@@ -25,13 +25,15 @@ from hvae_core.data.origins import InMemory
 from hvae_core.data.worlds import Role, SetSpec, World, custom_set, distinct
 from hvae_core.evaluation import SHIPPED_LIMIT
 from hvae_core.evaluation.sets import Described, Sets
-from pages.shared import quotas
+from pages.shared import kernel, quotas
 from pages.shared.visitor import session, visitor
 
 if TYPE_CHECKING:
     from hvae_core.checkpoint import CheckpointInfo
     from hvae_core.models import HierarchicalVAE
 
+P = ParamSpec("P")
+R = TypeVar("R")
 SHOWN_LIMIT = SHIPPED_LIMIT
 """Images of a set on the pages: those of the stored results, so that rows and pictures agree."""
 
@@ -157,9 +159,20 @@ def _model(digest: str, path: str) -> HierarchicalVAE:
     return load_checkpoint(Path(path)).model
 
 
-def model(handle: Handle) -> HierarchicalVAE:
-    """The model of a handle: in eval mode, frozen, shared by all sessions."""
-    return _model(handle.digest, handle.path)
+def ask(
+    handle: Handle,
+    function: Callable[Concatenate[HierarchicalVAE, P], R],
+    *args: P.args,
+    **kwargs: P.kwargs,
+) -> R:
+    """What an importable function makes of a model: here, or in the notebook that holds it.
+
+    The model is in eval mode, frozen, shared by all sessions.
+    """
+    if kernel.holds(handle.path):
+        answer: R = kernel.ask(function, handle.path, args, kwargs)
+        return answer
+    return function(_model(handle.digest, handle.path), *args, **kwargs)
 
 
 class PageSets(Sets):
