@@ -51,19 +51,32 @@ def converted(brought: str | Path | bytes, title: str, given: Given | None = Non
     )  # fmt: skip
 
 
-def read_given(text: str) -> Given:
-    """Hyper-parameters that a user writes: JSON, a file of JSON or YAML, or the name of a set."""
+def given_in(text: str) -> Given:
+    """Hyper-parameters that a user writes: JSON, or the name of one of a project's sets."""
     if not text.strip():
         return {}
-    if text.lstrip().startswith("{"):
-        value, what = strict_json(text, "hyper-parameters"), "The text"
-    elif (path := named_path(text, CheckpointError)).is_file():
-        source = source_of(path, path.name)
-        value, what = source.yaml(path.name), path.name  # JSON is YAML, too
-    else:
+    if not text.lstrip().startswith("{"):
         return {"set": text.strip()}
+    try:
+        return _table(strict_json(text, "hyper-parameters"))
+    except CheckpointError as exc:
+        raise CheckpointError(f"The text {exc}.") from exc
+
+
+def read_given(text: str) -> Given:
+    """As ``given_in``, or from a file of JSON or YAML that the text names, for local users."""
+    path = None if text.lstrip().startswith("{") else named_path(text, CheckpointError)
+    if path is None or not text.strip() or not path.is_file():
+        return given_in(text)
+    try:
+        return _table(source_of(path, path.name).yaml(path.name))  # JSON is YAML, too
+    except CheckpointError as exc:
+        raise CheckpointError(f"{one_line(path.name, 120)} {exc}.") from exc
+
+
+def _table(value: Any) -> Given:
     if not isinstance(value, dict) or any(not isinstance(key, str) for key in value):
-        raise CheckpointError(f"{what} holds no table of hyper-parameters by name.")
+        raise CheckpointError("holds no table of hyper-parameters by name")
     return value
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import streamlit as st
 
 from hvae_core.checkpoint import named
+from hvae_core.checkpoint.convert import given_in
 from hvae_core.checkpoint.library import (
     admit_checkpoint,
     keep_checkpoint,
@@ -23,6 +24,7 @@ from hvae_core.checkpoint.library import (
 from hvae_core.common import shelf
 from hvae_core.common.deployment import MAX_CHECKPOINTS, public
 from hvae_core.common.errors import CheckpointError, HVAEError
+from hvae_core.common.files import named_path
 from hvae_core.common.own_models import is_named
 from hvae_core.data.worlds import World
 from pages.shared import links, store, ui, visitor
@@ -159,8 +161,19 @@ def opener() -> None:
     """Drag a checkpoint in and it is model A, after the gate; what was opened can be removed."""
     with st.expander("Open a checkpoint", icon=":material/upload_file:"):
         file = st.file_uploader(
-            "A Strata checkpoint (.safetensors)", key="checkpoint", label_visibility="visible"
-        )
+            "A checkpoint (.safetensors, or another project's file or zip)", key="checkpoint",
+            help="Weights of another project, as it wrote them, are converted: the file, or a zip "
+            "of the folder that it lies in.",
+        )  # fmt: skip
+        path = "" if public() else st.text_input(
+            "Or its path on this machine", key="checkpoint_path", help="A file or a folder, of any "
+            "size that checkpoints may have.",
+        ).strip()  # fmt: skip
+        given = st.text_input(
+            "Hyper-parameters that its files lack", key="checkpoint_given", help="For another "
+            "project's checkpoint alone: the name of one of its sets, as cifar10, or JSON by the "
+            "project's own names.",
+        ).strip()  # fmt: skip
         keep = not public() and st.checkbox(
             "Keep on this machine", key="checkpoint_keep", help="Everybody who uses this server "
             "has it in the list of models then. Without it the model is yours: nobody else sees "
@@ -168,26 +181,37 @@ def opener() -> None:
         )  # fmt: skip
         # The file stays in the field while the reader goes on; the gate sees it once.
         seen, title, refusal = st.session_state.get(_DROPPED, (None, "", ""))
-        if file is not None and seen != file.file_id:
-            title, refusal = _add(file.getvalue(), file.name, keep=keep)
-            st.session_state[_DROPPED] = (file.file_id, title, refusal)
+        brought = (path if file is None else file.file_id, given)
+        if brought[0] and seen != brought:
+            if file is None:
+                title, refusal = _add(path, "", given=given, keep=keep)
+            else:
+                title, refusal = _add(file.getvalue(), file.name, given=given, keep=keep)
+            st.session_state[_DROPPED] = (brought, title, refusal)
             if not refusal:
                 st.rerun()
-        if file is not None and refusal:
+        if brought[0] and refusal:
             st.error(ui.plain(refusal), icon=":material/error:")
-        elif file is not None:
+        elif brought[0]:
             st.success(f"{ui.plain(title)} is now in the list of models, and is model A.")
         _brought()
 
 
-def _add(data: bytes, filename: str, *, keep: bool) -> tuple[str, str]:
-    """The title of an opened checkpoint, which is chosen in the next run, or why it is refused."""
+def _add(source: bytes | str, filename: str, *, given: str, keep: bool) -> tuple[str, str]:
+    """The title of an opened checkpoint, which is chosen in the next run, or why it is refused.
+
+    ``source`` is the bytes of a file, or a path on this machine.
+    """
     try:
         if public() and len(own_checkpoints(own_folder())) >= MAX_CHECKPOINTS:
             raise CheckpointError(
                 f"You have {MAX_CHECKPOINTS} checkpoints here, which is the most; remove one first."
             )
-        digest, title = opened(admit_checkpoint, data, filename, None if keep else own_folder())
+        brought = named_path(source, CheckpointError) if isinstance(source, str) else source
+        name = filename if isinstance(brought, bytes) else brought.name
+        digest, title = opened(
+            admit_checkpoint, brought, name, None if keep else own_folder(), given=given_in(given)
+        )
     except HVAEError as error:
         return "", str(error)
     shelf.seen(visitor.visitor())

@@ -240,7 +240,7 @@ def test_a_published_file_is_known_by_its_shapes(monkeypatch: pytest.MonkeyPatch
 
 
 def test_weights_without_hyper_parameters_say_what_to_bring() -> None:
-    with pytest.raises(CheckpointError, match=r"bring the folder .* or give them with --config"):
+    with pytest.raises(CheckpointError, match=r"bring the folder .* or give them .--config"):
         load_checkpoint(saved(weights(TINY)), name="x.th")
 
 

@@ -18,7 +18,7 @@ from tests.pages.conftest import CONFIG, LIMIT, Start, alive, charts
 from tests.small import tiny_model
 
 DRAWN = {"start-paradox", "start-remedy"}
-CHECKPOINT = "A Strata checkpoint (.safetensors)"
+CHECKPOINT = "A checkpoint (.safetensors, or another project's file or zip)"
 OWN = "Your own set"
 
 

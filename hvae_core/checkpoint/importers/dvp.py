@@ -69,7 +69,7 @@ def _configuration(source: Source) -> Any:
     if not found:
         raise CheckpointError(
             f"is a checkpoint of {PROJECT} without the configuration of its run; bring the folder "
-            "or a zip with config.yaml beside it, or give it with --config"
+            "or a zip with config.yaml beside it, or give it (--config)"
         )
     return source.yaml(min(found, key=len))
 

@@ -80,7 +80,7 @@ def config_of(values: Mapping[str, Any]) -> OpenAIVDVAEConfig:
 
 def _blocks(text: Any) -> Any:
     if not isinstance(text, str):
-        raise CheckpointError("has hyper-parameters without dec_blocks; give them with --config")
+        raise CheckpointError("has hyper-parameters without dec_blocks; give them (--config)")
     try:
         return parse_blocks(text, "m", "dec_blocks")
     except ValueError as exc:
@@ -148,7 +148,7 @@ def _matching(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
     raise CheckpointError(
         f"holds weights of {PROJECT} without their hyper-parameters, and of none of its sets "
         f"({', '.join(SETS)}); bring the folder or a zip with the run's log (*-log.jsonl) beside "
-        "it, or give them with --config"
+        "it, or give them (--config)"
     )
 
 
