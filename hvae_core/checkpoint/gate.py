@@ -8,6 +8,7 @@ allocated on the word of the file before that word was checked.
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -34,6 +35,8 @@ from hvae_core.models import HierarchicalVAE, network_class
 FORMAT = "strata-1"
 MAX_LENGTHS = {"format": 64, "config": 65_536, "card": 65_536, "train": 65_536, "history": 2**23}
 """Longest metadata strings, in characters."""
+_LATER = re.compile(r"strata-(classifier-)?[1-9]\d{0,5}")
+"""How files are marked that this version and those after it write."""
 _REQUIRED = ("format", "config", "card", "history")
 MAX_TEXT = 2_000  # characters of one field of a card
 MAX_COUNT = 2**53
@@ -86,6 +89,8 @@ def read_contents(metadata: Mapping[str, str], kind: Kind = MODEL) -> Contents:
     mark = metadata.get("format", "")
     if mark != kind.mark:
         other = f"is a safetensors file without the mark {kind.mark!r}; {HOW_TO}"
+        if _LATER.fullmatch(mark):
+            other = f"is marked {mark!r}, as files of a later version are; update the program"
         raise CheckpointError(kind.foreign.get(mark, other))
     for name in _REQUIRED:
         if name not in metadata:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -26,7 +27,7 @@ from hvae_core.common.errors import CheckpointError
 from hvae_core.common.noise import StreamNoise
 from hvae_core.config import HVAEConfig, LatentConfig, ModelCard
 from hvae_core.models import HierarchicalVAE, Trace, model_from_config
-from tests.checkpoint.conftest import CARD, CONFIG, HISTORY, TRAIN
+from tests.checkpoint.conftest import CARD, CONFIG, HISTORY, TRAIN, join, split
 
 
 def run(model: HierarchicalVAE) -> Trace:
@@ -239,3 +240,17 @@ def test_a_file_that_passed_is_known_by_its_bytes(
     with pytest.raises(CheckpointError):
         inspect_checkpoint(copy)
     assert passes == ["copy"]
+
+
+def test_a_file_of_the_first_version_opens(model: HierarchicalVAE, valid: bytes) -> None:
+    """Its configurations and card have fewer fields; what came later stands at its default."""
+    first = {"image_shape", "latents", "channels", "blocks", "stem", "likelihood", "skip", "family"}
+    header, body = split(valid)
+    metadata = header["__metadata__"]
+    config, train = (json.loads(metadata[name]) for name in ("config", "train"))
+    config = {name: value for name, value in config.items() if name in first}
+    train = {name: train[name] for name in ("data", "epochs", "batch_size", "seed")}
+    texts = {"config": config, "train": train, "card": {"title": "Old"}}
+    metadata |= {name: json.dumps(value) for name, value in texts.items()}
+    old = load_checkpoint(join(header, body))
+    assert old.config == model.config and old.card.title == "Old"

@@ -254,7 +254,8 @@ Metadata = Callable[[Mapping[str, Any]], bytes]
     [
         ({"format": None}, "of another program, a state dict with the keys down.0.*README"),
         ({"format": "pt"}, r"of another program \(marked pt\), a state dict with the keys"),
-        ({"format": "strata-2"}, "without the mark 'strata-1'"),
+        ({"format": "strata-x"}, "without the mark 'strata-1'"),
+        ({"format": "strata-2"}, "is marked 'strata-2', as files of a later version are"),
         ({"config": None}, "has no config"),
         ({"card": None}, "has no card"),
         ({"history": None}, "has no history"),
