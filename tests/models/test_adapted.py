@@ -255,7 +255,14 @@ def test_divergences_are_torchs_own_an_image() -> None:
     found = laws.divergence(a, b)
     assert found is not None
     torch.testing.assert_close(found[0], expected)
-    assert laws.divergence(a, laws.read("z", Normal(0.0, 1.0), lead=(1, 3), shape=(2,))) is None
+    normal = laws.read("z", Normal(torch.zeros(2), 1.0), lead=(1, 3), shape=(2,))
+    found = laws.divergence(a, normal)
+    assert found is not None
+    torch.testing.assert_close(found[0], kl_divergence(q.base_dist, Normal(0.0, 1.0)).sum(1))
+    mixture = MixtureSameFamily(
+        Categorical(torch.ones(2)), Independent(Normal(torch.randn(2, 2), 1.0), 1)
+    )
+    assert laws.divergence(a, laws.read("z", mixture, lead=(1, 3), shape=(2,))) is None
 
 
 def test_a_mixture_as_prior_is_drawn_by_its_weights() -> None:

@@ -70,16 +70,6 @@ class Law:
         rows = z.expand(*self.lead, *self.shape).flatten(0, 1)
         return self._summed(self.dist.log_prob(rows))
 
-    def kl(self, other: Gaussian | Law) -> Tensor | None:
-        """KL(self || other) in nats (R, B), None where torch has no closed form."""
-        if not isinstance(other, Law):
-            return None
-        try:
-            nats = kl_divergence(bare(self.dist), bare(other.dist))
-        except NotImplementedError:
-            return None
-        return self._summed(nats)
-
     @property
     def weights(self) -> Tensor | None:
         """Weights of the components (..., K) where it is a mixture."""
@@ -148,7 +138,8 @@ def read(
             f"p of the latent {name} has the shape {full}, its q has {(rows, *shape)}; both must "
             "be of one shape, or p must broadcast to that of q."
         )
-    if isinstance(base, Gaussian | Normal):
+    # What is derived from Normal may have a density of its own.
+    if isinstance(base, Gaussian) or type(base) is Normal:
         mean, std = (base.mean, base.std if isinstance(base, Gaussian) else base.stddev)
         return Gaussian(*(widened(t).expand(rows, *shape).unflatten(0, lead) for t in (mean, std)))
     if not drawable(base) or (of_q and not base.has_rsample):
@@ -256,7 +247,19 @@ def centre(dist: Any) -> Tensor:
 
 
 def divergence(q: Gaussian | Law, p: Gaussian | Law) -> Tensor | None:
-    """KL(q || p) in nats (R, B), None where it has no closed form."""
-    if isinstance(q, Gaussian):
-        return q.kl(p) if isinstance(p, Gaussian) else None
-    return q.kl(p)
+    """KL(q || p) in nats (R, B), None where neither we nor torch have it in closed form."""
+    if isinstance(q, Gaussian) and isinstance(p, Gaussian):
+        return q.kl(p)
+    lead = q.lead if isinstance(q, Law) else q.mean.shape[:2]
+    try:
+        nats = kl_divergence(_plain(q), _plain(p))
+    except NotImplementedError:
+        return None
+    return nats.reshape(math.prod(lead), -1).sum(1).unflatten(0, lead)
+
+
+def _plain(law: Gaussian | Law) -> Any:
+    """The distribution of N rows as torch has it."""
+    if isinstance(law, Law):
+        return bare(law.dist)
+    return Normal(law.mean.flatten(0, 1), law.std.flatten(0, 1), validate_args=False)
