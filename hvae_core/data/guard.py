@@ -1,4 +1,4 @@
-"""The one door through which images come in: whatever a reader's libraries raise is a sentence."""
+"""For the doors through which images come in: what a reader's libraries raise is a sentence."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ from hvae_core.studies.table import Column, Row, Table
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure as Chart
 
+    from hvae_core.figures.studies import Dot
     from hvae_core.figures.theme import Palette
 
 _FIRST = {"samplers": "frechet", "families": "nll", "units": "share", "collapse": "kl"}
@@ -60,7 +61,7 @@ def _entries(table: Table, row: Row, columns: list[Column]) -> list[tuple[Column
     ]
 
 
-def _dot(table: Table, row: Row, column: Column, *, series: str):  # type: ignore[no-untyped-def]
+def _dot(table: Table, row: Row, column: Column, *, series: str) -> Dot:
     from hvae_core.figures.studies import Dot
 
     figure, factor = row.figures[column.key], column.factor

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from hvae_core.common.errors import ScoreError
+from hvae_core.common.words import symbol_text
 from hvae_core.config import MAX_LAYERS
 from hvae_core.scores import Score, get_score
 from hvae_core.studies.members import Subject
@@ -70,8 +71,6 @@ def _scores(subject: Subject, spec: TableSpec) -> list[tuple[str, str]]:
 
 def _shown(score: Score) -> str:
     """The symbol of a score of the bounds, the name of another."""
-    from hvae_core.common.words import symbol_text
-
     return score.name if score.needs or score.measures else symbol_text(score.symbol)
 
 

@@ -8,8 +8,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from hvae_core.detection.metrics import Detection, detect
-from hvae_core.detection.report import Report, report
-from hvae_core.scores import Material, Score, richest
+from hvae_core.detection.report import Report, report, values_of
+from hvae_core.scores import Material, Score
 from hvae_core.studies.spec import ModelSpec
 
 if TYPE_CHECKING:
@@ -53,9 +53,7 @@ class Member:
         assert self.report is not None
         function = next(known for known in self.report.scores if known.key == score)
         inside, outside = (
-            function(
-                richest(function, self.materials.get(name, (Material.of(self.evaluations[name]),)))
-            )
+            values_of(function, self.evaluations[name], self.materials)
             for name in (self.inside, set_name)
         )
         return detect(inside, outside, self.seed)

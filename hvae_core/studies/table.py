@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from hvae_core.common.spreadsheet import csv_text
+from hvae_core.common.words import fmt
 from hvae_core.studies.compare import Spread
 
 MISSING = "–"
@@ -52,8 +53,6 @@ class Column:
 
     def number(self, value: float) -> str:
         """One number as this column shows it."""
-        from hvae_core.common.words import fmt
-
         value = value * self.factor
         return fmt(value) if self.digits is None else f"{value:,.{self.digits}f}"
 

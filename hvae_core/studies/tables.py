@@ -1,6 +1,6 @@
 """The tables of a study, from the evaluations of its models: one function a kind.
 
-Pure arithmetic on finished evaluations; all numbers are those of ``report`` and ``comparison``.
+Pure arithmetic on finished evaluations; all numbers are those of ``report`` and ``compare``.
 """
 
 from __future__ import annotations
@@ -149,7 +149,7 @@ def layers(spec: TableSpec, subjects: Sequence[Subject]) -> Made:
 
 
 def families(spec: TableSpec, subjects: Sequence[Subject]) -> Made:
-    """Size, likelihood, collapse, activity and speed, by ``comparison.compare``."""
+    """Size, likelihood, collapse, activity and speed, by ``compare``."""
     columns = [
         Column("parameters", "parameters", 0),
         Column("layers", "layers", 0),
@@ -230,4 +230,4 @@ _KINDS: dict[str, Callable[[TableSpec, Sequence[Subject]], Made]] = {
     "families": families,
     "units": units,
 }
-"""Tables from evaluations alone; those of samples are in ``drawn``."""
+"""Tables from evaluations alone; those of samples are in ``sample_tables``."""

@@ -54,8 +54,7 @@ def _calibrations(
 ) -> list[Calibration]:
     rates = sorted({*RATES, alpha})
     scores = verdict_scores(reference.table)
-    halves = calibrate_halves(scores, seed, correction, rates=rates)
-    tests = [] if halves is None else [halves]
+    tests = [calibrate_halves(scores, seed, correction, rates=rates)]
     if test is not None:
         of_test = verdict_scores(test.table)
         tests.append(calibrate(scores, of_test, "test", correction=correction, rates=rates))

@@ -10,7 +10,7 @@ import streamlit as st
 
 from hvae_core.data.image_set import ImageSet
 from hvae_core.data.readers.npz import npz_bytes
-from hvae_core.evaluation.evaluation import Evaluation
+from hvae_core.evaluation.evaluation import Evaluation, class_of
 from hvae_core.figures import tile
 from pages.latents.points import Points
 from pages.shared import image_names, selection, ui
@@ -36,11 +36,6 @@ def kept(ctx: Context, evaluations: Mapping[str, Evaluation]) -> Selection:
         for name, index in selection.current(ctx)
         if name in evaluations and 0 <= index < len(evaluations[name])
     ]
-
-
-def class_of(evaluation: Evaluation, index: int) -> str:
-    """The class's name, or "" for an image without one."""
-    return str((*evaluation.class_names, "")[evaluation.labels[index]])
 
 
 def in_words(

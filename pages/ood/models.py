@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hvae_core.detection.metrics import Detection
-from hvae_core.detection.report import Report, report
+from hvae_core.detection.report import Report, report, values_of
 from hvae_core.figures import symbol_text
-from hvae_core.scores import Material, Score, richest, score_list
+from hvae_core.scores import Score, score_list
 from hvae_core.scores.assemble import LEADING, is_costly
 from hvae_core.scores.measures import MEASURES
 from pages.shared import jobs, materials, ui
@@ -46,8 +46,7 @@ class ModelDetection:
 
     def values(self, score: Score, evaluation: Evaluation) -> np.ndarray:
         """A score of an evaluated set; costly ones are of its first images alone."""
-        read = self.materials.get(evaluation.set_name, (Material.of(evaluation),))
-        return score(richest(score, read))
+        return values_of(score, evaluation, self.materials)
 
     def metrics(self, set_name: str) -> Mapping[str, Detection]:
         """The metrics on a set of every score that can be had there, by its key."""

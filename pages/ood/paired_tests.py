@@ -15,9 +15,7 @@ from pages.shared.kept import by_content
 
 def side(model: ModelDetection) -> Side:
     """What the scores of one model read, by set."""
-    sets = {"": model.inside, **model.outs}
-    digests = {name: evaluation.set_digest for name, evaluation in sets.items()}
-    return Side(lambda s, name: model.values(s, sets[name]), tuple(model.outs), digests)
+    return Side.of(model.inside, list(model.outs.values()), model.materials, model.report.scores)
 
 
 def against_likelihood(model: ModelDetection) -> dict[str, PairedTest]:

@@ -15,7 +15,10 @@ Size = tuple[int, int]
 
 
 def resize(x: Tensor, size: Size) -> Tensor:
-    """Bring (B, C, h, w) to (B, C, *size): average down to ceil(h / stride), or repeat up."""
+    """Bring (B, C, h, w) to (B, C, *size): average down to ceil(h / stride), or repeat up.
+
+    No weights, and no checkerboard as a strided pair would leave.
+    """
     height, width = x.shape[-2:]
     if (height, width) == size:
         return x

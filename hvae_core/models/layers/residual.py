@@ -11,6 +11,8 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 from torch.nn.utils.parametrizations import weight_norm
 
+from hvae_core.models.layers.bottleneck import resize
+
 
 def conv(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Module:
     """Same-padded convolution with weight normalisation."""
@@ -63,15 +65,8 @@ class Residual(nn.Module):
         """Map (B, C, h, w) to (B, C, *size)."""
         h = self.first(F.relu(x))
         if self.resize:
-            h, x = _resize(h, self.size), _resize(x, self.size)
+            h, x = resize(h, self.size), resize(x, self.size)
         return x + self.second(F.relu(h))
-
-
-def _resize(x: Tensor, size: tuple[int, int]) -> Tensor:
-    """Average down, or repeat up: no weights, and no checkerboard as a strided pair would leave."""
-    if size[0] < x.shape[-2] or size[1] < x.shape[-1]:
-        return F.avg_pool2d(x, 2, ceil_mode=True, count_include_pad=False)
-    return F.interpolate(x, size=size, mode="nearest")
 
 
 class Stage(nn.Module):
@@ -111,8 +106,7 @@ class FromLatent(nn.Module):
         if self.dense:
             h: Tensor = self.map(z)
             return h.unflatten(-1, self.out)
-        h = self.map(z)
-        return h if h.shape[-2:] == self.out[1:] else _resize(h, self.out[1:])
+        return resize(self.map(z), self.out[1:])
 
 
 class ToLatent(nn.Module):

@@ -21,7 +21,7 @@ Parameters = dict[str, Tensor]
 BoundFunction = Callable[[Parameters, Tensor, Noise, int], Tensor]
 """L (b,) under the parameters of the images ``rows`` (b,), with so many draws of the noise."""
 GradientFunction = Callable[[Parameters, Tensor, Noise], Parameters]
-"""GradientFunction of each image's own L with respect to its own parameters, by one draw."""
+"""The gradient of each image's own L with respect to its own parameters, by one draw."""
 
 _BETAS = (0.9, 0.999)
 
