@@ -12,7 +12,7 @@ from hvae_core.common.progress import Progress, silent
 from hvae_core.data.image_set import ImageSet
 from hvae_core.data.load import load_source
 from hvae_core.data.prepare import Step
-from hvae_core.data.readers.encoded import METADATA
+from hvae_core.data.readers.arrange import METADATA
 from hvae_core.data.readers.idx import is_idx_of_labels
 from hvae_core.data.readers.names import SUFFIXES, is_junk, parts_of
 from hvae_core.data.readers.npz import labels_place

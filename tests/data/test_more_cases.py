@@ -298,3 +298,81 @@ def test_idx_of_other_numbers(truth: np.ndarray, tmp_path: Path) -> None:
     path.write_bytes(head + (truth / 255).astype(">f4").tobytes())
     assert same(load_source(path), truth)
     assert noted(load_source(tmp_path), "the test split, the only one here")
+
+
+class TestSplitColumns:
+    """A column that says of every row to which split it belongs."""
+
+    PARTS = np.where(np.arange(COUNT) < 8, "Training", "PublicTest")
+
+    def test_in_a_table_of_pixels(self, truth: np.ndarray, tmp_path: Path) -> None:
+        frame = pd.DataFrame(truth.reshape(COUNT, -1)).add_prefix("pixel")
+        frame = frame.assign(label=LABELS, Usage=self.PARTS)
+        frame.to_csv(tmp_path / "a.csv", index=False)
+        found = load_source(tmp_path / "a.csv")
+        assert same(found, truth[8:], LABELS[8:])
+        assert noted(found, "the test split (4 images), not train")
+        assert same(load_source(f"{tmp_path / 'a.csv'}:train"), truth[:8], LABELS[:8])
+        frame.assign(Usage=np.arange(COUNT) % 3).to_csv(tmp_path / "folds.csv", index=False)
+        found = load_source(tmp_path / "folds.csv")
+        assert noted(found, "the column Usage is not used") and len(found) == COUNT
+
+    @pytest.mark.parametrize("numbers", [False, True])
+    def test_in_parquet(self, numbers: bool, truth: np.ndarray, tmp_path: Path) -> None:
+        images = truth.tolist() if numbers else [{"bytes": png(x), "path": "x.png"} for x in truth]
+        rows = {"image": images, "label": LABELS.tolist(), "split": self.PARTS[::-1].tolist()}
+        pq.write_table(pa.table(rows), tmp_path / "a.parquet")
+        found = load_source(tmp_path / "a.parquet")
+        assert same(found, truth[:4], LABELS[:4])
+        assert noted(found, "the test split (4 images), not train")
+        assert same(load_source(f"{tmp_path / 'a.parquet'}:train"), truth[4:], LABELS[4:])
+
+    def test_in_a_table_beside_the_pictures(self, truth: np.ndarray, tmp_path: Path) -> None:
+        lay(tmp_path, {f"{i:02}.png": png(truth[i]) for i in range(COUNT)})
+        names = [f"{i:02}.png" for i in range(COUNT)]
+        table = pd.DataFrame({"file_name": names, "label": LABELS, "split": self.PARTS})
+        table[1:].to_csv(tmp_path / "metadata.csv", index=False)
+        found = load_source(tmp_path)
+        assert same(found, truth[8:], LABELS[8:])
+        assert noted(found, "1 images of no split left out")
+        assert same(load_source(f"{tmp_path}:train"), truth[1:8], LABELS[1:8])
+
+    def test_a_table_in_the_folder_of_each_split(self, truth: np.ndarray, tmp_path: Path) -> None:
+        for split, rows in (("train", range(8)), ("test", range(8, COUNT))):
+            table = "file_name,label\n" + "".join(f"{i:02}.png,{LABELS[i]}\n" for i in rows)
+            files = {f"{i:02}.png": png(truth[i]) for i in rows}
+            lay(tmp_path / split, files | {"metadata.csv": table.encode()})
+        assert same(load_source(tmp_path), truth[8:], LABELS[8:])
+        assert same(load_source(f"{tmp_path}:train"), truth[:8], LABELS[:8])
+
+
+def test_files_named_as_splits_in_one_folder(truth: np.ndarray, tmp_path: Path) -> None:
+    names = [f"{'train' if i < 8 else 'test'}_{i:02}.png" for i in range(COUNT)]
+    lay(tmp_path, dict(zip(names, map(png, truth), strict=True)))
+    found = load_source(tmp_path)
+    assert same(found, truth[8:])
+    assert noted(found, "the test split (4 images), not train")
+    lay(tmp_path, {"another.png": png(truth[0])})  # not all are: these are names like others
+    assert len(load_source(tmp_path)) == COUNT + 1
+
+
+@pytest.mark.parametrize("split", ["", "test/"])
+def test_masks_beside_their_images_are_no_class(
+    split: str, truth: np.ndarray, tmp_path: Path
+) -> None:
+    files = {f"images/{split}{LABELS[i]}/{i:02}.png": png(truth[i]) for i in range(COUNT)}
+    masks = {f"masks/{split}{i:02}.png": png(truth[i] // 255 * 255) for i in range(COUNT)}
+    stray = {"images/train/1/a.png": png(truth[0])} if split else {}
+    found = load_source(lay(tmp_path, files | masks | stray))
+    order = np.argsort(LABELS, kind="stable")
+    assert same(found, truth[order], LABELS[order])
+    assert noted(found, "12 pictures of masks left out: masks of those in images")
+
+
+def test_the_one_hot_label_of_one_picture(npz: Read, truth: np.ndarray) -> None:
+    for picture in (truth[0], truth[:1]):
+        found = npz(image=picture, label=np.eye(10)[None, 3])
+        assert same(found, truth[:1], LABELS[3:4])
+        assert noted(found, "labels from the one-hot rows")
+    found = npz(images=truth, labels=LABELS[None])  # one row of labels stays one
+    assert same(found, truth, LABELS)

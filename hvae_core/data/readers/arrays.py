@@ -44,7 +44,10 @@ class Arrays:
         self.class_names = class_names
         self.files = files
         if stored_labels is not None and stored_labels.ndim == 2 and len(stored_labels) == 1:
-            stored_labels = stored_labels[0]  # one row of labels
+            # One row of labels, or the one-hot label of one picture.
+            count = stored_labels.shape[1]
+            if array.shape[0] != 1 and count in (array.shape[0], array.shape[-1]):
+                stored_labels = stored_labels[0]
         count = None if stored_labels is None else len(stored_labels)
         self.stored_labels = stored_labels
         self.view, said = as_nchw(array, count, what)

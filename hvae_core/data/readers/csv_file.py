@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hvae_core.common.errors import DataError
+from hvae_core.data.readers import splits
 from hvae_core.data.readers.arrays import Arrays
 from hvae_core.data.readers.axes import square, unfolded
 from hvae_core.data.readers.labels import label_name, not_taken
 from hvae_core.data.readers.limits import max_set_bytes
-from hvae_core.data.readers.splits import not_split
 from hvae_core.data.readers.survey import in_words
 from hvae_core.data.readers.wanted import Wanted
 
@@ -45,7 +45,10 @@ def open_csv(path: Path, wanted: Wanted) -> Arrays:
         ) from exc
     if table.empty:
         raise DataError(f"{path.name} has no rows of images; choose another table.")
-    return _without_names(table, path.name) if not named else _with_names(table, path.name)
+    if not named:
+        return _without_names(table, path.name)
+    table.columns = [str(column) for column in table.columns]
+    return _with_names(table, path.name, wanted)
 
 
 def _separator(path: Path) -> str:
@@ -63,9 +66,15 @@ def _counts(cells: list[str]) -> bool:
     )
 
 
-def _with_names(table: pd.DataFrame, name: str) -> Arrays:
-    columns = [str(column) for column in table.columns]
-    table.columns = columns
+def _with_names(table: pd.DataFrame, name: str, wanted: Wanted) -> Arrays:
+    column, split, said = splits.column_of(table.columns), "", tuple[str, ...]()
+    found = None if column is None else splits.of_rows(table[column].tolist())
+    if found is None:
+        said = splits.not_split(column)
+    else:
+        rows, split, said = splits.cut(found, wanted.split, wanted.title)
+        table = table.iloc[rows].drop(columns=column)
+    columns = list(table.columns)
     label = label_name(columns)
     rest = [column for column in columns if column != label]
     long = next((c for c in rest if c.casefold() in ("pixels", "image")), None)
@@ -88,8 +97,8 @@ def _with_names(table: pd.DataFrame, name: str) -> Arrays:
         others = [column for column in rest if column not in taken]
         pixels = table[chosen].to_numpy()
     stored = None if label is None else table[label].to_numpy()
-    notes = (*not_split(others), *(not_taken(others) if label is None else ()))
-    return _rows(pixels, stored, name=name, label=label or "", notes=notes)
+    notes = (*said, *(not_taken(others) if label is None else ()))
+    return _rows(pixels, stored, name=name, label=label or "", notes=notes, split=split)
 
 
 def _without_names(table: pd.DataFrame, name: str) -> Arrays:
@@ -118,6 +127,7 @@ def _rows(
     name: str,
     label: str,
     notes: tuple[str, ...],
+    split: str = "",
 ) -> Arrays:
     shape = square(pixels.shape[1]) if pixels.size else None
     if shape is None or shape[1] < _LEAST_SIDE or pixels.dtype.kind not in "biuf":
@@ -130,8 +140,9 @@ def _rows(
     pictures, said = unfolded(pixels, shape)
     said_of = (said,) * (shape[0] > 1)  # of grey ones nothing was guessed
     return Arrays(
-        pictures, labels, what=name, labels_what=f"the column {label}", notes=(*notes, *said_of)
-    )
+        pictures, labels, what=name, labels_what=f"the column {label}", notes=(*notes, *said_of),
+        split=split,
+    )  # fmt: skip
 
 
 def _is_number(text: str) -> bool:

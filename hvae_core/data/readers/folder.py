@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from hvae_core.common.errors import DataError
 from hvae_core.data.readers import names
-from hvae_core.data.readers.encoded import METADATA, Entry, Pictures, arranged
+from hvae_core.data.readers.arrange import METADATA, Entry, arranged
+from hvae_core.data.readers.encoded import Pictures
 from hvae_core.data.readers.image_file import looks_like_picture, read_bytes
 from hvae_core.data.readers.wanted import Wanted
 

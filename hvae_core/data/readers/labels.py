@@ -56,7 +56,7 @@ def read_labels(stored: Any, count: int, *, what: str, names: Sequence[str] = ()
     that of the images.
     """
     array = np.asarray(stored) if not isinstance(stored, np.ndarray) else stored
-    if array.ndim == 2 and 1 in array.shape:
+    if array.ndim == 2 and 1 in array.shape and array.size == count:
         array = array.reshape(-1)
     notes: list[str] = []
     if array.ndim == 2 and len(array) == count and array.dtype.kind in "biuf":

@@ -46,9 +46,7 @@ def open_parquet(path: Path, wanted: Wanted) -> Pictures | Arrays:
         if len(shards) > 1:
             shards, notes, split = _of_split(shards, wanted)
         files = [pq.ParquetFile(shard) for shard in shards]
-        opened = _opened(files, wanted.title, notes)
-        opened.split = split
-        return opened
+        return _opened(files, wanted, notes, split)
     except DataError:
         raise
     except _BROKEN as exc:
@@ -151,33 +149,46 @@ class _Counted:
         return sum(pq.ParquetFile(shard).metadata.num_rows for shard in self.shards)
 
 
-def _opened(files: list[pq.ParquetFile], title: str, notes: tuple[str, ...]) -> Pictures | Arrays:
-    schema = files[0].schema_arrow
+def _opened(
+    files: list[pq.ParquetFile], wanted: Wanted, notes: tuple[str, ...], split: str
+) -> Pictures | Arrays:
+    """The images of files of one kind; ``split`` is theirs by their names, "" where these say none.
+
+    Then a column may say of each row to which split it belongs.
+    """
+    schema, title = files[0].schema_arrow, wanted.title
     image = _image_column(schema, title)
     label = label_name(name for name in schema.names if name != image)
     others = [name for name in schema.names if name not in (image, label)]
     if any(file.schema_arrow.names != schema.names for file in files):
         raise DataError(f"The files of {title} have different columns; keep those of one kind.")
-    notes += splits.not_split(others)
+    count = sum(file.metadata.num_rows for file in files)
+    if not count:
+        raise DataError(f"{title} has no rows; choose another file.")
+    chosen, column = np.arange(count), splits.column_of(others)
+    found = None if split or column is None else splits.of_rows(_column(files, column).tolist())
+    if found is None:
+        notes += () if split else splits.not_split(column)
+    else:
+        rows, split, said = splits.cut(found, wanted.split, title)
+        chosen, notes = np.array(rows), notes + said
+        others = [name for name in others if name != column]
     more = [name for name in others if _is_encoded(schema.field(name).type)]
     if more:
         notes += (f"images of the column {image}, not of {', '.join(more[:4])}",)
     names = _names_in_metadata(schema, label) if label else ()
-    count = sum(file.metadata.num_rows for file in files)
-    if not count:
-        raise DataError(f"{title} has no rows; choose another file.")
-    stored = None if label is None else _column(files, label)
+    stored = None if label is None else _column(files, label)[chosen]
+    unlabelled = () if label else not_taken(_plain(schema, others))
     if _is_numbers(schema.field(image).type):
-        pixels = _numbers(files, image, title)
-        what = f"the column {image} of {title}"
-        said = () if label else not_taken(_plain(schema, others))
-        return Arrays(pixels, stored, what=what, class_names=names, notes=(*notes, *said))
-    if label is None or stored is None:
-        labels = Labels.none(count, *not_taken(_plain(schema, others)))
+        pixels, what = _numbers(files, image, title), f"the column {image} of {title}"
+        pixels, notes = pixels if found is None else pixels[chosen], (*notes, *unlabelled)
+        return Arrays(pixels, stored, what=what, class_names=names, notes=notes, split=split)
+    if stored is None:
+        labels = Labels.none(len(chosen), *unlabelled)
     else:
-        labels = read_labels(stored, count, what=f"the column {label}", names=names)
-    rows = Rows(files, image)
-    return Pictures(rows, labels, files=rows.names(), notes=notes)
+        labels = read_labels(stored, len(chosen), what=f"the column {label}", names=names)
+    encoded = Rows(files, image, chosen)
+    return Pictures(encoded, labels, files=encoded.names(), notes=notes, split=split)
 
 
 def _image_column(schema: pa.Schema, title: str) -> str:
@@ -283,18 +294,17 @@ def _names_in_metadata(schema: pa.Schema, column: str) -> tuple[str, ...]:
 
 
 class Rows:
-    """The encoded images of some Parquet files, counted through all of them."""
+    """The encoded images of the chosen rows of some Parquet files, counted through all of them."""
 
-    def __init__(self, files: list[pq.ParquetFile], column: str) -> None:
-        self.files, self.column = files, column
-        self._count = sum(file.metadata.num_rows for file in files)
+    def __init__(self, files: list[pq.ParquetFile], column: str, chosen: NDArray[np.int64]) -> None:
+        self.files, self.column, self.chosen = files, column, chosen
 
     def __len__(self) -> int:
-        return self._count
+        return len(self.chosen)
 
     def name(self, number: int) -> str:
         """A row in words."""
-        return f"Row {number}"
+        return f"Row {self.chosen[number]}"
 
     def names(self) -> tuple[str, ...]:
         """The names that the images had as files, where the table has kept those."""
@@ -307,12 +317,12 @@ class Rows:
             found += ["/".join(parts_of((row or {}).get("path") or "")) for row in stored]
         if not any(found):
             return ()
-        return tuple(name or self.name(number) for number, name in enumerate(found))
+        return tuple(found[row] or f"Row {row}" for row in self.chosen)
 
     def read(self, numbers: NDArray[np.int64]) -> Iterator[Callable[[], bytes]]:
         """The bytes of rows in rising order; groups without one of them are never read."""
         try:
-            yield from self._read(set(numbers.tolist()))
+            yield from self._read(set(self.chosen[numbers].tolist()))
         except _BROKEN as exc:
             raise DataError(
                 f"The Parquet file is damaged; make or download it again ({_short(exc)})."
@@ -332,7 +342,7 @@ class Rows:
                     column = batch.column(self.column)
                     for row in range(len(column)):
                         if number in wanted:
-                            yield partial(_bytes, column[row].as_py(), self.name(number))
+                            yield partial(_bytes, column[row].as_py(), f"Row {number}")
                         number += 1
 
 

@@ -48,7 +48,15 @@ def read_images(path: Path, wanted: Wanted) -> ImageSet:
         raise DataError(
             f"{wanted.title} has no splits, so no {wanted.split} split either; give it alone."
         )
+    if wanted.split and not opened.split and wanted.split not in _told(path):
+        whole = f"no splits here: the whole of it is taken for the {wanted.split} split"
+        opened.notes = (*opened.notes, whole)
     return read_set(opened, wanted)
+
+
+def _told(path: Path) -> tuple[str | None, ...]:
+    """The splits that the name of a file or folder says."""
+    return split_of_shard(path.stem), splits.split_of(path.name)
 
 
 def open_source(path: Path, wanted: Wanted) -> Container:

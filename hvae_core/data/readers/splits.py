@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sized
+from collections.abc import Iterable, Mapping, Sequence, Sized
 
 from hvae_core.common.errors import MissingImages
 
@@ -19,6 +19,8 @@ _WITH = frozenset({"set", "images", "image", "imgs", "img", "data", "dataset", "
                    "a", "b", "public", "private", "seg"})  # fmt: skip
 """What may stand beside the name of a split in that of its folder."""
 _TOKENS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
+_MOST_ROWS = 0.9
+"""Share of the rows that must name a split where any does."""
 COLUMNS = ("split", "usage", "subset", "fold", "partition")
 """Columns of tables that say to which split a row belongs."""
 
@@ -41,10 +43,40 @@ def split_of_shard(stem: str) -> str | None:
     return found.pop() if len(found) == 1 else None
 
 
-def not_split(columns: Iterable[str]) -> tuple[str, ...]:
-    """A note on a column that says the split of each row, all of which are read together."""
-    named = [column for column in columns if column.casefold() in COLUMNS]
-    return tuple(f"all rows together: the column {column} is not used" for column in named)
+def column_of(columns: Iterable[str]) -> str | None:
+    """The column that says to which split a row belongs, by its name; None without one."""
+    return next((column for column in columns if column.casefold() in COLUMNS), None)
+
+
+def not_split(column: str | None) -> tuple[str, ...]:
+    """A note on a column that says splits, where all rows are read together."""
+    return () if column is None else (f"all rows together: the column {column} is not used",)
+
+
+def of_rows(values: Sequence[object]) -> list[str | None] | None:
+    """The split that each row's text names, None for a row without one.
+
+    None for all where a text names no split, as the numbers of folds, or few rows have any.
+    """
+    texts = ["" if value is None or value != value else str(value).strip() for value in values]
+    found = [split_of(text) if text else None for text in texts]
+    unknown = any(text and split is None for text, split in zip(texts, found, strict=True))
+    named = sum(split is not None for split in found)
+    return None if unknown or named < _MOST_ROWS * len(texts) or not named else found
+
+
+def cut(
+    found: Sequence[str | None], wanted: str | None, title: str
+) -> tuple[list[int], str, tuple[str, ...]]:
+    """Which rows are of the split that is taken, which split that is, and notes."""
+    groups: dict[str, list[int]] = {}
+    for number, split in enumerate(found):
+        if split is not None:
+            groups.setdefault(split, []).append(number)
+    taken, note = choose(wanted, groups, title)
+    without = sum(split is None for split in found)
+    lost = (f"{without:,} images of no split left out",) if without else ()
+    return groups[taken], taken, (note, *lost)
 
 
 def split_asked(text: str) -> tuple[str, str] | None:

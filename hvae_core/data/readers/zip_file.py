@@ -9,7 +9,8 @@ from pathlib import Path
 
 from hvae_core.common.errors import DataError, ImageFileError
 from hvae_core.data.readers import names
-from hvae_core.data.readers.encoded import METADATA, Entry, Pictures, arranged
+from hvae_core.data.readers.arrange import METADATA, Entry, arranged
+from hvae_core.data.readers.encoded import Pictures
 from hvae_core.data.readers.folder import Files, parts_are, unread_tables
 from hvae_core.data.readers.image_file import MAX_BYTES, looks_like_picture, read_bytes
 from hvae_core.data.readers.wanted import Wanted
