@@ -13,6 +13,7 @@ from hvae_core.common.progress import Progress, silent
 from hvae_core.data import ImageSet, worlds
 from hvae_core.data.load import array_images, load_source
 from hvae_core.data.prepare import parse_steps
+from hvae_core.data.readers.wanted import check_limit
 from hvae_core.evaluation import SHIPPED_LIMIT
 from hvae_core.evaluation.contract import Contract, check_model
 from hvae_core.evaluation.evaluation import EvalSettings, Evaluation
@@ -51,6 +52,7 @@ def load_images(
     hub what is not on this machine. Raises ``DataError``, or ``MissingImages`` with what to do.
     """
     if isinstance(source, np.ndarray):
+        check_limit(limit or None)
         images = array_images(source, labels, prepare=parse_steps(prepare))
         return images.take(limit or len(images))
     world, _, name = str(source).partition(":")

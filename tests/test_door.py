@@ -65,6 +65,10 @@ def test_images_from_anywhere(tmp_path: Path) -> None:
     assert (hv.load_images(pixels, prepare="invert").images == 255 - pixels).all()
     with pytest.raises(DataError, match="values from -1"):
         hv.load_images(pixels / 127.5 - 1)
+    with pytest.raises(hv.HVAEError, match="holds object, no plain numbers"):
+        hv.load_images(pixels.astype(object))
+    with pytest.raises(hv.HVAEError, match="leaves none"):
+        hv.load_images(pixels, limit=-1)
 
 
 def test_an_evaluation_ships_or_is_computed(model: Checkpoint) -> None:

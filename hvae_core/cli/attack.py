@@ -64,6 +64,7 @@ def attack(
             checkpoint.model, checkpoint.digest, pixels, settings=settings, progress=bar
         )
     rows = levels_of(attacks, checkpoint)
+    show.need_numbers((row["moved"] for row in rows), "attack")
     if as_json:
         show.as_json(
             {"name": checkpoint.name, "set": set_name, "images": len(pixels), "radius": radius,

@@ -71,6 +71,8 @@ def compress(
 
     if source and image:
         raise DataError("Name pictures with --image or a set with --set, not both.")
+    if not source:
+        data.check_steps()
     checkpoint = load_checkpoint(name)
     pictures: dict[str, Compression] = {}
     with show.progress_bar() as bar:
@@ -89,6 +91,8 @@ def compress(
             )
     if save:
         _save(named_path(save), pictures)
+    rates = [rating.bpp for coded in pictures.values() for rating in coded.ratings]
+    show.need_numbers(rates, "rate")
     groups = {title: [coded] for title, coded in pictures.items()}
     if source:
         groups = {f"the mean of {len(pictures)} pictures of {source}": list(pictures.values())}
@@ -105,12 +109,16 @@ def _opened(files: Sequence[str]) -> Iterator[tuple[str, Pixels]]:
     from hvae_core.data import open_image
     from hvae_core.data.photographs import PHOTOGRAPHS, photograph
 
-    for name in files or list(PHOTOGRAPHS):
+    taken: set[str] = set()
+    for name in dict.fromkeys(files or PHOTOGRAPHS):
         path = named_path(name)
         if name in PHOTOGRAPHS and not path.exists():
-            yield name, photograph(name)
+            title, picture = name, photograph(name)
         else:
-            yield path.name, open_image(path, path.name)
+            title, picture = path.name, open_image(path, path.name)
+        title = title if title not in taken else str(path)  # of another folder
+        taken.add(title)
+        yield title, picture
 
 
 def _lowest(checkpoint: Checkpoint) -> list[str]:
@@ -154,16 +162,23 @@ def _mean(ratings: Sequence[Rating]) -> dict[str, Any]:
 
 def _cells(ratings: dict[str, Any]) -> tuple[str, ...]:
     near = "perfect" if ratings["psnr"] is None else f"{ratings['psnr']:.2f}"
-    return f"{ratings['bpp']:.4f}", near, f"{ratings['ms_ssim']:.3f}"
+    rate = "-" if ratings["bpp"] is None else f"{ratings['bpp']:.4f}"
+    return rate, near, "-" if ratings["ms_ssim"] is None else f"{ratings['ms_ssim']:.3f}"
 
 
 def _save(folder: Path, pictures: dict[str, Compression]) -> None:
-    """The original, and for every k what the model and JPEG leave of it."""
+    """The original, and for every k what the model and JPEG leave of it; each has its own files."""
     from hvae_core.data.image_set import to_picture
 
     make_folder(folder)
+    taken: set[str] = set()
     for title, coded in pictures.items():
-        stem = Path(title).stem.replace(" ", "-")
+        first = stem = Path(title).stem.replace(" ", "-")
+        number = 1
+        while stem in taken:
+            number += 1
+            stem = f"{first}-{number}"
+        taken.add(stem)
         made = {"": coded.original}
         for k in range(len(coded.ratings)):
             made |= {f"-k{k}": coded.pictures[k], f"-k{k}-jpeg": coded.jpeg_pictures[k]}

@@ -102,14 +102,17 @@ def contest(
             "and a set with --out."
         )
     untested = _untested(sides, tested, entries)
+    for key, reason in untested.items() if scores.named else ():
+        show.lacking(f"{key} could not be tested: {reason}")
     if as_json:
         show.as_json({"checkpoints": names, "tests": [asdict(entry) for entry in entries],
                       "missing": missing, "unavailable": untested})  # fmt: skip
         return
     heads = (*heads, "difference, 95 % interval", "images", "p", "p, Holm")
     show.table(f"{title}; paired DeLong test", heads, _rows(entries, titles), left=2)
-    for key, reason in untested.items():
-        show.say(f"Without {key}: {reason}")
+    if not scores.named:  # else it is told at the end
+        for key, reason in untested.items():
+            show.say(f"Without {key}: {reason}")
     for set_name, reason in missing.items():
         show.note(f"left out {set_name}: {reason}")
 

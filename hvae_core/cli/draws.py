@@ -87,7 +87,7 @@ def draws(
     inside, outside = tables
     scores = score_list(next(iter(inside.values())).n_levels)
     areas = auroc_by_draws(inside, outside, scores, seed=how.seed)
-    if chart:
+    if chart and areas:
         _chart(named_path(chart), areas, scores)
     show.need_numbers((area.areas[0][0] for area in areas if area.areas), "AUROC")
     if as_json:
@@ -120,7 +120,8 @@ def _noise(inside: dict[int, BoundTable], heads: tuple[str, ...]) -> None:
         for k in range(levels):
             errors = [float(t.errors[column][:, k].mean()) for t in inside.values()]
             cells = ["-" if math.isnan(error) else f"{error:.2f}" for error in errors]
-            rows.append([name.format(k), *cells, f"{between[column][:, k].std(ddof=1):.2f}"])
+            spread = float(between[column][:, k].std(ddof=1)) if len(largest) > 1 else math.nan
+            rows.append([name.format(k), *cells, "-" if math.isnan(spread) else f"{spread:.2f}"])
     show.table(
         "Monte-Carlo standard error of one in-distribution image, mean over images (nats)",
         ("bound", *heads, "between images"),

@@ -142,7 +142,7 @@ def evaluate(
 
         rows = image_rows(evaluated.evaluations, result.scores, evaluated.materials)
         write_csv(named_path(images), rows)
-    _need_scores(result)
+    _need_scores(result, every=scores.named)
     world = evaluated.sets.world
     if as_json:
         show.as_json(
@@ -164,11 +164,19 @@ def evaluate(
         show.note(f"{bounds.precision} {rounding}")
 
 
-def _need_scores(result: Report) -> None:
-    """Fail at the end where none of the scores that were asked for could be had."""
-    if not any(outside.detections for outside in result.outside):
-        reasons = [why for outside in result.outside for why in outside.unavailable.values()]
-        show.lacking(f"No score could be had: {reasons[0]}")
+def _need_scores(result: Report, *, every: bool) -> None:
+    """Fail at the end where no score could be had on any set; of named scores ``every`` is needed.
+
+    Of a list that nobody wrote, as all scores, some are always lacking.
+    """
+    had = {key for outside in result.outside for key in outside.detections}
+    reasons = {key: why for outside in result.outside for key, why in outside.unavailable.items()}
+    if not had:
+        show.lacking(f"No score could be had: {next(iter(reasons.values()))}")
+    elif every:
+        for key, why in reasons.items():
+            if key not in had:
+                show.lacking(f"{key} could not be had: {why}")
 
 
 def evaluate_sets(

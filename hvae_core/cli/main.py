@@ -14,7 +14,7 @@ from cyclopts import App, CycloptsError, Group, Parameter, ValidationError
 
 from hvae_core.cli import show
 from hvae_core.cli.help import WIDTH, Help, paragraphs
-from hvae_core.cli.options import KEPT, OPENED
+from hvae_core.cli.options import KEPT, OPENED, STEPPED
 from hvae_core.common import own_models
 from hvae_core.common.errors import HVAEError
 from hvae_core.common.files import why_not
@@ -41,8 +41,8 @@ Start here:
 
 Each command has its own help with examples: python -m hvae_core evaluate --help
 Tables go to standard output, progress and errors to standard error. The exit code is 0 when all
-went well, 2 after an error (one sentence says what to do) or where no figure that was asked for
-could be had, 130 after Ctrl-C.
+went well, 2 after an error (one sentence says what to do) or where a figure that was asked for
+could not be had, 130 after Ctrl-C.
 
 Environment:
   STRATA_DATA    folder of image sets, used where --data-root is not given
@@ -96,6 +96,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             own_models_first(words), console=console, exit_on_error=False, print_error=False
         )
         OPENED.clear()
+        STEPPED.clear()
         show.taken_lacking()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)  # of numbers that are none; said below

@@ -23,6 +23,8 @@ KEPT: dict[Callable[..., None] | None, str] = {}
 """What is left of a command that was stopped with Ctrl-C, in a sentence for its user."""
 OPENED: list[Sets] = []
 """Where the images of the running command come from, for the notes on them at its end."""
+STEPPED: list[str] = []
+"""Paths of the running command whose images ``--prepare`` is done to."""
 PARTS = "Finished parts are in the cache; the same command continues from there."
 
 _Command = TypeVar("_Command", bound=Callable[..., None])
@@ -106,15 +108,30 @@ class DataOptions:
     def place(self, world: World, source: str, role: Role) -> tuple[World, str]:
         """The world with one more set, and that set's name."""
         from hvae_core.data.named import with_source
+        from hvae_core.data.origins import Own
         from hvae_core.data.prepare import parse_steps
 
         steps = parse_steps(self.prepare)
-        return with_source(world, source, role, download=self.download, prepare=steps)
+        world, name = with_source(world, source, role, download=self.download, prepare=steps)
+        if isinstance(world.spec(name).origin, Own):
+            STEPPED.append(source)
+        return world, name
+
+    def check_steps(self) -> None:
+        """Raise ``DataError`` for steps where no images are given by a path: none are ignored."""
+        from hvae_core.common.errors import DataError
+
+        if self.prepare and not STEPPED:
+            raise DataError(
+                "--prepare is for images that you give by a path, and none are given here; leave "
+                "it out, or name a folder or a file."
+            )
 
     def sets(self, world: World, limit: int = SHIPPED_LIMIT) -> Sets:
-        """The sets of a world, of each as many images at most; 0 for all."""
+        """The sets of a world, of each as many images at most; 0 for all. All are placed before."""
         from hvae_core.evaluation.sets import Sets
 
+        self.check_steps()
         sets = Sets(world, self.data_root, limit or None, download=self.download)
         OPENED.append(sets)
         return sets

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
@@ -59,16 +60,21 @@ def sampling(
             for set_name in ("test", "validation")
         }
         rows = list(_rows(checkpoint, reader, held, n=n, steps=steps, seed=seed, progress=bar))
+    show.need_numbers((row["nll"] for row in rows[1:]), "quality of samples")
     if as_json:
         show.as_json({"n": n, "judge": reader.name, "samplers": rows})
         return
     heads = ("sampler", "-L of the judge", "Frechet", "nearest", "s / 1000, u", "s / 1000, all")
     show.table(
         f"{n:,} samples of {checkpoint.name}, read by {reader.name}", heads,
-        [(r["sampler"], *(f"{r[key]:.2f}" for key in ("nll", "frechet", "nearest")),
-          *("-" if r[key] is None else f"{r[key]:.3f}" for key in ("seconds_u", "seconds")))
+        [(r["sampler"], *(_cell(r[key], 2) for key in ("nll", "frechet", "nearest")),
+          *(_cell(r[key], 3) for key in ("seconds_u", "seconds")))
          for r in rows],
     )  # fmt: skip
+
+
+def _cell(value: float | None, digits: int) -> str:
+    return "-" if value is None or math.isnan(value) else f"{value:.{digits}f}"
 
 
 def _rows(

@@ -63,6 +63,11 @@ class ScoreOptions:
             chosen.append(score)
         return tuple(chosen)
 
+    @property
+    def named(self) -> bool:
+        """Whether scores were asked for one by one: then each of them is wanted."""
+        return bool(self.scores or self.own_score)
+
     def beside(self, world: World) -> Beside[Checkpoint]:
         """The other checkpoints named, and the background model that ships with the world."""
         from hvae_core.door import load_checkpoint

@@ -77,9 +77,11 @@ def study(
       title = "Lower case and digits against capital letters"
       scores = ["elbo", "llr_1"]
     """
+    from hvae_core.config.family import counted
     from hvae_core.studies.run import Place, gather_all, make_table, train_missing
     from hvae_core.studies.spec import read_study
 
+    data.check_steps()
     spec = _changed(read_study(file), limit, samples)
     folders = tuple(named_path(path, ConfigError) for path in runs or [Path("runs") / _name(spec)])
     place = Place(folders, data.data_root, data.download)
@@ -102,7 +104,7 @@ def study(
         return
     for table in tables:
         _print(table)
-    show.say(f"{paths[-1]}: {len(tables)} tables, beside it as CSV and Markdown")
+    show.say(f"{paths[-1]}: {counted(len(tables), 'table')}, beside it as CSV and Markdown")
 
 
 def _changed(study: StudySpec, limit: int | None, samples: int | None) -> StudySpec:
@@ -227,7 +229,9 @@ def _announce(study: StudySpec, place: Place, *, train: bool, as_json: bool) -> 
     if not train:
         rows += [(r.what, r.absent, "-") for r in wanted(study, place.runs) if r.path is None]
     show.table(f"Checkpoints of {_name(study)}", ("checkpoint", "state", "training"), rows, left=3)
-    seconds = sum(run.seconds for run in missing if not math.isnan(run.seconds))
     if missing:
-        show.say(f"Training: {len(missing)} runs, {in_words(seconds)} by recorded speed.")
+        known = [run.seconds for run in missing if not math.isnan(run.seconds)]
+        time = in_words(sum(known)) if known else in_words(math.nan)
+        rest = f" for {len(known)} of them" if 0 < len(known) < len(missing) else ""
+        show.say(f"Training: {len(missing)} runs; time by recorded speed{rest}: {time}.")
     show.say(f"Evaluations: {left} of {total} to compute, the others are here.")

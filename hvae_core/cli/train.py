@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from hvae_core.cli import show
 from hvae_core.cli.inspect import describe, describe_classifier
 from hvae_core.cli.models import TWINS
-from hvae_core.cli.options import DataOptions, Json, kept, option, whole
+from hvae_core.cli.options import STEPPED, DataOptions, Json, kept, option, whole
 from hvae_core.common.errors import ConfigError
 from hvae_core.common.files import named_path
 
@@ -84,6 +84,9 @@ def train(
     from hvae_core.data.prepare import parse_steps
     from hvae_core.scores.classifier.config import PRESETS as CLASSIFIERS
 
+    if source:
+        STEPPED.append(source)
+    data.check_steps()
     recipe = CLASSIFIERS.get(preset) or get_preset(preset)
     folder = named_path(out or Path("runs") / recipe.name, ConfigError)
     asked: dict[str, Any] = {

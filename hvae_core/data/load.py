@@ -64,7 +64,8 @@ def load_source(
                 limit=limit,
                 progress=progress,
             )
-            return _registered(named, request, text, allow_download=allow_download)
+            with one_sentence(request.title):
+                return _registered(named, request, text, allow_download=allow_download)
         path, title = _from_hub(text, allow_download, progress), title or text
     wanted = Wanted(
         name=path.stem if path.is_file() else path.name,
@@ -103,10 +104,17 @@ def array_images(
     images: np.ndarray, labels: np.ndarray | None = None, *, prepare: tuple[Step, ...] = ()
 ) -> ImageSet:
     """Return the images of an array, read as those of a file are."""
+    images = np.asarray(images)
+    if images.dtype.kind not in "biuf":
+        raise DataError(
+            f"The array holds {images.dtype}, no plain numbers; give grey levels, as uint8."
+        )
     title = "images of an array"
     stored = None if labels is None else np.asarray(labels)
-    container = Arrays(np.asarray(images), stored, what="The array")
-    return with_duplicates(read_set(container, Wanted(name="images", title=title, prepare=prepare)))
+    wanted = Wanted(name="images", title=title, prepare=prepare)
+    with one_sentence("The array"):
+        container = Arrays(images, stored, what="The array")
+        return with_duplicates(read_set(container, wanted))
 
 
 def with_duplicates(images: ImageSet) -> ImageSet:

@@ -74,7 +74,9 @@ class Sets:
     def choose(self, set_name: str, progress: Progress = silent) -> ImageSet:
         """The images at the shape of the world."""
         self.fetch(set_name, progress)
-        return self.world.choose(set_name, self.data_root, limit=self.limit, progress=progress)
+        images = self.world.choose(set_name, self.data_root, limit=self.limit, progress=progress)
+        self._read.setdefault((set_name, images.image_shape), images)  # of which there are notes
+        return images
 
     def fetch(self, set_name: str, progress: Progress = silent) -> None:
         """Download the images where that was asked for and they are not on this machine."""

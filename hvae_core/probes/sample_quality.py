@@ -7,6 +7,7 @@ apart, and how far each sample is from its nearest real image.
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass
 
@@ -101,7 +102,12 @@ def draw(model: HierarchicalVAE, n: int, seed: int, sampler: Sampler | None = No
 
 
 def quality(samples: JudgedPictures, real: JudgedPictures) -> Quality:
-    """Samples held against real images, both as the same judge reads them."""
+    """Samples held against real images, both as the same judge reads them.
+
+    NaN for distances of what the judge has no finite numbers for.
+    """
+    if not all(np.isfinite(held.latents).all() for held in (samples, real)):
+        return Quality(samples.nll, math.nan, math.nan)
     return Quality(
         samples.nll,
         frechet_distance(samples.latents, real.latents),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hvae_core.config.describe import duration
 from hvae_core.studies.compare import seconds_a_step
 from hvae_core.studies.spec import ModelSpec, StudySpec
 
@@ -162,9 +163,7 @@ def seconds_of(preset: Preset, epochs: int, runs: Sequence[Path]) -> float:
 
 
 def in_words(seconds: float) -> str:
-    """A span of time: "40 s", "12 min", "3.5 h", or that nothing tells."""
+    """A span of time: "about 12 min", or that nothing tells."""
     if math.isnan(seconds):
         return "unknown, no run has recorded its speed"
-    if seconds < 90:
-        return f"about {seconds:.0f} s"
-    return f"about {seconds / 60:.0f} min" if seconds < 5400 else f"about {seconds / 3600:.1f} h"
+    return f"about {duration(seconds)}"

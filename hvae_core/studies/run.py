@@ -202,7 +202,7 @@ def _draws(
 
     judge = load_checkpoint(checkpoint_path(spec.judge))
     world = world_of(judge)
-    sets = Sets(world, place.data_root, spec.draws)
+    sets = Sets(world, place.data_root, spec.draws, download=place.download)
     try:
         held = {name: sets.images(judge, name) for name in (world.in_name, "validation")}
     except MissingImages:

@@ -12,6 +12,7 @@ import numpy as np
 from hvae_core.common import cache, fingerprint
 from hvae_core.common.progress import Progress, silent
 from hvae_core.studies.members import Subject
+from hvae_core.studies.rows import NO_IMAGES
 from hvae_core.studies.spec import TableSpec
 from hvae_core.studies.table import Column, Figure, Row, Table
 
@@ -111,7 +112,7 @@ def samplers_table(
                 for column in columns
                 if seeds
             }
-            reason = "" if seeds else subject.reason
+            reason = "" if seeds else subject.reason or NO_IMAGES
             rows.append(Row(keys, labels, figures, checkpoints=subject.digests, reason=reason))
     heads = {"model": "model", "sampler": "sampler"}
     return Table(

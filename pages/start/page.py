@@ -40,9 +40,7 @@ def area(score: Score, name: str) -> float:
 elbo = get_score("elbo", model.n_levels)
 areas = {name: area(elbo, name) for name in evaluations}
 fooled = min(areas, key=areas.__getitem__)
-ratios = [get_score(f"llr_{k}", model.n_levels) for k in range(1, model.n_levels)]
-remedy = max(ratios, key=lambda ratio: area(ratio, fooled))
-likelihood_area, remedy_area = areas[fooled], area(remedy, fooled)
+likelihood_area = areas[fooled]
 
 
 def density_chart(score: Score, name: str, alt: str) -> None:
@@ -62,13 +60,21 @@ ui.header(
     words.claim(ui.plain(ctx.title(fooled)), likelihood_area),
     words.look_for(ui.plain(model.title), ui.plain(ctx.title(ctx.in_name)), likelihood_area),
 )
+ratios = [get_score(f"llr_{k}", model.n_levels) for k in range(1, model.n_levels)]
+if not ratios:
+    with ui.in_place():
+        density_chart(elbo, "start-paradox", words.PARADOX_ALT)
+    st.info(words.ONE_LEVEL)
+    ui.link("ood", "All scores and sets")
+    raise ui.PageEnd
+remedy = max(ratios, key=lambda ratio: area(ratio, fooled))
+remedy_area = area(remedy, fooled)
 first, second, third = words.heads(likelihood_area, remedy_area)
 left, middle, right = st.columns([4, 5, 4], gap="medium")
 with left, ui.in_place():
     st.subheader(first, anchor=False)
     st.markdown(f"Negative likelihood bound, AUROC **{likelihood_area:.3f}**.")
-    alt = "Densities of the negative bound, in and out of distribution"
-    density_chart(elbo, "start-paradox", alt)
+    density_chart(elbo, "start-paradox", words.PARADOX_ALT)
     ui.link("ood", "All scores and sets")
 with middle, ui.in_place():
     st.subheader(second, anchor=False)

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 NEARLY = 0.65
 """Up to this AUROC of the likelihood a set is called nearly as likely as the model's own data."""
+PARADOX_ALT = "Densities of the negative bound, in and out of distribution"
+ONE_LEVEL = (
+    "This model has one level, so there is no ratio that asks the levels above; choose one of "
+    "several levels in the sidebar to see the explanation and the remedy."
+)
 
 
 def claim(title: str, area: float) -> str:

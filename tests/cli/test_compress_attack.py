@@ -50,6 +50,18 @@ def test_a_picture_is_coded(
     assert len(list((tmp_path / "out").iterdir())) == 7
 
 
+def test_two_pictures_of_one_name_are_two(
+    trained: Path, picture: Path, tell: Tell, tmp_path: Path
+) -> None:
+    other = tmp_path / "b" / picture.name
+    other.parent.mkdir()
+    Image.open(picture).rotate(90).save(other)
+    told = tell("compress", trained, "--image", picture, other, "--save", tmp_path / "out")
+    assert [one["title"] for one in told["compressions"]] == ["bars.png", str(other)]
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    assert {"bars.png", "bars-2.png", "bars-k1.png", "bars-2-k1.png"} <= names
+
+
 def test_a_set_is_coded_in_the_mean(trained: Path, tell: Tell, stripes: dict[str, Path]) -> None:
     told = tell("compress", trained, "--set", stripes["other"], "--images", 3)
     (one,) = told["compressions"]

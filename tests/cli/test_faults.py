@@ -28,17 +28,51 @@ def broken(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
-@pytest.mark.parametrize("command", ["evaluate", "compare", "information"])
+@pytest.mark.parametrize(
+    ("command", "asked"),
+    [
+        ("evaluate", ["--world", "glyphs", "--out", "noise", "--limit", "9"]),
+        ("compare", ["--world", "glyphs", "--limit", "9"]),
+        ("information", ["--world", "glyphs", "--images", "9"]),
+        ("compress", ["--set", "noise", "--images", "2"]),
+        ("attack", ["--set", "noise", "--images", "2", "--steps", "1"]),
+    ],
+)
 def test_a_command_fails_where_no_figure_could_be_had(
-    broken: str, stripes: dict[str, Path], command: str, capsys: pytest.CaptureFixture[str]
+    broken: str,
+    stripes: dict[str, Path],
+    command: str,
+    asked: list[str],
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    out = ["--out", str(stripes["noise"])] if command == "evaluate" else []
-    argv = [command, broken, "--world", "glyphs", *out]
-    few = ["--images", "9"] if command == "information" else ["--limit", "9"]
-    assert main([*argv, *few, "--json"]) == 2
+    argv = [command, broken, *(str(stripes.get(word, word)) for word in asked)]
+    assert main([*argv, "--json"]) == 2
     told = capsys.readouterr()
     json.loads(told.out)  # what there is, is printed, and numbers that are none are null
     assert "could be had" in told.err
+    assert main(argv) == 2
+    assert "could be had" in capsys.readouterr().err
+
+
+def test_layers_without_finite_numbers_are_not_compared(
+    broken: str, trained: Path, stripes: dict[str, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    argv = ["correlate", str(trained), broken, "--sets", str(stripes["noise"])]
+    assert main(argv) == 2
+    said = capsys.readouterr().err
+    assert "error: " in said and "program failed" not in said
+
+
+def test_steps_that_nothing_takes_are_refused(
+    trained: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for argv in (
+        ["evaluate", str(trained), "--world", "glyphs", "--out", "digits"],
+        ["compress", str(trained)],
+        ["train", "--preset", "glyphs-hvae3-elbo"],
+    ):
+        assert main([*argv, "--prepare", "invert"]) == 2
+        assert "--prepare is for images that you give by a path" in capsys.readouterr().err
 
 
 def test_a_full_disk_is_told_and_leaves_nothing_half(

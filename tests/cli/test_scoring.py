@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -35,9 +36,16 @@ def test_chosen_scores_with_other_checkpoints(tell: Tell, ask: list[object], tra
     assert found["background"]["auroc"] == 0.5  # the ratio to itself
 
 
-def test_what_cannot_be_had_is_told_and_the_rest_is_printed(tell: Tell, ask: list[object]) -> None:
-    told = tell(*ask, "--scores", "elbo", "waic", "typicality", "msp")
+def test_what_cannot_be_had_is_told_and_the_rest_is_printed(
+    ask: list[object], capsys: pytest.CaptureFixture[str]
+) -> None:
+    keys = ["elbo", "waic", "typicality", "msp"]
+    assert main([*map(str, ask), "--json", "--scores", *keys]) == 2  # each was asked for
+    said = capsys.readouterr()
+    told = json.loads(said.out)
     assert set(told["out"][0]["detections"]) >= {"elbo"}
+    for key in keys[1:]:
+        assert f"error: {key} could not be had: It " in said.err
     reasons = told["out"][0]["unavailable"]
     assert "second checkpoint" in reasons["waic"]
     assert "training images" in reasons["typicality"]

@@ -53,3 +53,11 @@ def test_pictures_on_both_sides_are_counted(
     assert "of 12 images are also in other.npz" in capsys.readouterr().err
     assert main(["information", str(trained), "--set", out, "--prepare", "turn"]) == 2
     assert "turn is no step of preparation" in capsys.readouterr().err
+
+
+def test_correlate_tells_notes_too(
+    trained: Path, stripes: dict[str, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    argv = ["correlate", str(trained), str(trained), "--sets", str(stripes["large"])]
+    assert main([*argv, "--limit", "12"]) == 0
+    assert "resized from 16x16 grey to 8x8 grey" in capsys.readouterr().err

@@ -552,3 +552,13 @@ class TestAskedSplits:
         )
         with pytest.raises(DataError, match="no train split"):
             load_source("fashion_mnist:train", data_root=tmp_path)
+
+    def test_a_set_without_splits_says_that_it_stands_for_one(
+        self, truth: np.ndarray, tmp_path: Path
+    ) -> None:
+        np.savez(tmp_path / "kmnist.npz", images=truth)
+        for split in ("test", "train"):
+            found = load_source(f"kmnist:{split}", data_root=tmp_path)
+            assert noted(found, f"the whole of it is taken for the {split} split")
+        (tmp_path / "kmnist.npz").rename(tmp_path / "test.npz")
+        assert not noted(load_source(tmp_path / "test.npz"), "no splits here")

@@ -14,7 +14,13 @@ from hvae_core.common.errors import ScoreError
 from hvae_core.config import HVAEConfig, LatentConfig, ModelCard, TrainConfig
 from hvae_core.evaluation.compute import evaluate_batch
 from hvae_core.evaluation.evaluation import EvalSettings
-from hvae_core.probes.sample_quality import frechet_distance, judged, nearest_distance, quality
+from hvae_core.probes.sample_quality import (
+    JudgedPictures,
+    frechet_distance,
+    judged,
+    nearest_distance,
+    quality,
+)
 from tests.small import tiny_model, tiny_set
 
 
@@ -48,6 +54,12 @@ def test_clouds_that_say_nothing_are_refused() -> None:
         frechet_distance(cloud(4), cloud(40))
     with pytest.raises(ScoreError, match="do not compare"):
         frechet_distance(cloud(40), cloud(40)[:, :2])
+
+
+def test_samples_without_finite_numbers_have_no_distance() -> None:
+    good, lost = JudgedPictures(5.0, cloud(40)), JudgedPictures(np.inf, np.full((40, 4), np.nan))
+    found = quality(lost, good)
+    assert np.isinf(found.nll) and np.isnan([found.frechet, found.nearest]).all()
 
 
 def test_the_judge_reads_what_evaluation_reads() -> None:

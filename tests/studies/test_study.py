@@ -263,6 +263,8 @@ def test_what_is_missing_is_trained_and_a_stopped_study_goes_on(
     argv = ["study", str(path), "--runs", str(tmp_path / "r"), "--out", str(tmp_path / "o")]
     assert main([*argv, "--dry-run", "--json"]) == 0
     plan = json.loads(capsys.readouterr().out)
+    assert main([*argv, "--dry-run"]) == 0
+    assert "1 runs; time by recorded speed: unknown" in capsys.readouterr().out
     assert [run["epochs"] for run in plan["train"]] == [2]
     assert plan["evaluations"] == plan["to_compute"] == 3
 
@@ -280,7 +282,7 @@ def test_what_is_missing_is_trained_and_a_stopped_study_goes_on(
     monkeypatch.setattr("hvae_core.training.recipe.train_preset", stop)  # nothing is left to train
     assert main(argv) == 0
     assert (tmp_path / "o" / "report.html").is_file()
-    assert "1 tables" in capsys.readouterr().out
+    assert "1 table, beside" in capsys.readouterr().out
 
 
 def test_runs_are_found_by_preset_seed_and_epochs(
