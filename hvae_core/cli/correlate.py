@@ -58,7 +58,6 @@ def correlate(
     with show.progress_bar() as bar:
         images = [chosen.choose(name, bar) for name in names]
         likenesses = likeness_of_sets(str(paths[0]), str(paths[1]), images, seed=seed, progress=bar)
-    show.need_numbers((float(v) for of in likenesses for v in of.correlation.flat), "correlation")
     if as_json:
         show.as_json(
             {"a": infos[0].name, "b": infos[1].name,

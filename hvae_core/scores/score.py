@@ -13,7 +13,7 @@ from hvae_core.common.errors import ScoreError
 from hvae_core.evaluation.bounds import BoundTable
 from hvae_core.scores.material import Material
 
-Need = Literal["reference", "latents", "ensemble", "background", "labels", "gradient", "classifier"]
+Need = Literal["reference", "latents", "ensemble", "background", "labels", "gradient"]
 """What must be at hand beside the bounds; measures are named apart."""
 Cost = Literal["none", "seconds", "minutes", "hours"]
 """Time for 1,000 images beside their evaluation, on two processor cores."""

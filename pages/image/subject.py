@@ -223,7 +223,7 @@ def _upload(ctx: Context) -> OneImage | None:
         bind="query-params", help="  \n".join(f"{WORDS[step]}: {HELP[step]}" for step in STEPS),
     )  # fmt: skip
     steps = tuple(step for step in STEPS if step in asked)
-    image = file.image if not steps else _prepared(file.digest, steps, file)
+    image = file.image if not steps else _prepared(file.digest, file.name, steps, file)
     for hint in hints(image.images, ctx.a.image_shape, ctx.world.ground):
         st.caption(f":material/lightbulb: {ui.plain(hint.sentence)}")
         st.button(WORDS[hint.step], key=f"i_do_{hint.step}", on_click=_prepare, args=(hint.step,))
@@ -250,7 +250,7 @@ def _opened(data: bytes, name: str) -> _File:
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
-def _prepared(digest: str, steps: tuple[Step, ...], _file: _File) -> OneImage:
+def _prepared(digest: str, name: str, steps: tuple[Step, ...], _file: _File) -> OneImage:
     return OneImage(opened(one_image, _file.data, "upload", _file.name, prepare=steps), _file.name)
 
 

@@ -99,8 +99,12 @@ def gather(
         rows, source = {name: latents[layer] for name, latents in encoded.items()}, ("encoded",)
     mapped = {name: evaluations[name] for name in rows}
     digests = tuple(evaluation.set_digest for evaluation in mapped.values())
-    files = [list(evaluation.files) for evaluation in mapped.values()]
-    key = fingerprint.digest(handle.digest, layer, tuple(rows), digests, source, count, files)
+    # All sessions share what is kept, so the key has all that is shown of a set beside its pixels.
+    words = [[list(each.files), list(each.class_names)] for each in mapped.values()]
+    labels = [each.labels for each in mapped.values()]
+    key = fingerprint.digest(
+        handle.digest, layer, tuple(rows), digests, source, count, words, *labels
+    )
     return _points(key, count, rows, _evaluations=mapped)
 
 

@@ -18,7 +18,7 @@ import streamlit as st
 
 from hvae_core.common import fingerprint, link
 from hvae_core.common.deployment import MAX_JOBS, job_memory, public
-from hvae_core.common.errors import HVAEError, JobError
+from hvae_core.common.errors import DataError, HVAEError, JobError
 from hvae_core.common.jobs import Job, JobTable
 from hvae_core.common.jobs.job import owner_of
 from hvae_core.common.progress import Cancelled
@@ -219,13 +219,18 @@ def evaluations(
     """Finished evaluations of the sets that have one; the others are offered to be computed.
 
     Sets whose images are not on this machine are named in one line with what to do, unless
-    ``name_missing`` is off, as for a second model.
+    ``name_missing`` is off, as for a second model. Those whose files are damaged are told likewise.
     """
     done: dict[str, Evaluation] = {}
     waiting: dict[str, str] = {}  # the digest of its pixels by the set's name
     missing: list[str] = []
     for name in set_names:
-        answer = lookup(handle, ctx.sets, name)
+        try:
+            answer = lookup(handle, ctx.sets, name)
+        except DataError as error:  # a damaged file of one set; the others live
+            if name_missing:
+                st.error(ui.plain(str(error)), icon=":material/error:")
+            continue
         if answer.evaluation is not None:
             done[name] = answer.evaluation
         elif answer.missing:

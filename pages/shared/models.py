@@ -119,8 +119,7 @@ def _choice(label: str, handles: dict[str, Handle], key: str, *, first: str, hel
         titles = {NONE: NONE, **titles}
     among(key, titles)
     _take_up(key, label, handles, instead=first)
-    # Streamlit complains of a default beside a choice that the session has made.
-    index = 0 if key in st.session_state else list(titles).index(first)
+    index = list(titles).index(first)
     name = st.selectbox(
         label, list(titles), index, format_func=titles.__getitem__, key=key, help=help or None
     )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from hvae_core.common.errors import DataError
 from hvae_core.data.image_set import ImageSet
 from hvae_core.data.worlds import World
 from hvae_core.evaluation.evaluation import Evaluation
@@ -58,8 +59,14 @@ class Context:
         return sets.choose(set_name) if handle is None else sets.images(handle, set_name)
 
     def evaluation(self, handle: Handle, set_name: str) -> Evaluation | None:
-        """The finished evaluation of a set under a checkpoint, shipped or cached, or None."""
-        return lookup(handle, self.sets, set_name).evaluation
+        """The finished evaluation of a set under a checkpoint, shipped or cached, or None.
+
+        None too where the images cannot be read, which ``jobs.evaluations`` says.
+        """
+        try:
+            return lookup(handle, self.sets, set_name).evaluation
+        except DataError:
+            return None
 
     def title(self, set_name: str) -> str:
         """A set's title for people."""

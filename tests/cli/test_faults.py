@@ -21,7 +21,7 @@ def broken(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
     path = tmp_path_factory.mktemp("broken") / "broken.safetensors"
     with torch.no_grad():
         for name, weight in good.model.named_parameters():
-            if name.endswith("bias"):
+            if name.endswith(("bias", "original0")):  # offsets and gains
                 weight.fill_(1e30)
     save_checkpoint(path, good.model, card=good.card, history=good.history, train=good.train)
     return str(path)

@@ -264,3 +264,12 @@ def test_many_layers_are_named_in_ranges_and_summed_by_level() -> None:
     assert terms(handle, kl) == [("14x14", 36.0), ("7x7", 3.0), ("u", 0.5)]
     flat = replace(handle, levels=names)
     assert terms(flat, kl) == list(zip(names, kl, strict=True))
+
+
+def test_a_prepared_picture_has_the_name_of_its_own_visitor() -> None:
+    data = file_of("PNG")
+    titles = [
+        subject._prepared(file.digest, file.name, ("invert",), file).title
+        for file in (subject._opened(data, name) for name in ("mine.png", "yours.png"))
+    ]
+    assert titles == ["mine.png", "yours.png"]

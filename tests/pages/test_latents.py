@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from hvae_core.data import ImageSet, load_source
+from hvae_core.evaluation.bounds import BoundTable
+from hvae_core.evaluation.evaluation import EvalSettings, Evaluation
 from hvae_core.probes.embedding import TSNEParams
 from pages.latents import hover, lasso, map
 from pages.latents import points as latents
@@ -275,3 +279,25 @@ def test_classes_of_one_image_each_are_counted_not_listed() -> None:
     assert told == ["**12 of 20 selected**", "Signs 12: 12 classes"]
     told = lasso.in_words([("o", i) for i in range(14)], 20, {"o": "Signs"}, {"o": found})
     assert told[1] == "Signs 14: 3\u00a0×\u00a0character3, 11 more classes"
+
+
+def test_visitors_with_the_same_pixels_keep_their_own_classes(start: Start) -> None:
+    ctx: Any = SimpleNamespace(in_name="test")
+    handle: Any = SimpleNamespace(digest="a" * 64)
+    mine = small_evaluation(("cat", "dog"))
+    yours = replace(mine, class_names=("ship", "car"), labels=1 - mine.labels)
+    seen = [
+        latents.gather(ctx, handle, 0, evaluations={"test": each}, count=9)
+        for each in (mine, yours)
+    ]
+    assert [points and points.classes[:2] for points in seen] == [("cat", "dog"), ("car", "ship")]
+
+
+def small_evaluation(names: tuple[str, str]) -> Evaluation:
+    """Nine images of one layer of two units."""
+    column = np.ones((9, 1))
+    return Evaluation(
+        "a" * 64, "test", "b" * 64, EvalSettings(),
+        BoundTable(column, column, column, kl=column, dims=4, samples=1),
+        np.arange(9) % 2, names, (np.ones(2),), (np.ones((9, 2)),), ("z1",), ("z1",),
+    )  # fmt: skip

@@ -152,6 +152,19 @@ def test_stored_results_show_without_images(start: Start) -> None:
     assert "not on this machine" in text(app)
 
 
+def test_a_damaged_file_of_one_set_leaves_the_others(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "data" / "mnist").mkdir(parents=True)
+    (tmp_path / "data" / "mnist" / "test.parquet").write_bytes(b"PAR1 and nothing more")
+    monkeypatch.setenv("STRATA_DATA", str(tmp_path / "data"))
+    app = start("ood", world="FashionMNIST")
+    assert [error.value for error in app.error if "Parquet" not in error.value] == []
+    assert len(app.error) == 1
+    assert charts(app) >= DRAWN
+    assert not start(world="FashionMNIST").error
+
+
 def test_numbers_are_those_of_the_report(study: Callable[..., ModelDetection]) -> None:
     one = study()
     titles = {name: name.upper() for name in one.outs}

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from hvae_core.checkpoint import library, save_checkpoint
+from hvae_core.config import ModelCard, ScaleConfig, VDVAEConfig
+from hvae_core.data import worlds
+from hvae_core.evaluation.compute import evaluate
+from hvae_core.evaluation.evaluation import EvalSettings
 from pages.start import words as story
-from tests.pages.conftest import Start, alive, charts
+from tests.pages.conftest import LIMIT, Start, alive, charts
+from tests.small import tiny_model
 
 DRAWN = {"start-paradox", "start-remedy"}
 
@@ -53,3 +61,23 @@ def test_without_any_other_set_the_page_says_what_to_do(start: Start) -> None:
     app.multiselect(key="out_glyphs").set_value([]).run()
     alive(app)
     assert app.title[0].value.startswith("A likelihood can be fooled")
+
+
+@pytest.fixture
+def one_level(start: Start, tmp_path: Path) -> str:
+    """The digest of an opened model whose two layers are one level; some sets are evaluated."""
+    config = VDVAEConfig((1, 28, 28), (ScaleConfig(2, 2),), channels=4, hidden=4, stem=2)
+    path = tmp_path / "one-level.safetensors"
+    save_checkpoint(path, tiny_model(config), card=ModelCard("One level"), history={})
+    checkpoint = library.add_checkpoint(path.read_bytes(), path.name)
+    for name in ("test", "lower"):
+        images = worlds()["glyphs"].load(name, limit=LIMIT)
+        evaluate(checkpoint.model, checkpoint.digest, images, settings=EvalSettings())
+    return checkpoint.digest
+
+
+def test_a_model_of_one_level_has_no_remedy(start: Start, one_level: str) -> None:
+    app = start(a_glyphs=one_level[:16])
+    alive(app)
+    assert [part.value for part in app.info] == [story.ONE_LEVEL]
+    assert charts(app) == {"start-paradox"}
