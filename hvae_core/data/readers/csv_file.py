@@ -72,8 +72,8 @@ def _with_names(table: pd.DataFrame, name: str, wanted: Wanted) -> Arrays:
     if found is None:
         said = splits.not_split(column)
     else:
-        rows, split, said = splits.cut(found, wanted.split, wanted.title)
-        table = table.iloc[rows].drop(columns=column)
+        kept, split, said = splits.cut(found, wanted.split, wanted.title)
+        table = table.iloc[kept].drop(columns=column)
     columns = list(table.columns)
     label = label_name(columns)
     rest = [column for column in columns if column != label]
