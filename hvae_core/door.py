@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -23,14 +25,18 @@ from hvae_core.probes import reconstruct as pictures
 from hvae_core.probes.reconstruct import Reconstructions
 
 
-def load_checkpoint(source: str | Path | bytes) -> Checkpoint:
+def load_checkpoint(
+    source: str | Path | bytes, *, given: Mapping[str, Any] | None = None
+) -> Checkpoint:
     """A checkpoint by the name of a shipped one, the path of a file, or the bytes of a file.
 
-    It passes the gate; ``CheckpointError`` says in one sentence what is wrong with it.
+    That of another project (docs/checkpoints.md) is converted: a file, a folder or a zip, with
+    hyper-parameters ``given`` that its files lack, as {"set": "cifar10"}. It passes the gate;
+    ``CheckpointError`` says in one sentence what is wrong with it.
     """
     if isinstance(source, bytes):
-        return room.load_checkpoint(source)
-    return room.load_checkpoint(checkpoint_path(str(source)))
+        return room.load_checkpoint(source, given=given)
+    return room.load_checkpoint(checkpoint_path(str(source)), given=given)
 
 
 def load_images(

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import io
+import math
 import pickletools
 import re
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from hvae_core.common.plain import plain
 
@@ -21,6 +23,7 @@ TWO_WAYS = (
 )
 _MOST = 2**20  # bytes of a pickle that are looked at
 _STEPS = 20_000  # and its instructions
+_MOST_ALONG = 2**31  # along one axis of a tensor
 _WORDS = frozenset({"storage", "cpu", "cuda", "cuda:0", "mps", "little", "big", "protocol_version",
                     "little_endian", "type_sizes", "short", "int", "long"})  # fmt: skip
 _KEY = re.compile(r"[A-Za-z_][\w./:-]{0,99}")
@@ -59,8 +62,11 @@ def what_it_is(data: bytes) -> str | None:
     return None
 
 
-def other_weights(metadata: Mapping[str, str], names: Iterable[str]) -> str:
-    """The sentence on a safetensors file that is sound but of another program."""
+def other_weights(metadata: Mapping[str, str], table: Mapping[str, Any]) -> str:
+    """The sentence on a safetensors file that is sound but of another program.
+
+    ``table`` has what the header says of each tensor, not checked yet.
+    """
     if {"model", "train", "epoch"} <= set(metadata):
         return (
             "is the state of a training, from which it continues; the checkpoint is the other "
@@ -68,9 +74,18 @@ def other_weights(metadata: Mapping[str, str], names: Iterable[str]) -> str:
         )
     mark = f" (marked {plain(metadata['format'], 40)})" if metadata.get("format") else ""
     return (
-        f"is a safetensors file of another program{mark}, a state dict with the keys "
-        f"{listed(names)}; {TWO_WAYS}"
+        f"is a safetensors file of another program{mark}, a state dict{_counted(table)} with the "
+        f"keys {listed(table)}; {TWO_WAYS}"
     )
+
+
+def _counted(table: Mapping[str, Any]) -> str:
+    """How many weights the shapes of a header claim; empty where they are no shapes."""
+    shapes = [entry["shape"] for entry in table.values()]
+    sizes = [n for shape in shapes if isinstance(shape, list) for n in shape]
+    if not all(type(n) is int and 0 <= n < _MOST_ALONG for n in sizes) or len(sizes) > _STEPS:
+        return ""
+    return f" of {sum(math.prod(shape) for shape in shapes if isinstance(shape, list)):,} weights"
 
 
 def _pickle(data: bytes) -> str:

@@ -5,6 +5,7 @@ Nothing is unpacked on disk, no file is read before it is asked for, and none ab
 
 from __future__ import annotations
 
+import contextlib
 import io
 import zipfile
 from collections.abc import Callable
@@ -38,7 +39,7 @@ class Source:
     kind: str
     """"file", "folder" or "zip archive"."""
     _read: Callable[[str], bytes] = field(repr=False)
-    _kept: dict[tuple[str, str], Any] = field(default_factory=dict, repr=False)
+    _outlines: dict[str, Any] = field(default_factory=dict, repr=False)
 
     def __contains__(self, name: str) -> bool:
         return name in self.names
@@ -54,10 +55,7 @@ class Source:
         """The bytes of a file."""
         if name not in self.names:
             raise CheckpointError(f"lacks the file {quote(name)}; bring the whole folder")
-        if ("bytes", name) not in self._kept:
-            self._kept["bytes", name] = self._read(name)
-        found: bytes = self._kept["bytes", name]
-        return found
+        return self._read(name)
 
     def json(self, name: str) -> Any:
         """A file of JSON, no key twice in it."""
@@ -85,18 +83,15 @@ class Source:
     def outline(self, name: str) -> Any:
         """A file of ``torch.save`` with a ``Weight`` for every tensor; nothing is loaded.
 
-        None where the file is something else, or damaged: ``load`` says why.
+        None where the file is something else, damaged or too large: ``load`` says why.
         """
-        if ("outline", name) not in self._kept:
-            found = None
-            data = self.data(name)
-            if torch_file.is_torch_file(data):
-                try:
-                    found = torch_file.outline(data)
-                except CheckpointError:
-                    found = None
-            self._kept["outline", name] = found
-        return self._kept["outline", name]
+        if name not in self._outlines:
+            self._outlines[name] = None
+            with contextlib.suppress(CheckpointError):
+                data = self.data(name)
+                if torch_file.is_torch_file(data):
+                    self._outlines[name] = torch_file.outline(data)
+        return self._outlines[name]
 
     def load(self, name: str) -> Any:
         """The contents of a file of ``torch.save``, behind the gate, on the CPU."""
@@ -126,15 +121,15 @@ def source_of(brought: str | Path | bytes, title: str) -> Source:
             start = file.read(512)
         if start[:2] == b"PK" and not torch_file.is_torch_file(start):
             return _of_bytes(_bytes(path), title)
-        names, folder = _files(path.parent), path.parent
+        names, folder = _files(path.parent, path.name), path.parent
         return Source(title, path.name, names, "file", lambda name: _bytes(folder / name))
     except (OSError, ValueError) as exc:
         raise CheckpointError("cannot be opened; check that the file may be read") from exc
 
 
-def _files(folder: Path) -> tuple[str, ...]:
+def _files(folder: Path, *always: str) -> tuple[str, ...]:
     names = sorted(path.name for path in folder.iterdir() if path.is_file())
-    return tuple(names[:MAX_FILES])
+    return tuple(dict.fromkeys([*always, *names[:MAX_FILES]]))
 
 
 def _bytes(path: Path) -> bytes:

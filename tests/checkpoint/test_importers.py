@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import torch
 
-from hvae_core.checkpoint import load_checkpoint, torch_file
+from hvae_core.checkpoint import container, load_checkpoint, source, torch_file
 from hvae_core.checkpoint.pickled import Call, Named, read_pickle
 from hvae_core.checkpoint.source import source_of
 from hvae_core.common.errors import CheckpointError
@@ -101,9 +101,9 @@ def test_a_pickle_is_read_as_data(tmp_path: Path) -> None:
 
 def test_unknown_weights_are_named_with_the_two_ways_in(tmp_path: Path) -> None:
     (tmp_path / "model.pt").write_bytes(saved({"epoch": 1, "model": WEIGHTS}))
-    for source in (tmp_path, tmp_path / "model.pt", zipped({"x/model.pt": saved(WEIGHTS)})):
+    for brought in (tmp_path, tmp_path / "model.pt", zipped({"x/model.pt": saved(WEIGHTS)})):
         with pytest.raises(CheckpointError) as caught:
-            load_checkpoint(source, name="it")
+            load_checkpoint(brought, name="it")
         text = str(caught.value)
         assert "9 weights in 2 tensors with the keys a.weight, a.bias" in text
         assert "docs/own-model.md" in text and "family" in text and "openai/vdvae" in text
@@ -123,10 +123,25 @@ def test_folders_and_zips_without_weights_say_what_to_bring(tmp_path: Path) -> N
 
 def test_a_zip_is_its_folder(tmp_path: Path) -> None:
     files = {"run/a.json": b'{"b": 1}', "run/sub/c.txt": b"x", "__MACOSX/run/a.json": b"no"}
-    source = source_of(zipped(files), "it")
-    assert source.names == ("a.json", "sub/c.txt")
-    assert source.json("a.json") == {"b": 1}
+    found = source_of(zipped(files), "it")
+    assert found.names == ("a.json", "sub/c.txt")
+    assert found.json("a.json") == {"b": 1}
     with pytest.raises(CheckpointError, match="lacks the file 'd'"):
-        source.data("d")
+        found.data("d")
     with pytest.raises(CheckpointError, match="cannot be read"):
         source_of(zipped({"a": b"{", "b": b""}), "it").json("a")
+
+
+def test_what_lies_beside_a_checkpoint_does_no_harm(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An optimiser's state above the cap is passed over, and a long list of files."""
+    monkeypatch.setattr(source, "MAX_FILES", 3)
+    for i in range(9):
+        (tmp_path / f"{i}.txt").write_bytes(b"")
+    with (tmp_path / "latest-opt.th").open("wb") as file:
+        file.truncate(container.MAX_BYTES + 1)
+    (tmp_path / "zz.pt").write_bytes(saved(WEIGHTS))
+    with pytest.raises(CheckpointError, match="9 weights in 2 tensors"):
+        load_checkpoint(tmp_path / "zz.pt")
+    assert source.source_of(tmp_path / "zz.pt", "it").outline("latest-opt.th") is None

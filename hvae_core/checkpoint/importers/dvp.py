@@ -28,15 +28,14 @@ Shapes = Mapping[str, tuple[int, ...]]
 
 def recognises(source: Source) -> bool:
     """Whether there is a checkpoint of the project's training."""
-    return bool(_files(source))
+    return _file(source) is not None
 
 
-def _files(source: Source) -> list[str]:
-    return [
-        name
-        for name in source.named(".pth", ".pt", ".ckpt", source.main or ".pth")
-        if _MARK in torch_file.shapes(_table(source.outline(name), "model_state_dict"))
-    ]
+def _file(source: Source) -> str | None:
+    for name in source.named(".pth", ".pt", ".ckpt", source.main or ".pth"):
+        if _MARK in torch_file.shapes(_table(source.outline(name), "model_state_dict")):
+            return name
+    return None
 
 
 def _table(contents: Any, name: str) -> Any:
@@ -45,7 +44,8 @@ def _table(contents: Any, name: str) -> Any:
 
 def convert(source: Source, given: Given) -> Converted:
     """The moving average of the weights, in the network that the configuration describes."""
-    name = _files(source)[0]
+    name = _file(source)
+    assert name is not None  # it was recognised
     settings = Settings(given or _configuration(source))
     contents = source.load(name)
     averaged = _table(contents, "ema_model_state_dict")

@@ -53,12 +53,13 @@ SETS: dict[str, dict[str, Any]] = {
 
 def recognises(source: Source) -> bool:
     """Whether there is a state dict with the project's names in it."""
-    return bool(_weight_files(source))
+    return _weight_file(source) is not None
 
 
 def convert(source: Source, given: Given) -> Converted:
     """Hyper-parameters from the user, else the log, else the set whose shapes are the file's."""
-    name = _weight_files(source)[0]
+    name = _weight_file(source)
+    assert name is not None  # it was recognised
     shapes = _unwrapped(torch_file.shapes(source.outline(name)))
     found = _said(given) or _logged(source, name) or _matching(shapes)
     config = config_of({**found, **{key: given[key] for key in _FIELDS if key in given}})
@@ -87,14 +88,13 @@ def _blocks(text: Any) -> Any:
         raise CheckpointError(f"has hyper-parameters that no model here can have ({exc})") from exc
 
 
-def _weight_files(source: Source) -> list[str]:
-    """Files of the project's weights, the one to take first: the moving average, the latest."""
-    found = [
-        name
-        for name in source.named(".th", ".pt", ".pth", source.main or ".th")
-        if set(_MARKS) <= set(_unwrapped(torch_file.shapes(source.outline(name))))
-    ]
-    return sorted(found, key=_later, reverse=True)
+def _weight_file(source: Source) -> str | None:
+    """The file of the project's weights to take: the moving average before others, the latest."""
+    named = source.named(".th", ".pt", ".pth", source.main or ".th")
+    for name in sorted(named, key=_later, reverse=True):
+        if set(_MARKS) <= set(_unwrapped(torch_file.shapes(source.outline(name)))):
+            return name
+    return None
 
 
 def _later(name: str) -> tuple[bool, bool, int]:
