@@ -80,10 +80,10 @@ class App:
         self._process = subprocess.Popen(
             [sys.executable, str(HOME / "app.py"), *_options(port)],
             env={**os.environ, PLACE: self._answerer.place, "STRATA_PUBLIC": ""},
-            cwd=HOME,
             stdin=subprocess.PIPE,
             stdout=self._log,
             stderr=self._log,
+            start_new_session=True,  # an interrupted cell does not end it
         )
         atexit.register(self.close)
         try:
@@ -96,6 +96,13 @@ class App:
     def running(self) -> bool:
         """Whether the app can be looked at."""
         return self._process.poll() is None
+
+    def wait(self) -> None:
+        """Keep the app open until Ctrl-C, as a script must that would end otherwise."""
+        try:
+            self._process.wait()
+        except KeyboardInterrupt:
+            self.close()
 
     def close(self) -> None:
         """End the app, and let go of the model."""
@@ -211,7 +218,7 @@ def _world(
             sets.append(distinct(_set(title, each, role, named=role == "out"), sets))
     return World(
         key=WORLD,
-        title="This notebook",
+        title="Your images",
         in_name=sets[0].name,
         sets=tuple(sets),
         checkpoints=(),

@@ -118,6 +118,7 @@ def test_the_app_starts_beside_and_ends(
     finally:
         app.close()
     assert not app.running and "has ended" in repr(app)
+    app.wait()  # comes back at once
     app.close()
     with pytest.raises(HVAEError, match="does not answer"):
         link.shown()

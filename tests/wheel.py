@@ -50,12 +50,60 @@ assert not page.exception and not page.error, [str(each.value) for each in page.
 print(page.title[0].value if page.title else page.header[0].value)
 """
 
+_RUN_NOTEBOOK = '''
+import nbformat
+import os
+import signal
+import time
+from nbclient import NotebookClient
+from urllib.request import urlopen
+
+CELLS = ["""
+import numpy as np
+import hvae_core as hv
+draw = np.random.default_rng(0)
+inside, outside = (draw.integers(0, 256, (12, 1, 28, 28), dtype=np.uint8) for _ in range(2))
+app = hv.show(hv.load_checkpoint("glyphs-hvae3-elbo").model, inside, {"noise": outside})
+""", """
+import os
+print(app.url, os.getpid())
+""", """
+model = hv.load_checkpoint("glyphs-hvae3-elbo")
+hv.report(hv.evaluate(model, hv.load_images(inside)), [hv.evaluate(model, hv.load_images(outside))])
+""", """
+hv.reconstruct(model, hv.load_images(inside))
+"""]
+notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in CELLS])
+client = NotebookClient(notebook, timeout=600, kernel_name="python3")
+with client.setup_kernel():
+    for number, cell in enumerate(notebook.cells):
+        client.execute_cell(cell, number)
+    frame, printed, report, pictures = (cell.outputs for cell in notebook.cells)
+    url, kernel = printed[0]["text"].split()
+    assert f'src="{url}"' in frame[0]["data"]["text/html"], frame
+    assert "<table>" in report[0]["data"]["text/html"]
+    assert "data:image/png" in pictures[0]["data"]["text/html"]
+    with urlopen(url, timeout=30) as answer:
+        assert answer.status == 200
+    os.kill(int(kernel), signal.SIGKILL)
+    for _ in range(300):
+        try:
+            urlopen(url, timeout=5).close()
+        except OSError:
+            break
+        time.sleep(0.1)
+    else:
+        raise SystemExit("the app outlives its kernel")
+print("the notebook shows the app in a frame, and the app ended with its kernel")
+'''
+
 
 def main(words: Sequence[str] | None = None) -> None:
     """Build, install, use; a line on each step, and an error where one fails."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--newest", action="store_true", help="not the versions of the lock")
     parser.add_argument("--environment", metavar="DIR", help="made there and kept, or used again")
+    parser.add_argument("--notebook", action="store_true", help="a notebook too, by a real kernel")
     asked = parser.parse_args(words)
     with tempfile.TemporaryDirectory(prefix="strata-wheel-") as place:
         folder = Path(place)
@@ -64,8 +112,11 @@ def main(words: Sequence[str] | None = None) -> None:
         assert size < MOST_BYTES, f"{wheel.name} has {size:,} bytes"
         _say(f"{wheel.name}: {size / 1e6:.1f} MB")
         environment = Path(asked.environment or folder / "environment").absolute()
-        python = install(wheel, environment, newest=asked.newest)
+        python = install(wheel, environment, newest=asked.newest, notebook=asked.notebook)
         use(python, folder)
+        if asked.notebook:
+            (folder / "notebook.py").write_text(_RUN_NOTEBOOK)
+            _say(_run([str(python), str(folder / "notebook.py")], cwd=folder / "elsewhere"))
     _say("all is well")
 
 
@@ -76,7 +127,7 @@ def build(folder: Path) -> Path:
     return wheel
 
 
-def install(wheel: Path, place: Path, *, newest: bool) -> Path:
+def install(wheel: Path, place: Path, *, newest: bool, notebook: bool) -> Path:
     """An environment with the wheel in it, empty before or that of an earlier trial; its Python."""
     python = place / "bin" / "python"
     new = not python.exists()
@@ -88,6 +139,8 @@ def install(wheel: Path, place: Path, *, newest: bool) -> Path:
     lock = [] if newest else ["-c", str(ROOT / "requirements.txt")]
     start = time.monotonic()
     _run([*pip, "install", "-q", *more, *lock, str(wheel)], cwd=place)
+    if notebook:
+        _run([*pip, "install", "-q", *lock, f"{wheel}[notebook]", "nbclient"], cwd=place)
     _say(f"installed in {time.monotonic() - start:.0f} s")
     return python
 

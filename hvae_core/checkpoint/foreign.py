@@ -14,9 +14,10 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from hvae_core.common.places import COMMAND
 from hvae_core.common.plain import plain
 
-HOW_TO = "a checkpoint here is a .safetensors file written by `python -m hvae_core train`"
+HOW_TO = f"a checkpoint here is a .safetensors file written by `{COMMAND} train`"
 TWO_WAYS = (
     "there are two ways in: put an adapter around your own network (docs/own-model.md), or write "
     'its family (CONTRIBUTING.md); see "Weights from elsewhere" in the README'

@@ -24,7 +24,7 @@ from typing import Any
 from hvae_core.common import errors
 from hvae_core.common.errors import HVAEError, JobError
 from hvae_core.common.progress import Cancelled, Progress
-from hvae_core.common.values import from_bytes, to_bytes
+from hvae_core.common.values import from_bytes, on, to_bytes
 
 HOST = "127.0.0.1"
 PLACE = "STRATA_KERNEL"
@@ -105,7 +105,7 @@ class Answerer:
             if asked == "shown":
                 return self._shown
             function, args, kwargs, reports = asked
-            filled = [self._model_at(a.path) if isinstance(a, ModelAt) else a for a in args]
+            filled = self._filled(args)
             if reports:
                 kwargs["progress"] = lambda fraction, message: _report(line, fraction, message)
             return to_bytes(("done", function(*filled, **kwargs)))
@@ -121,6 +121,13 @@ class Answerer:
             return to_bytes(
                 ("refused", ["JobError", f"The notebook's model could not do this ({told})."])
             )
+
+    def _filled(self, args: Sequence[Any]) -> list[Any]:
+        """The arguments with the models they stand for, and tensors where the model is."""
+        models = {a.path: self._model_at(a.path) for a in args if isinstance(a, ModelAt)}
+        filled = [models[a.path] if isinstance(a, ModelAt) else a for a in args]
+        device = getattr(next(iter(models.values()), None), "device", "cpu")
+        return [on(each, device) for each in filled]
 
 
 def _report(line: Connection, fraction: float, message: str) -> None:

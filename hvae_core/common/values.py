@@ -23,6 +23,7 @@ OURS = "hvae_core."
 """Where the classes and functions live that may be named."""
 _TEXT = "values"
 _PLAIN = (bool, int, float, str, type(None))
+_TENSORS = ("torch.Tensor", "torch.nn.parameter.Parameter")
 _RETURN = {"list": list, "tuple": tuple, "set": set, "frozenset": frozenset}
 
 
@@ -50,6 +51,20 @@ def from_bytes(data: bytes) -> Any:
         ) from error
 
 
+def on(value: Any, device: Any) -> Any:
+    """The value with the tensors in it, also those in lists, brought to a device."""
+    if _is_tensor(value):
+        return value.to(device)
+    if type(value) in (list, tuple):
+        return type(value)(on(each, device) for each in value)
+    return value
+
+
+def _is_tensor(value: Any) -> bool:
+    kind = type(value)  # by its name: this module loads no torch
+    return f"{kind.__module__}.{kind.__qualname__}" in _TENSORS
+
+
 def _told(value: Any, arrays: dict[str, np.ndarray]) -> Any:
     """The value in JSON, with its arrays put aside."""
     kind = type(value)
@@ -68,7 +83,7 @@ def _told(value: Any, arrays: dict[str, np.ndarray]) -> Any:
         return ["bytes", _aside(np.frombuffer(value, np.uint8), arrays)]
     if isinstance(value, np.ndarray | np.generic):
         return ["number" if isinstance(value, np.generic) else "array", _aside(value, arrays)]
-    if f"{kind.__module__}.{kind.__qualname__}" in ("torch.Tensor", "torch.nn.parameter.Parameter"):
+    if _is_tensor(value):
         return ["tensor", _aside(value.detach().cpu().numpy(), arrays)]
     if isinstance(value, FunctionType | type) and value.__module__.startswith(OURS):
         return ["name", [value.__module__, value.__qualname__]]

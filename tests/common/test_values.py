@@ -14,7 +14,7 @@ import torch
 
 from hvae_core.common.errors import JobError
 from hvae_core.common.jobs.job import JobProgress
-from hvae_core.common.values import from_bytes, to_bytes
+from hvae_core.common.values import from_bytes, on, to_bytes
 from hvae_core.data import worlds
 from hvae_core.evaluation.evaluation import EvalSettings
 from hvae_core.evaluation.sets import Sets
@@ -70,6 +70,13 @@ def test_the_project_s_own_classes_come_back_whole() -> None:
 def test_what_cannot_travel_is_told_at_once(value: Any) -> None:
     with pytest.raises(TypeError):
         to_bytes(value)
+
+
+def test_tensors_go_where_the_model_is() -> None:
+    given = [torch.ones(2), (torch.ones(1), "x"), 3]
+    there = on(given, "meta")
+    assert there[0].is_meta and there[1][0].is_meta and there[1][1:] == ("x",) and there[2] == 3
+    assert not given[0].is_meta
 
 
 def _sent(told: Any) -> bytes:

@@ -27,7 +27,7 @@ def beside(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     """This process is the app of a kernel, whose thread runs here too; its world."""
     model, images = tiny_model().eval(), tiny_set(6)
     spec = custom_set(images, "in")
-    world = World(WORLD, "This notebook", spec.name, (spec,), (), images.image_shape)
+    world = World(WORLD, "Your images", spec.name, (spec,), (), images.image_shape)
     info = {name: value for name, value in vars(checkpoint_of(model)).items() if name != "model"}
     from hvae_core.checkpoint import CheckpointInfo
 
@@ -49,7 +49,7 @@ def test_any_other_app_knows_no_kernel() -> None:
 
 def test_its_world_comes_first_and_its_model_is_named(beside: World) -> None:
     first, *others = kernel.worlds().values()
-    assert (first.key, first.title) == (WORLD, "This notebook") and others
+    assert (first.key, first.title) == (WORLD, "Your images") and others
     assert kernel.holds(str(path_of(KEY))) and not kernel.holds("other")
     assert path_of(KEY) in named.models()
     about = load_checkpoint(path_of(KEY))
