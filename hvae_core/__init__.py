@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from hvae_core.common.errors import HVAEError
     from hvae_core.config.presets import get_preset
     from hvae_core.data import ImageSet, worlds
+    from hvae_core.detection.detector import detector
     from hvae_core.detection.report import report
     from hvae_core.door import check, evaluate, load_checkpoint, load_images, reconstruct
     from hvae_core.evaluation.evaluation import EvalSettings
@@ -38,6 +39,7 @@ __all__ = [
     "Score",
     "adapt",
     "check",
+    "detector",
     "evaluate",
     "get_preset",
     "get_score",
@@ -60,6 +62,7 @@ _HOMES = {
     "common.errors": ("HVAEError",),
     "config.presets": ("get_preset",),
     "data": ("ImageSet", "worlds"),
+    "detection.detector": ("detector",),
     "detection.report": ("report",),
     "door": ("check", "evaluate", "load_checkpoint", "load_images", "reconstruct"),
     "evaluation.evaluation": ("EvalSettings",),

@@ -22,9 +22,9 @@ from hvae_core.common.places import COMMAND
 from hvae_core.common.plain import plain
 
 COMMANDS = (
-    "train", "evaluate", "compare", "contest", "calibration", "draws", "information", "correlate",
-    "compress", "attack", "inspect", "convert", "datasets", "models", "scores", "sampling", "study",
-    "app", "maintain",
+    "train", "judge", "evaluate", "compare", "contest", "calibration", "draws", "information",
+    "correlate", "compress", "attack", "inspect", "convert", "datasets", "models", "scores",
+    "sampling", "study", "app", "maintain",
 )  # fmt: skip
 """Each is a module of this folder with a function of its name."""
 _IN_A_CLONE = "python -m hvae_core"
@@ -35,6 +35,8 @@ Train hierarchical VAEs, see which of their layers collapsed, and measure how we
 out-of-distribution images from the ones they know."""
 _EPILOG = """\
 Start here:
+  python -m hvae_core train FOLDER                    a model of your own pictures
+  python -m hvae_core judge IMAGE --model runs/FOLDER  is this picture like them?
   python -m hvae_core models                          what can be trained
   python -m hvae_core train --preset glyphs-hvae3-elbo
   python -m hvae_core evaluate runs/glyphs-hvae3-elbo/glyphs-hvae3-elbo.safetensors
@@ -135,11 +137,14 @@ def own_models_first(words: Sequence[str]) -> list[str]:
     """The words with each --model FILE.py:NAME as the first checkpoint after the command.
 
     What is named so may be loaded; ``CheckpointError`` where it may not. The app takes them itself.
+    After ``judge`` any checkpoint may be named so, as the images come first there.
     """
     if words and words[0] == "app":
         return list(words)
     rest, models = own_models.taken(words)
-    return [*rest[:1], *map(own_models.allow, models), *rest[1:]]
+    judging = rest[:1] == ["judge"]
+    first = [m if judging and not own_models.is_named(m) else own_models.allow(m) for m in models]
+    return [*rest[:1], *first, *rest[1:]]
 
 
 def _close_output() -> None:

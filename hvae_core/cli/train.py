@@ -5,20 +5,33 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+from cyclopts import Parameter
+
 from hvae_core.cli import show
 from hvae_core.cli.inspect import describe, describe_classifier
 from hvae_core.cli.models import TWINS
 from hvae_core.cli.options import STEPPED, DataOptions, Json, kept, option, whole
+from hvae_core.cli.options import DataOptions, Json, kept, option, options, whole
 from hvae_core.common.errors import ConfigError
 from hvae_core.common.files import named_path
 
 if TYPE_CHECKING:
     from hvae_core.config.presets import Preset
     from hvae_core.scores.classifier.config import ClassifierPreset
+    from hvae_core.training.recipe import Precision
 
 
 @kept("Finished epochs are kept in the run's folder; the same command continues from there.")
 def train(
+    images: Annotated[
+        str | None,
+        Parameter(
+            name="IMAGES",
+            help="a folder or file of your own pictures, or a set by name: "
+            "without --preset all is chosen from them",
+        ),
+    ] = None,
+    /,
     *,
     preset: Annotated[str | None, option("the recipe", "NAME")] = None,
     listing: Annotated[bool, option("list the presets and stop", name="--list")] = False,
@@ -33,6 +46,13 @@ def train(
             "SOURCE",
             name="--data",
         ),
+    ] = None,
+    judge: Annotated[
+        tuple[str, ...],
+        options("judge these images at the end: files or folders (with IMAGES)", "IMAGE"),
+    ] = (),
+    size: Annotated[
+        int | None, whole(8, "pixels of the longer side (with IMAGES; default: 32)")
     ] = None,
     data: DataOptions = DataOptions(),
     threads: Annotated[int | None, whole(1, "processor threads (default: all cores)")] = None,
@@ -50,9 +70,15 @@ def train(
     """Train a checkpoint by a preset; resumes where it stopped.
 
     Train a hierarchical VAE by a recorded recipe (preset): network, objective, data and schedule.
-    `models` describes the presets.
+    `models` describes the presets. Or name a folder of pictures and nothing else: size, colour,
+    network and length are chosen from them, a fifth is held out, and at the end `judge` has a
+    calibrated detector.
 
     Examples:
+      python -m hvae_core train ~/images/letters
+          from a folder of pictures to runs/letters, and what collapsed there
+      python -m hvae_core train ~/images/letters --judge photo.png
+          the same, and a verdict on one more picture
       python -m hvae_core train --list
       python -m hvae_core train --preset glyphs-hvae3-elbo
       python -m hvae_core train --preset glyphs-hvae3-informative --epochs 2 --out /tmp/quick
@@ -76,10 +102,22 @@ def train(
     if listing:
         list_presets(as_json=as_json)
         return
+    if images and source:
+        raise ConfigError("Name the images once: IMAGES and --data say the same.")
+    if images and not preset:
+        _train_own(
+            images, out, judge, size=size, epochs=epochs, seed=seed, data=data, threads=threads,
+            device=(accelerator, devices, precision), as_json=as_json,
+        )  # fmt: skip
+        return
     if not preset:
         raise ConfigError(
-            "Name a recipe with --preset; `python -m hvae_core train --list` lists them."
+            "Name a folder of pictures, or a recipe with --preset; `python -m hvae_core train "
+            "--list` lists them."
         )
+    if judge or size:
+        raise ConfigError("--judge and --size are for pictures of your own without --preset.")
+    source = source or images
     from hvae_core.config.presets import get_preset
     from hvae_core.data.prepare import parse_steps
     from hvae_core.scores.classifier.config import PRESETS as CLASSIFIERS
@@ -115,6 +153,71 @@ def train(
         )  # fmt: skip
     if path is not None:  # else another process says it
         _finish(path, as_json=as_json)
+
+
+def _train_own(
+    source: str,
+    out: str | None,
+    judge: tuple[str, ...],
+    *,
+    size: int | None,
+    epochs: int | None,
+    seed: int | None,
+    data: DataOptions,
+    threads: int | None,
+    device: tuple[str, int, Precision],
+    as_json: bool,
+) -> None:
+    """Train on own pictures, say what collapsed, and calibrate a detector."""
+    from hvae_core.cli.judge import calibrated, judged_rows
+    from hvae_core.cli.judge import tell as tell_verdicts
+    from hvae_core.data.own_images import SIDE, own_images
+    from hvae_core.data.prepare import parse_steps
+    from hvae_core.detection.judging import judging
+    from hvae_core.training.own import slug_of, train_own
+    from hvae_core.training.recipe import make_fabric
+
+    accelerator, devices, precision = device
+    fabric = make_fabric(accelerator=accelerator, devices=devices, precision=precision)
+    if threads:
+        import torch
+
+        torch.set_num_threads(threads)
+    with show.progress_bar() as bar:
+        bar(0.0, "reading the pictures")
+        pictures = own_images(
+            source, side=size or SIDE, seed=seed or 0, prepare=parse_steps(data.prepare),
+            data_root=data.data_root, download=data.download, progress=bar,
+        )  # fmt: skip
+        for note in pictures.notes:
+            bar.line(note)
+        folder = named_path(out or Path("runs") / slug_of(pictures.title), ConfigError)
+        run = train_own(
+            pictures, folder, epochs=epochs, seed=seed or 0, fabric=fabric, precision=precision,
+            progress=bar, say=bar.line,
+        )  # fmt: skip
+    if run is None:  # another process says it
+        return
+    detector = calibrated(judging(run.path), _ALPHA)
+    rows = judged_rows(detector, judge, data.prepare)
+    if as_json:
+        show.as_json(
+            {"path": str(run.path), "digest": run.digest, "held_out": run.held_out,
+             "notes": pictures.notes, "collapse": run.collapse, "judged": rows}
+        )  # fmt: skip
+        return
+    show.say(f"{run.path}: sha256 {run.digest[:16]}")
+    for line in run.collapse:
+        show.say(line)
+    show.say(f"{run.held_out:,} pictures were held out, by which a detector is calibrated.")
+    if rows:
+        tell_verdicts(rows, detector)
+    else:
+        show.say(f"Next: python -m hvae_core judge IMAGE --model {folder}")
+
+
+_ALPHA = 0.05
+"""False alarms of the verdicts at the end; ``judge`` takes any other."""
 
 
 def _train_classifier(

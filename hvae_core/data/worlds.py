@@ -157,9 +157,9 @@ class World:
         return origin.fetch(progress)
 
 
-def download_set(world: str, set_name: str, *, progress: Progress = silent) -> Path:
+def download_set(world: World, set_name: str, *, progress: Progress = silent) -> Path:
     """A job: fetch the images of a world's set from the hub into the data folder."""
-    return worlds()[world].download(set_name, progress)
+    return world.download(set_name, progress)
 
 
 def custom_set(

@@ -63,6 +63,12 @@ def threshold_at(false_alarm_rate: float, reference: ArrayLike) -> float:
     return float(np.nextafter(ordered[-allowed], np.inf))
 
 
+def smallest_p_value(rate: float, n: int) -> float:
+    """1 / (N + 1): no image has a smaller p-value. ScoreError for a rate outside (0, 1)."""
+    _attainable(rate, n)
+    return 1 / (1 + n)
+
+
 def minimum_p_values(reference: ArrayLike, scores: ArrayLike) -> MinimumP:
     """p-values of images (B, K) for K scores at once, with the multiple-testing correction.
 

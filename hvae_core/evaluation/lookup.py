@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from hvae_core.checkpoint import Checkpoint
 
 RESULTS = ASSETS / "results"
+STATE = "state.safetensors"
+"""In the folder of a run: the run itself, which may go on, and no checkpoint."""
 NOT_HERE = "images not on this machine, the stored result is shown"
 
 
@@ -153,7 +155,8 @@ def shipped_result(
 def checkpoint_path(name: str) -> Path:
     """The file of a checkpoint: a path as it is, else by the name of a shipped or dropped one.
 
-    A folder may be a checkpoint of another project, which is converted where it is loaded.
+    The folder of a run stands for the checkpoint in it. A folder may also be a checkpoint of
+    another project, which is converted where it is loaded.
     """
     from hvae_core.checkpoint.library import own_checkpoints, shipped_checkpoints
 
@@ -166,7 +169,8 @@ def checkpoint_path(name: str) -> Path:
     if name in paths:
         return paths[name]
     if path.is_dir():
-        return path
+        made = [one for one in path.glob("*.safetensors") if one.name != STATE]
+        return made[0] if len(made) == 1 else path
     names = f"the names here are {', '.join(paths)}" if paths else "none is shipped with this copy"
     raise CheckpointError(
         f"There is no checkpoint {plain(name)}; give the path of a .safetensors file or a name "

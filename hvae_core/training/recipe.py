@@ -53,7 +53,6 @@ def train_preset(
     process but the first. Raises ``ConfigError``, ``DataError``.
     """
     make_folder(folder, ConfigError)  # before hours of work whose result has no place
-    sweep(folder)
     fabric = fabric or make_fabric(precision=precision)
     data = training_sets(
         preset.world,
@@ -65,14 +64,38 @@ def train_preset(
         progress=progress,
     )
     config = adjusted(preset.train, epochs, seed, data=data.key)
+    return run_of(
+        preset, config, data, folder=folder, fabric=fabric, precision=precision, extend=extend,
+        progress=progress, say=say,
+    )  # fmt: skip
+
+
+def run_of(
+    preset: Preset,
+    config: TrainConfig,
+    data: TrainingSets,
+    *,
+    folder: Path,
+    fabric: Fabric | None = None,
+    precision: Precision = "32-true",
+    extend: bool = False,
+    note: str = "",
+    progress: Progress = silent,
+    say: Say = unsaid,
+) -> Path | None:
+    """As ``train_preset``, with images that were read; ``note`` is one more for the card."""
+    make_folder(folder, ConfigError)
+    sweep(folder)
+    fabric = fabric or make_fabric(precision=precision)
     path = folder / f"{preset.name}.safetensors"
     written = 0
 
     def export(run: Run) -> None:
         nonlocal written
         card = card_of(
-            preset, config, data, result=run, device=str(fabric.device), precision=precision
-        )
+            preset, config, data, result=run, device=str(fabric.device), precision=precision,
+            note=note,
+        )  # fmt: skip
         save_checkpoint(path, run.model, card=card, history=run.history, train=config)
         if card.epochs > written:
             say(epoch_line(run, config.epochs))
@@ -150,10 +173,11 @@ def card_of(
     result: Run,
     device: str,
     precision: str = "32-true",
+    note: str = "",
 ) -> ModelCard:
     """The model card of a run after as many epochs as its history has."""
     done = len(result.history["seconds"])
-    notes = [f"recipe after {preset.source}"]
+    notes = [f"recipe after {preset.source}", *([note] if note else [])]
     if config.start:
         notes.append(f"started from the weights of {config.start}")
     if config.epochs != preset.train.epochs:

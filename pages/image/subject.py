@@ -19,12 +19,13 @@ from hvae_core.data.hints import hints
 from hvae_core.data.image_set import ImageSet
 from hvae_core.data.prepare import HELP, STEPS, WORDS, Step
 from hvae_core.data.readers.names import KINDS
+from hvae_core.data.worlds import OWN
 from hvae_core.detection import verdict
 from hvae_core.detection.conformal import Correction
 from hvae_core.detection.verdict import Judgement, Reading
 from hvae_core.evaluation.evaluation import Evaluation
 from pages.image import scores
-from pages.shared import image_names, store, ui
+from pages.shared import image_names, ui
 from pages.shared.apart import opened
 from pages.shared.controls import one_of, set_and_number, within
 from pages.shared.materials import Materials
@@ -94,9 +95,9 @@ def reference_name(ctx: Context) -> str:
     """The held-out in-distribution set that p-values rest on: validation, never test.
 
     A set of the user's own that takes the place of the in-distribution set has no validation
-    split, and is its own reference.
+    split, and is its own reference; so are the held-out images of a model trained on own images.
     """
-    if ctx.in_name in store.own_sets():
+    if ctx.in_name.startswith(OWN):
         return ctx.in_name
     return next(spec.name for spec in ctx.world.with_role("validation"))
 

@@ -5,6 +5,8 @@ Nothing is offered on a public server, which fetches nothing for its visitors.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import streamlit as st
 
 from hvae_core.common.deployment import public
@@ -66,5 +68,7 @@ def _button(world: World, name: str, place: str) -> None:
     job = _job(world, name)
     title = f"Download {world.spec(name).title}"
     if st.button(title, key=f"{job}-{place}", icon=":material/download:"):
-        jobs.submit(job, job, download_set, world.key, name)
+        # The world goes with one set alone: a visitor's own images are none of the job's.
+        one = replace(world, sets=(world.spec(name),))
+        jobs.submit(job, job, download_set, one, name)
         st.rerun()

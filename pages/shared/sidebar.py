@@ -17,6 +17,7 @@ from hvae_core.config.presets import PRESETS
 from hvae_core.data.worlds import World
 from hvae_core.scores.available import background_path
 from pages.shared import bring, brought, downloads, kernel, links, models, store, ui, visitor
+from pages.shared import bring, brought, downloads, links, models, own_training, store, ui, visitor
 from pages.shared.controls import select
 from pages.shared.state import Context
 
@@ -33,6 +34,7 @@ def build() -> Context:
         brought.take_up()
         world = store.with_own_sets(every[key])
         chosen = models.choose(world)
+        world = own_training.with_held_out(world, chosen)
         out_names = _out_sets(world)
         seed = st.number_input(
             "Seed", 0, 999_999, 0, key="seed", bind="query-params",
@@ -40,6 +42,8 @@ def build() -> Context:
         )  # fmt: skip
         root = _images(world)
         models.opener()
+        if not public():
+            own_training.panel()
         brought.say()
     if not chosen:  # only now, so that the sidebar has the way out of it
         _no_model(world, every)

@@ -1,0 +1,186 @@
+"""``judge``: is an image, or each of a folder, out of distribution under a model?"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from hvae_core.cli import show
+from hvae_core.cli.evaluate import write_csv
+from hvae_core.cli.options import PARTS, CheckpointName, Json, kept, option
+from hvae_core.common.files import named_path
+from hvae_core.common.words import fmt, percent
+
+if TYPE_CHECKING:
+    from hvae_core.data import ImageSet
+    from hvae_core.detection.detector import Detector
+    from hvae_core.detection.judging import Judging
+
+
+def _rate(_: type, value: float) -> None:
+    if not 0 < value < 1:
+        raise ValueError(f"must lie between 0 and 1, not at {value:g}")
+
+
+Alpha = Annotated[
+    float,
+    Parameter(help="false alarms: the share of images like the model's own that may be called out",
+              metavar="RATE", validator=_rate),
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One image with its verdict: ``p_value`` of the calibrated minimum, ``level`` k it is at."""
+
+    image: str
+    out: bool
+    p_value: float
+    level: int
+    headline: str
+    why: str
+
+
+@kept(PARTS)
+def judge(
+    name: CheckpointName,
+    images: Annotated[
+        tuple[str, ...],
+        Parameter(name="IMAGES", help="image files, folders, or sets by name, one or several"),
+    ],
+    /,
+    *,
+    alpha: Alpha = 0.05,
+    held_out: Annotated[
+        str | None,
+        option(
+            "held-out images of the model's own kind, which it was not trained on (default: those "
+            "that training set apart, else the validation set of its world)",
+            "SET",
+        ),
+    ] = None,
+    prepare: Annotated[str, Parameter(metavar="STEPS")] = "",
+    as_json: Json = False,
+    csv: Annotated[str | None, option("write a row an image", "FILE")] = None,
+) -> None:
+    """Is an image out of distribution under a model, and at which level?
+
+    Judge images as the page One image does: the likelihood ratios of all levels at once, decided
+    by the calibrated minimum of their p-values against held-out images. Of images like these, a
+    share of at most --alpha is called out. The model is a checkpoint's name or file, or the folder
+    of a run, before the images or after them as --model.
+
+    Examples:
+      python -m hvae_core judge photo.png --model runs/letters
+      python -m hvae_core judge ~/images/new --model runs/letters --alpha 0.01 --csv verdicts.csv
+      python -m hvae_core judge drawing.png --model glyphs-hvae3-elbo --prepare invert,crop
+    """
+    from hvae_core.detection.judging import judging
+
+    known = judging(name)
+    with show.progress_bar() as bar:
+        bar(0.0, "held-out images")
+        detector = calibrated(known, alpha, held_out)
+        rows = judged_rows(detector, images, prepare)
+    if csv:
+        write_csv(named_path(csv), [asdict(row) for row in rows])
+    if as_json:
+        show.as_json(
+            {"model": known.name, "digest": known.digest, "alpha": alpha,
+             "held_out": len(detector.reference_), "images": [asdict(row) for row in rows]}
+        )  # fmt: skip
+        return
+    tell(rows, detector)
+
+
+def calibrated(known: Judging, alpha: float, held_out: str | None = None) -> Detector:
+    """A detector by all levels of a model, fitted to its held-out images."""
+    from hvae_core.detection.detector import Detector
+
+    reference = held_out_images(known, held_out)
+    with _notes(""):
+        return Detector(known.source, "levels", alpha).fit(reference)
+
+
+@contextmanager
+def _notes(of: str) -> Iterator[None]:
+    """What a detector warns of, as notes."""
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        yield
+    for warning in said:
+        show.note(f"{of}{warning.message}.")
+
+
+def held_out_images(known: Judging, source: str | None) -> ImageSet:
+    """The images by which a model is calibrated; ``DataError`` where there are none."""
+    from hvae_core.common.errors import DataError
+    from hvae_core.data.load import load_source
+    from hvae_core.evaluation.sets import Sets
+    from hvae_core.evaluation.worlds import world_key, world_of
+
+    if source is not None:
+        return load_source(source)
+    apart = known.held_out()
+    if apart is not None:
+        return apart.images
+    if world_key(known.checkpoint) is None:
+        raise DataError(
+            f"No held-out images of {known.name} are here; name some with --held-out: images of "
+            "the kind that it was trained on, but others."
+        )
+    world = world_of(known.checkpoint)
+    return Sets(world).images(known.checkpoint, world.with_role("validation")[0].name)
+
+
+def judged_rows(detector: Detector, sources: tuple[str, ...], prepare: str = "") -> list[Judged]:
+    """The verdict on every image of several files, folders or sets."""
+    from hvae_core.data.given import given_images
+    from hvae_core.data.prepare import parse_steps
+    from hvae_core.detection.verdict import in_words
+
+    rows = []
+    for source in sources:
+        images = given_images(source, detector.image_shape_, prepare=parse_steps(prepare))
+        for note in images.notes:
+            show.note(f"{images.title}: {note}")
+        with _notes(f"{images.title}: "):
+            judgements = detector.judgements(images)
+        for number, judgement in enumerate(judgements):
+            headline, why = in_words(judgement)
+            decided = judgement.verdict
+            name = images.file(number) or _name(source, number, len(images))
+            rows.append(
+                Judged(name, decided.out, decided.p_value, judgement.k, headline=headline, why=why)
+            )
+    return rows
+
+
+def _name(source: str, number: int, count: int) -> str:
+    name = Path(source).name or source
+    return name if count == 1 else f"{name} {number}"
+
+
+def tell(rows: list[Judged], detector: Detector) -> None:
+    """Print the verdicts: of one image in sentences, of several as a table."""
+    if len(rows) == 1:
+        show.say(f"{rows[0].image}: {rows[0].headline}")
+        show.say(rows[0].why)
+    else:
+        cells = [
+            (row.image, "out" if row.out else "in", fmt(row.p_value),
+             f"{row.level}" if row.out and row.level else "") for row in rows
+        ]  # fmt: skip
+        show.table("Verdicts", ("image", "verdict", "p", "level"), cells, left=2)
+        out = sum(row.out for row in rows)
+        show.say(
+            f"{out:,} of {len(rows):,} called out; of images like the model's own, at most "
+            f"{percent(detector.alpha)} are."
+        )
+    show.say(f"Held against {len(detector.reference_):,} held-out images of {detector.model_name_}")
