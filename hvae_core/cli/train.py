@@ -10,8 +10,7 @@ from cyclopts import Parameter
 from hvae_core.cli import show
 from hvae_core.cli.inspect import describe, describe_classifier
 from hvae_core.cli.models import TWINS
-from hvae_core.cli.options import STEPPED, DataOptions, Json, kept, option, whole
-from hvae_core.cli.options import DataOptions, Json, kept, option, options, whole
+from hvae_core.cli.options import STEPPED, DataOptions, Json, kept, option, options, whole
 from hvae_core.common.errors import ConfigError
 from hvae_core.common.files import named_path
 

@@ -16,8 +16,18 @@ from hvae_core.common.plain import plain as short
 from hvae_core.config.presets import PRESETS
 from hvae_core.data.worlds import World
 from hvae_core.scores.available import background_path
-from pages.shared import bring, brought, downloads, kernel, links, models, store, ui, visitor
-from pages.shared import bring, brought, downloads, links, models, own_training, store, ui, visitor
+from pages.shared import (
+    bring,
+    brought,
+    downloads,
+    kernel,
+    links,
+    models,
+    own_training,
+    store,
+    ui,
+    visitor,
+)
 from pages.shared.controls import select
 from pages.shared.state import Context
 
