@@ -433,6 +433,8 @@ def test_files_of_oodd_that_do_not_fit() -> None:
     start = {"stages.0.stochastic.in_transform_q.initialized": torch.tensor(False)}
     refused(oodd_folder(oodd_options(), start), "before its layers were set by a first batch")
     refused(oodd_folder(oodd_options(), {}), "no state dict")
+    alone = saved({"likelihood.parameter_net.conv.bias": torch.ones(1)})
+    refused(alone, "weights of hvae-oodd without model_class_name.pt")
 
 
 @pytest.mark.parametrize(

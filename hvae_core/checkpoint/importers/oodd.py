@@ -16,7 +16,6 @@ from hvae_core.common.errors import CheckpointError
 from hvae_core.config.families.oodd import OoddConfig
 
 NAME, KWARGS, STATE = "model_class_name.pt", "model_kwargs.pt", "model_state_dict.pt"
-_DATA = "datamodule_config.pt"
 _LIKELIHOODS = {
     "BernoulliLikelihoodConv2d": "bernoulli",
     "DiscretizedLogisticMixLikelihoodConv2d": "colour_mixture",
@@ -55,12 +54,21 @@ RULES: tuple[Rule, ...] = (
 
 
 def recognises(source: Source) -> bool:
-    """Three files of these names."""
-    return all(name in source for name in (NAME, KWARGS, STATE))
+    """Three files of these names, or weights that no other project names so."""
+    if all(name in source for name in (NAME, KWARGS, STATE)):
+        return True
+    outline = source.outline(source.main) if source.main else None
+    return isinstance(outline, dict) and "likelihood.parameter_net.conv.bias" in outline
 
 
 def convert(source: Source, given: Given) -> Converted:
     """The class VAE of the project, all its options but other likelihoods than two."""
+    for name in (NAME, KWARGS, STATE):
+        if name not in source:
+            raise CheckpointError(
+                f"has the weights of hvae-oodd without {name}, which belongs to them; bring the "
+                "whole folder"
+            )
     kind = source.load(NAME)
     if kind != "VAE":
         raise CheckpointError(
@@ -76,7 +84,6 @@ def convert(source: Source, given: Given) -> Converted:
         config=config,
         weights=renamed(state, rules),
         title=f"hvae-oodd, VAE of {len(config.stages)} layers",
-        data=_trained_on(source),
     )
 
 
@@ -165,16 +172,6 @@ def _latent(latent: Mapping[str, Any], state: Mapping[str, Tensor], prefix: str)
 
 def _normed(options: Mapping[str, Any], state: Mapping[str, Tensor], layer: str) -> bool:
     return bool(options.get("weightnorm", f"{layer}.weight_g" in state))
-
-
-def _trained_on(source: Source) -> str:
-    """The training set, where the run kept what it was trained on."""
-    if _DATA not in source:
-        return ""
-    config = source.load(_DATA)
-    sets = config.get("train_datasets") if isinstance(config, dict) else None
-    names = list(sets) if isinstance(sets, dict | list) else []
-    return ", ".join(name for name in names if isinstance(name, str))
 
 
 register(
