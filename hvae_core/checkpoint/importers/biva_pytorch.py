@@ -103,7 +103,7 @@ def convert(source: Source, given: Given) -> Converted:
     options = table(source.pickle(OPTIONS), "its hyper-parameters")
     state = source.state_dict(_weights(source))
     config = _config(options, state)
-    rules = ((rf"stages\.{len(config.stages) - 1}\.q_proj\..+", None), *RULES)
+    rules = (*_unread(config), *RULES)
     run = table(source.json(RUN), f"its {RUN}") if RUN in source else {}
     data = run.get("dataset", "")
     return Converted(
@@ -113,6 +113,13 @@ def convert(source: Source, given: Given) -> Converted:
         data=data if isinstance(data, str) else "",
         note="The weights are the moving average of the training, the only ones that it keeps.",
     )
+
+
+def _unread(config: GatedConfig) -> tuple[Rule, ...]:
+    """Weights that nothing reads: of what would bring a latent up where none is read above."""
+    if isinstance(config, GatedLVAEConfig):
+        return ((r"stages\.\d+\.q_proj\..+", None),)
+    return ((rf"stages\.{len(config.stages) - 1}\.(?:q|bu)_proj\..+", None),)
 
 
 def _weights(source: Source) -> str:

@@ -128,6 +128,7 @@ def _config(kwargs: Mapping[str, Any], state: Mapping[str, Tensor]) -> OoddConfi
             "likelihood": _LIKELIHOODS[likelihood],
             "act": _ACTS[act],
             "skip": bool(kwargs.get("skip_stochastic", True)),
+            "skip_up": any(".q_deterministic." in name and ".aux_op." in name for name in state),
             "padded": None if padded is None else tuple(row(padded, "padded_shape"))[-2:],
             "learned_top": bool(top.get("learn_prior"))
             or (raw_top is not None and bool(raw_top.any())),

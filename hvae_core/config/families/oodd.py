@@ -40,6 +40,8 @@ class OoddConfig(ModelConfig):
     act: Act = "relu"
     skip: bool = True
     """Blocks of the way down read those of the stage above, beside the latent."""
+    skip_up: bool = True
+    """Blocks of the way up read the features of the stage below, where shapes differ."""
     padded: (
         tuple[Annotated[int, Field(ge=4, le=512)], Annotated[int, Field(ge=4, le=512)]] | None
     ) = None
@@ -84,10 +86,11 @@ class OoddConfig(ModelConfig):
     def ups(self) -> tuple[tuple[BlockPlan, ...], ...]:
         """The way up of every stage: from the padded image, then from the latent below."""
         out = []
-        inputs, skip = (self.image_shape[0], *self.padded_size), None
+        inputs: Map = (self.image_shape[0], *self.padded_size)
+        skip: Map | None = None
         for i, (stage, features) in enumerate(zip(self.stages, self.features, strict=True)):
             out.append(plan_path(inputs, stage.blocks, RULES, first_is_plain=i == 0, skip=skip))
-            inputs, skip = stage.latent.feeds(features), features
+            inputs, skip = stage.latent.feeds(features), features if self.skip_up else None
         return tuple(out)
 
     @property
