@@ -95,14 +95,17 @@ def evaluate(
 
 
 def check(
-    model: Checkpoint | HierarchicalVAE, images: ImageSet | np.ndarray, *, seed: int = 0
+    model: Checkpoint | HierarchicalVAE,
+    images: ImageSet | np.ndarray | str | Path,
+    *,
+    seed: int = 0,
 ) -> Contract:
     """Hold a model to what everything here relies on, on a few images; print what comes back.
 
     Shapes, finite values, the same numbers alone and in a batch, a prior that sees no image, L_>0
     as the ELBO (HVK Eq. 5): each point is kept, or says what to do.
     """
-    few = load_images(images) if isinstance(images, np.ndarray) else images
+    few = images if isinstance(images, ImageSet) else load_images(images)
     return check_model(checkpoint_of(model).model, few, seed=seed)
 
 

@@ -118,8 +118,7 @@ Said = tuple[bool, str]
 Look = Callable[[_Trial], Iterator[Said]]
 
 _GREY = """p(x | z) is a Bernoulli and the images are grey: its numbers are then no
-log-probabilities. Give hv.adapt prepare="binarise", or a function that makes pixels 0 and 1 (this
-point sees the images before that function)."""
+log-probabilities. Give hv.adapt prepare="binarise", or a function that makes pixels 0 and 1."""
 _SEED = """the same seed gives other numbers: something in the network draws by itself. Common:
 F.dropout without training=self.training, torch.randn in forward, a prepare= that draws. Draw by the
 marks alone; binary pixels come from prepare="binarise"."""
@@ -167,7 +166,7 @@ def _shapes(trial: _Trial) -> Iterator[Said]:
 
 
 def _likelihood(trial: _Trial) -> Iterator[Said]:
-    kind, x = str(trial.model.config.likelihood), trial.x()
+    kind, x = str(trial.model.config.likelihood), trial.model.as_seen(trial.x())
     if kind == "Bernoulli" and bool(((x > 0) & (x < 1)).any()):
         yield _fault(_GREY)
     elif kind in ("Normal", "Laplace", "Gaussian"):

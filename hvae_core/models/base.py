@@ -76,6 +76,10 @@ class HierarchicalVAE(nn.Module, ABC):
         ones a fresh point in the interval of each grey level (dequantisation).
         """
 
+    def as_seen(self, x: Tensor) -> Tensor:
+        """What the network takes of prepared images (B, C, H, W): of a family the images."""
+        return x
+
     @abstractmethod
     def traces(
         self,

@@ -77,6 +77,7 @@ def test_grey_pixels_under_a_bernoulli_are_told() -> None:
     told = checked(FlatVAE(), prepare="grey")
     assert [finding.point for finding in told.faults] == ["likelihood"]
     assert 'prepare="binarise"' in told.faults[0].sentence
+    assert checked(FlatVAE(), prepare=lambda x: (x > 0.5).to(x)).ok
 
 
 def test_a_network_that_breaks_on_the_way_is_a_finding() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 from torch.distributions import (
     Bernoulli,
     Categorical,
+    Distribution,
     Independent,
     Laplace,
     LogNormal,
@@ -25,6 +27,7 @@ from torch.distributions import (
     Uniform,
     kl_divergence,
 )
+from torch.nn.utils.parametrizations import weight_norm
 
 import hvae_core as hv
 from hvae_core.common.errors import ModelError
@@ -32,6 +35,7 @@ from hvae_core.common.noise import ImageNoise
 from hvae_core.evaluation.bounds import bound, iw_bound
 from hvae_core.models import HierarchicalVAE, Trace
 from hvae_core.models.adapted import laws
+from hvae_core.models.frozen import frozen
 from hvae_core.scores.measures.regret import regret
 from hvae_core.scores.measures.regret_z import regret_z
 from hvae_core.scores.measures.settings import RegretSettings
@@ -214,6 +218,28 @@ def test_the_network_keeps_its_mode_and_its_image() -> None:
     model.trace(x, noise=stream())
     assert torch.equal(x, before)
     assert net.training and net.encoder.training and not net.decoder.training
+
+
+def test_what_strangers_networks_are_wont_to_do_is_borne() -> None:
+    """Features viewed as rows, results of earlier runs kept, weights made from others."""
+
+    class Usual(FlatVAE):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv = weight_norm(nn.Conv2d(1, 4, 3, 1, 1, bias=False))
+            self.encoder = nn.Sequential(nn.Linear(256, 12))
+
+        def forward(self, x: Tensor) -> Any:
+            self.last = self.conv(x)
+            return super().forward(self.last.view(len(x), -1))
+
+    net = Usual()
+    net(torch.rand(2, 1, 8, 8))
+    model = hv.adapt(net, shape=(1, 8, 8))
+    x = torch.rand(2, 1, 8, 8)
+    with torch.no_grad():
+        one, other = (m.trace(x, noise=stream()) for m in (model, frozen(model)))
+    torch.testing.assert_close(one.log_px, other.log_px)
 
 
 # --- laws ----------------------------------------------------------------------------------------
@@ -443,6 +469,34 @@ def test_what_is_amiss_with_the_options_is_one_sentence(
 ) -> None:
     with pytest.raises(ModelError, match=sentence):
         hv.adapt(FlatVAE(), **({"shape": (1, 8, 8)} | options))
+
+
+def test_no_model_is_adapted_twice() -> None:
+    with pytest.raises(ModelError, match="is a model already"):
+        hv.adapt(hv.adapt(FlatVAE(), shape=(1, 8, 8)), shape=(1, 8, 8))
+
+
+def test_runs_at_once_leave_the_network_as_it_was() -> None:
+    net = DeepVAE()
+    model = hv.adapt(net, shape=(1, 8, 8), encode="encoder")
+    x, noise = torch.rand(4, 1, 8, 8), IMAGES.image_digests()
+
+    def run(_: int) -> Tensor:
+        with torch.no_grad():
+            return model.trace(x, noise=ImageNoise(noise), samples=2).log_px
+
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(run, range(12)))
+    assert all(torch.equal(each, found[0]) for each in found)
+    assert "forward" not in vars(net.encoder) and net.encoder.training
+
+
+def test_torchs_checks_are_as_the_user_had_them() -> None:
+    model = hv.adapt(FlatVAE(), shape=(1, 8, 8))
+    for wanted in (False, True):
+        Distribution.set_default_validate_args(wanted)
+        model.trace(torch.rand(2, 1, 8, 8), noise=stream())
+        assert Distribution._validate_args is wanted
 
 
 def test_a_network_that_changes_its_marks_is_told() -> None:

@@ -20,6 +20,7 @@ from hvae_core.models.adapted.run import Discovery
 from hvae_core.models.adapted.running import hear
 from hvae_core.models.adapted.seen import Prepare, Seen, likelihood_of
 from hvae_core.models.adapted.shared import part_of
+from hvae_core.models.base import HierarchicalVAE
 
 Levels = Mapping[str, Sequence[str]] | Callable[[str], str]
 
@@ -50,6 +51,8 @@ def adapt(
         raise ModelError(
             f"hv.adapt is given a {type(module).__name__}; give it the network, a torch.nn.Module."
         )
+    if isinstance(module, HierarchicalVAE):
+        raise ModelError(f"A {type(module).__name__} is a model already; use it as it is.")
     pixels, step = _steps(prepare)
     seen = Seen(step)
     shared = (encode,) if isinstance(encode, str) else tuple(encode)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
@@ -16,7 +17,7 @@ from hvae_core.common.noise import Noise, StillNoise
 from hvae_core.config.adapted import AdaptedConfig
 from hvae_core.models.adapted.run import Plan, Run
 from hvae_core.models.adapted.running import counted, hear, short
-from hvae_core.models.adapted.seen import Rows, Seen, likelihood_of
+from hvae_core.models.adapted.seen import Rows, Seen, Whole, likelihood_of
 from hvae_core.models.adapted.shared import Shared
 from hvae_core.models.adapted.source import source_of
 from hvae_core.models.base import Change, HierarchicalVAE
@@ -60,6 +61,8 @@ class AdaptedVAE(HierarchicalVAE):
         self.module, self.config = module, config
         self.seen, self.pixels, self.shared = seen, pixels, tuple(shared)
         self._change: Change | None = None
+        self._alone = threading.RLock()
+        """A run changes the network's mode and its shared parts for as long as it takes."""
         named = zip(config.latent_names, config.latent_shapes, config.levels, strict=True)
         self._latents = tuple(
             LatentSpec(name=n, index=i, shape=s, group=level)
@@ -101,6 +104,10 @@ class AdaptedVAE(HierarchicalVAE):
             return binarise(x, noise)
         return dequantise(x, noise) if self.pixels == "dequantise" else x
 
+    def as_seen(self, x: Tensor) -> Tensor:
+        """What the user's own step makes of prepared images, (B, ...)."""
+        return self.seen(x)
+
     # --- bounds -----------------------------------------------------------------------------------
 
     def traces(
@@ -127,10 +134,10 @@ class AdaptedVAE(HierarchicalVAE):
             run, likelihood = self._run(
                 x, replace(plan, lead=(len(skips), len(x)), skips=skips), shared
             )
-            log_px = likelihood.log_prob(x)
+            log_px, whole = likelihood.log_prob(x), Whole(likelihood)
             for place, k in enumerate(some):
                 rows = slice(place * samples, (place + 1) * samples)
-                part = likelihood if len(some) == 1 else Rows(likelihood, rows)
+                part = likelihood if len(some) == 1 else Rows(whole, rows)
                 traces.append(self._trace(k, run, part, log_px=log_px[rows], rows=rows))
         return traces
 
@@ -294,7 +301,7 @@ class AdaptedVAE(HierarchicalVAE):
         shared = shared or Shared(self.shared)
         rows = self.seen(x.to(self._like.dtype))
         rows = rows.repeat(plan.lead[0], *[1] * (rows.dim() - 1))
-        with shared.on(self.module, plan.lead):
+        with self._alone, shared.on(self.module, plan.lead):
             hear(self.module, run, rows)
         run.finish()
         likelihood = likelihood_of(

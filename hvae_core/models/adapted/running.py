@@ -69,20 +69,20 @@ def counted(weights: Sequence[nn.Parameter]) -> Iterator[None]:
 
 
 _LOCK = threading.Lock()
-_RUNNING = 0
+_BEFORE: list[bool] = []
+"""Whether torch checked parameters before each of the runs that go on."""
 
 
 @contextmanager
 def _unchecked() -> Iterator[None]:
     """torch's checks of parameters off: they raise where a bound is NaN, and cost a pass."""
-    global _RUNNING
     with _LOCK:
-        _RUNNING += 1
+        _BEFORE.append(_BEFORE[-1] if _BEFORE else Distribution._validate_args)
         Distribution.set_default_validate_args(False)
     try:
         yield
     finally:
         with _LOCK:
-            _RUNNING -= 1
-            if not _RUNNING:
-                Distribution.set_default_validate_args(__debug__)
+            before = _BEFORE.pop()
+            if not _BEFORE:
+                Distribution.set_default_validate_args(before)

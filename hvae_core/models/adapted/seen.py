@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -168,15 +169,27 @@ class Through(Likelihood):
 
 
 @dataclass(frozen=True)
+class Whole:
+    """A likelihood of rows of several k, whose pictures are made once for all."""
+
+    likelihood: Likelihood
+
+    @cached_property
+    def mean(self) -> Tensor:
+        """What is expected, of all rows (R, B, C, H, W)."""
+        return self.likelihood.mean
+
+
+@dataclass(frozen=True)
 class Rows(Likelihood):
     """Some of the R rows of each image of a likelihood."""
 
-    whole: Likelihood
+    whole: Whole
     rows: slice
 
     def log_prob(self, x: Tensor) -> Tensor:
         """log p(x | z) in nats of these rows."""
-        return self.whole.log_prob(x)[self.rows]
+        return self.whole.likelihood.log_prob(x)[self.rows]
 
     @property
     def mean(self) -> Tensor:
@@ -186,14 +199,13 @@ class Rows(Likelihood):
     @property
     def mode(self) -> Tensor:
         """The likeliest images, of these rows."""
-        return self.whole.mode[self.rows]
+        return self.whole.likelihood.mode[self.rows]
 
     def sample(self, noise: Tensor) -> Tensor:
         """Draw images from uniform noise for these rows."""
-        full = self.whole.mean
-        every = noise.new_full(full.shape, 0.5)
+        every = noise.new_full(self.whole.mean.shape, 0.5)
         every[self.rows] = noise
-        return self.whole.sample(every)[self.rows]
+        return self.whole.likelihood.sample(every)[self.rows]
 
 
 def likelihood_of(given: Any, seen: Seen, *, lead: Lead, shape: tuple[int, int, int]) -> Likelihood:
