@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from hvae_core.common.errors import ModelError
 from hvae_core.common.noise import Noise, StillNoise
 from hvae_core.config.adapted import AdaptedConfig
+from hvae_core.models.adapted.draws import Draws
 from hvae_core.models.adapted.run import Plan, Run
 from hvae_core.models.adapted.running import counted, hear, short
 from hvae_core.models.adapted.seen import Rows, Seen, Whole, likelihood_of
@@ -27,7 +28,6 @@ from hvae_core.models.priors.vamp import Prior
 from hvae_core.models.trace import (
     ANCESTRAL,
     Aggregate,
-    Conditional,
     LatentSpec,
     Posterior,
     Sampler,
@@ -192,7 +192,8 @@ class AdaptedVAE(HierarchicalVAE):
 
     def aggregate(self, x: Tensor, *, noise: Noise) -> Aggregate:
         """Every k has draws of its own where layers are inferred on the way up; one run each."""
-        return _Draws(self, x, noise)
+        plan = replace(self._plan(x, noise), at_means=True)
+        return Draws(x, self.skips, plan, run=self._run, shared=self.shared)
 
     # --- the prior --------------------------------------------------------------------------------
 
@@ -321,32 +322,3 @@ class AdaptedVAE(HierarchicalVAE):
 
         draw = self.draws(noise, samples, x)
         return Plan(lead=(samples, len(x)), skips=[0] * samples, draw=draw, pick=pick)
-
-
-class _Draws(Aggregate):
-    """Draws z_>k ~ q(z_>k | x_i) of N images for every k, to be held against each image."""
-
-    def __init__(self, model: AdaptedVAE, x: Tensor, noise: Noise) -> None:
-        self.model, self.n = model, len(x)
-        self.plan = replace(model._plan(x, noise), at_means=True)
-        self.z: list[dict[int, Tensor]] = []
-        log_p, shared = [], Shared(model.shared)
-        for skip in model.skips:
-            run, _ = model._run(x, replace(self.plan, skips=[skip]), shared)
-            kept = {i: term for i, term in run.terms.items() if i > skip}
-            if not skip:
-                self.conditionals = tuple(Conditional(kept[i].q, kept[i].p) for i in sorted(kept))
-            self.z.append({i: term.z.transpose(0, 1) for i, term in kept.items()})
-            rows = [term.log_p for term in kept.values()]
-            log_p.append(torch.stack(cast("list[Tensor]", rows)).sum(0)[0])
-        self.log_p = torch.stack(log_p)
-
-    def log_q(self, x: Tensor) -> Tensor:
-        """log q(z_>k | x) in nats (K, N) of all draws, for one prepared image (1, C, H, W)."""
-        found, shared = [], Shared(self.model.shared)
-        for skip, z in zip(self.model.skips, self.z, strict=True):
-            plan = replace(self.plan, lead=(self.n, 1), skips=[skip] * self.n, given=z)
-            run, _ = self.model._run(x, plan, shared)
-            rows = [run.terms[index].log_q for index in z]
-            found.append(torch.stack(cast("list[Tensor]", rows)).sum(0)[:, 0])
-        return torch.stack(found)
