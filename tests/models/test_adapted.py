@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.distributions import (
     Bernoulli,
     Categorical,
+    Dirichlet,
     Distribution,
     Independent,
     Laplace,
@@ -24,6 +25,7 @@ from torch.distributions import (
     MultivariateNormal,
     Normal,
     RelaxedOneHotCategorical,
+    StudentT,
     Uniform,
     kl_divergence,
 )
@@ -273,6 +275,25 @@ def test_draws_from_the_projects_noise_follow_the_law(name: str) -> None:
     torch.testing.assert_close(half - law.mean, 0.5 * (z - law.mean), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize(
+    "dist",
+    [
+        StudentT(torch.tensor(5.0), torch.zeros(150, 2), torch.ones(150, 2)),
+        Dirichlet(torch.tensor([1.0, 2.0]).expand(150, 2)),
+    ],
+)
+def test_what_torch_alone_can_draw_is_drawn_image_by_image(dist: Any) -> None:
+    law = laws.read("z", dist, lead=(1, 150))
+    eps = torch.randn(1, 150, 2, generator=torch.Generator().manual_seed(0))
+    z = law.sample(eps)[0]
+    error = dist.stddev[0] / 150**0.5
+    assert ((z.mean(0) - dist.mean[0]).abs() < 5 * error).all()
+    torch.testing.assert_close(z.std(0), dist.stddev[0], rtol=0.3, atol=0.0)
+    few = laws.read("z", dist.expand((150, 2) if dist.batch_shape[1:] else (150,)), lead=(1, 150))
+    assert torch.equal(few.sample(eps.flip(1))[0].flip(0), z)  # whoever else is in the batch
+    assert torch.equal(law.sample(torch.zeros_like(eps))[0], dist.mean.expand(150, 2))
+
+
 def test_divergences_are_torchs_own_an_image() -> None:
     q = Independent(Laplace(torch.randn(3, 2), torch.ones(3, 2)), 1)
     p = Laplace(torch.zeros(2), torch.ones(()))
@@ -326,6 +347,7 @@ def one_latent(q: Any, p: Any, image: Any = None, **options: Any) -> Any:
     ("q", "p"),
     [
         (lambda h: Laplace(h, 1.0), Laplace(0.0, 1.0)),
+        (lambda h: StudentT(5.0, h, 1.0), StudentT(5.0)),
         (
             lambda h: MultivariateNormal(h, torch.eye(2)),
             MultivariateNormal(torch.zeros(2), scale_tril=_ROOT),

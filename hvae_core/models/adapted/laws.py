@@ -29,6 +29,7 @@ from torch.distributions.relaxed_bernoulli import LogitRelaxedBernoulli
 from torch.distributions.relaxed_categorical import ExpRelaxedCategorical
 
 from hvae_core.common.errors import ModelError
+from hvae_core.models.adapted import one_by_one
 from hvae_core.models.adapted.marks import Given, check_law, unable
 from hvae_core.models.distributions import Gaussian
 from hvae_core.models.distributions.gaussian import widened
@@ -184,7 +185,9 @@ def drawable(dist: Any) -> bool:
     known = (Normal, MultivariateNormal, LowRankMultivariateNormal)
     if isinstance(base, (*known, LogitRelaxedBernoulli, ExpRelaxedCategorical)):
         return True
-    return base.has_rsample and type(base).icdf is not Distribution.icdf
+    if type(base).icdf is not Distribution.icdf:
+        return bool(base.has_rsample)
+    return bool(base.has_rsample) and one_by_one.can_be_cut(base)
 
 
 def undrawable(name: str, dist: Any) -> str:
@@ -193,8 +196,8 @@ def undrawable(name: str, dist: Any) -> str:
         return unable(name, dist)
     return (
         f"The latent {name} has the distribution {type(dist).__name__}, which cannot be drawn from "
-        "a given noise; take one with icdf, such as Laplace, or Normal, MultivariateNormal, one of "
-        "the relaxed ones, a mixture or a transform of these."
+        "a given noise; take one of torch's own, such as Normal, Laplace, MultivariateNormal, a "
+        "relaxed one, a mixture or a transform of these."
     )
 
 
@@ -212,6 +215,10 @@ def shaped(dist: Any, noise: Tensor) -> Tensor:
         root = torch.linalg.cholesky(base.covariance_matrix)
         drawn: Tensor = base.loc + (root @ noise.unsqueeze(-1)).squeeze(-1)
         return drawn
+    if type(base).icdf is Distribution.icdf and not isinstance(
+        base, LogitRelaxedBernoulli | ExpRelaxedCategorical
+    ):
+        return one_by_one.drawn(base, noise)
     # The noise at its own quantile is uniform; its ends are kept off 0 and 1.
     u = torch.special.ndtr(noise.double()).clamp(1e-12, 1 - 1e-12)
     if isinstance(base, LogitRelaxedBernoulli):
