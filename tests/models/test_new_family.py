@@ -159,7 +159,8 @@ def test_nobody_asks_of_which_family_a_model_is() -> None:
                 assert node.id not in kinds | {"singledispatch"}, f"{name}:{node.lineno}"
             if isinstance(node, ast.Call) and ast.unparse(node.func) == "isinstance":
                 asked = ast.unparse(node.args[1])
-                assert not asked.endswith(("VAE", "Steps")), f"{name}:{node.lineno} {asked}"
+                if asked != "HierarchicalVAE":  # whether something is a model at all may be asked
+                    assert not asked.endswith(("VAE", "Steps")), f"{name}:{node.lineno} {asked}"
     for arrow in house.imports():
         if arrow.of.startswith(("hvae_core.models.families", "hvae_core.models.inference")):
             assert house.room(arrow.file) == "models", arrow
