@@ -133,6 +133,7 @@ def settings(**more: Any) -> dict[str, Any]:
 
 PLAIN: dict[str, Any] = {
     "image_shape": (1, 8, 8), "features": 3, "opening": ({"hidden": 3, "out": 3},), "width": 2,
+    "mixed": 3,
     "groups": ({"blocks": ({"hidden": 3, "out": 4}, {"hidden": 4, "out": 4}), "pool": 2,
                 "latents": 1},
                {"blocks": ({"hidden": 4, "out": 4}, {"hidden": 4, "out": 4}), "pool": 1,

@@ -131,6 +131,7 @@ def config_of(settings: Settings, shapes: Shapes) -> DVPLadderConfig:
             "layers": [_layer(shapes, f"decoder.decoder_blocks.{i}.") for i in layers],
             "closing": _plans(shapes, "decoder.post_process."),
             "width": widths.pop(),
+            "mixed": _first(shapes, _MARK),
             "likelihood": _LIKELIHOODS[likelihood],
             "num_mix": settings.get("num_mix") or 10,
             "min_logvar": _number(settings.get("min_logvar"), "min_logvar"),

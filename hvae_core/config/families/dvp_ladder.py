@@ -96,6 +96,8 @@ class DVPLadderConfig(ModelConfig):
     """Of the way down, the topmost latent first."""
     width: Annotated[int, Field(ge=1, le=512)]
     """Channels of every latent."""
+    mixed: Channels
+    """Channels that the sum of the latents is brought to."""
     likelihood: Literal["bernoulli", "colour_mixture"] = "bernoulli"
     num_mix: Annotated[int, Field(ge=1, le=100)] = 10
     opening: Blocks = ()

@@ -102,7 +102,7 @@ class LadderDecoder(nn.Module):
         for i, (plan, channels) in enumerate(zip(config.layers, config.channels, strict=True)):
             blocks.append(LadderLayer(config, plan, channels, last=i == last))
         self.decoder_blocks = nn.ModuleList(blocks)
-        width = config.channels[-1]
+        width = config.mixed
         self.z_to_features = nn.Conv2d(config.width, width, 1)
         norms = {"weight_norm": config.weight_norm, "batch_norm": config.batch_norm}
         closing = _blocks(width, config.closing, down=True, **norms)

@@ -89,16 +89,18 @@ class LadderDiffusion(UPrior):
         total = torch.zeros_like(last)
         for i in range(1, self.steps + 1):
             t = torch.full_like(last, i / self.steps)
-            total = total + self.noise_cost(u, t, _like(noise, f"u_{i}", u))
+            total = total + self._cost(u, t, _like(noise, f"u_{i}", u))
         return CostTerms(last, total / self.steps, self._first(u))
 
     def noise_cost(self, u: Tensor, t: Tensor, eps: Tensor) -> Tensor:
-        """Lt from one time an image (S, B), for noise like u: the weighted square of the error."""
+        """Lt from one time an image (S, B) for noise like u; in steps the next one counts."""
+        return self._cost(u, t if self.continuous else (t * self.steps).ceil() / self.steps, eps)
+
+    def _cost(self, u: Tensor, t: Tensor, eps: Tensor) -> Tensor:
+        """The weighted square of the error in the guessed noise (S, B), at a time as it is."""
         gamma = self.noise_schedule
-        if self.continuous:
-            weight = gamma.span / 2
-        else:
-            t = (t * self.steps).ceil() / self.steps
+        weight = gamma.span / 2
+        if not self.continuous:
             weight = self.steps / 2 * torch.expm1(gamma(t) - gamma(t - 1 / self.steps))
         error = eps - self._guess(self._noised(u, t, eps), t)
         return weight * error.square().flatten(2).sum(-1)
