@@ -124,16 +124,7 @@ FAMILIES: dict[str, ModelConfig] = {
         {"prior": "normal", "transform": "linear"}, aggregation=False, likelihood="oversmooth"
     ),
     "openai-vdvae": OpenAIVDVAEConfig(
-        (3, 8, 8),
-        "8x1,8d2,4x1,4d4,1x1",
-        "1x1,4m1,8m4,8x1",
-        4,
-        2,
-        0.5,
-        "4:5,1:5",
-        4,
-        2,
-        "imagenet32",
+        (3, 8, 8), "8x1,8d2,4x1", "4x1,4x1,8m4", 4, 1, 0.5, "4:5", 4, 1, "imagenet32"
     ),
     "hvae-oodd": OoddConfig(
         (1, 6, 8),
