@@ -14,7 +14,7 @@ import yaml
 from PIL import Image
 
 import hvae_core as hv
-from hvae_core.cli.main import command_line
+from hvae_core.cli.main import command_line, own_models_first
 from hvae_core.config import TrainConfig
 from hvae_core.config.presets import Preset
 from tests.conftest import ROOT
@@ -27,6 +27,7 @@ PAGES = (
     "docs/house.md",
     "docs/results.md",
     "docs/install.md",
+    "docs/own-model.md",
 )
 
 
@@ -55,8 +56,12 @@ COMMANDS = sorted(
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_that_is_written_can_be_given(command: str) -> None:
+def test_every_command_that_is_written_can_be_given(
+    command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STRATA_MODELS", "[]")
     words = shlex.split(command.removeprefix("python -m hvae_core").removeprefix("strata"))
+    words = own_models_first(words)
     command_line().parse_args(words, exit_on_error=False, print_error=False)
 
 
