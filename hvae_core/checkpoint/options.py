@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from hvae_core.checkpoint.container import quote
 from hvae_core.common.errors import CheckpointError
+
+T = TypeVar("T")
 
 
 def table(value: object, what: str) -> Mapping[str, Any]:
@@ -35,10 +37,27 @@ def number(value: object, what: str) -> int:
     return value
 
 
+def flag(value: object, what: str) -> bool:
+    """Yes or no."""
+    if not isinstance(value, bool):
+        raise CheckpointError(f"has neither true nor false for {quote(what)} in its options")
+    return value
+
+
+def one_of(value: object, names: Mapping[str, T], what: str) -> T:
+    """What stands under one of the names that are known here."""
+    if not isinstance(value, str) or value not in names:
+        raise CheckpointError(
+            f"has {what} {quote(value)}, which is not known here; those that are: "
+            f"{', '.join(name.rpartition('.')[2] for name in names)}"
+        )
+    return names[value]
+
+
 def known(options: Mapping[str, Any], names: frozenset[str], what: str) -> None:
     """Refuse an option that could change what the network computes, and is not known here."""
     for name, value in options.items():
-        if name not in names and value:
+        if name not in names and not (value is None or value is False):
             raise CheckpointError(
                 f"has {quote(name)} in {what}, which is not known here; it was made by a changed "
                 "version of the project"

@@ -6,7 +6,7 @@ import json
 import pickle
 import sys
 import types
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,10 @@ import torch
 from torch import Tensor
 
 from hvae_core.checkpoint import load_checkpoint
+from hvae_core.checkpoint.importers.biva_pytorch import config_of as biva_config
+from hvae_core.checkpoint.importers.oodd import config_of as oodd_config
+from hvae_core.checkpoint.options import table
+from hvae_core.checkpoint.pickled import Call, Named
 from hvae_core.common.errors import CheckpointError
 from hvae_core.common.noise import Noise
 from hvae_core.evaluation.bounds import iw_bound
@@ -24,13 +28,13 @@ from hvae_core.models.distributions import Bernoulli, ColourMixture
 from tests.checkpoint.foreign import reference, saved, zipped
 from tests.checkpoint.plain_stages import Biva, Draws, Files, Noises, oodd
 
-Named = Mapping[str, Any]
+Table = Mapping[str, Any]
 
 
 class Given(Noise):
     """Stored numbers by the name of the draw, a row a sample and image, zeros for others."""
 
-    def __init__(self, numbers: Named, dtype: torch.dtype = torch.float64) -> None:
+    def __init__(self, numbers: Table, dtype: torch.dtype = torch.float64) -> None:
         self.numbers = {name: torch.as_tensor(n).to(dtype) for name, n in numbers.items()}
         self.dtype = dtype
 
@@ -168,12 +172,12 @@ def test_biva_gives_the_reference_numbers(name: str) -> None:
 # --- every option, against the networks written out ---------------------------------------------
 
 
-def block(c: int, k: int = 3, t: int = 1, gated: bool = False, norm: bool = True) -> Named:
+def block(c: int, k: int = 3, t: int = 1, gated: bool = False, norm: bool = True) -> Table:
     return {"block": "ResBlockConv2d", "out_channels": c, "kernel_size": k, "stride": t,
             "gated": gated, "weightnorm": norm}  # fmt: skip
 
 
-def latent(kind: str, n: int, norm: bool = True, **more: Any) -> Named:
+def latent(kind: str, n: int, norm: bool = True, **more: Any) -> Table:
     return {"block": f"Gaussian{kind}", "latent_features": n, "weightnorm": norm, **more}
 
 
@@ -249,7 +253,7 @@ def oodd_folder(options: dict[str, Any], state: dict[str, Tensor]) -> bytes:
     )
 
 
-def compare(model: HierarchicalVAE, x: Tensor, noise: Named, k: int, plain: Any) -> None:
+def compare(model: HierarchicalVAE, x: Tensor, noise: Table, k: int, plain: Any) -> None:
     """All terms of L_>k with the model's own network and with the one written out."""
     trace = model.trace(x, k=k, noise=Given(noise), skipped="mean", up="mean")
     numbers, draws = plain
@@ -422,6 +426,44 @@ def test_options_of_oodd_that_are_not_known(change: dict[str, Any], sentence: st
     refused(oodd_folder(oodd_options(**change), SOME), sentence)
 
 
+JUNK = (None, -1, True, "x", [], {"a": [1]}, 10**400, float("nan"), Call("a.b", ()))
+
+
+def leaves(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The place of everything in nested tables and lists."""
+    yield path
+    places = value.items() if isinstance(value, dict) else enumerate(value)
+    for key, item in places:
+        if isinstance(item, dict | list | tuple):
+            yield from leaves(item, (*path, key))
+        else:
+            yield (*path, key)
+
+
+def changed(value: Any, path: tuple[Any, ...], junk: Any) -> Any:
+    if not path:
+        return junk
+    items = dict(value) if isinstance(value, dict) else dict(enumerate(value))
+    items[path[0]] = changed(items[path[0]], path[1:], junk)
+    return items if isinstance(value, dict) else list(items.values())
+
+
+def test_whatever_stands_in_the_options_is_told_in_a_sentence() -> None:
+    biva = biva_options(Stage=Named("biva.model.stage.BivaStage"), log_var_act=None)
+    for z in biva["latents"]:
+        z["block"] = Named("biva.model.stochastic.DenseNormal")
+    sentences = []
+    for config_of, options in ((oodd_config, oodd_options()), (biva_config, biva)):
+        for path in leaves(options):
+            for junk in JUNK:
+                try:
+                    config_of(table(changed(options, path, junk), "its options"), SOME)
+                except CheckpointError as error:
+                    sentences.append(str(error))
+    assert len(sentences) > 400
+    assert all(sentence.startswith(("has ", "gives ")) for sentence in sentences)
+
+
 def test_files_of_oodd_that_do_not_fit() -> None:
     files = {
         "model_class_name.pt": saved("LVAE"),
@@ -444,7 +486,7 @@ def test_files_of_oodd_that_do_not_fit() -> None:
         ({"features_out": 7}, "7 numbers for a pixel of 1 colours"),
         ({"latents": [{"N": 2}]}, "not as many stages as latents"),
         ({"stages": [[[3, 3]], [[3, 3, 1]]]}, "not filters, kernel and stride"),
-        ({"log_var_act": "ReLU"}, "activation 'ReLU' for log-variances"),
+        ({"log_var_act": "ReLU"}, "log-variances through 'ReLU'"),
         ({"stages": [[[3, 3, 3]], [[3, 3, 1]]]}, "does not divide"),
     ],
 )

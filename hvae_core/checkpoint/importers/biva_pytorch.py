@@ -7,9 +7,8 @@ from typing import Any
 
 from torch import Tensor
 
-from hvae_core.checkpoint.container import quote
 from hvae_core.checkpoint.importer import Converted, Given, Importer, built, register
-from hvae_core.checkpoint.options import known, number, row, table
+from hvae_core.checkpoint.options import known, number, one_of, row, table
 from hvae_core.checkpoint.pickled import Named
 from hvae_core.checkpoint.renamed import Rule, renamed
 from hvae_core.checkpoint.source import Source
@@ -102,7 +101,7 @@ def convert(source: Source, given: Given) -> Converted:
         )
     options = table(source.pickle(OPTIONS), "its hyper-parameters")
     state = source.state_dict(_weights(source))
-    config = _config(options, state)
+    config = config_of(options, state)
     rules = (*_unread(config), *RULES)
     run = table(source.json(RUN), f"its {RUN}") if RUN in source else {}
     data = run.get("dataset", "")
@@ -130,25 +129,16 @@ def _weights(source: Source) -> str:
     return STATE if STATE in found else found[0]
 
 
-def _config(options: Mapping[str, Any], state: Mapping[str, Tensor]) -> GatedConfig:
+def config_of(options: Mapping[str, Any], state: Mapping[str, Tensor]) -> GatedConfig:
     """The configuration from the hyper-parameters; which skips there are is in the weights."""
     known(options, _KNOWN, "its hyper-parameters")
-    if options.get("nonlinearity", "elu") != "elu":
-        raise CheckpointError(
-            f"has the nonlinearity {quote(options['nonlinearity'])}, which is not known here; "
-            "elu is"
-        )
-    kind = _STAGES.get(_name(options.get("Stage")))
-    if kind is None:
-        raise CheckpointError(
-            f"has stages of the kind {quote(_name(options.get('Stage')))}, which are not known "
-            f"here; those that are: {', '.join(name.rpartition('.')[2] for name in _STAGES)}"
-        )
+    one_of(options.get("nonlinearity", "elu"), {"elu": ""}, "the nonlinearity")
+    kind = one_of(_name(options.get("Stage")), _STAGES, "stages of the kind")
     blocks = row(options.get("stages"), "stages")
     latents = row(options.get("latents"), "latents")
     if len(blocks) != len(latents):
         raise CheckpointError("has not as many stages as latents in its hyper-parameters")
-    shape = tuple(row(options.get("tensor_shp"), "tensor_shp"))[1:]
+    shape = tuple(number(n, "tensor_shp") for n in row(options.get("tensor_shp"), "tensor_shp"))[1:]
     fields: dict[str, Any] = {
         "image_shape": shape,
         "stages": tuple(
@@ -181,12 +171,7 @@ def _likelihood(numbers: int, shape: tuple[Any, ...]) -> dict[str, Any]:
 
 def _stage(blocks: Any, latent: Mapping[str, Any]) -> dict[str, Any]:
     known(latent, frozenset({"N", "kernel", "block"}), "a latent of its hyper-parameters")
-    kind = _LATENTS.get(_name(latent.get("block")))
-    if kind is None:
-        raise CheckpointError(
-            f"has latents of the kind {quote(_name(latent.get('block')))}, which are not known "
-            f"here; those that are: {', '.join(name.rpartition('.')[2] for name in _LATENTS)}"
-        )
+    kind = one_of(_name(latent.get("block")), _LATENTS, "latents of the kind")
     units: dict[str, Any] = {"dim": number(latent.get("N"), "N"), "kind": kind}
     if kind == "conv":
         units["kernel"] = number(latent.get("kernel"), "kernel")
@@ -205,12 +190,7 @@ def _log_variance(value: object) -> str:
     if value is None:
         return "identity"
     name = _name(value).rpartition(".")[2]
-    if name not in _LOG_VARIANCES:
-        raise CheckpointError(
-            f"has the activation {quote(name)} for log-variances, which is not known here; "
-            f"those that are: {', '.join(_LOG_VARIANCES)}"
-        )
-    return _LOG_VARIANCES[name]
+    return one_of(name, _LOG_VARIANCES, "log-variances through")
 
 
 def _name(value: object) -> str:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from hvae_core.checkpoint.container import quote
 from hvae_core.checkpoint.importer import Converted, Given, Importer, built, register
-from hvae_core.checkpoint.options import known, number, row, table
+from hvae_core.checkpoint.options import flag, known, number, one_of, row, table
 from hvae_core.checkpoint.renamed import Rule, renamed
 from hvae_core.checkpoint.source import Source
 from hvae_core.common.errors import CheckpointError
@@ -25,6 +25,7 @@ _ACTS = {
     "SELU": "selu", "GELU": "gelu", "Tanh": "tanh", "Softplus": "softplus", "Mish": "mish",
     "Sigmoid": "sigmoid",
 }  # fmt: skip
+_RESIDUAL = "ResBlockConv2d"
 _LATENTS = {"GaussianConv2d": "conv", "GaussianDense": "dense"}
 _OPTIONS = frozenset(
     {"input_shape", "likelihood_module", "config_deterministic", "config_stochastic", "q_dropout",
@@ -77,7 +78,7 @@ def convert(source: Source, given: Given) -> Converted:
         )
     contents = table(source.load(KWARGS), "its options")
     state = source.state_dict(STATE)
-    config = _config(table(contents.get("kwargs"), "its options"), state)
+    config = config_of(table(contents.get("kwargs"), "its options"), state)
     top = len(config.stages) - 1
     rules = ((rf"stages\.{top}\.q_projection\..+", None), *RULES)  # nothing above reads it
     return Converted(
@@ -87,21 +88,9 @@ def convert(source: Source, given: Given) -> Converted:
     )
 
 
-def _config(kwargs: Mapping[str, Any], state: Mapping[str, Tensor]) -> OoddConfig:
+def config_of(kwargs: Mapping[str, Any], state: Mapping[str, Tensor]) -> OoddConfig:
     """The configuration from the project's options; what they leave out is in the weights."""
     known(kwargs, _OPTIONS, "its options")
-    likelihood = kwargs.get("likelihood_module")
-    if likelihood not in _LIKELIHOODS:
-        raise CheckpointError(
-            f"has the likelihood {quote(likelihood)}, which is not known here; those that are: "
-            f"{', '.join(_LIKELIHOODS)}"
-        )
-    act = kwargs.get("activation") or "ReLU"
-    if act not in _ACTS:
-        raise CheckpointError(
-            f"has the activation {quote(act)}, which is not known here; those that are: "
-            f"{', '.join(_ACTS)}"
-        )
     blocks = row(kwargs.get("config_deterministic"), "config_deterministic")
     latents = row(kwargs.get("config_stochastic"), "config_stochastic")
     if len(blocks) != len(latents) or not blocks:
@@ -125,12 +114,12 @@ def _config(kwargs: Mapping[str, Any], state: Mapping[str, Tensor]) -> OoddConfi
         {
             "image_shape": tuple(row(kwargs.get("input_shape"), "input_shape")),
             "stages": tuple(stages),
-            "likelihood": _LIKELIHOODS[likelihood],
-            "act": _ACTS[act],
-            "skip": bool(kwargs.get("skip_stochastic", True)),
+            "likelihood": one_of(kwargs.get("likelihood_module"), _LIKELIHOODS, "the likelihood"),
+            "act": one_of(kwargs.get("activation", "ReLU"), _ACTS, "the activation"),
+            "skip": flag(kwargs.get("skip_stochastic", True), "skip_stochastic"),
             "skip_up": any(".q_deterministic." in name and ".aux_op." in name for name in state),
             "padded": None if padded is None else tuple(row(padded, "padded_shape"))[-2:],
-            "learned_top": bool(top.get("learn_prior"))
+            "learned_top": flag(top.get("learn_prior", False), "learn_prior")
             or (raw_top is not None and bool(raw_top.any())),
         },
     )
@@ -138,30 +127,23 @@ def _config(kwargs: Mapping[str, Any], state: Mapping[str, Tensor]) -> OoddConfi
 
 def _block(block: Mapping[str, Any], state: Mapping[str, Tensor], prefix: str) -> dict[str, Any]:
     known(block, _BLOCK, "a block of its options")
-    if block.get("block", "ResBlockConv2d") != "ResBlockConv2d":
-        raise CheckpointError(
-            f"has blocks of the kind {quote(block['block'])}, which are not known here; "
-            "ResBlockConv2d is"
-        )
+    one_of(block.get("block", _RESIDUAL), {_RESIDUAL: ""}, "blocks of the kind")
     channels = number(block.get("out_channels"), "out_channels")
     gate = state.get(f"{prefix}.conv2.conv.bias")
     return {
         "channels": channels,
         "kernel": number(block.get("kernel_size"), "kernel_size"),
         "stride": number(block.get("stride", 1), "stride"),
-        "gated": bool(block.get("gated", gate is not None and len(gate) == 2 * channels)),
+        "gated": flag(
+            block.get("gated", gate is not None and gate.shape == (2 * channels,)), "gated"
+        ),
         "normed": _normed(block, state, f"{prefix}.conv1.conv"),
     }
 
 
 def _latent(latent: Mapping[str, Any], state: Mapping[str, Tensor], prefix: str) -> dict[str, Any]:
     known(latent, _LATENT, "a latent of its options")
-    kind = _LATENTS.get(latent.get("block", ""))
-    if kind is None:
-        raise CheckpointError(
-            f"has latents of the kind {quote(latent.get('block'))}, which are not known here; "
-            f"those that are: {', '.join(_LATENTS)}"
-        )
+    kind = one_of(latent.get("block"), _LATENTS, "latents of the kind")
     layer = "conv" if kind == "conv" else "linear"
     return {
         "dim": number(latent.get("latent_features"), "latent_features"),
@@ -172,7 +154,7 @@ def _latent(latent: Mapping[str, Any], state: Mapping[str, Tensor], prefix: str)
 
 
 def _normed(options: Mapping[str, Any], state: Mapping[str, Tensor], layer: str) -> bool:
-    return bool(options.get("weightnorm", f"{layer}.weight_g" in state))
+    return flag(options.get("weightnorm", f"{layer}.weight_g" in state), "weightnorm")
 
 
 register(
