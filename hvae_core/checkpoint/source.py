@@ -16,7 +16,7 @@ from typing import Any, final
 from torch import Tensor
 
 from hvae_core.checkpoint import torch_file
-from hvae_core.checkpoint.container import MAX_BYTES, check_size, quote, strict_json
+from hvae_core.checkpoint.container import quote, strict_json
 from hvae_core.checkpoint.pickled import read_pickle
 from hvae_core.common.errors import CheckpointError
 
@@ -116,7 +116,7 @@ def source_of(brought: str | Path | bytes, title: str) -> Source:
     try:
         if path.is_dir():
             return Source(title, "", _files(path), "folder", lambda name: _bytes(path / name))
-        check_size(path.stat().st_size)
+        torch_file.check_size(path.stat().st_size)
         with path.open("rb") as file:
             start = file.read(512)
         if start[:2] == b"PK" and not torch_file.is_torch_file(start):
@@ -133,16 +133,16 @@ def _files(folder: Path, *always: str) -> tuple[str, ...]:
 
 
 def _bytes(path: Path) -> bytes:
-    check_size(path.stat().st_size)
+    torch_file.check_size(path.stat().st_size)
     try:
         with path.open("rb") as file:
-            return file.read(MAX_BYTES + 1)
+            return file.read(torch_file.MAX_FILE + 1)
     except OSError as exc:
         raise CheckpointError("cannot be opened; check that the file may be read") from exc
 
 
 def _of_bytes(data: bytes, title: str) -> Source:
-    check_size(len(data))
+    torch_file.check_size(len(data))
     if data[:2] != b"PK" or torch_file.is_torch_file(data):
         return Source(title, title, (title,), "file", lambda name: data)
     return _of_zip(data, title)
@@ -160,9 +160,9 @@ def _of_zip(data: bytes, title: str) -> Source:
             f"holds {len(entries):,} files where {MAX_FILES:,} is the most; zip the folder of one "
             "checkpoint alone"
         )
-    if sum(entry.file_size for entry in entries) > 2 * MAX_BYTES:
+    if sum(entry.file_size for entry in entries) > torch_file.MAX_FILE:
         raise CheckpointError(
-            f"unpacks to more than {2 * MAX_BYTES // 1024**2:,} MB; zip the files of one "
+            f"unpacks to more than {torch_file.MAX_FILE // 1024**2:,} MB; zip the files of one "
             "checkpoint alone"
         )
     paths = [PurePosixPath(entry.filename.replace("\\", "/")) for entry in entries]
@@ -174,7 +174,7 @@ def _of_zip(data: bytes, title: str) -> Source:
 
     def read(name: str) -> bytes:
         entry = by_name[name]
-        check_size(entry.file_size)
+        torch_file.check_size(entry.file_size)
         try:
             with zipfile.ZipFile(io.BytesIO(data)) as archive, archive.open(entry) as file:
                 return file.read(entry.file_size + 1)

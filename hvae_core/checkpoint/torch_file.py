@@ -22,12 +22,14 @@ from typing import Any, final
 import torch
 from torch import Tensor
 
-from hvae_core.checkpoint.container import MAX_BYTES, MAX_RANK, MAX_TENSORS, check_size, quote
+from hvae_core.checkpoint.container import MAX_BYTES, MAX_RANK, MAX_TENSORS, quote
 from hvae_core.checkpoint.pickled import BROKEN, Call, Named, read_pickle, read_pickles
 from hvae_core.common.errors import CheckpointError
 
 MAX_RECORDS = 4 * MAX_TENSORS
 """Records of a zip: an optimiser's state has two or three for every weight."""
+MAX_FILE = 4 * MAX_BYTES
+"""Bytes of a file: beside the weights, an optimiser's state may lie in it."""
 MAX_DEPTH = 16
 _SIZES = {"Double": 8, "Float": 4, "Half": 2, "BFloat16": 2, "Long": 8, "Int": 4, "Short": 2,
           "Char": 1, "Byte": 1, "Bool": 1}  # fmt: skip
@@ -57,6 +59,15 @@ class _Storage:
     kind: str
     key: str
     count: int
+
+
+def check_size(size: int) -> None:
+    """Refuse a file above ``MAX_FILE`` before it is read."""
+    if size > MAX_FILE:
+        raise CheckpointError(
+            f"is {size / 1024**2:,.0f} MB; files up to {MAX_FILE // 1024**2:,} MB are read, store "
+            "the weights alone"
+        )
 
 
 def is_torch_file(data: bytes) -> bool:
@@ -304,6 +315,9 @@ def _dense(tensor: Tensor, name: str) -> Tensor:
         )
     if tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
         raise CheckpointError(f"claims a tensor {quote(name)} larger than its numbers; {BROKEN}")
+    whole = tensor.numel() * tensor.element_size() == tensor.untyped_storage().nbytes()
+    if whole and tensor.is_contiguous():
+        return tensor.detach()
     return tensor.detach().clone(memory_format=torch.contiguous_format)
 
 

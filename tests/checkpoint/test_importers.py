@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import torch
 
-from hvae_core.checkpoint import container, load_checkpoint, source, torch_file
+from hvae_core.checkpoint import load_checkpoint, source, torch_file
 from hvae_core.checkpoint.pickled import Call, Named, read_pickle
 from hvae_core.checkpoint.source import source_of
 from hvae_core.common.errors import CheckpointError
@@ -140,7 +140,7 @@ def test_what_lies_beside_a_checkpoint_does_no_harm(
     for i in range(9):
         (tmp_path / f"{i}.txt").write_bytes(b"")
     with (tmp_path / "latest-opt.th").open("wb") as file:
-        file.truncate(container.MAX_BYTES + 1)
+        file.truncate(torch_file.MAX_FILE + 1)
     (tmp_path / "zz.pt").write_bytes(saved(WEIGHTS))
     with pytest.raises(CheckpointError, match="9 weights in 2 tensors"):
         load_checkpoint(tmp_path / "zz.pt")

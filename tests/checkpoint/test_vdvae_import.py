@@ -211,6 +211,20 @@ def test_reference_samples(name: str, temperature: float) -> None:
     assert relative(drawn.mixture.logits[0, :1, :, :4], raw[:, :5]) < 1e-9
 
 
+def test_reference_pixels() -> None:
+    """The components chosen as the project does, the rest by the likelihood's own draw."""
+    folder = reference("vdvae", "imagenet32_16_widths")
+    golden = np.load(folder / "golden.npz")
+    drawn: Any = load_checkpoint(folder).model.sample(2, noise=StillNoise())
+    mixture = drawn.mixture
+    gumbel = -torch.log(-torch.from_numpy(golden["noise/u_mix"]).log()).permute(0, 3, 1, 2)
+    component = (mixture.logits[0] + gumbel).argmax(1)[None, :, None]
+    uniform = torch.from_numpy(golden["noise/u_pix"]).permute(0, 3, 1, 2)[None]
+    pixels = mixture.draw_from(component, uniform)[0].permute(0, 2, 3, 1)
+    expected = golden["f32/prior_zero/sampled"]
+    assert np.allclose(pixels[: len(expected)], expected, atol=1e-4)
+
+
 def test_the_log_beside_the_weights_is_read(tmp_path: Path) -> None:
     """From a folder, a zip, one file of a folder; the average goes before the raw weights."""
     average, raw = weights(TINY), {f"module.{k}": v for k, v in weights(TINY, 1).items()}

@@ -124,7 +124,8 @@ def _logged(source: Source, name: str) -> dict[str, Any]:
     """The hyper-parameters in the log beside the weights: that of the same name, else the one."""
     folder, _, file = name.rpartition("/")
     start = re.sub(r"-model(-ema)?\.\w+$", "", file)
-    logs = [n for n in source.names if n.endswith(".jsonl") and n.rpartition("/")[0] == folder]
+    logs = [n for n in source.names if n.endswith(".jsonl")]
+    logs = [n for n in logs if n.rpartition("/")[0] == folder] or logs
     own = [n for n in logs if n.rpartition("/")[2].startswith(f"{start}-")]
     if not (own or logs):
         return {}

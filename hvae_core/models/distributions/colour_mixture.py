@@ -123,12 +123,19 @@ class ColourLogistics(Likelihood):
         component = (u >= ends).sum(2, keepdim=True).clamp_max(weight.shape[2] - 1)
         share = _of(weight, component)
         begin = _of(ends, component) - share
-        uniform = [((u - begin) / share).clamp(0, 1), *noise[:, :, 1:].split(1, 2)]
+        uniform = torch.cat([((u - begin) / share).clamp(0, 1), noise[:, :, 1:]], 2)
+        return self.draw_from(component, uniform)
+
+    def draw_from(self, component: Tensor, uniform: Tensor) -> Tensor:
+        """Values in [-1, 1] of the chosen components (S, B, 1, H, W), by uniform numbers.
+
+        Both the numbers and the result are (S, B, 3, H, W).
+        """
         done: list[Tensor] = []
-        for c in range(COLOURS):
+        for c, share in enumerate(uniform.split(1, 2)):
             location = _of(self._location(c, done), component)
             log_scale = _of(self.log_scale[:, :, c], component)
-            v = uniform[c].clamp(1e-5, 1 - 1e-5)
+            v = share.clamp(1e-5, 1 - 1e-5)
             x = location + log_scale.exp() * (v.log() - torch.log1p(-v))
             done.append(x.clamp(-1, 1))
         return torch.cat(done, 2)
