@@ -133,7 +133,7 @@ def _unknown(source: Source) -> str:
         return f"holds no state dict of any project that is converted ({known}); {TWO_WAYS}"
     return (
         f"is a {source.kind} without a checkpoint of a project that is converted; bring "
-        f"{'; or '.join(f'of {each.project} {each.files}' for each in IMPORTERS.values())}"
+        f"{'; '.join(f'{each.files} ({each.project})' for each in IMPORTERS.values())}"
     )
 
 
