@@ -33,7 +33,7 @@ PLAIN: list[Any] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("value", PLAIN, ids=str)
+@pytest.mark.parametrize("value", PLAIN)
 def test_values_come_back_as_they_were(value: Any) -> None:
     back = there_and_back(value)
     assert back == value and type(back) is type(value)
