@@ -15,6 +15,7 @@ FREE = ("common", "config", "data", "figures", "scores", "detection")
 """Rooms that cost no torch at import, but for the modules below."""
 COMPUTING = {
     "hvae_core.common.noise",
+    "hvae_core.common.philox",
     "hvae_core.scores.classifier.ensemble",
     "hvae_core.scores.classifier.file",
     "hvae_core.scores.classifier.network",

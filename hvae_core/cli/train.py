@@ -64,6 +64,13 @@ def train(
         Literal["32-true", "bf16-mixed", "16-mixed"],
         option("number format while training; weights are kept in 32 bits"),
     ] = "32-true",
+    compiling: Annotated[
+        Literal["auto", "off"],
+        option(
+            "auto: one graphics card replays a recorded step, at the same figures but for rounding",
+            name="--compile",
+        ),
+    ] = "auto",
     as_json: Json = False,
 ) -> None:
     """Train a checkpoint by a preset; resumes where it stopped.
@@ -135,10 +142,11 @@ def train(
 
         torch.set_num_threads(threads)
     if preset in CLASSIFIERS:
-        if accelerator not in ("auto", "cpu") or (devices, precision) != (1, "32-true"):
+        plain = (devices, precision, compiling) == (1, "32-true", "auto")
+        if accelerator not in ("auto", "cpu") or not plain:
             raise ConfigError(
                 "A classifier trains on the processor in 32 bits; "
-                "leave out --accelerator, --devices and --precision."
+                "leave out --accelerator, --devices, --precision and --compile."
             )
         _train_classifier(CLASSIFIERS[preset], folder, asked, as_json=as_json)
         return
@@ -148,7 +156,7 @@ def train(
     with show.progress_bar() as bar:
         path = train_preset(
             get_preset(preset), folder, **asked, fabric=fabric, precision=precision,
-            extend=True, progress=bar, say=bar.line,
+            extend=True, compiling=compiling, progress=bar, say=bar.line,
         )  # fmt: skip
     if path is not None:  # else another process says it
         _finish(path, as_json=as_json)

@@ -6,6 +6,7 @@ They use tensor methods only, so this module, and the scores above it, load with
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
@@ -73,8 +74,7 @@ def bound(trace: TraceLike) -> Tensor:
 def iw_bound(trace: TraceLike) -> Tensor:
     """L^S_{>k} = log (1/S) sum_s w_s in nats (Eq. 9, after Burda et al. 2016), (B,)."""
     weights = log_weights(trace)
-    # log S is taken from the tensor itself: its dtype and device fit without importing torch
-    return weights.logsumexp(0) - weights.new_tensor(float(weights.shape[0])).log()  # (B,)
+    return weights.logsumexp(0) - math.log(weights.shape[0])  # (B,)
 
 
 def nll(trace: TraceLike) -> Tensor:

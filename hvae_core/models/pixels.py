@@ -109,7 +109,7 @@ class PixelHead(nn.Module):
             return GaussianPixels.from_raw(raw)
         learned = self.kind == "oversmooth"
         return GaussianPixels.from_raw(
-            raw, pixel_std(self.raw_sigma) if learned else raw.new_tensor(FIXED_STD)
+            raw, pixel_std(self.raw_sigma) if learned else raw.new_full((), FIXED_STD)
         )
 
 

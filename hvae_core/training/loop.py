@@ -1,24 +1,26 @@
 """One training loop for every model and objective: resumable, and the same stream after a resume.
 
-All random numbers of an epoch come from a generator seeded by (seed, epoch, rank). A run that was
-interrupted continues from its last finished epoch and ends with the weights of one that never was.
+All random numbers of an epoch follow from the seed, the epoch and an image's place in it. A run
+that was interrupted continues from its last finished epoch and ends with the weights of one that
+never was.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from lightning_fabric import Fabric
-from torch import Tensor, nn
+from torch import Tensor
 
 from hvae_core.checkpoint import History
 from hvae_core.common.errors import ConfigError
-from hvae_core.common.noise import ImageNoise, Noise, StreamNoise
+from hvae_core.common.noise import ImageNoise
 from hvae_core.common.progress import Progress, Say, silent, unsaid
 from hvae_core.config import ModelConfig, TrainConfig
 from hvae_core.data.image_set import ImageSet
@@ -26,10 +28,15 @@ from hvae_core.evaluation.bounds import bound
 from hvae_core.evaluation.collapse import UnitStats, active_units
 from hvae_core.models import HierarchicalVAE, model_from_config, prepared
 from hvae_core.training.objectives import Objective, free_bits_lambda, warmup_beta
-from hvae_core.training.optimiser import Gradients, learning_rate, make_optimizer
+from hvae_core.training.optimiser import gradient_row, learning_rate, make_optimizer
 from hvae_core.training.state import RunState, load_state, save_state
+from hvae_core.training.step import Compile, Stepper
 
 VALIDATION_IMAGES = 1000
+_LOOK = 50
+"""Steps between two looks at the loss, for each of which the device is waited for."""
+_RESIDENT = 2**31
+"""Bytes of images that are kept on the device throughout; more come batch by batch."""
 
 
 @dataclass
@@ -56,6 +63,7 @@ def train(
     progress: Progress = silent,
     say: Say = unsaid,
     fabric: Fabric | None = None,
+    compiling: Compile = "auto",
 ) -> Run:
     """Train a model by its objective (equations in ``objectives``) and return the averaged weights.
 
@@ -63,8 +71,10 @@ def train(
     changed. ``state`` is a file that keeps the run after every epoch; if it holds a run of the same
     configuration, training continues from there; with ``extend`` also where that run is finished
     and was planned for fewer epochs, of which ``say`` receives a line. ``on_epoch`` receives the
-    run as it stands after every epoch, in the first process only. Raises ``ConfigError`` if it
-    holds another or if the loss is no longer a number, ``DataError`` for images that do not fit.
+    run as it stands after every epoch, in the first process only. ``compiling`` lets a graphics
+    card replay compiled steps where that can be done (``step``); it changes figures by rounding
+    alone. Raises ``ConfigError`` if the state holds another run or if the loss is no longer a
+    number, ``DataError`` for images that do not fit.
     """
     for given in (images, validation):
         given.require(model_config.image_shape, empty=" to train or validate with")
@@ -74,9 +84,8 @@ def train(
     # 2. The same weights in every process, then onto its device.
     fabric = fabric or Fabric(accelerator="auto", devices=1)
     fabric.launch()
-    running = _start(model_config, config, pixels, start=start)
-    module, optimizer = fabric.setup(running.objective, running.optimizer)
-    running.average.to(fabric.device)
+    running = _start(model_config, config, pixels, start=start, fabric=fabric)
+    stepper = Stepper(running, fabric, compiling=compiling)
     # 3. An interrupted run goes on. After the setup: moments are loaded to where the weights are.
     if state is not None and state.exists():
         load_state(state, running, extend=extend)
@@ -85,9 +94,7 @@ def train(
     # 4. Epoch by epoch. What is shown, kept and returned is the average, never the raw weights.
     while running.epoch < config.epochs:
         started = time.perf_counter()
-        row = _train_epoch(
-            running, pixels, fabric=fabric, module=module, optimizer=optimizer, progress=progress
-        )
+        row = _train_epoch(stepper, pixels, progress=progress)
         row |= validate(running.average, held_out)
         row["seconds"] = time.perf_counter() - started
         running.record(row)
@@ -145,6 +152,7 @@ def _start(
     pixels: Tensor,
     *,
     start: HierarchicalVAE | None,
+    fabric: Fabric,
 ) -> RunState:
     """A model with its optimiser and running average: fresh from the first batch, or ``start``."""
     if bool(config.start) != (start is not None):
@@ -169,99 +177,104 @@ def _start(
         model.load_state_dict(start.state_dict())
     average.load_state_dict(model.state_dict())
     average.eval().requires_grad_(False)
-    return RunState(Objective(model, config), make_optimizer(model, config), average)
+    scaled = fabric.strategy.precision.precision == "16-mixed"
+    optimizer = make_optimizer(model, config, device=fabric.device.type, scaled=scaled)
+    return RunState(Objective(model, config), optimizer, average)
 
 
-def _train_epoch(
-    running: RunState,
-    pixels: Tensor,
-    *,
-    fabric: Fabric,
-    module: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    progress: Progress,
-) -> dict:
-    """One pass over the images; returns the epoch's means for the history.
-
-    ``module`` and ``optimizer`` are those of ``running`` as ``fabric`` has set them up.
-    """
+def _train_epoch(stepper: Stepper, pixels: Tensor, *, progress: Progress) -> dict:
+    """One pass over the images; returns the epoch's means for the history."""
+    running, fabric = stepper.running, stepper.fabric
     config, epoch = running.config, running.epoch
-    noise = StreamNoise(_generator(config.seed, epoch, fabric.global_rank))
-    batches = _order(len(pixels), running, fabric).split(config.batch_size)
-    gradients, steps = Gradients(), []
+    # 1. All that is known beforehand goes to the device at once: places, and the schedule.
+    batches = _batches(len(pixels), running, fabric)
+    schedule = _schedule(batches, running).to(fabric.device)
+    record = torch.zeros(len(batches), len(stepper.out), device=fabric.device)
+    held = pixels.to(fabric.device) if pixels.numel() <= _RESIDENT else pixels
+    # 2. Steps. Nothing is asked of the device but now and then: an answer would keep it waiting.
     for step, batch in enumerate(batches):
-        # The learning rate, beta and lambda move within an epoch: ``at`` counts in epochs.
-        at = epoch + step / len(batches)
-        rate = learning_rate(at, config)
-        for group in optimizer.param_groups:
-            group["lr"] = rate
-        # Loss
-        x = (pixels[batch].float() / 255).to(fabric.device)
-        if config.mutation:
-            x = mutate(x, config.mutation, noise)
-        terms = module(x, noise, at)
-        if not torch.isfinite(terms.loss):
-            raise ConfigError(
-                f"The loss is no longer a number in epoch {epoch + 1}; "
-                "start again with a lower learning_rate."
-            )
-        # Step: a wild gradient takes none, and then the average must not count it either.
-        optimizer.zero_grad()
-        fabric.backward(terms.loss)
-        if gradients.step(fabric, module, optimizer, config=config):
-            _update_average(running, epoch * len(batches) + step)
-        # As numbers: the terms themselves would keep every step's graph alive.
-        steps.append([term.tolist() for term in terms])
-        progress((at + 1 / len(batches)) / config.epochs, f"epoch {epoch + 1} of {config.epochs}")
-    loss, log_px, kl, elbo = (np.mean(term, axis=0).tolist() for term in zip(*steps, strict=True))
+        stepper.row.copy_(schedule[step])
+        chosen = held[batch.images.to(held.device)]
+        stepper.step(chosen.to(fabric.device), batch.keys.to(fabric.device))
+        record[step].copy_(stepper.out)
+        if fabric.device.type == "cpu" or step % _LOOK == 0 or step + 1 == len(batches):
+            _check(record[: step + 1, 0], epoch)
+        at = epoch + (step + 1) / len(batches)
+        progress(at / config.epochs, f"epoch {epoch + 1} of {config.epochs}")
+    # 3. The epoch's figures.
+    numbers = record.double().cpu()
+    loss, log_px, elbo = numbers[:, :3].mean(0).tolist()
     return {
         "train_loss": loss,
         "train_elbo": elbo,
         "train_log_px": log_px,
-        "train_kl": kl,
-        **gradients.row(epoch, config),
-        "learning_rate": rate,
+        "train_kl": numbers[:, 5:].mean(0).tolist(),
+        **gradient_row(numbers[:, 3].tolist(), numbers[:, 4].bool().tolist(), epoch, config=config),
+        "learning_rate": learning_rate(epoch + (len(batches) - 1) / len(batches), config),
         "beta": warmup_beta(epoch + 1, config.warmup_epochs),
         "free_bits": free_bits_lambda(epoch + 1, config),
     }
 
 
-def _order(n: int, running: RunState, fabric: Fabric) -> Tensor:
-    """The images (their places among n) that this process takes in this epoch, in their order."""
+class _Batch(NamedTuple):
+    """One step's images of this process: their places in the set, and the keys of their noise.
+
+    ``weight`` is their share of the step's images times the number of processes.
+    """
+
+    images: Tensor  # (B,)
+    keys: Tensor  # (B, 2)
+    weight: float
+
+
+def _batches(n: int, running: RunState, fabric: Fabric) -> list[_Batch]:
+    """The steps of this epoch: ``batch_size`` images each over all processes.
+
+    An image's noise follows from its place in the epoch. So a run is the same, but for rounding, on
+    one process and on several.
+    """
     config, rank, world = running.config, fabric.global_rank, fabric.world_size
-    order = torch.randperm(n, generator=_generator(config.seed, running.epoch, -1))
+    order = torch.randperm(n, generator=_generator(config.seed, running.epoch))
     order = order[: config.epoch_images or n]
-    # Every process takes as many images as the others, or one would wait for gradients for ever.
-    return order[: max(world, len(order) // world * world)][rank::world]
+    places = torch.arange(len(order))
+    keys = torch.stack([places, torch.full_like(places, running.epoch)], 1)
+    batches: list[_Batch] = []
+    for part in places.split(config.batch_size):
+        mine = part[rank::world]
+        # Processes without an image would leave the others waiting for their gradients.
+        if len(part) >= world or not batches:
+            weight = len(mine) * world / len(part)
+            batches.append(_Batch(order[mine], keys[mine], weight))
+    return batches
 
 
-@torch.no_grad()
-def _update_average(running: RunState, step: int) -> None:
-    """Exponential moving average, faster in the first steps so that it does not drag the start."""
-    ema = running.config.ema
-    decay = min(ema, (1 + step) / (10 + step)) if ema else 0.0
-    source = running.objective.model.state_dict()
-    for name, value in running.average.state_dict().items():
-        value.lerp_(source[name].to(value.device), 1 - decay)
+def _schedule(batches: Sequence[_Batch], running: RunState) -> Tensor:
+    """The rows of a ``Stepper`` (steps, 5): all that moves within an epoch, counted in epochs."""
+    config, steps = running.config, len(batches)
+    rows = []
+    for step, batch in enumerate(batches):
+        at, taken = running.epoch + step / steps, running.epoch * steps + step
+        # The average is faster in the first steps so that it does not drag the start.
+        decay = min(config.ema, (1 + taken) / (10 + taken)) if config.ema else 0.0
+        beta, free_bits = warmup_beta(at, config.warmup_epochs), free_bits_lambda(at, config)
+        rows.append((learning_rate(at, config), beta, free_bits, 1 - decay, batch.weight))
+    return torch.tensor(rows, dtype=torch.float32)
 
 
-def _generator(seed: int, epoch: int, rank: int) -> torch.Generator:
-    """The random numbers of one epoch in one process, or (rank -1) those that all share."""
-    words = np.random.SeedSequence([seed, epoch, rank + 1]).generate_state(1, np.uint64)
+def _check(losses: Tensor, epoch: int) -> None:
+    if not torch.isfinite(losses).all():
+        raise ConfigError(
+            f"The loss is no longer a number in epoch {epoch + 1}; "
+            "start again with a lower learning_rate."
+        )
+
+
+def _generator(seed: int, epoch: int) -> torch.Generator:
+    """The order of one epoch, which all processes share."""
+    words = np.random.SeedSequence([seed, epoch, 0]).generate_state(1, np.uint64)
     return torch.Generator().manual_seed(int(words[0] >> 1))  # torch takes 63 bits
 
 
 def _summary(epoch: int, row: dict) -> str:
     kl = " ".join(f"{value:.2f}" for value in row["valid_kl"])
     return f"epoch {epoch}: validation ELBO {row['valid_elbo']:.1f} nats, KL {kl}"
-
-
-def mutate(x: Tensor, rate: float, noise: Noise) -> Tensor:
-    """Grey levels (B, C, H, W) in [0, 1], each replaced by a uniform one of 256 at this rate.
-
-    What images have in common at large is destroyed, and the background of plain pixels stays. A
-    pixel of a colour image is replaced in all its channels or in none.
-    """
-    hit = noise.uniform("mutated", 1, len(x), (1, *x.shape[2:]))[0].to(x.device) < rate
-    grey = noise.uniform("mutation", 1, len(x), x.shape[1:])[0].to(x.device)
-    return torch.where(hit, (256 * grey).floor().clamp_max(255) / 255, x)

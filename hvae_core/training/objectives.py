@@ -42,7 +42,12 @@ def free_bits_lambda(epoch: float, config: TrainConfig) -> float:
 
 
 def elbo(
-    model: HierarchicalVAE, x: Tensor, noise: Noise, beta: float = 1.0, free_bits: float = 0.0
+    model: HierarchicalVAE,
+    x: Tensor,
+    noise: Noise,
+    *,
+    beta: float | Tensor = 1.0,
+    free_bits: float | Tensor = 0.0,
 ) -> LossTerms:
     """-E_q[log p(x|z)] + beta sum_i max(lambda, KL_i) (HVK Eq. 1, Table 4).
 
@@ -52,7 +57,10 @@ def elbo(
     trace = model.trace(x, noise=noise)
     kl = trace.kl.mean((1, 2))  # (L,)
     log_px = trace.log_px.mean()
-    held = kl.clamp_min(free_bits) if free_bits > 0 else kl
+    held = kl
+    if isinstance(free_bits, Tensor) or free_bits > 0:
+        # Where lambda has fallen to 0 as it is: a sample of a divergence may be negative.
+        held = torch.where((kl < free_bits) & (free_bits > 0), free_bits, kl)
     loss = beta * held.sum() - log_px
     return LossTerms(loss=loss, log_px=log_px, kl=kl, elbo=log_px - kl.sum())
 
@@ -89,13 +97,20 @@ class Objective(nn.Module):
         self.model = model
         self.config = config
 
-    def forward(self, x: Tensor, noise: Noise, epoch: float) -> LossTerms:
-        """Loss of grey images (B, C, H, W) in [0, 1] at a point in time counted in epochs."""
+    def forward(
+        self,
+        x: Tensor,
+        noise: Noise,
+        *,
+        beta: float | Tensor = 1.0,
+        free_bits: float | Tensor = 0.0,
+    ) -> LossTerms:
+        """Loss of grey images (B, C, H, W) in [0, 1] with beta and lambda as they stand now."""
         x = self.model.prepare(x, noise)
         if self.config.objective == "informative":
             return informative(self.model, x, noise)
         if self.config.objective == "iwae":
             return iwae(self.model, x, noise, samples=self.config.samples)
-        beta = warmup_beta(epoch, self.config.warmup_epochs)
-        free_bits = free_bits_lambda(epoch, self.config)
+        if not self.config.free_bits:
+            free_bits = 0.0
         return elbo(self.model, x, noise, beta=beta, free_bits=free_bits)

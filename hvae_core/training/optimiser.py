@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from typing import Any, final
 
 import numpy as np
 import torch
 from lightning_fabric import Fabric
-from torch import nn
+from torch import Tensor, nn
 
 from hvae_core.common.errors import ConfigError
 from hvae_core.config import TrainConfig
@@ -27,18 +27,31 @@ SLOTS = {
 """What each optimiser keeps of every weight; but for the first, nothing of it is below zero."""
 
 
-def make_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
-    """Adam (HVK Table 4), Adamax (DVP Table 3) or AdamW (DCT's hyperparameters), by its name."""
+FUSED = {"adam", "adamw"}
+"""Those with one kernel for all weights, which also clips and skips (see ``Gradients``)."""
+
+
+def make_optimizer(
+    model: nn.Module, config: TrainConfig, *, device: str = "cpu", scaled: bool = False
+) -> torch.optim.Optimizer:
+    """Adam (HVK Table 4), Adamax (DVP Table 3) or AdamW (DCT's hyperparameters), by its name.
+
+    ``device`` is the kind that the weights will be on; ``scaled`` says that the loss is multiplied
+    up, as 16 bits need it, and that the gradients are brought back before the step.
+    """
     kinds: dict[str, Callable[..., torch.optim.Optimizer]] = {
         "adam": torch.optim.Adam,
         "adamax": torch.optim.Adamax,
         "adamw": torch.optim.AdamW,
     }
+    fused = config.optimizer in FUSED and device in ("cpu", "cuda") and not scaled
+    how = {"fused": True, "capturable": device == "cuda"} if fused else {}
     return kinds[config.optimizer](
         model.parameters(),
         lr=config.learning_rate,
         betas=(config.beta1, config.beta2),
         weight_decay=config.weight_decay,
+        **how,
     )
 
 
@@ -48,65 +61,90 @@ def learning_rate(epoch: float, config: TrainConfig) -> float:
     return config.final_learning_rate + share * (config.learning_rate - config.final_learning_rate)
 
 
-@dataclass
+@final
 class Gradients:
-    """Gradient norms of one epoch's steps, before clipping, and what was done about them."""
+    """Steps along gradients that are clipped, or left out where they are too large.
 
-    norms: list[float] = field(default_factory=list)
-    clipped: int = 0
-    skipped: int = 0
+    Too large is above ``skip_norm`` (Child 2021, who skips where this does: before clipping), or
+    not finite. With a fused optimiser the choice is made on the device, in the kernel itself.
+    """
 
-    def step(
-        self,
-        fabric: Fabric,
-        module: nn.Module,
-        optimizer: torch.optim.Optimizer,
-        *,
-        config: TrainConfig,
-    ) -> bool:
-        """Clip the gradients and step, unless they are too large; returns whether it stepped.
+    def __init__(
+        self, fabric: Fabric, module: nn.Module, optimizer: Any, *, config: TrainConfig
+    ) -> None:
+        """``module`` and ``optimizer`` are as ``fabric`` has set them up."""
+        self.fabric, self.module, self.optimizer, self.config = fabric, module, optimizer, config
+        self.on_device = bool(optimizer.param_groups[0].get("fused"))
 
-        Too large is above ``skip_norm`` (Child 2021, who skips where this loop does: before
-        clipping), or not finite.
+    def step(self, rate: Tensor) -> tuple[Tensor, Tensor]:
+        """Step at a learning rate; the gradient's norm before clipping, and 1 or 0: whether taken.
+
+        A step that is not taken moves neither weights nor moments.
         """
-        before_clipping = fabric.clip_gradients(
-            module, optimizer, max_norm=config.clip_norm, error_if_nonfinite=False
-        )
-        norm = 0.0 if before_clipping is None else float(before_clipping)
-        self.norms.append(norm)
-        taken = math.isfinite(norm) and not 0 < config.skip_norm < norm
-        if taken:
-            self.clipped += norm > config.clip_norm
-        else:
-            self.skipped += 1
-            # A step without gradients moves nothing, and 16-bit training still adapts its scale.
-            optimizer.zero_grad()
+        if not self.on_device:
+            return self._by_host(float(rate))
+        optimizer = self.optimizer.optimizer
+        on_card = rate.device.type == "cuda"
+        for group in optimizer.param_groups:
+            group["lr"] = rate if on_card else float(rate)
+        found = [p.grad for group in optimizer.param_groups for p in group["params"]]
+        norm = nn.utils.get_total_norm([grad for grad in found if grad is not None])
+        skip = self._too_large(norm)
+        # What the kernel divides gradients by, and whether it rests: made for 16-bit training.
+        optimizer.grad_scale = ((norm + 1e-6) / self.config.clip_norm).clamp_min(1.0)
+        optimizer.found_inf = skip.float()
         optimizer.step()
-        return taken
+        return norm, (~skip).float()
 
-    def row(self, epoch: int, config: TrainConfig) -> dict:
-        """The epoch's entries in the history; raises ``ConfigError`` if no step was taken.
+    def _by_host(self, rate: float) -> tuple[Tensor, Tensor]:
+        """The same with a branch here: for optimisers of several kernels, and for scaled losses."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        norm = self.fabric.clip_gradients(
+            self.module,
+            self.optimizer,
+            max_norm=self.config.clip_norm,
+            error_if_nonfinite=False,
+        )
+        assert isinstance(norm, Tensor)  # as no strategy here shards
+        skip = self._too_large(norm)
+        if skip:
+            # A step without gradients moves nothing, and 16-bit training still adapts its scale.
+            self.optimizer.zero_grad()
+        self.optimizer.step()
+        return norm, (~skip).float()
 
-        ``grad_norms`` holds the norm of every step (DVP Figure 7). Where there are more than the
-        history has room for, 512 an epoch and 65,536 a run, it holds the largest of each run of
-        neighbouring steps, so that no spike is lost.
-        """
-        if self.skipped == len(self.norms):
-            raise ConfigError(
-                f"No step of epoch {epoch + 1} was taken: every gradient was above skip_norm = "
-                f"{config.skip_norm:g} or no number; "
-                "start again with a larger skip_norm or a lower learning_rate."
-            )
-        finite = [norm for norm in self.norms if math.isfinite(norm)]
-        return {
-            "grad_norm": min(float(np.mean(finite)), _LARGEST),
-            "grad_norms": peaks(self.norms, config.epochs),
-            "clipped": self.clipped,
-            "skipped": self.skipped,
-        }
+    def _too_large(self, norm: Tensor) -> Tensor:
+        wild = ~torch.isfinite(norm)
+        return wild | (norm > self.config.skip_norm) if self.config.skip_norm else wild
 
 
-def peaks(norms: list[float], epochs: int) -> list[float]:
+def gradient_row(
+    norms: Sequence[float], taken: Sequence[bool], epoch: int, *, config: TrainConfig
+) -> dict:
+    """An epoch's entries in the history; raises ``ConfigError`` if no step was taken.
+
+    ``grad_norms`` holds the norm of every step before clipping (DVP Figure 7). Where there are more
+    than the history has room for, 512 an epoch and 65,536 a run, it holds the largest of each run
+    of neighbouring steps, so that no spike is lost.
+    """
+    if not any(taken):
+        raise ConfigError(
+            f"No step of epoch {epoch + 1} was taken: every gradient was above skip_norm = "
+            f"{config.skip_norm:g} or no number; "
+            "start again with a larger skip_norm or a lower learning_rate."
+        )
+    finite = [norm for norm in norms if math.isfinite(norm)]
+    clipped = [norm > config.clip_norm for norm, step in zip(norms, taken, strict=True) if step]
+    return {
+        "grad_norm": min(float(np.mean(finite)), _LARGEST),
+        "grad_norms": peaks(norms, config.epochs),
+        "clipped": sum(clipped),
+        "skipped": len(norms) - len(clipped),
+    }
+
+
+def peaks(norms: Sequence[float], epochs: int) -> list[float]:
     """Norms of an epoch's steps, four digits each; of many, the largest of each run of them."""
     most = max(1, min(_STEPS, _NUMBERS // epochs))
     kept = np.nan_to_num(norms, nan=_LARGEST).clip(max=_LARGEST)

@@ -20,6 +20,7 @@ from hvae_core.config import ModelCard, TrainConfig, from_json, schedules_over
 from hvae_core.data.prepare import Step
 from hvae_core.data.training_sets import TrainingSets, training_sets
 from hvae_core.training.loop import Run, goes_on, train
+from hvae_core.training.step import Compile
 
 if TYPE_CHECKING:
     from hvae_core.config.presets import Preset
@@ -41,6 +42,7 @@ def train_preset(
     fabric: Fabric | None = None,
     precision: Precision = "32-true",
     extend: bool = False,
+    compiling: Compile = "auto",
     progress: Progress = silent,
     say: Say = unsaid,
 ) -> Path | None:
@@ -49,8 +51,8 @@ def train_preset(
     The folder keeps the run (state.safetensors) and its checkpoint (PRESET.safetensors), both
     renewed after every epoch, of which ``say`` receives a line. ``epochs`` and ``seed`` are the
     preset's, ``source`` its world, unless told otherwise; ``precision`` is that of ``fabric``, for
-    the card. With ``extend`` a finished run of fewer epochs goes on to as many. None in every
-    process but the first. Raises ``ConfigError``, ``DataError``.
+    the card. With ``extend`` a finished run of fewer epochs goes on to as many. ``compiling`` is as
+    in ``train``. None in every process but the first. Raises ``ConfigError``, ``DataError``.
     """
     make_folder(folder, ConfigError)  # before hours of work whose result has no place
     fabric = fabric or make_fabric(precision=precision)
@@ -109,6 +111,7 @@ def run_of(
         start=starting_weights(config, folder),
         state=folder / "state.safetensors",
         extend=extend,
+        compiling=compiling,
         on_epoch=export,
         progress=progress,
         say=say,

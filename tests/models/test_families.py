@@ -361,7 +361,7 @@ def test_training_lowers_the_loss_and_reaches_every_parameter(
     optimizer = torch.optim.Adam(fresh.model.parameters(), 1e-3)
     losses = []
     for _ in range(8):
-        terms = module(grey, fresh.noise(), 0.0)
+        terms = module(grey, fresh.noise())
         optimizer.zero_grad()
         terms.loss.backward()
         losses.append(float(terms.loss.detach()))

@@ -9,7 +9,8 @@ import torch
 from scipy import stats
 
 from hvae_core.config.presets import get_preset
-from hvae_core.training.loop import mutate, train
+from hvae_core.training.loop import train
+from hvae_core.training.step import mutate
 from tests.small import stream, tiny_config, tiny_set
 
 

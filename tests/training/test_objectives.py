@@ -158,7 +158,7 @@ def test_gradients_reach_every_parameter_of_every_likelihood(
     model = tiny_model(tiny_config(likelihood=likelihood, blocks=2, image_shape=shape))
     module = Objective(model, TrainConfig("bars", objective=objective))
     images = torch.from_numpy(tiny_set(16, shape).images.copy()).float() / 255
-    module(images, stream(), 0.0).loss.backward()
+    module(images, stream()).loss.backward()
     for name, value in model.named_parameters():
         assert value.grad is not None, name
         assert torch.isfinite(value.grad).all(), name
@@ -171,14 +171,18 @@ def test_objective_module_follows_its_schedule(model: HierarchicalVAE) -> None:
     )
     images = tiny_set(8)
     x = torch.from_numpy(images.images.copy()).float() / 255
-    terms = Objective(model, config)(x, noise(), 4.0)
+    at = {"beta": warmup_beta(4.0, 10), "free_bits": free_bits_lambda(4.0, config)}
+    # As numbers, and as the tensors that a recorded step reads.
+    terms = Objective(model, config)(x, noise(), **at)
+    again = Objective(model, config)(x, noise(), **{k: torch.tensor(v) for k, v in at.items()})
+    torch.testing.assert_close(again.loss, terms.loss)
     expected = elbo(model, prepared(model, images), noise(), beta=0.4, free_bits=25.0)
     torch.testing.assert_close(terms.loss, expected.loss)
-    chosen = Objective(model, TrainConfig("bars", objective="informative"))(x, noise(), 0.0)
+    chosen = Objective(model, TrainConfig("bars", objective="informative"))(x, noise())
     torch.testing.assert_close(
         chosen.loss, informative(model, prepared(model, images), noise()).loss
     )
-    weighted = Objective(model, TrainConfig("bars", objective="iwae", samples=3))(x, noise(), 0.0)
+    weighted = Objective(model, TrainConfig("bars", objective="iwae", samples=3))(x, noise())
     torch.testing.assert_close(
         weighted.loss, iwae(model, prepared(model, images), noise(), samples=3).loss
     )

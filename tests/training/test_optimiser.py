@@ -19,7 +19,11 @@ from hvae_core.common.errors import ConfigError
 from hvae_core.common.progress import Cancelled
 from hvae_core.config import TrainConfig
 from hvae_core.training.loop import train
-from hvae_core.training.optimiser import Gradients, make_optimizer, peaks
+from hvae_core.training.objectives import Objective
+from hvae_core.training.optimiser import Gradients, gradient_row, make_optimizer, peaks
+from hvae_core.training.state import RunState
+from hvae_core.training.step import Stepper
+from tests.small import tiny_model
 from tests.training.test_training import HELD_OUT, IMAGES, MODEL, TRAIN, equal_weights, stop_at
 
 SHORT = replace(TRAIN, epochs=2, warmup_epochs=0, free_bits=0)
@@ -81,20 +85,29 @@ class Slope(nn.Module):
         return (self.weight * torch.tensor([0.6, 0.8]) * size).sum()
 
 
-def taken(sizes: list[float], config: TrainConfig) -> tuple[list[Tensor], Gradients, Any]:
+Steps = list[tuple[float, bool]]
+"""The norm of every step before clipping, and whether it was taken."""
+
+
+def taken(sizes: list[float], config: TrainConfig) -> tuple[list[Tensor], Steps, Any]:
     """Weights before and after each step, the record, and the optimiser."""
     fabric = Fabric(accelerator="cpu", devices=1)
     module = Slope()
     wrapped, optimizer = fabric.setup(module, make_optimizer(module, config))
-    gradients, weights = Gradients(), [module.weight.detach().clone()]
+    gradients = Gradients(fabric, wrapped, optimizer, config=config)
+    weights, record = [module.weight.detach().clone()], Steps()
     for size in sizes:
         optimizer.zero_grad()
         fabric.backward(wrapped(size))
-        assert gradients.step(fabric, wrapped, optimizer, config=config) is (
-            not torch.equal(weights[-1], module.weight.detach())
-        )
+        norm, moved = gradients.step(torch.tensor(config.learning_rate))
         weights.append(module.weight.detach().clone())
-    return weights, gradients, optimizer
+        assert bool(moved) is not torch.equal(weights[-1], weights[-2])
+        record.append((float(norm), bool(moved)))
+    return weights, record, optimizer
+
+
+def row_of(record: Steps, config: TrainConfig) -> dict[str, Any]:
+    return gradient_row(*zip(*record, strict=True), 0, config=config)
 
 
 @pytest.mark.parametrize("kind", ["adam", "adamax", "adamw"])
@@ -102,13 +115,14 @@ def taken(sizes: list[float], config: TrainConfig) -> tuple[list[Tensor], Gradie
 def test_a_huge_gradient_moves_nothing(kind: Any, huge: float) -> None:
     config = TrainConfig("bars", optimizer=kind, weight_decay=0.1, clip_norm=10, skip_norm=100)
     sizes = [5.0, 50.0, huge, 100.0, 7.0]
-    weights, gradients, _ = taken(sizes, config)
+    weights, record, _ = taken(sizes, config)
     assert [torch.equal(a, b) for a, b in zip(weights, weights[1:], strict=False)] == [
         False, False, True, False, False,
     ]  # fmt: skip
-    assert gradients.clipped == 2  # 50 and 100; what was skipped was not clipped
-    assert gradients.skipped == 1
-    assert gradients.norms[:2] == pytest.approx([5, 50])
+    row = row_of(record, config)
+    assert row["clipped"] == 2  # 50 and 100; what was skipped was not clipped
+    assert row["skipped"] == 1
+    assert row["grad_norms"][:2] == pytest.approx([5, 50])
     # the moments too are those of a run that never saw it
     other, _, _ = taken([5.0, 50.0, 100.0, 7.0], config)
     assert torch.equal(weights[-1], other[-1])
@@ -116,10 +130,10 @@ def test_a_huge_gradient_moves_nothing(kind: Any, huge: float) -> None:
 
 def test_without_a_limit_only_what_is_no_number_is_skipped() -> None:
     config = TrainConfig("bars", clip_norm=10)
-    _, gradients, optimizer = taken([1e9, float("nan"), 3.0], config)
-    assert (gradients.clipped, gradients.skipped) == (1, 1)
+    _, record, optimizer = taken([1e9, float("nan"), 3.0], config)
+    row = row_of(record, config)
+    assert (row["clipped"], row["skipped"]) == (1, 1)
     assert all(torch.isfinite(state["exp_avg"]).all() for state in optimizer.state.values())
-    row = gradients.row(0, config)
     assert row["grad_norm"] == pytest.approx((1e9 + 3) / 2)
     assert row["grad_norms"] == [1e9, 1e38, 3]
     plain_history({key: [value] for key, value in row.items()})  # the gate takes it
@@ -152,14 +166,24 @@ def test_skipped_steps_are_counted_in_the_history() -> None:
     assert clipped["clipped"][0] == 3 and clipped["skipped"] == [0, 0]
 
 
-def test_the_average_rests_while_steps_are_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
-    from hvae_core.training import loop
-
-    calls: list[int] = []
-    monkeypatch.setattr(loop, "_update_average", lambda *args: calls.append(args[1]))
-    monkeypatch.setattr(Gradients, "step", lambda self, *_, **__: self.norms.append(1.0) or False)
-    run(replace(SHORT, epochs=1))
-    assert calls == []
+@pytest.mark.parametrize("kind", ["adam", "adamax"])
+def test_the_average_rests_while_steps_are_skipped(kind: Any) -> None:
+    config = replace(SHORT, optimizer=kind, skip_norm=1e-6)
+    model = tiny_model(MODEL)
+    average = tiny_model(MODEL)
+    with torch.no_grad():
+        average.to_x.bias.add_(1.0)
+    running = RunState(Objective(model, config), make_optimizer(model, config), average)
+    stepper = Stepper(running, Fabric(accelerator="cpu", devices=1))
+    stepper.row.copy_(torch.tensor([0.1, 1.0, 0.0, 0.5, 1.0]))
+    before = average.to_x.bias.clone()
+    pixels, keys = torch.from_numpy(IMAGES.images[:4].copy()), torch.zeros(4, 2).long()
+    stepper.step(pixels, keys)
+    assert not stepper.out[4] and torch.equal(average.to_x.bias, before)
+    running.objective.config = stepper.gradients.config = replace(config, skip_norm=0.0)
+    stepper.step(pixels, keys)
+    assert stepper.out[4]
+    torch.testing.assert_close(average.to_x.bias, (before + model.to_x.bias) / 2)
 
 
 # --- choice of the optimiser in a run ------------------------------------------------------------

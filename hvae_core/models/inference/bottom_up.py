@@ -6,7 +6,9 @@ samples lives here, once, and is tested on a linear-Gaussian hierarchy whose ans
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -45,14 +47,12 @@ class BottomUpVAE(BottomUpSteps):
         top: list[Prior] = []  # p(z_L), common to all k
         # Paths differ in how many layers pass their means up: k of them, or none where all draw.
         paths: dict[int, _WayUp] = {}
-        traces = []
         for k in ks:
             by_mean = k if up == "mean" else 0
             if by_mean not in paths:
                 paths[by_mean] = _WayUp(self, chain, by_mean=by_mean, draw=draw, top=top)
-            path = paths[by_mean]
-            traces.append(self._finish(x, path, k, draw=draw, skipped=skipped, heat=temperature))
-        return traces
+        ways = [(k, paths[k if up == "mean" else 0]) for k in ks]
+        return self._finish(x, ways, draw=draw, skipped=skipped, heat=temperature)
 
     def posteriors(
         self, x: Tensor, *, noise: Noise, samples: int = 1, up: Up = "mean"
@@ -97,21 +97,43 @@ class BottomUpVAE(BottomUpSteps):
         return lower_bottom_up(self, x, reads, noise=noise)
 
     def _finish(
-        self, x: Tensor, path: _WayUp, k: int, *, draw: Draw, skipped: Skipped, heat: float
-    ) -> Trace:
-        """Complete a posterior path downwards: skipped layers from the prior, then the image."""
-        # 1. Down: z_k .. z_1 anew from p, given the draws above them.
-        z = list(path.z)
-        for index in range(k, 0, -1):
-            p = path.prior(k) if index == k else self.prior(index, z[index:])
-            z[index - 1] = p.mean if skipped == "mean" else p.sample(draw("p", index), heat)
-        likelihood = self.decode(z)
-        # 2. The terms of L_>k: zero at skipped layers, where q is p.
+        self,
+        x: Tensor,
+        ways: Sequence[tuple[int, _WayUp]],
+        *,
+        draw: Draw,
+        skipped: Skipped,
+        heat: float,
+    ) -> list[Trace]:
+        """Complete posterior paths downwards: skipped layers from the prior, then the images."""
+        # 1. Down: z_k .. z_1 anew from p, given the draws above them, one layer of all k at a time.
+        z = [list(path.z) for _, path in ways]
+        for index in range(max(k for k, _ in ways), 0, -1):
+            below = [n for n, (k, _) in enumerate(ways) if k > index]
+            first = [n for n, (k, _) in enumerate(ways) if k == index]
+            p = dict(zip(first, (ways[n][1].prior(index) for n in first), strict=True))
+            p |= zip(below, self._priors(index, [z[n][index:] for n in below]), strict=True)
+            for n, prior in p.items():
+                z[n][index - 1] = (
+                    prior.mean if skipped == "mean" else prior.sample(draw("p", index), heat)
+                )
+        # 2. The terms of L_>k.
+        likelihoods = together(self.decode, z)
+        return [
+            self._trace(x, path, k, likelihood=likelihood)
+            for (k, path), likelihood in zip(ways, likelihoods, strict=True)
+        ]
+
+    def _priors(self, index: int, above: Sequence[Sequence[Tensor]]) -> list[Gaussian]:
+        return together(lambda z: self.prior(index, z), above)
+
+    def _trace(self, x: Tensor, path: _WayUp, k: int, *, likelihood: Likelihood) -> Trace:
+        # 1. Zero at skipped layers, where q is p.
         top = self.n_layers
         zero = torch.zeros_like(path.log_q[-1])
         log_q = [zero if i <= k else path.log_q[i - 1] for i in range(1, top + 1)]
         log_p = [zero if i <= k else path.log_prior(i) for i in range(1, top + 1)]
-        # 3. p(z_i | z_>i) depends on draws made given z_i, so log q - log p is no KL but at the
+        # 2. p(z_i | z_>i) depends on draws made given z_i, so log q - log p is no KL but at the
         #    top, where nothing lies above (HVK App. F); there too where the prior is a mixture.
         kl = [q - p for q, p in zip(log_q, log_p, strict=True)]
         kl[-1] = path.top_kl
@@ -125,6 +147,36 @@ class BottomUpVAE(BottomUpSteps):
             z=tuple(None if i < k else q.mean for i, q in enumerate(path.q)),
             likelihood=likelihood,
         )
+
+
+Parameters = TypeVar("Parameters", Gaussian, Likelihood)
+
+
+def together(
+    step: Callable[[Sequence[Tensor]], Parameters], latents: Sequence[Sequence[Tensor]]
+) -> list[Parameters]:
+    """One step of the way down for the latents of several k, as one batch of all their samples.
+
+    A network of this size is waited for by the call, not by the image.
+    """
+    if len(latents) < 2:
+        return [step(z) for z in latents]
+    counts = [max(part.shape[0] for part in z) for z in latents]
+    joined = [
+        torch.cat([part.expand(n, *part.shape[1:]) for n, part in zip(counts, parts, strict=True)])
+        for parts in zip(*latents, strict=True)
+    ]
+    out: Any = step(joined)
+    fields = {
+        field.name: value.split(counts)
+        for field in dataclasses.fields(out)
+        if isinstance(value := getattr(out, field.name), Tensor)
+        and value.shape[:1] == (sum(counts),)  # else it is one number for all
+    }
+    return [
+        dataclasses.replace(out, **{name: parts[n] for name, parts in fields.items()})
+        for n in range(len(counts))
+    ]
 
 
 class _MeansUp:

@@ -102,11 +102,11 @@ class FromLatent(nn.Module):
             self.map = conv(shape[0], channels, kernel)
 
     def forward(self, z: Tensor) -> Tensor:
-        """Map (B, units) or (B, dim, h, w) to (B, channels, *size)."""
+        """Map (B, units) or (B, dim, h, w) to (B, channels, *size), channels last in memory."""
         if self.dense:
             h: Tensor = self.map(z)
-            return h.unflatten(-1, self.out)
-        return resize(self.map(z), self.out[1:])
+            return channels_last(h.unflatten(-1, self.out))
+        return resize(channels_last(self.map(channels_last(z))), self.out[1:])
 
 
 class ToLatent(nn.Module):
@@ -125,6 +125,11 @@ class ToLatent(nn.Module):
         h = F.relu(h)
         out: Tensor = self.map(h.flatten(1) if self.dense else h)
         return out
+
+
+def channels_last(x: Tensor) -> Tensor:
+    """The same numbers (B, C, h, w), laid out as convolutions read and pass them on fastest."""
+    return x.contiguous(memory_format=torch.channels_last)
 
 
 def fold(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
