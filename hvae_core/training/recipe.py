@@ -68,7 +68,7 @@ def train_preset(
     config = adjusted(preset.train, epochs, seed, data=data.key)
     return run_of(
         preset, config, data, folder=folder, fabric=fabric, precision=precision, extend=extend,
-        progress=progress, say=say,
+        compiling=compiling, progress=progress, say=say,
     )  # fmt: skip
 
 
@@ -81,6 +81,7 @@ def run_of(
     fabric: Fabric | None = None,
     precision: Precision = "32-true",
     extend: bool = False,
+    compiling: Compile = "auto",
     note: str = "",
     progress: Progress = silent,
     say: Say = unsaid,
