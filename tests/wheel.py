@@ -1,9 +1,10 @@
 """``python -m tests.wheel``: build the wheel, install it into an empty environment, and use it.
 
 Some minutes and two gigabytes of disk: it is no part of the suite. Versions are those of
-requirements.txt (``--newest`` takes what the ranges of the metadata allow). All of it happens in a
-new folder outside the repository: the four lines of the README, a command, the app on a free port,
-one of its pages. What came into site-packages must be as it was when all is done.
+requirements.txt (``--versions newest`` and ``lowest`` take the ends of the metadata's ranges; the
+lowest but for torch, of which there may be no small build). All of it happens in a new folder
+outside the repository: four lines that score images, commands, the app on a free port, one of its
+pages. What came into site-packages must be as it was when all is done.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import tomllib
 import venv
 from collections.abc import Sequence
 from pathlib import Path
@@ -101,7 +103,7 @@ print("the notebook shows the app in a frame, and the app ended with its kernel"
 def main(words: Sequence[str] | None = None) -> None:
     """Build, install, use; a line on each step, and an error where one fails."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--newest", action="store_true", help="not the versions of the lock")
+    parser.add_argument("--versions", choices=("lock", "newest", "lowest"), default="lock")
     parser.add_argument("--environment", metavar="DIR", help="made there and kept, or used again")
     parser.add_argument("--notebook", action="store_true", help="a notebook too, by a real kernel")
     asked = parser.parse_args(words)
@@ -112,7 +114,9 @@ def main(words: Sequence[str] | None = None) -> None:
         assert size < MOST_BYTES, f"{wheel.name} has {size:,} bytes"
         _say(f"{wheel.name}: {size / 1e6:.1f} MB")
         environment = Path(asked.environment or folder / "environment").absolute()
-        python = install(wheel, environment, newest=asked.newest, notebook=asked.notebook)
+        python = install(
+            wheel, environment, lock=lock(folder, asked.versions), notebook=asked.notebook
+        )
         use(python, folder)
         if asked.notebook:
             (folder / "notebook.py").write_text(_RUN_NOTEBOOK)
@@ -127,7 +131,22 @@ def build(folder: Path) -> Path:
     return wheel
 
 
-def install(wheel: Path, place: Path, *, newest: bool, notebook: bool) -> Path:
+def lock(folder: Path, versions: str) -> list[str]:
+    """Options by which pip takes these versions."""
+    pinned = ROOT / "requirements.txt"
+    if versions == "lock":
+        return ["-c", str(pinned)]
+    if versions == "newest":
+        return []
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    lines = [line.replace(">=", "==") for line in project["dependencies"]]
+    torch = [line for line in pinned.read_text("utf-8").splitlines() if line.startswith("torch==")]
+    file = folder / "lowest.txt"
+    file.write_text("\n".join([*torch, *(line for line in lines if "torch==" not in line)]))
+    return ["-c", str(file)]
+
+
+def install(wheel: Path, place: Path, *, lock: Sequence[str], notebook: bool) -> Path:
     """An environment with the wheel in it, empty before or that of an earlier trial; its Python."""
     python = place / "bin" / "python"
     new = not python.exists()
@@ -136,7 +155,6 @@ def install(wheel: Path, place: Path, *, newest: bool, notebook: bool) -> Path:
     # The pip of here works in any environment, and Debian's Python comes without one.
     pip = [sys.executable, "-m", "pip", "--python", str(python), "--disable-pip-version-check"]
     more = [] if new else ["--force-reinstall", "--no-deps"]
-    lock = [] if newest else ["-c", str(ROOT / "requirements.txt")]
     start = time.monotonic()
     _run([*pip, "install", "-q", *more, *lock, str(wheel)], cwd=place)
     if notebook:
