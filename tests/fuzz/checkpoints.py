@@ -53,6 +53,31 @@ def good() -> tuple[bytes, ...]:
     return tuple(made)
 
 
+@cache
+def foreign() -> tuple[bytes, ...]:
+    """Small good checkpoints of another project: in both containers, and as a zip of its run."""
+    import torch
+
+    from hvae_core.models import model_from_config
+    from tests.small import FAMILIES
+
+    config: Any = FAMILIES["openai-vdvae"]
+    names = ("enc_blocks", "dec_blocks", "width", "zdim", "bottleneck_multiple",
+             "custom_width_str", "no_bias_above", "num_mixtures", "dataset")  # fmt: skip
+    log = [{"type": "hparam", "key": name, "value": getattr(config, name)} for name in names]
+    torch.manual_seed(0)
+    weights, made = model_from_config(config).state_dict(), []
+    for zipped in (True, False):
+        out = io.BytesIO()
+        torch.save(weights, out, _use_new_zipfile_serialization=zipped)
+        made.append(out.getvalue())
+    run = io.BytesIO()
+    with zipfile.ZipFile(run, "w") as archive:
+        archive.writestr("run/latest-model-ema.th", made[0])
+        archive.writestr("run/latest-log.jsonl", "\n".join(map(json.dumps, log)))
+    return (*made, run.getvalue())
+
+
 def split(data: bytes) -> tuple[dict[str, Any], bytes]:
     """Header and tensor bytes of a good file."""
     length = int.from_bytes(data[:8], "little")
@@ -167,15 +192,21 @@ def _foreign(draw: Random, data: bytes) -> bytes:
     )  # fmt: skip
 
 
+def _torch(draw: Random, data: bytes) -> bytes:
+    return draw.choice(damage.ANY)(draw, draw.choice(foreign()))
+
+
 CHANGES: tuple[damage.Change, ...] = (
     *damage.ANY, _header, _header, _length, _entry, _entry, _twice, _many, _values, _metadata,
-    _metadata, _metadata, _pickle, _pickle, _foreign,
+    _metadata, _metadata, _pickle, _pickle, _foreign, _torch,
+    _torch,
 )  # fmt: skip
 
 
 def ready() -> None:
     """Make once what the cases are made of."""
     good()
+    foreign()
 
 
 def make(draw: Random, folder: Path) -> Path | str:
