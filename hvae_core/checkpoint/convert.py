@@ -60,7 +60,10 @@ def given_in(text: str) -> Given:
     try:
         return _table(strict_json(text, "hyper-parameters"))
     except CheckpointError as exc:
-        raise CheckpointError(f"The text {exc}.") from exc
+        raise CheckpointError(
+            f"The hyper-parameters {one_line(text, 60)} cannot be read; write JSON, "
+            'as {"width": 384, "zdim": 16}, or the name of a set.'
+        ) from exc
 
 
 def read_given(text: str) -> Given:

@@ -17,7 +17,10 @@ from typing import Any
 from hvae_core.common.places import COMMAND
 from hvae_core.common.plain import plain
 
-HOW_TO = f"a checkpoint here is a .safetensors file written by `{COMMAND} train`"
+HOW_TO = (
+    f"a checkpoint here is a .safetensors file written by `{COMMAND} train`, or one of another "
+    "project that docs/checkpoints.md lists"
+)
 TWO_WAYS = (
     "there are two ways in: put an adapter around your own network (docs/own-model.md), or write "
     'its family (CONTRIBUTING.md); see "Weights from elsewhere" in the README'

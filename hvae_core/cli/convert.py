@@ -43,10 +43,11 @@ def convert(
     from hvae_core.checkpoint.file import convert_checkpoint
     from hvae_core.common.errors import CheckpointError
     from hvae_core.common.files import named_path
+    from hvae_core.common.places import COMMAND
 
     info = convert_checkpoint(
         named_path(path, CheckpointError), Path(out), given=read_given(config)
     )
     show.say(f"{info.card.title}: {info.config.label}, {info.parameters:,} numbers")
     show.say(info.card.note)
-    show.say(f"Written to {out}. Next: python -m hvae_core inspect {out}")
+    show.say(f"Written to {out}. Next: {COMMAND} inspect {out}")

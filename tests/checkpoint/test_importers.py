@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from hvae_core.checkpoint import load_checkpoint, source, torch_file
+from hvae_core.checkpoint.convert import given_in, read_given
 from hvae_core.checkpoint.pickled import Call, Named, read_pickle
 from hvae_core.checkpoint.source import source_of
 from hvae_core.common.errors import CheckpointError
@@ -147,3 +148,18 @@ def test_what_lies_beside_a_checkpoint_does_no_harm(
     with pytest.raises(CheckpointError, match="9 weights in 2 tensors"):
         load_checkpoint(tmp_path / "zz.pt")
     assert source.source_of(tmp_path / "zz.pt", "it").outline("latest-opt.th") is None
+
+
+def test_hyper_parameters_that_a_user_writes(tmp_path: Path) -> None:
+    path = tmp_path / "h.json"
+    path.write_text('{"width": 3}', "utf-8")
+    assert read_given(str(path)) == given_in('{"width": 3}') == {"width": 3}
+    assert read_given(" cifar10 ") == given_in("cifar10") == {"set": "cifar10"}
+    assert read_given("") == {}
+    assert given_in(str(path)) == {"set": str(path)}  # no file is read for a visitor
+    for text in ("{bad", '{"a": 1, "a": 2}'):
+        with pytest.raises(CheckpointError, match="cannot be read; write JSON"):
+            read_given(text)
+    path.write_text("[1]", "utf-8")
+    with pytest.raises(CheckpointError, match="holds no table of hyper-parameters"):
+        read_given(str(path))
