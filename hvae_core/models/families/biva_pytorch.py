@@ -28,6 +28,7 @@ from hvae_core.models.distributions.colour_mixture import NUMBERS
 from hvae_core.models.distributions.gaussian import widened
 from hvae_core.models.inference.both_ways import BidirectionalVAE
 from hvae_core.models.inference.bottom_up import BottomUpVAE
+from hvae_core.models.inference.memory import remembered
 from hvae_core.models.inference.top_down import TopDownVAE
 from hvae_core.models.layers.paths import ACTS, FromUnits, Path, SameConv, ToNumbers, widest
 from hvae_core.models.layers.residual import data_dependent_init, fold
@@ -148,27 +149,38 @@ class GatedVAE(GatedStages, BottomUpVAE):
 
     def posterior(self, index: int, x: Tensor, below: Sequence[Tensor]) -> Gaussian:
         """q(z_i | z_<i, x) from h_i."""
-        h: Any = None
-        for i in range(0 if self.config.skip_up else index - 1, index):
-            inputs = self.pixels(x) if i == 0 else self.from_up[i - 1](below[i - 1])
-            h = self.up[i](inputs, h)
-        return self.gaussian(self.to_q, index - 1, h)
+        return self.gaussian(self.to_q, index - 1, self._rise(index, x, below[: index - 1]))
 
     def prior(self, index: int, above: Sequence[Tensor]) -> Gaussian:
         """p(z_i | z_>i) from the features of stage i + 1."""
-        return self.gaussian(self.to_p, index - 1, self._down(index, above))
+        return self.gaussian(self.to_p, index - 1, self._down(index, above)[-1])
 
     def decode(self, z: Sequence[Tensor]) -> Likelihood:
         """p(x | z)."""
-        return self.picture(self._down(0, z))
+        return self.picture(self._down(0, z)[-1])
 
-    def _down(self, index: int, above: Sequence[Tensor]) -> Tensor:
-        """The features of the stage above z_index on the way down, from all of z_>index."""
-        outputs: list[Tensor] = []
-        top = self.n_layers if self.config.skip_down else index + 1
-        for i in range(top - 1, index - 1, -1):
-            outputs = self.descend(i, above[i - index], outputs)
-        return outputs[-1]
+    def _rise(self, index: int, x: Tensor, below: Sequence[Tensor]) -> Tensor:
+        """h_index, from x and z_1 .. z_{index-1}."""
+
+        def compute() -> Tensor:
+            inputs = self.from_up[index - 2](below[-1]) if below else self.pixels(x)
+            reads = bool(below) and self.config.skip_up
+            h: Tensor = self.up[index - 1](
+                inputs, self._rise(index - 1, x, below[:-1]) if reads else None
+            )
+            return h
+
+        return remembered((id(self), "up", index), (x, *below), compute)
+
+    def _down(self, index: int, above: Sequence[Tensor]) -> list[Tensor]:
+        """What the blocks of the stage above z_index give on the way down, from all of z_>index."""
+
+        def compute() -> list[Tensor]:
+            reads = len(above) > 1 and self.config.skip_down
+            outputs = self._down(index + 1, above[1:]) if reads else []
+            return self.descend(index, above[0], outputs)
+
+        return remembered((id(self), "down", index), above, compute)
 
 
 @final

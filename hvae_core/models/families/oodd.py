@@ -16,6 +16,7 @@ from hvae_core.models.configured import ConfiguredVAE
 from hvae_core.models.distributions import Bernoulli, ColourMixture, Gaussian, Likelihood, positive
 from hvae_core.models.distributions.gaussian import widened
 from hvae_core.models.inference.bottom_up import BottomUpVAE
+from hvae_core.models.inference.memory import remembered
 from hvae_core.models.layers.paths import ACTS, FromUnits, Path, SameConv, ToNumbers
 from hvae_core.models.layers.residual import data_dependent_init, fold
 from hvae_core.models.pixels import COMPONENTS, binarise, dequantise
@@ -78,12 +79,19 @@ class OoddVAE(ConfiguredVAE, BottomUpVAE):
 
     def posterior(self, index: int, x: Tensor, below: Sequence[Tensor]) -> Gaussian:
         """q(z_i | z_<i, x) from h_i; scales are a softplus, at least 1e-6."""
-        first = self._first_read(index)
-        h: Any = None
-        for i in range(first, index):
-            below_i = self._padded(x) if i == 0 else self.from_q[i - 1](below[i - 1])
-            h = self.up[i](below_i, h)
-        return _gaussian(*self.to_q[index - 1](h))
+        return _gaussian(*self.to_q[index - 1](self._up(index, x, below[: index - 1])))
+
+    def _up(self, index: int, x: Tensor, below: Sequence[Tensor]) -> Tensor:
+        """h_index, from x and z_1 .. z_{index-1}."""
+
+        def compute() -> Tensor:
+            path: Any = self.up[index - 1]
+            inputs = self.from_q[index - 2](below[-1]) if below else self._padded(x)
+            reads = bool(below) and path.reads_skips
+            h: Tensor = path(inputs, self._up(index - 1, x, below[:-1]) if reads else None)
+            return h
+
+        return remembered((id(self), "up", index), (x, *below), compute)
 
     def _first_read(self, index: int) -> int:
         """The lowest stage, from 0, that h_index depends on beside what is given."""
@@ -118,11 +126,11 @@ class OoddVAE(ConfiguredVAE, BottomUpVAE):
 
     def prior(self, index: int, above: Sequence[Tensor]) -> Gaussian:
         """p(z_i | z_>i) from d_{i+1}."""
-        return _gaussian(*self.to_p[index - 1](self._down(index, above)))
+        return _gaussian(*self.to_p[index - 1](self._down(index, above)[-1]))
 
     def decode(self, z: Sequence[Tensor]) -> Likelihood:
         """p(x | z) from d_1, cut to the image."""
-        d = self._down(0, z)
+        d = self._down(0, z)[-1]
         _, height, width = self.config.image_shape
         y, left = (d.shape[-2] - height) // 2, (d.shape[-1] - width) // 2
         d = d[..., y : y + height, left : left + width]
@@ -132,17 +140,17 @@ class OoddVAE(ConfiguredVAE, BottomUpVAE):
         # The mixture's convolution reads d as it is, without the activation.
         return ColourMixture.from_raw(widened(fold(self.to_x, d)))
 
-    def _down(self, index: int, above: Sequence[Tensor]) -> Tensor:
-        """d_{index+1}: the end of the way down through the stages above z_index."""
-        # The highest stage that counts: all above where skips join them, else that of z_{index+1}.
-        last = index
-        while self.down[last].reads_skips:
-            last += 1
-        outputs: list[Tensor] = []
-        for i in range(last, index - 1, -1):
-            path: Any = self.down[i]
-            outputs = path.outputs(self.from_p[i](above[i - index]), outputs)
-        return outputs[-1]
+    def _down(self, index: int, above: Sequence[Tensor]) -> list[Tensor]:
+        """What the blocks of the stage above z_index give: the last is d_{index+1}."""
+
+        def compute() -> list[Tensor]:
+            path: Any = self.down[index]
+            reads = len(above) > 1 and path.reads_skips
+            skips = self._down(index + 1, above[1:]) if reads else []
+            outputs: list[Tensor] = path.outputs(self.from_p[index](above[0]), skips)
+            return outputs
+
+        return remembered((id(self), "down", index), above, compute)
 
     # --- what the project does its own way -----------------------------------------------------
 

@@ -17,6 +17,7 @@ from hvae_core.common.noise import Noise
 from hvae_core.models.distributions import Gaussian, Likelihood
 from hvae_core.models.inference.aggregated import BottomUpWay, ByLevel
 from hvae_core.models.inference.lower_bound import lower_bottom_up
+from hvae_core.models.inference.memory import remembering
 from hvae_core.models.inference.steps import BottomUpSteps
 from hvae_core.models.priors.vamp import Prior
 from hvae_core.models.trace import Aggregate, Draw, Skipped, Trace, Up
@@ -47,26 +48,29 @@ class BottomUpVAE(BottomUpSteps):
         top: list[Prior] = []  # p(z_L), common to all k
         # Paths differ in how many layers pass their means up: k of them, or none where all draw.
         paths: dict[int, _WayUp] = {}
-        for k in ks:
-            by_mean = k if up == "mean" else 0
-            if by_mean not in paths:
-                paths[by_mean] = _WayUp(self, chain, by_mean=by_mean, draw=draw, top=top)
-        ways = [(k, paths[k if up == "mean" else 0]) for k in ks]
-        return self._finish(x, ways, draw=draw, skipped=skipped, heat=temperature)
+        with remembering():
+            for k in ks:
+                by_mean = k if up == "mean" else 0
+                if by_mean not in paths:
+                    paths[by_mean] = _WayUp(self, chain, by_mean=by_mean, draw=draw, top=top)
+            ways = [(k, paths[k if up == "mean" else 0]) for k in ks]
+            return self._finish(x, ways, draw=draw, skipped=skipped, heat=temperature)
 
     def posteriors(
         self, x: Tensor, *, noise: Noise, samples: int = 1, up: Up = "mean"
     ) -> tuple[Gaussian, ...]:
         """q(z_i | z_<i, x) of every layer, given S draws of what is below, or its means."""
         chain = _MeansUp(self, x.unsqueeze(0))
-        if up == "sample":
-            draw = self.draws(noise, samples, x)
-            return tuple(_WayUp(self, chain, by_mean=0, draw=draw, top=[]).q)
-        return tuple(chain.up_to(self.n_layers))
+        with remembering():
+            if up == "sample":
+                draw = self.draws(noise, samples, x)
+                return tuple(_WayUp(self, chain, by_mean=0, draw=draw, top=[]).q)
+            return tuple(chain.up_to(self.n_layers))
 
     def chain_of_means(self, image: Tensor) -> list[Gaussian]:
         """q(z_i | .) of images (1, B, C, H, W) where every layer passes its mean up."""
-        return _MeansUp(self, image).up_to(self.n_layers)
+        with remembering():
+            return _MeansUp(self, image).up_to(self.n_layers)
 
     def sample(
         self,
@@ -79,14 +83,15 @@ class BottomUpVAE(BottomUpSteps):
         """Ancestral sampling of p(x, z) from z_L down; layers in ``given`` are not drawn."""
         heat = self._heat(temperature)
         above: list[Tensor] = []
-        for index in range(self.n_layers, 0, -1):
-            if given and index in given:
-                z = given[index].unsqueeze(0)
-            else:
-                p = self.prior(index, above) if above else self.top_prior(n)
-                z = self.draw_prior(p, index, n=n, noise=noise, temperature=heat[index - 1])
-            above.insert(0, z)
-        return self.decode(above)
+        with remembering():
+            for index in range(self.n_layers, 0, -1):
+                if given and index in given:
+                    z = given[index].unsqueeze(0)
+                else:
+                    p = self.prior(index, above) if above else self.top_prior(n)
+                    z = self.draw_prior(p, index, n=n, noise=noise, temperature=heat[index - 1])
+                above.insert(0, z)
+            return self.decode(above)
 
     def aggregate(self, x: Tensor, *, noise: Noise) -> Aggregate:
         """Every k has a way up of its own: means up to z_k, draws above."""
@@ -94,7 +99,8 @@ class BottomUpVAE(BottomUpSteps):
         return ByLevel([BottomUpWay(self, x, k, draw=draw) for k in range(self.n_levels)])
 
     def _lower(self, x: Tensor, reads: Sequence[int], noise: Noise) -> list[Tensor]:
-        return lower_bottom_up(self, x, reads, noise=noise)
+        with remembering():
+            return lower_bottom_up(self, x, reads, noise=noise)
 
     def _finish(
         self,

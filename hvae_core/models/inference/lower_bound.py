@@ -23,10 +23,11 @@ def lower_bottom_up(
     """One way up through q and one way down the prior serve every l."""
     draw, batch, top = model.draws(noise, 1, x), x.shape[0], model.n_layers
     # 1. Up through q, as far as any l reads the image.
+    image = x.unsqueeze(0)
     q: list[Gaussian] = []
     z: list[Tensor] = []
     for index in range(1, max(reads) + 1):
-        q.append(model.posterior(index, x.unsqueeze(0), z))
+        q.append(model.posterior(index, image, z))
         z.append(q[-1].sample(draw("q", index)))
     # 2. Down the prior: z_i .. z_L that have not seen the image, as far as any l asks.
     blind: list[Tensor] = []
