@@ -35,7 +35,14 @@ class AdaptedConfig(ModelConfig):
     """z_1 (closest to the image) first."""
     inference: str
     """How the layers are inferred, in words."""
+    trained_on: str = ""
+    """The key of a world, empty where the user names none."""
     family: str = "adapted"
+
+    @property
+    def world(self) -> str:
+        """The world that the user says it was trained on."""
+        return self.trained_on
 
     @property
     def latent_names(self) -> tuple[str, ...]:

@@ -79,6 +79,11 @@ class ModelConfig(ABC):
         return False
 
     @property
+    def world(self) -> str:
+        """The world that it was trained on, where the network itself must say so."""
+        return ""
+
+    @property
     def pixels_in_words(self) -> str:
         """The likelihood, where its name does not say all; empty where it does."""
         return ""

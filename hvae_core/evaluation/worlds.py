@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 
 def world_key(checkpoint: CheckpointInfo) -> str | None:
-    """The key of the world a checkpoint was trained on, by its training settings or preset."""
+    """The key of the world a checkpoint was trained on, by its training, preset or network."""
     if checkpoint.train:
         key = checkpoint.train.data
     else:
         preset = presets.PRESETS.get(checkpoint.card.preset)
-        key = preset.world if preset else ""
+        key = preset.world if preset else checkpoint.config.world
     return key if key in worlds() else None
 
 
@@ -32,9 +32,10 @@ def world_of(checkpoint: CheckpointInfo, key: str | None = None) -> World:
     """The world of that key, or the one a checkpoint was trained on."""
     key = key or world_key(checkpoint)
     if key is None:
+        own = "" if checkpoint.config.network else ", or hv.adapt(..., world=...) in its file"
         raise DataError(
             f"{checkpoint.name} does not say which world it was trained on; name one with --world "
-            f"({', '.join(worlds())}), or your own sets with --in and --out."
+            f"({', '.join(worlds())}){own}, or your own sets with --in and --out."
         )
     return named_world(key)
 

@@ -16,8 +16,9 @@ from hvae_core.checkpoint import checkpoint_of, inspect_checkpoint, load_checkpo
 from hvae_core.checkpoint.own import digest_of
 from hvae_core.cli.main import main, own_models_first
 from hvae_core.common import cache, own_models
-from hvae_core.common.errors import CheckpointError, HVAEError, ModelError
+from hvae_core.common.errors import CheckpointError, DataError, HVAEError, ModelError
 from hvae_core.evaluation.evaluation import EvalSettings
+from hvae_core.evaluation.worlds import world_of
 from tests.conftest import ROOT
 from tests.own_file import TEXT, own_file
 from tests.small import tiny_model, tiny_set
@@ -106,6 +107,14 @@ def test_the_digest_is_that_of_weights_settings_and_text(mine: Path) -> None:
     mine.write_text(text, "utf-8")
     named._loaded.cache_clear()
     assert load_checkpoint(whole).digest != first.digest
+
+
+def test_it_says_which_world_it_was_trained_on(mine: Path) -> None:
+    model: Any = load_checkpoint(own_models.allow(f"{mine}:model")).model
+    with pytest.raises(DataError, match=r"hv\.adapt\(\.\.\., world="):
+        world_of(checkpoint_of(model))
+    told = hv.adapt(model.module, shape=(1, 8, 8), prepare="binarise", world="glyphs")
+    assert world_of(checkpoint_of(told)).key == "glyphs"
 
 
 def test_a_model_in_memory_stands_where_a_file_would(mine: Path) -> None:

@@ -33,6 +33,7 @@ def adapt(
     prepare: Prepare | Pixels | Sequence[Prepare | Pixels] = "grey",
     levels: Levels | None = None,
     name: str = "",
+    world: str = "",
 ) -> AdaptedVAE:
     """A torch network whose ``forward(x)`` carries the four marks, as a ``HierarchicalVAE``.
 
@@ -43,6 +44,7 @@ def adapt(
     "encoder": they run once for all samples and all k. ``levels`` says which layers are skipped
     together: a mapping {level: names of its layers} or a function from a layer's name to its
     level's; without it a name "LEVEL/LAYER" says so itself, and any other layer is a level.
+    ``name`` is shown for it, and ``world`` is the key of that which it was trained on, if any.
 
     The network is run once, to learn its layers. Raises ``ModelError`` where a mark is amiss.
     """
@@ -70,6 +72,7 @@ def adapt(
             for each, level in zip(names, groups, strict=True)
         ),
         inference=_inference(found),
+        trained_on=world,
     )
     parts: dict[str, Any] = {"seen": seen, "pixels": pixels, "shared": shared}
     model = AdaptedVAE(module, config, **parts)
