@@ -129,7 +129,10 @@ class ToLatent(nn.Module):
 
 def channels_last(x: Tensor) -> Tensor:
     """The same numbers (B, C, h, w), laid out as convolutions read and pass them on fastest."""
-    return x.contiguous(memory_format=torch.channels_last)
+    try:
+        return x.contiguous(memory_format=torch.channels_last)
+    except RuntimeError:  # under torch.func.vmap, which has no rule for it
+        return x
 
 
 def fold(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
