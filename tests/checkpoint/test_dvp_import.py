@@ -278,3 +278,13 @@ def test_binary_pixels_are_drawn_once_an_image() -> None:
     assert torch.equal(model.prepare(grey, ImageNoise([5, 6, 7])), grey)
     trace = model.trace(grey, noise=ImageNoise([5, 6, 7]), samples=2)
     assert torch.allclose(trace.log_px, trace.likelihood.log_prob(drawn))
+
+
+def test_samples_of_an_image_share_the_noise_of_its_prior() -> None:
+    config, _ = OPTIONS["under u"]
+    model: Any = model_from_config(from_json(DVPLadderConfig, json.dumps(config))).eval()
+    prior = model.decoder.decoder_blocks[0].ctx_prior
+    u = torch.rand(1, 2, 3, 4, 4, generator=torch.Generator().manual_seed(3))
+    one = prior.log_prob(u, ImageNoise([1, 2]))
+    many = prior.log_prob(u.expand(3, -1, -1, -1, -1), ImageNoise([1, 2], first_sample=5))
+    assert torch.allclose(many, one.expand(3, -1), rtol=1e-5)

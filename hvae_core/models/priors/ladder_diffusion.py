@@ -81,15 +81,18 @@ class LadderDiffusion(UPrior):
         return self.terms(u, noise).bound
 
     def terms(self, u: Tensor, noise: Noise) -> CostTerms:
-        """L0, Lt and LT of u (S, B, *shape)."""
-        last = self._last(u, _like(noise, "u_0", u))
+        """L0, Lt and LT of u (S, B, *shape); the noise is one an image, the same for all samples.
+
+        So importance weighting gains nothing from it, and it cancels between bounds of one image.
+        """
+        last = self._last(u, _shared(noise, "u_0", u))
         if self.training:
             t = noise.uniform("u_t", u.shape[0], u.shape[1], ()).to(u)
-            return CostTerms(last, self.noise_cost(u, t, _like(noise, "u_t", u)), self._first(u))
+            return CostTerms(last, self.noise_cost(u, t, _shared(noise, "u_t", u)), self._first(u))
         total = torch.zeros_like(last)
         for i in range(1, self.steps + 1):
             t = torch.full_like(last, i / self.steps)
-            total = total + self._cost(u, t, _like(noise, f"u_{i}", u))
+            total = total + self._cost(u, t, _shared(noise, f"u_{i}", u))
         return CostTerms(last, total / self.steps, self._first(u))
 
     def noise_cost(self, u: Tensor, t: Tensor, eps: Tensor) -> Tensor:
@@ -162,3 +165,7 @@ def _normal_cdf(x: Tensor) -> Tensor:
 
 def _like(noise: Noise, name: str, u: Tensor) -> Tensor:
     return noise.normal(name, u.shape[0], u.shape[1], u.shape[2:]).to(u)
+
+
+def _shared(noise: Noise, name: str, u: Tensor) -> Tensor:
+    return noise.once().normal(name, 1, u.shape[1], u.shape[2:]).to(u).expand_as(u)
