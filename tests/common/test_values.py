@@ -62,8 +62,10 @@ def test_the_project_s_own_classes_come_back_whole() -> None:
     assert there_and_back(images).digest == images.digest
     sets = there_and_back(Sets(worlds()["glyphs"], None, 5))
     assert sets.world == worlds()["glyphs"] and sets.limit == 5
-    for family in ("hvae", "lvae", "biva", "vdvae", "dct-vae", "dvp-vae"):
-        assert there_and_back(FAMILIES[family]) == FAMILIES[family]
+    ours = [one for one in FAMILIES.values() if type(one).__module__.startswith("hvae_core.")]
+    assert ours
+    for config in ours:
+        assert there_and_back(config) == config
 
 
 @pytest.mark.parametrize("value", [object(), lambda: 0, Path, np.array([object()]), torch, 1j])
