@@ -187,7 +187,6 @@ class GatedVAEConfig(GatedConfig):
     label: ClassVar[str] = "VAE (biva-pytorch)"
     inference: ClassVar[str] = "inference bottom-up"
     network: ClassVar[str] = "hvae_core.models.families.biva_pytorch:GatedVAE"
-    offers: ClassVar[str] = "reads checkpoints of the project biva-pytorch, its type vae"
 
     @property
     def ups(self) -> tuple[tuple[BlockPlan, ...], ...]:
@@ -215,7 +214,6 @@ class GatedLVAEConfig(GatedConfig):
     label: ClassVar[str] = "LVAE (biva-pytorch)"
     inference: ClassVar[str] = "inference top-down"
     network: ClassVar[str] = "hvae_core.models.families.biva_pytorch:GatedLVAE"
-    offers: ClassVar[str] = "reads checkpoints of the project biva-pytorch, its type lvae"
 
     @property
     def ups(self) -> tuple[tuple[BlockPlan, ...], ...]:
@@ -265,7 +263,6 @@ class GatedBIVAConfig(GatedConfig):
     label: ClassVar[str] = "BIVA (biva-pytorch)"
     inference: ClassVar[str] = "inference both ways with pairs of latents"
     network: ClassVar[str] = "hvae_core.models.families.biva_pytorch:GatedBIVA"
-    offers: ClassVar[str] = "reads checkpoints of the project biva-pytorch, its type biva"
 
     @property
     def parts(self) -> tuple[int, ...]:

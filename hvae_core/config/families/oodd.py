@@ -52,7 +52,6 @@ class OoddConfig(ModelConfig):
 
     label: ClassVar[str] = "VAE (hvae-oodd)"
     network: ClassVar[str] = "hvae_core.models.families.oodd:OoddVAE"
-    offers: ClassVar[str] = "reads the checkpoints of the project hvae-oodd"
 
     def __post_init__(self) -> None:
         if self.likelihood == "colour_mixture" and self.image_shape[0] != 3:
