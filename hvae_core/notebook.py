@@ -140,7 +140,7 @@ class App:
 
 
 def show(
-    model: Model,
+    model: Model | list[Model] | tuple[Model, ...],
     images: Images | None = None,
     against: Mapping[str, Images] | None = None,
     *,
@@ -151,7 +151,8 @@ def show(
 ) -> App:
     """Open the app with a model and images of this very process; in a notebook, in a frame.
 
-    ``model`` is a model in memory, a checkpoint, its name or its path. ``images`` are of the kind
+    ``model`` is a model in memory, a checkpoint, its name or its path, or several of them, to be
+    compared. ``images`` are of the kind
     that it knows and was not trained on, ``against`` others by name. ``train`` are images it was
     trained on, for scores that compare with them, ``held_out`` some that place thresholds. Sets
     are what ``load_images`` takes: of each the app shows 1,000 at most, drawn by their content.
@@ -159,23 +160,34 @@ def show(
     frame in pixels; outside of a notebook the browser opens, unless ``browser`` is off, and the
     link is printed. Raises ``HVAEError`` for a model or images that cannot be read.
     """
-    checkpoint = _checkpoint(model)
-    world = _world(checkpoint, images, against or {}, train=train, held_out=held_out)
-    start = world_key(checkpoint) or ""
+    given = model if isinstance(model, list | tuple) else [model]
+    checkpoints = {f"{one.name} {secrets.token_hex(4)}": one for one in map(_checkpoint, given)}
+    if not checkpoints:
+        raise DataError("Give a model to show, or several in a list.")
+    first = next(iter(checkpoints.values()))
+    world = _world(first, images, against or {}, train=train, held_out=held_out)
+    start = world_key(first) or ""
     if world is None and not start:
         raise DataError(
-            f"{checkpoint.name} does not say which images it was trained on; give some by images=."
+            f"{first.name} does not say which images it was trained on; give some by images=."
         )
-    key = f"{checkpoint.name} {secrets.token_hex(4)}"
-    named.provide(key, checkpoint)
-    about = {name: value for name, value in vars(checkpoint).items() if name != "model"}
+    about = {key: _about(one) for key, one in checkpoints.items()}
+    for key, one in checkpoints.items():
+        named.provide(key, one)
     try:
-        app = App(Shown({key: CheckpointInfo(**about)}, world, start), [key])
+        app = App(Shown(about, world, start), [*checkpoints])
     except BaseException:
-        named.withdraw(key)
+        for key in checkpoints:
+            named.withdraw(key)
         raise
     _present(app, height=height, browser=browser)
     return app
+
+
+def _about(checkpoint: Checkpoint) -> CheckpointInfo:
+    """What a checkpoint says of itself, without the model."""
+    known = {name: value for name, value in vars(checkpoint).items() if name != "model"}
+    return CheckpointInfo(**known)
 
 
 def _checkpoint(model: Model) -> Checkpoint:

@@ -13,7 +13,7 @@ import torch
 
 import hvae_core as hv
 from hvae_core import notebook
-from hvae_core.checkpoint import named
+from hvae_core.checkpoint import checkpoint_of, named
 from hvae_core.common import html, link
 from hvae_core.common.errors import CheckpointError, DataError, HVAEError
 from hvae_core.common.own_models import path_of
@@ -75,6 +75,16 @@ def test_a_shipped_model_opens_in_its_own_world(told: list[Shown], tmp_path: Pat
     (info,) = told[0].models.values()
     assert told[0].world is None and told[0].start == "glyphs"
     assert info.digest == hv.load_checkpoint("glyphs-hvae3-elbo").digest
+
+
+def test_several_models_are_shown_in_their_order(told: list[Shown]) -> None:
+    models = [tiny_model(seed=seed) for seed in (3, 1)]
+    hv.show(models, pixels(4), browser=False)
+    digests = [info.digest for info in told[0].models.values()]
+    assert digests == [checkpoint_of(model).digest for model in models]
+    assert [path_of(key) for key in told[0].models] == named.models()[-2:]
+    with pytest.raises(DataError, match="Give a model"):
+        hv.show([], pixels(4), browser=False)
 
 
 def test_what_cannot_be_shown_is_one_sentence(told: list[Shown]) -> None:
