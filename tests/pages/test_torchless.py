@@ -26,8 +26,8 @@ MODULES = sorted(
     for path in (ROOT / "pages").glob("*/*.py")
     if path.stem != "page"
 )
-OPENS = ("pages.shared.models", "pages.shared.sidebar")
-"""Those that pass checkpoints through the gate, which builds a model without memory."""
+OPENS = ("pages.shared.models", "pages.shared.own_training", "pages.shared.sidebar")
+"""Those that pass checkpoints through the gate, which builds a model without memory, and those that import them."""
 
 HEAVY = "print([name for name in ('torch', 'sklearn', 'datasets') if name in sys.modules])"
 
