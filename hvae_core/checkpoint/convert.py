@@ -134,6 +134,9 @@ def _unknown(source: Source) -> str:
     if source.main:  # a file that the gate refuses: it says why
         torch_file.load(source.data(source.main))
         return f"holds no state dict of any project that is converted ({known}); {TWO_WAYS}"
+    own = [name for name in source.names if name.endswith(".safetensors")]
+    if own:
+        return f"is a {source.kind} with {quote(own[0])} in it; bring that file alone"
     return (
         f"is a {source.kind} without a checkpoint of a project that is converted; bring "
         f"{'; '.join(f'{each.files} ({each.project})' for each in IMPORTERS.values())}"

@@ -115,6 +115,9 @@ def test_folders_and_zips_without_weights_say_what_to_bring(tmp_path: Path) -> N
         CheckpointError, match=r"is a folder without a checkpoint.*bring .*\(openai/vdvae\)"
     ):
         load_checkpoint(tmp_path)
+    own = zipped({"run/state.json": b"{}", "run/mine.safetensors": b""})
+    with pytest.raises(CheckpointError, match=r"with 'mine\.safetensors' in it; bring that file"):
+        load_checkpoint(own, name="it.zip")
     with pytest.raises(CheckpointError, match="is a zip archive without a checkpoint"):
         load_checkpoint(zipped({"readme.txt": b"hello"}), name="it.zip")
     with pytest.raises(CheckpointError, match="two files of one name"):
