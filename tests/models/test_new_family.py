@@ -143,7 +143,10 @@ def own_places(name: str) -> bool:
         "hvae_core.checkpoint.importers",
     )
     # The recipe for pictures of one's own follows from the pictures, so no preset can hold it.
-    return name in ("hvae_core.config", "hvae_core.training.own", *rooms) or name.rpartition(".")[0] in rooms
+    return (
+        name in ("hvae_core.config", "hvae_core.training.own", *rooms)
+        or name.rpartition(".")[0] in rooms
+    )
 
 
 def test_nobody_asks_of_which_family_a_model_is() -> None:
