@@ -27,7 +27,7 @@ MODULES = sorted(
     if path.stem != "page"
 )
 OPENS = ("pages.shared.models", "pages.shared.own_training", "pages.shared.sidebar")
-"""Those that pass checkpoints through the gate, which builds a model, and those that import them."""
+"""Those that pass checkpoints through the gate, which builds a model, and whoever imports them."""
 
 HEAVY = "print([name for name in ('torch', 'sklearn', 'datasets') if name in sys.modules])"
 
