@@ -21,6 +21,7 @@ from hvae_core.checkpoint.pickled import read_pickle
 from hvae_core.common.errors import CheckpointError
 
 MAX_FILES = 2_000
+MAX_PARTS = 100_000
 MAX_TEXT = 16 * 1024**2  # bytes of a log or a configuration
 
 
@@ -72,9 +73,12 @@ class Source:
         import yaml
 
         try:
-            return yaml.safe_load(self._text(name))
+            value = yaml.safe_load(self._text(name))
         except Exception as exc:  # the library raises its own and, nested deep, RecursionError
             raise CheckpointError(f"has a file {quote(name)} that is not valid YAML") from exc
+        if not _is_small(value):
+            raise CheckpointError(f"has a file {quote(name)} that repeats itself without end")
+        return value
 
     def pickle(self, name: str) -> Any:
         """A pickle as plain data: classes as ``Named``, calls as ``Call``; nothing is run."""
@@ -188,3 +192,18 @@ def _of_zip(data: bytes, title: str) -> Source:
 
 def _litter(name: str) -> bool:
     return name.startswith("__MACOSX/") or name.rpartition("/")[2] in (".DS_Store", "Thumbs.db")
+
+
+def _is_small(value: Any) -> bool:
+    """Whether it has no more parts than a configuration: YAML can name one part again and again."""
+    waiting, seen = [value], 0
+    while waiting:
+        part = waiting.pop()
+        seen += 1
+        if seen > MAX_PARTS:
+            return False
+        if isinstance(part, dict):
+            waiting += [*part, *part.values()]
+        elif isinstance(part, list | tuple | set):
+            waiting += part
+    return True

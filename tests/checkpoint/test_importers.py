@@ -166,3 +166,12 @@ def test_hyper_parameters_that_a_user_writes(tmp_path: Path) -> None:
     path.write_text("[1]", "utf-8")
     with pytest.raises(CheckpointError, match="holds no table of hyper-parameters"):
         read_given(str(path))
+
+
+def test_yaml_that_repeats_itself_is_refused() -> None:
+    bomb = "a0: &a0 [1]\n" + "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]\n"
+                                     for i in range(1, 12))  # fmt: skip
+    found = source_of(zipped({"r/bomb.yaml": bomb.encode(), "r/loop.yaml": b"a: &a [*a]"}), "it")
+    for name in ("bomb.yaml", "loop.yaml"):
+        with pytest.raises(CheckpointError, match="repeats itself without end"):
+            found.yaml(name)
