@@ -28,6 +28,7 @@ PAGES = (
     "docs/results.md",
     "docs/install.md",
     "docs/own-model.md",
+    "docs/own-images.md",
 )
 
 

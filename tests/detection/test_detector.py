@@ -26,6 +26,7 @@ from hvae_core.common.errors import (
     ModelError,
     ScoreError,
 )
+from hvae_core.common.own_models import allow
 from hvae_core.config import LatentConfig, ModelCard, TrainConfig
 from hvae_core.data import SetSpec
 from hvae_core.data.held_out import SUFFIX, keep_held_out
@@ -37,6 +38,7 @@ from hvae_core.evaluation import compute
 from hvae_core.evaluation.compute import evaluate
 from hvae_core.evaluation.evaluation import EvalSettings
 from hvae_core.models import HierarchicalVAE
+from tests.own_file import own_file
 from tests.small import tiny_config, tiny_model, tiny_set
 
 ONE = EvalSettings(samples=1, partial_samples=1)
@@ -288,6 +290,19 @@ def test_thresholds_are_pickled_and_weights_are_not(held_out: hv.ImageSet, tmp_p
     np.testing.assert_array_equal(
         again.set_params(model=model).predict(noise()), bare.predict(noise())
     )
+
+
+def test_a_network_of_the_users_own_is_judged_under(
+    held_out: hv.ImageSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STRATA_MODELS", "[]")
+    name = allow(f"{own_file(tmp_path)}:model")
+    network = judging.judging(name).model
+    images = tiny_set(20, seed=2)
+    found = -hv.evaluate(network, images, ONE).table.bound[:, 0]
+    for model in (network, name):
+        scores = fitted(model, held_out, ["elbo", "llr_1"]).scores(images)
+        np.testing.assert_allclose(scores["elbo"], found, rtol=1e-5)
 
 
 def test_a_weight_that_changes_is_another_model(held_out: hv.ImageSet) -> None:
