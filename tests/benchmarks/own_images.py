@@ -28,7 +28,7 @@ from hvae_core.detection.judging import judging
 from hvae_core.detection.metrics import auroc
 from hvae_core.training.own import own_recipe, train_own
 
-JUDGED = 300
+JUDGED = 200
 ALPHA = 0.05
 Kind = tuple[ImageSet, ImageSet, dict[str, ImageSet]]
 """Images to train on, fresh images of the same kind, and other sets by name."""
