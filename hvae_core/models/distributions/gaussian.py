@@ -39,7 +39,8 @@ class Gaussian:
         """Split a network's output along ``dim`` into mean and softplus scale (HVK App. B.1)."""
         mean, scale = widened(raw).chunk(2, dim=dim)
         # The floor keeps log-densities finite where a layer becomes deterministic.
-        return Gaussian(mean, positive(scale) + _MIN_STD)
+        # Copied first, as processors take a half of the channels number by number.
+        return Gaussian(mean, positive(scale.clone()) + _MIN_STD)
 
     @staticmethod
     def standard_like(like: Tensor) -> Gaussian:

@@ -27,9 +27,10 @@ def resize(x: Tensor, size: Size) -> Tensor:
         return F.avg_pool2d(x, kernel, ceil_mode=True, count_include_pad=False)
     if (-(-size[0] // 2), -(-size[1] // 2)) != (height, width):
         return F.interpolate(x, size=size, mode="nearest")
-    # Twice as large is a view that is copied once, channels last, whose gradient is a plain sum.
-    rows = x.permute(0, 2, 3, 1)[:, :, None, :, None]
-    twice = rows.expand(-1, -1, 2, -1, 2, -1).flatten(3, 4).flatten(1, 2)
+    # Twice as large is every row and column two times, channels last; its gradient is a plain sum.
+    rows = x.permute(0, 2, 3, 1)
+    wide = torch.stack([rows, rows], 3).flatten(2, 3)
+    twice = torch.stack([wide, wide], 2).flatten(1, 2)
     return twice.permute(0, 3, 1, 2)[..., : size[0], : size[1]]
 
 
