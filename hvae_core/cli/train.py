@@ -59,7 +59,7 @@ def train(
         Literal["auto", "cpu", "cuda", "mps"],
         option("kind of device; auto is a graphics card where there is one"),
     ] = "auto",
-    devices: Annotated[int, whole(1, "devices")] = 1,
+    devices: Annotated[int, whole(1, "devices, which split the recipe's batch")] = 1,
     precision: Annotated[
         Literal["32-true", "bf16-mixed", "16-mixed"],
         option("number format while training; weights are kept in 32 bits"),

@@ -202,6 +202,8 @@ def _train_epoch(stepper: Stepper, pixels: Tensor, *, progress: Progress) -> dic
         at = epoch + (step + 1) / len(batches)
         progress(at / config.epochs, f"epoch {epoch + 1} of {config.epochs}")
     # 3. The epoch's figures.
+    if fabric.world_size > 1:
+        record = fabric.all_reduce(record * schedule[:, 4:], reduce_op="mean")  # type: ignore[assignment]
     numbers = record.double().cpu()
     loss, log_px, elbo = numbers[:, :3].mean(0).tolist()
     return {
@@ -238,6 +240,11 @@ def _batches(n: int, running: RunState, fabric: Fabric) -> list[_Batch]:
     order = order[: config.epoch_images or n]
     places = torch.arange(len(order))
     keys = torch.stack([places, torch.full_like(places, running.epoch)], 1)
+    if config.batch_size < world:
+        raise ConfigError(
+            f"A batch of {config.batch_size} images cannot be split among {world} processes; "
+            f"use at most {config.batch_size} devices."
+        )
     batches: list[_Batch] = []
     for part in places.split(config.batch_size):
         mine = part[rank::world]

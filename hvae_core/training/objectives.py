@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -11,6 +12,9 @@ from hvae_core.common.noise import Noise
 from hvae_core.config import TrainConfig
 from hvae_core.evaluation.bounds import iw_bound
 from hvae_core.models import HierarchicalVAE
+
+Whole = Callable[[Tensor], Tensor]
+"""The mean over the batch of all processes, without a gradient, from the mean over one's part."""
 
 
 class LossTerms(NamedTuple):
@@ -48,11 +52,13 @@ def elbo(
     *,
     beta: float | Tensor = 1.0,
     free_bits: float | Tensor = 0.0,
+    whole: Whole = torch.detach,
 ) -> LossTerms:
     """-E_q[log p(x|z)] + beta sum_i max(lambda, KL_i) (HVK Eq. 1, Table 4).
 
     The maximum is taken on the batch mean of KL_i, as Kingma et al. 2016 define it: for bottom-up
-    inference single-image values are samples, and their maximum would be biased upwards.
+    inference single-image values are samples, and their maximum would be biased upwards. Where a
+    batch is split among processes, ``whole`` gives its mean from that of this one's part.
     """
     trace = model.trace(x, noise=noise)
     kl = trace.kl.mean((1, 2))  # (L,)
@@ -60,7 +66,7 @@ def elbo(
     held = kl
     if isinstance(free_bits, Tensor) or free_bits > 0:
         # Where lambda has fallen to 0 as it is: a sample of a divergence may be negative.
-        held = torch.where((kl < free_bits) & (free_bits > 0), free_bits, kl)
+        held = torch.where((whole(kl) < free_bits) & (free_bits > 0), free_bits, kl)
     loss = beta * held.sum() - log_px
     return LossTerms(loss=loss, log_px=log_px, kl=kl, elbo=log_px - kl.sum())
 
@@ -104,8 +110,12 @@ class Objective(nn.Module):
         *,
         beta: float | Tensor = 1.0,
         free_bits: float | Tensor = 0.0,
+        whole: Whole = torch.detach,
     ) -> LossTerms:
-        """Loss of grey images (B, C, H, W) in [0, 1] with beta and lambda as they stand now."""
+        """Loss of grey images (B, C, H, W) in [0, 1] with beta and lambda as they stand now.
+
+        ``whole`` is as in ``elbo``.
+        """
         x = self.model.prepare(x, noise)
         if self.config.objective == "informative":
             return informative(self.model, x, noise)
@@ -113,4 +123,4 @@ class Objective(nn.Module):
             return iwae(self.model, x, noise, samples=self.config.samples)
         if not self.config.free_bits:
             free_bits = 0.0
-        return elbo(self.model, x, noise, beta=beta, free_bits=free_bits)
+        return elbo(self.model, x, noise, beta=beta, free_bits=free_bits, whole=whole)

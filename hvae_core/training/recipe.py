@@ -125,11 +125,23 @@ def run_of(
 
 
 def make_fabric(
-    *, accelerator: str = "auto", devices: int = 1, precision: Precision = "32-true"
+    *,
+    accelerator: str = "auto",
+    devices: int = 1,
+    precision: Precision = "32-true",
 ) -> Fabric:
-    """The devices to train on. Raises ``ConfigError`` where they are not there."""
+    """The devices to train on; several split the recipe's batch (distributed data parallel).
+
+    Raises ``ConfigError`` where they are not there.
+    """
+    strategy = "ddp" if devices > 1 else "auto"
     try:
-        return Fabric(accelerator=accelerator, devices=devices, precision=precision)
+        return Fabric(
+            accelerator=accelerator,
+            devices=devices,
+            precision=precision,
+            strategy=strategy,
+        )
     except (RuntimeError, ValueError) as exc:
         raise ConfigError(
             f"{devices} device(s) of kind {accelerator} with precision {precision} cannot be had "

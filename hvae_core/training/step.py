@@ -16,7 +16,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from hvae_core.common.noise import CountedNoise, Noise, Plan
-from hvae_core.training.objectives import LossTerms, Objective
+from hvae_core.training.objectives import LossTerms, Objective, Whole
 from hvae_core.training.optimiser import Gradients
 from hvae_core.training.state import RunState
 
@@ -38,6 +38,7 @@ class Batch(nn.Module):
         super().__init__()
         self.objective = objective
         self.plan = Plan()
+        self.whole: Whole = torch.detach
         self.register_buffer("now", torch.ones(2), persistent=False)
 
     def forward(self, pixels: Tensor, keys: Tensor) -> LossTerms:
@@ -47,7 +48,8 @@ class Batch(nn.Module):
         x = pixels.float() / 255
         if config.mutation:
             x = mutate(x, config.mutation, noise)
-        return self.objective(x, noise, beta=self.now[0], free_bits=self.now[1])
+        beta, free_bits = self.now
+        return self.objective(x, noise, beta=beta, free_bits=free_bits, whole=self.whole)
 
 
 def mutate(x: Tensor, rate: float, noise: Noise) -> Tensor:
@@ -83,6 +85,8 @@ class Stepper:
         self._inputs: tuple[Tensor, Tensor] | None = None
         self._taken = 0
         self._graph: torch.cuda.CUDAGraph | None = None
+        if fabric.world_size > 1:
+            self.batch.whole = lambda mean: self.whole(mean.detach())
         self.replays = compiling == "auto" and self._can_replay()
 
     def step(self, pixels: Tensor, keys: Tensor) -> None:
@@ -102,6 +106,11 @@ class Stepper:
             self._taken += 1
         else:
             self._record(*self._inputs)
+
+    def whole(self, part: Tensor) -> Tensor:
+        """Means over the whole batch from those over this process's part of it."""
+        mean: Tensor = self.fabric.all_reduce(part * self.row[4], reduce_op="mean")
+        return mean
 
     def _can_replay(self) -> bool:
         one = self.fabric.device.type == "cuda" and self.fabric.world_size == 1
