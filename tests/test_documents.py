@@ -147,3 +147,9 @@ def test_one_version_everywhere() -> None:
         assert source["type"] and source["title"] and source["authors"] and source["year"]
     releases = re.findall(r"^## \[(\w[\w.]*)\]", text_of("CHANGELOG.md"), re.M)
     assert releases[0] == "Unreleased" and "0.1.0" in releases
+
+
+def test_the_page_of_speeds_is_made_of_what_was_measured() -> None:
+    from tests.benchmarks import page
+
+    assert page.PAGE.read_text() == page.page()
