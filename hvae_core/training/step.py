@@ -9,7 +9,7 @@ networks of this size otherwise wait for.
 
 from __future__ import annotations
 
-from typing import Literal, final
+from typing import Literal, cast, final
 
 import torch
 from lightning_fabric import Fabric
@@ -109,8 +109,8 @@ class Stepper:
 
     def whole(self, part: Tensor) -> Tensor:
         """Means over the whole batch from those over this process's part of it."""
-        mean: Tensor = self.fabric.all_reduce(part * self.row[4], reduce_op="mean")
-        return mean
+        mean = self.fabric.all_reduce(part * self.row[4], reduce_op="mean")
+        return cast(Tensor, mean)
 
     def _can_replay(self) -> bool:
         one = self.fabric.device.type == "cuda" and self.fabric.world_size == 1
