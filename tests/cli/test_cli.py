@@ -41,7 +41,7 @@ def test_every_command_has_help_with_examples(
     text = _help(name, capsys)
     usage, summary, description = text.split("\n\n")[:3]
     assert usage.startswith(f"Usage: python -m hvae_core {name}")
-    assert summary.endswith(".") and "\n" not in summary
+    assert summary.endswith((".", "?")) and "\n" not in summary
     assert len(description) > 80 and description.rstrip().endswith(".")
     assert f"python -m hvae_core {name}" in text.partition("Examples:")[2]
     assert max(map(len, text.splitlines())) <= 100
