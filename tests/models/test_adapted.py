@@ -166,18 +166,20 @@ def test_a_shared_encoder_runs_once_for_all_samples_and_all_k() -> None:
     assert not [name for name in vars(net.encoder) if name == "forward"]  # put back
 
 
-def test_a_part_that_reads_more_than_the_image_is_not_shared() -> None:
-    net = FlatVAE()
-    with torch.no_grad():
-        one, other = (
-            hv.adapt(net, shape=(1, 8, 8), encode=name).trace(
-                prepared(hv.adapt(net, shape=(1, 8, 8)), IMAGES),
-                noise=ImageNoise(IMAGES.image_digests()),
-                samples=3,
-            )
-            for name in ((), "decoder")
-        )
-    assert torch.equal(one.log_px, other.log_px)
+@pytest.mark.parametrize("part", ["decoder", "law"])
+def test_a_part_that_cannot_be_shared_is_told(part: str) -> None:
+    """It reads a latent, or gives what is no tensor."""
+
+    class Net(FlatVAE):
+        def law(self, x: Tensor) -> Normal:
+            return Normal(self.encoder(x), 1.0)
+
+        def forward(self, x: Tensor) -> Any:
+            self.law(x)
+            return super().forward(x)
+
+    with pytest.raises(ModelError, match=f"encode= names {part}, which cannot run once"):
+        hv.adapt(Net(), shape=(1, 8, 8), encode=["encoder", part])
 
 
 # --- outside Strata ------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from hvae_core.common.errors import ModelError
-from hvae_core.common.noise import Noise, StillNoise
+from hvae_core.common.noise import Noise, StillNoise, StreamNoise
 from hvae_core.config.adapted import AdaptedConfig
 from hvae_core.models.adapted.draws import Draws
 from hvae_core.models.adapted.run import Plan, Run
@@ -181,6 +181,19 @@ class AdaptedVAE(HierarchicalVAE):
         with torch.no_grad():
             run, _ = self._run(black, self._plan(black, StillNoise()))
         return tuple(run.terms[spec.index].exact for spec in self.latents)
+
+    def check_shared(self) -> None:
+        """Raise ``ModelError`` for a part that cannot run once for several samples."""
+        black, shared = self._black(2), Shared(self.shared)
+        noise = StreamNoise(torch.Generator().manual_seed(0))
+        with torch.no_grad():
+            self._run(black, self._plan(black, noise, 2), shared)
+        if shared.idle:
+            raise ModelError(
+                f"encode= names {shared.idle[0]}, which cannot run once for all samples: it must "
+                "read the image alone, and give tensors with the images on their first axis (or "
+                "lists or tuples of them). Leave it out of encode=."
+            )
 
     def _lower(self, x: Tensor, reads: Sequence[int], noise: Noise) -> list[Tensor]:
         plan, shared, bounds = self._plan(x, noise), Shared(self.shared), []

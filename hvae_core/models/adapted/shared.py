@@ -25,6 +25,12 @@ class Shared:
         self.names = tuple(names)
         self._known: dict[tuple[str, int], tuple[list[Tensor], Any]] = {}
         self._calls: dict[str, int] = {}
+        self._unfit: set[tuple[str, int]] = set()
+
+    @property
+    def idle(self) -> list[str]:
+        """The parts that never ran for several rows at once, after a run of several."""
+        return [name for name in self.names if not any(name == known for known, _ in self._known)]
 
     @contextmanager
     def on(self, module: nn.Module, lead: Lead) -> Iterator[None]:
@@ -41,7 +47,7 @@ class Shared:
         def run(*args: Any, **kwargs: Any) -> Any:
             call = self._calls[name] = self._calls.get(name, 0) + 1
             given = [*args, *kwargs.values()]
-            first = _first_rows(given, lead)
+            first = None if (name, call) in self._unfit else _first_rows(given, lead)
             if first is None:
                 return plain(*args, **kwargs)
             before, out = self._known.get((name, call), (None, None))
@@ -53,6 +59,7 @@ class Shared:
                 named = {k: next(few) if isinstance(a, Tensor) else a for k, a in kwargs.items()}
                 out = plain(*some, **named)
                 if not _of_tensors(out, least * lead[1]):
+                    self._unfit.add((name, call))
                     return plain(*args, **kwargs)
                 out = _cut(out, lead[1])
                 self._known[name, call] = (first, out)

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.distributions import Normal
 
 import hvae_core as hv
+from hvae_core.models import Gaussian
 
 
 def normal(law: Any) -> Normal:
@@ -41,7 +42,8 @@ class TopDown(nn.Module):
 
     def forward(self, x: Tensor) -> Any:
         family = self.family
-        features, state = self.encode(x), family.start(len(x))
+        features = [self._law(*each) for each in self.encode(x)]
+        state = family.start(len(x))
         for spec in reversed(family.latents):
             p = family.prior(spec.index, state)
             q = family.posterior(spec.index, state, p, features)
@@ -49,8 +51,18 @@ class TopDown(nn.Module):
             state = family.absorb(spec.index, state, z[None])
         return hv.image(family.emit(state))
 
-    def encode(self, x: Tensor) -> Any:
-        return self.family.encode(x[None])
+    def encode(self, x: Tensor) -> list[tuple[Tensor, ...]]:
+        """The features without the axis of samples, Gaussians by mean and std."""
+        found = self.family.encode(x[None])
+        return [
+            (each.mean[0], each.std[0]) if isinstance(each, Gaussian) else (each[0],)
+            for each in found
+        ]
+
+    def _law(self, *parts: Tensor) -> Any:
+        if len(parts) == 1:
+            return parts[0][None]
+        return Gaussian(parts[0][None], parts[1][None])
 
 
 class BothWays(nn.Module):
