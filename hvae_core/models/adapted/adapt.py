@@ -76,7 +76,8 @@ def adapt(
     )
     parts: dict[str, Any] = {"seen": seen, "pixels": pixels, "shared": shared}
     model = AdaptedVAE(module, config, **parts)
-    model.check_shared()
+    if shared:
+        model.check_shared()
     layers = zip(config.layers, model.exact(), strict=True)
     exact = tuple(replace(layer, exact_kl=closed) for layer, closed in layers)
     return AdaptedVAE(module, replace(config, layers=exact), **parts)
