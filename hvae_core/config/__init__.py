@@ -23,6 +23,7 @@ from hvae_core.config.families import (
 from hvae_core.config.family import (
     FAMILIES,
     STRICT,
+    AnyLikelihood,
     ImageShape,
     LikelihoodName,
     ModelConfig,
@@ -36,6 +37,7 @@ __all__ = [
     "FAMILIES",
     "MAX_LAYERS",
     "STRICT",
+    "AnyLikelihood",
     "BIVAConfig",
     "ContextConfig",
     "DCTConfig",

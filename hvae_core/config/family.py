@@ -23,8 +23,10 @@ LikelihoodName = Literal[
     "oversmooth",
     "discretised_logistic",
     "mixture_logistic",
-    "colour_mixture",
 ]
+"""Those that ``PixelHead`` makes of a network's numbers."""
+AnyLikelihood = LikelihoodName | Literal["colour_mixture"]
+"""Those, and the mixture that networks of other projects bring with them."""
 ImageShape = tuple[
     Annotated[int, Field(ge=1, le=4)],
     Annotated[int, Field(ge=4, le=256)],
@@ -49,7 +51,7 @@ class ModelConfig(ABC):
     """Name of a topmost latent that is not counted among the layers; empty where all are."""
 
     image_shape: ImageShape
-    likelihood: LikelihoodName
+    likelihood: AnyLikelihood
     family: str
     __dataclass_fields__: ClassVar[dict[str, Any]]
 

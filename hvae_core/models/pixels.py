@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hvae_core.common.noise import ImageNoise, Noise
-from hvae_core.config import LikelihoodName
+from hvae_core.config import AnyLikelihood, LikelihoodName
 from hvae_core.models.distributions import (
     Bernoulli,
     DiscretisedLogistic,
@@ -47,7 +47,7 @@ def prepared(
     return model.prepare(x, ImageNoise(digests, seed))
 
 
-def prepare_pixels(kind: LikelihoodName, x: Tensor, noise: Noise) -> Tensor:
+def prepare_pixels(kind: AnyLikelihood, x: Tensor, noise: Noise) -> Tensor:
     """Grey levels (B, C, H, W), multiples of 1/255, as the likelihood wants them.
 
     Binary draws for ``bernoulli``, dequantised for densities, as they are for discretised ones.

@@ -219,3 +219,8 @@ def test_models_of_every_likelihood_come_back_from_a_file(
         assert torch.isfinite(one.log_px).all()
         assert torch.equal(one.log_px, other.log_px)
         assert torch.equal(one.likelihood.mean, other.likelihood.mean)
+
+
+def test_a_likelihood_that_no_head_makes_is_refused() -> None:
+    with pytest.raises(ValueError, match="likelihood"):
+        tiny_config(image_shape=(3, 8, 8), likelihood="colour_mixture")
