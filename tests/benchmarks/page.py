@@ -56,7 +56,7 @@ PROCESSOR = """## On a processor
 `python -m tests.benchmarks.training`; {machine}, {date}, torch {torch}. *Naive* is the same network
 in a plain loop, one pass for every k. The bound is the count of operations over what a large matrix
 product reaches. The aim for the paper's size is 90 % of it. The narrow networks are far from it:
-their 24 channels do not fill vectors of 16, and more than half of their time goes into convolutions.
+their 24 channels do not fill vectors of 16, and over half of their time goes into convolutions.
 
 """
 
