@@ -13,7 +13,7 @@ from cyclopts import Parameter
 
 from hvae_core.cli import show
 from hvae_core.cli.evaluate import write_csv
-from hvae_core.cli.options import PARTS, CheckpointName, Json, kept, option
+from hvae_core.cli.options import PARTS, CheckpointName, Json, kept, option, options
 from hvae_core.common.files import named_path
 from hvae_core.common.words import fmt, percent
 
@@ -65,6 +65,14 @@ def judge(
             "SET",
         ),
     ] = None,
+    scores: Annotated[
+        tuple[str, ...],
+        options(
+            "decide by these scores (default: the likelihood ratios of all levels); `scores` "
+            "lists them",
+            "KEY",
+        ),
+    ] = (),
     prepare: Annotated[str, Parameter(metavar="STEPS")] = "",
     as_json: Json = False,
     csv: Annotated[str | None, option("write a row an image", "FILE")] = None,
@@ -79,6 +87,8 @@ def judge(
     Examples:
       python -m hvae_core judge photo.png --model runs/letters
       python -m hvae_core judge ~/images/new --model runs/letters --alpha 0.01 --csv verdicts.csv
+      python -m hvae_core judge photo.png --model runs/signs --scores elbo llr_1
+          by the likelihood too, which tells photographs apart where no ratio does
       python -m hvae_core judge drawing.png --model glyphs-hvae3-elbo --prepare invert,crop
     """
     from hvae_core.detection.judging import judging
@@ -86,7 +96,7 @@ def judge(
     known = judging(name)
     with show.progress_bar() as bar:
         bar(0.0, "held-out images")
-        detector = calibrated(known, alpha, held_out)
+        detector = calibrated(known, alpha, held_out, by=scores)
         rows = judged_rows(detector, images, prepare)
     if csv:
         write_csv(named_path(csv), [asdict(row) for row in rows])
@@ -99,13 +109,15 @@ def judge(
     tell(rows, detector)
 
 
-def calibrated(known: Judging, alpha: float, held_out: str | None = None) -> Detector:
-    """A detector by all levels of a model, fitted to its held-out images."""
-    from hvae_core.detection.detector import Detector
+def calibrated(
+    known: Judging, alpha: float, held_out: str | None = None, *, by: tuple[str, ...] = ()
+) -> Detector:
+    """A detector by all levels of a model, or by some scores, fitted to its held-out images."""
+    from hvae_core.detection.detector import LEVELS, Detector
 
     reference = held_out_images(known, held_out)
     with _notes(""):
-        return Detector(known.source, "levels", alpha).fit(reference)
+        return Detector(known.source, by or LEVELS, alpha).fit(reference)
 
 
 @contextmanager
@@ -143,22 +155,56 @@ def judged_rows(detector: Detector, sources: tuple[str, ...], prepare: str = "")
     """The verdict on every image of several files, folders or sets."""
     from hvae_core.data.given import given_images
     from hvae_core.data.prepare import parse_steps
+    from hvae_core.detection.detector import LEVELS
     from hvae_core.detection.verdict import in_words
 
-    rows = []
+    rows: list[Judged] = []
     for source in sources:
         images = given_images(source, detector.image_shape_, prepare=parse_steps(prepare))
         for note in images.notes:
             show.note(f"{images.title}: {note}")
+        names = [
+            images.file(number) or _name(source, number, len(images))
+            for number in range(len(images))
+        ]
         with _notes(f"{images.title}: "):
+            if detector.by != LEVELS:
+                rows += _by_scores(detector, images, names)
+                continue
             judgements = detector.judgements(images)
-        for number, judgement in enumerate(judgements):
+        for name, judgement in zip(names, judgements, strict=True):
             headline, why = in_words(judgement)
             decided = judgement.verdict
-            name = images.file(number) or _name(source, number, len(images))
             rows.append(
                 Judged(name, decided.out, decided.p_value, judgement.k, headline=headline, why=why)
             )
+    return rows
+
+
+def _by_scores(detector: Detector, images: ImageSet, names: list[str]) -> list[Judged]:
+    """The verdict by scores that were named: of several, by the calibrated minimum."""
+    import numpy as np
+
+    from hvae_core.detection.conformal import conformal_p_values, minimum_p_values
+
+    found = np.stack([*detector.scores(images).values()], axis=1)  # (N, K)
+    single = minimum_p_values(detector.reference_, found)
+    p = single.calibrated if found.shape[1] > 1 else conformal_p_values(
+        detector.reference_[:, 0], found[:, 0]
+    )  # fmt: skip
+    rows = []
+    for number, name in enumerate(names):
+        out = bool(p[number] <= detector.alpha)
+        headline = "Out of distribution" if out else "Not called out"
+        each = zip(detector.keys_, single.p_values[number], strict=True)
+        rows.append(
+            Judged(
+                name, out, float(p[number]), 0,
+                headline=f"{headline} at {percent(detector.alpha)} false alarms "
+                f"(p = {fmt(float(p[number]))})",
+                why="By itself: " + ", ".join(f"{key} p = {fmt(float(one))}" for key, one in each),
+            )
+        )  # fmt: skip
     return rows
 
 

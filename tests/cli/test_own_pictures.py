@@ -92,6 +92,19 @@ def test_judging_a_folder_agrees_with_the_detector(
     assert len(table.read_text("utf-8").splitlines()) == 61
 
 
+def test_scores_that_are_named_decide_together(run: Path, pictures: Path, tell: Tell) -> None:
+    noise = pictures.parent / "noise.png"
+    for keys in (["elbo", "llr_1"], ["elbo"]):
+        told = tell("judge", noise, "--model", run, "--scores", *keys)
+        held = held_out_of(told["digest"], run / "Level-stripes.safetensors")
+        assert held is not None
+        judge = detector(run, keys).fit(held.images)
+        (row,) = told["images"]
+        assert row["p_value"] == pytest.approx(judge.p_values(noise)[0])
+        assert row["out"] == (judge.predict(noise)[0] == -1)
+        assert all(f"{key} p = " in row["why"] for key in keys)
+
+
 def test_the_same_command_goes_on_and_other_pictures_do_not(
     run: Path, pictures: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
