@@ -43,6 +43,7 @@ def load_images(
     source: str | Path | np.ndarray,
     labels: np.ndarray | None = None,
     *,
+    name: str = "",
     limit: int | None = None,
     data_root: str | Path | None = None,
     prepare: str = "",
@@ -54,20 +55,38 @@ def load_images(
     An array is read as one of a file is: uint8, or fractions from 0 to 1, (N, 1 or 3, H, W) or
     (N, H, W). ``prepare`` names steps on images of a path or an array, as "invert,pad". Without a
     ``limit`` all images are taken, but of a world's set those 1,000 that stored results rest on; 0
-    takes all of these too. ``data_root`` is the folder of image sets, ``download`` fetches from the
-    hub what is not on this machine. Raises ``DataError``, or ``MissingImages`` with what to do.
+    takes all of these too. ``name`` is what tables call the set. ``data_root`` is the folder of
+    image sets, ``download`` fetches from the hub what is not on this machine. Raises ``DataError``,
+    or ``MissingImages`` with what to do.
     """
+    found = _images(
+        source, labels, limit=limit, data_root=data_root, prepare=prepare, download=download,
+        progress=progress,
+    )  # fmt: skip
+    return found.renamed(name, name) if name else found
+
+
+def _images(
+    source: str | Path | np.ndarray,
+    labels: np.ndarray | None,
+    *,
+    limit: int | None,
+    data_root: str | Path | None,
+    prepare: str,
+    download: bool,
+    progress: Progress,
+) -> ImageSet:
     if isinstance(source, np.ndarray):
         check_limit(limit or None)
         images = array_images(source, labels, prepare=parse_steps(prepare))
         return images.take(limit or len(images))
-    world, _, name = str(source).partition(":")
-    if name and world in worlds() and not named_path(source).exists():
+    world, _, of_world = str(source).partition(":")
+    if of_world and world in worlds() and not named_path(source).exists():
         sets = worlds()[world]
-        if download and not sets.available(name, data_root):
-            sets.download(name, progress)
+        if download and not sets.available(of_world, data_root):
+            sets.download(of_world, progress)
         most = SHIPPED_LIMIT if limit is None else limit or None
-        return sets.choose(name, data_root, limit=most, progress=progress)
+        return sets.choose(of_world, data_root, limit=most, progress=progress)
     return load_source(
         source,
         limit=limit or None,

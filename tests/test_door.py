@@ -61,6 +61,8 @@ def test_images_from_anywhere(tmp_path: Path) -> None:
     assert hv.load_images(tmp_path / "few.npz").digest == hv.load_images(pixels).digest
     labelled = hv.load_images(pixels, np.array([0, 1, 1, 2]))
     assert labelled.class_names == ("0", "1", "2")
+    named = hv.load_images(pixels, name="mine")
+    assert (named.name, named.title, named.digest) == ("mine", "mine", labelled.digest)
     assert hv.load_images(pixels / 255).digest == labelled.digest
     assert (hv.load_images(pixels, prepare="invert").images == 255 - pixels).all()
     with pytest.raises(DataError, match="values from -1"):

@@ -90,9 +90,12 @@ def draws(
     if chart and areas:
         _chart(named_path(chart), areas, scores)
     show.need_numbers((area.areas[0][0] for area in areas if area.areas), "AUROC")
+    had = {area.score for area in areas}
+    lacking = [score.key for score in scores if score.key not in had]
     if as_json:
         errors = {s: {n: _means(v) for n, v in t.errors.items()} for s, t in inside.items()}
-        show.as_json({"auroc": [asdict(area) for area in areas], "errors": errors})
+        found = [asdict(area) for area in areas]
+        show.as_json({"auroc": found, "left_out": lacking, "errors": errors})
         return
     sizes = " and ".join(f"{len(next(iter(table.values()))):,}" for table in tables)
     title = f"AUROC by draws: {name}, {world.spec(out_name).title}, {sizes} images in and out"
@@ -102,6 +105,8 @@ def draws(
         for area in areas
     ]
     show.table(title, ("score", *heads), rows)
+    if lacking:
+        show.note(f"Left out, as these scores read more than bounds: {', '.join(lacking)}.")
     _noise(inside, heads)
 
 
