@@ -41,6 +41,12 @@ def cache_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+@pytest.fixture(autouse=True)
+def _models_that_a_test_names_are_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command keeps the models that its user names in the environment of the process."""
+    monkeypatch.setenv("STRATA_MODELS", "[]")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _own_images_are_decoded_once() -> Iterator[None]:
     """The project's own images, decoded once in a process: sets cannot be changed."""

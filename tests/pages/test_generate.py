@@ -98,7 +98,7 @@ def test_without_images_the_prior_is_still_there(start: Start) -> None:
     assert len(app.image) == 1
     app = alive(start("generate", world="FashionMNIST", g_view="Redrawn"))
     assert app.title[0].value == "Nothing to draw yet"
-    assert len(app.warning) == 1
+    assert [one.icon for one in app.warning] == [":material/image_not_supported:"], app.warning
 
 
 class Three:
