@@ -40,7 +40,7 @@ _GONE = (
 
 @dataclass(frozen=True)
 class ModelAt:
-    """Stands for a model among the arguments of a call: the one that lies at this path there."""
+    """Stands for a model among the arguments of a call: the kernel's model at this path."""
 
     path: str
 

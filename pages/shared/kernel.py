@@ -51,7 +51,7 @@ def _shown() -> Shown | None:
 
 
 def worlds() -> dict[str, World]:
-    """The worlds by key: the notebook's own first, or the one that its model was trained on."""
+    """The worlds by key: first the notebook's own, or the world its model was trained on."""
     shown, every = _shown(), built_in()
     if shown is None:
         return every

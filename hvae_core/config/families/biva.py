@@ -33,9 +33,7 @@ class BIVAConfig(LayeredConfig):
     @property
     def latent_names(self) -> tuple[str, ...]:
         """z1bu, z1td, z2bu, ..., zL."""
-        bottom_up = tuple(f"{z}bu" for z in self.z_names)
-        top_down = (*(f"{z}td" for z in self.z_names[:-1]), self.z_names[-1])
-        return paired(bottom_up, top_down)
+        return pair_names(self.z_names)
 
     @property
     def levels(self) -> tuple[str, ...]:
@@ -47,6 +45,13 @@ class BIVAConfig(LayeredConfig):
         """Of z_i^TD and z_L; for z_i^BU log q - log p of a draw stands, which may cancel."""
         below = len(self.latents) - 1
         return paired((False,) * (below + 1), ((True,) * below + (self.exact_top,)))
+
+
+def pair_names(z_names: tuple[str, ...]) -> tuple[str, ...]:
+    """z1bu, z1td, z2bu, ..., zL of z1 .. zL."""
+    bottom_up = tuple(f"{z}bu" for z in z_names)
+    top_down = (*(f"{z}td" for z in z_names[:-1]), z_names[-1])
+    return paired(bottom_up, top_down)
 
 
 def paired(bottom_up: tuple[T, ...], top_down: tuple[T, ...]) -> tuple[T, ...]:

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Literal, final
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from hvae_core.config.families.biva import paired
+from hvae_core.config.families.biva import pair_names, paired
 from hvae_core.config.family import STRICT, ImageShape, ModelConfig, counted, register
 from hvae_core.config.paths import (
     BlockConfig,
@@ -256,7 +256,7 @@ class GatedBIVAConfig(GatedConfig):
     """Inference both ways through gated blocks with skips, from a checkpoint of biva-pytorch."""
 
     skip_across: bool = True
-    """Blocks of the deterministic way up read the end of the one with latents."""
+    """Blocks of the deterministic way up read the end of the way up through z^BU."""
     skip_merge: bool = True
     """q(z_i^TD | .) reads the way down beside the way up."""
     family: Literal["biva-pytorch"] = "biva-pytorch"
@@ -334,9 +334,7 @@ class GatedBIVAConfig(GatedConfig):
     @property
     def latent_names(self) -> tuple[str, ...]:
         """z1bu, z1td, z2bu, ..., zL."""
-        bottom_up = tuple(f"{z}bu" for z in self.z_names)
-        top_down = (*(f"{z}td" for z in self.z_names[:-1]), self.z_names[-1])
-        return paired(bottom_up, top_down)
+        return pair_names(self.z_names)
 
     @property
     def levels(self) -> tuple[str, ...]:
