@@ -1,0 +1,104 @@
+"""Folders near and far: a path of this machine, or a URL as s3://bucket/run, by one set of calls.
+
+``fsspec`` speaks to the stores. A file that is written appears whole or not at all.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from hvae_core.common.errors import DataError
+from hvae_core.common.files import FRAGMENT, home_path, why_not
+from hvae_core.common.plain import plain
+from hvae_core.common.progress import Cancelled
+
+
+def is_far(text: str) -> bool:
+    """Whether a text is a URL, as s3://bucket/run, and no path of this machine."""
+    return "://" in text
+
+
+@dataclass(frozen=True, eq=False)
+class Folder:
+    """A folder by its filesystem (of ``fsspec``) and its root there; names within have slashes."""
+
+    given: str
+    fs: Any
+    root: str
+
+    @classmethod
+    def of(cls, text: str) -> Folder:
+        """The folder that someone wrote. Raises ``DataError`` where no such store is known."""
+        from fsspec.core import url_to_fs
+
+        text = str(text).strip()
+        if not text:
+            raise DataError("No folder is named; give a path, or a URL as s3://bucket/run.")
+        where = text if is_far(text) else str(home_path(text).absolute())
+        with _told(text):
+            fs, root = url_to_fs(where)
+        return cls(text, fs, root.rstrip("/"))
+
+    def path(self, name: str = "") -> str:
+        """Where a file of the folder lies in its filesystem."""
+        return f"{self.root}/{name}" if name else self.root
+
+    def names(self, below: str = "") -> list[str]:
+        """The names of the files in a folder below, sorted; none where it is not there."""
+        with _told(self.given):
+            # What another process wrote meanwhile is seen too.
+            self.fs.invalidate_cache()
+            try:
+                found = self.fs.ls(self.path(below), detail=False)
+            except (FileNotFoundError, NotADirectoryError):
+                return []
+        names = (str(path).rstrip("/").rpartition("/")[2] for path in found)
+        return sorted(name for name in names if not FRAGMENT.fullmatch(name))
+
+    def read(self, name: str) -> bytes | None:
+        """The bytes of a file, None where it is not there."""
+        with _told(f"{self.given}/{name}"):
+            try:
+                return bytes(self.fs.cat_file(self.path(name)))
+            except FileNotFoundError:
+                return None
+
+    def write(self, name: str, data: bytes) -> None:
+        """Write a file, which appears whole or not at all, and the folders above it."""
+        above, _, last = self.path(name).rpartition("/")
+        draft = f"{above}/.writing-{secrets.token_hex(4)}.tmp"
+        with _told(f"{self.given}/{name}"):
+            self.fs.makedirs(above, exist_ok=True)
+            try:
+                self.fs.pipe_file(draft, data)
+                self.fs.mv(draft, f"{above}/{last}")
+            except BaseException:
+                if self.fs.exists(draft):
+                    self.fs.rm_file(draft)
+                raise
+
+
+@contextmanager
+def _told(what: str) -> Iterator[None]:
+    """What a store's library raises, as one sentence."""
+    try:
+        yield
+    except (DataError, Cancelled):
+        raise
+    except ImportError as exc:
+        need = plain(exc, 200).rstrip(".")
+        raise DataError(f"{plain(what)} needs a package that is not here: {need}.") from exc
+    except OSError as exc:
+        if exc.errno is not None:
+            raise DataError(f"{plain(what)} cannot be used: {why_not(exc)}.") from exc
+        told = plain(exc, 200).rstrip(".") or type(exc).__name__
+        raise DataError(f"{plain(what)} cannot be used: {told}; check name and rights.") from exc
+    except Exception as exc:  # every store's client has errors of its own
+        told = plain(exc, 200).rstrip(".") or type(exc).__name__
+        raise DataError(
+            f"{plain(what)} cannot be used: {told}; check the name, and who may use it."
+        ) from exc
