@@ -1,4 +1,4 @@
-"""Where random numbers come from: one stream a run (training) or one stream an image (evaluation).
+"""Where random numbers come from: counted by image in training and scoring, or one stream.
 
 Every draw has a name such as ``q1`` (posterior of z_1) or ``p2`` (prior of z_2). With
 ``ImageNoise`` a number depends on the seed, the picture, the name and the index of the sample, and
@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -64,54 +64,6 @@ class StillNoise(StreamNoise):
     def normal(self, name: str, samples: int, batch: int, shape: Sequence[int]) -> Tensor:
         """Zeros (S, B, *shape)."""
         return torch.zeros(samples, batch, *shape)
-
-
-class ImageNoise(Noise):
-    """A stream of its own for every image, from its content digest and one seed."""
-
-    def __init__(self, digests: Sequence[int], seed: int = 0, first_sample: int = 0) -> None:
-        """Take one integer digest an image; ``first_sample`` is the index of the first sample."""
-        self.digests = [int(digest) for digest in digests]
-        self.seed = seed
-        self.first_sample = first_sample
-        self._generator = torch.Generator()
-
-    def once(self) -> Noise:
-        """The streams of each image's first sample."""
-        return ImageNoise(self.digests, self.seed) if self.first_sample else self
-
-    def normal(self, name: str, samples: int, batch: int, shape: Sequence[int]) -> Tensor:
-        """Standard normal numbers of each image's own streams (S, B, *shape)."""
-        out = torch.empty(samples, batch, *shape)
-        for row, generator in self._streams(name, out):
-            row.normal_(generator=generator)
-        return out
-
-    def uniform(self, name: str, samples: int, batch: int, shape: Sequence[int]) -> Tensor:
-        """Uniform numbers of each image's own streams (S, B, *shape)."""
-        out = torch.empty(samples, batch, *shape)
-        for row, generator in self._streams(name, out):
-            row.uniform_(generator=generator)
-        return out
-
-    def _streams(self, name: str, out: Tensor) -> Iterator[tuple[Tensor, torch.Generator]]:
-        """Each image's numbers of each sample in ``out`` (S, B, *shape), with their generator."""
-        if out.shape[1] != len(self.digests):
-            raise ValueError(f"{len(self.digests)} image digests for a batch of {out.shape[1]}")
-        rows = iter(out.flatten(0, 1).unbind())
-        for s in range(len(out)):
-            salt = _mix(name, self.seed, self.first_sample + s)
-            for digest in self.digests:
-                # Multiplying by an odd constant spreads neighbouring digests over the seed space,
-                # of which torch reads the lower 32 bits: two of 60,000 images may share a stream,
-                # which leaves the distribution of each as it is.
-                self._generator.manual_seed(((digest ^ salt) * 0x9E3779B97F4A7C15) & _MASK)
-                yield next(rows), self._generator
-
-
-def _mix(*parts: object) -> int:
-    text = "\x1f".join(map(str, parts)).encode()
-    return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "big") & _MASK
 
 
 class Request(NamedTuple):
@@ -170,34 +122,45 @@ class CountedNoise(Noise):
     ) -> None:
         """Take two key words (B, 2), int64 below 2^32, an image, and the first sample's index.
 
-        A ``plan`` that the noise of several batches share changes the time taken, and no number.
+        With a ``plan`` that the noise of several batches share, all numbers of a batch are made at
+        once: that changes the time and the memory it takes, and no number.
         """
         self.keys = keys
         self.seed = seed
         self.first_sample = first_sample
-        self._plan = plan or Plan()
+        self._plan = plan
         self._made: dict[Request, Tensor] = {}
+
+    def once(self) -> Noise:
+        """The numbers of each row's first sample."""
+        if not self.first_sample:
+            return self
+        return CountedNoise(self.keys, self.seed, plan=self._plan)
 
     def normal(self, name: str, samples: int, batch: int, shape: Sequence[int]) -> Tensor:
         """Standard normal numbers of each row (S, B, *shape)."""
-        return self._get(Request("normal", name, samples, tuple(shape)))
+        return self._get(Request("normal", name, samples, tuple(shape)), batch)
 
     def uniform(self, name: str, samples: int, batch: int, shape: Sequence[int]) -> Tensor:
         """Uniform numbers of each row (S, B, *shape)."""
-        return self._get(Request("uniform", name, samples, tuple(shape)))
+        return self._get(Request("uniform", name, samples, tuple(shape)), batch)
 
-    def _get(self, wanted: Request) -> Tensor:
+    def _get(self, wanted: Request, batch: int) -> Tensor:
+        if batch != len(self.keys):
+            raise ValueError(f"{len(self.keys)} keys of images for a batch of {batch}")
+        if self._plan is None:
+            return self._make((wanted,), Plan())[wanted]
         if not self._made and wanted in self._plan.requests:
-            self._made = self._make(tuple(self._plan.requests))
+            self._made = self._make(tuple(self._plan.requests), self._plan)
         if wanted not in self._made:
-            self._made |= self._make((wanted,))
+            self._made |= self._make((wanted,), self._plan)
             self._plan.requests.append(wanted)
         return self._made[wanted]
 
-    def _make(self, wanted: tuple[Request, ...]) -> dict[Request, Tensor]:
+    def _make(self, wanted: tuple[Request, ...], plan: Plan) -> dict[Request, Tensor]:
         # 1. Where every block of four stands.
         rows = len(self.keys)
-        counter = self._plan.counter(wanted, self.seed, self.keys.device)
+        counter = plan.counter(wanted, self.seed, self.keys.device)
         block, sample, *name = counter.unsqueeze(1).unbind()
         if self.first_sample:
             sample = sample + self.first_sample
@@ -213,7 +176,28 @@ class CountedNoise(Noise):
         return found
 
 
+class ImageNoise(CountedNoise):
+    """The numbers of every image by its content digest and one seed, on ``device``."""
+
+    def __init__(
+        self,
+        digests: Sequence[int],
+        seed: int = 0,
+        first_sample: int = 0,
+        *,
+        device: torch.device | str = "cpu",
+        plan: Plan | None = None,
+    ) -> None:
+        """Take one 64-bit digest an image; ``first_sample`` is the index of the first sample."""
+        super().__init__(keys_of(digests, device), seed, first_sample, plan=plan)
+
+
 def keys_of(digests: Sequence[int], device: torch.device | str = "cpu") -> Tensor:
     """The key words (B, 2) of images by their 64-bit digests."""
     words = [[digest & MASK, digest >> 32 & MASK] for digest in map(int, digests)]
     return torch.tensor(words, dtype=torch.int64, device=device).reshape(-1, 2)
+
+
+def _mix(*parts: object) -> int:
+    text = "\x1f".join(map(str, parts)).encode()
+    return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "big") & _MASK

@@ -56,7 +56,7 @@ def nested_tables(
     if not counts or counts[0] < 1:
         raise ConfigError("The numbers of samples must be 1 or more.")
     settings = replace(settings, samples=counts[-1], partial_samples=counts[-1])
-    key = fingerprint.digest("nested-1", checkpoint, images.digest, settings, list(counts))
+    key = fingerprint.digest("nested-2", checkpoint, images.digest, settings, list(counts))
 
     def part(rows: ImageSet, report: Callable[[float], None]) -> cache.Arrays:
         return _part(model, rows, settings=settings, counts=counts, report=report)

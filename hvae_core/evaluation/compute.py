@@ -16,7 +16,7 @@ import torch
 
 from hvae_core.checkpoint import load_checkpoint
 from hvae_core.common import cache
-from hvae_core.common.noise import ImageNoise
+from hvae_core.common.noise import ImageNoise, Plan
 from hvae_core.common.progress import Progress, part, silent
 from hvae_core.data.image_set import ImageSet
 from hvae_core.evaluation.bounds import COLUMNS, ERRORS, BoundAccumulator, Bounds, BoundTable
@@ -40,6 +40,9 @@ BATCH_PIXELS = 200 * 28 * 28
 """Pixels of images x samples that go through a model at once: few, as processors have caches."""
 _ACCELERATOR = 10
 """How many times as many keep an accelerator busy."""
+
+Plans = dict[tuple[range, int], Plan]
+"""What passes of one kind ask of their noise, by their ks and number of samples."""
 
 
 def evaluate(
@@ -98,12 +101,16 @@ def evaluate_batch(
     pixels: np.ndarray,
     digests: Sequence[int],
     settings: EvalSettings,
+    *,
+    plans: Plans | None = None,
 ) -> tuple[list[Bounds], list[np.ndarray]]:
     """Bounds of uint8 images (B, C, H, W) for k = 0..K-1, and E[z_i | x] (B, units) a layer.
 
     Samples come in chunks, so that 1000 of them need no more memory than a few; the posterior
-    means are averaged over the samples of the layers below them.
+    means are averaged over the samples of the layers below them. ``plans`` that batches share save
+    time and change no number.
     """
+    plans = {} if plans is None else plans
     half = torch.autocast(
         model.device.type, torch.bfloat16, enabled=settings.precision == "bfloat16"
     )
@@ -116,11 +123,14 @@ def evaluate_batch(
             traces = model.traces(
                 x,
                 ks,
-                noise=ImageNoise(digests, settings.seed, first),
+                noise=ImageNoise(
+                    digests, settings.seed, first,
+                    device=model.device, plan=plans.setdefault((ks, count), Plan()),
+                ),
                 samples=count,
                 skipped=settings.skipped,
                 up=settings.up,
-            )
+            )  # fmt: skip
             for trace in traces:
                 accumulators[trace.k].add(trace)
             # The means of k = 0 alone: for k > 0 the layers below come from the prior, not from x.
@@ -184,10 +194,11 @@ def _evaluate_part(
     digests = images.image_digests()
     tables, latents = [], []
     stats = [UnitStats() for _ in model.latents]
+    plans: Plans = {}
     for start in range(0, len(images), batch_size):
         stop = start + batch_size
         pixels, keys = images.images[start:stop], digests[start:stop]
-        bounds, means = evaluate_batch(model, pixels, keys, settings=settings)
+        bounds, means = evaluate_batch(model, pixels, keys, settings=settings, plans=plans)
         tables.append(BoundTable.from_bounds(bounds, model.dims))
         for moments, mean in zip(stats, means, strict=True):
             moments.add(mean)

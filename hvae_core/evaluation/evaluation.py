@@ -92,7 +92,7 @@ def class_of(evaluation: Evaluation, index: int) -> str:
 
 def evaluation_key(checkpoint: str, pixels: str, settings: EvalSettings) -> str:
     """The digest under which the cache keeps an evaluation, from those of weights and pixels."""
-    return fingerprint.digest("evaluation-2", checkpoint, pixels, settings)
+    return fingerprint.digest("evaluation-3", checkpoint, pixels, settings)
 
 
 def pack(evaluation: Evaluation) -> dict[str, np.ndarray]:

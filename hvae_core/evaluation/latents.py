@@ -19,7 +19,7 @@ KIND = "latents"
 
 def latents_key(checkpoint: str, images: ImageSet, seed: int) -> str:
     """The digest under which the posterior means of a set are kept."""
-    return fingerprint.digest("latents-1", checkpoint, images.digest, seed)
+    return fingerprint.digest("latents-2", checkpoint, images.digest, seed)
 
 
 def unpack(arrays: cache.Arrays) -> list[np.ndarray]:

@@ -101,4 +101,4 @@ def stored_attacks(checkpoint: str, images: ImageSet, settings: AttackSettings) 
 
 def attacks_key(checkpoint: str, images: ImageSet, settings: AttackSettings) -> str:
     """The digest under which the cache keeps the attacks on these images."""
-    return fingerprint.digest("attacks-1", checkpoint, images.digest, settings)
+    return fingerprint.digest("attacks-2", checkpoint, images.digest, settings)

@@ -220,4 +220,4 @@ def compress_picture(
 
 def compression_key(checkpoint: str, picture: Pixels, seed: int) -> str:
     """The digest under which the cache keeps what is left of a picture under a checkpoint."""
-    return fingerprint.digest("compression-1", checkpoint, picture, seed)
+    return fingerprint.digest("compression-2", checkpoint, picture, seed)

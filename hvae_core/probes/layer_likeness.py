@@ -156,7 +156,7 @@ def likeness_key(checkpoints: tuple[str, str], images: tuple[ImageSet, ImageSet]
 
     ``images`` are the same ones at the shape of either model.
     """
-    return fingerprint.digest("likeness-1", checkpoints, [same.digest for same in images], seed)
+    return fingerprint.digest("likeness-2", checkpoints, [same.digest for same in images], seed)
 
 
 def stored_likeness(key: str) -> Likeness | None:

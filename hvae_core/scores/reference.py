@@ -56,7 +56,7 @@ def fit_reference(training: Evaluation) -> Fitted:
 
 def reference_key(checkpoint: str, pixels: str, settings: EvalSettings) -> str:
     """The key under which the cache keeps what was fitted to training images of that digest."""
-    return fingerprint.digest("reference-1", checkpoint, pixels, settings)
+    return fingerprint.digest("reference-2", checkpoint, pixels, settings)
 
 
 def pack_reference(fitted: Fitted) -> dict[str, np.ndarray]:

@@ -20,7 +20,7 @@ def test_numbers_follow_the_picture_bit_for_bit() -> None:
     assert torch.equal(shuffled, whole[:, order.copy()])
     for start in range(0, 20, 7):
         part = ImageNoise(digests[start : start + 7], 3)
-        drawn = part.normal("q1", 2, len(part.digests), (2, 3))
+        drawn = part.normal("q1", 2, len(part.keys), (2, 3))
         assert torch.equal(drawn, whole[:, start : start + 7])
 
 
@@ -82,7 +82,7 @@ def test_streams_of_a_set_are_all_different() -> None:
 
 
 def test_a_wrong_number_of_digests_is_refused() -> None:
-    with pytest.raises(ValueError, match="3 image digests for a batch of 2"):
+    with pytest.raises(ValueError, match="3 keys of images for a batch of 2"):
         ImageNoise([1, 2, 3]).normal("q1", 1, 2, (1,))
 
 

@@ -103,5 +103,5 @@ def measure_key(
     """The digest under which the cache keeps a measure of the images of a digest."""
     of = checkpoint if measure.of else ""
     return fingerprint.digest(
-        "measure-2", measure.name, of, digest, first, settings or measure.settings
+        "measure-3", measure.name, of, digest, first, settings or measure.settings
     )
