@@ -19,6 +19,9 @@ from hvae_core.evaluation.bounds import COLUMNS, ERRORS, BoundTable
 
 STORED_UNITS = 64
 """Posterior means of layers with more units than this are not kept image by image."""
+NOISE = "philox4x32-10"
+"""Where an evaluation's random numbers come from, as its file says; before it, one generator an
+image, whose figures differ within their Monte-Carlo error."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +111,7 @@ def pack(evaluation: Evaluation) -> dict[str, np.ndarray]:
         "layers": table.n_layers,
         "names": list(evaluation.names),
         "levels": list(evaluation.levels),
+        "noise": NOISE,
     }
     arrays = {n: getattr(table, n).astype(np.float32) for n in COLUMNS}
     arrays |= {n: values.astype(np.float32) for n, values in table.errors.items()}
