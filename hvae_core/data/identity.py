@@ -22,7 +22,14 @@ from hvae_core.common import cache, fingerprint
 from hvae_core.common.arrays import Shape
 from hvae_core.common.places import ASSETS, root_of
 from hvae_core.data.image_set import ImageSet
-from hvae_core.data.origins import Control, DataFolder, HandwrittenDigits, Origin, Shipped
+from hvae_core.data.origins import (
+    Control,
+    DataFolder,
+    Drawn,
+    HandwrittenDigits,
+    Origin,
+    Shipped,
+)
 from hvae_core.data.worlds import OWN, World
 
 SHIPPED = ASSETS / "results" / "identities.json"
@@ -105,6 +112,8 @@ def _file_of(origin: Origin, root: Path) -> str | None:
             return _file_of(of, root)
         case HandwrittenDigits():
             return f"scikit-learn {version('scikit-learn')}, pillow {PIL.__version__}"
+        case Drawn():
+            return origin.made_by
         case Shipped(path=path):
             place: Path | None = ASSETS / path
         case DataFolder():

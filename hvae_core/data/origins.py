@@ -7,11 +7,14 @@ to a worker process.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
+import PIL
 from PIL import Image
 
+from hvae_core.common import cache, fingerprint
 from hvae_core.common.errors import MissingImages
 from hvae_core.common.places import ASSETS
 from hvae_core.data.image_set import ImageSet
@@ -24,6 +27,7 @@ from hvae_core.data.stored import Control, DataFolder, Origin, Request
 __all__ = [
     "Control",
     "DataFolder",
+    "Drawn",
     "HandwrittenDigits",
     "InMemory",
     "Origin",
@@ -90,6 +94,38 @@ class HandwrittenDigits:
             class_names=names,
             notes=(note,),
         )
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """The training images of Cutouts, drawn on demand and then kept in the cache folder."""
+
+    def available(self, data_root: Path) -> bool:
+        """Return True; they are drawn where they are asked for."""
+        return True
+
+    @property
+    def made_by(self) -> str:
+        """What the pixels follow from."""
+        return f"cutouts-1, pillow {PIL.__version__}, scikit-learn {version('scikit-learn')}"
+
+    def load(self, request: Request) -> ImageSet:
+        """Return the images, in a mixed order."""
+        from hvae_core.data.cutouts import cutouts, outlines
+
+        def draw() -> ImageSet:
+            return cutouts("train", request.progress)
+
+        def read(arrays: cache.Arrays) -> ImageSet:
+            return ImageSet(
+                "train", request.title, arrays["images"], arrays["labels"], tuple(outlines())
+            )
+
+        images = cache.kept(
+            "drawn", fingerprint.digest(self.made_by), draw,
+            pack=lambda drawn: {"images": drawn.images, "labels": drawn.labels}, unpack=read,
+        )  # fmt: skip
+        return images if request.limit is None else images.take(request.limit)
 
 
 @dataclass(frozen=True)

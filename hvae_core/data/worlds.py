@@ -22,6 +22,7 @@ from hvae_core.data.image_set import ImageSet
 from hvae_core.data.origins import (
     Control,
     DataFolder,
+    Drawn,
     HandwrittenDigits,
     InMemory,
     Origin,
@@ -273,6 +274,8 @@ def _of_the_project(images: str) -> Origin:
     source = images.partition("+")[0]
     if source == "scikit-learn digits":
         return changed(HandwrittenDigits(), images)
+    if source == "drawn cutouts":
+        return changed(Drawn(), images)
     if source.endswith(".parquet"):
         return changed(Shipped(source), images)
     raise DataError(f"{images} is neither a set of the registry nor a file of the assets.")
