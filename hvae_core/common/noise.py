@@ -172,7 +172,8 @@ class CountedNoise(Noise):
             part = [word[:, start:end] for word in words]
             numbers = normal(part) if one.kind == "normal" else uniform(part)
             numbers = numbers.view(rows, one.samples, 4 * one.blocks).transpose(0, 1)
-            found[one] = numbers[..., : math.prod(one.shape)].reshape(one.samples, rows, *one.shape)
+            numbers = numbers[..., : math.prod(one.shape)].contiguous()
+            found[one] = numbers.view(one.samples, rows, *one.shape)
         return found
 
 

@@ -42,7 +42,7 @@ def philox(counter: Sequence[Tensor], key: Sequence[Tensor], rounds: int = ROUND
 
 
 def _on_processor(wanted: Sequence[NDArray[np.int64]], rounds: int) -> Words:
-    """The same words, of counter and key in arrays of one shape, a part of the first axis a time."""
+    """The same words, of counter and key as arrays of one shape, some rows at a time."""
     shape = wanted[0].shape
     wanted = np.atleast_1d(*wanted)
     words = np.empty((4, *wanted[0].shape), np.uint64)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
@@ -105,7 +104,7 @@ def _patch(rng: np.random.Generator, *, held_out: bool) -> NDArray[np.float64]:
         patch = photograph[y : y + SIDE, x : x + SIDE].astype(np.float64)
         low, high = patch.min(), patch.max()
         if high > low:  # a patch of one grey cannot be stretched
-            return np.rot90((patch - low) / (high - low), rng.integers(4))
+            return np.rot90((patch - low) / (high - low), int(rng.integers(4)))
 
 
 def _mask(corners: Points, rng: np.random.Generator) -> NDArray[np.float64]:
@@ -161,7 +160,9 @@ def _drop() -> Points:
 def _bell() -> Points:
     """A round top that widens to a brim."""
     y = np.linspace(-0.85, 0.6, 30)
-    half = 0.18 + 0.3 * np.sqrt(np.clip((y + 0.85) / 0.5, 0, 1)) + 0.32 * np.clip(y + 0.1, 0, 1) ** 2
+    half = (
+        0.18 + 0.3 * np.sqrt(np.clip((y + 0.85) / 0.5, 0, 1)) + 0.32 * np.clip(y + 0.1, 0, 1) ** 2
+    )
     right = np.stack([half, y], 1)
     brim = np.array([(0.85, 0.7), (0.85, 0.85), (-0.85, 0.85), (-0.85, 0.7)])
     return np.vstack([right, brim, (right * (-1, 1))[::-1]])

@@ -47,7 +47,7 @@ def root(tmp_path: Path, encode: Encode) -> Path:
 
 
 def test_the_tables() -> None:
-    assert list(worlds()) == ["glyphs", "fashion", "mnist", "cifar"]
+    assert next(iter(worlds())) == "glyphs"
     for key, world in worlds().items():
         names = [spec.name for spec in world.sets]
         assert len(set(names)) == len(names)

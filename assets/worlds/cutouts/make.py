@@ -48,7 +48,11 @@ def write(images: ImageSet) -> Path:
 
 def main() -> None:
     """Draw every set that ships, and say how large its file is."""
-    for images in [cutouts("validation"), cutouts("test"), *map(simple, ("dots", "discs", "frames"))]:
+    for images in [
+        cutouts("validation"),
+        cutouts("test"),
+        *map(simple, ("dots", "discs", "frames")),
+    ]:
         path = write(images)
         print(f"{path.name:20} {len(images):6,} images, {path.stat().st_size:,} bytes")
 
