@@ -28,10 +28,10 @@ PART = Part(
     digests=np.array([2**64 - 1, 0, 5], np.uint64),
     errors=[None, "b.png is damaged.", None],
     bounds=np.array([[-1.5, -2.0], [np.nan, np.nan], [-3.0, np.inf]]),
-    scores={"elbo": np.array([1.5, np.nan, 3.0])},
+    scores={"elbo": np.array([1.5, np.nan, 3.0]), "bound_1": np.array([2.0, np.nan, np.inf])},
 )
 JOB_OF = Job(
-    model="m", digest="d" * 64, levels=2, source="s", settings={"samples": 1}, scores=("elbo",),
+    model="m", digest="d" * 64, levels=2, source="s", settings={"samples": 1}, scores=("elbo", "bound_1"),
     part_images=3, notes=("grey",), versions={"torch": "2"},
 )  # fmt: skip
 
@@ -52,7 +52,9 @@ def test_a_part_and_a_job_come_back_as_they_were_written(folder: Folder) -> None
     back = read_part(folder, 12)
     for name in ("rows", "digests", "bounds"):
         np.testing.assert_array_equal(getattr(back, name), getattr(PART, name))
-    np.testing.assert_array_equal(back.scores["elbo"], PART.scores["elbo"])
+    assert list(back.scores) == list(PART.scores)
+    for key, values in PART.scores.items():
+        np.testing.assert_array_equal(back.scores[key], values)
     assert (back.files, back.labels, back.errors) == (PART.files, PART.labels, PART.errors)
 
 

@@ -6,7 +6,7 @@
 
 A part's columns: ``row`` int64, the image's place in the source; ``file`` string; ``label`` string
 or null; ``digest`` uint64 of its pixels (``ImageSet.image_digests``); ``error`` string, null for an
-image that was read and scored; ``bound_0`` to ``bound_{K-1}`` float64, L_>k in nats (HVK Eq. 5);
+image that was read and scored; ``L_0`` to ``L_{K-1}`` float64, L_>k in nats (HVK Eq. 5);
 then one float64 a score, by its key. An image with an ``error`` has null figures, and one that
 could not be read a null digest.
 """
@@ -156,7 +156,7 @@ def read_part(folder: Folder, number: int) -> Part:
         ) from exc
     rest = [column for column in table.column_names if column not in FIXED]
     figures = {column: table.column(column).to_numpy() for column in rest}
-    levels = [column for column in rest if re.fullmatch(r"bound_\d+", column)]
+    levels = [column for column in rest if re.fullmatch(r"L_\d+", column)]
     return Part(
         rows=known["row"].to_numpy(),
         files=known["file"].to_pylist(),
@@ -169,7 +169,7 @@ def read_part(folder: Folder, number: int) -> Part:
 
 
 def _bounds(bounds: Floats) -> list[tuple[str, Floats]]:
-    return [(f"bound_{k}", bounds[:, k]) for k in range(bounds.shape[1])]
+    return [(f"L_{k}", bounds[:, k]) for k in range(bounds.shape[1])]
 
 
 def _frozen(value: Any) -> Any:
