@@ -31,8 +31,8 @@ PART = Part(
     scores={"elbo": np.array([1.5, np.nan, 3.0]), "bound_1": np.array([2.0, np.nan, np.inf])},
 )
 JOB_OF = Job(
-    model="m", digest="d" * 64, levels=2, source="s", settings={"samples": 1}, scores=("elbo", "bound_1"),
-    part_images=3, notes=("grey",), versions={"torch": "2"},
+    model="m", digest="d" * 64, levels=2, source="s", settings={"samples": 1},
+    scores=("elbo", "bound_1"), part_images=3, notes=("grey",), versions={"torch": "2"},
 )  # fmt: skip
 
 
