@@ -7,7 +7,7 @@ were, its conformal p-value is at most alpha with probability at most alpha, wha
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -78,30 +78,71 @@ def minimum_p_values(reference: ArrayLike, scores: ArrayLike) -> MinimumP:
     scores, for an image that is exchangeable with the reference; and smallest <= calibrated <=
     bonferroni, so this correction never costs more.
     """
-    reference, scores = _matrix(reference, "reference"), _matrix(scores, "image")
-    if reference.shape[1] != scores.shape[1]:
-        raise ScoreError(
-            f"The reference has {reference.shape[1]} scores an image and the image "
-            f"{scores.shape[1]}; compute both with the same model."
+    return JointReference(reference).p_values(scores)
+
+
+@final
+class JointReference:
+    """K scores of N reference images (N, K), sorted and counted once for any number of others."""
+
+    def __init__(self, reference: ArrayLike) -> None:
+        columns = np.ascontiguousarray(_matrix(reference, "reference").T)  # (K, N)
+        self.k, self.n = columns.shape
+        self._sorted = np.sort(columns, axis=1)
+        # The ranks of the reference among itself: an image adds at most one to each of them.
+        ranks = np.stack(
+            [len(own) - np.searchsorted(own, column, side="left")
+             for own, column in zip(self._sorted, columns, strict=True)]
+        )  # fmt: skip
+        least = ranks.min(axis=0)  # (N,)
+        self._least = np.sort(least)
+        # Which of an image's scores keep a reference image's smallest rank as it is: those below
+        # its own, in a column where it has that rank. Alike images are counted together.
+        bars = np.where(ranks == least, columns, -np.inf).T  # (N, K)
+        groups, self._count = np.unique(
+            np.column_stack([least, bars]), axis=0, return_counts=True
+        )  # fmt: skip
+        self._group_least, self._bars = groups[:, 0].astype(np.int64), groups[:, 1:]
+
+    def p_values(self, scores: ArrayLike) -> MinimumP:
+        """p-values of images (B, K), as ``minimum_p_values``; ScoreError for another K."""
+        scores = _matrix(scores, "image")
+        if scores.shape[1] != self.k:
+            raise ScoreError(
+                f"The reference has {self.k} scores an image and the image {scores.shape[1]}; "
+                "compute both with the same model."
+            )
+        at_least = np.stack(
+            [self.n - np.searchsorted(own, column, side="left")
+             for own, column in zip(self._sorted, scores.T, strict=True)], axis=1
+        )  # fmt: skip
+        p_values = (1 + at_least) / (1 + self.n)
+        smallest = p_values.min(axis=1)
+        rank = self._rank_of_minimum(scores, 1 + at_least.min(axis=1))
+        return MinimumP(
+            p_values=p_values,
+            place=p_values.argmin(axis=1),
+            smallest=smallest,
+            # from whole counts: k times a rounded quotient may miss the rate by one ulp
+            bonferroni=np.minimum(1.0, self.k * np.rint(smallest * (1 + self.n)) / (1 + self.n)),
+            calibrated=rank / (1 + self.n),
         )
-    n, k = reference.shape
-    # 1. Each score by itself, and the smallest of its p-values.
-    p_values = np.stack(
-        [conformal_p_values(reference[:, j], scores[:, j]) for j in range(k)], axis=1
-    )
-    smallest = p_values.min(axis=1)
-    # 2. The ranks of the reference among itself: an image adds at most one to each of them, so
-    # they are counted once and not anew for every image.
-    columns = np.ascontiguousarray(reference.T)  # (K, N): the minimum over K runs along memory
-    ranks = np.stack([_at_least(column, column) for column in columns])  # (K, N)
-    return MinimumP(
-        p_values=p_values,
-        place=p_values.argmin(axis=1),
-        smallest=smallest,
-        # from whole counts: k times a rounded quotient may miss the rate by one ulp
-        bonferroni=np.minimum(1.0, k * np.rint(smallest * (1 + n)) / (1 + n)),
-        calibrated=np.array([_rank_of_minimum(columns, ranks, row) for row in scores]) / (1 + n),
-    )
+
+    def _rank_of_minimum(self, scores: Floats, own: NDArray[np.int64]) -> NDArray[np.int64]:
+        """#{minima <= the image's} in the joint set, itself included, for images (B, K).
+
+        ``own`` (B,) is the image's smallest rank. The image adds one to a reference image's rank in
+        every score that it reaches, so a smallest rank below ``own`` stays within it and one above
+        is out; at ``own`` the scores decide.
+        """
+        rank = 1 + np.searchsorted(self._least, own, side="left")
+        first = np.searchsorted(self._group_least, own, side="left")
+        count = np.searchsorted(self._group_least, own, side="right") - first
+        image = np.repeat(np.arange(len(own)), count)
+        group = np.arange(len(image)) + np.repeat(first - np.cumsum(count) + count, count)
+        stays = (scores[image] < self._bars[group]).any(axis=1)
+        added = np.bincount(image, np.where(stays, self._count[group], 0), minlength=len(own))
+        return np.asarray(rank + added.astype(np.int64))
 
 
 def verdict(
@@ -136,17 +177,6 @@ def verdict(
 def _at_least(reference: Floats, scores: Floats) -> NDArray[np.int64]:
     """#{reference >= score} for each score."""
     return np.asarray(len(reference) - np.searchsorted(np.sort(reference), scores, side="left"))
-
-
-def _rank_of_minimum(reference: Floats, ranks: NDArray[np.int64], image: Floats) -> int:
-    """#{minima <= the image's} in the joint set, itself included; image (K,), the others (K, N).
-
-    A rank counts the scores at least as high, itself included; the image adds one to the rank of
-    every score that it reaches.
-    """
-    own = 1 + (reference >= image[:, None]).sum(axis=1).min()
-    minima = (ranks + (image[:, None] >= reference)).min(axis=0)  # (N,)
-    return int(1 + (minima <= own).sum())
 
 
 def _attainable(rate: float, n: int) -> int:
