@@ -59,6 +59,26 @@ class Folder:
         names = (str(path).rstrip("/").rpartition("/")[2] for path in found)
         return sorted(name for name in names if not FRAGMENT.fullmatch(name))
 
+    def sizes(self, below: str = "") -> dict[str, int]:
+        """The bytes of every file in a folder below by its name, sorted; none where it is not."""
+        with _told(self.given):
+            self.fs.invalidate_cache()
+            try:
+                found = self.fs.ls(self.path(below), detail=True)
+            except (FileNotFoundError, NotADirectoryError):
+                return {}
+        sizes = {str(one["name"]).rstrip("/").rpartition("/")[2]: one["size"] for one in found}
+        return {name: int(sizes[name] or 0) for name in sorted(sizes)
+                if not FRAGMENT.fullmatch(name)}  # fmt: skip
+
+    @contextmanager
+    def opened(self, name: str) -> Iterator[Any]:
+        """A file to read piece by piece; ``DataError`` where it is not there."""
+        with _told(f"{self.given}/{name}"):
+            file = self.fs.open(self.path(name), "rb")
+        with file:
+            yield file
+
     def read(self, name: str) -> bytes | None:
         """The bytes of a file, None where it is not there."""
         with _told(f"{self.given}/{name}"):
