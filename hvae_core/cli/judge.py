@@ -114,6 +114,7 @@ def calibrated(
 ) -> Detector:
     """A detector by all levels of a model, or by some scores, fitted to its held-out images."""
     from hvae_core.detection.detector import LEVELS, Detector
+    from hvae_core.detection.judging import held_out_images
 
     reference = held_out_images(known, held_out)
     with _notes(""):
@@ -128,27 +129,6 @@ def _notes(of: str) -> Iterator[None]:
         yield
     for warning in said:
         show.note(f"{of}{warning.message}.")
-
-
-def held_out_images(known: Judging, source: str | None) -> ImageSet:
-    """The images by which a model is calibrated; ``DataError`` where there are none."""
-    from hvae_core.common.errors import DataError
-    from hvae_core.data.load import load_source
-    from hvae_core.evaluation.sets import Sets
-    from hvae_core.evaluation.worlds import world_key, world_of
-
-    if source is not None:
-        return load_source(source)
-    apart = known.held_out()
-    if apart is not None:
-        return apart.images
-    if world_key(known.checkpoint) is None:
-        raise DataError(
-            f"No held-out images of {known.name} are here; name some with --held-out: images of "
-            "the kind that it was trained on, but others."
-        )
-    world = world_of(known.checkpoint)
-    return Sets(world).images(known.checkpoint, world.with_role("validation")[0].name)
 
 
 def judged_rows(detector: Detector, sources: tuple[str, ...], prepare: str = "") -> list[Judged]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hvae_core.common.arrays import Shape
-from hvae_core.common.errors import CheckpointError, ConfigError
+from hvae_core.common.errors import CheckpointError, ConfigError, DataError
 from hvae_core.common.plain import plain
 from hvae_core.common.progress import Progress, silent
 from hvae_core.data.held_out import HeldOut, held_out_of
@@ -128,3 +128,27 @@ def same_weights(known: Judging, name: str, digest: str) -> None:
             f"The thresholds of this detector rest on {plain(name)} (sha256 {digest[:16]}), and "
             f"the model is now {plain(known.name)} (sha256 {known.digest[:16]}); fit it again."
         )
+
+
+def held_out_images(known: Judging, source: str | None = None) -> ImageSet:
+    """The images by which a model is calibrated: those of a source, else its own held-out ones.
+
+    Its own are those that training set apart, else the validation set of its world. Raises
+    ``DataError`` where there are none.
+    """
+    from hvae_core.data.load import load_source
+    from hvae_core.evaluation.sets import Sets
+    from hvae_core.evaluation.worlds import world_key, world_of
+
+    if source is not None:
+        return load_source(source)
+    apart = known.held_out()
+    if apart is not None:
+        return apart.images
+    if world_key(known.checkpoint) is None:
+        raise DataError(
+            f"No held-out images of {known.name} are here; name some with --held-out: images of "
+            "the kind that it was trained on, but others."
+        )
+    world = world_of(known.checkpoint)
+    return Sets(world).images(known.checkpoint, world.with_role("validation")[0].name)

@@ -12,7 +12,7 @@ from PIL import Image
 
 import hvae_core as hv
 from hvae_core.checkpoint import inspect_checkpoint
-from hvae_core.cli.judge import held_out_images
+from hvae_core.detection.judging import held_out_images
 from hvae_core.cli.main import main
 from hvae_core.common.cache import cache_dir
 from hvae_core.data.held_out import held_out_of
