@@ -12,13 +12,12 @@ from PIL import Image
 
 import hvae_core as hv
 from hvae_core.checkpoint import inspect_checkpoint
-from hvae_core.detection.judging import held_out_images
 from hvae_core.cli.main import main
 from hvae_core.common.cache import cache_dir
 from hvae_core.data.held_out import held_out_of
 from hvae_core.data.own_images import own_images
 from hvae_core.detection.detector import detector
-from hvae_core.detection.judging import judging
+from hvae_core.detection.judging import held_out_images, judging
 
 Tell = Callable[..., dict[str, Any]]
 FEW = ("--epochs", "1", "--accelerator", "cpu", "--threads", "1")

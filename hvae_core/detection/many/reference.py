@@ -14,7 +14,7 @@ import numpy as np
 
 from hvae_core.common import fingerprint
 from hvae_core.common.arrays import Floats
-from hvae_core.common.errors import ConfigError, DataError, ScoreError
+from hvae_core.common.errors import CheckpointError, ConfigError, DataError, ScoreError
 from hvae_core.common.far import Folder
 from hvae_core.common.plain import plain
 from hvae_core.common.progress import Progress, part, silent
@@ -106,11 +106,19 @@ def held_out(
     if source is None and (kept := kept_held_out(folder, job)) is not None:
         return kept
     progress(0.0, "held-out images")
-    known = judging(checkpoint or job.model)
+    try:
+        known = judging(checkpoint or job.model)
+    except CheckpointError as exc:
+        if checkpoint is not None:
+            raise
+        raise ConfigError(
+            f"The model {plain(job.model)} of this folder is not on this machine; name its file "
+            "with --checkpoint, or another folder of scores with --reference."
+        ) from exc
     if known.digest != job.digest:
         raise ConfigError(
             f"{plain(known.name)} on this machine is not the model of this folder "
-            f"(sha256 {job.digest[:16]}); name its file with --model."
+            f"(sha256 {job.digest[:16]}); name its file with --checkpoint."
         )
     # 1. The images, as the model reads them.
     images = held_out_images(known, source).fit(known.image_shape)

@@ -1,0 +1,101 @@
+"""``flag``: many scored images against held-out images of their model, or another folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import hvae_core as hv
+from hvae_core.checkpoint import save_checkpoint
+from hvae_core.cli.main import main
+from hvae_core.common.far import Folder
+from hvae_core.config import ModelCard
+from hvae_core.detection.conformal import minimum_p_values
+from hvae_core.detection.many.layout import Job, Part, write_job, write_part
+from hvae_core.detection.many.reference import HELD_OUT
+from hvae_core.evaluation.evaluation import EvalSettings
+from hvae_core.scores import get_score
+from tests.cli.conftest import TINY
+from tests.small import tiny_model
+
+Tell = Callable[..., dict[str, Any]]
+KEYS = ("elbo", "llr_1", "llr_2")
+SETTINGS = EvalSettings(samples=1, partial_samples=1)
+
+
+def scores_of(model: Path, images: Path) -> np.ndarray:
+    """(N, 3)."""
+    checkpoint = hv.load_checkpoint(model)
+    found = hv.evaluate(checkpoint, hv.load_images(str(images)), settings=SETTINGS)
+    return np.stack([get_score(key, 3)(found.table) for key in KEYS], axis=1)
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    """An untrained network of three layers."""
+    path = tmp_path / "model.safetensors"
+    save_checkpoint(path, tiny_model(TINY.model), card=ModelCard("Tiny"), history={})
+    return path
+
+
+@pytest.fixture
+def scored(model: Path, stripes: dict[str, Path], tmp_path: Path) -> Path:
+    """A folder of scores of noise, as the command that scores leaves it."""
+    values = scores_of(model, stripes["noise"])
+    digest = hv.load_checkpoint(model).digest
+    out = tmp_path / "scored"
+    folder = Folder.of(str(out))
+    job = Job("model", digest, 3, str(stripes["noise"]), asdict(SETTINGS), KEYS, part_images=60)
+    write_job(folder, job)
+    part = Part(
+        rows=np.arange(60), files=[""] * 60, labels=[None] * 60,
+        digests=np.ones(60, np.uint64), errors=[None] * 60, bounds=np.zeros((60, 3)),
+        scores=dict(zip(KEYS, values.T, strict=True)),
+    )  # fmt: skip
+    write_part(folder, 0, part)
+    return out
+
+
+def test_flagged_by_held_out_images_scored_in_the_same_way(
+    tell: Tell, scored: Path, model: Path, stripes: dict[str, Path], tmp_path: Path
+) -> None:
+    asked = ["--checkpoint", model, "--held-out", stripes["other"], "--alpha", "0.4"]
+    told = tell("flag", scored, *asked, "--flagged", tmp_path / "out.csv")
+    reference, images = scores_of(model, stripes["other"]), scores_of(model, stripes["noise"])
+    p = minimum_p_values(reference[:, 1:], images[:, 1:]).calibrated
+    assert told["flagged"] == (p <= 0.4).sum() > 0 and told["judged"] == 60
+    lines = (tmp_path / "out.csv").read_text("utf-8").splitlines()
+    assert len(lines) == 1 + told["flagged"]
+    area = told["scores"]["elbo"]["auroc"]
+    greater = (images[:, None, 0] > reference[None, :, 0]).mean()
+    assert area["value"] == pytest.approx(greater) and area["error"] == 0
+    assert not (scored / HELD_OUT).exists()  # other images than the model's own
+
+
+def test_flagged_in_words_by_another_folder(
+    scored: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["flag", str(scored), "--reference", str(scored), "--alpha", "0.1"]) == 0
+    said = capsys.readouterr().out
+    assert "60 images flagged" in said and "AUROC" in said and "0.500" in said
+    assert "at most 10 % are" in said
+
+
+def test_what_is_wrong_is_one_sentence(
+    scored: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for words, sentence in (
+        (["flag", tmp_path / "nowhere"], "has no job.json"),
+        (["flag", scored, "--scores", "msp"], "There is no score msp in this folder"),
+        (["flag", scored, "--reference", scored, "--held-out", "x"], "not both"),
+        (["flag", scored], "name its file with --checkpoint"),
+        (["flag", scored, "--checkpoint", "glyphs-hvae3-elbo"], "is not the model of this folder"),
+        (["flag", scored, "--reference", scored, "--flagged", "x.txt"], "ends in .csv"),
+    ):
+        assert main([*map(str, words)]) == 2
+        assert sentence in capsys.readouterr().err
