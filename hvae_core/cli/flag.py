@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import nullcontext
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from hvae_core.detection.many.flagging import Count
     from hvae_core.detection.many.reference import HeldScores
     from hvae_core.detection.many.sketch import Area
-    from hvae_core.detection.many.summary import Summary
+    from hvae_core.detection.many.summary import FolderSummary
 
 
 @kept("Nothing was flagged; what was read of the parts is not kept.")
@@ -107,7 +108,7 @@ def _ignored(rows: Any) -> None:
     """Receive flagged rows that nobody asked for."""
 
 
-def _areas(whole: Summary, against: HeldScores) -> dict[str, Area]:
+def _areas(whole: FolderSummary, against: HeldScores) -> dict[str, Area]:
     from hvae_core.detection.many.sketch import Sketch, area
 
     return {
@@ -120,9 +121,9 @@ def _areas(whole: Summary, against: HeldScores) -> dict[str, Area]:
 _SHARES = (0.05, 0.5, 0.95)
 
 
-def _figures(whole: Summary, key: str, area: Area | None) -> dict[str, Any]:
+def _figures(whole: FolderSummary, key: str, area: Area | None) -> dict[str, Any]:
     one = whole.scores[key]
-    quantiles = one.sketch.quantiles(_SHARES) if one.n else []
+    quantiles: Iterable[float] = one.sketch.quantiles(_SHARES) if one.n else ()
     return {
         "n": one.n,
         "mean": one.mean,
@@ -135,7 +136,7 @@ def _figures(whole: Summary, key: str, area: Area | None) -> dict[str, Any]:
 
 
 def _tell(
-    whole: Summary, against: HeldScores, areas: dict[str, Area], *, count: Count, alpha: float
+    whole: FolderSummary, against: HeldScores, areas: dict[str, Area], *, count: Count, alpha: float
 ) -> None:
     """The scores as a table, then what was flagged."""
     rows = []

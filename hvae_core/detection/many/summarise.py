@@ -22,8 +22,8 @@ from hvae_core.detection.many.layout import PARTS, Job, part_name, parts_there
 from hvae_core.detection.many.sketch import KEPT, Gathering
 from hvae_core.detection.many.summary import (
     UNUSUAL,
+    FolderSummary,
     ScoreSummary,
-    Summary,
     Unusual,
     identity,
     keep,
@@ -35,7 +35,7 @@ _WORN = 1e-3
 _NAMES = ("row", "file", "label")
 
 
-def summarised(folder: Folder, progress: Progress = silent) -> Summary:
+def summarised(folder: Folder, progress: Progress = silent) -> FolderSummary:
     """The summary of all parts that are there, kept or made now.
 
     Raises ``DataError`` for a folder without parts, or with a damaged one.
@@ -59,7 +59,7 @@ def summarised(folder: Folder, progress: Progress = silent) -> Summary:
     return made
 
 
-def is_whole(folder: Folder, known: Summary) -> bool:
+def is_whole(folder: Folder, known: FolderSummary) -> bool:
     """Whether a summary is made of exactly the parts that are there."""
     return dict(known.parts) == _parts(folder)
 
@@ -74,7 +74,7 @@ def _number(name: str) -> int:
     return int(name.rpartition("-")[2].partition(".")[0])
 
 
-def _goes_on(known: Summary | None, there: Mapping[str, int]) -> bool:
+def _goes_on(known: FolderSummary | None, there: Mapping[str, int]) -> bool:
     """Whether a summary can be added to: its parts are as they were, and its ranks still sharp."""
     return known is not None and all(
         there.get(name) == size for name, size in known.parts.items()
@@ -149,7 +149,7 @@ class _OneScore:
 class _Growing:
     """A summary while parts are read, in the order of their numbers."""
 
-    def __init__(self, job: Job, known: Summary | None) -> None:
+    def __init__(self, job: Job, known: FolderSummary | None) -> None:
         self._job = job
         self.parts = dict(known.parts) if known else {}
         self._rows, self._failed = (known.rows, known.failed) if known else (0, 0)
@@ -174,9 +174,9 @@ class _Growing:
         for key, values in zip(keys, figures(table, keys).T, strict=True):
             self._scores[key].add(values, table)
 
-    def summary(self) -> Summary:
+    def summary(self) -> FolderSummary:
         """What was read so far."""
-        return Summary(
+        return FolderSummary(
             identity(self._job),
             dict(sorted(self.parts.items())),
             self._rows,

@@ -51,7 +51,7 @@ class ScoreSummary:
 
 
 @dataclass(frozen=True, eq=False)
-class Summary:
+class FolderSummary:
     """A folder as a whole: ``rows`` images, of which ``failed`` were not scored.
 
     ``errors`` are (row, file, why) of the first of them. ``parts`` are the sizes of the parts that
@@ -66,7 +66,7 @@ class Summary:
     scores: Mapping[str, ScoreSummary]
 
 
-def stored(folder: Folder, job: Job) -> Summary | None:
+def stored(folder: Folder, job: Job) -> FolderSummary | None:
     """The summary that is kept of this job, whichever parts it has; None where there is none."""
     data = folder.read(SUMMARY)
     if data is None:
@@ -79,7 +79,7 @@ def stored(folder: Folder, job: Job) -> Summary | None:
     return found if same else None
 
 
-def keep(folder: Folder, summary: Summary) -> None:
+def keep(folder: Folder, summary: FolderSummary) -> None:
     """Write a summary into its folder."""
     folder.write(SUMMARY, json.dumps(packed(summary), ensure_ascii=False).encode())
 
@@ -90,7 +90,7 @@ def identity(job: Job) -> str:
     return fingerprint.digest(given)
 
 
-def packed(summary: Summary) -> dict[str, Any]:
+def packed(summary: FolderSummary) -> dict[str, Any]:
     """A summary as JSON can write it."""
     scores = {
         key: {
@@ -114,11 +114,11 @@ def packed(summary: Summary) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def unpacked(found: Mapping[str, Any]) -> Summary:
+def unpacked(found: Mapping[str, Any]) -> FolderSummary:
     """The summary that was packed; ValueError, KeyError or TypeError for anything else."""
     if found["format"] != FORMAT:
         raise ValueError("another format")
-    return Summary(
+    return FolderSummary(
         str(found["job"]),
         {str(name): int(size) for name, size in found["parts"].items()},
         int(found["rows"]),
