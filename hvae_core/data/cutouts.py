@@ -25,16 +25,17 @@ SIDE = 28
 _LARGE = 112
 """Outlines are drawn at this size and averaged down, so that their edges are grey."""
 _RADIUS = (36.0, 44.0)
-"""Of an outline, in pixels of the large drawing, whose half is 56."""
+"""Half the side of an outline, in pixels of the large drawing, whose half is 56."""
 _DARKEST, _LIGHTEST = 60, 255
 """Every patch is stretched to this range of grey; the ground is black."""
 SIZES = {"train": 10_000, "validation": 1_000, "test": 1_000}
 _SEEDS = {"train": 1, "validation": 2, "test": 3, "dots": 4, "discs": 5, "frames": 6}
 
 
+@cache
 def outlines() -> dict[str, Points]:
-    """The ten outlines by name: corners (n, 2) in a circle of radius 1, y pointing down."""
-    return {
+    """The ten outlines by name: corners (n, 2), as large as a square of -1 to 1, y downwards."""
+    drawn = {
         "disc": _round(lambda t: np.ones_like(t)),
         "square": _regular(4, turn=math.pi / 4),
         "triangle": _regular(3, turn=-math.pi / 2),
@@ -48,6 +49,13 @@ def outlines() -> dict[str, Points]:
         "shirt": np.array([(-0.3, -0.8), (0.3, -0.8), (0.95, -0.35), (0.7, 0.05), (0.5, -0.1),
                            (0.5, 0.85), (-0.5, 0.85), (-0.5, -0.1), (-0.7, 0.05), (-0.95, -0.35)]),
     }  # fmt: skip
+    return {name: _boxed(corners) for name, corners in drawn.items()}
+
+
+def _boxed(corners: Points) -> Points:
+    """In the middle of a square of -1 to 1, which the longer side fills."""
+    low, high = corners.min(0), corners.max(0)
+    return (2 * corners - low - high) / (high - low).max()
 
 
 @cache
@@ -179,8 +187,8 @@ def _dots(rng: np.random.Generator) -> Pixels:
 
 
 def _disc(rng: np.random.Generator) -> Pixels:
-    """One disc of one grey."""
-    return np.round(rng.uniform(120, 255) * _mask(outlines()["disc"], rng)).astype(np.uint8)
+    """One white disc."""
+    return np.round(255 * _mask(outlines()["disc"], rng)).astype(np.uint8)
 
 
 def _frame(rng: np.random.Generator) -> Pixels:
