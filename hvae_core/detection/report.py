@@ -278,19 +278,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
-
-
-def telling_pair(
-    inside: Evaluation, outside: Evaluation, likelihood: Score, *, ratio: Score
-) -> tuple[int, int]:
-    """Indices of the two images that tell the story best (HVK 4.2): one in, one out.
-
-    Out: of the images at least as likely as the median image inside (of all, if there are none),
-    that with the largest ratio. In: that with the median ratio.
-    """
-    level = np.median(likelihood(Material.of(inside)))
-    ratios = ratio(Material.of(outside))
-    likely = likelihood(Material.of(outside)) <= level
-    candidates = np.where(likely, ratios, -np.inf) if likely.any() else ratios
-    order = np.argsort(ratio(Material.of(inside)), kind="stable")
-    return int(order[len(order) // 2]), int(candidates.argmax())

@@ -5,13 +5,12 @@ from __future__ import annotations
 import streamlit as st
 
 from hvae_core.common.errors import MissingImages
-from hvae_core.detection.metrics import auroc
-from hvae_core.detection.report import telling_pair
+from hvae_core.detection.story import story, telling_pair
 from hvae_core.figures import densities, png_bytes, strip, symbol_html
 from hvae_core.scores import Score, get_score
-from pages.shared import jobs, pictures, ui
+from pages.shared import jobs, models, pictures, ui
 from pages.shared.state import colors, context
-from pages.start import words
+from pages.start import example, words
 
 ctx = context()
 palette = colors()
@@ -30,17 +29,9 @@ if inside is None or not evaluations:
     jobs.evaluations(ctx, model, (ctx.in_name, *ctx.out_names))
     raise ui.PageEnd
 own = inside.table
-
-
-def area(score: Score, name: str) -> float:
-    """AUROC of a score on a set."""
-    return auroc(score(own), score(evaluations[name].table))
-
-
 elbo = get_score("elbo", model.n_levels)
-areas = {name: area(elbo, name) for name in evaluations}
-fooled = min(areas, key=areas.__getitem__)
-likelihood_area = areas[fooled]
+told = story(inside, evaluations)
+fooled, remedy = told.name, told.ratio
 
 
 def density_chart(score: Score, name: str, alt: str) -> None:
@@ -57,23 +48,20 @@ def density_chart(score: Score, name: str, alt: str) -> None:
 
 
 ui.header(
-    words.claim(ui.plain(ctx.title(fooled)), likelihood_area),
-    words.look_for(ui.plain(model.title), ui.plain(ctx.title(ctx.in_name)), likelihood_area),
+    words.claim(ui.plain(ctx.title(fooled)), told.likelihood),
+    words.look_for(ui.plain(model.title), ui.plain(ctx.title(ctx.in_name)), told.likelihood),
 )
-ratios = [get_score(f"llr_{k}", model.n_levels) for k in range(1, model.n_levels)]
-if not ratios:
+if remedy is None:
     with ui.in_place():
         density_chart(elbo, "start-paradox", words.PARADOX_ALT)
     st.info(words.ONE_LEVEL)
     ui.link("ood", "All scores and sets")
     raise ui.PageEnd
-remedy = max(ratios, key=lambda ratio: area(ratio, fooled))
-remedy_area = area(remedy, fooled)
-first, second, third = words.heads(likelihood_area, remedy_area)
+first, second, third = words.heads(told.likelihood, told.remedied)
 left, middle, right = st.columns([4, 5, 4], gap="medium")
 with left, ui.in_place():
     st.subheader(first, anchor=False)
-    st.markdown(f"Negative likelihood bound, AUROC **{likelihood_area:.3f}**.")
+    st.markdown(f"Negative likelihood bound, AUROC **{told.likelihood:.3f}**.")
     density_chart(elbo, "start-paradox", words.PARADOX_ALT)
     ui.link("ood", "All scores and sets")
 with middle, ui.in_place():
@@ -96,6 +84,13 @@ with middle, ui.in_place():
     ui.link("reconstructions", "Reconstructions by layer")
 with right, ui.in_place():
     st.subheader(third, anchor=False)
-    st.markdown(words.ratio(remedy.symbol, likelihood_area, remedy_area))
+    st.markdown(words.ratio(remedy.symbol, told.likelihood, told.remedied))
     density_chart(remedy, "start-remedy", "Densities of the likelihood ratio, in and out")
     ui.link("image", "Judge one image")
+if told.uncaught:
+    st.caption(words.uncaught([(ctx.title(name), *areas) for name, *areas in told.uncaught]))
+if told.likelihood >= 0.5 and (shown := example.fooled()) is not None:
+    world, handle = shown
+    link = {"world": world.title, models.key_of("a", world): handle.name}
+    st.caption("This model cannot show the paradox. A model that can:")
+    ui.link("start", f"{ui.plain(handle.title)}, trained on {ui.plain(world.title)}", link)

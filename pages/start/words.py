@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from hvae_core.common.words import fmt
+
 NEARLY = 0.65
 """Up to this AUROC of the likelihood a set is called nearly as likely as the model's own data."""
 PARADOX_ALT = "Densities of the negative bound, in and out of distribution"
@@ -47,3 +51,12 @@ def ratio(symbol: str, area: float, remedied: float) -> str:
     """The sentence over the second chart, in Markdown."""
     text = f"The ratio ${symbol}$, AUROC **{remedied:.3f}**"
     return f"{text}." if remedied > area else f"{text}: no better than the likelihood on this set."
+
+
+def uncaught(sets: Sequence[tuple[str, float, float]]) -> str:
+    """What fools the likelihood and every ratio: titles with the AUROC of -L and the best ratio."""
+    named = "; ".join(
+        f"{title} (AUROC of the likelihood {fmt(area)}, of the best ratio {fmt(ratio)})"
+        for title, area, ratio in sets
+    )
+    return f"Likelier to this model than its own data, and missed by every ratio: {named}."
