@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from hvae_core.common.deployment import public
+from hvae_core.common.places import COMMAND
 from hvae_core.figures import (
     active_units,
     bits_by_k,
@@ -15,7 +17,7 @@ from hvae_core.figures import (
     unit_heatmap,
 )
 from hvae_core.probes.information import DELTAS
-from pages.collapse import information, layers, tables, why, words
+from pages.collapse import information, layers, remedies, tables, why, words
 from pages.collapse.information import Measured
 from pages.collapse.layers import CollapseSettings, Layers
 from pages.shared import jobs, store, ui
@@ -126,6 +128,23 @@ def words_part(models: list[Layers]) -> None:
         ]
         head = f"*{ui.plain(model.handle.title)}*"
         column.markdown("\n".join([head, "", *lines]))
+
+
+def remedies_part(models: list[Layers]) -> None:
+    """What the literature tries for this network, as recipes; only where a layer collapsed."""
+    for model in models:
+        lines = remedies.lines(ctx.world, model)
+        if not lines:
+            continue
+        title = f"What to try on {ui.plain(model.handle.title)}"
+        with st.expander(title, icon=":material/healing:"):
+            st.caption("Recipes that change one thing of this network's training.")
+            for remedy, shipped in lines:
+                st.markdown(f"**{ui.plain(remedy.title)}**: {remedy.does} ({remedy.source}).")
+                if shipped:
+                    ui.link("collapse", "See its layers beside this model", shipped)
+                elif not public():
+                    st.code(f"{COMMAND} train --preset {remedy.preset}", language="sh")
 
 
 def active_part(models: list[Layers]) -> None:
@@ -259,6 +278,7 @@ def body() -> None:
             kl_part(models, settings)
         with ui.in_place():
             words_part(models)
+            remedies_part(models)
         measured_parts(models, settings, name)
     with ui.in_place():
         cards_part()

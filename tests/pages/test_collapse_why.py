@@ -8,8 +8,12 @@ from typing import Any
 
 import pytest
 
+from hvae_core.checkpoint.library import shipped_checkpoints
 from hvae_core.config import BIVAConfig, HVAEConfig, LatentConfig, TrainConfig
+from hvae_core.data import worlds
+from pages.collapse.remedies import lines
 from pages.collapse.why import Recipe, paragraph, recipe, sentences
+from pages.shared import store
 from tests.pages.conftest import Start
 
 ELBO = Recipe(
@@ -203,3 +207,15 @@ def test_many_layers_fit_a_sentence() -> None:
         "The objective asks for the image from the layers above every k too, so z12, z13 and u "
         "alone have to describe it."
     ]
+
+
+def test_what_to_try_links_to_what_ships() -> None:
+    world = worlds()["glyphs"]
+    handle = store.handle_of(shipped_checkpoints()["glyphs-hvae5-elbo"])
+    collapsed: Any = SimpleNamespace(handle=handle, collapsed=(3, 4, 5))
+    links = {remedy.preset: link for remedy, link in lines(world, collapsed)}
+    assert links["glyphs-hvae5-freebits"] == {
+        "world": "Glyphs", "a_glyphs": "glyphs-hvae5-elbo", "b_glyphs": "glyphs-hvae5-freebits",
+    }  # fmt: skip
+    assert links["glyphs-hvae5-warmup"] == {}  # recorded, and not shipped
+    assert lines(world, SimpleNamespace(handle=handle, collapsed=())) == []  # type: ignore[arg-type]
