@@ -36,7 +36,9 @@ def _is_fooled(handle: Handle, world: World) -> bool:
     settings = EvalSettings()
     elbo = get_score("elbo", handle.n_levels)
     inside = shipped_result(handle, world.in_name, settings, limit=SHIPPED_LIMIT)
-    for spec in world.with_role("out") if inside is not None else ():
+    if inside is None:
+        return False
+    for spec in world.with_role("out"):
         outside = shipped_result(handle, spec.name, settings, limit=SHIPPED_LIMIT)
         if outside is not None and auroc(elbo(inside.table), elbo(outside.table)) < 0.5:
             return True

@@ -88,7 +88,8 @@ with right, ui.in_place():
     density_chart(remedy, "start-remedy", "Densities of the likelihood ratio, in and out")
     ui.link("image", "Judge one image")
 if told.uncaught:
-    st.caption(words.uncaught([(ctx.title(name), *areas) for name, *areas in told.uncaught]))
+    missed = [(ctx.title(name), area, best) for name, area, best in told.uncaught]
+    st.caption(words.uncaught(missed))
 if told.likelihood >= 0.5 and (shown := example.fooled()) is not None:
     world, handle = shown
     link = {"world": world.title, models.key_of("a", world): handle.name}
