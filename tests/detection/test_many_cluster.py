@@ -1,0 +1,76 @@
+"""The workers of a cluster: one that is killed loses nothing, one that is slow is overtaken."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hvae_core.common.errors import ConfigError, DataError, JobError
+from hvae_core.detection.many import cluster
+from hvae_core.detection.many.cluster import Cluster
+from tests.detection import cluster_functions as functions
+
+distributed = pytest.importorskip("distributed", reason="the packages of [cluster] are not here")
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    """Two workers, each a process."""
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50
+    ) as two:
+        yield two.scheduler_address
+
+
+def ended(workers: Cluster, calls: list[Any]) -> list[Any]:
+    while not all(call.done() for call in calls):
+        workers.wait([call for call in calls if not call.done()], 0.5)
+    return [call.result() for call in calls]
+
+
+def test_workers_that_die_or_dawdle_lose_nothing(
+    address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workers = Cluster(address)
+    try:
+        assert workers.room == 2
+        mark = str(tmp_path / "killed")
+        calls = [workers.submit(functions.killed_once, mark, number) for number in range(5)]
+        assert ended(workers, calls) == [0, 1, 4, 9, 16]
+        assert Path(mark).exists()
+        for call, error, words in (
+            (functions.refused, DataError, "The part is not there"),
+            (functions.broken, JobError, "ZeroDivisionError: of a bug"),
+        ):
+            with pytest.raises(error, match=words):
+                ended(workers, [workers.submit(call)])
+        monkeypatch.setattr(cluster, "SETTLED", 0.2)
+        deadline = time.monotonic() + 20
+        while workers.room < 2 and time.monotonic() < deadline:  # the killed one comes back
+            time.sleep(0.1)
+        slow = workers.submit(functions.slow_once, str(tmp_path / "slow"))
+        assert ended(workers, [slow]) == ["quick"] and slow.copies == 2
+    finally:
+        workers.close(now=True)
+
+
+def test_workers_of_another_version_are_refused(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = cluster.versions()
+    monkeypatch.setattr(cluster, "PACKAGES", ("torch",))
+    monkeypatch.setattr(cluster, "version", lambda name: "0.1")
+    assert own["torch"] != "0.1"
+    with pytest.raises(ConfigError, match=r"has torch .* and this machine 0\.1"):
+        Cluster(address)
+
+
+def test_no_scheduler_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster, "_CONNECT", 0.3)
+    for wrong in ("tcp://127.0.0.1:9", "nothing"):
+        with pytest.raises(ConfigError, match="There is no scheduler at"):
+            Cluster(wrong)
