@@ -16,6 +16,7 @@ from pages.shared.warm import warming
 
 def draw() -> None:
     """Draw the sidebar and the page that the address names."""
+    from hvae_core.common.deployment import public
     from hvae_core.common.places import ASSETS
     from pages.shared import downloads, health, jobs, links, set_notes, sidebar, ui
     from pages.shared.state import context, set_context
@@ -23,23 +24,24 @@ def draw() -> None:
     st.set_page_config(page_title="Strata", page_icon=str(ASSETS / "icon.svg"), layout="wide")
     ui.style()
     jobs.attend()
-    page = st.navigation(
-        [
-            st.Page("pages/start/page.py", title="Start", default=True),
-            st.Page(
-                "pages/reconstructions/page.py", title="Reconstructions", url_path="reconstructions"
-            ),
-            st.Page("pages/collapse/page.py", title="Collapse", url_path="collapse"),
-            st.Page("pages/two/page.py", title="Two models", url_path="two"),
-            st.Page("pages/generate/page.py", title="Generate", url_path="generate"),
-            st.Page(
-                "pages/compression/page.py", title="Compression and attacks", url_path="compression"
-            ),
-            st.Page("pages/latents/page.py", title="Latent space", url_path="latents"),
-            st.Page("pages/ood/page.py", title="OOD detection", url_path="ood"),
-            st.Page("pages/image/page.py", title="One image", url_path="image"),
-        ]
-    )
+    pages = [
+        st.Page("pages/start/page.py", title="Start", default=True),
+        st.Page(
+            "pages/reconstructions/page.py", title="Reconstructions", url_path="reconstructions"
+        ),
+        st.Page("pages/collapse/page.py", title="Collapse", url_path="collapse"),
+        st.Page("pages/two/page.py", title="Two models", url_path="two"),
+        st.Page("pages/generate/page.py", title="Generate", url_path="generate"),
+        st.Page(
+            "pages/compression/page.py", title="Compression and attacks", url_path="compression"
+        ),
+        st.Page("pages/latents/page.py", title="Latent space", url_path="latents"),
+        st.Page("pages/ood/page.py", title="OOD detection", url_path="ood"),
+        st.Page("pages/image/page.py", title="One image", url_path="image"),
+    ]
+    if not public():  # it reads folders of this machine
+        pages.append(st.Page("pages/many/page.py", title="Many images", url_path="many"))
+    page = st.navigation(pages)
     top = st.container()
     with ui.whole_page():
         choices = sidebar.build()

@@ -71,6 +71,15 @@ class Folder:
         return {name: int(sizes[name] or 0) for name in sorted(sizes)
                 if not FRAGMENT.fullmatch(name)}  # fmt: skip
 
+    def state(self, name: str) -> str:
+        """What changes when a file does, "" where it is not there."""
+        with _told(f"{self.given}/{name}"):
+            self.fs.invalidate_cache()
+            try:
+                return str(self.fs.ukey(self.path(name)))
+            except FileNotFoundError:
+                return ""
+
     @contextmanager
     def opened(self, name: str) -> Iterator[Any]:
         """A file to read piece by piece; ``DataError`` where it is not there."""

@@ -39,7 +39,7 @@ class DaskFuture(Protocol):
         """Whether it has ended."""
 
     @property
-    def status(self) -> str:
+    def status(self) -> str | None:
         """``finished``, ``error``, ``cancelled``, or on its way."""
 
     def result(self) -> Any:

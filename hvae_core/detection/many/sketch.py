@@ -118,6 +118,30 @@ class Gathering:
         return Sketch.merged(self._parts)
 
 
+def flags_from(reference: Sketch, alpha: float) -> float:
+    """The threshold from which images are flagged (score >= it): where p <= alpha.
+
+    p is (1 + #{reference >= score}) / (1 + N) (Havtorn et al. 2021, section 5); the error of a
+    sketch counts against flagging, so the promised rate holds. ScoreError where the reference is
+    too small for alpha.
+    """
+    if p_values(reference, [np.inf])[0] > alpha:
+        raise ScoreError(
+            f"A false-alarm rate of {alpha:g} needs more than the {reference.n:,.0f} images of the "
+            "reference: raise the rate or take more images."
+        )
+    kept = reference.values[p_values(reference, reference.values) > alpha]
+    return float(np.nextafter(kept[-1], np.inf)) if len(kept) else float(reference.values[0])
+
+
+def p_values(reference: Sketch, scores: ArrayLike) -> Floats:
+    """Conformal p-values of scores, those of a thinned reference on the safe side: never less."""
+    upto = np.concatenate([[0.0], np.cumsum(reference.weights)])
+    below = upto[np.searchsorted(reference.values, np.asarray(scores, np.float64), side="left")]
+    at_least = np.minimum(reference.n - below + reference.error, reference.n)
+    return np.asarray((1 + at_least) / (1 + reference.n))
+
+
 @dataclass(frozen=True)
 class Area:
     """AUROC of two sketches: its 95 % interval (DeLong), and how far thinning may have moved it."""

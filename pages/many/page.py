@@ -1,0 +1,177 @@
+"""Many images: a folder of scores by the million, held against a reference, from its summary."""
+
+from __future__ import annotations
+
+import shlex
+
+import streamlit as st
+
+from hvae_core.common.deployment import public
+from hvae_core.common.errors import HVAEError
+from hvae_core.common.places import COMMAND
+from hvae_core.detection.many.sketch import Sketch, area, flags_from
+from hvae_core.detection.metrics import roc_curve
+from hvae_core.figures import Curve, densities, fmt, percent, roc, symbol_html, symbol_text
+from hvae_core.scores import Score, get_score
+from pages.many import folders, unusual
+from pages.many.folders import Measure, Opened
+from pages.shared import ui
+from pages.shared.controls import among
+from pages.shared.state import colors
+
+ALARMS = [0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0]
+"""False-alarm rates in percent."""
+LOOK_FOR = (
+    "Look for orange right of the threshold: images that this score finds stranger than all but a "
+    "few of the reference."
+)
+
+
+def fields() -> tuple[str, str]:
+    """The folder of the scores, and that of the reference, if another is wanted."""
+    left, right = st.columns(2)
+    given = left.text_input(
+        "Folder of scores", key="m_folder", bind="query-params",
+        help=f"What `{COMMAND} score` wrote with --out: a path, or a URL as s3://bucket/run.",
+    )  # fmt: skip
+    other = right.text_input(
+        "Held against", key="m_reference", bind="query-params",
+        placeholder="the held-out images of the model",
+        help="Another folder of scores, of images of the model's own kind.",
+    )  # fmt: skip
+    return given.strip(), other.strip()
+
+
+def named(job_levels: int, key: str) -> tuple[str, str, str]:
+    """Symbol in LaTeX, unit and name of a score; one of somebody's own is its key."""
+    try:
+        score: Score = get_score(key, job_levels)
+    except HVAEError:
+        return f"\\text{{{key}}}", "", key
+    return score.symbol, score.unit, score.name
+
+
+def choose(shown: Opened, measure: Measure | None) -> tuple[str, float]:
+    """The score, and the rate of false alarms."""
+    keys = [key for key, one in shown.summary.scores.items() if one.n]
+    among("m_score", keys)
+    first = next((key for key in keys if key == "llr_1"), keys[0])
+    left, right = st.columns([2, 3], gap="large")
+    levels = shown.job.levels
+    key = left.selectbox(
+        "Score", keys, keys.index(first), key="m_score", bind="query-params",
+        format_func=lambda key: f"{symbol_text(named(levels, key)[0])} · {named(levels, key)[2]}",
+        help="Higher means more out of distribution.",
+    )  # fmt: skip
+    alarm = 5.0
+    if measure is not None:
+        alarm = right.select_slider(
+            "False alarms on the reference", ALARMS, alarm, lambda rate: f"{rate:g} %",
+            key="m_alarm", bind="query-params",
+        )  # fmt: skip
+    return key, alarm / 100
+
+
+def claim(shown: Opened, flagged: float | None, alpha: float) -> str:
+    """The title."""
+    rows = f"{shown.summary.rows:,} images"
+    if flagged is None:
+        return f"{rows} are scored by {ui.plain(shown.job.model)}"
+    share = flagged / max(shown.summary.rows - shown.summary.failed, 1)
+    return f"{percent(share)} of {rows} are flagged at {percent(alpha)} false alarms"
+
+
+def charts(shown: Opened, measure: Measure, key: str, *, at: float | None) -> None:
+    """Densities of both, and the ROC curve with its area."""
+    symbol, unit, _ = named(shown.job.levels, key)
+    outside, inside = shown.summary.scores[key].sketch, measure.sketches[key]
+    draw_in, draw_out = inside.sample(), outside.sample()
+    title = ui.plain(shown.job.source)
+    left, right = st.columns([3, 2], gap="large")
+    with left, ui.in_place():
+        figure = densities(
+            draw_in, [(title, draw_out)], colors(), symbol=symbol_html(symbol), unit=unit,
+            in_name=ui.plain(measure.title), threshold=at, height=380,
+        )  # fmt: skip
+        ui.chart(figure, "many-density", "Densities of the score, reference and images")
+    with right, ui.in_place():
+        found = area(inside, outside)
+        points = roc_curve(draw_in, draw_out)
+        curve = Curve(title, points.x, points.y, found.value, low=found.low, high=found.high)
+        ui.chart(roc([curve], colors()), "many-roc", "ROC curve with its area")
+        exact = "exact" if not found.error else f"within {found.error:.1g} of the exact area"
+        st.caption(f"In the legend: AUROC with 95 % interval, {exact}.")
+
+
+def rates(outside: Sketch, at: float, unit: str) -> None:
+    """How many images are flagged, in words."""
+    count = outside.at_least(at)
+    about = f", to within {outside.error:,.0f}" if outside.error else ""
+    st.markdown(
+        f"Flagged from **{fmt(at, unit)}** up: **{count:,.0f}** of {outside.n:,.0f} images{about}."
+    )
+
+
+def details(shown: Opened, key: str, reference: Sketch | None) -> None:
+    """The most unusual images, the errors, and how to have every flagged row."""
+    symbol = symbol_text(named(shown.job.levels, key)[0])
+    images = shown.summary.scores[key].unusual
+    st.subheader("The most unusual images", anchor=False)
+    with ui.in_place():
+        unusual.pictures(shown.job, images)
+    frame = unusual.table(images, symbol, reference)
+    st.dataframe(frame, hide_index=True, height=320, alt="The most unusual images")
+    unusual.write_button(frame)
+    if shown.summary.failed:
+        with st.expander(f"{shown.summary.failed:,} images were not scored"):
+            st.dataframe(unusual.errors(shown.summary), hide_index=True, alt="Errors")
+    st.caption("All flagged images, by all levels at once, as a file:")
+    st.code(f"{COMMAND} flag {shlex.quote(shown.folder.given)} --flagged flagged.csv", "sh")
+
+
+def draw(given: str, other: str) -> None:
+    """The page of a folder."""
+    head = st.container()
+    shown = folders.opened(given)
+    if shown is None:
+        with head:
+            ui.header("The parts of this folder are not read yet", "Read them once; it is kept.")
+        return
+    if not any(one.n for one in shown.summary.scores.values()):
+        with head:
+            ui.header("No image of this folder has a score", "The errors are listed below.")
+        st.dataframe(unusual.errors(shown.summary), hide_index=True, alt="Errors")
+        return
+    measure: Measure | None = None
+    with ui.in_place():
+        measure = folders.against_folder(shown, other) if other else folders.against_held_out(shown)
+    key, alpha = choose(shown, measure)
+    reference = None if measure is None else measure.sketches.get(key)
+    outside, at = shown.summary.scores[key].sketch, None
+    if measure is not None and reference is None:
+        st.caption("The reference has no such score.")
+    if reference is not None:
+        with ui.in_place():
+            at = flags_from(reference, alpha)
+    with head:
+        flagged = None if at is None else outside.at_least(at)
+        ui.header(claim(shown, flagged, alpha), LOOK_FOR)
+    if measure is not None and reference is not None:
+        charts(shown, measure, key, at=at)
+    if at is not None:
+        rates(outside, at, named(shown.job.levels, key)[1])
+    details(shown, key, reference)
+
+
+if public():
+    st.error("Folders of this machine are not opened on a public server.")
+else:
+    folder, against = fields()
+    if folder:
+        draw(folder, against)
+    else:
+        ui.header(
+            "No folder of scores is open",
+            "Score images by the million on the command line, then name the folder here.",
+        )
+        st.code(f"{COMMAND} score my-images --model MODEL --out scored", "sh")
