@@ -15,6 +15,7 @@ from hvae_core.checkpoint import save_checkpoint
 from hvae_core.cli.main import main
 from hvae_core.common.far import Folder
 from hvae_core.config import ModelCard
+from hvae_core.detection import judging
 from hvae_core.detection.conformal import minimum_p_values
 from hvae_core.detection.many.layout import Job, Part, write_job, write_part
 from hvae_core.detection.many.reference import HELD_OUT
@@ -75,6 +76,25 @@ def test_flagged_by_held_out_images_scored_in_the_same_way(
     greater = (images[:, None, 0] > reference[None, :, 0]).mean()
     assert area["value"] == pytest.approx(greater) and area["error"] == 0
     assert not (scored / HELD_OUT).exists()  # other images than the model's own
+
+
+def test_the_models_own_held_out_images_are_scored_once(
+    tell: Tell, scored: Path, model: Path, stripes: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+
+    def own(known: object, source: str | None) -> object:
+        asked.append(source)
+        return hv.load_images(str(stripes["other"]))
+
+    monkeypatch.setattr(judging, "held_out_images", own)
+    first = tell("flag", scored, "--checkpoint", model, "--alpha", "0.4")
+    again = tell("flag", scored, "--alpha", "0.4")
+    assert asked == [None] and (scored / HELD_OUT).is_file()
+    assert first["flagged"] == again["flagged"] > 0 and first["scores"] == again["scores"]
+    (scored / HELD_OUT).write_text('{"scores": {}}')
+    assert tell("flag", scored, "--checkpoint", model, "--alpha", "0.4")["flagged"] > 0
+    assert asked == [None, None]
 
 
 def test_flagged_in_words_by_another_folder(

@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hvae_core.common.errors import DataError
+from hvae_core.common.errors import DataError, ScoreError
 from hvae_core.common.far import Folder
+from hvae_core.detection.conformal import conformal_p_values
 from hvae_core.detection.many import sketch as sketches
 from hvae_core.detection.many import summarise
 from hvae_core.detection.many.layout import SUMMARY, Part, part_name, write_job, write_part
-from hvae_core.detection.many.sketch import Gathering, Sketch, area
+from hvae_core.detection.many.sketch import Gathering, Sketch, area, flags_from, p_values
 from hvae_core.detection.many.summarise import is_whole, summarised
 from hvae_core.detection.metrics import auroc, auroc_interval
 from tests.detection.many import scored_folder
@@ -47,6 +48,26 @@ def test_area_is_exact_or_within_its_error(
     assert (exact.value, exact.low, exact.high) == pytest.approx(auroc_interval(inside, outside))
     thin = area(Sketch.of(inside).thinned(points), Sketch.of(outside).thinned(points))
     assert abs(thin.value - auroc(inside, outside)) <= thin.error + 1e-9
+
+
+@given(reference=numbers, rate=st.floats(0.02, 0.9), points=st.integers(1, 40))
+def test_thresholds_flag_where_the_p_value_does(
+    reference: list[float], rate: float, points: int
+) -> None:
+    """As of all numbers where they are there; of a thinned list never more than is promised."""
+    every = Sketch.of(reference)
+    scores = [*reference, -9.0, 99.0, *(np.array(reference) + 0.5)]
+    exact = conformal_p_values(reference, scores)
+    np.testing.assert_allclose(p_values(every, scores), exact)
+    thin = every.thinned(points)
+    assert (p_values(thin, scores) >= exact - 1e-12).all()
+    for one in (every, thin):
+        if p_values(one, [np.inf])[0] > rate:
+            with pytest.raises(ScoreError, match="needs more than"):
+                flags_from(one, rate)
+        else:
+            flagged = np.array(scores) >= flags_from(one, rate)
+            np.testing.assert_array_equal(flagged, p_values(one, scores) <= rate)
 
 
 def test_quantiles_of_a_short_list_are_its_own_numbers() -> None:

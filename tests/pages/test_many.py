@@ -1,0 +1,77 @@
+"""The page of many images: opened from a summary, held against another folder, never in public."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from hvae_core.detection.many.summarise import summarised
+from pages.many import folders
+from tests.detection.many import scored_folder
+from tests.pages.conftest import Start, alive, charts, text
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """A folder with the pictures of the first rows, and one beside it that none may name."""
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for number in range(60):
+        Image.fromarray(np.full((5, 6), number, np.uint8)).save(folder / f"{number}.png")
+    return folder
+
+
+def test_a_folder_is_held_against_another(start: Start, tmp_path: Path, pictures: Path) -> None:
+    out, reference = str(tmp_path / "out"), str(tmp_path / "reference")
+    folder, values = scored_folder(
+        60, part=25, failed={7: "cut off"}, shift=1.0, out=out, source=str(pictures)
+    )
+    other, known = scored_folder(99, part=99, seed=1, out=reference)
+    summarised(folder)
+    summarised(other)
+    app = alive(start("many", m_folder=out, m_reference=reference))
+    app.selectbox(key="m_score").set_value("elbo").run()
+    alive(app)
+    scores = np.delete(values["elbo"], 7)
+    at = np.sort(known["elbo"])[-5]  # p <= 5 %: at most four of the 99 reach it
+    share = 100 * (scores > at).sum() / 59
+    assert f"{share:.3g} % of 60 images are flagged at 5 % false alarms" in app.title[0].value
+    assert charts(app) >= {"many-density", "many-roc"}
+    assert "exact" in text(app) and "most unusual pictures" in text(app)
+    table = app.dataframe[0].value
+    assert list(table["−L"]) == sorted(scores, reverse=True)
+    assert [list(frame.value["Why"]) for frame in app.dataframe[1:]] == [["cut off"]]
+    app.select_slider(key="m_alarm").set_value(0.1).run()
+    assert "needs more than the 99 images" in app.error[0].value and app.dataframe
+
+
+def test_parts_that_are_not_read_are_offered(start: Start, tmp_path: Path) -> None:
+    out = str(tmp_path / "out")
+    scored_folder(8, part=4, out=out)
+    app = alive(start("many", m_folder=out))
+    assert any(button.label == "Read all parts" for button in app.button)
+    assert app.title[0].value == "The parts of this folder are not read yet"
+    folders.summarise_folder(out)  # what the button's job runs
+    app = start("many", m_folder=out)
+    assert "8 images are scored by a model" in app.title[0].value
+    assert any(one.label == "Score held-out images" for one in app.button)
+
+
+@pytest.mark.parametrize("given", ["", "/nowhere/at/all", "nosuch://x"])
+def test_what_is_no_folder_of_scores_is_a_sentence(start: Start, given: str) -> None:
+    app = start("many", m_folder=given)
+    assert not app.exception
+    assert bool(given) == bool(app.error)
+
+
+def test_a_public_server_opens_no_folder(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scored_folder(8, part=4, out=str(tmp_path / "out"))
+    monkeypatch.setenv("STRATA_PUBLIC", "1")
+    app = start("many", m_folder=str(tmp_path / "out"))
+    assert not app.exception
+    assert all(one.key != "m_folder" for one in app.text_input)
