@@ -22,7 +22,7 @@ from hvae_core.common.places import COMMAND
 from hvae_core.common.plain import plain
 
 COMMANDS = (
-    "train", "judge", "flag", "evaluate", "compare", "contest", "calibration", "draws",
+    "train", "judge", "flag", "evaluate", "score", "compare", "contest", "calibration", "draws",
     "information", "correlate", "compress", "attack", "inspect", "convert", "datasets", "models",
     "scores", "sampling", "study", "app", "maintain",
 )  # fmt: skip
@@ -137,12 +137,12 @@ def own_models_first(words: Sequence[str]) -> list[str]:
     """The words with each --model FILE.py:NAME as the first checkpoint after the command.
 
     What is named so may be loaded; ``CheckpointError`` where it may not. The app takes them itself.
-    After ``judge`` any checkpoint may be named so, as the images come first there.
+    After ``judge`` and ``score`` any checkpoint may be named so, as the images come first there.
     """
     if words and words[0] == "app":
         return list(words)
     rest, models = own_models.taken(words)
-    judging = rest[:1] == ["judge"]
+    judging = rest[:1] in (["judge"], ["score"])
     first = [m if judging and not own_models.is_named(m) else own_models.allow(m) for m in models]
     return [*rest[:1], *first, *rest[1:]]
 

@@ -66,7 +66,7 @@ def load_source(
             )
             with one_sentence(request.title):
                 return _registered(named, request, text, allow_download=allow_download)
-        path, title = _from_hub(text, allow_download, progress), title or text
+        path, title = from_hub(text, allow_download, progress), title or text
     wanted = Wanted(
         name=path.stem if path.is_file() else path.name,
         title=title or (path.stem if path.suffix.casefold() in ARCHIVES else path.name),
@@ -141,7 +141,8 @@ def _registered(named: Named, request: Request, name: str, *, allow_download: bo
     return images.renamed(name, request.title)
 
 
-def _from_hub(text: str, allow_download: bool, progress: Progress) -> Path:
+def from_hub(text: str, allow_download: bool, progress: Progress) -> Path:
+    """The file of a hub set by its name, which is fetched where that is allowed."""
     hub = read_hub_name(text)
     if hub is None:
         raise DataError(

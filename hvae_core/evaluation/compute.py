@@ -84,6 +84,31 @@ def evaluate(
     return as_of(evaluation, images)
 
 
+def evaluate_once(
+    model: HierarchicalVAE,
+    checkpoint: str,
+    images: ImageSet,
+    settings: EvalSettings,
+    *,
+    progress: Progress = silent,
+) -> Evaluation:
+    """As ``evaluate`` to the bit, of images that may be forgotten: the cache is left alone.
+
+    ``model`` is one that is ``frozen``.
+    """
+    images.require(model.image_shape)
+    batch_size = max(1, _rows(model) // max(settings.samples, settings.partial_samples))
+    parts = []
+    for start in range(0, len(images), PART_IMAGES):
+        rows = images.take(range(start, min(start + PART_IMAGES, len(images))))
+
+        def report(done: float, first: int = start, count: int = len(rows)) -> None:
+            progress((first + done * count) / len(images), images.title)
+
+        parts.append(_evaluate_part(model, rows, settings, batch_size=batch_size, report=report))
+    return unpack(pack(_join(parts, model, checkpoint, images=images, settings=settings)))
+
+
 def evaluate_sets(
     path: str, sets: Sets, names: Sequence[str], *, progress: Progress = silent
 ) -> None:

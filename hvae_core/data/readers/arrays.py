@@ -9,15 +9,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hvae_core.common.errors import DataError
 from hvae_core.data.image_set import Pixels
 from hvae_core.data.readers.axes import as_nchw
-from hvae_core.data.readers.image_file import Ground, composed
+from hvae_core.data.readers.image_file import Contradicted, Ground, composed
 from hvae_core.data.readers.labels import Labels, read_labels
 from hvae_core.data.readers.scale import Scale, scale_of
 from hvae_core.data.readers.survey import Item, Survey
 from hvae_core.data.readers.wanted import Wanted
 
 _BLOCK = 1024
+_SAMPLE = 16
+"""Blocks of so many images that decide for an array which is streamed, spread over it."""
 
 
 class Arrays:
@@ -53,20 +56,24 @@ class Arrays:
         self.view, said = as_nchw(array, count, what)
         self.notes = (*notes, *said)
         self._scale = Scale()
+        self._sampled: tuple[float, float] | None = None
         self._opacity = Scale()
         self._ground: Ground = "black"
 
     def survey(self, wanted: Wanted, *, thorough: bool = False) -> Survey:
         """Range and transparency of all images, and what their labels are."""
         notes = list(self.notes)
-        low, high, whole = self._range(self.view[:, :3])
+        blocks = self._blocks(wanted)
+        low, high, whole = self._range(blocks)
+        self._sampled = (low, high) if wanted.streamed else None
         self._scale = scale_of(
             self.view.dtype, low, high, what=self.what, whole=whole, stretch=wanted.stretch
         )
         notes += [self._scale.note] if self._scale.note else []
         if self.view.shape[1] == 4:
-            self._opacity = Scale(1.0 if float(self.view[:, 3].max()) > 1 else 255.0)
-            transparent = self._under()
+            opaque = max(float(self.view[block, 3].max()) for block in blocks)
+            self._opacity = Scale(1.0 if opaque > 1 else 255.0)
+            transparent = self._under(blocks)
             if transparent:
                 notes.append(f"transparent pixels on {self._ground}, for all images alike")
         count = len(self.view)
@@ -86,28 +93,54 @@ class Arrays:
 
     def _image(self, number: int) -> tuple[Pixels, bool]:
         image = self.view[number]
+        if self._sampled is not None:
+            self._check(image)
         pixels = np.ascontiguousarray(self._scale.apply(image[:3]))
         if len(image) == 4:
             pixels = composed(pixels, self._opacity.apply(image[3]), self._ground)
         return pixels, False
 
-    def _range(self, view: NDArray[Any]) -> tuple[float, float, bool]:
+    def _check(self, image: NDArray[Any]) -> None:
+        """Raise ``Contradicted`` for an image whose values mean something else than the sample."""
+        low, high = float(image[:3].min()), float(image[:3].max())
+        first, last = self._sampled or (low, high)
+        if first <= low and high <= last:
+            return
+        whole = image.dtype.kind != "f" or bool((image == np.round(image)).all())
+        try:
+            low, high = float(np.min([low, first])), float(np.max([high, last]))
+            scale = scale_of(image.dtype, low, high, what="", whole=whole, stretch=False)
+        except DataError as exc:
+            raise Contradicted from exc
+        if (scale.factor, scale.black) != (self._scale.factor, self._scale.black):
+            raise Contradicted
+
+    def _blocks(self, wanted: Wanted) -> list[slice]:
+        """Which images decide for the set: all, or some of an array that is streamed."""
+        starts = np.arange(0, len(self.view), _BLOCK)
+        if not wanted.streamed or len(starts) <= _SAMPLE:
+            return [slice(start, start + _BLOCK) for start in starts.tolist()]
+        some = np.linspace(0, len(self.view), _SAMPLE, endpoint=False, dtype=np.int64)
+        return [slice(start, start + _BLOCK // _SAMPLE) for start in some.tolist()]
+
+    def _range(self, blocks: list[slice]) -> tuple[float, float, bool]:
         """The lowest and highest value, and whether all are whole numbers; by blocks."""
         lows, highs, whole = [], [], True
-        for start in range(0, len(view), _BLOCK):
-            block = view[start : start + _BLOCK]
+        view = self.view[:, :3]
+        for place in blocks:
+            block = view[place]
             lows.append(float(block.min()))
             highs.append(float(block.max()))
             if view.dtype.kind == "f" and whole:
                 whole = bool((block == np.round(block)).all())
         return float(np.min(lows)), float(np.max(highs)), whole
 
-    def _under(self) -> bool:
+    def _under(self, blocks: list[slice]) -> bool:
         """Decide the ground of all images; whether any pixel is transparent."""
         light = visible = 0.0
         transparent = False
-        for start in range(0, len(self.view), _BLOCK):
-            block = self.view[start : start + _BLOCK]
+        for place in blocks:
+            block = self.view[place]
             opacity = self._opacity.apply(block[:, 3]).astype(np.float64)
             light += float((self._scale.apply(block[:, :3]).mean(axis=1) * opacity).sum())
             visible += float(opacity.sum())

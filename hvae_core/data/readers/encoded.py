@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Protocol
 
@@ -18,6 +18,8 @@ from hvae_core.data.readers.wanted import Wanted
 
 SAMPLE = 48
 """Pictures that are looked at before the first is read, spread over the set."""
+STREAMED = 1024
+"""Where these decide nothing for the others, of a source that is streamed; else all."""
 
 
 class Blobs(Protocol):
@@ -41,7 +43,7 @@ class Pictures:
         blobs: Blobs,
         labels: Labels,
         *,
-        files: tuple[str, ...] = (),
+        files: Sequence[str] = (),
         notes: tuple[str, ...] = (),
         spread: bool = False,
         split: str = "",
@@ -57,12 +59,16 @@ class Pictures:
     def survey(self, wanted: Wanted, *, thorough: bool = False) -> Survey:
         """Look at some of the pictures, or where these decide nothing at all of them."""
         count = len(self.blobs)
-        some = np.linspace(0, count, min(SAMPLE, count), endpoint=False, dtype=np.int64)
+        looked = min(SAMPLE, count)
         if not thorough:
-            self._look = self._look_at(some, wanted)
-        if thorough or (len(some) < count and self._look.all_needed):
-            self._look = self._look_at(np.arange(count), wanted)
-        notes = (*self.notes, *self._look.notes())
+            self._look = self._look_at(_spread(count, looked), wanted)
+        if thorough or (looked < count and self._look.all_needed):
+            looked = min(STREAMED, count) if wanted.streamed else count
+            self._look = self._look_at(_spread(count, looked), wanted)
+        said = self._look.notes()
+        if said and wanted.streamed and looked < count:
+            said = (*said, f"decided from {looked:,} of {count:,} pictures")
+        notes = (*self.notes, *said)
         return Survey(self.labels, self.files, notes, spread=self.spread)
 
     def parts(self, survey: Survey, chosen: NDArray[np.int64]) -> Iterator[Item]:
@@ -85,6 +91,10 @@ class Pictures:
             except ImageFileError:
                 continue  # counted and named when the parts are read
         return look
+
+
+def _spread(count: int, some: int) -> NDArray[np.int64]:
+    return np.linspace(0, count, some, endpoint=False, dtype=np.int64)
 
 
 def _opened(read: Callable[[], bytes], name: str, look: Look) -> tuple[Pixels, bool]:

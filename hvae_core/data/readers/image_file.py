@@ -115,6 +115,9 @@ class Look:
             raise Contradicted
         if picture.values.dtype != np.uint8 and not self._covers(picture.values):
             raise Contradicted
+        levels = picture.alpha is None and picture.values.dtype == np.uint8
+        if levels and self.ones and picture.values.max() > 1:
+            raise Contradicted
 
     def _covers(self, values: NDArray[Any]) -> bool:
         return bool(self._wide) and (

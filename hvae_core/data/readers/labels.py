@@ -48,14 +48,23 @@ def not_taken(columns: Sequence[str]) -> tuple[str, ...]:
     return (f"no labels: {listed} is not a name of labels; call the column `label`",)
 
 
-def read_labels(stored: Any, count: int, *, what: str, names: Sequence[str] = ()) -> Labels:
+def read_labels(
+    stored: Any,
+    count: int,
+    *,
+    what: str,
+    names: Sequence[str] = (),
+    times: NDArray[np.integer] | None = None,
+) -> Labels:
     """Return stored labels as an index of classes; ``names`` are the classes' own, if known.
 
     Whole numbers, texts, truth values, rows with a single one (one-hot) and missing entries are
-    read; anything else is left out with a note. Raises ``DataError`` where their number is not
-    that of the images.
+    read; anything else is left out with a note. Where every value stands once for all images that
+    have it, ``times`` says for how many. Raises ``DataError`` where their number is not that of the
+    images.
     """
     array = np.asarray(stored) if not isinstance(stored, np.ndarray) else stored
+    often = np.ones(count, np.int64) if times is None else times
     if array.ndim == 2 and 1 in array.shape and array.size == count:
         array = array.reshape(-1)
     notes: list[str] = []
@@ -74,15 +83,15 @@ def read_labels(stored: Any, count: int, *, what: str, names: Sequence[str] = ()
     if not any(value is not None for value in values) and any(v is None for v in array.tolist()):
         notes.append(f"no labels: {what} has none")
     present = {value for value in values if value is not None}
-    missing = len(values) - sum(value is not None for value in values)
+    missing = int(often[[value is None for value in values]].sum())
     if present and missing:
-        notes.append(f"{missing:,} of {count:,} images have no label")
+        notes.append(f"{missing:,} of {int(often.sum()):,} images have no label")
     if len(present) > MAX_CLASSES:
         notes.append(f"no labels: {what} has more than {MAX_CLASSES:,} different values")
         return Labels.none(count, *notes)
     if any(isinstance(value, float) for value in present):
         return Labels.none(count, *notes, f"no labels: {what} has fractions")
-    return _indexed(values, present, names=names, notes=notes)
+    return _indexed(values, present, names=names, notes=notes, often=often)
 
 
 def _without_missing(values: list[Any]) -> list[Any]:
@@ -112,7 +121,12 @@ def _plain(value: Any) -> int | str | float | bool | None:
 
 
 def _indexed(
-    values: list[Any], present: set[Any], *, names: Sequence[str], notes: list[str]
+    values: list[Any],
+    present: set[Any],
+    *,
+    names: Sequence[str],
+    notes: list[str],
+    often: NDArray[np.integer],
 ) -> Labels:
     if any(isinstance(value, str) for value in present) and not _known(present, names):
         digits = all(isinstance(v, str) and v.isascii() and v.isdigit() and str(int(v)) == v
@@ -142,7 +156,7 @@ def _indexed(
         known = {number: number for number in range(top + 1)}
         names = tuple(str(number) for number in known)
     index = np.array([known.get(value, -1) for value in values], np.int64)
-    outside = sum(value is not None and value not in known for value in values)
+    outside = int(often[[value is not None and value not in known for value in values]].sum())
     if outside:
         notes.append(f"{outside:,} labels are none of the {len(names)} classes and left out")
     return Labels(index, tuple(names), tuple(notes))

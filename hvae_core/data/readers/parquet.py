@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,20 +18,15 @@ from hvae_core.common.files import whole
 from hvae_core.data.readers import splits
 from hvae_core.data.readers.arrays import Arrays
 from hvae_core.data.readers.encoded import Pictures
-from hvae_core.data.readers.image_file import read_bytes
 from hvae_core.data.readers.labels import MAX_CLASSES, Labels, label_name, not_taken, read_labels
 from hvae_core.data.readers.limits import max_set_bytes
-from hvae_core.data.readers.names import listed, parts_of
+from hvae_core.data.readers.names import listed
+from hvae_core.data.readers.parquet_rows import BROKEN, Rows, Shard, coded, rows_of, short
 from hvae_core.data.readers.survey import in_words
 from hvae_core.data.readers.wanted import Wanted
 
 IMAGE_COLUMNS = ("image", "img", "images", "picture", "jpg", "png", "image_bytes", "bytes")
 PIXEL_COLUMNS = ("pixels", "image", "img", "images", "x", "data")
-MAX_GROUP_BYTES = 2**30
-_SMALL_GROUP = 2**25
-_BATCH = 256
-_BROKEN = (pa.ArrowException, OSError, ValueError, RecursionError, KeyError, TypeError,
-           IndexError, MemoryError, OverflowError, UnicodeError)  # fmt: skip
 
 
 def open_parquet(path: Path, wanted: Wanted) -> Pictures | Arrays:
@@ -45,14 +40,13 @@ def open_parquet(path: Path, wanted: Wanted) -> Pictures | Arrays:
     try:
         if len(shards) > 1:
             shards, notes, split = _of_split(shards, wanted)
-        files = [pq.ParquetFile(shard) for shard in shards]
-        return _opened(files, wanted, notes, split)
+        return _opened([Shard(shard) for shard in shards], wanted, notes, split)
     except DataError:
         raise
-    except _BROKEN as exc:
+    except BROKEN as exc:
         raise DataError(
             f"{path.name} cannot be read as Parquet with an image column; "
-            f"make or download the file again ({_short(exc)})."
+            f"make or download the file again ({short(exc)})."
         ) from exc
 
 
@@ -150,23 +144,23 @@ class _Counted:
 
 
 def _opened(
-    files: list[pq.ParquetFile], wanted: Wanted, notes: tuple[str, ...], split: str
+    shards: list[Shard], wanted: Wanted, notes: tuple[str, ...], split: str
 ) -> Pictures | Arrays:
     """The images of files of one kind; ``split`` is theirs by their names, "" where these say none.
 
     Then a column may say of each row to which split it belongs.
     """
-    schema, title = files[0].schema_arrow, wanted.title
+    schema, title = shards[0].schema, wanted.title
     image = _image_column(schema, title)
     label = label_name(name for name in schema.names if name != image)
     others = [name for name in schema.names if name not in (image, label)]
-    if any(file.schema_arrow.names != schema.names for file in files):
+    if any(shard.schema.names != schema.names for shard in shards):
         raise DataError(f"The files of {title} have different columns; keep those of one kind.")
-    count = sum(file.metadata.num_rows for file in files)
+    count = rows_of(shards)
     if not count:
         raise DataError(f"{title} has no rows; choose another file.")
     chosen, column = np.arange(count), splits.column_of(others)
-    found = None if split or column is None else splits.of_rows(_column(files, column).tolist())
+    found = None if split or column is None else splits.of_rows(_values(shards, column))
     if found is None:
         notes += () if split else splits.not_split(column)
     else:
@@ -177,17 +171,17 @@ def _opened(
     if more:
         notes += (f"images of the column {image}, not of {', '.join(more[:4])}",)
     names = _names_in_metadata(schema, label) if label else ()
-    stored = None if label is None else _column(files, label)[chosen]
     unlabelled = () if label else not_taken(_plain(schema, others))
     if _is_numbers(schema.field(image).type):
-        pixels, what = _numbers(files, image, title), f"the column {image} of {title}"
+        pixels, what = _numbers(shards, image, title), f"the column {image} of {title}"
+        stored = None if label is None else _rows_of_values(_values(shards, label))[chosen]
         pixels, notes = pixels if found is None else pixels[chosen], (*notes, *unlabelled)
         return Arrays(pixels, stored, what=what, class_names=names, notes=notes, split=split)
-    if stored is None:
+    if label is None:
         labels = Labels.none(len(chosen), *unlabelled)
     else:
-        labels = read_labels(stored, len(chosen), what=f"the column {label}", names=names)
-    encoded = Rows(files, image, chosen)
+        labels = _labels(shards, label, chosen, names=names)
+    encoded = Rows(shards, image, chosen)
     return Pictures(encoded, labels, files=encoded.names(), notes=notes, split=split)
 
 
@@ -243,11 +237,27 @@ def _plain(schema: pa.Schema, names: Sequence[str]) -> list[str]:
     ]  # fmt: skip
 
 
-def _column(files: list[pq.ParquetFile], name: str) -> NDArray[Any]:
-    """The stored values of a column; lists of equal length become rows."""
-    values: list[Any] = []
-    for file in files:
-        values += file.read(columns=[name]).column(0).to_pylist()
+def _labels(
+    shards: list[Shard], column: str, chosen: NDArray[np.int64], *, names: tuple[str, ...]
+) -> Labels:
+    """The labels of chosen rows: every value is read once, however many rows have it."""
+    codes, values = coded(shards, column)
+    codes = codes[chosen]
+    used, codes, times = np.unique(codes, return_inverse=True, return_counts=True)
+    stored = _rows_of_values([values[code] for code in used.tolist()])
+    what = f"the column {column}"
+    labels = read_labels(stored, len(used), what=what, names=names, times=times)
+    return replace(labels, values=labels.values[codes])
+
+
+def _values(shards: list[Shard], column: str) -> list[Any]:
+    """The value of a column in every row; equal ones are one object."""
+    codes, values = coded(shards, column)
+    return [values[code] for code in codes.tolist()]
+
+
+def _rows_of_values(values: list[Any]) -> NDArray[Any]:
+    """Values as an array; lists of equal length become rows."""
     if values and all(isinstance(value, list) for value in values):
         if len({len(value) for value in values}) == 1:
             return np.array(values)
@@ -257,17 +267,17 @@ def _column(files: list[pq.ParquetFile], name: str) -> NDArray[Any]:
     return stored
 
 
-def _numbers(files: list[pq.ParquetFile], name: str, title: str) -> NDArray[Any]:
+def _numbers(shards: list[Shard], name: str, title: str) -> NDArray[Any]:
     size = 0
-    for file in files:
-        for group in range(file.metadata.num_row_groups):
-            size += file.metadata.row_group(group).total_byte_size
+    for shard in shards:
+        for group in range(shard.metadata.num_row_groups):
+            size += shard.metadata.row_group(group).total_byte_size
     if size > max_set_bytes():
         raise DataError(
             f"{title} unpacks to more than {in_words(max_set_bytes())}; make it smaller."
         )
-    table = pa.concat_tables([file.read(columns=[name]) for file in files])
-    column = table.column(0).combine_chunks()
+    chunks = [chunk for shard in shards for chunk in shard.column(name).chunks]
+    column = pa.chunked_array(chunks).combine_chunks()
     if isinstance(column, pa.ExtensionArray):
         column = column.storage
     rows, shape = len(column), []
@@ -291,82 +301,3 @@ def _names_in_metadata(schema: pa.Schema, column: str) -> tuple[str, ...]:
     if not isinstance(names, list) or not all(isinstance(text, str) for text in names):
         return ()
     return tuple(names[:MAX_CLASSES])
-
-
-class Rows:
-    """The encoded images of the chosen rows of some Parquet files, counted through all of them."""
-
-    def __init__(self, files: list[pq.ParquetFile], column: str, chosen: NDArray[np.int64]) -> None:
-        self.files, self.column, self.chosen = files, column, chosen
-
-    def __len__(self) -> int:
-        return len(self.chosen)
-
-    def name(self, number: int) -> str:
-        """A row in words."""
-        return f"Row {self.chosen[number]}"
-
-    def names(self) -> tuple[str, ...]:
-        """The names that the images had as files, where the table has kept those."""
-        kind = self.files[0].schema_arrow.field(self.column).type
-        if not pa.types.is_struct(kind) or "path" not in [field.name for field in kind]:
-            return ()
-        found: list[str] = []
-        for file in self.files:
-            stored = file.read(columns=[f"{self.column}.path"]).column(0).to_pylist()
-            found += ["/".join(parts_of((row or {}).get("path") or "")) for row in stored]
-        if not any(found):
-            return ()
-        return tuple(found[row] or f"Row {row}" for row in self.chosen)
-
-    def read(self, numbers: NDArray[np.int64]) -> Iterator[Callable[[], bytes]]:
-        """The bytes of rows in rising order; groups without one of them are never read."""
-        try:
-            yield from self._read(set(self.chosen[numbers].tolist()))
-        except _BROKEN as exc:
-            raise DataError(
-                f"The Parquet file is damaged; make or download it again ({_short(exc)})."
-            ) from exc
-
-    def _read(self, wanted: set[int]) -> Iterator[Callable[[], bytes]]:
-        number = 0
-        for file in self.files:
-            for group in range(file.metadata.num_row_groups):
-                size = file.metadata.row_group(group).num_rows
-                # A group is what Parquet reads at once.
-                if wanted.isdisjoint(range(number, number + size)):
-                    number += size
-                    continue
-                _check_group(file, group)
-                for batch in file.iter_batches(_BATCH, row_groups=[group], columns=[self.column]):
-                    column = batch.column(self.column)
-                    for row in range(len(column)):
-                        if number in wanted:
-                            yield partial(_bytes, column[row].as_py(), f"Row {number}")
-                        number += 1
-
-
-def _check_group(file: pq.ParquetFile, group: int) -> None:
-    most = min(MAX_GROUP_BYTES, max(max_set_bytes(), _SMALL_GROUP))
-    if file.metadata.row_group(group).total_byte_size > most:
-        raise DataError(
-            f"A row group of the Parquet file is larger than {in_words(most)}; "
-            "write it with smaller row groups."
-        )
-
-
-def _bytes(stored: Any, name: str) -> bytes:
-    if isinstance(stored, dict):
-        # A path inside a file from elsewhere could name any file of this machine.
-        if stored.get("bytes") is None and stored.get("path"):
-            raise DataError(
-                "The Parquet file names image files instead of holding them; "
-                "store the encoded bytes in it, or choose the folder of the images."
-            )
-        stored = stored.get("bytes")
-    return read_bytes(stored if isinstance(stored, bytes) else b"", name)
-
-
-def _short(exc: Exception) -> str:
-    text = str(exc).strip().splitlines()
-    return text[0][:120] if text else type(exc).__name__

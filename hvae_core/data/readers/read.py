@@ -43,15 +43,20 @@ ARCHIVES: dict[str, Open] = {
 
 def read_images(path: Path, wanted: Wanted) -> ImageSet:
     """Return the wanted images of a file or folder of any kind that is known."""
-    opened = open_source(path, wanted)
-    if wanted.split and not opened.split and not wanted.or_whole:
+    return read_set(opened(path, wanted), wanted)
+
+
+def opened(path: Path, wanted: Wanted) -> Container:
+    """Open a file or folder of any kind that is known, at the split that is wanted."""
+    container = open_source(path, wanted)
+    if wanted.split and not container.split and not wanted.or_whole:
         raise DataError(
             f"{wanted.title} has no splits, so no {wanted.split} split either; give it alone."
         )
-    if wanted.split and not opened.split and wanted.split not in _told(path):
+    if wanted.split and not container.split and wanted.split not in _told(path):
         whole = f"no splits here: the whole of it is taken for the {wanted.split} split"
-        opened.notes = (*opened.notes, whole)
-    return read_set(opened, wanted)
+        container.notes = (*container.notes, whole)
+    return container
 
 
 def _told(path: Path) -> tuple[str | None, ...]:

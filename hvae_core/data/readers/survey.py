@@ -52,7 +52,7 @@ class Survey:
     """
 
     labels: Labels
-    files: tuple[str, ...] = ()
+    files: Sequence[str] = ()
     notes: tuple[str, ...] = ()
     spread: bool = False
 

@@ -21,7 +21,8 @@ class Wanted:
     ``rows`` = (start, stop) cuts a part out of the split; ``limit`` keeps so many of that part.
     ``split`` is the split asked for, None for the test split as far as there is one;
     ``or_whole`` takes a source without splits for any. ``prepare`` are steps on every picture, in
-    their order, before it is brought to its shape.
+    their order, before it is brought to its shape. ``streamed`` decides from a sample of the source
+    and reads it where it lies: it may not fit in memory.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Wanted:
     or_whole: bool = False
     rule: Rule = "resize"
     prepare: tuple[Step, ...] = ()
+    streamed: bool = False
     progress: Progress = field(default=silent)
 
     def __post_init__(self) -> None:

@@ -1,0 +1,144 @@
+"""``score``: bounds and scores of more images than fit, part by part, into a folder near or far."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from hvae_core.cli import show
+from hvae_core.cli.options import BoundOptions, CheckpointName, Json, kept, option, options, whole
+
+if TYPE_CHECKING:
+    from hvae_core.checkpoint import Checkpoint
+    from hvae_core.common.progress import Progress
+    from hvae_core.detection.judging import Judging
+    from hvae_core.detection.many.executor import Executor
+    from hvae_core.detection.many.run import Summary
+    from hvae_core.evaluation.evaluation import EvalSettings
+    from hvae_core.scores import Score
+    from hvae_core.scores.material import Reference
+
+
+@kept("Finished parts are in the folder; the same command continues from there.")
+def score(
+    name: CheckpointName,
+    source: Annotated[
+        str,
+        Parameter(
+            name="SOURCE",
+            help="a folder or file of images, PATH:SPLIT, or a set of the hub that was downloaded",
+        ),
+    ],
+    /,
+    *,
+    out: Annotated[str, option("folder of the results: a path, or a URL as s3://...", "DIR")],
+    scores: Annotated[
+        tuple[str, ...],
+        options("scores by key, as `scores` lists them (default: those of the bounds)", "KEY"),
+    ] = (),
+    own_score: Annotated[tuple[str, ...], Parameter(metavar="FILE.py:FUNCTION")] = (),
+    bounds: BoundOptions = BoundOptions(),
+    limit: Annotated[int, whole(0, "images at most; 0 for all")] = 0,
+    prepare: Annotated[str, Parameter(metavar="STEPS")] = "",
+    download: bool = False,
+    part: Annotated[int | None, whole(0, "compute this part alone, counted from 0")] = None,
+    part_images: Annotated[
+        int | None, whole(1, "images of a part (default: 5,000, fewer of large images)")
+    ] = None,
+    workers: Annotated[int, whole(1, "processes of this machine, of one thread each")] = 1,
+    as_json: Json = False,
+) -> None:
+    """Scores of images by the million, part by part, into a folder of Parquet files.
+
+    Read a source part by part, compute the bounds and scores of every image, and write one Parquet
+    file a part: file names, labels, digests, bounds, scores. Memory holds one part. A part whose
+    file is there is not computed again: after Ctrl-C, or when a machine went down, the same command
+    goes on. An image that cannot be read is a row with the reason. The model is named as --model.
+
+    Examples:
+      python -m hvae_core score ~/images/ten-million --model runs/letters --out scored
+      python -m hvae_core score train.parquet --model glyphs-hvae3-elbo --out scored --workers 8 \\
+          --samples 1 --partial-samples 1
+      python -m hvae_core score shards --model runs/letters --out s3://bucket/scored --part 17
+          one part alone, as a batch system starts many such commands
+    """
+    from hvae_core.data.prepare import parse_steps
+    from hvae_core.data.stream import Source
+    from hvae_core.detection.judging import judging
+    from hvae_core.detection.many import run as many
+    from hvae_core.detection.many.task import Task, check_scores
+
+    known = judging(name)
+    chosen = _chosen(known.checkpoint, scores, own_score)
+    check_scores(chosen)
+    bounds.place(known.checkpoint)
+    settings = bounds.settings()
+    with show.progress_bar() as bar:
+        task = Task(
+            source=Source(source, known.image_shape, limit or None, parse_steps(prepare), download),
+            model=str(known.path or name),
+            digest=known.digest,
+            settings=settings,
+            scores=tuple(one.key for one in chosen[: len(chosen) - len(own_score)]),
+            own=own_score,
+            part_images=part_images or many.part_size(known.model.dims),
+            out=out,
+            device=bounds.device,
+            reference=_reference(known, chosen, settings, bar),
+        )
+        levels = known.model.n_levels
+        task, job, notes = many.begin(task, name=known.name, levels=levels, progress=bar)
+        done = many.run(task, job, executor=_executor(workers), only=part, progress=bar)
+    _tell(done, out, (*job.notes, *notes), as_json=as_json)
+
+
+def _executor(workers: int) -> Executor:
+    """Who runs the parts."""
+    from hvae_core.detection.many.executor import Here, Processes
+
+    return Processes(workers) if workers > 1 else Here()
+
+
+def _chosen(
+    checkpoint: Checkpoint, keys: tuple[str, ...], own: tuple[str, ...]
+) -> tuple[Score, ...]:
+    from hvae_core.cli.score_options import ScoreOptions
+
+    return ScoreOptions(scores=keys, own_score=own).chosen(checkpoint)
+
+
+def _reference(
+    known: Judging, scores: tuple[Score, ...], settings: EvalSettings, progress: Progress
+) -> Reference | None:
+    """Statistics of the training images of the model's world, where a score compares with them."""
+    from hvae_core.evaluation.sets import Sets
+    from hvae_core.evaluation.worlds import world_of
+    from hvae_core.scores.assemble import needed
+    from hvae_core.scores.reference import reference_of
+
+    if "reference" not in needed(scores)[0]:
+        return None
+    sets = Sets(world_of(known.checkpoint, None))
+    return reference_of(known.checkpoint, sets, settings, progress=progress)
+
+
+def _tell(done: Summary, out: str, notes: tuple[str, ...], *, as_json: bool) -> None:
+    if as_json:
+        show.as_json(
+            {"out": out, "parts": done.parts, "images": done.images, "computed": done.computed,
+             "failed": done.failed, "seconds": done.seconds, "notes": list(notes),
+             "lost": {str(number): why for number, why in done.lost.items()}}
+        )  # fmt: skip
+    else:
+        pace = f", {done.computed / done.seconds:,.0f} a second" if done.computed else ""
+        show.say(
+            f"{out}: images {done.images:,}, parts {done.parts:,}, computed now "
+            f"{done.computed:,}{pace}"
+        )
+        if done.failed:
+            show.note(f"Images without figures: {done.failed:,}; the column error says why.")
+        for text in notes:
+            show.note(text)
+    for number, why in done.lost.items():
+        show.lacking(f"Part {number} could not be had: {why}")
