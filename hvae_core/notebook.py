@@ -151,9 +151,9 @@ def show(
 ) -> App:
     """Open the app with a model and images of this very process; in a notebook, in a frame.
 
-    ``model`` is a model in memory, a checkpoint, its name or its path, or several of them, to be
-    compared. ``images`` are of the kind
-    that it knows and was not trained on, ``against`` others by name. ``train`` are images it was
+    ``model`` is a model in memory, a checkpoint, its name or its path, or several of them: the
+    first two are models A and B of the app. ``images`` are of the kind that it knows and was not
+    trained on, ``against`` others by name. ``train`` are images it was
     trained on, for scores that compare with them, ``held_out`` some that place thresholds. Sets
     are what ``load_images`` takes: of each the app shows 1,000 at most, drawn by their content.
     Without ``images`` the app opens in the world of the checkpoint. ``height`` is that of the

@@ -91,7 +91,7 @@ def study(
     with show.progress_bar() as bar:
         if not no_train:
             train_missing(spec, place, bar, say=bar.line)
-        subjects = gather_all(spec, place, bar)
+        subjects = gather_all(spec, place, bar, say=bar.line)
         about = _about(spec, file, limit=limit, samples=samples)
         tables = [
             replace(make_table(spec, table, subjects, place=place, bar=bar), about=about)
@@ -222,12 +222,13 @@ def _announce(study: StudySpec, place: Place, *, train: bool, as_json: bool) -> 
         ]  # fmt: skip
         show.as_json({"train": runs, "evaluations": total, "to_compute": left})
         return
-    rows = [
-        (run.what, "here", "-") for run in wanted(study, place.runs) if run.path is not None
-    ] + [(run.what, f"to train, {run.epochs - run.done} epochs", in_words(run.seconds))
+    found = wanted(study, place.runs)
+    for sentence in dict.fromkeys(sentence for run in found for sentence in run.left_out):
+        show.note(sentence)
+    rows = [(run.what, "here", "-") for run in found if run.path is not None] + [(run.what, f"to train, {run.epochs - run.done} epochs", in_words(run.seconds))
          for run in missing]  # fmt: skip
     if not train:
-        rows += [(r.what, r.absent, "-") for r in wanted(study, place.runs) if r.path is None]
+        rows += [(r.what, r.absent, "-") for r in found if r.path is None]
     show.table(f"Checkpoints of {_name(study)}", ("checkpoint", "state", "training"), rows, left=3)
     if missing:
         known = [run.seconds for run in missing if not math.isnan(run.seconds)]

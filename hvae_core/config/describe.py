@@ -120,7 +120,7 @@ def card_rows(info: CardFacts) -> list[tuple[str, str]]:
     card, train, config = info.card, info.train, info.config
     rows = [
         ("Data", card.data),
-        ("Training images", _number(card.train_images)),
+        ("Training images", _training_images(card)),
         ("Epochs", _number(card.epochs)),
         ("Objective", card.objective if train is None else training_in_words(train)),
         ("Network", config.in_words()),
@@ -147,6 +147,11 @@ def duration(seconds: float) -> str:
     if minutes < 90:
         return f"{minutes} min"
     return f"{minutes // 60} h {minutes % 60} min"
+
+
+def _training_images(card: ModelCard) -> str:
+    pixels = f", SHA-256 of their pixels {card.train_digest[:16]}" if card.train_digest else ""
+    return _number(card.train_images) + pixels if card.train_images else ""
 
 
 def _number(value: int) -> str:

@@ -90,3 +90,5 @@ class ModelCard:
     seed: int = 0
     created: str = ""
     note: str = ""
+    train_digest: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = ""
+    """SHA-256 of the images it was trained on, as ``ImageSet.digest``; empty if not recorded."""

@@ -1,6 +1,7 @@
 """Several trained models on one set: what they cost, how well they model it, what collapsed.
 
-Checkpoints of one preset that differ in their seed make one line, means with standard deviations.
+Checkpoints of one preset, trained on the same images, that differ in their seed make one line,
+means with standard deviations.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import numpy as np
 
 from hvae_core.common.errors import ScoreError
 from hvae_core.evaluation.collapse import active_units, bits_per_dim, collapsed_layers
+from hvae_core.studies.same_images import same_images, telling_apart
 
 if TYPE_CHECKING:
     from hvae_core.checkpoint import CheckpointInfo
@@ -90,11 +92,31 @@ def compare(evaluated: Sequence[tuple[CheckpointInfo, Evaluation]]) -> tuple[Lin
 
 
 def presets(members: Sequence[tuple[CheckpointInfo, T]]) -> dict[str, list[T]]:
-    """What belongs to the checkpoints of one preset, which differ in their seed, by its name."""
-    groups: dict[str, list[T]] = {}
+    """What belongs to the checkpoints of one preset, which differ in their seed, by its name.
+
+    Those that were trained on other images stand apart, and their names say on which.
+    """
+    found: dict[str, list[list[tuple[CheckpointInfo, T]]]] = {}
     for info, member in members:
-        groups.setdefault(info.card.preset or info.name, []).append(member)
-    return groups
+        groups = found.setdefault(info.card.preset or info.name, [])
+        for group in groups:
+            if all(same_images(info, other) for other, _ in group):
+                group.append((info, member))
+                break
+        else:
+            groups.append([(info, member)])
+    named: dict[str, list[T]] = {}
+    for name, groups in found.items():
+        heads = [_recorded([info for info, _ in group]) for group in groups]
+        for group, words in zip(groups, telling_apart(heads), strict=True):
+            whole = f"{name}, trained on {words}" if words else name
+            named[whole] = [member for _, member in group]
+    return named
+
+
+def _recorded(infos: Sequence[CheckpointInfo]) -> CheckpointInfo:
+    """One of these that recorded the digest of its images, if any did."""
+    return next((info for info in infos if info.card.train_digest), infos[0])
 
 
 OverSeeds = dict[str, dict[str, dict[str, Spread]]]

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hvae_core.common.plain import plain
 from hvae_core.config.describe import duration
 from hvae_core.studies.compare import seconds_a_step
+from hvae_core.studies.same_images import same_images
 from hvae_core.studies.spec import ModelSpec, StudySpec
 
 if TYPE_CHECKING:
@@ -34,12 +36,14 @@ class Wanted:
     epochs: int = 0
     done: int = 0
     seconds: float = 0.0
+    left_out: tuple[str, ...] = ()
+    """Files at its place that are damaged or of another run, a sentence each."""
 
     @property
     def absent(self) -> str:
         """Why this checkpoint is not here, in words."""
         begun = f" ({self.done} of {self.epochs} epochs)" if self.done else ""
-        return f"seed {self.seed} not trained yet{begun}"
+        return "; ".join([f"seed {self.seed} not trained yet{begun}", *self.left_out])
 
     @property
     def what(self) -> str:
@@ -52,8 +56,9 @@ def wanted(study: StudySpec, runs: Sequence[Path]) -> tuple[Wanted, ...]:
     """Every checkpoint of a study; the first of ``runs`` is where missing ones are trained.
 
     A run is DIR/s<seed>/<preset>/<preset>.safetensors; a shipped checkpoint of the same preset,
-    seed and epochs stands in for one. Raises ``CheckpointError`` for a checkpoint that is not here,
-    ``ConfigError`` for a run of other epochs than the study's.
+    seed and epochs stands in for one. A file there that is damaged, or was trained on other images
+    than the preset's world or than the seeds before it, is left out. Raises ``CheckpointError`` for
+    a checkpoint that is named itself and is not here.
     """
     return tuple(found for model in study.models for found in _of_model(model, runs))
 
@@ -91,40 +96,52 @@ def _of_model(model: ModelSpec, runs: Sequence[Path]) -> Iterable[Wanted]:
         info = inspect_checkpoint(path)
         yield Wanted(model, info.card.seed, path, folder=path.parent, info=info)
         return
+    before: list[CheckpointInfo] = []
     for seed in model.seeds:
-        yield _of_seed(model, seed, runs)
+        found = _of_seed(model, seed, runs, before=before)
+        if found.info is not None:
+            before.append(found.info)
+        yield found
 
 
-def _of_seed(model: ModelSpec, seed: int, runs: Sequence[Path]) -> Wanted:
+def _of_seed(
+    model: ModelSpec, seed: int, runs: Sequence[Path], *, before: Sequence[CheckpointInfo] = ()
+) -> Wanted:
+    """The checkpoint of one seed; ``before`` are those of the seeds before it."""
     from hvae_core.checkpoint import inspect_checkpoint, shipped_checkpoints
+    from hvae_core.common.errors import CheckpointError
     from hvae_core.config.presets import get_preset
 
     preset = get_preset(model.preset)
     epochs = model.epochs or preset.train.epochs
     begun: tuple[Path, int] | None = None
-    for folder in (run_folder(base, seed, preset.name) for base in runs):
-        path = folder / f"{preset.name}.safetensors"
+    left_out: list[str] = []
+    places = [run_folder(base, seed, preset.name) / f"{preset.name}.safetensors" for base in runs]
+    for path in [*places, *filter(None, [shipped_checkpoints().get(preset.name)])]:
         if not path.is_file():
             continue
-        info = inspect_checkpoint(path)
-        if _is_run(info, preset, seed, epochs=epochs):
-            if info.card.epochs == epochs:
-                return Wanted(
-                    model, seed, path, folder=folder, info=info, epochs=epochs, done=epochs
-                )
-            begun = begun or (folder, info.card.epochs)
-    shipped = shipped_checkpoints().get(preset.name)
-    if shipped is not None:
-        info = inspect_checkpoint(shipped)
-        if _is_run(info, preset, seed, epochs=epochs) and info.card.epochs == epochs:
+        try:
+            info = inspect_checkpoint(path)
+        except CheckpointError as error:
+            left_out.append(f"left out: {error}".rstrip("."))
+            continue
+        if not _is_run(info, preset, seed, epochs=epochs):
+            continue
+        other = _other_images(info, preset, before)
+        if other:
+            left_out.append(f"left out: the run in {'/'.join(path.parts[-3:-1])} {other}")
+        elif info.card.epochs == epochs:
             return Wanted(
-                model, seed, shipped, folder=shipped.parent, info=info, epochs=epochs, done=epochs
-            )
-    folder, done = begun or (run_folder(runs[0], seed, preset.name), 0)
-    left = seconds_of(preset, epochs - done, runs)
+                model, seed, path, folder=path.parent, info=info, epochs=epochs, done=epochs,
+                left_out=tuple(left_out),
+            )  # fmt: skip
+        elif path in places:
+            begun = begun or (path.parent, info.card.epochs)
+    folder, done = begun or (places[0].parent, 0)
     return Wanted(
-        model, seed, None, folder=folder, info=None, epochs=epochs, done=done, seconds=left
-    )
+        model, seed, None, folder=folder, info=None, epochs=epochs, done=done,
+        seconds=seconds_of(preset, epochs - done, runs), left_out=tuple(left_out),
+    )  # fmt: skip
 
 
 def run_folder(base: Path, seed: int, preset: str) -> Path:
@@ -136,6 +153,18 @@ def _is_run(info: CheckpointInfo, preset: Preset, seed: int, *, epochs: int) -> 
     """Whether a checkpoint is a run of this preset and seed that has, or aims at, these epochs."""
     planned = info.train.epochs if info.train else info.card.epochs
     return info.card.preset == preset.name and info.card.seed == seed and planned == epochs
+
+
+def _other_images(
+    info: CheckpointInfo, preset: Preset, before: Sequence[CheckpointInfo]
+) -> str:
+    """Why a run's training images are not those of its study, in words; empty where they are."""
+    if info.train is not None and info.train.data != preset.world:
+        return f"was trained on {plain(info.train.data)}, not on {preset.world}"
+    for other in before:
+        if not same_images(info, other):
+            return f"was trained on other images than seed {other.card.seed}"
+    return ""
 
 
 def seconds_of(preset: Preset, epochs: int, runs: Sequence[Path]) -> float:

@@ -53,11 +53,13 @@ def train_missing(
         )
 
 
-def gather_all(study: StudySpec, place: Place, progress: Progress = silent) -> list[Subject]:
+def gather_all(
+    study: StudySpec, place: Place, progress: Progress = silent, *, say: Say = unsaid
+) -> list[Subject]:
     """The evaluations of every model of a study: stored, cached or computed.
 
-    What is not here, a run or a set, is named and left out. Raises ``DataError`` for a set that no
-    model's world has.
+    What is not here, a run or a set, is named and left out; of files that are left out ``say``
+    receives a line each. Raises ``DataError`` for a set that no model's world has.
     """
     by_model: dict[str, list[Wanted]] = {}
     for run in wanted(study, place.runs):
@@ -65,6 +67,8 @@ def gather_all(study: StudySpec, place: Place, progress: Progress = silent) -> l
     _check_sets(study, [_world(runs[0]) for runs in by_model.values()])
     total = sum(run.path is not None for runs in by_model.values() for run in runs)
     subjects, done = [], 0
+    for sentence in dict.fromkeys(s for runs in by_model.values() for r in runs for s in r.left_out):
+        say(sentence)
     shelves: dict[str, Sets] = {}  # by world: every set is read once
     for runs in by_model.values():
         members: list[Member] = []

@@ -85,6 +85,7 @@ def train(
     fabric = fabric or Fabric(accelerator="auto", devices=1)
     fabric.launch()
     running = _start(model_config, config, pixels, start=start, fabric=fabric)
+    running.images = images.digest
     stepper = Stepper(running, fabric, compiling=compiling)
     # 3. An interrupted run goes on. After the setup: moments are loaded to where the weights are.
     if state is not None and state.exists():

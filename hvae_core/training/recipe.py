@@ -216,6 +216,7 @@ def card_of(
         seed=config.seed,
         created=datetime.now(UTC).date().isoformat(),
         note="; ".join(notes),
+        train_digest=data.train.digest,
     )
 
 

@@ -40,6 +40,8 @@ class RunState:
     average: HierarchicalVAE
     epoch: int = 0
     history: History = field(default_factory=dict)
+    images: str = ""
+    """The digest of the images it is trained on."""
     planned: tuple[int, ...] = ()
     """Epochs that the run was planned for and finished before it was told to go on."""
 
@@ -72,6 +74,8 @@ def save_state(path: Path, running: RunState) -> None:
         "epoch": str(running.epoch),
         "history": json.dumps(running.history),
     }
+    if running.images:
+        metadata["images"] = running.images
     if running.planned:
         metadata["planned"] = json.dumps(running.planned)
     make_folder(path.parent, ConfigError)
@@ -105,6 +109,12 @@ def load_state(path: Path, running: RunState, *, extend: bool = False) -> None:
         before = from_json(TrainConfig, metadata.get("train", ""))
     except (ConfigError, ValueError) as exc:
         raise _damaged(path, "its settings cannot be read") from exc
+    images = metadata.get("images", "")
+    if images and running.images and images != running.images:
+        raise ConfigError(
+            f"{plain(path)} holds a run on other images than these; choose another folder or delete "
+            "it."
+        )
     others = _differences(running, model, before)
     goes_on = extend and running.config.epochs > before.epochs and set(others) <= set(_SCHEDULED)
     if goes_on and metadata.get("epoch") != str(before.epochs):

@@ -153,6 +153,11 @@ def headline(ctx: Context, detected: Sequence[ModelDetection]) -> tuple[str, str
             "their densities appear here.",
         )
     name = hardest(detected[0])
+    if name is None and ctx.out_names:
+        return (
+            "Nothing is held against the blue curve yet",
+            "Evaluate the chosen sets once, and their densities appear here.",
+        )
     if name is None:
         return (
             "There is nothing yet to tell apart",

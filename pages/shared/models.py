@@ -6,7 +6,7 @@ sees it, unless it is kept on this machine. Links name a model by its digest.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -59,8 +59,11 @@ def choosable(world: World) -> dict[str, Handle]:
         except HVAEError as error:
             st.warning(ui.plain(str(error)))
             continue
-        if all(handle.digest != other.digest for other in handles.values()):
-            handles[handle.name] = handle
+        if any(handle.digest == other.digest for other in handles.values()):
+            continue
+        if handle.name in handles:  # networks of one's own are named by their classes
+            handle = replace(handle, name=f"{handle.name} {handle.digest[:8]}")
+        handles[handle.name] = handle
     return {handle.name: handle for handle in _distinct(handles.values())}
 
 
@@ -96,9 +99,10 @@ def choose(world: World) -> tuple[Handle, ...]:
     named_now = [name for name, handle in handles.items() if is_named(handle.path)]
     usual = [name for name in handles if name.endswith("hvae3-elbo")]
     first = next(iter([*named_now, *usual, *handles]))
+    second = [*named_now, NONE][1] if len(named_now) > 1 else NONE
     a = _choice("Model A", handles, key_of("a", world), first=first)
     b = _choice(
-        "Model B", handles, key_of("b", world), first=NONE,
+        "Model B", {NONE: None, **handles}, key_of("b", world), first=second,
         help="A second model for comparison, drawn dashed.",
     )  # fmt: skip
     for key in links.written():
@@ -112,11 +116,11 @@ def take_second(world: World, key: str) -> None:
     st.session_state[key_of("b", world)] = st.session_state[key]
 
 
-def _choice(label: str, handles: dict[str, Handle], key: str, *, first: str, help: str = "") -> str:
+def _choice(
+    label: str, handles: Mapping[str, Handle | None], key: str, *, first: str, help: str = ""
+) -> str:
     """The name of a model from the list; its digest stands in the address if not ``first``."""
-    titles = {name: handle.title for name, handle in handles.items()}
-    if first == NONE:
-        titles = {NONE: NONE, **titles}
+    titles = {name: NONE if one is None else one.title for name, one in handles.items()}
     among(key, titles)
     _take_up(key, label, handles, instead=first)
     index = list(titles).index(first)
@@ -128,11 +132,14 @@ def _choice(label: str, handles: dict[str, Handle], key: str, *, first: str, hel
         links.say(key, in_vain)  # a reload says again that it is not here
         return str(name)
     links.absent(key, "")
-    links.say(key, "" if name == first else handles[name].digest[: shelf.LINKED])
+    chosen = handles[name]
+    links.say(key, "" if name == first else chosen.digest[: shelf.LINKED] if chosen else NONE)
     return str(name)
 
 
-def _take_up(key: str, label: str, handles: dict[str, Handle], *, instead: str) -> None:
+def _take_up(
+    key: str, label: str, handles: Mapping[str, Handle | None], *, instead: str
+) -> None:
     """Choose the model that a link names by its digest, or say that it is not here."""
     asked = links.arrived(key)
     if not asked:
@@ -140,14 +147,15 @@ def _take_up(key: str, label: str, handles: dict[str, Handle], *, instead: str) 
     found = [
         name
         for name, handle in handles.items()
-        if asked == name or (len(asked) >= 12 and handle.digest.startswith(asked))
+        if asked == name or (handle and len(asked) >= 12 and handle.digest.startswith(asked))
     ]
     st.session_state[f"asked_{key}"] = "" if found or asked == NONE else asked
     st.session_state[key] = found[0] if found else instead
     if found or asked == NONE:
         links.absent(key, "")
         return
-    shown = "no second model" if instead == NONE else handles[instead].title
+    other = handles[instead]
+    shown = "no second model" if other is None else other.title
     links.absent(
         key,
         f"{label} of this link ({asked[:40]}) is not here. Shown instead: {shown}. A checkpoint "

@@ -15,6 +15,7 @@ from hvae_core.common import fingerprint
 from hvae_core.common.deployment import public
 from hvae_core.common.errors import DataError, HVAEError
 from hvae_core.common.files import named_path
+from hvae_core.common.shelf import LINKED
 from hvae_core.data.held_out import HeldOut, held_out_of
 from hvae_core.data.image_set import ImageSet
 from hvae_core.data.origins import InMemory
@@ -22,8 +23,9 @@ from hvae_core.data.own_images import SIDE
 from hvae_core.data.worlds import OWN, SetSpec, World
 from pages.shared import jobs, store, ui
 from pages.shared.controls import among
-from pages.shared.models import OPENED
+from pages.shared.models import OPENED, key_of
 from pages.shared.store import Handle
+from pages.shared.visitor import visitor
 
 JOB = "train-own"
 SIZES = (16, SIDE, 64)
@@ -31,13 +33,21 @@ _TOLD = "own_trained"
 _PATH = "A folder or file on this machine"
 
 
-def panel() -> None:
-    """The field for pictures and its button, the progress, and what came of it."""
-    with st.expander("Train on my images", icon=":material/model_training:"):
+def panel(world: World) -> None:
+    """The field for pictures and its button, the progress, and what came of it.
+
+    ``world`` is that of the sidebar, in whose list of models the trained one stands.
+    """
+    job = jobs.current(JOB)
+    running = job is not None and job.active
+    with st.expander(
+        "Train on my images", icon=":material/model_training:", expanded=running or _watching()
+    ):
         if jobs.going_on(JOB, "Training"):
+            st.session_state[_TOLD] = ""
             st.caption("What is cancelled goes on where it stopped when it is started again.")
             return
-        _came_of_it()
+        _came_of_it(world)
         sets = {name: spec.title for name, (spec, _) in store.own_sets().items()}
         choices = {"": _PATH, **sets}
         among("own_train_set", choices)
@@ -48,6 +58,7 @@ def panel() -> None:
         )  # fmt: skip
         place = ""
         if not chosen:
+            st.session_state.setdefault("own_train_path", _places().get(visitor(), ""))
             place = st.text_input(
                 "Folder, .zip, .npz or .parquet", key="own_train_path", persist_state="session"
             ).strip()
@@ -74,24 +85,36 @@ def _start(source: str | ImageSet, side: int) -> None:
     from hvae_core.training.own import train_own_job
 
     known = source.digest if isinstance(source, ImageSet) else str(named_path(source).absolute())
-    st.session_state.pop(_TOLD, None)
+    if isinstance(source, str):
+        _places()[visitor()] = source
+    st.session_state[_TOLD] = ""
     jobs.submit(JOB, fingerprint.digest("train-own", known, side), train_own_job, source, side)
 
 
-def _came_of_it() -> None:
-    """Choose the model of a finished job as model A, once, and say what collapsed."""
+@st.cache_resource(show_spinner=False)
+def _places() -> dict[str, str]:
+    """Where the pictures lie that a visitor trained on last, for the field after a reload."""
+    return {}
+
+
+def _watching() -> bool:
+    """Whether this session saw a training run: what comes of it stays in sight."""
+    return _TOLD in st.session_state
+
+
+def _came_of_it(world: World) -> None:
+    """Say what collapsed; who saw the job run has its model chosen as model A, once."""
     job = jobs.current(JOB)
     if job is None or job.status != "done":
         return
     digest, lines = job.result()
-    if st.session_state.get(_TOLD) != digest:
+    if st.session_state.get(_TOLD, digest) != digest:
         st.session_state[_TOLD] = digest
         st.session_state[OPENED] = digest
         st.rerun()
     st.success("Trained: it is in the list of models, and its held-out images are its set here.")
-    for line in lines:
-        st.caption(ui.plain(line))
-    ui.link("image", "Judge one image", {})
+    ui.notes(lines)
+    ui.link("image", "Judge one image", {key_of("a", world): digest[:LINKED]})
 
 
 def with_held_out(world: World, models: tuple[Handle, ...]) -> World:

@@ -43,7 +43,8 @@ def build() -> Context:
         )  # fmt: skip
         brought.take_up()
         world = store.with_own_sets(every[key])
-        chosen = models.choose(world)
+        choices = world
+        chosen = models.choose(choices)
         world = own_training.with_held_out(world, chosen)
         out_names = _out_sets(world)
         seed = st.number_input(
@@ -53,13 +54,15 @@ def build() -> Context:
         root = _images(world)
         models.opener()
         if not public():
-            own_training.panel()
+            own_training.panel(choices)
         brought.say()
     if not chosen:  # only now, so that the sidebar has the way out of it
         _no_model(world, every)
     path = background_path(world)
     background = None if path is None else store.handle_of(path)
-    return Context(world, chosen, out_names, seed=seed, data_root=root, background=background)
+    return Context(
+        world, chosen, out_names, seed=seed, data_root=root, choices=choices, background=background
+    )
 
 
 def _no_model(world: World, every: Mapping[str, World]) -> NoReturn:

@@ -27,6 +27,8 @@ class Context:
     out_names: tuple[str, ...]
     seed: int
     data_root: str | None
+    choices: World | None = None
+    """The world of the sidebar, whose models can be chosen, where ``world`` is made of own images."""
     background: Handle | None = None
     """The world's model that was trained on mutated pixels, where there is one."""
 

@@ -194,18 +194,18 @@ def second_model() -> None:
         "What do two models share? Choose the second one",
         f"Another objective or family beside {ui.plain(ctx.a.title)} says most.",
     )
-    others = models.choosable(ctx.world)
+    world = ctx.choices or ctx.world
+    others = models.choosable(world)
     titles = {name: one.title for name, one in others.items() if one.digest != ctx.a.digest}
     if not titles:
         st.info(
-            f"{ui.plain(ctx.a.title)} is the only model of {ui.plain(ctx.world.title)} here: open "
-            f"a checkpoint in the sidebar, or train one (`{COMMAND} models` lists the "
-            "recipes)."
+            f"{ui.plain(ctx.a.title)} is the only model of {ui.plain(world.title)} here: open a "
+            f"checkpoint in the sidebar, or train one (`{COMMAND} models` lists the recipes)."
         )
         return
     st.selectbox(
         "Model B", list(titles), None, format_func=titles.__getitem__, key="t_second", width=420,
-        placeholder="Choose a model", on_change=models.take_second, args=(ctx.world, "t_second"),
+        placeholder="Choose a model", on_change=models.take_second, args=(world, "t_second"),
     )  # fmt: skip
 
 

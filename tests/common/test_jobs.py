@@ -329,6 +329,19 @@ def test_time_left_counts_from_the_first_report(monkeypatch: pytest.MonkeyPatch)
     assert job.progress.eta_s == pytest.approx(9.0)
 
 
+def test_time_left_is_that_of_the_work_done_now_not_of_what_was_done_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    job, now = Job("n", "d", Call("m", "f", (), kwargs={})), [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    job.start()
+    job.report(0.0, "reading")
+    for second in range(1, 11):  # half was done before; now a hundredth a second
+        now[0] = float(second)
+        job.report(0.5 + second / 100, "epoch")
+    assert job.progress.eta_s == pytest.approx(40.0)
+
+
 def test_closing_is_prompt_and_final(tmp_path: Path) -> None:
     table = JobTable(workers=1)
     job = table.submit("deaf", "d", functions.deaf, str(tmp_path))

@@ -28,6 +28,7 @@ from hvae_core.evaluation.lookup import checkpoint_path
 from hvae_core.evaluation.sets import Sets
 from hvae_core.scores import get_score
 from hvae_core.studies import run as study_run
+from hvae_core.studies.compare import presets
 from hvae_core.studies.find import to_train, wanted
 from hvae_core.studies.members import Subject
 from hvae_core.studies.rows import shown_sets
@@ -64,14 +65,21 @@ def _preset() -> Any:
 
 
 def run_of(
-    runs: Path, seed: int, *, epochs: int = 2, planned: int = 2, data: str = "glyphs"
+    runs: Path,
+    seed: int,
+    *,
+    epochs: int = 2,
+    planned: int = 2,
+    data: str = "glyphs",
+    digest: str = "",
 ) -> Path:
     """A run of the tiny preset that was never trained, where ``study`` looks for it."""
     path = runs / f"s{seed}" / "tiny-study" / "tiny-study.safetensors"
     path.parent.mkdir(parents=True, exist_ok=True)
     card = ModelCard(
-        "tiny", "tiny-study", data, train_images=80, epochs=epochs, objective="elbo", seed=seed
-    )
+        "tiny", "tiny-study", data, train_images=80, epochs=epochs, objective="elbo", seed=seed,
+        train_digest=digest,
+    )  # fmt: skip
     train = TrainConfig(data, epochs=planned, batch_size=40, seed=seed)
     save_checkpoint(
         path, tiny_model(TINY.model, seed), card=card, history={"seconds": [3.0, 1.0]}, train=train
@@ -299,6 +307,41 @@ def test_runs_are_found_by_preset_seed_and_epochs(
     run_of(base, 1, epochs=9, planned=9)
     assert wanted(study, [base])[1].done == 0, "a run of other epochs is another run"
     assert [run.seed for run in to_train(study, [base])] == [1]
+
+
+def test_a_run_that_is_damaged_or_of_other_images_is_left_out_with_a_sentence(
+    toml: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = toml(table("families"), STUDY.replace("seeds = [0, 1]", "seeds = [0, 1, 2, 3, 4]"))
+    base = tmp_path / "runs"
+    old = run_of(base, 0)  # recorded no digest, so it may be of the same images
+    kept = run_of(base, 1, digest="a" * 64)
+    run_of(base, 2, digest="b" * 64)
+    run_of(base, 3, data="own: cats")
+    run_of(base, 4).write_bytes(b"damaged")
+    found = [run for run in wanted(read_study(path), [base]) if run.model.name == "tiny"]
+    assert [run.path for run in found] == [old, kept, None, None, None]
+    assert "s2/tiny-study was trained on other images than seed 1" in found[2].absent
+    assert "s3/tiny-study was trained on own: cats, not on glyphs" in found[3].absent
+    assert "left out: " in found[4].absent and "tiny-study" in found[4].absent
+    assert main(["study", str(path), "--runs", str(base), "--dry-run", "--no-train"]) == 0
+    assert capsys.readouterr().err.count("left out: ") == 3
+
+
+def test_seeds_of_other_images_stand_apart_in_a_comparison(tmp_path: Path) -> None:
+    infos = [
+        inspect_checkpoint(run_of(tmp_path, seed, data=data, digest=digest))
+        for seed, (data, digest) in enumerate(
+            [("glyphs", ""), ("glyphs", "a" * 64), ("own: cats", "c" * 64), ("glyphs", "b" * 64)]
+        )
+    ]
+    groups = presets([(info, info.card.seed) for info in infos])
+    assert groups == {
+        "tiny-study, trained on glyphs, aaaaaaaa": [0, 1],
+        "tiny-study, trained on own: cats, cccccccc": [2],
+        "tiny-study, trained on glyphs, bbbbbbbb": [3],
+    }
+    assert list(presets([(info, 0) for info in infos[:2]])) == ["tiny-study"]
 
 
 def test_a_start_is_trained_first(toml: Callable[..., Path], tmp_path: Path) -> None:

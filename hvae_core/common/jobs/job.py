@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, NamedTuple
 
@@ -73,7 +74,8 @@ class Job:
         self._lock = threading.Lock()
         self._ended = threading.Event()
         self._report = (0.0, "Waiting")
-        self._first: tuple[float, float] | None = None  # (time, fraction) of the first report
+        self._reports: deque[tuple[float, float]] = deque()  # (time, fraction)
+        self._first: float | None = None
         self._last = 0.0
         self._eta: float | None = None
 
@@ -125,10 +127,14 @@ class Job:
     def report(self, fraction: float, message: str) -> None:
         """Take one progress report from the worker."""
         now, fraction = time.monotonic(), min(max(fraction, 0.0), 1.0)
-        if self._first is None:
-            # From the first report on, not from the start: imports and loading are not its pace.
-            self._first = (now, fraction)
-        spent, gained = now - self._first[0], fraction - self._first[1]
+        # From the first report on, not from the start: imports and loading are not its pace. And
+        # of the later half of this time alone: work that goes on where it was stopped leaps ahead.
+        self._first = now if self._first is None else self._first
+        self._reports.append((now, fraction))
+        half = (self._first + now) / 2
+        while len(self._reports) > 1 and self._reports[1][0] <= half:
+            self._reports.popleft()
+        spent, gained = now - self._reports[0][0], fraction - self._reports[0][1]
         if spent > _SETTLING_SECONDS and gained > 0:
             self._eta = spent * (1.0 - fraction) / gained
         self._last, self._report = now, (fraction, message)
