@@ -209,7 +209,7 @@ def _figure(figure: Figure, factor: float) -> dict[str, float | None]:
 
 def _announce(study: StudySpec, place: Place, *, train: bool, as_json: bool) -> None:
     """What a run would train and compute, and how long the training takes."""
-    from hvae_core.studies.find import in_words, to_train, wanted
+    from hvae_core.studies.find import in_words, left_out, to_train, wanted
     from hvae_core.studies.run import evaluations_left
 
     missing = to_train(study, place.runs) if train else ()
@@ -223,10 +223,13 @@ def _announce(study: StudySpec, place: Place, *, train: bool, as_json: bool) -> 
         show.as_json({"train": runs, "evaluations": total, "to_compute": left})
         return
     found = wanted(study, place.runs)
-    for sentence in dict.fromkeys(sentence for run in found for sentence in run.left_out):
+    for sentence in left_out(found):
         show.note(sentence)
-    rows = [(run.what, "here", "-") for run in found if run.path is not None] + [(run.what, f"to train, {run.epochs - run.done} epochs", in_words(run.seconds))
-         for run in missing]  # fmt: skip
+    rows = [(run.what, "here", "-") for run in found if run.path is not None]
+    rows += [
+        (run.what, f"to train, {run.epochs - run.done} epochs", in_words(run.seconds))
+        for run in missing
+    ]
     if not train:
         rows += [(r.what, r.absent, "-") for r in found if r.path is None]
     show.table(f"Checkpoints of {_name(study)}", ("checkpoint", "state", "training"), rows, left=3)

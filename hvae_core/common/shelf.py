@@ -12,13 +12,13 @@ import json
 import logging
 import os
 import re
-import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from hvae_core.common.cache import cache_dir
+from hvae_core.common.files import whole
 
 EVERYONE = "everyone"
 DAY = 86_400.0
@@ -65,7 +65,9 @@ def keep(owner: str, kind: str, thing: Kept) -> bool:
     path = folder(owner, kind) / thing.digest
     head = json.dumps({"title": thing.title[:300], "by": thing.by}).encode()
     try:
-        _write(path, head + b"\n" + thing.data)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with whole(path) as draft:
+            draft.write_bytes(head + b"\n" + thing.data)
     except OSError as problem:
         _log.warning("not kept for links: %s", problem)
         return False
@@ -159,19 +161,6 @@ def _clear(place: Path, files: list[_File]) -> None:
     for empty in (*place.glob("*"), place):
         with contextlib.suppress(OSError):
             empty.rmdir()
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Write a file that appears whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=".writing-", suffix=".tmp", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        os.replace(name, path)
-    except BaseException:
-        _remove(Path(name))
-        raise
 
 
 def _remove(path: Path) -> None:

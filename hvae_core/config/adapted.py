@@ -67,7 +67,9 @@ class AdaptedConfig(ModelConfig):
     @property
     def pixels_in_words(self) -> str:
         """The likelihood by the name of its class; "bernoulli" has words of its own."""
-        return "" if self.likelihood == "bernoulli" else f"{self.likelihood}, of the network's own"
+        return (
+            super().pixels_in_words if self.binary else f"{self.likelihood}, of the network's own"
+        )
 
     def in_words(self) -> str:
         """The network, as "MyVAE, a network of your own: 3 latent layers, inference top-down"."""

@@ -9,15 +9,6 @@ from typing import Protocol
 from hvae_core.config.family import ModelConfig, counted
 from hvae_core.config.training import ModelCard, TrainConfig
 
-_LIKELIHOODS = {
-    "bernoulli": "Bernoulli, images binarised anew at every look",
-    "discretised_logistic": "discretised logistic over 256 grey levels",
-    "mixture_logistic": "mixture of 10 discretised logistics over 256 levels, channels in turn",
-    "colour_mixture": "mixture of discretised logistics over 256 levels, colours in turn",
-    "gaussian_fixed": "Gaussian density of dequantised grey levels, standard deviation 0.1",
-    "gaussian": "Gaussian density of dequantised grey levels, a standard deviation for each pixel",
-    "oversmooth": "Gaussian density of dequantised grey levels, one learned standard deviation",
-}
 _OBJECTIVES = {
     "elbo": "ELBO",
     "informative": "informative objective (Li et al. 2022)",
@@ -125,7 +116,7 @@ def card_rows(info: CardFacts) -> list[tuple[str, str]]:
         ("Objective", card.objective if train is None else training_in_words(train)),
         ("Network", config.in_words()),
         *latent_rows(config),
-        ("Likelihood", config.pixels_in_words or _LIKELIHOODS[config.likelihood]),
+        ("Likelihood", config.pixels_in_words),
         ("Parameters", f"{info.parameters:,}"),
         ("Hardware", card.hardware),
         ("Training time", duration(card.seconds) if card.seconds else ""),

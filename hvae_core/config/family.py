@@ -27,6 +27,16 @@ LikelihoodName = Literal[
 """Those that ``PixelHead`` makes of a network's numbers."""
 AnyLikelihood = LikelihoodName | Literal["colour_mixture"]
 """Those, and the mixture that networks of other projects bring with them."""
+LIKELIHOODS: dict[AnyLikelihood, str] = {
+    "bernoulli": "Bernoulli, images binarised anew at every look",
+    "discretised_logistic": "discretised logistic over 256 grey levels",
+    "mixture_logistic": "mixture of 10 discretised logistics over 256 levels, channels in turn",
+    "colour_mixture": "mixture of discretised logistics over 256 levels, colours in turn",
+    "gaussian_fixed": "Gaussian density of dequantised grey levels, standard deviation 0.1",
+    "gaussian": "Gaussian density of dequantised grey levels, a standard deviation for each pixel",
+    "oversmooth": "Gaussian density of dequantised grey levels, one learned standard deviation",
+}
+"""Each in words."""
 ImageShape = tuple[
     Annotated[int, Field(ge=1, le=4)],
     Annotated[int, Field(ge=4, le=256)],
@@ -87,8 +97,16 @@ class ModelConfig(ABC):
 
     @property
     def pixels_in_words(self) -> str:
-        """The likelihood, where its name does not say all; empty where it does."""
-        return ""
+        """The likelihood, and what becomes of the images before."""
+        return LIKELIHOODS[self.likelihood]
+
+    @property
+    def binary(self) -> bool:
+        """Whether p(x|z) is one of black and white pixels: nats of no other kind compare with it.
+
+        The mean of such a pixel stands where others have a grey level.
+        """
+        return self.likelihood == "bernoulli"
 
     @abstractmethod
     def in_words(self) -> str:

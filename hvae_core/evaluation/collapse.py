@@ -15,10 +15,9 @@ from numpy.typing import ArrayLike
 
 from hvae_core.common.arrays import Floats
 from hvae_core.common.errors import ScoreError
+from hvae_core.common.thresholds import ACTIVE_THRESHOLD, COLLAPSE_THRESHOLD
 
-COLLAPSE_THRESHOLD = 0.01  # nats per latent dimension
 SILENT_NATS = 0.1  # a layer that says less than this of an image in all says nothing
-ACTIVE_THRESHOLD = 0.01  # variance of the posterior mean over images (Burda et al. 2016)
 
 
 def kl_per_dim(kl: ArrayLike, units: Sequence[int]) -> Floats:

@@ -10,9 +10,10 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike, NDArray
 
+from hvae_core.common.thresholds import COLLAPSE_THRESHOLD
 from hvae_core.common.words import fmt, percent
 from hvae_core.figures.layer_axis import Seats, names_or_numbers
-from hvae_core.figures.layers import COLLAPSED_BELOW, above_zero, log_axis, smallest, vector
+from hvae_core.figures.layers import above_zero, log_axis, smallest, vector
 from hvae_core.figures.theme import HEIGHT, Palette, base_layout, faded, layer_label
 
 LABELLED_BARS = 12
@@ -39,7 +40,7 @@ def kl_bars(
     *,
     names: Sequence[Sequence[str]] | None = None,
     per_dim: bool = False,
-    threshold: float = COLLAPSED_BELOW,
+    threshold: float = COLLAPSE_THRESHOLD,
 ) -> go.Figure:
     """KL(q(z_i) || p(z_i)) per layer on a log axis; models are (name, mean KL in nats, units).
 

@@ -13,7 +13,6 @@ from numpy.typing import ArrayLike, NDArray
 from hvae_core.figures.layer_axis import Seats, names_or_numbers, thinned_layers
 from hvae_core.figures.theme import HEIGHT, Palette, base_layout, faded, layer_label
 
-COLLAPSED_BELOW = 0.01
 FLOOR = 1e-5
 """Nats; a log axis has no zero, so no KL is drawn lower; its label tells the truth."""
 END, MARGINS = 16, 90

@@ -9,12 +9,12 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike, NDArray
 
+from hvae_core.common.thresholds import ACTIVE_THRESHOLD
 from hvae_core.common.words import MINUS, fmt
 from hvae_core.figures.layer_axis import names_or_numbers
 from hvae_core.figures.theme import Palette, base_layout, layer_label
 from hvae_core.figures.traces import color_bar
 
-ACTIVE_ABOVE = 0.01
 COLUMNS = 240
 LOWEST = 1e-5
 HIGH_ROWS, LOW_ROW = 12, 20
@@ -26,7 +26,7 @@ def unit_heatmap(
     colors: Palette,
     *,
     names: Sequence[str] | None = None,
-    threshold: float = ACTIVE_ABOVE,
+    threshold: float = ACTIVE_THRESHOLD,
 ) -> go.Figure:
     """Variance over images of each unit's posterior mean; one row a layer, z_1 at the bottom.
 

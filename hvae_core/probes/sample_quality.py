@@ -92,7 +92,7 @@ def draw(model: HierarchicalVAE, n: int, seed: int, sampler: Sampler | None = No
             kept = {i: z[start : start + 100] for i, z in given.items()}
             drawn = model.sample(min(100, n - start), noise=stream, given=kept)
             picture = drawn.mean
-            if model.config.likelihood != "bernoulli":
+            if not model.config.binary:
                 noise_x = stream.uniform("x", 1, picture.shape[1], picture.shape[2:])
                 picture = drawn.sample(noise_x.to(picture))
             parts.append(picture[0].cpu().numpy())

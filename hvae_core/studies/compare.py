@@ -81,11 +81,10 @@ def compare(evaluated: Sequence[tuple[CheckpointInfo, Evaluation]]) -> tuple[Lin
             "These checkpoints were evaluated on different images or under different settings; "
             "compare models of one world and one image size."
         )
-    likelihoods = sorted({info.config.likelihood for info, _ in evaluated})
-    if len(likelihoods) > 1 and "bernoulli" in likelihoods:
+    if len({info.config.binary for info, _ in evaluated}) > 1:
         raise ScoreError(
-            f"The likelihoods {' and '.join(likelihoods)} are of different kinds of data, binary "
-            "and grey, whose nats do not compare; compare models of one kind."
+            "Some of these models are of binary pixels and some of grey levels, whose nats do not "
+            "compare; compare models of one kind."
         )
     groups = presets([(info, (info, evaluation)) for info, evaluation in evaluated])
     return tuple(_line(preset, members) for preset, members in groups.items())

@@ -115,7 +115,7 @@ def _of_seed(
     preset = get_preset(model.preset)
     epochs = model.epochs or preset.train.epochs
     begun: tuple[Path, int] | None = None
-    left_out: list[str] = []
+    others: list[str] = []
     places = [run_folder(base, seed, preset.name) / f"{preset.name}.safetensors" for base in runs]
     for path in [*places, *filter(None, [shipped_checkpoints().get(preset.name)])]:
         if not path.is_file():
@@ -123,25 +123,30 @@ def _of_seed(
         try:
             info = inspect_checkpoint(path)
         except CheckpointError as error:
-            left_out.append(f"left out: {error}".rstrip("."))
+            others.append(f"left out: {error}".rstrip("."))
             continue
         if not _is_run(info, preset, seed, epochs=epochs):
             continue
         other = _other_images(info, preset, before)
         if other:
-            left_out.append(f"left out: the run in {'/'.join(path.parts[-3:-1])} {other}")
+            others.append(f"left out: the run in {'/'.join(path.parts[-3:-1])} {other}")
         elif info.card.epochs == epochs:
             return Wanted(
                 model, seed, path, folder=path.parent, info=info, epochs=epochs, done=epochs,
-                left_out=tuple(left_out),
+                left_out=tuple(others),
             )  # fmt: skip
         elif path in places:
             begun = begun or (path.parent, info.card.epochs)
     folder, done = begun or (places[0].parent, 0)
     return Wanted(
         model, seed, None, folder=folder, info=None, epochs=epochs, done=done,
-        seconds=seconds_of(preset, epochs - done, runs), left_out=tuple(left_out),
+        seconds=seconds_of(preset, epochs - done, runs), left_out=tuple(others),
     )  # fmt: skip
+
+
+def left_out(runs: Iterable[Wanted]) -> list[str]:
+    """What was left out on the way to these, each sentence once."""
+    return [*dict.fromkeys(sentence for run in runs for sentence in run.left_out)]
 
 
 def run_folder(base: Path, seed: int, preset: str) -> Path:
@@ -155,9 +160,7 @@ def _is_run(info: CheckpointInfo, preset: Preset, seed: int, *, epochs: int) -> 
     return info.card.preset == preset.name and info.card.seed == seed and planned == epochs
 
 
-def _other_images(
-    info: CheckpointInfo, preset: Preset, before: Sequence[CheckpointInfo]
-) -> str:
+def _other_images(info: CheckpointInfo, preset: Preset, before: Sequence[CheckpointInfo]) -> str:
     """Why a run's training images are not those of its study, in words; empty where they are."""
     if info.train is not None and info.train.data != preset.world:
         return f"was trained on {plain(info.train.data)}, not on {preset.world}"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hvae_core.common.progress import Progress, Say, part, silent, unsaid
-from hvae_core.studies.find import Wanted, to_train, wanted
+from hvae_core.studies.find import Wanted, left_out, to_train, wanted
 from hvae_core.studies.spec import StudySpec, TableSpec
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def gather_all(
     _check_sets(study, [_world(runs[0]) for runs in by_model.values()])
     total = sum(run.path is not None for runs in by_model.values() for run in runs)
     subjects, done = [], 0
-    for sentence in dict.fromkeys(s for runs in by_model.values() for r in runs for s in r.left_out):
+    for sentence in left_out(run for runs in by_model.values() for run in runs):
         say(sentence)
     shelves: dict[str, Sets] = {}  # by world: every set is read once
     for runs in by_model.values():

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def same_images(one: CheckpointInfo, other: CheckpointInfo) -> bool:
-    """Whether both name the same images: world or own set, their number, the digest of their pixels.
+    """Whether both name the same images: world or own set, number, digest of the pixels.
 
     A checkpoint that recorded no digest, as older ones, is known by the rest.
     """

@@ -112,8 +112,8 @@ def load_state(path: Path, running: RunState, *, extend: bool = False) -> None:
     images = metadata.get("images", "")
     if images and running.images and images != running.images:
         raise ConfigError(
-            f"{plain(path)} holds a run on other images than these; choose another folder or delete "
-            "it."
+            f"{plain(path)} holds a run on other images than these; choose another folder or "
+            "delete it."
         )
     others = _differences(running, model, before)
     goes_on = extend and running.config.epochs > before.epochs and set(others) <= set(_SCHEDULED)

@@ -137,9 +137,7 @@ def _choice(
     return str(name)
 
 
-def _take_up(
-    key: str, label: str, handles: Mapping[str, Handle | None], *, instead: str
-) -> None:
+def _take_up(key: str, label: str, handles: Mapping[str, Handle | None], *, instead: str) -> None:
     """Choose the model that a link names by its digest, or say that it is not here."""
     asked = links.arrived(key)
     if not asked:

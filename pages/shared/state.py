@@ -28,7 +28,7 @@ class Context:
     seed: int
     data_root: str | None
     choices: World | None = None
-    """The world of the sidebar, whose models can be chosen, where ``world`` is made of own images."""
+    """The world of the sidebar, whose models can be chosen; ``world`` may be of own images."""
     background: Handle | None = None
     """The world's model that was trained on mutated pixels, where there is one."""
 

@@ -149,7 +149,7 @@ class GatedConfig(ModelConfig):
     @property
     def pixels_in_words(self) -> str:
         """Binary pixels are not drawn here; a mixture may have other than 10 components."""
-        if self.likelihood == "bernoulli":
+        if self.binary:
             return "Bernoulli, pixels white from the middle grey (128) on"
         return (
             f"mixture of {self.components} discretised logistics over 256 levels, colours in turn"

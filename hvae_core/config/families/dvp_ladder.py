@@ -207,7 +207,7 @@ class DVPLadderConfig(ModelConfig):
     @property
     def pixels_in_words(self) -> str:
         """The mixture, or binary pixels under an encoder that sees grey ones."""
-        if self.likelihood == "bernoulli":
+        if self.binary:
             return "Bernoulli, images binarised anew at every look; the encoder reads grey levels"
         return f"mixture of {self.num_mix} discretised logistics, colours in turn"
 

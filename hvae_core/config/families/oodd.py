@@ -139,8 +139,8 @@ class OoddConfig(ModelConfig):
     @property
     def pixels_in_words(self) -> str:
         """A mixture over dequantised values, other than the project's own mixture."""
-        if self.likelihood == "bernoulli":
-            return ""
+        if self.binary:
+            return super().pixels_in_words
         return "mixture of 10 discretised logistics, colours in turn, of dequantised grey levels"
 
     def in_words(self) -> str:
