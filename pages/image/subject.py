@@ -25,7 +25,7 @@ from hvae_core.detection.conformal import Correction
 from hvae_core.detection.verdict import Judgement, Reading
 from hvae_core.evaluation.evaluation import Evaluation
 from pages.image import scores
-from pages.shared import image_names, ui
+from pages.shared import image_names, same_pixels, ui
 from pages.shared.apart import opened
 from pages.shared.controls import one_of, set_and_number, within
 from pages.shared.materials import Materials
@@ -205,6 +205,7 @@ def _taken(ctx: Context, image_name: str) -> OneImage | None:
     except HVAEError as error:
         ui.not_here([str(error)], st.info)
         return None
+    same_pixels.check(image_names.digest_of(ctx, name, index))
     label = int(image.labels[0])
     of = f", class {image.class_names[label]}" if label >= 0 else ""
     file = f", {image.file(0)}" if image.file(0) else ""

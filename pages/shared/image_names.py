@@ -11,7 +11,7 @@ from hvae_core.common.deployment import public
 from hvae_core.common.errors import HVAEError, MissingImages
 from hvae_core.common.words import listed
 from hvae_core.data.image_set import ImageSet
-from pages.shared import selection
+from pages.shared import same_pixels, selection
 from pages.shared.state import Context
 from pages.shared.store import Handle
 
@@ -87,12 +87,14 @@ def load(
 ) -> tuple[NamedImages | None, list[str]]:
     """The images of the names at the model's shape, and a sentence for each that cannot be had."""
     pixels, rows = [], []
+    pixels_here: dict[str, int] = {}
     missing: dict[str, str] = {}  # set: what its loader says
     problems: dict[str, None] = {}  # in order, each once
     for name in dict.fromkeys(names):
         try:
             set_name, index = parse(ctx, name)
             image = ctx.images(set_name, handle).take([index])
+            pixels_here |= digest_of(ctx, set_name, index)
         except MissingImages as error:
             missing[set_name] = str(error)
             continue
@@ -101,12 +103,18 @@ def load(
             continue
         pixels.append(image.images[0])
         rows.append((name, ctx.title(set_name), ctx.is_out(set_name)))
+    same_pixels.check(pixels_here)
     sentences = [*_without_images(ctx, missing), *problems]
     if not rows:
         return None, sentences
     names, titles, outs = zip(*rows, strict=True)
     images = ImageSet("rows", "The rows", np.stack(pixels), labels=np.full(len(rows), -1))
     return NamedImages(names, titles, outs, images=images), sentences
+
+
+def digest_of(ctx: Context, set_name: str, index: int) -> dict[str, int]:
+    """64 bits of an image's pixels as it lies in its set, by what the image is called."""
+    return {f"{ctx.title(set_name)} {index}": ctx.images(set_name).image_digests()[index]}
 
 
 def _without_images(ctx: Context, missing: Mapping[str, str]) -> list[str]:

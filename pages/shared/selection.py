@@ -12,7 +12,7 @@ import numpy as np
 import streamlit as st
 
 from hvae_core.common.errors import HVAEError
-from pages.shared import links
+from pages.shared import links, same_pixels
 from pages.shared.state import Context
 
 KEY = "selection"
@@ -22,6 +22,8 @@ Selection = list[tuple[str, int]]
 T = TypeVar("T")
 _MOST = 2**15
 """Characters of a selection in a link that are read."""
+_PIXELS = f"{KEY}_{same_pixels.IMAGES}"
+"""In links."""
 _NUMBERS = 4096
 """A map has fewer images of a set."""
 
@@ -49,7 +51,22 @@ def current(ctx: Context) -> Selection:
             "of sets that are not here: somebody brought them, or they are of another world.",
         )
     links.say(KEY, to_text([pick for pick in picks if 0 <= pick[1] < _NUMBERS]))
+    if not picks:
+        links.say(_PIXELS, "")
+    same_pixels.check(_digests(ctx, here), _PIXELS)
     return here
+
+
+def _digests(ctx: Context, picks: Selection) -> dict[str, int]:
+    """64 bits of the pixels of each set's selected images; nothing of sets without images."""
+    found = {}
+    for name in dict.fromkeys(name for name, _ in picks):
+        try:
+            chosen = ctx.images(name).take([index for other, index in picks if other == name])
+        except HVAEError:
+            continue
+        found[f"The selection from {ctx.title(name)}"] = int(chosen.digest[:16], 16)
+    return found
 
 
 def to_text(picks: Selection) -> str:

@@ -97,6 +97,28 @@ def test_an_image_of_a_set_and_models_by_digest(start: Start) -> None:
     assert seen(again) == seen(app)
 
 
+def test_an_image_whose_set_has_other_pixels_here_is_named(start: Start) -> None:
+    saying = "not what the sender of this link saw"
+    chosen = {"i_set_glyphs": "Digits", "i_id": "3"}
+    app = start("image", **chosen)
+    context: Any = app.session_state["context"]
+    digits = f"{context.images('digits').image_digests()[3]:016x}"[:8]
+    assert app.query_params["pixels"].endswith(digits)
+    assert not warned(start("image", **link(app, **chosen)), saying)
+    other = {**link(app, **chosen), "pixels": app.query_params["pixels"][:-8] + "0" * 8}
+    again = start("image", **other)
+    assert warned(again, f"Digits 3 is {saying}: the set has other pixels")
+    assert again.query_params["pixels"] == other["pixels"]  # so that a reload says it too
+    assert not warned(again.number_input("i_id").set_value(4).run(), saying)
+    # Rows and a lasso's selection are named by set and number too.
+    rows = start("reconstructions", {"selection": [("digits", 2), ("digits", 5)]})
+    address = link(rows)
+    address["pixels"] = address["pixels"].replace(address["pixels"][4:12], "0" * 8)
+    address["selection_pixels"] = address["selection_pixels"][:4] + "0" * 8
+    told = start("reconstructions", **address)
+    assert warned(told, saying) and warned(told, "The selection from Digits is not what")
+
+
 def test_what_was_chosen_before_another_page_stands_in_the_link(start: Start) -> None:
     app = start("image", i_set_glyphs="Digits", i_id="3")
     for page in ("ood", "image"):
