@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import streamlit as st
 
+from hvae_core.common.thresholds import ACTIVE_THRESHOLD, COLLAPSE_THRESHOLD
 from hvae_core.common.words import layers_in_words
 from hvae_core.detection.report import SetResult, report
 from hvae_core.evaluation.collapse import (
-    ACTIVE_THRESHOLD,
-    COLLAPSE_THRESHOLD,
     active_units,
     collapsed_layers,
     collapsed_since,

@@ -72,8 +72,8 @@ def test_help_names_every_command_and_loads_nothing_heavy() -> None:
 
 def test_defaults_are_those_of_the_library(capsys: pytest.CaptureFixture[str]) -> None:
     """The commands name them without importing what they stand in."""
+    from hvae_core.common.thresholds import COLLAPSE_THRESHOLD
     from hvae_core.detection.false_alarms import CLAIMED
-    from hvae_core.evaluation.collapse import COLLAPSE_THRESHOLD
     from hvae_core.evaluation.evaluation import EvalSettings
     from hvae_core.evaluation.ship import IMAGES as SHIP_IMAGES
     from hvae_core.evaluation.ship import TOLERANCE
