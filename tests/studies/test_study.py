@@ -276,7 +276,7 @@ def test_what_is_missing_is_trained_and_a_stopped_study_goes_on(
     assert [run["epochs"] for run in plan["train"]] == [2]
     assert plan["evaluations"] == plan["to_compute"] == 3
 
-    def stop(*_: object) -> None:
+    def stop(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:

@@ -215,6 +215,14 @@ def test_a_choice_has_effect_and_resumes_bit_for_bit(
         run(SHORT, state=tmp_path / "state")
 
 
+def test_a_run_does_not_go_on_with_other_images(tmp_path: Path) -> None:
+    with pytest.raises(Cancelled):
+        run(SHORT, state=tmp_path / "state", progress=stop_at(0.7))
+    others = IMAGES.take(range(1, len(IMAGES)))
+    with pytest.raises(ConfigError, match="holds a run on other images"):
+        train(MODEL, SHORT, others, validation=HELD_OUT, state=tmp_path / "state")
+
+
 def test_a_run_begun_before_a_quantity_was_recorded_goes_on_without_it(tmp_path: Path) -> None:
     from safetensors import safe_open
     from safetensors.torch import load_file, save_file
