@@ -107,7 +107,7 @@ def test_different_likelihoods_do_not_compare(paths: list[Path], cache_folder: P
     one, images = load_checkpoint(paths[0]), tiny_set(5)
     found = evaluate(one.model, one.digest, images, settings=EvalSettings(1, 1))
     grey = replace(one, config=replace(CONFIG, likelihood="discretised_logistic"))
-    with pytest.raises(ScoreError, match="binary and grey"):
+    with pytest.raises(ScoreError, match="binary pixels and some of grey"):
         compare([(one, found), (grey, found)])
 
 
