@@ -101,7 +101,8 @@ class Folder:
         above, _, last = self.path(name).rpartition("/")
         draft = f"{above}/.writing-{secrets.token_hex(4)}.tmp"
         with _told(f"{self.given}/{name}"):
-            self.fs.makedirs(above, exist_ok=True)
+            if not _BUCKETS.intersection(_protocols(self.fs)):
+                self.fs.makedirs(above, exist_ok=True)
             try:
                 self.fs.pipe_file(draft, data)
                 self.fs.mv(draft, f"{above}/{last}")
@@ -109,6 +110,14 @@ class Folder:
                 if self.fs.exists(draft):
                     self.fs.rm_file(draft)
                 raise
+
+
+_BUCKETS = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az"})
+"""Stores without folders, where making one would make a bucket that somebody misspelt."""
+
+
+def _protocols(fs: Any) -> tuple[str, ...]:
+    return (fs.protocol,) if isinstance(fs.protocol, str) else tuple(fs.protocol)
 
 
 @contextmanager
