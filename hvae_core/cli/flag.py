@@ -100,6 +100,8 @@ def flag(
         )  # fmt: skip
         return
     _tell(whole, against, areas, count=count, alpha=alpha)
+    if job.parts is not None and len(whole.parts) < job.parts:
+        show.note(f"{len(whole.parts):,} of {job.parts:,} parts are there yet.")
     if flagged:
         show.say(f"The flagged images are in {flagged}")
 
@@ -158,4 +160,4 @@ def _tell(
     )
     show.say(f"Held against {count.references:,} images: {against.title}")
     if count.unjudged:
-        show.say(f"{count.unjudged:,} images could not be judged, {whole.failed:,} of them read.")
+        show.say(f"Not judged: {count.unjudged:,} that could not be read or have no finite score")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shlex
+from pathlib import PurePath
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
@@ -19,8 +21,10 @@ from pages.shared import ui
 from pages.shared.controls import among
 from pages.shared.state import colors
 
-ALARMS = [0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0]
-"""False-alarm rates in percent."""
+if TYPE_CHECKING:
+    from streamlit.delta_generator import DeltaGenerator
+
+ALARMS = [0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0]  # percent
 LOOK_FOR = (
     "Look for orange right of the threshold: images that this score finds stranger than all but a "
     "few of the reference."
@@ -72,13 +76,20 @@ def choose(shown: Opened, measure: Measure | None) -> tuple[str, float]:
     return key, alarm / 100
 
 
-def claim(shown: Opened, flagged: float | None, alpha: float) -> str:
+def claim(shown: Opened, key: str, at: float | None, *, alpha: float) -> str:
     """The title."""
-    rows = f"{shown.summary.rows:,} images"
-    if flagged is None:
-        return f"{rows} are scored by {ui.plain(shown.job.model)}"
-    share = flagged / max(shown.summary.rows - shown.summary.failed, 1)
-    return f"{percent(share)} of {rows} are flagged at {percent(alpha)} false alarms"
+    outside = shown.summary.scores[key].sketch
+    if at is None:
+        return f"{outside.n:,.0f} images are scored by {ui.plain(shown.job.model)}"
+    share = outside.at_least(at) / outside.n
+    return (
+        f"{percent(share)} of {outside.n:,.0f} images are flagged at {percent(alpha)} false alarms"
+    )
+
+
+def short(source: str) -> str:
+    """The name of a source, without the folders above it."""
+    return ui.plain(PurePath(source).name or source)
 
 
 def charts(shown: Opened, measure: Measure, key: str, *, at: float | None) -> None:
@@ -86,12 +97,12 @@ def charts(shown: Opened, measure: Measure, key: str, *, at: float | None) -> No
     symbol, unit, _ = named(shown.job.levels, key)
     outside, inside = shown.summary.scores[key].sketch, measure.sketches[key]
     draw_in, draw_out = inside.sample(), outside.sample()
-    title = ui.plain(shown.job.source)
+    title = short(shown.job.source)
     left, right = st.columns([3, 2], gap="large")
     with left, ui.in_place():
         figure = densities(
             draw_in, [(title, draw_out)], colors(), symbol=symbol_html(symbol), unit=unit,
-            in_name=ui.plain(measure.title), threshold=at, height=380,
+            in_name=short(measure.title), threshold=at, height=380,
         )  # fmt: skip
         ui.chart(figure, "many-density", "Densities of the score, reference and images")
     with right, ui.in_place():
@@ -120,7 +131,13 @@ def details(shown: Opened, key: str, reference: Sketch | None) -> None:
     with ui.in_place():
         unusual.pictures(shown.job, images)
     frame = unusual.table(images, symbol, reference)
-    st.dataframe(frame, hide_index=True, height=320, alt="The most unusual images")
+    formats = {symbol: "%.4g", "p": "%.3g"}
+    st.dataframe(
+        frame, hide_index=True, height=320, alt="The most unusual images",
+        column_config={
+            name: st.column_config.NumberColumn(format=text) for name, text in formats.items()
+        },
+    )  # fmt: skip
     unusual.write_button(frame)
     if shown.summary.failed:
         with st.expander(f"{shown.summary.failed:,} images were not scored"):
@@ -129,9 +146,8 @@ def details(shown: Opened, key: str, reference: Sketch | None) -> None:
     st.code(f"{COMMAND} flag {shlex.quote(shown.folder.given)} --flagged flagged.csv", "sh")
 
 
-def draw(given: str, other: str) -> None:
-    """The page of a folder."""
-    head = st.container()
+def draw(given: str, other: str, head: DeltaGenerator) -> None:
+    """The page of a folder, its claim in the place above the fields."""
     shown = folders.opened(given)
     if shown is None:
         with head:
@@ -154,8 +170,10 @@ def draw(given: str, other: str) -> None:
         with ui.in_place():
             at = flags_from(reference, alpha)
     with head:
-        flagged = None if at is None else outside.at_least(at)
-        ui.header(claim(shown, flagged, alpha), LOOK_FOR)
+        ui.header(claim(shown, key, at, alpha=alpha), LOOK_FOR)
+        there, of = len(shown.summary.parts), shown.job.parts
+        if of is not None and there < of:
+            st.caption(f"{there:,} of {of:,} parts are read; the others are yet to be scored.")
     if measure is not None and reference is not None:
         charts(shown, measure, key, at=at)
     if at is not None:
@@ -166,12 +184,14 @@ def draw(given: str, other: str) -> None:
 if public():
     st.error("Folders of this machine are not opened on a public server.")
 else:
+    top = st.container()
     folder, against = fields()
     if folder:
-        draw(folder, against)
+        draw(folder, against, top)
     else:
-        ui.header(
-            "No folder of scores is open",
-            "Score images by the million on the command line, then name the folder here.",
-        )
+        with top:
+            ui.header(
+                "No folder of scores is open",
+                "Score images by the million on the command line, then name the folder here.",
+            )
         st.code(f"{COMMAND} score my-images --model MODEL --out scored", "sh")

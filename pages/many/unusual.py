@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,8 @@ import streamlit as st
 from hvae_core.common.errors import HVAEError
 from hvae_core.common.far import is_far
 from hvae_core.data.load import load_source
+from hvae_core.data.prepare import parse_steps
+from hvae_core.data.stream import Source, Stream
 from hvae_core.detection.many.layout import Job
 from hvae_core.detection.many.sketch import Sketch, p_values
 from hvae_core.detection.many.summary import FolderSummary, Unusual
@@ -20,6 +23,8 @@ from pages.shared import ui
 from pages.shared.state import colors
 
 PICTURES = 24
+SIZE = (3, 64, 64)
+"""Of a picture here, whatever the model reads."""
 
 
 def table(images: Sequence[Unusual], symbol: str, reference: Sketch | None) -> pd.DataFrame:
@@ -41,29 +46,36 @@ def errors(summary: FolderSummary) -> pd.DataFrame:
 
 
 def pictures(job: Job, images: Sequence[Unusual]) -> None:
-    """The first pictures, from the files of the source where these are on this machine."""
-    found = [
-        (image, path) for image in images[:PICTURES] if (path := _path(job.source, image.file))
-    ]
-    if not found:
+    """The first pictures, from the source where that is on this machine."""
+    read = _read(job, tuple(images[:PICTURES]))
+    if not read:
         st.caption(
-            ":material/image_not_supported: The pictures are not shown: the source is not a folder "
-            "of pictures on this machine."
+            ":material/image_not_supported: The pictures are not shown: the source is not on this "
+            "machine."
         )
         return
-    read: list[np.ndarray] = []
-    for _, path in found:
-        try:
-            one = load_source(str(path), prepare=job.prepare)  # type: ignore[arg-type]
-            read.append(one.fit((3, 64, 64)).images[0])
-        except HVAEError:
-            continue  # its file has changed since
-    if read:
-        st.image(
-            np.asarray(tile(np.stack(read), columns=12, scale=1, gap=4, colors=colors())),
-            alt=f"The {len(read)} most unusual pictures",
-        )
-        st.caption(f"The {len(read)} most unusual pictures, the most unusual first, row by row.")
+    st.image(
+        np.asarray(tile(np.stack(read), columns=12, scale=1, gap=4, colors=colors())),
+        alt=f"The {len(read)} most unusual pictures",
+    )
+    st.caption(f"The {len(read)} most unusual pictures, the most unusual first, row by row.")
+
+
+@st.cache_resource(max_entries=32, show_spinner=False, hash_funcs={Job: repr, Unusual: repr})
+def _read(job: Job, images: tuple[Unusual, ...]) -> list[np.ndarray]:
+    """Pictures (3, 64, 64) that can be read, by their files in a folder or their rows in a file."""
+    steps = parse_steps(",".join(job.prepare))
+    stream = None
+    if not is_far(job.source) and Path(job.source).is_file():
+        stream = Stream(Source(job.source, SIZE, job.limit, steps))
+    found = []
+    for image in images:
+        with suppress(HVAEError):  # a file may have changed since
+            if stream is not None:
+                found.append(stream.read(image.row, image.row + 1).images.images[0])
+            elif path := _path(job.source, image.file):
+                found.append(load_source(str(path), prepare=steps).fit(SIZE).images[0])
+    return found
 
 
 def _path(source: str, file: str) -> Path | None:
