@@ -4,8 +4,8 @@
 
 ``measured/`` beside this file holds them: ``training.json`` is what ``tests.benchmarks.training
 --out`` writes, with machine and date; ``gpu.json`` holds runs of ``tests.benchmarks.gpu`` by card,
-date and version of the package; ``opening.json`` is what ``tests.benchmarks.opening --json`` writes,
-with machine and date.
+date and version of the package; ``opening.json`` is what ``tests.benchmarks.opening --json``
+writes, with machine and date.
 """
 
 from __future__ import annotations
