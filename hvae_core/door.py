@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from hvae_core import checkpoint as room
-from hvae_core.checkpoint import Checkpoint, checkpoint_of
+from hvae_core.checkpoint import Checkpoint
+from hvae_core.common.errors import ConfigError
 from hvae_core.common.files import named_path
 from hvae_core.common.progress import Progress, silent
 from hvae_core.data import ImageSet, worlds
+from hvae_core.data.given import as_array, given_images
 from hvae_core.data.load import array_images, load_source
 from hvae_core.data.prepare import parse_steps
 from hvae_core.data.readers.wanted import check_limit
+from hvae_core.detection.judging import judging
 from hvae_core.evaluation import SHIPPED_LIMIT
 from hvae_core.evaluation.contract import Contract, check_model
 from hvae_core.evaluation.evaluation import EvalSettings, Evaluation
@@ -23,6 +26,11 @@ from hvae_core.evaluation.lookup import checkpoint_path, evaluated_images
 from hvae_core.models import HierarchicalVAE, Skipped, Up
 from hvae_core.probes import reconstruct as pictures
 from hvae_core.probes.reconstruct import Reconstructions
+
+Model = Checkpoint | HierarchicalVAE | str | Path
+"""A checkpoint, a model in memory, or the name or path of one."""
+Images = ImageSet | np.ndarray | Sequence[Any] | str | Path
+"""A set, what ``load_images`` takes, or an array, tensor or list of pictures of a model's shape."""
 
 
 def load_checkpoint(
@@ -40,7 +48,7 @@ def load_checkpoint(
 
 
 def load_images(
-    source: str | Path | np.ndarray,
+    source: str | Path | np.ndarray | Sequence[Any],
     labels: np.ndarray | None = None,
     *,
     name: str = "",
@@ -52,12 +60,12 @@ def load_images(
 ) -> ImageSet:
     """Images of a world's set ("glyphs:digits"), a path, a set by name, a hub name, or an array.
 
-    An array is read as one of a file is: uint8, or fractions from 0 to 1, (N, 1 or 3, H, W) or
-    (N, H, W). ``prepare`` names steps on images of a path or an array, as "invert,pad". Without a
-    ``limit`` all images are taken, but of a world's set those 1,000 that stored results rest on; 0
-    takes all of these too. ``name`` is what tables call the set. ``data_root`` is the folder of
-    image sets, ``download`` fetches from the hub what is not on this machine. Raises ``DataError``,
-    or ``MissingImages`` with what to do.
+    An array, a tensor of torch or a list of pictures is read as an array of a file is: uint8, or
+    fractions from 0 to 1, (N, 1 or 3, H, W) or (N, H, W). ``prepare`` names steps on images of a
+    path or an array, as "invert,pad". Without a ``limit`` all images are taken, but of a world's
+    set those 1,000 that stored results rest on; 0 takes all of these too. ``name`` is what tables
+    call the set. ``data_root`` is the folder of image sets, ``download`` fetches from the hub what
+    is not on this machine. Raises ``DataError``, or ``MissingImages`` with what to do.
     """
     found = _images(
         source, labels, limit=limit, data_root=data_root, prepare=prepare, download=download,
@@ -67,7 +75,7 @@ def load_images(
 
 
 def _images(
-    source: str | Path | np.ndarray,
+    source: str | Path | np.ndarray | Sequence[Any],
     labels: np.ndarray | None,
     *,
     limit: int | None,
@@ -76,9 +84,9 @@ def _images(
     download: bool,
     progress: Progress,
 ) -> ImageSet:
-    if isinstance(source, np.ndarray):
+    if not isinstance(source, str | Path):
         check_limit(limit or None)
-        images = array_images(source, labels, prepare=parse_steps(prepare))
+        images = array_images(as_array(source), labels, prepare=parse_steps(prepare))
         return images.take(limit or len(images))
     world, _, of_world = str(source).partition(":")
     if of_world and world in worlds() and not named_path(source).exists():
@@ -97,9 +105,16 @@ def _images(
     )
 
 
+def _given(images: Images, checkpoint: Checkpoint) -> ImageSet:
+    """Images as any function here takes them, at the shape of a model."""
+    if isinstance(images, str | Path):
+        images = load_images(images)
+    return given_images(images, checkpoint.image_shape)
+
+
 def evaluate(
-    model: Checkpoint | HierarchicalVAE,
-    images: ImageSet,
+    model: Model,
+    images: Images,
     settings: EvalSettings | None = None,
     *,
     progress: Progress = silent,
@@ -107,30 +122,30 @@ def evaluate(
     """Bounds L_>k in nats (HVK Eq. 5, 9) of every image for every k: shipped, cached or computed.
 
     Images of another shape are brought to the model's. ``settings`` are those of the shipped
-    results unless given: ten draws, seed 0. ``model`` is a checkpoint, or a model in memory such as
-    ``adapt`` makes: its results are kept under its weights of now.
+    results unless given: ten draws, seed 0. ``model`` is a checkpoint, its name or path, or a model
+    in memory such as ``adapt`` makes: its results are kept under its weights of now.
     """
-    return evaluated_images(checkpoint_of(model), images, settings, progress=progress)
+    if not isinstance(settings, EvalSettings | None):
+        raise ConfigError(
+            f"Settings of an evaluation are hv.EvalSettings(samples=10, seed=0), not {settings!r}."
+        )
+    checkpoint = judging(model).checkpoint
+    return evaluated_images(checkpoint, _given(images, checkpoint), settings, progress=progress)
 
 
-def check(
-    model: Checkpoint | HierarchicalVAE,
-    images: ImageSet | np.ndarray | str | Path,
-    *,
-    seed: int = 0,
-) -> Contract:
+def check(model: Model, images: Images, *, seed: int = 0) -> Contract:
     """Hold a model to what everything here relies on, on a few images; print what comes back.
 
     Shapes, finite values, the same numbers alone and in a batch, a prior that sees no image, L_>0
     as the ELBO (HVK Eq. 5): each point is kept, or says what to do.
     """
-    few = images if isinstance(images, ImageSet) else load_images(images)
-    return check_model(checkpoint_of(model).model, few, seed=seed)
+    checkpoint = judging(model).checkpoint
+    return check_model(checkpoint.model, _given(images, checkpoint), seed=seed)
 
 
 def reconstruct(
-    model: Checkpoint | HierarchicalVAE,
-    images: ImageSet,
+    model: Model,
+    images: Images,
     *,
     seed: int = 0,
     skipped: Skipped = "mean",
@@ -142,8 +157,8 @@ def reconstruct(
     ``skipped`` says what a layer below passes down, a draw from its prior or the prior's mean,
     ``up`` what it passes up, its posterior mean or a draw; ``temperature`` scales these draws.
     """
-    checkpoint = checkpoint_of(model)
-    fitted = images.fit(checkpoint.image_shape)
+    checkpoint = judging(model).checkpoint
+    fitted = _given(images, checkpoint)
     return pictures.reconstruct(
         checkpoint.model,
         fitted.images,

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from PIL import Image
+from torch.utils.data import DataLoader, TensorDataset
 
 import hvae_core as hv
 from hvae_core.checkpoint import Checkpoint, shipped_checkpoints
@@ -82,6 +86,41 @@ def test_an_evaluation_ships_or_is_computed(model: Checkpoint) -> None:
     np.testing.assert_allclose(computed.table.bound, shipped.table.bound[:3], rtol=1e-4)
     quick = hv.evaluate(model, few, hv.EvalSettings(samples=1, partial_samples=1))
     assert quick.settings.samples == 1
+
+
+def test_models_and_images_are_taken_as_one_has_them(model: Checkpoint) -> None:
+    quick = hv.EvalSettings(samples=1, partial_samples=1)
+    few = hv.load_images("glyphs:test", limit=3)
+    wanted = hv.evaluate(model, few, quick).table.bound
+    pixels = few.images
+    for given in (pixels, pixels / 255, torch.tensor(pixels), [*torch.tensor(pixels)], [*pixels],
+                  [Image.fromarray(one[0]) for one in pixels], pixels.reshape(3, -1)):  # fmt: skip
+        assert (hv.evaluate("glyphs-hvae3-elbo", given, quick).table.bound == wanted).all()
+    assert hv.load_images(torch.tensor(pixels)).digest == few.digest
+    assert len(hv.check("glyphs-hvae3-elbo", "glyphs:test").findings) > 5
+    assert hv.reconstruct("glyphs-hvae3-elbo", pixels[:1]).means.shape == (3, 1, 1, 28, 28)
+    assert len(hv.detector(model).fit("glyphs:validation").reference_) == 1000
+
+
+@pytest.mark.parametrize("given", [None, 3, object(), TensorDataset(torch.zeros(3)), [1, "a"], [[]],
+                                   DataLoader(TensorDataset(torch.zeros(3)))])  # fmt: skip
+def test_what_is_no_images_is_one_sentence(model: Checkpoint, given: Any) -> None:
+    asks = hv.load_images, lambda x: hv.evaluate(model, x), hv.detector(model).fit
+    for ask in asks:
+        with pytest.raises(DataError) as told:
+            ask(given)
+        assert "\n" not in str(told.value)
+
+
+def test_what_is_no_evaluation_is_one_sentence(model: Checkpoint) -> None:
+    few = hv.load_images("glyphs:test", limit=3)
+    one = hv.evaluate(model, few, hv.EvalSettings(samples=1, partial_samples=1))
+    assert str(hv.report(one, one, scores="elbo")) == str(hv.report(one, [one], scores=["elbo"]))
+    for given in ((few, [one]), (one, few), (one, [None]), (one, 3)):
+        with pytest.raises(hv.HVAEError, match="A report is of evaluations"):
+            hv.report(*given)
+    with pytest.raises(hv.HVAEError, match="Settings of an evaluation"):
+        hv.evaluate(model, few, 10)  # type: ignore[arg-type]
 
 
 def test_a_report_reads_as_a_table_and_as_pandas(model: Checkpoint) -> None:

@@ -52,7 +52,7 @@ def given_images(
     elif _names_files(source):
         return _of_files([*source], image_shape, prepare)
     else:
-        images = _stepped(_of_array(np.asarray(source), image_shape, shape, scale=scale), prepare)
+        images = _stepped(_of_array(as_array(source), image_shape, shape, scale=scale), prepare)
     images.require(None)
     return images.fit(image_shape)
 
@@ -63,11 +63,45 @@ def is_rows(source: Any) -> bool:
         return False
     if hasattr(source, "ndim"):
         return bool(source.ndim <= 2)
-    return not hasattr(source, "__len__") or np.ndim(_first(source)) <= 1
+    if isinstance(source, list | tuple):
+        try:
+            return bool(np.ndim(_first(source)) <= 1)
+        except (TypeError, ValueError, RuntimeError):
+            return False
+    return not hasattr(source, "__len__")
 
 
-def _first(source: Sequence[Any]) -> Any:
-    return source[0] if len(source) else ()
+def as_array(source: Any) -> NDArray[Any]:
+    """The numbers of a value: an array, a tensor of torch, a list of these, an image of Pillow.
+
+    Raises ``DataError`` for what holds none.
+    """
+    if isinstance(source, np.ndarray):
+        return source
+    many = isinstance(source, list | tuple)
+    try:
+        array = np.asarray([_at_hand(one) for one in source] if many else _at_hand(source))
+    except (TypeError, ValueError, RuntimeError):
+        array = np.empty((), dtype=object)
+    if array.dtype.kind == "O" or not array.ndim:
+        what = "A list of unlike things" if many else f"A {type(source).__name__}"
+        raise DataError(
+            f"{what} is no set of images; give an array of numbers (N, C, H, W), a path, or what "
+            "hv.load_images gives. Of a torch Dataset: torch.stack([x for x, _ in dataset])."
+        )
+    return array
+
+
+def _at_hand(value: Any) -> Any:
+    """A tensor that is on a card or carries gradients, as numpy can read it."""
+    return value.detach().cpu() if hasattr(value, "detach") else value
+
+
+def _first(source: Any) -> Any:
+    try:
+        return source[0] if len(source) else ()
+    except (TypeError, KeyError):
+        return None
 
 
 def _names_files(source: Any) -> bool:

@@ -7,7 +7,7 @@ they show the same numbers.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,12 +18,11 @@ from hvae_core.common.arrays import Floats
 from hvae_core.common.errors import ScoreError
 from hvae_core.detection.metrics import Detection, detect
 from hvae_core.evaluation.collapse import active_units, bits_per_dim, collapsed_layers, kl_per_dim
+from hvae_core.evaluation.evaluation import Evaluation
 from hvae_core.scores import Material, Score, get_score, richest, score_list
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from hvae_core.evaluation.evaluation import Evaluation
 
 
 @dataclass(frozen=True)
@@ -137,11 +136,11 @@ class Report:
 
 def report(
     in_evaluation: Evaluation,
-    out_evaluations: Sequence[Evaluation],
+    out_evaluations: Sequence[Evaluation] | Evaluation,
     seed: int = 0,
     *,
     intervals: bool = True,
-    scores: Sequence[Score | str] | None = None,
+    scores: Sequence[Score | str] | Score | str | None = None,
     materials: Mapping[str, Sequence[Material]] | None = None,
 ) -> Report:
     """Detection metrics of every score, on equal numbers drawn by ``seed``; figures by layer and k.
@@ -152,7 +151,13 @@ def report(
     Raises ``ScoreError`` when the evaluations are not of one checkpoint under one setting. A score
     that these bounds cannot give is listed with its reason instead.
     """
-    for other in out_evaluations:
+    outside = _listed(out_evaluations, Evaluation)
+    for other in (in_evaluation, *outside):
+        if not isinstance(other, Evaluation):
+            raise ScoreError(
+                f"A report is of evaluations, and a {type(other).__name__} is none; give "
+                "hv.evaluate(model, images) of each set, those held against it in a list."
+            )
         same = other.checkpoint == in_evaluation.checkpoint
         if not same or other.settings != in_evaluation.settings:
             raise ScoreError(
@@ -162,7 +167,7 @@ def report(
     levels, names = in_evaluation.table.n_levels, in_evaluation.names
     listed = tuple(
         get_score(score, levels, names) if isinstance(score, str) else score
-        for score in scores or score_list(levels)
+        for score in _listed(scores, str | Score) or score_list(levels)
     )
     inside = _values_or_reasons(in_evaluation, listed, materials or {})
     return Report(
@@ -177,14 +182,21 @@ def report(
         outside=tuple(
             _against(
                 inside,
-                _values_or_reasons(outside, listed, materials or {}),
-                outside,
+                _values_or_reasons(evaluation, listed, materials or {}),
+                evaluation,
                 seed=seed,
                 intervals=intervals,
             )
-            for outside in out_evaluations
+            for evaluation in outside
         ),
     )
+
+
+def _listed(given: Any, one: Any) -> tuple[Any, ...]:
+    """What was given as one thing or as a list of such."""
+    if given is None:
+        return ()
+    return (given,) if isinstance(given, one) or not isinstance(given, Iterable) else (*given,)
 
 
 def values_of(

@@ -73,6 +73,11 @@ def test_each_fault_is_found_and_says_what_to_do(fault: str) -> None:
     assert all("\n" not in finding.sentence for finding in told.findings)
 
 
+@pytest.mark.parametrize("fault", ["seed", "finite"])
+def test_what_follows_from_a_fault_is_no_fault_of_its_own(fault: str) -> None:
+    assert [finding.point for finding in checked(ladder(fault)).faults] == [fault]
+
+
 def test_grey_pixels_under_a_bernoulli_are_told() -> None:
     told = checked(FlatVAE(), prepare="grey")
     assert [finding.point for finding in told.faults] == ["likelihood"]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -42,6 +44,7 @@ from hvae_core.scores.measures.regret import regret
 from hvae_core.scores.measures.regret_z import regret_z
 from hvae_core.scores.measures.settings import RegretSettings
 from tests.models.adapters import native, twins
+from tests.models.adapters.bottom_up import BottomUpVAE
 from tests.models.adapters.deep import DeepVAE
 from tests.models.adapters.flat import FlatVAE
 from tests.small import FAMILIES, prepared, stream, tiny_model, tiny_set
@@ -465,6 +468,8 @@ AMISS: dict[str, tuple[Callable[[Tensor], Any], str]] = {
         lambda x: hv.image(Bernoulli(hv.latent("z", q=q_of(x), p=STANDARD))),
         r"p\(x \| z\) has the shape \(2,\) an image and the images have \(1, 8, 8\)",
     ),
+    "p and q": (lambda x: hv.latent("z", STANDARD, q_of(x)), r"shape \(\) .* q= comes before p="),
+    "exit": (lambda x: sys.exit(3), "could not run on images .*SystemExit"),
     "own error": (lambda x: x @ torch.ones(3, 3), "could not run on images .*RuntimeError .*line"),
 }
 
@@ -493,6 +498,35 @@ def test_what_is_amiss_with_the_options_is_one_sentence(
 ) -> None:
     with pytest.raises(ModelError, match=sentence):
         hv.adapt(FlatVAE(), **({"shape": (1, 8, 8)} | options))
+
+
+def test_a_forward_that_asks_for_labels_is_told() -> None:
+    class Labelled(FlatVAE):
+        def forward(self, x: Tensor, y: Tensor) -> Any:
+            return super().forward(x + y)
+
+    with pytest.raises(ModelError, match="not run on images alone .*'y'.* Give what else"):
+        hv.adapt(Labelled(), shape=(1, 8, 8))
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float16, torch.bfloat16])
+def test_z_has_the_type_of_the_networks_own_draws(dtype: torch.dtype) -> None:
+    """Also where p, such as Normal(0, 1), has another; sums are never in half precision."""
+    torch.manual_seed(0)
+    net = BottomUpVAE()
+    plain = hv.adapt(copy.deepcopy(net), shape=(1, 8, 8), prepare="binarise")
+    other = hv.adapt(net.to(dtype), shape=(1, 8, 8), prepare="binarise")
+    assert hv.check(other, IMAGES).ok
+    noise = ImageNoise(IMAGES.image_digests(), 0)
+    x = prepared(plain, IMAGES)
+    for one, twin in zip(
+        plain.traces(x, [0, 1], noise=noise), other.traces(x, [0, 1], noise=noise), strict=True
+    ):
+        assert twin.log_px.dtype is (dtype if dtype is torch.float64 else torch.float32)
+        close = {"rtol": 0.03, "atol": 0.5} if dtype.itemsize < 4 else {"rtol": 1e-4, "atol": 1e-4}
+        for name in ("log_px", "log_q", "log_p"):
+            got, wanted = getattr(twin, name), getattr(one, name)
+            torch.testing.assert_close(got.to(wanted.dtype), wanted, **close)
 
 
 def test_no_model_is_adapted_twice() -> None:

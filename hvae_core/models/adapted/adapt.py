@@ -17,7 +17,7 @@ from hvae_core.config.family import level_starts
 from hvae_core.models.adapted.laws import bare
 from hvae_core.models.adapted.model import AdaptedVAE, Pixels
 from hvae_core.models.adapted.run import Discovery
-from hvae_core.models.adapted.running import hear
+from hvae_core.models.adapted.running import check_call, hear
 from hvae_core.models.adapted.seen import Prepare, Seen, likelihood_of
 from hvae_core.models.adapted.shared import part_of
 from hvae_core.models.base import HierarchicalVAE
@@ -55,6 +55,7 @@ def adapt(
         )
     if isinstance(module, HierarchicalVAE):
         raise ModelError(f"A {type(module).__name__} is a model already; use it as it is.")
+    check_call(module)
     pixels, step = _steps(prepare)
     seen = Seen(step)
     shared = (encode,) if isinstance(encode, str) else tuple(encode)

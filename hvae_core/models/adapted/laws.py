@@ -131,7 +131,7 @@ def read(
         if not full or full[0] != rows:
             raise ModelError(
                 f"q of the latent {name} has the shape {full} for {rows} images; its first axis "
-                "must be the images."
+                "must be the images" + (", and q= comes before p=." if not full else ".")
             )
         shape = full[1:]
     elif not _fits(full, (rows, *shape)):
@@ -149,13 +149,32 @@ def read(
 
 
 def unchecked(dist: Any) -> Any:
-    """A copy without torch's checks of values and parameters, which raise where a bound is NaN."""
+    """A copy without torch's checks of values and parameters, which raise where a bound is NaN.
+
+    Parameters in half precision become float32: sums over pixels and units need it.
+    """
     twin = copy.copy(dist)
     twin._validate_args = False
     for name, inner in vars(twin).items():
         if isinstance(inner, Distribution):
             vars(twin)[name] = unchecked(inner)
+        elif isinstance(inner, Tensor) and inner.is_floating_point():
+            vars(twin)[name] = widened(inner)
     return twin
+
+
+def dtype_of(given: Any) -> torch.dtype:
+    """The type of the numbers that a draw of a distribution has in torch."""
+    found = None
+    for value in vars(bare(given)).values():
+        if isinstance(value, Tensor) and value.is_floating_point():
+            own = value.dtype
+        elif isinstance(value, Distribution):
+            own = dtype_of(value)
+        else:
+            continue
+        found = own if found is None else torch.promote_types(found, own)
+    return found or torch.get_default_dtype()
 
 
 def bare(given: Any) -> Any:

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from hvae_core.common.errors import ModelError
 from hvae_core.common.noise import Noise
-from hvae_core.models.adapted.laws import Law, Lead, divergence, read
+from hvae_core.models.adapted.laws import Law, Lead, divergence, dtype_of, read
 from hvae_core.models.adapted.marks import Given
 from hvae_core.models.distributions import Gaussian
 from hvae_core.models.trace import LatentSpec
@@ -86,7 +86,7 @@ class Run:
         self.specs, self.plan = specs, plan
         self.terms: dict[int, Terms] = {}
         self.likelihood: Any = None
-        self._up: dict[int, tuple[Gaussian | Law, Tensor, int]] = {}
+        self._up: dict[int, tuple[Gaussian | Law, Tensor, int, torch.dtype]] = {}
         self._events = 0
         """Draws so far: p of a layer inferred before another draw may depend on its z."""
 
@@ -100,7 +100,7 @@ class Run:
         self._events += 1
         z = self._chosen(spec, above, lambda: self._drawn(spec, law))
         self._keep(spec, law, above, z=z, closed=True)
-        return z.flatten(0, 1)
+        return z.flatten(0, 1).to(dtype_of(q))
 
     def infer(self, name: str, q: Given) -> Tensor:
         """A draw, or the mean where the layer is skipped and passes that up."""
@@ -116,22 +116,22 @@ class Run:
         else:
             z = self._drawn(spec, law)
         self._events += 1
-        self._up[spec.index] = (law, z, self._events)
-        return z.flatten(0, 1)
+        self._up[spec.index] = (law, z, self._events, dtype_of(q))
+        return z.flatten(0, 1).to(dtype_of(q))
 
     def prior(self, name: str, p: Given) -> Tensor:
         """The z that was inferred, or a draw from p where the layer is skipped."""
         spec = self._spec(name)
         if spec.index not in self._up:
             raise ModelError(_not_inferred(name))
-        law, inferred, event = self._up[spec.index]
+        law, inferred, event, dtype = self._up[spec.index]
         above = read(name, p, lead=self.plan.lead, shape=spec.shape)
         # Between the two nothing was drawn: p cannot depend on what was drawn given z.
         closed = self._events == event
         self._events += any(self._skips(spec))
         z = self._chosen(spec, above, lambda: inferred)
         self._keep(spec, law, above, z=z, closed=closed)
-        return z.flatten(0, 1)
+        return z.flatten(0, 1).to(dtype)
 
     def image(self, likelihood: Any) -> None:
         """Keep p(x | z)."""
@@ -273,7 +273,7 @@ class Discovery:
         law = read(name, q, lead=(1, self.rows))
         self.shapes[name] = shape = tuple(law.mean.shape[2:])
         eps = self.noise.normal(name, 1, self.rows, shape).to(law.mean)
-        return law.sample(eps).flatten(0, 1)
+        return law.sample(eps).flatten(0, 1).to(dtype_of(q))
 
     def _below(self, name: str, p: Given) -> None:
         if name in self.down:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import threading
 import traceback
 from collections.abc import Iterator, Sequence
@@ -24,12 +25,28 @@ def hear(module: nn.Module, listener: Listener, rows: Tensor) -> None:
             module(rows)
         except (HVAEError, MemoryError):
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise ModelError(
                 f"{type(module).__name__} could not run on images of the shape "
                 f"{tuple(rows.shape)}: {short(error)}. Mend the network, or give shape= and "
                 "prepare= as it takes images."
             ) from error
+
+
+def check_call(module: nn.Module) -> None:
+    """Raise ``ModelError`` for a ``forward`` that asks for more than the images."""
+    try:
+        call = inspect.signature(module.forward)
+    except (TypeError, ValueError):
+        return  # compiled code has none; its run will tell
+    try:
+        call.bind(None)
+    except TypeError as error:
+        raise ModelError(
+            f"The forward of {type(module).__name__} does not run on images alone "
+            f"({str(error) or 'it takes none'}), and images are all that it is given. Give what "
+            "else it needs a default, or wrap the network in a module whose forward(x) adds it."
+        ) from error
 
 
 def short(error: BaseException) -> str:

@@ -16,6 +16,7 @@ from hvae_core.common.errors import ModelError
 from hvae_core.models.adapted.laws import Lead, bare, centre, unchecked
 from hvae_core.models.adapted.running import short
 from hvae_core.models.distributions import Likelihood
+from hvae_core.models.distributions.gaussian import widened
 
 Prepare = Callable[[Tensor], Tensor]
 """From images (B, C, H, W) in [0, 1] to what the network takes, (B, ...)."""
@@ -242,6 +243,7 @@ def _led(given: Likelihood, lead: Lead) -> Likelihood:
     one = picture.dim() == 5
 
     def led(tensor: Tensor) -> Tensor:
+        tensor = widened(tensor) if tensor.is_floating_point() else tensor
         if one and tensor.dim() >= 5 and tensor.shape[:2] == (1, rows):
             return tensor[0].unflatten(0, lead)
         if not one and tensor.dim() >= 4:
