@@ -107,8 +107,6 @@ def _images(
 
 def _given(images: Images, checkpoint: Checkpoint) -> ImageSet:
     """Images as any function here takes them, at the shape of a model."""
-    if isinstance(images, str | Path):
-        images = load_images(images)
     return given_images(images, checkpoint.image_shape)
 
 

@@ -91,6 +91,7 @@ def test_an_evaluation_ships_or_is_computed(model: Checkpoint) -> None:
 def test_models_and_images_are_taken_as_one_has_them(model: Checkpoint) -> None:
     quick = hv.EvalSettings(samples=1, partial_samples=1)
     few = hv.load_images("glyphs:test", limit=3)
+    held_out = hv.load_images("glyphs:validation")
     wanted = hv.evaluate(model, few, quick).table.bound
     pixels = few.images
     for given in (pixels, pixels / 255, torch.tensor(pixels), [*torch.tensor(pixels)], [*pixels],
@@ -99,7 +100,8 @@ def test_models_and_images_are_taken_as_one_has_them(model: Checkpoint) -> None:
     assert hv.load_images(torch.tensor(pixels)).digest == few.digest
     assert len(hv.check("glyphs-hvae3-elbo", "glyphs:test").findings) > 5
     assert hv.reconstruct("glyphs-hvae3-elbo", pixels[:1]).means.shape == (3, 1, 1, 28, 28)
-    assert len(hv.detector(model).fit("glyphs:validation").reference_) == 1000
+    fitted = [hv.detector(model).fit(of) for of in ("glyphs:validation", held_out)]
+    assert (fitted[0].reference_ == fitted[1].reference_).all()
 
 
 @pytest.mark.parametrize("given", [None, 3, object(), TensorDataset(torch.zeros(3)), [1, "a"], [[]],

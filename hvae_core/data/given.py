@@ -23,6 +23,7 @@ from hvae_core.data.image_set import ImageSet, describe_shape
 from hvae_core.data.load import load_source, one_image
 from hvae_core.data.prepare import Step, prepared
 from hvae_core.data.readers.names import SUFFIXES
+from hvae_core.data.worlds import USUAL_LIMIT, named_images
 
 Range = tuple[float, float]
 """The values that stand for black and for white."""
@@ -39,11 +40,12 @@ def given_images(
 ) -> ImageSet:
     """Images at the shape of a model, one a row of ``source`` and in its order.
 
-    ``source`` is an ``ImageSet``, a path or name as ``load_source`` takes it, a list of image
-    files, or an array: (N, C, H, W), (N, H, W, C), (N, H, W), or rows (N, pixels) of images of
-    ``shape`` (C, H, W), of the model's without one. ``scale`` says which values are black and
-    white; without it whole numbers go from 0 to 255, truth values and fractions from 0 to 1.
-    ``prepare`` are steps on pictures as they came. Raises ``DataError``.
+    ``source`` is an ``ImageSet``, a path or name as ``load_source`` takes it, a set of a world as
+    "glyphs:test", a list of image files, or an array: (N, C, H, W), (N, H, W, C), (N, H, W), or
+    rows (N, pixels) of images of ``shape`` (C, H, W), of the model's without one. A tensor of torch
+    and a list of pictures are arrays too. ``scale`` says which values are black and white; without
+    it whole numbers go from 0 to 255, truth values and fractions from 0 to 1. ``prepare`` are steps
+    on pictures as they came. Raises ``DataError``.
     """
     if isinstance(source, ImageSet):
         images = _stepped(source, prepare)
@@ -118,7 +120,8 @@ def _of_path(source: str | Path, prepare: tuple[Step, ...]) -> ImageSet:
     path = named_path(source)
     if path.is_file() and path.suffix.casefold() in SUFFIXES:
         return one_image(path, path.stem, path.name, prepare=prepare)
-    return load_source(source, prepare=prepare)
+    of_world = None if prepare else named_images(str(source), USUAL_LIMIT)
+    return load_source(source, prepare=prepare) if of_world is None else of_world
 
 
 def _of_files(

@@ -34,6 +34,9 @@ from hvae_core.data.prepare import Step
 from hvae_core.data.readers.wanted import check_limit
 from hvae_core.data.stored import changed, find_named, folder_of
 
+USUAL_LIMIT = 1000
+"""Images of a set that stored results and defaults rest on, taken by ``World.choose``."""
+
 Role = Literal["train", "validation", "in", "out", "control"]
 OWN = "own-"
 WORLDS = Path(__file__).with_suffix(".toml")
@@ -221,6 +224,14 @@ def _unchanged(origin: Origin) -> Origin:
 def worlds() -> dict[str, World]:
     """Return the built-in worlds by key, in the order of their file; the first is the default."""
     return read_worlds(WORLDS)
+
+
+def named_images(text: str, limit: int | None = None) -> ImageSet | None:
+    """The images of WORLD:SET, at most so many; None where a text has another form or is a path."""
+    key, _, set_name = text.partition(":")
+    if not set_name or key not in worlds() or named_path(text).exists():
+        return None
+    return worlds()[key].choose(set_name, limit=limit)
 
 
 def read_worlds(path: Path) -> dict[str, World]:

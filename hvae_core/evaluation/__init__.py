@@ -1,4 +1,5 @@
 """Images and a checkpoint in, bounds out: computed once, kept, and found again."""
 
-SHIPPED_LIMIT = 1000
-"""Images of a set that stored results and defaults rest on, taken by ``World.choose``."""
+from hvae_core.data.worlds import USUAL_LIMIT as SHIPPED_LIMIT
+
+__all__ = ["SHIPPED_LIMIT"]

@@ -491,6 +491,8 @@ def test_what_is_amiss_with_the_marks_is_one_sentence(case: str) -> None:
         ({"prepare": lambda x: x @ x.new_ones(3, 3)}, "prepare= failed"),
         ({"encode": "coder"}, "encode= names coder"),
         ({"levels": {"a": ["y"]}}, "levels= must name every layer"),
+        ({"levels": {"a": "y"}}, "levels= must name every layer.* not y"),
+        ({"levels": [["z"]]}, "levels= says which layers"),
     ],
 )
 def test_what_is_amiss_with_the_options_is_one_sentence(

@@ -144,7 +144,7 @@ def _levels(names: Sequence[str], levels: Levels | None) -> tuple[str, ...]:
     elif callable(levels):
         groups = tuple(str(levels(each)) for each in names)
     else:
-        of = {layer: level for level, layers in levels.items() for layer in layers}
+        of = _level_of(levels)
         strange = [layer for layer in of if layer not in names]
         absent = [each for each in names if each not in of]
         if strange or absent:
@@ -159,6 +159,19 @@ def _levels(names: Sequence[str], levels: Levels | None) -> tuple[str, ...]:
             "the image upwards; give levels= that are."
         )
     return groups
+
+
+def _level_of(levels: Any) -> dict[str, str]:
+    """The level of each layer of a mapping {level: names of its layers}."""
+    named = {k: [v] if isinstance(v, str) else v for k, v in levels.items()} if isinstance(
+        levels, Mapping
+    ) else {0: 0}  # fmt: skip
+    if not all(isinstance(k, str) and isinstance(v, Sequence) for k, v in named.items()):
+        raise ModelError(
+            'levels= says which layers are skipped together, as {"low": ["z1", "z2"], "high": '
+            f'["z3"]}}, or by a function of a layer\'s name; not {levels!r}.'
+        )
+    return {layer: level for level, layers in named.items() for layer in layers}
 
 
 def _likelihood(given: Any, pixels: Pixels) -> str:

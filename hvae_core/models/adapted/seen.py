@@ -44,7 +44,7 @@ class Seen:
                 f"prepare= must give a tensor with the {len(x)} images that it was given on its "
                 f"first axis, not {got}."
             )
-        return seen
+        return seen.to(x.dtype) if seen.dtype is torch.bool else seen
 
     def back(self, seen: Tensor, shape: tuple[int, int, int]) -> Tensor:
         """Pictures (N, C, H, W) in [0, 1] of what the network gave, (N, ...).
