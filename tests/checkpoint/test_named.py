@@ -72,6 +72,33 @@ def test_what_is_wrong_with_the_name_is_one_sentence(name: str, sentence: str, m
     assert "\n" not in str(told.value)
 
 
+def test_each_file_has_the_neighbours_of_its_own_folder(
+    mine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two states of a network in two folders, each with a module of one name beside it."""
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    spreads = []
+    for least in (0.1, 0.4):
+        folder = mine.parent / f"state {least}"
+        folder.mkdir()
+        (folder / "layers_beside.py").write_text(f"LEAST = {least}\n", "utf-8")
+        text = TEXT.replace("SIDE", "8").replace("self.least = 0.1", "self.least = LEAST")
+        (folder / "mine.py").write_text("from layers_beside import LEAST\n" + text, "utf-8")
+        found = load_checkpoint(own_models.allow(f"{folder / 'mine.py'}:model"))
+        network: Any = found.model
+        spreads.append((network.module.least, type(network.module).__module__))
+        assert str(folder) in sys.path
+    assert [spread for spread, _ in spreads] == [0.1, 0.4]
+    assert spreads[0][1] != spreads[1][1]
+    assert str(mine.parent / "state 0.1") not in sys.path
+
+
+def test_weights_that_are_named_from_another_folder_are_told(mine: Path) -> None:
+    mine.write_text("open('weights.pt')\nmodel = 1\n", "utf-8")
+    with pytest.raises(HVAEError, match=r"line 1; a path in the file .*with_name"):
+        load_checkpoint(own_models.allow(f"{mine}:model"))
+
+
 @pytest.mark.parametrize("text", ["", "mine.py", "mine.txt:f", "mine.py:not a name"])
 def test_a_name_of_another_form_is_refused(text: str, mine: Path) -> None:
     with pytest.raises(CheckpointError, match=r"write FILE\.py:NAME"):
