@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 import hvae_core as hv
 from tests.conftest import ROOT
@@ -45,3 +46,26 @@ def test_a_reader_gets_from_a_network_to_a_verdict(
     assert "AUROC" in told and "KL in nats by layer: z1" in told
     assert {model.n_levels for model in map(seen.get, ("mine", "flat", "deep"))} == {3, 1, 2}
     assert set(dir(hv)) >= set(re.findall(r"`hv\.(\w+)", PAGE))
+
+
+ROWS = re.findall(r"^\| `(.*?)` \| `hv\.image\((.*)\)` \|$", PAGE, re.M)
+
+
+@pytest.mark.parametrize(("loss", "law"), ROWS)
+def test_a_mark_in_the_place_of_a_loss_is_that_loss(loss: str, law: str) -> None:
+    """But for a constant: between any two images both differ by the same nats."""
+    torch.manual_seed(0)
+    laws = torch.distributions
+    names: dict[str, Any] = {"F": torch.nn.functional, "sigma": 0.3} | vars(laws)
+    classes = "Categorical" in law
+    out = torch.rand(2, 4, 3, 3) if classes else torch.rand(2, 1, 3, 3)
+    images = [torch.randint(4 if classes else 2, (2, 1, 3, 3)) for _ in range(2)]
+    some, others = (x if classes else x.float() for x in images)
+    p: Any = eval(law, {**names, "out": out})
+    by_loss = [eval(loss, {**names, "out": out, "x": x}) for x in (some, others)]
+    by_mark = [-p.log_prob(x).sum() for x in (some, others)]
+    torch.testing.assert_close(by_mark[0] - by_mark[1], by_loss[0] - by_loss[1])
+
+
+def test_the_page_has_marks_in_the_place_of_losses() -> None:
+    assert len(ROWS) >= 5

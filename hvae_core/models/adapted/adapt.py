@@ -163,14 +163,13 @@ def _levels(names: Sequence[str], levels: Levels | None) -> tuple[str, ...]:
 
 def _level_of(levels: Any) -> dict[str, str]:
     """The level of each layer of a mapping {level: names of its layers}."""
-    named = {k: [v] if isinstance(v, str) else v for k, v in levels.items()} if isinstance(
-        levels, Mapping
-    ) else {0: 0}  # fmt: skip
-    if not all(isinstance(k, str) and isinstance(v, Sequence) for k, v in named.items()):
+    named: dict[Any, Any] = dict(levels) if isinstance(levels, Mapping) else {}
+    if not named or not all(isinstance(v, str | Sequence) for v in named.values()):
         raise ModelError(
             'levels= says which layers are skipped together, as {"low": ["z1", "z2"], "high": '
             f'["z3"]}}, or by a function of a layer\'s name; not {levels!r}.'
         )
+    named = {str(k): [v] if isinstance(v, str) else v for k, v in named.items()}
     return {layer: level for level, layers in named.items() for layer in layers}
 
 
