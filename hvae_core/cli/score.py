@@ -47,6 +47,10 @@ def score(
         int | None, whole(1, "images of a part (default: 5,000, fewer of large images)")
     ] = None,
     workers: Annotated[int, whole(1, "processes of this machine, of one thread each")] = 1,
+    scheduler: Annotated[
+        str | None,
+        option("have the parts computed by a Dask cluster, by its scheduler's address", "ADDRESS"),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Scores of images by the million, part by part, into a folder of Parquet files.
@@ -60,6 +64,9 @@ def score(
       python -m hvae_core score ~/images/ten-million --model runs/letters --out scored
       python -m hvae_core score train.parquet --model glyphs-hvae3-elbo --out scored --workers 8 \\
           --samples 1 --partial-samples 1
+      python -m hvae_core score shards --model runs/letters --out s3://bucket/scored \\
+          --scheduler tcp://host:8786
+          by the workers of a Dask cluster, which see shards and model under the same names
       python -m hvae_core score shards --model runs/letters --out s3://bucket/scored --part 17
           one part alone, as a batch system starts many such commands
     """
@@ -89,14 +96,17 @@ def score(
         )
         levels = known.model.n_levels
         task, job, notes = many.begin(task, name=known.name, levels=levels, progress=bar)
-        done = many.run(task, job, executor=_executor(workers), only=part, progress=bar)
+        done = many.run(task, job, executor=_executor(workers, scheduler), only=part, progress=bar)
     _tell(done, out, (*job.notes, *notes), as_json=as_json)
 
 
-def _executor(workers: int) -> Executor:
+def _executor(workers: int, scheduler: str | None) -> Executor:
     """Who runs the parts."""
+    from hvae_core.detection.many.cluster import Cluster
     from hvae_core.detection.many.executor import Here, Processes
 
+    if scheduler:
+        return Cluster(scheduler)
     return Processes(workers) if workers > 1 else Here()
 
 

@@ -28,6 +28,7 @@ from hvae_core.data.readers.image_file import Contradicted
 from hvae_core.data.readers.parquet import shards_in
 from hvae_core.data.readers.read import ARCHIVES, opened
 from hvae_core.data.readers.survey import Container, Item, Survey
+from hvae_core.data.readers.tar import tars_in
 from hvae_core.data.readers.wanted import Wanted, check_limit
 from hvae_core.data.stored import find_named
 
@@ -193,10 +194,10 @@ def _contents(path: Path, survey: Survey) -> str:
     if path.is_file():
         files = [path]
     else:
-        files = shards_in(path) or sorted(p for p in path.iterdir() if p.is_file())
-        if not shards_in(path):
-            for name in survey.files:
-                hasher.update(f"\n{name}".encode(errors="surrogatepass"))
+        shards = shards_in(path) or tars_in(path)
+        files = shards or sorted(p for p in path.iterdir() if p.is_file())
+        for name in () if shards else survey.files:
+            hasher.update(f"\n{name}".encode(errors="surrogatepass"))
     for file in files:
         hasher.update(f"\n{file.name} {file.stat().st_size}".encode(errors="surrogatepass"))
     return hasher.hexdigest()

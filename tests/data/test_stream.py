@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import struct
+import tarfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -77,7 +78,25 @@ def idx(folder: Path) -> Path:
     return folder / "t10k-images-idx3-ubyte"
 
 
-@pytest.mark.parametrize("make", [parquet, pictures, zipped, npz, npy, idx])
+def tars(folder: Path) -> Path:
+    """Two tars of samples: a picture beside its class as .cls or .json; one lacks its picture."""
+    path = folder / "tars"
+    path.mkdir()
+    for shard, rows in enumerate((range(7), range(7, 12))):
+        with tarfile.open(path / f"shard-{shard:06}.tar", "w") as tar:
+            for i in rows:
+                label = {"cls": b"%d" % (i % 3)} if shard else {
+                    "json": json.dumps({"caption": "a", "label": i % 3}).encode()
+                }  # fmt: skip
+                files = {"png": encode(MANY[i]), **label} if i != 3 else label
+                for ending, data in files.items():
+                    info = tarfile.TarInfo(f"data/{i:05}.{ending}")
+                    info.size = len(data)
+                    tar.addfile(info, io.BytesIO(data))
+    return path
+
+
+@pytest.mark.parametrize("make", [parquet, pictures, zipped, npz, npy, idx, tars])
 @pytest.mark.parametrize("limit", [None, 5])
 def test_parts_are_the_set_that_is_read_as_a_whole(
     make: Callable[[Path], Path], limit: int | None, tmp_path: Path
@@ -149,6 +168,35 @@ def test_what_contradicts_the_sample_is_named_and_not_read_another_way(tmp_path:
     read = stream.read(98, 102)
     assert [error is None for error in read.errors] == [True, True, False, True]
     assert "sample" in str(read.errors[2]) and read.images.images.max() == 255
+
+
+def test_a_tar_has_the_pictures_and_labels_that_went_into_it(tmp_path: Path) -> None:
+    path = tars(tmp_path)
+    whole = load_source(path)
+    kept = [i for i in range(12) if i != 3]
+    np.testing.assert_array_equal(whole.images[:, 0], MANY[kept])
+    assert whole.labels.tolist() == [i % 3 for i in kept] and whole.class_names == ("0", "1", "2")
+    assert whole.files == tuple(f"data/{i:05}.png" for i in kept)
+    assert "1 samples without a picture left out" in whole.notes
+    place = path / "shard-000001.tar"
+    place.write_bytes(place.read_bytes()[:3000])
+    with pytest.raises(DataError, match="tar"):
+        load_source(path)
+
+
+def test_an_array_in_a_file_is_read_where_it_lies(tmp_path: Path) -> None:
+    """Nothing of it is held beside the part, and a compressed one is read as ever."""
+    np.savez_compressed(tmp_path / "packed.npz", images=MANY, labels=np.arange(12) % 3)
+    np.savez(tmp_path / "plain.npz", images=np.asfortranarray(MANY), labels=np.arange(12) % 3)
+    read = []
+    for name, lies in (("packed", False), ("plain", True)):
+        stream = Stream(Source(str(tmp_path / f"{name}.npz"), SHAPE))
+        base = stream._container.view  # type: ignore[attr-defined]
+        while base.base is not None and not isinstance(base, np.memmap):
+            base = base.base
+        assert isinstance(base, np.memmap) == lies
+        read.append(stream.read(5, 9).images.images)
+    np.testing.assert_array_equal(*read)
 
 
 def test_what_cannot_be_streamed_is_said(tmp_path: Path) -> None:

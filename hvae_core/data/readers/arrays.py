@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
@@ -21,6 +22,15 @@ from hvae_core.data.readers.wanted import Wanted
 _BLOCK = 1024
 _SAMPLE = 16
 """Blocks of so many images that decide for an array which is streamed, spread over it."""
+
+
+def forget(array: NDArray[Any]) -> None:
+    """Give back the memory of what was read of an array that lies in a file."""
+    base: Any = array
+    while base is not None and not isinstance(base, mmap.mmap):
+        base = getattr(base, "base", None)
+    if base is not None and hasattr(mmap, "MADV_DONTNEED"):
+        base.madvise(mmap.MADV_DONTNEED)
 
 
 class Arrays:
@@ -90,6 +100,7 @@ class Arrays:
         for number in chosen.tolist():
             label = int(survey.labels.values[number])
             yield Item(partial(self._image, number), label, survey.file(number))
+        forget(self.view)
 
     def _image(self, number: int) -> tuple[Pixels, bool]:
         image = self.view[number]

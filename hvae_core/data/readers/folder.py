@@ -19,6 +19,8 @@ from hvae_core.data.readers.image_file import looks_like_picture, read_bytes
 from hvae_core.data.readers.wanted import Wanted
 
 MAX_FILES = 200_000
+MAX_STREAMED = 5_000_000
+"""Pictures of a folder that is read part by part: their names alone are held."""
 MAX_DEPTH = 32
 MAX_SCANNED = 1_000_000
 
@@ -54,7 +56,7 @@ class _Found:
 
 def open_folder(path: Path, wanted: Wanted) -> Pictures:
     """Return the pictures of a folder and of all below it, unread."""
-    found = _found(path)
+    found = _found(path, MAX_STREAMED if wanted.streamed else MAX_FILES)
     if not found.files:
         why = "".join(f": {note}" for note in names.other_pictures(found.others))
         raise DataError(
@@ -88,7 +90,7 @@ def has_pictures(root: Path) -> bool:
     )
 
 
-def _found(root: Path) -> _Found:
+def _found(root: Path, most: int) -> _Found:
     if not root.is_dir():
         raise DataError(f"{root} is not a folder; check the path.")
     found = _Found()
@@ -104,9 +106,9 @@ def _found(root: Path) -> _Found:
             found.files.append((name, path))
         else:
             found.others.append(name)
-        if len(found.files) > MAX_FILES:
+        if len(found.files) > most:
             raise DataError(
-                f"{root} holds more than {MAX_FILES:,} images; choose one of its subfolders."
+                f"{root} holds more than {most:,} images; choose one of its subfolders."
             )
     found.files.sort()
     found.tables.sort()

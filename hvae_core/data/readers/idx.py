@@ -36,7 +36,7 @@ def is_idx_of_labels(path: Path) -> bool:
 
 def open_idx(path: Path, wanted: Wanted) -> Arrays:
     """Return the images of an IDX file, with the labels of the file beside it."""
-    array = _read(path)
+    array = _read(path, mapped=wanted.streamed)
     if array.ndim < 3:
         raise DataError(f"{path.name} holds labels, no images; choose the file of the images.")
     beside = labels_of(path)
@@ -128,11 +128,17 @@ def _header_of(file: Any, name: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
     return shape, np.dtype(_TYPES[kind])
 
 
-def _read(path: Path) -> NDArray[Any]:
+def _read(path: Path, *, mapped: bool = False) -> NDArray[Any]:
+    """The numbers of a file; ``mapped`` reads them where they lie, if they are not packed."""
     try:
         with _open(path) as file:
             shape, dtype = _header_of(file, path.name)
             size = int(np.prod(shape, dtype=object)) * dtype.itemsize
+            start = file.tell()
+            if mapped and size and not path.name.casefold().endswith(".gz"):
+                if path.stat().st_size != start + size:
+                    raise _damaged(path)
+                return np.memmap(path, dtype, mode="r", offset=start, shape=shape)
             if size > max_set_bytes():
                 raise DataError(
                     f"{path.name} unpacks to more than {in_words(max_set_bytes())}; "

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import io
+import math
 import re
+import struct
 import tokenize
 import zipfile
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal
 
 import numpy as np
 from numpy.lib import format as npy
@@ -42,7 +44,8 @@ def open_npz(path: Path, wanted: Wanted) -> Arrays:
     """Return the images of an .npz: one array of them, or one a split, and their labels."""
     try:
         with zipfile.ZipFile(path) as archive:
-            return _chosen(_Members(archive, path.name), path.name, wanted)
+            members = _Members(archive, path.name, path if wanted.streamed else None)
+            return _chosen(members, path.name, wanted)
     except DataError:
         raise
     except _BROKEN as exc:
@@ -54,7 +57,7 @@ def open_npz(path: Path, wanted: Wanted) -> Arrays:
 def open_npy(path: Path, wanted: Wanted) -> Arrays:
     """Return the images of an .npy, with labels from the file beside it that is named so."""
     return Arrays(
-        _read_npy(path),
+        _read_npy(path, mapped=wanted.streamed),
         _beside(path),
         what=path.name,
         notes=_labels_beside(path),
@@ -77,19 +80,26 @@ def npz_bytes(images: ImageSet, **more: NDArray[Any]) -> bytes:
 
 
 class _Members:
-    """The arrays of an archive by name, each read when it is asked for."""
+    """The arrays of an archive by name, each read when it is asked for.
 
-    def __init__(self, archive: zipfile.ZipFile, name: str) -> None:
+    Of an archive whose ``path`` is given, arrays that are not compressed are read where they lie.
+    """
+
+    def __init__(self, archive: zipfile.ZipFile, name: str, path: Path | None = None) -> None:
         infos = [info for info in archive.infolist() if not info.is_dir()]
         keys = [info.filename.removesuffix(".npy") for info in infos]
         if len(infos) > MAX_ENTRIES or len(set(keys)) < len(keys):
             raise DataError(f"{name} holds too many or repeated arrays; save the images alone.")
-        if sum(info.file_size for info in infos) > max_set_bytes():
+        self.path = path
+        if sum(info.file_size for info in infos if not self._lies(info)) > max_set_bytes():
             raise DataError(
                 f"{name} unpacks to more than {in_words(max_set_bytes())}; save fewer images."
             )
         self.archive = archive
         self.infos = dict(zip(keys, infos, strict=True))
+
+    def _lies(self, info: zipfile.ZipInfo) -> bool:
+        return self.path is not None and info.compress_type == zipfile.ZIP_STORED
 
     def header(self, key: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
         """Shape and type, from the header alone."""
@@ -100,7 +110,10 @@ class _Members:
         """The array; its header may claim any shape, which must be what the archive holds."""
         info = self.infos[key]
         shape, dtype = self.header(key)
-        _check_plain(key, shape, dtype, held=info.file_size, kinds=kinds)
+        lies = self._lies(info) and math.prod(shape) > 0
+        _check_plain(key, shape, dtype, held=info.file_size, kinds=kinds, any_size=lies)
+        if lies and self.path is not None:
+            return _mapped(self.path, _begin(self.path, info))
         with self.archive.open(info) as file:
             return npy.read_array(file, allow_pickle=False)
 
@@ -268,11 +281,15 @@ def _texts(members: _Members, key: str | None) -> tuple[str, ...]:
     return tuple(t.decode("utf-8", "replace") if isinstance(t, bytes) else t for t in texts)
 
 
-def _read_npy(path: Path, kinds: str = "biuf") -> NDArray[Any]:
+def _read_npy(path: Path, kinds: str = "biuf", *, mapped: bool = False) -> NDArray[Any]:
     try:
         with path.open("rb") as file:
             shape, dtype = _header(file)
-            _check_plain(path.stem, shape, dtype, held=path.stat().st_size, kinds=kinds)
+            mapped = mapped and math.prod(shape) > 0
+            held = path.stat().st_size
+            _check_plain(path.stem, shape, dtype, held=held, kinds=kinds, any_size=mapped)
+        if mapped:
+            return _mapped(path, 0)
         with path.open("rb") as file:
             return npy.read_array(file, allow_pickle=False)
     except DataError:
@@ -281,6 +298,26 @@ def _read_npy(path: Path, kinds: str = "biuf") -> NDArray[Any]:
         raise DataError(
             f"{path.name} cannot be read as a NumPy array; save it again with numpy.save."
         ) from exc
+
+
+def _begin(path: Path, info: zipfile.ZipInfo) -> int:
+    """Where the bytes of a file begin that an archive holds as they are."""
+    with path.open("rb") as file:
+        file.seek(info.header_offset)
+        head = file.read(30)
+    name, extra = struct.unpack("<HH", head[26:30])
+    return info.header_offset + 30 + int(name) + int(extra)
+
+
+def _mapped(path: Path, start: int) -> NDArray[Any]:
+    """An array as it lies in a file, of which only what is asked for is read."""
+    with path.open("rb") as file:
+        file.seek(start)
+        version = npy.read_magic(file)
+        reader = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+        shape, fortran, dtype = reader(file)
+        order: Literal["F", "C"] = "F" if fortran else "C"
+        return np.memmap(path, dtype, mode="r", offset=file.tell(), shape=shape, order=order)
 
 
 def labels_place(path: Path) -> Path | None:
@@ -311,7 +348,13 @@ def _header(file: BinaryIO | Any) -> tuple[tuple[int, ...], np.dtype[Any]]:
 
 
 def _check_plain(
-    key: str, shape: tuple[int, ...], dtype: np.dtype[Any], *, held: int, kinds: str = "biuf"
+    key: str,
+    shape: tuple[int, ...],
+    dtype: np.dtype[Any],
+    *,
+    held: int,
+    kinds: str = "biuf",
+    any_size: bool = False,
 ) -> None:
     declared = int(np.prod(shape, dtype=object)) * dtype.itemsize
     if dtype.hasobject or dtype.kind not in kinds or declared > held or min(shape, default=0) < 0:
@@ -321,5 +364,5 @@ def _check_plain(
             else (f"is not a plain array of numbers of the size it claims ({dtype}, {shape})")
         )
         raise DataError(f"The array {key} {what}; save plain numbers, as uint8, with numpy.savez.")
-    if declared > max_set_bytes():
+    if declared > max_set_bytes() and not any_size:
         raise DataError(f"{key} holds more than {in_words(max_set_bytes())}; save fewer images.")

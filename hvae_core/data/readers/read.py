@@ -24,6 +24,7 @@ from hvae_core.data.readers.npz import labels_place, open_npy, open_npz
 from hvae_core.data.readers.parquet import open_parquet, shards_in
 from hvae_core.data.readers.splits import split_of_shard
 from hvae_core.data.readers.survey import Container, read_set
+from hvae_core.data.readers.tar import open_tar, tars_in
 from hvae_core.data.readers.wanted import Wanted
 from hvae_core.data.readers.zip_file import open_zip
 
@@ -35,6 +36,7 @@ ARCHIVES: dict[str, Open] = {
     ".npz": open_npz,
     ".npy": open_npy,
     ".zip": open_zip,
+    ".tar": open_tar,
     ".csv": open_csv,
     ".tsv": open_csv,
 }
@@ -86,7 +88,8 @@ def open_source(path: Path, wanted: Wanted) -> Container:
         return one_picture(read_bytes(path, wanted.title), wanted.title)
     raise DataError(
         f"{path.name} is not a kind of file that holds images; choose a folder of images, "
-        f"a .parquet, .npz, .npy, .zip, .csv or IDX file, or one {KINDS} image{_hint(suffix)}."
+        f"a .parquet, .npz, .npy, .zip, .tar, .csv or IDX file, or one {KINDS} "
+        f"image{_hint(suffix)}."
     )
 
 
@@ -103,6 +106,8 @@ def _open_folder(path: Path, wanted: Wanted) -> Container:
         return open_folder(path, wanted)
     if shards_in(path):
         return open_parquet(path, wanted)
+    if tars_in(path):
+        return open_tar(path, wanted)
     try:
         # As torchvision downloads MNIST: below the folder, or two below.
         for place in (path, *sorted(path.glob("raw")), *sorted(path.glob("*/raw"))):
@@ -178,6 +183,6 @@ def _hint(suffix: str) -> str:
         return "; save a .mat as .npz with scipy.io.loadmat and numpy.savez"
     if suffix in (".pkl", ".pickle", ".pt", ".pth"):
         return "; a pickle can run code, so save its arrays as .npz"
-    if suffix in (".gz", ".tgz", ".tar", ".bz2", ".xz", ".7z", ".rar"):
+    if suffix in (".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar"):
         return "; unpack the archive first"
     return ""
