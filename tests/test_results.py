@@ -12,6 +12,7 @@ import pytest
 from hvae_core.checkpoint import inspect_checkpoint
 from hvae_core.common.places import ASSETS
 from hvae_core.detection.metrics import auroc
+from hvae_core.detection.power import RULES, power
 from hvae_core.evaluation import SHIPPED_LIMIT
 from hvae_core.evaluation.evaluation import EvalSettings, Evaluation
 from hvae_core.evaluation.lookup import checkpoint_path, shipped_result
@@ -70,6 +71,29 @@ def test_auroc() -> None:
                 wrong.append(f"{name}, {title}, {key}: {figure} is {area:.3f}")
     assert rows > 10
     assert not wrong, "\n".join(wrong)
+
+
+def test_the_verdict_beside_other_rules() -> None:
+    """CIFAR10's columns, to what other draws of noise may move."""
+    rows = {row[0]: row[1:3] for row in table("| decided by ")}
+    printed = {
+        "ratios": rows["LLR<sub>&gt;k</sub> alone, minimum (the verdict of 0.1)"],
+        "harmonic_both": rows["both ends of −L and LLR<sub>&gt;k</sub>, harmonic mean"],
+    }
+    found = []
+    for name in ("cifar-hvae3-elbo", "cifar-hvae3-informative"):
+        known, test, *outs = (
+            stored(name, set_name).table
+            for set_name in ("validation", "test", "signs", "street", "tiny")
+        )
+        sets = {str(number): out for number, out in enumerate(outs)}
+        found.append(power(known, test, sets, [rule for rule in RULES if rule.key in printed]))
+    for of_rule in zip(*found, strict=True):
+        caught, area = printed[of_rule[0].rule]
+        shares = [share for one in of_rule for share in one.caught.values()]
+        areas = [one for each in of_rule for one in each.areas.values()]
+        assert 100 * np.mean(shares) == pytest.approx(float(caught.rstrip(" %")), abs=1.5)
+        assert np.mean(areas) == pytest.approx(float(area), abs=0.015)
 
 
 def test_kl_of_layers() -> None:

@@ -14,6 +14,7 @@ from hvae_core.cli.options import (
     DataOptions,
     Json,
     Limit,
+    WorldName,
     kept,
     option,
     whole,
@@ -21,7 +22,7 @@ from hvae_core.cli.options import (
 from hvae_core.evaluation import SHIPPED_LIMIT
 
 if TYPE_CHECKING:
-    from hvae_core.detection.conformal import Correction
+    from hvae_core.detection.combine import Correction
     from hvae_core.detection.false_alarms import Calibration, Point
     from hvae_core.evaluation.evaluation import Evaluation
 
@@ -47,7 +48,8 @@ def calibration(
         ),
     ] = (0.01, 0.05, 0.1),
     score: Annotated[str | None, option("a single score instead of the verdict", "KEY")] = None,
-    bonferroni: Annotated[bool, option("correct by Bonferroni, not by the ranked minimum")] = False,
+    bonferroni: Annotated[bool, option("correct by Bonferroni, not by ranks")] = False,
+    world: WorldName = None,
     seed: Annotated[int, whole(0, "seed of the halves")] = 0,
     limit: Limit = SHIPPED_LIMIT,
     data: DataOptions = DataOptions(),
@@ -55,8 +57,8 @@ def calibration(
 ) -> None:
     """False-alarm rates asked for against those obtained, on held-out images.
 
-    Judge in-distribution images as the page One image does, the verdict over all levels with its
-    correction, and print which share is called out at each false-alarm rate.
+    Judge in-distribution images as the page One image does, by the likelihood and all levels with
+    its correction, and print which share is called out at each false-alarm rate.
 
     Examples:
       python -m hvae_core calibration glyphs-hvae3-elbo fashion-hvae3-elbo
@@ -72,38 +74,46 @@ def calibration(
     (beta-binomial: the threshold is drawn too), and "no" where the share lies outside it.
     """
     from hvae_core.detection.false_alarms import calibrate, calibrate_halves
-    from hvae_core.detection.verdict import verdict_scores
+    from hvae_core.detection.verdict import BOTH_ENDS, verdict_scores
     from hvae_core.scores import Material, get_score
 
     correction: Correction = "bonferroni" if bonferroni else "calibrated"
     calibrations: dict[str, tuple[Calibration, Calibration]] = {}
     for name in names:
-        held_out, test = _splits(name, limit, data)
+        held_out, test = _splits(name, world, limit=limit, data=data)
         if score:
             rule = get_score(score, held_out.table.n_levels)
             reference, judged = (rule(Material.of(e))[:, None] for e in (held_out, test))
         else:
             reference, judged = verdict_scores(held_out.table), verdict_scores(test.table)
+        ends = () if score else BOTH_ENDS
         calibrations[name] = (
-            calibrate_halves(reference, seed, correction, rates=rates),
-            calibrate(reference, judged, "test", correction=correction, rates=rates),
+            calibrate_halves(reference, seed, correction, rates=rates, two_sided=ends),
+            calibrate(
+                reference, judged, "test", correction=correction, rates=rates, two_sided=ends
+            ),
         )
     if as_json:
         show.as_json({n: {c.kind: asdict(c) for c in pair} for n, pair in calibrations.items()})
         return
-    _print(f"False alarms of the {score or 'verdict over all levels'}, {correction}", calibrations)
+    _print(
+        f"False alarms of the {score or 'verdict over likelihood and levels'}, {correction}",
+        calibrations,
+    )
 
 
-def _splits(name: str, limit: int, data: DataOptions) -> tuple[Evaluation, Evaluation]:
-    """The held-out and the test evaluation of a checkpoint's world."""
+def _splits(
+    name: str, world_name: str | None, *, limit: int, data: DataOptions
+) -> tuple[Evaluation, Evaluation]:
+    """The held-out and the test evaluation of a world, by default the checkpoint's own."""
     from hvae_core.door import load_checkpoint
     from hvae_core.evaluation.lookup import evaluated
-    from hvae_core.evaluation.worlds import world_of
+    from hvae_core.evaluation.worlds import held_out_name, world_of
 
     checkpoint = load_checkpoint(name)
-    world = world_of(checkpoint)
+    world = world_of(checkpoint, world_name)
     sets = data.sets(world, limit)
-    names = (world.with_role("validation")[0].name, world.in_name)
+    names = (held_out_name(world), world.in_name)
     with show.progress_bar() as bar:
         held_out, test = (
             evaluated(checkpoint, sets, set_name, progress=bar).evaluation for set_name in names

@@ -39,7 +39,9 @@ def flag(
     alpha: Alpha = 0.05,
     scores: Annotated[
         tuple[str, ...],
-        options("decide by these scores (default: the likelihood ratios of all levels)", "KEY"),
+        options(
+            "decide by these scores (default: the likelihood and the ratios of all levels)", "KEY"
+        ),
     ] = (),
     flagged: Annotated[
         str | None, option("write a row a flagged image, as .csv or .parquet", "FILE")
@@ -65,8 +67,9 @@ def flag(
       python -m hvae_core flag s3://bucket/run --scores elbo llr_1 --flagged flagged.parquet
 
     An image's p-value is its conformal p-value against the reference (Havtorn et al. 2021, section
-    5), of several scores the calibrated minimum. The AUROC of more than 8,192 images is taken from
-    a sketch of the scores; how far that may move it is printed (error), and is 0 for fewer.
+    5), of several scores that of all together, as `judge` has it. The AUROC of more than 8,192
+    images is taken from a sketch of the scores; how far that may move it is printed (error), and is
+    0 for fewer.
     """
     from hvae_core.common.errors import ConfigError
     from hvae_core.common.far import Folder
@@ -79,7 +82,7 @@ def flag(
         raise ConfigError("Give --reference, or --held-out and --checkpoint, not both.")
     out = Folder.of(folder)
     job = job_of(out)
-    keys = references.deciding(job, scores)
+    keys, ends = references.deciding(job, scores)
     with show.progress_bar() as bar:
         whole = summarised(out, bar)
         against = (
@@ -89,7 +92,9 @@ def flag(
         )
         rows = flagging.written_rows(flagged, keys) if flagged else nullcontext(_ignored)
         with rows as take:
-            count = flagging.flag(out, keys, against, alpha=alpha, take=take, progress=bar)
+            count = flagging.flag(
+                out, keys, against, alpha=alpha, take=take, two_sided=ends, progress=bar
+            )
     areas = _areas(whole, against)
     if as_json:
         show.as_json(

@@ -37,7 +37,10 @@ Alpha = Annotated[
 
 @dataclass(frozen=True)
 class Judged:
-    """One image with its verdict: ``p_value`` of the calibrated minimum, ``level`` k it is at."""
+    """One image with its verdict: ``p_value`` of all scores together, ``level`` k it is at.
+
+    The level is 0 where the likelihood decides, or where scores were named.
+    """
 
     image: str
     out: bool
@@ -68,8 +71,8 @@ def judge(
     scores: Annotated[
         tuple[str, ...],
         options(
-            "decide by these scores (default: the likelihood ratios of all levels); `scores` "
-            "lists them",
+            "decide by these scores (default: the likelihood and the ratios of all levels); "
+            "`scores` lists them",
             "KEY",
         ),
     ] = (),
@@ -79,16 +82,17 @@ def judge(
 ) -> None:
     """Is an image out of distribution under a model, and at which level?
 
-    Judge images as the page One image does: the likelihood ratios of all levels at once, decided
-    by the calibrated minimum of their p-values against held-out images. Of images like these, a
-    share of at most --alpha is called out. The model is a checkpoint's name or file, or the folder
-    of a run, before the images or after them as --model.
+    Judge images as the page One image does: by the likelihood, which may be too low or too high,
+    and the likelihood ratios of all levels at once. Their p-values against held-out images are
+    joined by the harmonic mean, which is ranked among those of the held-out images: of images like
+    these, a share of at most --alpha is called out. The model is a checkpoint's name or file, or
+    the folder of a run, before the images or after them as --model.
 
     Examples:
       python -m hvae_core judge photo.png --model runs/letters
       python -m hvae_core judge ~/images/new --model runs/letters --alpha 0.01 --csv verdicts.csv
-      python -m hvae_core judge photo.png --model runs/signs --scores elbo llr_1
-          by the likelihood too, which tells photographs apart where no ratio does
+      python -m hvae_core judge photo.png --model runs/signs --scores llr_1 llr_2
+          by the ratios alone
       python -m hvae_core judge drawing.png --model glyphs-hvae3-elbo --prepare invert,crop
     """
     from hvae_core.detection.judging import judging
@@ -112,9 +116,10 @@ def judge(
 def calibrated(
     known: Judging, alpha: float, held_out: str | None = None, *, by: tuple[str, ...] = ()
 ) -> Detector:
-    """A detector by all levels of a model, or by some scores, fitted to its held-out images."""
-    from hvae_core.detection.detector import LEVELS, Detector
+    """A detector by likelihood and levels, or by some scores, fitted to held-out images."""
+    from hvae_core.detection.detector import Detector
     from hvae_core.detection.judging import held_out_images
+    from hvae_core.detection.read import LEVELS
 
     reference = held_out_images(known, held_out)
     with _notes(""):
@@ -135,7 +140,7 @@ def judged_rows(detector: Detector, sources: tuple[str, ...], prepare: str = "")
     """The verdict on every image of several files, folders or sets."""
     from hvae_core.data.given import given_images
     from hvae_core.data.prepare import parse_steps
-    from hvae_core.detection.detector import LEVELS
+    from hvae_core.detection.read import LEVELS
     from hvae_core.detection.verdict import in_words
 
     rows: list[Judged] = []
@@ -162,13 +167,14 @@ def judged_rows(detector: Detector, sources: tuple[str, ...], prepare: str = "")
 
 
 def _by_scores(detector: Detector, images: ImageSet, names: list[str]) -> list[Judged]:
-    """The verdict by scores that were named: of several, by the calibrated minimum."""
+    """The verdict by scores that were named: of several, as of those of the default."""
     import numpy as np
 
-    from hvae_core.detection.conformal import conformal_p_values, minimum_p_values
+    from hvae_core.detection.combine import combined_p_values
+    from hvae_core.detection.conformal import conformal_p_values
 
     found = np.stack([*detector.scores(images).values()], axis=1)  # (N, K)
-    single = minimum_p_values(detector.reference_, found)
+    single = combined_p_values(detector.reference_, found)
     p = single.calibrated if found.shape[1] > 1 else conformal_p_values(
         detector.reference_[:, 0], found[:, 0]
     )  # fmt: skip

@@ -22,7 +22,8 @@ from hvae_core.common.places import COMMAND
 from hvae_core.common.plain import plain
 
 COMMANDS = (
-    "train", "judge", "flag", "evaluate", "score", "compare", "contest", "calibration", "draws",
+    "train", "judge", "flag", "evaluate", "score", "compare", "contest", "calibration", "combine",
+    "draws",
     "information", "correlate", "compress", "attack", "inspect", "convert", "datasets", "models",
     "scores", "sampling", "study", "app", "maintain",
 )  # fmt: skip

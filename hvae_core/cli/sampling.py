@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 from hvae_core.cli import show
-from hvae_core.cli.options import DataOptions, Json, kept, option, whole
+from hvae_core.cli.options import DataOptions, Json, WorldName, kept, option, whole
 from hvae_core.common.errors import CheckpointError
 from hvae_core.common.progress import Progress
 
@@ -28,6 +28,7 @@ def sampling(
     steps: Annotated[
         tuple[int, ...], whole(1, "steps of a diffusion prior", "T...", consume_multiple=1)
     ] = (50, 20, 10, 5, 2),
+    world: WorldName = None,
     seed: Annotated[int, whole(0, "seed of the samples")] = 0,
     data: DataOptions = DataOptions(),
     as_json: Json = False,
@@ -46,19 +47,17 @@ def sampling(
           the sampler of the prior over u, ancestral and deterministic, at several numbers of steps
     """
     from hvae_core.door import load_checkpoint
-    from hvae_core.evaluation.worlds import world_of
+    from hvae_core.evaluation.worlds import held_out_name, world_of
 
     checkpoint, reader = load_checkpoint(name), load_checkpoint(judge)
     if reader.digest == checkpoint.digest:
         raise CheckpointError("A model cannot judge its own samples; name another with --judge.")
     if reader.config.image_shape != checkpoint.config.image_shape:
         raise CheckpointError("The judge reads images of another shape; name another with --judge.")
-    sets = data.sets(world_of(reader), n)
+    sets = data.sets(place := world_of(reader, world), n)
+    names = {"test": place.in_name, "validation": held_out_name(place)}
     with show.progress_bar() as bar:
-        held = {
-            set_name: sets.images(reader, set_name, bar).images
-            for set_name in ("test", "validation")
-        }
+        held = {role: sets.images(reader, set_name, bar).images for role, set_name in names.items()}
         rows = list(_rows(checkpoint, reader, held, n=n, steps=steps, seed=seed, progress=bar))
     show.need_numbers((row["nll"] for row in rows[1:]), "quality of samples")
     if as_json:

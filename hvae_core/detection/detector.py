@@ -23,22 +23,19 @@ from hvae_core.common.errors import DataError, ScoreError
 from hvae_core.data.given import Range, given_images, is_rows, row_shape
 from hvae_core.data.image_set import ImageSet
 from hvae_core.data.prepare import parse_steps
+from hvae_core.detection.combine import beyond, combined_p_values
 from hvae_core.detection.conformal import (
     conformal_p_values,
-    minimum_p_values,
     smallest_p_value,
     threshold_at,
 )
 from hvae_core.detection.detector_html import as_html
 from hvae_core.detection.judging import Judging, Weights, judging, same_weights
 from hvae_core.detection.overlap import overlaps, training_digests
-from hvae_core.detection.read import score_columns, scores_asked
-from hvae_core.detection.verdict import Judgement, judge
+from hvae_core.detection.read import LEVELS, score_columns, scores_asked
+from hvae_core.detection.verdict import BOTH_ENDS, Judgement, judge
 from hvae_core.evaluation.evaluation import EvalSettings, Evaluation
 from hvae_core.scores import Score
-
-LEVELS = "levels"
-"""As a score: every ratio LLR_{>k} at once, decided by the calibrated minimum of their p-values."""
 
 
 class DetectorWarning(UserWarning):
@@ -57,10 +54,11 @@ class Detector(OutlierMixin, BaseEstimator):
     """An out-of-distribution detector by scores of a hierarchical VAE (HVK section 5).
 
     ``model`` is a checkpoint's name, the path or the bytes of its file, the folder of a run, a
-    ``Checkpoint`` or a ``HierarchicalVAE``. ``by`` is the key of a score, a ``Score``, several of
-    them, or "levels" for all ratios LLR_{>k}; several share one pass through the model and are
-    decided by the calibrated minimum of their p-values. (It is ``score`` in ``hv.detector``; here
-    that name would stand for a method of scikit-learn's.) ``alpha`` is the rate of false alarms.
+    ``Checkpoint`` or a ``HierarchicalVAE``. ``by`` is "levels" for the verdict that pages give, by
+    -L at both ends and all ratios LLR_{>k}; "ratios" for the ratios alone; the key of a score, a
+    ``Score``, or several of them. Several share one pass through the model and are decided by the
+    calibrated harmonic mean of their p-values. (It is ``score`` in ``hv.detector``; here that name
+    would stand for a method of scikit-learn's.) ``alpha`` is the rate of false alarms.
 
     Images are uint8 (N, C, H, W), an ``ImageSet``, a path, a list of files, or rows (N, pixels) of
     images of ``shape`` (C, H, W), in which one side may be -1. ``scale`` (black, white) says what
@@ -78,7 +76,7 @@ class Detector(OutlierMixin, BaseEstimator):
     def __init__(
         self,
         model: Any,
-        by: Any = "llr_1",
+        by: Any = LEVELS,
         alpha: float = 0.05,
         *,
         shape: Shape | None = None,
@@ -136,7 +134,7 @@ class Detector(OutlierMixin, BaseEstimator):
         return np.where(self.decision_function(X) < 0, -1, 1)
 
     def p_values(self, X: Any) -> Floats:
-        """Conformal p-values (N,) (Havtorn et al. 2021, section 5), of the minimum of several.
+        """Conformal p-values (N,) (Havtorn et al. 2021, section 5), of several together.
 
         Of images drawn as the held-out ones, a share of at most alpha has a p-value up to alpha.
         """
@@ -234,19 +232,29 @@ class Detector(OutlierMixin, BaseEstimator):
         return self._columns(known, scores_asked(self.by, known), images, evaluation=evaluation)
 
     def _normal(self, scores: Floats) -> Floats:
-        return -scores[:, 0] if scores.shape[1] == 1 else self._p_values(scores)
+        return -scores[:, 0] if self._by_one else self._p_values(scores)
 
     def _p_values(self, scores: Floats) -> Floats:
-        if scores.shape[1] == 1:
+        if self._by_one:
             return conformal_p_values(self.reference_[:, 0], scores[:, 0])
-        return minimum_p_values(self.reference_, scores).calibrated
+        ends = BOTH_ENDS if self._by_levels else ()
+        return combined_p_values(self.reference_, scores, two_sided=ends).calibrated
+
+    @property
+    def _by_levels(self) -> bool:
+        return isinstance(self.by, str) and self.by == LEVELS
+
+    @property
+    def _by_one(self) -> bool:
+        """Whether one score decides, where it is high: then there is a threshold on it."""
+        return self.reference_.shape[1] == 1 and not self._by_levels
 
     def _offset(self) -> float:
         """The number that ``score_samples`` of what is out lie below; -inf where none can be."""
         smallest_p_value(self.alpha, len(self.reference_))  # refuses an alpha outside (0, 1)
-        if self.reference_.shape[1] > 1:
+        if not self._by_one:
             # p <= alpha is out, and a number is out where it lies below the offset.
-            possible = smallest_p_value(self.alpha, len(self.reference_)) <= self.alpha
+            possible = self._p_values(beyond(self.reference_)[None])[0] <= self.alpha
             return float(np.nextafter(self.alpha, 1.0)) if possible else -np.inf
         try:
             out = threshold_at(self.alpha, self.reference_[:, 0])
@@ -290,7 +298,7 @@ class Detector(OutlierMixin, BaseEstimator):
 
 def detector(
     model: Any,
-    score: Any = "llr_1",
+    score: Any = LEVELS,
     alpha: float = 0.05,
     *,
     shape: Shape | None = None,

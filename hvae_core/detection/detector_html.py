@@ -49,5 +49,7 @@ def _rule(detector: Any) -> str:
     if not np.isfinite(detector.offset_):
         return "none: there are too few held-out images"
     if len(detector.keys_) > 1:
-        return f"calibrated minimum of {len(detector.keys_)} p-values ≤ {detector.alpha:g}"
+        return f"calibrated harmonic mean of {len(detector.keys_)} p-values ≤ {detector.alpha:g}"
+    if detector.by == "levels":
+        return f"p-value of {detector.keys_[0]}, both ends, ≤ {detector.alpha:g}"
     return f"{detector.keys_[0]} > {fmt(-detector.offset_)}"

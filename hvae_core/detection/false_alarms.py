@@ -18,7 +18,7 @@ import numpy as np
 from hvae_core.common.arrays import Floats
 from hvae_core.common.errors import ScoreError
 from hvae_core.common.words import percent
-from hvae_core.detection.conformal import Correction, minimum_p_values
+from hvae_core.detection.combine import Correction, combined_p_values
 from hvae_core.detection.metrics import Share, share_of
 
 RATES = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5)
@@ -69,10 +69,14 @@ def calibrate(
     *,
     correction: Correction = "calibrated",
     rates: Sequence[float] = RATES,
+    two_sided: Sequence[int] = (),
 ) -> Calibration:
-    """Shares of images (B, K) called out against a reference (N, K) of K scores, rate by rate."""
-    minimum = minimum_p_values(reference, judged)
-    p_values = minimum.calibrated if correction == "calibrated" else minimum.bonferroni
+    """Shares of images (B, K) called out against a reference (N, K) of K scores, rate by rate.
+
+    Columns ``two_sided`` are unusual at both ends.
+    """
+    found = combined_p_values(reference, judged, two_sided=two_sided)
+    p_values = found.calibrated if correction == "calibrated" else found.bonferroni
     n, b = len(reference), len(p_values)
     points = []
     for rate in rates:
@@ -90,16 +94,24 @@ def calibrate_halves(
     correction: Correction = "calibrated",
     *,
     rates: Sequence[float] = RATES,
+    two_sided: Sequence[int] = (),
 ) -> Calibration:
     """One random half of the held-out images is the reference, the other half is judged."""
+    reference, judged = halves(held_out, seed)
+    return calibrate(
+        reference, judged, "halves", correction=correction, rates=rates, two_sided=two_sided
+    )
+
+
+def halves(held_out: Floats, seed: int) -> tuple[Floats, Floats]:
+    """Two random halves of the rows of held-out images; they share none."""
     if len(held_out) < 4:
         raise ScoreError(
             f"Two halves to calibrate on need at least 4 held-out images, not {len(held_out)}."
         )
     order = np.random.default_rng(seed).permutation(len(held_out))
     half = len(order) // 2
-    reference, judged = held_out[order[:half]], held_out[order[half:]]
-    return calibrate(reference, judged, "halves", correction=correction, rates=rates)
+    return held_out[order[:half]], held_out[order[half:]]
 
 
 def expected_alarms(alpha: float, references: int, n: int) -> tuple[float, float]:
@@ -126,7 +138,7 @@ def alarms_in_words(calibration: Calibration, alpha: float, title: str) -> str:
     who = (
         f"Of {share.n:,} test images ({title})"
         if calibration.kind == "test"
-        else f"With one random half of the validation images as its measure, of the {share.n:,} "
+        else f"With one random half of the held-out images as its measure, of the {share.n:,} "
         "others"
     )
     text = (
@@ -141,6 +153,6 @@ def alarms_in_words(calibration: Calibration, alpha: float, title: str) -> str:
     if calibration.kind == "halves":
         return f"{how}, which chance explains in one of 20 such halves."
     return (
-        f"{how}: to this model the test images differ from the validation images, which are its "
+        f"{how}: to this model the test images differ from the held-out images, which are its "
         "measure."
     )

@@ -138,7 +138,7 @@ def held_out_images(known: Judging, source: str | None = None) -> ImageSet:
     """
     from hvae_core.data.load import load_source
     from hvae_core.evaluation.sets import Sets
-    from hvae_core.evaluation.worlds import world_key, world_of
+    from hvae_core.evaluation.worlds import held_out_name, world_key, world_of
 
     if source is not None:
         return load_source(source)
@@ -151,4 +151,4 @@ def held_out_images(known: Judging, source: str | None = None) -> ImageSet:
             "the kind that it was trained on, but others."
         )
     world = world_of(known.checkpoint)
-    return Sets(world).images(known.checkpoint, world.with_role("validation")[0].name)
+    return Sets(world).images(known.checkpoint, held_out_name(world))

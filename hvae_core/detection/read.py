@@ -11,6 +11,7 @@ import numpy as np
 from hvae_core.common.arrays import Floats
 from hvae_core.common.errors import DataError, ScoreError
 from hvae_core.data.image_set import ImageSet
+from hvae_core.detection.verdict import verdict_keys
 from hvae_core.evaluation.evaluation import Evaluation
 from hvae_core.scores import Material, Score, get_score
 from hvae_core.scores.assemble import needed
@@ -21,19 +22,30 @@ from hvae_core.scores.reference import fit_reference
 if TYPE_CHECKING:
     from hvae_core.detection.judging import Judging
 
+LEVELS = "levels"
+"""As a score: the verdict's own test, of the likelihood at both ends and every ratio LLR_{>k}."""
+RATIOS = "ratios"
+"""As a score: every ratio LLR_{>k}, and not the likelihood."""
+
 
 def scores_asked(score: Any, known: Judging) -> tuple[Score, ...]:
-    """The scores of a detector: a key, a ``Score``, several, or "levels". Raises ``ScoreError``."""
+    """The scores of a detector: a key, a ``Score``, several, "levels" or "ratios".
+
+    Raises ``ScoreError``.
+    """
     n_levels = known.model.n_levels
-    if isinstance(score, str) and score == "levels":
-        # As the verdict has it: a model of one level has no ratio, there the bound decides.
-        keys: Sequence[Any] = [f"llr_{k}" for k in range(1, n_levels)] or ["elbo"]
+    ratios = [f"llr_{k}" for k in range(1, n_levels)]
+    keys: Sequence[Any]
+    if isinstance(score, str) and score == LEVELS:
+        keys = verdict_keys(n_levels)
+    elif isinstance(score, str) and score == RATIOS:
+        keys = ratios or ["elbo"]  # a model of one level has no ratio
     else:
         keys = [score] if isinstance(score, str | Score) else list(score or ())
     if not keys or not all(isinstance(key, str | Score) for key in keys):
         raise ScoreError(
-            'A detector needs a score: a key such as "llr_1", several, or "levels" for every '
-            "likelihood ratio at once."
+            'A detector needs a score: a key such as "llr_1", several, "levels" for the '
+            'likelihood and every ratio at once, or "ratios" for the ratios alone.'
         )
     found = [get_score(key, n_levels, known.names) if isinstance(key, str) else key for key in keys]
     if len({one.key for one in found}) < len(found):

@@ -1,7 +1,8 @@
-"""One image judged: every score with its p-value, and the verdict over the levels in words.
+"""One image judged: every score with its p-value, and the verdict in words.
 
-A level k is the score LLR_{>k}: what the layers z_1 .. z_k knew of the image and the layers above
-do not. The words are a function of the numbers alone, so that no page says more than they do.
+The verdict is one test of the likelihood, which may be too low or too high, and of every level. A
+level k is the score LLR_{>k}: what the layers z_1 .. z_k knew of the image and the layers above do
+not. The words are a function of the numbers alone, so that no page says more than they do.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 
@@ -16,10 +18,14 @@ from hvae_core.common.arrays import Floats
 from hvae_core.common.errors import ScoreError
 from hvae_core.common.words import fmt, percent
 from hvae_core.config import level_starts
-from hvae_core.detection.conformal import Correction, Verdict, conformal_p_values, verdict
+from hvae_core.detection.combine import Correction, Verdict, verdict
+from hvae_core.detection.conformal import conformal_p_values
 from hvae_core.evaluation.bounds import BoundTable
 from hvae_core.evaluation.collapse import collapsed_layers
 from hvae_core.scores import Material, Score, get_score, score_list
+
+BOTH_ENDS = (0,)
+"""Columns of ``verdict_scores`` that are unusual at both ends: the likelihood."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,21 +46,32 @@ class Reading:
 
 @dataclass(frozen=True, eq=False)
 class Judgement:
-    """The verdict over the levels with what its sentence needs.
+    """The verdict over the likelihood and the levels, with what its sentence needs.
 
-    ``k`` is the level that differs the most, ``above`` the level from which images are then read,
-    ``blind`` whether every layer of it and above is collapsed;
-    ``p_bound`` is the p-value of -L, ``n`` the size of the reference, ``levels`` their number.
+    ``k`` is what differs the most: a level, or 0 for the likelihood, which is ``side`` the usual.
+    ``level`` is the level that differs the most (0 where the model has one), ``above`` the level
+    from which images are then read, ``blind`` whether every layer of it and above is collapsed;
+    ``n`` is the size of the reference.
     """
 
     verdict: Verdict
     k: int
+    side: Literal["low", "high"]
+    level: int
     blind: bool
-    p_bound: float
     n: int
-    levels: int
     n_levels: int
     above: str
+
+    @property
+    def p_bound(self) -> float:
+        """p-value of the likelihood, both ends counted."""
+        return float(self.verdict.p_values[0])
+
+    @property
+    def p_level(self) -> float:
+        """p-value of the level that differs the most; 1 where there is none."""
+        return float(self.verdict.p_values[self.level]) if self.level else 1.0
 
 
 def readings(
@@ -90,37 +107,39 @@ def judge(
     alpha: float,
     correction: Correction = "calibrated",
 ) -> Judgement:
-    """Conformal verdict over LLR_{>k}, k = 1 .. K-1 (Havtorn et al. 2021, section 5).
+    """Conformal verdict over -L and LLR_{>k}, k = 1 .. K-1 (Havtorn et al. 2021, section 5).
 
     ``units`` and ``levels`` say of each layer how many units it has and which level it belongs to;
-    K is the number of levels. A model of one level has no ratio; there the bound itself, k = 0,
-    decides. ScoreError where the scores are not finite or alpha lies outside (0, 1).
+    K is the number of levels. ScoreError where the scores are not finite or alpha lies outside
+    (0, 1).
     """
-    n_levels = image.n_levels
-    decision = verdict(
-        verdict_scores(reference), verdict_scores(image)[0], alpha=alpha, correction=correction
-    )
-    k = decision.place + 1 if n_levels > 1 else 0
+    scores, known = verdict_scores(image)[0], verdict_scores(reference)
+    decision = verdict(known, scores, alpha, correction=correction, two_sided=BOTH_ENDS)
+    level = int(decision.p_values[1:].argmin()) + 1 if image.n_levels > 1 else 0
     # Blind: every layer above the k lowest levels has collapsed, so L_>k judges guesses alone.
-    skip = level_starts(levels)[k]
+    skip = level_starts(levels)[level]
     collapsed = set(collapsed_layers(reference.kl.mean(axis=0), units))
-    elbo = get_score("elbo", n_levels)
     return Judgement(
         verdict=decision,
-        k=k,
+        k=decision.place,
+        side="low" if scores[0] >= np.median(known[:, 0]) else "high",
+        level=level,
         blind=set(range(skip + 1, len(units) + 1)) <= collapsed,
-        p_bound=float(conformal_p_values(elbo(reference), elbo(image))[0]),
         n=len(reference),
-        levels=len(decision.p_values),
-        n_levels=n_levels,
+        n_levels=image.n_levels,
         above=levels[skip],
     )
 
 
 def verdict_scores(table: BoundTable) -> Floats:
-    """The scores of the verdict, (N, levels): LLR_{>k} for k >= 1, or the bound of one level."""
-    keys = [f"llr_{k}" for k in range(1, table.n_levels)] or ["elbo"]
+    """The scores of the verdict, (N, K): -L, then LLR_{>k} for k = 1 .. K-1."""
+    keys = verdict_keys(table.n_levels)
     return np.stack([get_score(key, table.n_levels)(table) for key in keys], axis=1)
+
+
+def verdict_keys(n_levels: int) -> tuple[str, ...]:
+    """The keys of the verdict's scores, for K levels."""
+    return ("elbo", *(f"llr_{k}" for k in range(1, n_levels)))
 
 
 def in_words(judged: Judgement) -> tuple[str, str]:
@@ -130,8 +149,7 @@ def in_words(judged: Judgement) -> tuple[str, str]:
         return _undecided(judged)
     p = f"p = {fmt(decision.p_value)}"
     if decision.out:
-        at = f" at level {judged.k}" if judged.k else ""
-        return f"Out of distribution{at} ({p})", _why_out(judged)
+        return f"Out of distribution{_where(judged)} ({p})", _why_out(judged)
     return f"In distribution, as far as {percent(decision.alpha)} false alarms can tell ({p})", (
         _why_in(judged)
     )
@@ -139,8 +157,10 @@ def in_words(judged: Judgement) -> tuple[str, str]:
 
 def needed_references(judged: Judgement) -> int:
     """The smallest reference with which an image could be flagged at this rate."""
-    factor = 1 if judged.verdict.correction == "calibrated" else judged.levels
-    return max(1, math.ceil(factor / judged.verdict.alpha - 1 - 1e-9))
+    # The likelihood alone is rare at either end, so one of the reference may be as rare.
+    ends = 2 if judged.n_levels == 1 else 1
+    scores = 1 if judged.verdict.correction == "calibrated" else len(judged.verdict.p_values)
+    return max(1, math.ceil(ends * scores / judged.verdict.alpha - 1 - 1e-9))
 
 
 def _reading(
@@ -159,55 +179,100 @@ def _reading(
 
 
 def _level_p(judged: Judgement) -> str:
-    return f"p(LLR>{judged.k}) = {fmt(float(judged.verdict.p_values[judged.verdict.place]))}"
+    return f"p(LLR>{judged.level}) = {fmt(judged.p_level)}"
 
 
 def _bound_p(judged: Judgement) -> str:
-    return f"p(\N{MINUS SIGN}L) = {fmt(judged.p_bound)}"
+    return f"p(L) = {fmt(judged.p_bound)}"
+
+
+def _rare(judged: Judgement) -> tuple[bool, bool]:
+    """Whether the likelihood, and whether the strangest level, is rare by itself."""
+    alpha = judged.verdict.alpha
+    return judged.p_bound <= alpha, judged.p_level <= alpha
+
+
+def _where(judged: Judgement) -> str:
+    if not any(_rare(judged)):
+        return ""
+    return f" at level {judged.k}" if judged.k else f": its likelihood is too {judged.side}"
 
 
 def _why_out(judged: Judgement) -> str:
-    if not judged.k:
-        return "This model has one layer, so only the likelihood itself could be tested."
-    if judged.p_bound > judged.verdict.alpha:
-        tail = f"({_level_p(judged)}): its likelihood alone would let it pass."
-        first = f"Its strokes are familiar ({_bound_p(judged)}), its shape is not {tail}"
-        if judged.blind:
-            first = (
-                f"Its likelihood alone would let it pass ({_bound_p(judged)}); held against what "
-                f"this model paints without looking at it, it stands out ({_level_p(judged)})."
-            )
-    else:
-        what = "the guesses of level" if judged.blind else "its shape at level"
-        first = (
-            f"Its likelihood alone gives it away too ({_bound_p(judged)}), and so does "
-            f"{what} {judged.k} ({_level_p(judged)})."
+    likely, strange = _rare(judged)
+    level = f"level {judged.level}"
+    if judged.n_levels == 1:
+        return _one_layer(judged)
+    if not likely and not strange:
+        return (
+            f"No score alone is that rare, but together they are: {_bound_p(judged)}, and at its "
+            f"strangest, {level}, {_level_p(judged)}. {_blindness(judged)}"
+        ).strip()
+    if not strange:
+        return (
+            f"{_likelihood(judged)}. No level finds it strange: at most {level}, "
+            f"{_level_p(judged)}."
         )
-    return f"{first} {_blindness(judged)}".strip()
+    if likely:
+        shape = "it stands out from the guesses of" if judged.blind else "its shape is strange at"
+        text = f"{_likelihood(judged)}, and {shape} {level} ({_level_p(judged)})."
+    elif judged.blind:
+        text = (
+            f"Its likelihood alone would let it pass ({_bound_p(judged)}); held against what this "
+            f"model paints without looking at it, it stands out ({_level_p(judged)})."
+        )
+    else:
+        text = (
+            f"Its strokes are familiar ({_bound_p(judged)}), its shape is not "
+            f"({_level_p(judged)}): its likelihood alone would let it pass."
+        )
+    return f"{text} {_blindness(judged)}".strip()
 
 
 def _why_in(judged: Judgement) -> str:
-    decision = judged.verdict
-    if not judged.k:
-        return "This model has one layer, so only the likelihood itself could be tested."
-    smallest = float(decision.p_values[decision.place])
-    rare = smallest <= decision.alpha  # some level alone, before the correction
+    likely, strange = _rare(judged)
+    level = f"level {judged.level}"
+    if judged.n_levels == 1:
+        return _one_layer(judged)
     shape = "no level finds it strange" if judged.blind else "its shape is familiar at every level"
-    if rare:
-        again = (
-            f"Level {judged.k} alone would flag it ({_level_p(judged)}), but not after the "
-            f"correction for having looked at {judged.levels} levels."
+    most = f"At its strangest, {level}, {_level_p(judged)}."
+    corrected = (
+        f"but not after the correction for having looked at {len(judged.verdict.p_values)} scores"
+    )
+    if likely and strange:
+        return (
+            f"Its likelihood, too {judged.side} ({_bound_p(judged)}), and {level} "
+            f"({_level_p(judged)}) would each flag it alone, {corrected}."
         )
-    else:
-        again = f"At its strangest, level {judged.k}, {_level_p(judged)}."
-    if judged.p_bound <= decision.alpha:
-        first = f"Its likelihood is rare ({_bound_p(judged)})"
-        first += ", so its strokes are unusual." if rare else f", yet {shape}."
-    elif rare:
-        first = f"Its strokes are familiar ({_bound_p(judged)})."
-    else:
-        first = f"Its strokes are familiar ({_bound_p(judged)}) and {shape}."
-    return f"{first} {again}"
+    if likely:
+        return (
+            f"Its likelihood alone would flag it as too {judged.side} ({_bound_p(judged)}), "
+            f"{corrected}; {shape}. {most}"
+        )
+    if strange:
+        return (
+            f"Its strokes are familiar ({_bound_p(judged)}). Level {judged.level} alone would flag "
+            f"it ({_level_p(judged)}), {corrected}."
+        )
+    return f"Its strokes are familiar ({_bound_p(judged)}) and {shape}. {most}"
+
+
+def _likelihood(judged: Judgement) -> str:
+    """What is wrong with the likelihood, without a full stop."""
+    than = "less" if judged.side == "low" else "more"
+    return (
+        f"Its likelihood is too {judged.side} ({_bound_p(judged)}): the model finds it {than} "
+        "likely than nearly all held-out images"
+    )
+
+
+def _one_layer(judged: Judgement) -> str:
+    found = (
+        _likelihood(judged)
+        if judged.verdict.out
+        else f"Its likelihood is familiar ({_bound_p(judged)})"
+    )
+    return f"{found}. This model has one layer, so only the likelihood itself could be tested."
 
 
 def _undecided(judged: Judgement) -> tuple[str, str]:
@@ -217,7 +282,7 @@ def _undecided(judged: Judgement) -> tuple[str, str]:
         f"No verdict at {rate} false alarms: the reference is too small",
         f"Among {judged.n} reference images no image can be rare enough; it takes "
         f"{needed_references(judged)}, or a higher false-alarm rate. The most unusual score here "
-        f"is {'LLR>' + str(judged.k) if judged.k else 'the bound'}, with p = "
+        f"is {'LLR>' + str(judged.k) if judged.k else 'the likelihood'}, with p = "
         f"{fmt(float(decision.p_values[decision.place]))} before the correction.",
     )
 
@@ -225,5 +290,8 @@ def _undecided(judged: Judgement) -> tuple[str, str]:
 def _blindness(judged: Judgement) -> str:
     if not judged.blind:
         return ""
-    above = judged.above + (" and above are" if judged.k + 1 < judged.n_levels else " is")
-    return f"(In this model {above} collapsed: level {judged.k} sees no shape, only blind guesses.)"
+    above = judged.above + (" and above are" if judged.level + 1 < judged.n_levels else " is")
+    return (
+        f"(In this model {above} collapsed: level {judged.level} sees no shape, only blind "
+        "guesses.)"
+    )

@@ -40,6 +40,17 @@ def world_of(checkpoint: CheckpointInfo, key: str | None = None) -> World:
     return named_world(key)
 
 
+def held_out_name(world: World) -> str:
+    """The set of a world that calibrates a model trained on it. Raises ``DataError``."""
+    names = [spec.name for spec in world.with_role("validation")]
+    if not names:
+        raise DataError(
+            f"The world {world.title} has no validation set to judge by; name one with --world "
+            f"({', '.join(worlds())})."
+        )
+    return names[0]
+
+
 def one_set(
     checkpoint: CheckpointInfo, key: str | None, source: str | None, place: Place
 ) -> tuple[World, str]:

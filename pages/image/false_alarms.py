@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from hvae_core.detection.conformal import Correction
+from hvae_core.detection.combine import Correction
 from hvae_core.detection.false_alarms import (
     RATES,
     Calibration,
@@ -14,7 +14,7 @@ from hvae_core.detection.false_alarms import (
     calibrate,
     calibrate_halves,
 )
-from hvae_core.detection.verdict import verdict_scores
+from hvae_core.detection.verdict import BOTH_ENDS, verdict_scores
 from hvae_core.evaluation.evaluation import Evaluation
 from hvae_core.figures import Alarms
 from pages.image.subject import JudgedImage
@@ -54,10 +54,13 @@ def _calibrations(
 ) -> list[Calibration]:
     rates = sorted({*RATES, alpha})
     scores = verdict_scores(reference.table)
-    tests = [calibrate_halves(scores, seed, correction, rates=rates)]
+    tests = [calibrate_halves(scores, seed, correction, rates=rates, two_sided=BOTH_ENDS)]
     if test is not None:
         of_test = verdict_scores(test.table)
-        tests.append(calibrate(scores, of_test, "test", correction=correction, rates=rates))
+        found = calibrate(
+            scores, of_test, "test", correction=correction, rates=rates, two_sided=BOTH_ENDS
+        )
+        tests.append(found)
     return tests
 
 
@@ -70,8 +73,8 @@ def in_words(ctx: Context, calibrations: Sequence[Calibration], alpha: float) ->
 def series(ctx: Context, calibrations: Sequence[Calibration]) -> list[Alarms]:
     """The calibrations as the chart draws them."""
     names = {
-        "halves": "validation, one half by the other",
-        "test": f"{ctx.title(ctx.in_name)}, by validation",
+        "halves": "held-out images, one half by the other",
+        "test": f"{ctx.title(ctx.in_name)}, by the held-out ones",
     }
     return [
         Alarms(

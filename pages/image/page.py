@@ -9,7 +9,7 @@ import streamlit as st
 
 from hvae_core.common.places import COMMAND
 from hvae_core.data import describe_shape
-from hvae_core.detection.conformal import Correction
+from hvae_core.detection.combine import Correction
 from hvae_core.detection.false_alarms import Calibration
 from hvae_core.detection.verdict import Reading, in_words
 from hvae_core.figures import (
@@ -30,8 +30,9 @@ ctx = context()
 palette = colors()
 LOOK_FOR = (
     "p is the share of held-out in-distribution images that are at least as unusual as this one; "
-    "the p of the title allows for having looked at every level. A small p at level k says that "
-    "the layers above the k lowest do not know what it shows."
+    "the p of the title allows for having looked at the likelihood, too low or too high, and at "
+    "every level. A small p at level k says that the layers above the k lowest do not know what it "
+    "shows."
 )
 
 SUFFIXES = {"A": "", "B": "-b"}  # at the end of the names of each model's charts
@@ -194,7 +195,7 @@ def details(
 
 def judge(image: OneImage, alpha: float, correction: Correction) -> list[JudgedImage]:
     """The image under each model, against the reference as far as it is evaluated."""
-    name = subject.reference_name(ctx)
+    name = ctx.reference_name
     judged = []
     for handle in ctx.models:
         reference = jobs.evaluations(ctx, handle, [name]).get(name)

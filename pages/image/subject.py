@@ -19,9 +19,8 @@ from hvae_core.data.hints import hints
 from hvae_core.data.image_set import ImageSet
 from hvae_core.data.prepare import HELP, STEPS, WORDS, Step
 from hvae_core.data.readers.names import KINDS
-from hvae_core.data.worlds import OWN
 from hvae_core.detection import verdict
-from hvae_core.detection.conformal import Correction
+from hvae_core.detection.combine import Correction
 from hvae_core.detection.verdict import Judgement, Reading
 from hvae_core.evaluation.evaluation import Evaluation
 from pages.image import scores
@@ -79,27 +78,15 @@ def rate() -> tuple[float, Correction]:
     """False-alarm rate and correction."""
     label = st.selectbox(
         "False alarms", list(RATES), index=4, key="i_rate", bind="query-params",
-        help="Of 100 in-distribution images like those of the validation set, so many may be "
-        "called out.",
+        help="Of 100 in-distribution images like the held-out ones, so many may be called out.",
     )  # fmt: skip
     strict = st.toggle(
         "Bonferroni correction", key="i_bonferroni", bind="query-params",
-        help="Testing several levels finds something by chance more often. The default ranks the "
-        "smallest p among those of the reference, exact for images drawn as these; Bonferroni "
-        "multiplies p by the number of levels.",
+        help="Testing several scores finds something by chance more often. The default ranks the "
+        "harmonic mean of their p among those of the reference, exact for images drawn as these; "
+        "Bonferroni multiplies the smallest p by the number of scores.",
     )  # fmt: skip
     return RATES[label], "bonferroni" if strict else "calibrated"
-
-
-def reference_name(ctx: Context) -> str:
-    """The held-out in-distribution set that p-values rest on: validation, never test.
-
-    A set of the user's own that takes the place of the in-distribution set has no validation
-    split, and is its own reference; so are the held-out images of a model trained on own images.
-    """
-    if ctx.in_name.startswith(OWN):
-        return ctx.in_name
-    return next(spec.name for spec in ctx.world.with_role("validation"))
 
 
 def judge(

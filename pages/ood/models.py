@@ -56,17 +56,10 @@ class ModelDetection:
         return {}
 
 
-def reference_name(ctx: Context) -> str | None:
-    """The set whose scores place the threshold: never the set that is judged."""
-    held_out = [spec.name for spec in ctx.world.with_role("validation")]
-    return held_out[0] if held_out else None
-
-
 def detections(ctx: Context) -> list[ModelDetection]:
     """What is evaluated of every chosen model; the rest is offered where this is called."""
     results = []
-    reference = reference_name(ctx)
-    names = [ctx.in_name, *filter(None, [reference]), *ctx.out_names]
+    names = [ctx.in_name, ctx.reference_name, *ctx.out_names]
     for index, (letter, handle) in enumerate(ctx.lettered):
         done = jobs.evaluations(ctx, handle, list(dict.fromkeys(names)), name_missing=not index)
         if ctx.in_name not in done:
@@ -80,7 +73,7 @@ def detections(ctx: Context) -> list[ModelDetection]:
                 letter=letter if len(ctx.models) > 1 else "",
                 inside=done[ctx.in_name],
                 outs=outs,
-                reference=done.get(reference or ""),
+                reference=done.get(ctx.reference_name),
                 report=_report(done[ctx.in_name], outs, read, scores=scores),
                 materials=read,
             )

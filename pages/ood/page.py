@@ -80,11 +80,19 @@ def in_words(placed: Placed) -> None:
     for scored, at in placed:
         if at is None:
             continue
+        text = (
+            f"{who(scored.model)}Flagged from **{fmt(at.value, scored.score.unit)}** up: "
+            f"{percent(at.held_out.value)} of {at.held_out.n:,} held-out images"
+        )
+        if scored.by_itself:
+            st.markdown(
+                f"{text}. They place the threshold and are all of their kind here, so this rate is "
+                "no test of it."
+            )
+            continue
         test = flagged(at.value, scored.inside)
         st.markdown(
-            f"{who(scored.model)}Flagged from **{fmt(at.value, scored.score.unit)}** up: "
-            f"{percent(at.held_out.value)} of {at.held_out.n} validation images, and of "
-            f"{ui.plain(ctx.title(ctx.in_name))} "
+            f"{text}, and of {ui.plain(ctx.title(ctx.in_name))} "
             f"**{interval(100 * test.value, 100 * test.low, 100 * test.high, unit='%')}**."
             + threshold.unlike(at, test)
         )

@@ -35,7 +35,13 @@ class ScoredModel:
     inside: np.ndarray
     outs: Mapping[str, np.ndarray]
     reference: np.ndarray
-    """Scores of the validation images; none where these are not evaluated."""
+    """Scores of the held-out images; none where these are not evaluated."""
+
+    @property
+    def by_itself(self) -> bool:
+        """Whether the in-distribution set is its own reference, as own images are."""
+        reference = self.model.reference
+        return reference is not None and reference.set_digest == self.model.inside.set_digest
 
     @property
     def sets(self) -> dict[str, np.ndarray]:
@@ -114,7 +120,7 @@ def unlike(threshold: PlacedThreshold, test: Share) -> str:
     less = "less" if test.value < threshold.alarm else "more"
     return (
         f" That is {less} often than the {percent(threshold.alarm)} that hold for images like the "
-        "validation set: to this score, test and validation images differ."
+        "held-out ones: to this score, test and held-out images differ."
     )
 
 
@@ -216,13 +222,13 @@ def control(every: Sequence[ScoredModel]) -> Placed:
     judged = [scored for scored in every if len(scored.reference)]
     if not judged:
         st.caption(
-            "A threshold needs the validation set evaluated under this model: placed by the test "
+            "A threshold needs held-out images evaluated under this model: placed by the test "
             "images themselves, its false-alarm rate would say nothing."
         )
         return [(scored, None) for scored in every]
     by = one_of(
         "Threshold by", ["false alarms", "score"], "false alarms", key="o_by",
-        help="By the share of validation images flagged (conformal), or in units of the score. "
+        help="By the share of held-out images flagged (conformal), or in units of the score. "
         "With two models, B's threshold has the false-alarm rate of A's.",
     )  # fmt: skip
     try:
@@ -242,7 +248,7 @@ def control(every: Sequence[ScoredModel]) -> Placed:
 
 def _alarm_slider() -> float:
     percents = st.select_slider(
-        "False alarms on the validation set", ALARMS, 100 * ALARM, lambda rate: f"{rate:g} %",
+        "False alarms on held-out images", ALARMS, 100 * ALARM, lambda rate: f"{rate:g} %",
         key="o_alarm", bind="query-params",
     )  # fmt: skip
     return percents / 100

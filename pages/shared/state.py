@@ -8,7 +8,7 @@ import streamlit as st
 
 from hvae_core.common.errors import DataError
 from hvae_core.data.image_set import ImageSet
-from hvae_core.data.worlds import World
+from hvae_core.data.worlds import OWN, World
 from hvae_core.evaluation.evaluation import Evaluation
 from hvae_core.evaluation.lookup import lookup
 from hvae_core.figures.theme import Palette, palette
@@ -46,6 +46,18 @@ class Context:
     def in_name(self) -> str:
         """The in-distribution test set."""
         return self.world.in_name
+
+    @property
+    def reference_name(self) -> str:
+        """The held-out in-distribution set that p-values and thresholds rest on, on every page.
+
+        Validation, never test. A set of the user's own that takes the place of the in-distribution
+        set has no validation split, and is its own reference; so are the held-out images of a model
+        trained on own images.
+        """
+        if self.in_name.startswith(OWN):
+            return self.in_name
+        return next((spec.name for spec in self.world.with_role("validation")), self.in_name)
 
     @property
     def sets(self) -> PageSets:

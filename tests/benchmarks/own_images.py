@@ -76,7 +76,13 @@ def measure(name: str, root: str | None) -> None:
         seconds, used = time.perf_counter() - clock, time.process_time() - processor
         known = judging(run.path)
         keys = [*(f"llr_{k}" for k in range(1, known.model.n_levels)), "elbo"]
-        judge = Detector(run.path, "levels", ALPHA).fit(images.held_out)
+        judges = {
+            "the verdict": "levels", "the ratios": "ratios", "-L": "elbo"
+        }  # fmt: skip
+        judge = {
+            title: Detector(run.path, by, ALPHA).fit(images.held_out)
+            for title, by in judges.items()
+        }
         scores = Detector(run.path, keys, ALPHA).fit(images.held_out)
         epochs = own_recipe(images).train.epochs
         print(
@@ -86,12 +92,17 @@ def measure(name: str, root: str | None) -> None:
         for line in run.collapse:
             print(f"- {line}")
         inside = scores.scores(fresh)
-        print(f"- false alarms at {ALPHA:.0%}: {np.mean(judge.predict(fresh) == -1):.1%}")
+        print(f"- false alarms at {ALPHA:.0%}: {_called_out(judge, fresh)}")
         for other, judged in others.items():
             outside = scores.scores(judged)
             areas = ", ".join(f"{key} {auroc(inside[key], outside[key]):.3f}" for key in keys)
-            caught = np.mean(judge.predict(judged) == -1)
-            print(f"- {other}: called out {caught:.1%}; AUROC {areas}", flush=True)
+            print(f"- {other}: called out {_called_out(judge, judged)}; AUROC {areas}", flush=True)
+
+
+def _called_out(judges: dict[str, Detector], images: ImageSet) -> str:
+    """The share of images that each of the detectors calls out."""
+    shares = {title: np.mean(judge.predict(images) == -1) for title, judge in judges.items()}
+    return ", ".join(f"{share:.1%} by {title}" for title, share in shares.items())
 
 
 def main() -> None:

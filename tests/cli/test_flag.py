@@ -16,7 +16,7 @@ from hvae_core.cli.main import main
 from hvae_core.common.far import Folder
 from hvae_core.config import ModelCard
 from hvae_core.detection import judging
-from hvae_core.detection.conformal import minimum_p_values
+from hvae_core.detection.combine import combined_p_values
 from hvae_core.detection.many.layout import Job, Part, write_job, write_part
 from hvae_core.detection.many.reference import HELD_OUT
 from hvae_core.evaluation.evaluation import EvalSettings
@@ -68,7 +68,7 @@ def test_flagged_by_held_out_images_scored_in_the_same_way(
     asked = ["--checkpoint", model, "--held-out", stripes["other"], "--alpha", "0.4"]
     told = tell("flag", scored, *asked, "--flagged", tmp_path / "out.csv")
     reference, images = scores_of(model, stripes["other"]), scores_of(model, stripes["noise"])
-    p = minimum_p_values(reference[:, 1:], images[:, 1:]).calibrated
+    p = combined_p_values(reference, images, two_sided=(0,)).calibrated
     assert told["flagged"] == (p <= 0.4).sum() > 0 and told["judged"] == 60
     lines = (tmp_path / "out.csv").read_text("utf-8").splitlines()
     assert len(lines) == 1 + told["flagged"]

@@ -93,7 +93,7 @@ def test_it_passes_the_checks_of_scikit_learn(tmp_path: Path) -> None:
     assert sum(one["status"] == "passed" for one in results) > 35
 
 
-@pytest.mark.parametrize("score", ["llr_1", "levels", ["elbo", "kl_z3"]])
+@pytest.mark.parametrize("score", ["llr_1", "levels", "ratios", ["elbo", "kl_z3"]])
 def test_out_is_where_the_p_value_is_at_most_alpha(
     model: HierarchicalVAE, held_out: hv.ImageSet, score: Any
 ) -> None:
@@ -352,6 +352,7 @@ def test_a_notebook_shows_its_rule_and_no_markup_of_others(
     assert "<b>" not in empty._repr_html_()
     html = fitted(model, held_out)._repr_mimebundle_()["text/html"]
     assert "10 % false alarms" in html and "llr_1 &gt; " in html
-    assert "calibrated minimum of 2 p-values" in fitted(model, held_out, "levels")._repr_html_()
+    html = fitted(model, held_out, "levels")._repr_html_()
+    assert "calibrated harmonic mean of 3 p-values" in html
     assert repr(empty) == "Detector(model='<b>name</b>')"
     assert isinstance(empty, Detector)

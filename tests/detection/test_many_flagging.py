@@ -12,7 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from hvae_core.common.errors import ConfigError, DataError, HVAEError, ScoreError
-from hvae_core.detection.conformal import conformal_p_values, minimum_p_values
+from hvae_core.detection.combine import combined_p_values
+from hvae_core.detection.conformal import conformal_p_values
 from hvae_core.detection.many import flagging
 from hvae_core.detection.many.columns import job_of
 from hvae_core.detection.many.flagging import flag, written_rows
@@ -33,7 +34,7 @@ def test_every_image_has_the_p_value_that_it_has_alone(monkeypatch: pytest.Monke
     count = flag(folder, RATIOS, reference, alpha=0.2, take=lambda t: rows.extend(t.to_pylist()))
     table = np.stack([known[key][1:] for key in RATIOS], axis=1)
     images = np.stack([values[key] for key in RATIOS], axis=1)
-    expected = {row: minimum_p_values(table, images[row][None]) for row in range(23) if row != 4}
+    expected = {row: combined_p_values(table, images[row][None]) for row in range(23) if row != 4}
     out = [row for row, found in expected.items() if found.calibrated[0] <= 0.2]
     assert 0 < len(out) < 22
     assert [row["row"] for row in rows] == out
@@ -88,9 +89,9 @@ def test_what_cannot_be_a_measure_is_refused() -> None:
             pass
 
 
-def test_the_ratios_decide_unless_others_are_asked_for() -> None:
+def test_the_scores_of_the_verdict_decide_unless_others_are_asked_for() -> None:
     job = job_of(scored_folder(1, part=1)[0])
-    assert deciding(job) == RATIOS and deciding(job, ["elbo", "elbo"]) == ("elbo",)
-    assert deciding(replace(job, scores=("elbo", "own"))) == ("elbo", "own")
+    assert deciding(job) == (KEYS, (0,)) and deciding(job, ["elbo", "elbo"]) == (("elbo",), ())
+    assert deciding(replace(job, scores=("elbo", "own"))) == (("elbo", "own"), ())
     with pytest.raises(ScoreError, match="no score msp in this folder; it has elbo, llr_1, llr_2"):
         deciding(job, ["msp"])

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from hvae_core.common.errors import ScoreError
-from hvae_core.detection.conformal import verdict
+from hvae_core.detection.combine import verdict
 from hvae_core.detection.verdict import Judgement, in_words, judge, needed_references, readings
 from hvae_core.evaluation.bounds import BoundTable
 from hvae_core.probes.picture_quality import group_losses, pixel_variance
@@ -45,14 +45,23 @@ def said(row: BoundTable, alpha: float = 0.05, correction: str = "calibrated", *
 def test_out_with_familiar_strokes() -> None:
     text = said(image([-100, -111, -190]))
     assert text.startswith("Out of distribution at level 2 (p = 0.0")
-    assert re.search(r"strokes are familiar \(p\(−L\) = 0\.\d+\), its shape is not", text)
+    assert re.search(r"strokes are familiar \(p\(L\) = 0\.\d+\), its shape is not", text)
     assert "p(LLR>2) = 0.005" in text
 
 
-def test_out_with_a_likelihood_that_gives_it_away() -> None:
+def test_out_by_a_level_and_by_the_likelihood() -> None:
     text = said(image([-300, -400, -410]))
     assert text.startswith("Out of distribution at level ")
-    assert "Its likelihood alone gives it away too (p(−L) = 0.005" in text
+    assert "Its likelihood is too low (p(L) = 0.01" in text
+    assert "less likely than nearly all held-out images, and its shape is strange at level" in text
+
+
+@pytest.mark.parametrize(("bound", "side"), [(-300.0, "low"), (-20.0, "high")])
+def test_out_by_the_likelihood_at_either_end(bound: float, side: str) -> None:
+    text = said(image([bound, bound - 10, bound - 20]))
+    assert text.startswith(f"Out of distribution: its likelihood is too {side} (p = 0.0")
+    assert f"{'less' if side == 'low' else 'more'} likely than nearly all" in text
+    assert "No level finds it strange: at most level" in text
 
 
 def test_out_at_a_level_under_collapsed_layers_does_not_speak_of_shape() -> None:
@@ -69,29 +78,40 @@ def test_in_says_how_strange_it_is_at_most() -> None:
     assert "strokes are familiar" in text
 
 
-def test_in_with_a_rare_likelihood() -> None:
-    text = said(image([-300, -310, -320]))
-    assert text.startswith("In distribution")
-    assert "Its likelihood is rare (p(−L) = 0.005" in text
-    assert "yet its shape is familiar" in text
-
-
-def test_flagged_by_one_level_but_not_after_the_correction() -> None:
+def test_rare_by_one_score_but_not_after_the_correction() -> None:
     reference = table()
     llr = np.sort(reference.bound[:, 0] - reference.bound[:, 1])
-    value = llr[-7]  # seven of 199 at least as high: p = 8 / 200
-    row = image([-100.0, -100.0 - value, -120.0])
-    judged = judge(row, reference, UNITS, levels=LEVELS, alpha=0.05, correction="bonferroni")
-    assert not judged.verdict.out
-    assert judged.verdict.p_values[0] == pytest.approx(0.04)
-    text = " ".join(in_words(judged))
-    assert "Level 1 alone would flag it (p(LLR>1) = 0.0400), but not after the correction" in text
-    assert "at every level" not in text
+    value = llr[-6]  # six of 199 at least as high: p = 7 / 200
+    low = np.sort(reference.bound[:, 0])[1]  # p = 2 * 3 / 200
+    for row, told in (
+        ([-100.0, -100.0 - value, -120.0], "Level 1 alone would flag it (p(LLR>1) = 0.0350), but"),
+        (
+            [low, low - 10, low - 20],
+            "Its likelihood alone would flag it as too low (p(L) = 0.0300)",
+        ),
+        ([low, low - value, low - 20], "and level 1 (p(LLR>1) = 0.0350) would each flag it alone"),
+    ):
+        judged = judge(
+            image(list(row)), reference, UNITS, levels=LEVELS, alpha=0.05, correction="bonferroni"
+        )
+        text = " ".join(in_words(judged))
+        assert text.startswith("In distribution")
+        assert told in text
+        assert "not after the correction for having looked at 3 scores" in text
+
+
+def test_together_rare_where_no_score_is_alone() -> None:
+    """Such an image is hard to find: the combination is then rarer than each of its parts."""
+    judged = judge(image([-100, -110, -120]), table(), UNITS, levels=LEVELS, alpha=0.05)
+    found = replace(judged.verdict, out=True, p_value=0.05, p_values=np.array([0.08, 0.06, 0.07]))
+    headline, why = in_words(replace(judged, verdict=found, k=1, level=1))
+    assert headline == "Out of distribution (p = 0.0500)"
+    assert why.startswith("No score alone is that rare, but together they are: p(L) = 0.0800, and")
 
 
 @pytest.mark.parametrize(
     ("correction", "alpha", "needed"),
-    [("calibrated", 0.001, 999), ("bonferroni", 0.001, 1999), ("bonferroni", 0.01, 199)],
+    [("calibrated", 0.001, 999), ("bonferroni", 0.001, 2999), ("bonferroni", 0.01, 299)],
 )
 def test_a_reference_too_small_says_how_many_it_takes(
     correction: str, alpha: float, needed: int
@@ -108,8 +128,8 @@ def test_a_reference_too_small_says_how_many_it_takes(
     assert headline == f"No verdict at {100 * alpha:g} % false alarms: the reference is too small"
     assert f"Among 99 reference images no image can be rare enough; it takes {needed}," in why
     assert needed_references(judged) == needed
-    scores = np.random.default_rng(0).normal(size=(needed, 2))
-    far = np.array([99.0, 99.0])
+    scores = np.random.default_rng(0).normal(size=(needed, 3))
+    far = np.full(3, 99.0)
     assert verdict(scores, far, alpha, correction=correction).possible  # type: ignore[arg-type]
     assert not verdict(scores[1:], far, alpha, correction=correction).possible  # type: ignore[arg-type]
 
@@ -117,8 +137,13 @@ def test_a_reference_too_small_says_how_many_it_takes(
 def test_one_layer_is_judged_by_its_bound() -> None:
     judged = judge(image([-300.0]), table(layers=1), (8,), levels=("z1",), alpha=0.05)
     headline, why = in_words(judged)
-    assert headline == "Out of distribution (p = 0.00500)"
+    assert headline == "Out of distribution: its likelihood is too low (p = 0.0100)"
     assert "one layer" in why
+    few = judge(image([-300.0]), table(38, layers=1), (8,), levels=("z1",), alpha=0.05)
+    assert not few.verdict.possible
+    assert needed_references(few) == 39
+    enough = judge(image([-300.0]), table(39, layers=1), (8,), levels=("z1",), alpha=0.05)
+    assert enough.verdict.out
 
 
 def test_no_word_contradicts_a_number() -> None:
@@ -141,10 +166,12 @@ def _agrees(judged: Judgement, text: str) -> None:
     if not found.possible:
         return
     rare = judged.p_bound <= found.alpha
-    assert ("strokes are familiar" in text) == (not rare)
-    assert ("gives it away" in text or "likelihood is rare" in text) == rare
-    assert not ("its shape is not" in text and found.p_values[found.place] > found.alpha)
-    assert not ("at every level" in text and found.p_values.min() <= found.alpha)
+    assert not ("strokes are familiar" in text and rare)
+    assert not (f"too {judged.side}" in text and not rare)
+    assert ("too high" in text) + ("too low" in text) <= 1
+    assert not ("its shape is not" in text and judged.p_level > found.alpha)
+    assert not ("at every level" in text and judged.p_level <= found.alpha)
+    assert ("No score alone" in text) == (found.out and found.p_values.min() > found.alpha)
     assert "nan" not in text
 
 

@@ -86,16 +86,16 @@ def test_a_number_beyond_the_set_is_told(start: Start) -> None:
 
 
 def test_rates_and_corrections(start: Start) -> None:
-    """24 references carry no rate under 1/25, with two levels and Bonferroni none under 2/25."""
+    """24 references carry no rate under 1/25, with three scores and Bonferroni none under 3/25."""
     app = start("image")
-    for strict, least in ((False, 0.04), (True, 0.08)):
+    for strict, least in ((False, 0.04), (True, 0.12)):
         app.toggle("i_bonferroni").set_value(strict)
         for label, rate in RATES.items():
             app.selectbox("i_rate").set_value(label)
             alive(app.run())
             assert app.title[0].value.startswith("No verdict") == (rate < least)
             if label == "0.1 %":
-                needed = "1999" if strict else "999"
+                needed = "2999" if strict else "999"
                 assert any(needed in text.value for text in app.markdown)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from hvae_core.common.cache import cache_dir
-from hvae_core.data.worlds import worlds
+from hvae_core.data.worlds import OWN, worlds
 from hvae_core.detection.conformal import threshold_at
 from hvae_core.detection.metrics import Detection, Share
 from hvae_core.detection.report import report
@@ -80,7 +80,7 @@ def test_threshold_moves_by_false_alarms_and_by_score(start: Start) -> None:
     app.segmented_control(key="o_by").set_value("score").run()
     slider = next(s for s in alive(app).slider if s.key.startswith("o_cut_"))
     slider.set_value(slider.max).run()
-    assert "0 % of 24 validation images" in text(alive(app))
+    assert "0 % of 24 held-out images" in text(alive(app))
 
 
 def test_a_rate_too_small_for_the_reference_is_explained(start: Start) -> None:
@@ -141,7 +141,7 @@ def test_without_the_validation_set_there_is_no_threshold(
 
     monkeypatch.setattr(jobs, "lookup", without)
     app = alive(start("ood"))
-    assert "A threshold needs the validation set" in text(app)
+    assert "A threshold needs held-out images" in text(app)
     assert charts(app) >= DRAWN
     assert not [f for f in app.dataframe if "Flagged" in f.value.columns]
 
@@ -204,6 +204,25 @@ def test_second_models_threshold_has_the_first_ones_rate(
         assert abs(second.held_out.hits - first.held_out.hits) <= (first.alarm == 1)
     placed = threshold.at_alarm(a, 0.05)
     assert placed.value == threshold_at(0.05, a.reference)
+
+
+def test_own_images_are_their_own_reference_on_every_page(
+    study: Callable[..., ModelDetection],
+) -> None:
+    one = study()
+    world = worlds()["glyphs"]
+    own = world.with_set(replace(world.spec("test"), name=OWN + "cats"))
+    bare = replace(world, sets=tuple(world.with_role("in", "out")))
+    for of, name in (
+        (world, "validation"),
+        (replace(own, in_name=OWN + "cats"), OWN + "cats"),
+        (bare, "test"),  # no validation set to judge by
+    ):
+        context = Context(of, (one.handle,), (), seed=0, data_root=None)
+        assert context.reference_name == name
+    score = get_score("llr_1", 3)
+    assert not threshold.scored(one, score).by_itself
+    assert threshold.scored(replace(one, reference=one.inside), score).by_itself
 
 
 def test_threshold_stands_on_the_curve(study: Callable[..., ModelDetection]) -> None:

@@ -1,7 +1,7 @@
 """Which of many images are out of distribution: p-values part by part, and the flagged ones out.
 
 Each image has the conformal p-value of its scores against the reference (Havtorn et al. 2021,
-section 5), of several scores the calibrated minimum; it is flagged where that is at most alpha.
+section 5), of several scores all together (``combine``); it is flagged where that is at most alpha.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ from hvae_core.common.files import named_path, written
 from hvae_core.common.plain import plain
 from hvae_core.common.progress import Progress, silent
 from hvae_core.common.spreadsheet import cell
-from hvae_core.detection.conformal import JointReference, smallest_p_value
+from hvae_core.detection.combine import JointReference
+from hvae_core.detection.conformal import smallest_p_value
 from hvae_core.detection.many.columns import figures, part_columns
 from hvae_core.detection.many.layout import parts_there
 from hvae_core.detection.many.reference import HeldScores
@@ -56,6 +57,7 @@ def flag(
     *,
     alpha: float,
     take: Take,
+    two_sided: Sequence[int] = (),
     progress: Progress = silent,
 ) -> Count:
     """Judge every image of a folder, and hand flagged rows on, part by part.
@@ -74,7 +76,7 @@ def flag(
             f"A false-alarm rate of {alpha:g} needs at least {needed} reference images and there "
             f"are {n}: raise the rate or take more images."
         )
-    joint = JointReference(reference.table(keys))
+    joint = JointReference(reference.table(keys), two_sided=two_sided)
     judged = flagged = rows = 0
     numbers = parts_there(folder)
     for place, number in enumerate(numbers):

@@ -20,6 +20,7 @@ from hvae_core.common.plain import plain
 from hvae_core.common.progress import Progress, part, silent
 from hvae_core.detection.many.columns import figures, job_of, part_columns
 from hvae_core.detection.many.layout import Job, parts_there
+from hvae_core.detection.verdict import BOTH_ENDS, verdict_keys
 
 HELD_OUT = "held-out.json"
 """Scores of held-out images, kept beside the parts."""
@@ -42,19 +43,20 @@ class HeldScores:
         return np.stack([self.scores[key] for key in keys], axis=1)
 
 
-def deciding(job: Job, asked: Sequence[str] = ()) -> tuple[str, ...]:
-    """The scores that decide: those asked for, else the ratios of all levels, else all there are.
+def deciding(job: Job, asked: Sequence[str] = ()) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    """The scores that decide, and places of those that are unusual at both ends.
 
-    Raises ``ScoreError`` for a score that the folder does not have.
+    They are those asked for, else those of the verdict, else all that the folder has. Raises
+    ``ScoreError`` for a score that it does not have.
     """
     for key in asked:
         if key not in job.scores:
             there = ", ".join(job.scores)
             raise ScoreError(f"There is no score {plain(key)} in this folder; it has {there}.")
-    ratios = [f"llr_{k}" for k in range(1, job.levels)]
     if asked:
-        return tuple(dict.fromkeys(asked))
-    return tuple(ratios) if ratios and set(ratios) <= set(job.scores) else job.scores
+        return tuple(dict.fromkeys(asked)), ()
+    keys = verdict_keys(job.levels)
+    return (keys, BOTH_ENDS) if set(keys) <= set(job.scores) else (job.scores, ())
 
 
 def of_folder(job: Job, other: Folder, progress: Progress = silent) -> HeldScores:

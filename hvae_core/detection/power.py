@@ -1,0 +1,113 @@
+"""Rules of decision beside each other: what each catches, and whether it keeps its promise.
+
+A rule takes some of -L and the ratios LLR_{>k} (HVK Eq. 11) and makes one conformal p-value of
+them. All rules are held against the same reference and judge the same images.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from hvae_core.common.arrays import Floats
+from hvae_core.detection.combine import Combination, combined_p_values
+from hvae_core.detection.false_alarms import CLAIMED, halves
+from hvae_core.detection.metrics import auroc
+from hvae_core.detection.verdict import verdict_scores
+from hvae_core.evaluation.bounds import BoundTable
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule: some of the K scores (-L, LLR_{>1}, ...), joined ``how``.
+
+    ``first`` and ``last`` count columns of ``verdict_scores``, both included, as 0 for -L; without
+    a last it takes all. ``both_ends``: a likelihood that is too high counts as one too low does.
+    """
+
+    key: str
+    title: str
+    how: Combination = "minimum"
+    first: int = 0
+    last: int | None = None
+    both_ends: bool = False
+
+    def p_values(self, reference: Floats, scores: Floats) -> Floats:
+        """Conformal p-values (B,) of images (B, K) against a reference (N, K)."""
+        # A model of one level has no ratio; there the bound stands for it.
+        first = min(self.first, reference.shape[1] - 1)
+        members = slice(first, None if self.last is None else max(first, self.last) + 1)
+        return combined_p_values(
+            reference[:, members],
+            scores[:, members],
+            self.how,
+            two_sided=(0,) if self.both_ends else (),
+        ).calibrated
+
+
+RULES = (
+    Rule("ratios", "LLR>k alone, minimum", first=1),
+    Rule("elbo", "-L alone, too low", last=0),
+    Rule("typical", "-L alone, both ends", last=0, both_ends=True),
+    Rule("llr_1", "LLR>1 alone", first=1, last=1),
+    Rule("minimum", "-L and LLR>k, minimum"),
+    Rule("harmonic", "-L and LLR>k, harmonic mean", how="harmonic"),
+    Rule("fisher", "-L and LLR>k, Fisher", how="fisher"),
+    Rule("minimum_both", "the same, both ends of -L, minimum", both_ends=True),
+    Rule("harmonic_both", "the same, both ends of -L, harmonic mean", "harmonic", both_ends=True),
+    Rule("fisher_both", "the same, both ends of -L, Fisher", "fisher", both_ends=True),
+)
+"""Those that the verdict was chosen from."""
+
+
+@dataclass(frozen=True)
+class Power:
+    """One rule under one model: by set the share called out and the AUROC of its p-value.
+
+    ``halves`` and ``test`` are the shares of held-out images called out at the rates ``CLAIMED``:
+    one half of the validation images by the other, and the test images by all of them.
+    """
+
+    rule: str
+    caught: Mapping[str, float]
+    areas: Mapping[str, float]
+    halves: tuple[float, ...]
+    test: tuple[float, ...]
+
+
+def power(
+    reference: BoundTable,
+    test: BoundTable,
+    outs: Mapping[str, BoundTable],
+    rules: Sequence[Rule] = RULES,
+    *,
+    alpha: float = 0.05,
+    seed: int = 0,
+) -> tuple[Power, ...]:
+    """Every rule against held-out images, on the test images and the sets held against them.
+
+    A larger AUROC means that the rule's p-values are lower on the set than on the test images.
+    """
+    known, new = verdict_scores(reference), verdict_scores(test)
+    others = {name: verdict_scores(table) for name, table in outs.items()}
+    first, second = halves(known, seed)
+    found = []
+    for rule in rules:
+        inside = rule.p_values(known, new)
+        outside = {name: rule.p_values(known, scores) for name, scores in others.items()}
+        found.append(
+            Power(
+                rule=rule.key,
+                caught={name: float(np.mean(p <= alpha)) for name, p in outside.items()},
+                areas={name: auroc(-inside, -p) for name, p in outside.items()},
+                halves=_shares(rule.p_values(first, second)),
+                test=_shares(inside),
+            )
+        )
+    return tuple(found)
+
+
+def _shares(p_values: Floats) -> tuple[float, ...]:
+    return tuple(float(np.mean(p_values <= rate)) for rate in CLAIMED)
