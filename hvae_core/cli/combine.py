@@ -92,7 +92,7 @@ def _tables(
             ("test", world.in_name),
         )
     }
-    for spec in world.with_role("out", *(["control"] if each else [])):
+    for spec in world.with_role("out", "control") if each else world.with_role("out"):
         try:
             tables[spec.name] = evaluated(checkpoint, sets, spec.name).evaluation.table
         except MissingImages as error:
