@@ -69,11 +69,17 @@ def score(
           by the workers of a Dask cluster, which see shards and model under the same names
       python -m hvae_core score shards --model runs/letters --out s3://bucket/scored --part 17
           one part alone, as a batch system starts many such commands
+
+    Workers of a cluster have the same versions of this project and its libraries, and see source,
+    model and folder under the same names. Whoever computes a part, its figures are the same.
     """
+    from hvae_core.common.far import Folder
     from hvae_core.data.prepare import parse_steps
     from hvae_core.data.stream import Source
     from hvae_core.detection.judging import judging
     from hvae_core.detection.many import run as many
+    from hvae_core.detection.many.layout import parts_there
+    from hvae_core.detection.many.summarise import summarised
     from hvae_core.detection.many.task import Task, check_scores
 
     known = judging(name)
@@ -96,16 +102,22 @@ def score(
         )
         levels = known.model.n_levels
         task, job, notes = many.begin(task, name=known.name, levels=levels, progress=bar)
-        done = many.run(task, job, executor=_executor(workers, scheduler), only=part, progress=bar)
+        executor = _executor(workers, scheduler)
+        done = many.run(task, job, executor=executor, only=part, progress=bar)
+        if part is None and len(parts_there(Folder.of(out))):
+            summarised(Folder.of(out), bar)  # so that the folder opens at once
     _tell(done, out, (*job.notes, *notes), as_json=as_json)
 
 
 def _executor(workers: int, scheduler: str | None) -> Executor:
     """Who runs the parts."""
+    from hvae_core.common.errors import ConfigError
     from hvae_core.detection.many.cluster import Cluster
     from hvae_core.detection.many.executor import Here, Processes
 
-    if scheduler:
+    if scheduler is not None:
+        if workers > 1:
+            raise ConfigError("Give --workers for this machine, or --scheduler, not both.")
         return Cluster(scheduler)
     return Processes(workers) if workers > 1 else Here()
 

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from hvae_core.checkpoint import save_checkpoint
+from hvae_core.cli.main import main
 from hvae_core.common.errors import ConfigError, DataError, JobError
+from hvae_core.config import LatentConfig, ModelCard
 from hvae_core.detection.many import cluster
 from hvae_core.detection.many.cluster import Cluster
 from tests.detection import cluster_functions as functions
+from tests.small import tiny_config, tiny_model, tiny_set
 
 distributed = pytest.importorskip("distributed", reason="the packages of [cluster] are not here")
 
@@ -56,6 +62,38 @@ def test_workers_that_die_or_dawdle_lose_nothing(
         assert ended(workers, [slow]) == ["quick"] and slow.copies == 2
     finally:
         workers.close(now=True)
+
+
+def test_a_cluster_writes_what_one_process_writes(
+    address: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """To the bit, into a folder that is then judged; paths are those of whoever gave them."""
+    monkeypatch.chdir(tmp_path)
+    model, pictures = tmp_path / "small.safetensors", tmp_path / "pictures.npz"
+    latents = (LatentConfig(1, "conv"), LatentConfig(2, "dense"))
+    network = tiny_model(tiny_config(image_shape=(1, 4, 4), latents=latents, channels=2))
+    save_checkpoint(model, network, card=ModelCard("small"), history={})
+    np.savez(pictures, images=tiny_set(20, (1, 4, 4)).images[:, 0])
+    words = ["score", pictures.name, "--model", str(model), "--samples", "2", "--part-images", "4"]
+    one, many = tmp_path / "one", tmp_path / "many"
+    assert main([*words, "--out", str(one)]) == 0
+    assert main([*words, "--out", "many", "--scheduler", address]) == 0
+    assert parts_of(one) == parts_of(many) and len(parts_of(one)) == 5
+    capsys.readouterr()
+    asked = ["flag", str(many), "--reference", str(one), "--alpha", "0.5", "--json"]
+    assert main(asked) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["rows"] == 20
+    assert told["scores"]["elbo"]["auroc"]["value"] == pytest.approx(0.5)
+    assert main([*words, "--out", str(many), "--scheduler", address, "--workers", "2"]) == 2
+    assert "not both" in capsys.readouterr().err
+
+
+def parts_of(out: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted((out / "parts").iterdir())}
 
 
 def test_workers_of_another_version_are_refused(

@@ -8,6 +8,8 @@ the same file, so whichever ends first counts.
 
 from __future__ import annotations
 
+import contextlib
+import os
 import threading
 import time
 from collections.abc import Callable, Collection
@@ -128,7 +130,9 @@ class Cluster:
         """Begin a call on a worker that is free."""
 
         def begin() -> DaskFuture:
-            future: DaskFuture = self._client.submit(_one_at_a_time, function, args, pure=False)
+            future: DaskFuture = self._client.submit(
+                _one_at_a_time, function, args, os.getcwd(), pure=False
+            )
             return future
 
         call = ClusterCall(begin(), begin)
@@ -221,12 +225,13 @@ def versions() -> dict[str, str]:
     return {"hvae_core": hvae_core.__version__} | {name: version(name) for name in PACKAGES}
 
 
-def _one_at_a_time(function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+def _one_at_a_time(function: Callable[..., Any], args: tuple[Any, ...], folder: str) -> Any:
     """A call on a worker, where threads share one model: one after the other.
 
-    What has no class that the other side knows is told there in words.
+    It runs in the folder from which it was given, where the worker has that, so that paths mean
+    what they meant there. What has no class that the other side knows is told in words.
     """
-    with _alone:
+    with _alone, contextlib.chdir(folder) if os.path.isdir(folder) else contextlib.nullcontext():
         try:
             return function(*args)
         except (HVAEError, Cancelled):
