@@ -62,4 +62,4 @@ elif __name__ == "__main__":
     serve.serve(__file__)
 else:
     serve.prepare()
-    app = st.App(__file__, middleware=serve.MIDDLEWARE, lifespan=memory.tidied)
+    app = st.App(__file__, routes=serve.ROUTES, middleware=serve.MIDDLEWARE, lifespan=memory.tidied)

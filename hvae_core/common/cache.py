@@ -95,6 +95,11 @@ def store(kind: str, key: str, arrays: Arrays, *, max_bytes: int = MAX_BYTES) ->
     return True
 
 
+def forget(kind: str, key: str) -> None:
+    """Remove what is stored under ``key``, if anything is."""
+    _remove(entry_path(kind, key))
+
+
 @overload
 def kept(kind: str, key: str, *, unpack: Callable[[Arrays], T]) -> T | None: ...
 @overload

@@ -42,6 +42,18 @@ def reduced(points: np.ndarray, most: int, seed: int) -> np.ndarray:
     return (centred @ _axes(centred, most, seed).T).astype(np.float32)
 
 
+def projected(
+    points: np.ndarray, known: np.ndarray, most: int, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Points (M, D) and known ones (N, D) as ``reduced`` has the known ones alone."""
+    if known.shape[1] <= most:
+        return points.astype(np.float32), known.astype(np.float32)
+    centred = _centred(known)
+    axes = _axes(centred, most, seed).T
+    moved = points.astype(centred.dtype) - known.astype(centred.dtype).mean(axis=0)
+    return (moved @ axes).astype(np.float32), (centred @ axes).astype(np.float32)
+
+
 def checked_points(
     latents: np.ndarray, title: str, *, fewest: int, most: int | None = None
 ) -> np.ndarray:

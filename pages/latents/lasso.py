@@ -12,6 +12,7 @@ from hvae_core.data.image_set import ImageSet
 from hvae_core.data.readers.npz import npz_bytes
 from hvae_core.evaluation.evaluation import Evaluation, class_of
 from hvae_core.figures import tile
+from pages.latents import cloud
 from pages.latents.points import Points
 from pages.shared import image_names, selection, ui
 from pages.shared.selection import Selection, spread
@@ -90,7 +91,7 @@ def panel(
         st.caption("Still selected from before, though the map no longer shows the outline.")
     st.button(
         "Clear selection",
-        on_click=lambda: selection.keep([]),
+        on_click=_clear,
         icon=":material/close:",
         type="tertiary",
     )
@@ -106,6 +107,11 @@ def panel(
     ui.link("image", "Judge the first in One image", first)
     if visible:
         _save(visible, pictures)
+
+
+def _clear() -> None:
+    selection.keep([])
+    cloud.clear()
 
 
 def _save(visible: Selection, pictures: Mapping[str, ImageSet]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from operator import attrgetter
 from typing import Literal
@@ -14,16 +14,17 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from hvae_core.common import fingerprint
+from hvae_core.common.progress import Progress
 from hvae_core.evaluation.evaluation import Evaluation
-from hvae_core.figures import MapData, fmt, latent_map, percent, symbol_html
+from hvae_core.figures import MapData, fmt, latent_map, percent, symbol_html, symbol_text
 from hvae_core.figures.theme import Theme, palette
 from hvae_core.probes import embedding
 from hvae_core.probes.embedding import Params, TSNEParams, UMAPParams
 from hvae_core.probes.pca import pca
 from hvae_core.scores import Material, Score
-from pages.latents import lasso
+from pages.latents import cloud, lasso
 from pages.latents.points import Points
-from pages.shared import jobs
+from pages.shared import jobs, ui
 from pages.shared.kept import by_content
 from pages.shared.state import Context, colors
 
@@ -40,41 +41,120 @@ class PlacedPoints:
     coords: np.ndarray
     axes: tuple[str, str]
     digest: str
+    running: str = ""
+    """The digest of the map to which a job is moving them."""
 
 
 @dataclass(frozen=True)
 class Colouring:
-    """What the colours mean: a set, the classes of one set, or a score with its values."""
+    """What the colours mean: a set, the classes of one set, or a score with its values.
+
+    A score's ``name`` is for charts, in HTML, its ``title`` for plain text.
+    """
 
     by: ColourBy
     of: str = ""
     name: str = ""
+    title: str = ""
     values: np.ndarray | None = None
 
 
-def place(points: Points, method: str, seed: int) -> PlacedPoints:
-    """Coordinates by the chosen method; PCA stands in until a slower map is ready."""
+def place(ctx: Context, points: Points, method: str) -> PlacedPoints:
+    """Coordinates by the chosen method; PCA stands in until a slower map is ready.
+
+    A map of fewer sets that is finished takes the further ones in without moving.
+    """
     flat = _pca(points)
     if method == "PCA":
         return flat
-    params, sent = _tsne_form(seed) if method == "t-SNE" else _umap_form(seed)
+    params, sent = _tsne_form(ctx.seed) if method == "t-SNE" else _umap_form(ctx.seed)
     key = embedding.embedding_digest(points.latents, params)
     coords = embedding.stored_map(points.latents, params)
-    job = jobs.current(JOB)
-    ours = job if job is not None and job.digest == key else None
-    if coords is None and ours is not None and ours.status == "done":
-        coords = ours.result()  # the cache folder took nothing
+    if coords is None:
+        coords = _result(key)  # the cache folder took nothing
+    axes = (f"{method} 1", f"{method} 2")
     if coords is not None:
-        return PlacedPoints(coords, (f"{method} 1", f"{method} 2"), key)
+        _finished()[_within(points, params)] = points.set_names
+        return PlacedPoints(coords, axes, key)
     if sent:
         run = embedding.tsne if isinstance(params, TSNEParams) else embedding.umap
         jobs.submit(JOB, key, run, points.latents, params)
         st.rerun()
-    if ours is not None and jobs.going_on(JOB, "Map"):
-        st.caption(f"PCA is shown until {method} is ready.")
-    else:
-        st.caption(f"PCA is shown: {method} has not been computed with these parameters yet.")
+    if _running(key) and jobs.going_on(JOB, "Map"):
+        st.caption(f"The points move from PCA to their places while {method} runs.")
+        return replace(flat, running=key)
+    taken_in = _taken_in(ctx, points, params)
+    if taken_in is not None:
+        return PlacedPoints(taken_in[0], axes, taken_in[1])
+    st.caption(f"PCA is shown: {method} has not been computed with these parameters yet.")
     return flat
+
+
+def latest(placed: PlacedPoints) -> PlacedPoints:
+    """The points as they lie by now, where a job is still moving them."""
+    coords = embedding.live_map(placed.running) if placed.running else None
+    if coords is None or coords.shape != placed.coords.shape:
+        return placed
+    axes = ("", "")
+    return replace(placed, coords=coords, axes=axes, digest=fingerprint.digest(coords))
+
+
+def _running(key: str) -> bool:
+    job = jobs.current(JOB)
+    return job is not None and job.digest == key
+
+
+def _result(key: str) -> np.ndarray | None:
+    job = jobs.current(JOB)
+    done = job is not None and job.digest == key and job.status == "done"
+    return job.result() if job is not None and done else None
+
+
+def _finished() -> dict[str, tuple[str, ...]]:
+    """The sets of the finished maps that this session has seen, by what they were made within."""
+    found: dict[str, tuple[str, ...]] = st.session_state.setdefault("latent_maps", {})
+    return found
+
+
+def _within(points: Points, params: Params) -> str:
+    return fingerprint.digest(points.of(points.set_names[0]), repr(params))
+
+
+def _taken_in(ctx: Context, points: Points, params: Params) -> tuple[np.ndarray, str] | None:
+    """Coordinates with further sets placed into a finished map, and their digest; or the offer."""
+    names = _finished().get(_within(points, params), ())
+    codes = [code for code, name in enumerate(points.set_names) if name in names]
+    rows = np.isin(points.sets, codes)
+    if not names or len(codes) < len(names) or rows.all():
+        return None
+    known, new = points.latents[rows], points.latents[~rows]
+    base = embedding.stored_map(known, params)
+    if base is None:
+        return None
+    key = embedding.placed_digest(new, known, base, params=params)
+    found = embedding.stored_placed(key)
+    if found is None:
+        found = _result(key)
+    further = ", ".join(ctx.title(name) for name in points.set_names if name not in names)
+    if found is not None:
+        coords = np.empty((len(points), 2), np.float32)
+        coords[rows], coords[~rows] = base, found
+        st.caption(f"Placed into the finished map, which did not move: {ui.plain(further)}.")
+        return coords, key
+    if _running(key) and jobs.going_on(JOB, "Placing"):
+        return None
+    words = "Place into the finished map"
+    if st.button(words, help=f"Of {params.title}: the points that it has stay where they are."):
+        jobs.submit(JOB, key, _place_into, new, known, base, params)
+        st.rerun()
+    st.caption(f"Not in the finished map yet: {ui.plain(further)}.")
+    return None
+
+
+def _place_into(
+    new: np.ndarray, known: np.ndarray, base: np.ndarray, params: Params, *, progress: Progress
+) -> np.ndarray:
+    return embedding.placed(new, known, base, params=params, progress=progress)
 
 
 @by_content(16, {Points: attrgetter("digest")})
@@ -93,7 +173,7 @@ def _tsne_form(seed: int) -> tuple[Params, bool]:
             help="About how many neighbours each point keeps near; 5 to 50 is usual.",
         )  # fmt: skip
         iterations = row.number_input(
-            "Iterations", 250, 5000, 1000, 250, key="l_iterations", bind="query-params", width=150
+            "Iterations", 250, 5000, 500, 250, key="l_iterations", bind="query-params", width=150
         )
         sent = row.form_submit_button("Compute t-SNE")
     return TSNEParams(float(perplexity), iterations, seed), sent
@@ -186,6 +266,27 @@ def _hover(points: Points, titles: tuple[str, ...], colouring: Colouring) -> lis
     return lines
 
 
+def shown(ctx: Context, points: Points, placed: PlacedPoints, colouring: Colouring) -> cloud.Shown:
+    """What the map of many points shows: the places, and a colour a set, a class or a value."""
+    look = colors()
+    titles = tuple(ctx.title(name) for name in points.set_names)
+    alt = f"Map of {len(points):,} images, coloured by {colouring.by}"
+    whole = cloud.Shown(
+        placed.coords, placed.digest, placed.axes, titles,
+        kind=f"{colouring.by} {colouring.of}", alt=alt,
+    )  # fmt: skip
+    if colouring.values is not None:
+        return replace(whole, values=colouring.values, title=colouring.title)
+    codes, names = _values(points, colouring)
+    if codes is None:
+        marks = [look.mark(code - 1 if code else None).color for code in range(len(titles))]
+        return replace(whole, groups=points.sets, names=titles, colors=marks)
+    marks = [*(look.category(code) for code in range(len(names))), look.collapsed]
+    return replace(
+        whole, groups=np.where(codes < 0, len(names), codes), names=[*names, "others"], colors=marks
+    )
+
+
 def lassoed(key: str, points: Points) -> None:
     """Keep what the lasso took; a double click on the map clears it."""
     taken = st.session_state[key]["selection"]["points"]
@@ -200,8 +301,8 @@ def score_values(score: Score, points: Points, evaluations: Mapping[str, Evaluat
             for code, name in enumerate(points.set_names)
         ]
     )
-    name = symbol_html(score.symbol)
-    return Colouring("score", score.key, name, values=values.astype(np.float32))
+    names = {"name": symbol_html(score.symbol), "title": symbol_text(score.symbol)}
+    return Colouring("score", score.key, **names, values=values.astype(np.float32))
 
 
 def table(points: Points, placed: PlacedPoints, colouring: Colouring) -> pd.DataFrame:

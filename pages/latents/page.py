@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
+from typing import Any
 
 import streamlit as st
 
 from hvae_core.data.image_set import ImageSet
 from hvae_core.figures import percent
 from hvae_core.scores import Score, score_list
-from pages.latents import hover, lasso, map, points
+from pages.latents import cloud, hover, lasso, map, points
 from pages.latents.map import Colouring, PlacedPoints
 from pages.latents.points import Points
 from pages.shared import jobs, ui
 from pages.shared.controls import among, one_of, select
-from pages.shared.state import context
+from pages.shared.state import colors, context
 from pages.shared.store import Handle
 
 ctx = context()
+LIVE_SECONDS = 0.7
+"""From one look at a map that is being made to the next."""
 
 
 def model_control() -> Handle:
@@ -36,28 +39,47 @@ def score_control(model: Handle) -> Score:
     return scores[name]
 
 
-@ui.fragment
 def map_and_selection(
     drawn: Points, placed: PlacedPoints, colouring: Colouring, *, pictures: Mapping[str, ImageSet]
 ) -> None:
     """The map, and what its lasso took, redrawn alone when it takes something else."""
-    key = f"l-map-{map.map_key(placed, colouring)}"
+    placed = map.latest(placed)
     left, right = st.columns([3, 1], gap="medium")
     outlined = False
     with left, ui.in_place():
-        taken = ui.chart(
-            map.figure(ctx, drawn, placed, colouring=colouring),
-            f"latents-{layer}",
-            f"Map of {layer}: {len(drawn)} images, coloured by {colouring.by}",
-            key=key,
-            lasso=True,
-            on_select=lambda: map.lassoed(key, drawn),
-            selection_mode=("lasso", "box"),
+        taken = None
+        if cloud.wanted(drawn):
+            shown = map.shown(ctx, drawn, placed, colouring=colouring)
+            keep = partial(lasso.keep, drawn)
+            taken = cloud.draw(drawn, shown, pictures, theme=colors().theme, on_pick=keep)
+        outlined = (
+            bool(taken) if taken is not None else chart(drawn, placed, colouring, pictures=pictures)
         )
-        outlined = bool(taken and taken["selection"]["points"])
-        hover.thumbnails(key, drawn, pictures)
     with right, ui.in_place():
         lasso.panel(ctx, len(drawn), evaluations, pictures=pictures, outlined=outlined)
+
+
+def chart(
+    drawn: Points, placed: PlacedPoints, colouring: Colouring, *, pictures: Mapping[str, ImageSet]
+) -> bool:
+    """The map of fewer points, or where the browser has no WebGL; whether it outlines a lasso.
+
+    While a job moves the points there is none: a changed chart loses its selection.
+    """
+    key = f"l-map-{placed.running or map.map_key(placed, colouring)}"
+    kept = not placed.running
+    picking: dict[str, Any] = {"on_select": lambda: map.lassoed(key, drawn)} if kept else {}
+    taken = ui.chart(
+        map.figure(ctx, drawn, placed, colouring=colouring),
+        f"latents-{layer}",
+        f"Map of {layer}: {len(drawn)} images, coloured by {colouring.by}",
+        key=key,
+        lasso=kept,
+        **picking,
+        **({"selection_mode": ("lasso", "box")} if kept else {}),
+    )
+    hover.thumbnails(key, drawn, pictures)
+    return bool(kept and taken and taken["selection"]["points"])
 
 
 def separations_line(drawn: Points) -> None:
@@ -98,8 +120,9 @@ with bar:
         of = select("Classes of", {name: ctx.title(name) for name in names}, key="l_of", width=190)
     elif by == "score":
         score = score_control(model)
+    most = max(1000, *(len(each) for each in evaluations.values()))
     count = st.number_input(
-        "Images of each set", 100, 1000, 300, 100, key="l_count", bind="query-params", width=150
+        "Images of each set", 100, most, 300, 100, key="l_count", bind="query-params", width=150
     )
 
 with ui.in_place():
@@ -112,12 +135,13 @@ with ui.in_place():
         )
     if mapped is None:
         raise ui.PageEnd
-    placed = map.place(mapped, method, ctx.seed)
+    placed = map.place(ctx, mapped, method)
     colouring = Colouring(by, of)
     if score is not None:
         colouring = map.score_values(score, mapped, evaluations)
     pictures = points.pictures(ctx, model, evaluations)
-    map_and_selection(mapped, placed, colouring, pictures=pictures)
+    every = LIVE_SECONDS if placed.running else None
+    ui.fragment(map_and_selection, every=every)(mapped, placed, colouring, pictures=pictures)
     separations_line(mapped)
     table = partial(map.table, mapped, placed, colouring)
     ui.csv_button(table, f"latents-{layer}-{method}".lower())

@@ -131,14 +131,16 @@ def whole_page() -> Iterator[None]:
         yield
 
 
-def fragment(part: Callable[P, None]) -> Callable[P, None]:
+def fragment(part: Callable[P, None], *, every: float | None = None) -> Callable[P, None]:
     """Make a function a part of the page that its own controls redraw alone, errors in place.
+
+    With ``every`` it is also drawn anew after so many seconds, again and again.
 
     When a fragment runs alone, app.py does not run around it: what it raises would leave Streamlit
     with a traceback on the page. Its name stays, since Streamlit knows a fragment by it.
     """
 
-    @st.fragment
+    @st.fragment(run_every=every)
     @wraps(part)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> None:
         with in_place():
