@@ -139,6 +139,12 @@ def faded(color: str, alpha: float) -> str:
     return "rgba({}, {}, {}, {:g})".format(*channels(color), alpha)
 
 
+def mixed(color: str, other: str, share: float) -> str:
+    """``#RRGGBB`` with so large a share of another mixed in, as where one lies faded on it."""
+    pairs = zip(channels(color), channels(other), strict=True)
+    return "#" + "".join(f"{round(a + share * (b - a)):02X}" for a, b in pairs)
+
+
 def layer_label(name: str) -> str:
     """A layer's name for charts: its number below, the part of a pair above."""
     match = re.fullmatch(r"z(\d+)(bu|td)?", name)

@@ -25,7 +25,8 @@ Watch = Callable[[float, np.ndarray], None]
 EVERY = 10  # iterations of t-SNE from one look to the next
 EARLY = 4  # t-SNE exaggerates during the first of so many parts of its iterations
 EXAGGERATION = 12.0  # by how much then, as van der Maaten (2014)
-COARSE = 5_000  # points from which t-SNE's repulsion is summed on a grid
+COARSE = 5_000  # points from which t-SNE's repulsion is summed on a grid, by all cores
+CELL = 2  # width of its cells: half the time of 1, for 3 % fewer of the ten nearest neighbours kept
 PLACING = 100  # iterations that place new points in a map of t-SNE; a third in one of UMAP
 _NEGATIVE = 5  # points that UMAP pushes apart for one pair that it pulls together
 _EPOCHS, _EPOCHS_LARGE, _LARGE = 500, 200, 10_000  # those of umap-learn
@@ -145,7 +146,7 @@ def quiet() -> Iterator[None]:
 
 
 class _Index:
-    """Exact neighbours as openTSNE asks for them; it knows no exact search of new points."""
+    """Exact neighbours of new points as openTSNE asks for them."""
 
     def __init__(self, known: np.ndarray) -> None:
         self._known = known
@@ -165,11 +166,14 @@ def _tsne(points: np.ndarray, start: np.ndarray, perplexity: float, *, seed: int
     count = min(len(points) - 1, int(3 * perplexity))
     near, far = neighbours(points, count, "euclidean")
     index = PrecomputedNeighbors(near, far.astype(np.float64))
+    many = len(points) > COARSE  # fewer are done sooner than threads have met
+    threads = cores() if many else 1
     return TSNEEmbedding(
         start,
-        affinity.PerplexityBasedNN(perplexity=perplexity, knn_index=index, n_jobs=cores()),
-        negative_gradient_method="fft" if len(points) > COARSE else "bh",
-        n_jobs=cores(),
+        affinity.PerplexityBasedNN(perplexity=perplexity, knn_index=index, n_jobs=threads),
+        negative_gradient_method="fft" if many else "bh",
+        ints_in_interval=CELL,
+        n_jobs=threads,
         random_state=seed,
     )
 

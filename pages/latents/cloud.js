@@ -80,12 +80,20 @@ class PointMap {
     this.box.append(this.bar, this.stage, this.legend, this.axes, this.card);
     root.append(this.box);
     this.plot = createScatterplot({ canvas: this.canvas, width: "auto", height: "auto", lassoInitiator: false,
-      spatialIndexUseWorker: false, deselectOnEscape: true, lassoMinDelay: 8, lassoMinDist: 3 });
+      spatialIndexUseWorker: false, deselectOnEscape: true, syncEvents: true, lassoMinDelay: 8, lassoMinDist: 3 });
     this.plot.subscribe("select", ({ points }) => this.picked([...points].sort((a, b) => a - b)));
     this.plot.subscribe("deselect", () => this.picked([]));
     this.plot.subscribe("pointOver", (i) => this.over(i));
     this.plot.subscribe("pointOut", () => this.out());
-    this.plot.subscribe("view", () => this.moved());
+    this.plot.subscribe("view", () => {
+      this.out();
+      this.moved();
+    });
+    // A lasso that ends where it began is no click, which would take the one point there instead.
+    let drawn = false;
+    this.plot.subscribe("lassoEnd", () => { drawn = true; });
+    this.stage.addEventListener("click", (event) => { if (drawn) event.stopPropagation(); }, true);
+    this.stage.addEventListener("mousedown", () => { drawn = false; this.out(); }, true);
     this.controls();
     this.keys();
     this.touch();
@@ -233,6 +241,7 @@ class PointMap {
       backgroundColor: data.colors.background, lassoColor: data.colors.text,
       pointColor: data.palette, pointColorActive: data.palette, pointColorHover: data.colors.text,
       colorBy: "valueA", pointSize: size, pointSizeSelected: 2, pointOutlineWidth: 1, showReticle: false,
+      pointScaleMode: "constant",
       opacity: points > 50_000 ? 0.55 : 0.8, opacityInactiveMax: 0.12,
     });
     const ramp = Boolean(data.values);

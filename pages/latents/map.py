@@ -17,7 +17,7 @@ from hvae_core.common import fingerprint
 from hvae_core.common.progress import Progress
 from hvae_core.evaluation.evaluation import Evaluation
 from hvae_core.figures import MapData, fmt, latent_map, percent, symbol_html, symbol_text
-from hvae_core.figures.theme import Theme, palette
+from hvae_core.figures.theme import Theme, mixed, palette
 from hvae_core.probes import embedding
 from hvae_core.probes.embedding import Params, TSNEParams, UMAPParams
 from hvae_core.probes.pca import pca
@@ -281,7 +281,8 @@ def shown(ctx: Context, points: Points, placed: PlacedPoints, colouring: Colouri
     if codes is None:
         marks = [look.mark(code - 1 if code else None).color for code in range(len(titles))]
         return replace(whole, groups=points.sets, names=titles, colors=marks)
-    marks = [*(look.category(code) for code in range(len(names))), look.collapsed]
+    faint = mixed(look.collapsed, look.background, 0.5)
+    marks = [*(look.category(code) for code in range(len(names))), faint]
     return replace(
         whole, groups=np.where(codes < 0, len(names), codes), names=[*names, "others"], colors=marks
     )

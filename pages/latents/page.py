@@ -20,8 +20,7 @@ from pages.shared.state import colors, context
 from pages.shared.store import Handle
 
 ctx = context()
-LIVE_SECONDS = 0.7
-"""From one look at a map that is being made to the next."""
+LIVE_SECONDS = 0.7  # from one look at a map that is being made to the next
 
 
 def model_control() -> Handle:

@@ -89,12 +89,10 @@ def test_the_slider_of_k_redraws_the_pictures(server: str, tab: Any) -> None:
 
 
 def test_a_lasso_shows_its_images_and_feeds_reconstructions(server: str, tab: Any) -> None:
-    tab.goto(f"{server}/latents")
+    tab.goto(f"{server}/latents?l_count=1000")  # so many points are on the WebGL canvas
     settled(tab)
-    plot = tab.locator(".js-plotly-plot .nsewdrag, .js-plotly-plot canvas").first
-    plot.wait_for()
-    tab.wait_for_timeout(1500)
-    box = tab.locator(".js-plotly-plot .nsewdrag").first.bounding_box()
+    tab.locator(".map[data-points='8000']").wait_for()
+    box = tab.locator(".stage").bounding_box()
     assert box is not None
     corners = [(0.2, 0.2), (0.8, 0.2), (0.8, 0.8), (0.2, 0.8), (0.2, 0.2)]
     path = [(box["x"] + a * box["width"], box["y"] + b * box["height"]) for a, b in corners]
@@ -106,6 +104,14 @@ def test_a_lasso_shows_its_images_and_feeds_reconstructions(server: str, tab: An
     send = tab.get_by_role("link", name="Send to Reconstructions")
     send.wait_for()
     assert_well(tab)
+    tab.locator(".stage").focus()
+    for _ in range(6):  # so near that the pictures stand in the points' places
+        tab.keyboard.press("+")
+        tab.wait_for_timeout(300)
+    tab.wait_for_function(
+        """() => [...document.querySelectorAll("*")].some((one) =>
+            +one.shadowRoot?.querySelector(".map")?.dataset.pictures > 0)"""
+    )
     send.click()
     tab.wait_for_url("**/reconstructions*")
     settled(tab)

@@ -116,6 +116,42 @@ def test_a_slow_map_starts_by_its_button_and_stands_when_ready(
     assert figure(app)["layout"]["xaxis"]["title"]["text"].startswith("component")
 
 
+def test_a_further_set_is_placed_into_a_finished_map(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+    monkeypatch.setattr(jobs, "submit", lambda *call: asked.append(call))
+    app = start("latents", l_method="t-SNE", l_perplexity="5", l_iterations="250")
+    everything = app.sidebar.multiselect(key="out_glyphs").value
+    app.sidebar.multiselect(key="out_glyphs").set_value(everything[:-1]).run()
+    next(b for b in app.button if b.label == "Compute t-SNE").click().run()
+    _, _, run, *args = asked.pop()
+    run(*args)
+    app.run()
+    before = places(app)
+    app.sidebar.multiselect(key="out_glyphs").set_value(everything).run()
+    alive(app)
+    assert figure(app)["layout"]["xaxis"]["title"]["text"].startswith("component")
+    next(b for b in app.button if b.label == "Place into the finished map").click().run()
+    _, _, run, *args = asked.pop()
+    run(*args, progress=lambda *_: None)
+    app.run()
+    alive(app)
+    after = places(app)
+    assert len(after) == 4 * LIMIT
+    assert after.items() >= before.items()  # those of the finished map did not move
+
+
+def places(app: AppTest) -> dict[int, tuple[float, float]]:
+    """Where the map has each point."""
+    traces = [t for t in figure(app)["data"] if t.get("showlegend") is False]
+    return {
+        int(i): (float(x), float(y))
+        for t in traces
+        for i, x, y in zip(*(decoded(t[k]).ravel() for k in ("customdata", "x", "y")), strict=True)
+    }
+
+
 def test_a_job_shows_progress_and_can_be_cancelled(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -129,7 +165,7 @@ def test_a_job_shows_progress_and_can_be_cancelled(
     monkeypatch.setattr(map.embedding, "stored_map", lambda *_: None)
     app = start("latents", l_method="UMAP")
     alive(app)
-    assert any("until UMAP is ready" in caption.value for caption in app.caption)
+    assert any("while UMAP runs" in caption.value for caption in app.caption)
     next(b for b in app.button if b.label == "Cancel").click().run()
     assert let_go == [map.JOB]
 

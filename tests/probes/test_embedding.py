@@ -5,12 +5,23 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from sklearn.decomposition import PCA
+from sklearn.manifold import trustworthiness
 
 from hvae_core.common.errors import ConfigError, DataError
 from hvae_core.common.progress import Cancelled
 from hvae_core.probes import embedding
-from hvae_core.probes.embedding import TSNEParams, UMAPParams, stored_map, tsne, umap
-from hvae_core.probes.pca import pca
+from hvae_core.probes.embedding import (
+    Params,
+    TSNEParams,
+    UMAPParams,
+    live_map,
+    placed,
+    stored_map,
+    tsne,
+    umap,
+)
+from hvae_core.probes.layouts import neighbours
+from hvae_core.probes.pca import pca, projected, reduced
 
 
 def latents(n: int, d: int, seed: int = 0) -> np.ndarray:
@@ -33,6 +44,26 @@ def apart(coords: np.ndarray, labels: np.ndarray) -> bool:
     distances = np.linalg.norm(coords[:, None] - coords[None], axis=-1)
     np.fill_diagonal(distances, np.inf)
     return bool((labels[distances.argmin(axis=1)] == labels).all())
+
+
+def faithful(points: np.ndarray, coords: np.ndarray) -> bool:
+    """Whether what is near in the plane is near in the layer, by scikit-learn; chance is 0.5."""
+    return trustworthiness(points, coords, n_neighbors=10) > 0.85
+
+
+def assert_placed(
+    points: np.ndarray, coords: np.ndarray, params: Params, labels: np.ndarray
+) -> None:
+    """Points placed into their own map come out at their own places, new ones in their cluster."""
+    spread = float(coords.std())
+    again = placed(points[::3] + np.float32(1e-3), points, coords, params=params)
+    off = np.linalg.norm(again - coords[::3], axis=1)
+    assert np.median(off) < 0.15 * spread
+    assert off.max() < 0.5 * spread
+    new = (20.0 * np.eye(3, points.shape[1])).astype(np.float32)  # the middles of the clusters
+    there = placed(new, points, coords, params=params)
+    near = np.linalg.norm(there[:, None] - coords[None], axis=-1).argmin(axis=1)
+    assert (labels[near] == [0, 1, 2]).all()
 
 
 @pytest.mark.parametrize(("n", "d"), [(300, 20), (40, 100), (2, 5), (1100, 1030)])
@@ -125,21 +156,53 @@ def test_tsne_keeps_clusters_apart_reports_and_is_kept(monkeypatch: pytest.Monke
     assert coords.shape == (75, 2)
     assert coords.dtype == np.float32
     assert apart(coords, labels)
+    assert faithful(points, coords)
     fractions = [fraction for fraction, _ in reports]
     assert fractions == sorted(fractions)
-    assert "t-SNE: iteration 50 of 300" in [message for _, message in reports]
+    assert "t-SNE: 10% of the iterations" in [message for _, message in reports]
+    assert sum(0 < fraction < 1 for fraction in fractions) > 20
     assert reports[-1] == (1.0, "t-SNE is ready")
 
     def never(*args: object) -> None:
         raise AssertionError("computed again")
 
-    monkeypatch.setattr(embedding, "_run_tsne", never)
+    monkeypatch.setattr(embedding.layouts, "tsne_layout", never)
     np.testing.assert_array_equal(tsne(points, params), coords)
     kept = stored_map(points, params)
     assert kept is not None
     np.testing.assert_array_equal(kept, coords)
     assert stored_map(points + 1, params) is None
     assert stored_map(points, TSNEParams(perplexity=10.0, iterations=300, seed=1)) is None
+
+
+def test_tsne_places_new_points_and_shows_itself_while_it_runs() -> None:
+    points, labels = clusters(25, 60)
+    params = TSNEParams(perplexity=8.0, iterations=300)
+    key = embedding.embedding_digest(points, params)
+    looks: list[np.ndarray | None] = []
+    coords = tsne(points, params, lambda *_: looks.append(live_map(key)))
+    seen = [look for look in looks if look is not None]
+    assert seen and all(look.shape == (75, 2) for look in seen)
+    assert live_map(key) is None  # what is finished is no longer under way
+    assert_placed(points, coords, params, labels)
+    with pytest.raises(DataError, match="same layer"):
+        placed(points[:, :5], points, coords, params=params)
+
+
+def test_new_points_are_reduced_as_the_known_ones() -> None:
+    points = latents(80, 60)
+    moved, known = projected(points[:7], points, 50, 0)
+    np.testing.assert_allclose(known, reduced(points, 50, 0), atol=1e-5)
+    np.testing.assert_allclose(moved, known[:7], atol=1e-4)
+
+
+def test_neighbours_are_the_nearest_but_not_the_point_itself() -> None:
+    points = np.repeat(latents(20, 4), 2, axis=0)  # each twice
+    near, far = neighbours(points, 3, "euclidean")
+    distances = np.linalg.norm(points[:, None] - points[None], axis=-1)
+    np.fill_diagonal(distances, np.inf)
+    np.testing.assert_allclose(far, np.sort(distances, axis=1)[:, :3], atol=1e-5)
+    assert (near != np.arange(40)[:, None]).all()
 
 
 def test_tsne_can_be_cancelled_between_its_iterations() -> None:
@@ -162,9 +225,11 @@ def test_umap_keeps_clusters_apart_reports_and_can_be_cancelled() -> None:
     coords = umap(points, params, lambda *report: reports.append(report))
     assert coords.shape == (75, 2)
     assert apart(coords, labels)
+    assert faithful(points, coords)
+    assert_placed(points, coords, params, labels)
     fractions = [fraction for fraction, _ in reports]
     assert fractions == sorted(fractions)
-    assert any(message.startswith("UMAP: iteration") for _, message in reports)
+    assert any(message == "UMAP: 100% of the iterations" for _, message in reports)
     kept = stored_map(points, params)
     assert kept is not None
     np.testing.assert_array_equal(kept, coords)
