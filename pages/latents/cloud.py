@@ -22,7 +22,7 @@ from hvae_core.figures.theme import Palette, Theme, palette
 from pages.latents.points import Points
 from pages.shared import album
 
-ABOVE = 2000
+ABOVE = 3000
 """Points from which a map is drawn here; fewer are a chart like the others."""
 HEIGHT = 560
 KEY = "l-cloud"
