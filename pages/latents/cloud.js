@@ -1,8 +1,8 @@
 // A map of up to a hundred thousand points on one WebGL canvas: pan, zoom, lasso, pictures.
 // The data is one block of bytes: the length of a JSON head, the head, then arrays (cloud.py).
-const PICTURES = 250;    // points in view from which on their pictures stand in their places
+const PICTURES = 400;    // points in view from which on their pictures stand in their places
 const REMEMBERED = 4000; // pictures kept by the browser
-const SIDE = 34;         // pixels of the longer side of a picture in its place
+const SIDE = 30;         // pixels of the longer side of a picture in its place
 const CARD = 84;         // the same beside the cursor
 const maps = new WeakMap();
 let picks = Date.now();
@@ -132,18 +132,25 @@ class PointMap {
     }
   }
 
-  to(target, distance, duration = 160) {
-    const least = 0.001, most = 3;
-    const ease = { transition: duration > 0, transitionDuration: duration };
-    return this.plot.zoomToLocation(target, Math.min(most, Math.max(least, distance)), ease);
+  // Where the view is going: a key pressed on the way there goes on from there.
+  view() {
+    if (this.goal && performance.now() < this.goal.until) return this.goal;
+    return { target: [...this.plot.get("cameraTarget")].slice(0, 2), distance: this.plot.get("cameraDistance") };
+  }
+
+  to(target, wanted, duration = 160) {
+    const distance = Math.min(3, Math.max(0.001, wanted));
+    this.goal = { target, distance, until: performance.now() + duration + 60 };
+    this.plot.zoomToLocation(target, distance, { transition: duration > 0, transitionDuration: duration });
   }
 
   zoom(factor, duration = 160) {
-    this.to([...this.plot.get("cameraTarget")].slice(0, 2), this.plot.get("cameraDistance") * factor, duration);
+    const { target, distance } = this.view();
+    this.to(target, distance * factor, duration);
   }
 
   pan(right, up, duration = 120) {
-    const [x, y] = this.plot.get("cameraTarget"), distance = this.plot.get("cameraDistance");
+    const { target: [x, y], distance } = this.view();
     this.to([x + right * distance, y + up * distance], distance, duration);
   }
 

@@ -105,9 +105,8 @@ def test_a_lasso_shows_its_images_and_feeds_reconstructions(server: str, tab: An
     send.wait_for()
     assert_well(tab)
     tab.locator(".stage").focus()
-    for _ in range(6):  # so near that the pictures stand in the points' places
+    for _ in range(8):  # so near that the pictures stand in the points' places
         tab.keyboard.press("+")
-        tab.wait_for_timeout(300)
     tab.wait_for_function(
         """() => [...document.querySelectorAll("*")].some((one) =>
             +one.shadowRoot?.querySelector(".map")?.dataset.pictures > 0)"""
