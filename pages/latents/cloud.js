@@ -184,8 +184,18 @@ class PointMap {
       view: window,
     }));
     const apart = ([a, b]) => Math.hypot(a.clientX - b.clientX, a.clientY - b.clientY);
-    let width = 0, last = null;
-    const lift = () => { if (last) mouse("mouseup", last, window); last = null; };
+    let width = 0, last = null, pressed = false;
+    const press = () => {
+      if (!last || pressed) return;
+      pressed = true;
+      mouse("mousedown", last, this.canvas);
+    };
+    const lift = () => {
+      press(); // a short touch is a click's first half too
+      if (last) mouse("mouseup", last, window);
+      last = null;
+      pressed = false;
+    };
     this.canvas.addEventListener("touchstart", (event) => {
       event.preventDefault();
       if (event.touches.length > 1) {
@@ -196,7 +206,8 @@ class PointMap {
       last = event.touches[0];
       mouse("mouseenter", last, this.canvas);
       mouse("mousemove", last, window);
-      mouse("mousedown", last, this.canvas);
+      // The library pans by what the mouse has moved since its last frame: the finger came from nowhere.
+      requestAnimationFrame(() => requestAnimationFrame(press));
     }, { passive: false });
     this.canvas.addEventListener("touchmove", (event) => {
       event.preventDefault();
