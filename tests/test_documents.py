@@ -29,6 +29,7 @@ PAGES = (
     "docs/install.md",
     "docs/own-model.md",
     "docs/own-images.md",
+    "docs/many-images.md",
 )
 
 

@@ -67,12 +67,12 @@ def _read(job: Job, images: tuple[Unusual, ...]) -> list[np.ndarray]:
     steps = parse_steps(",".join(job.prepare))
     stream = None
     if not is_far(job.source) and Path(job.source).is_file():
-        stream = Stream(Source(job.source, SIZE, job.limit, steps))
+        stream = Stream(Source(job.source, SIZE, prepare=steps))  # rows are places in all of it
     found = []
     for image in images:
         with suppress(HVAEError):  # a file may have changed since
             if stream is not None:
-                found.append(stream.read(image.row, image.row + 1).images.images[0])
+                found.extend(stream.read(image.row, image.row + 1).images.images[:1])
             elif path := _path(job.source, image.file):
                 found.append(load_source(str(path), prepare=steps).fit(SIZE).images[0])
     return found
