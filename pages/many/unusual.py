@@ -68,7 +68,7 @@ def _read(job: Job, images: tuple[Unusual, ...]) -> list[np.ndarray]:
     stream = None
     if not is_far(job.source) and Path(job.source).is_file():
         stream = Stream(Source(job.source, SIZE, prepare=steps))  # rows are places in all of it
-    found = []
+    found: list[np.ndarray] = []
     for image in images:
         with suppress(HVAEError):  # a file may have changed since
             if stream is not None:
