@@ -36,7 +36,7 @@ OUT_OF_SIGHT = 3.0
 """Seconds after which a job that is not drawn again stands on no page of the visitor's."""
 _SWEEP_SECONDS = 10.0
 _log = logging.getLogger(__name__)
-KEEP = "Keep running when I close the page"
+KEEP = "Go on when I close the page"
 
 
 class _Shared:

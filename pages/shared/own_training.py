@@ -30,7 +30,7 @@ from pages.shared.visitor import visitor
 JOB = "train-own"
 SIZES = (16, SIDE, 64)
 _TOLD = "own_trained"
-_PATH = "A folder or file on this machine"
+_PATH = "A path on this machine"
 
 
 def panel(world: World) -> None:

@@ -41,6 +41,8 @@ def test_a_folder_is_trained_on_and_a_public_server_offers_none(
     (name,) = table.jobs
     assert name.endswith(":train-own")
     assert any("goes on where it stopped" in caption.value for caption in alive(app).caption)
+    reloaded = start("image").button("cancel-train-own").click().run()  # another session
+    assert reloaded.text_input("own_train_path").value == str(tmp_path)
     monkeypatch.setenv("STRATA_PUBLIC", "1")
     public = alive(start("image"))
     assert not [one for one in public.button if one.key == "own_train"]
