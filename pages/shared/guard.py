@@ -35,7 +35,9 @@ class Guard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer what must not go further; hand over the rest."""
-        if scope["type"] != "http":
+        if scope["type"] == "websocket":
+            await _until_closed(self._app, scope, receive, send=send)
+        elif scope["type"] != "http":
             await self._app(scope, receive, send)
         elif CLOSED.search(scope["path"]):
             await PlainTextResponse("Not found.", 404)(scope, receive, send)
@@ -44,6 +46,31 @@ class Guard:
             await PlainTextResponse(words, 413)(scope, receive, send)
         else:
             await self._app(scope, receive, _at_home(send))
+
+
+async def _until_closed(app: ASGIApp, scope: Scope, receive: Receive, *, send: Send) -> None:
+    """Serve a tab; when it was closed under way, what is said to it is no error for the log."""
+    closed = False
+
+    async def heard() -> Message:
+        nonlocal closed
+        message = await receive()
+        closed = closed or message["type"] == "websocket.disconnect"
+        return message
+
+    async def told(message: Message) -> None:
+        nonlocal closed
+        try:
+            await send(message)
+        except OSError:
+            closed = True
+            raise
+
+    try:
+        await app(scope, heard, told)
+    except RuntimeError:
+        if not closed:
+            raise
 
 
 def _at_home(send: Send) -> Send:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import pytest
@@ -40,6 +41,21 @@ def test_pages_may_ask_no_other_host() -> None:
     assert status == 200
     sources = told["content-security-policy"].replace(";", " ").split()
     assert not [one for one in sources if "//" in one or "*" in one or one in ("https:", "http:")]
+
+
+@pytest.mark.parametrize("gone", [True, False])
+def test_a_tab_that_was_closed_is_no_error_and_others_are(gone: bool) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        with contextlib.suppress(OSError):
+            await send({"type": "websocket.send", "text": "a page"})
+        raise RuntimeError('Cannot call "send" once a close message has been sent.')
+
+    async def send(message: Any) -> None:
+        if gone:
+            raise OSError("the browser has gone")
+
+    with contextlib.nullcontext() if gone else pytest.raises(RuntimeError, match="Cannot call"):
+        run(Guard(app)({"type": "websocket", "path": "/_stcore/stream"}, None, send))  # type: ignore[arg-type]
 
 
 def test_a_session_holds_so_many_uploaded_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
