@@ -14,7 +14,7 @@ from hvae_core.detection.many.layout import SUMMARY, Job
 from hvae_core.detection.many.reference import HELD_OUT, held_out, kept_held_out
 from hvae_core.detection.many.sketch import Sketch
 from hvae_core.detection.many.summarise import is_whole, summarised
-from hvae_core.detection.many.summary import FolderSummary, stored
+from hvae_core.detection.many.summary import FolderSummary, keep, stored
 from pages.shared import jobs, ui
 
 
@@ -37,8 +37,9 @@ class Measure:
 
 
 def summarise_folder(given: str, *, progress: Progress = silent) -> None:
-    """Make the summary of a folder, in a worker."""
-    summarised(Folder.of(given), progress)
+    """Make the summary of a folder, in a worker. Raises ``DataError`` where it cannot be kept."""
+    folder = Folder.of(given)
+    keep(folder, summarised(folder, progress))
 
 
 def score_held_out(given: str, *, progress: Progress = silent) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,8 @@ from hvae_core.common.far import Folder
 from hvae_core.config import ModelCard
 from hvae_core.detection import judging
 from hvae_core.detection.combine import combined_p_values
-from hvae_core.detection.many.layout import Job, Part, write_job, write_part
+from hvae_core.detection.many.columns import job_of
+from hvae_core.detection.many.layout import Job, Part, read_part, write_job, write_part
 from hvae_core.detection.many.reference import HELD_OUT
 from hvae_core.evaluation.evaluation import EvalSettings
 from hvae_core.scores import get_score
@@ -93,6 +94,11 @@ def test_the_models_own_held_out_images_are_scored_once(
     assert asked == [None] and (scored / HELD_OUT).is_file()
     assert first["flagged"] == again["flagged"] > 0 and first["scores"] == again["scores"]
     (scored / HELD_OUT).write_text('{"scores": {}}')
+    job = job_of(Folder.of(str(scored)))
+    write_job(Folder.of(str(scored)), replace(job, scores=(*job.scores, "somebodys")))
+    part = read_part(Folder.of(str(scored)), 0)
+    more = {**part.scores, "somebodys": np.arange(60.0)}
+    write_part(Folder.of(str(scored)), 0, replace(part, scores=more))
     assert tell("flag", scored, "--checkpoint", model, "--alpha", "0.4")["flagged"] > 0
     assert asked == [None, None]
 

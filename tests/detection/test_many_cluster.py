@@ -96,6 +96,18 @@ def parts_of(out: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted((out / "parts").iterdir())}
 
 
+def test_a_run_ends_where_nobody_is_left(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    workers = Cluster(address)
+    workers.wait([], 0.0)
+    monkeypatch.setattr(workers._client, "nthreads", dict)
+    monkeypatch.setattr(cluster, "NOBODY", -1.0)
+    with pytest.raises(JobError, match="has had no worker"):
+        workers.wait([], 0.0)
+    workers.close(now=True)
+    with pytest.raises(JobError, match="is gone; finished parts are in the folder"):
+        workers.wait([], 0.0)
+
+
 def test_workers_of_another_version_are_refused(
     address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

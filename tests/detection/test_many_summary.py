@@ -139,6 +139,16 @@ def test_parts_are_read_once_and_again_when_they_change(monkeypatch: pytest.Monk
     assert summarised(folder).rows == 19 and read == [0, 1, 2, 3]
 
 
+def test_a_folder_that_may_only_be_read_is_summarised(monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, _ = scored_folder(6, part=3)
+
+    def refused(*_: object) -> None:
+        raise DataError("may not be written")
+
+    monkeypatch.setattr(Folder, "write", refused)
+    assert summarised(folder).rows == 6 and folder.read(SUMMARY) is None
+
+
 def test_a_folder_that_says_nothing_is_a_sentence() -> None:
     folder = Folder.of(f"memory://{uuid.uuid4().hex}")
     with pytest.raises(DataError, match=r"has no job\.json"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from PIL import Image
 
 from hvae_core.data.load import load_source
+from hvae_core.detection.many import reference
 from hvae_core.detection.many.summarise import summarised
 from hvae_core.detection.many.summary import Unusual
 from pages.many import folders, unusual
@@ -27,14 +29,14 @@ def pictures(tmp_path: Path) -> Path:
 
 
 def test_a_folder_is_held_against_another(start: Start, tmp_path: Path, pictures: Path) -> None:
-    out, reference = str(tmp_path / "out"), str(tmp_path / "reference")
+    out, against = str(tmp_path / "out"), str(tmp_path / "reference")
     folder, values = scored_folder(
         60, part=25, failed={7: "cut off"}, shift=1.0, out=out, source=str(pictures)
     )
-    other, known = scored_folder(99, part=99, seed=1, out=reference)
+    other, known = scored_folder(99, part=99, seed=1, out=against)
     summarised(folder)
     summarised(other)
-    app = alive(start("many", m_folder=out, m_reference=reference))
+    app = alive(start("many", m_folder=out, m_reference=against))
     app.selectbox(key="m_score").set_value("elbo").run()
     alive(app)
     scores = np.delete(values["elbo"], 7)
@@ -64,7 +66,7 @@ def test_pictures_come_from_a_file_by_their_rows(start: Start, tmp_path: Path) -
 
 def test_parts_that_are_not_read_are_offered(start: Start, tmp_path: Path) -> None:
     out = str(tmp_path / "out")
-    scored_folder(8, part=4, out=out)
+    folder, _ = scored_folder(8, part=4, out=out)
     app = alive(start("many", m_folder=out))
     assert any(button.label == "Read all parts" for button in app.button)
     assert app.title[0].value == "The parts of this folder are not read yet"
@@ -72,6 +74,11 @@ def test_parts_that_are_not_read_are_offered(start: Start, tmp_path: Path) -> No
     app = start("many", m_folder=out)
     assert "8 images are scored by a model" in app.title[0].value
     assert any(one.label == "Score held-out images" for one in app.button)
+    held = {"llr_1": list(range(-9, 11))}
+    known = {"job": reference._scored_by(folders.job_of(folder)), "title": "H", "scores": held}
+    folder.write(reference.HELD_OUT, json.dumps(known).encode())
+    app = alive(start("many", m_folder=out))
+    assert "0 % of 8 images are flagged" in app.title[0].value and "many-roc" in charts(app)
 
 
 @pytest.mark.parametrize("given", ["", "/nowhere/at/all", "nosuch://x"])

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -21,6 +23,9 @@ from hvae_core.common.progress import Progress, part, silent
 from hvae_core.detection.many.columns import figures, job_of, part_columns
 from hvae_core.detection.many.layout import Job, parts_there
 from hvae_core.detection.verdict import BOTH_ENDS, verdict_keys
+
+if TYPE_CHECKING:
+    from hvae_core.scores import Score
 
 HELD_OUT = "held-out.json"
 """Scores of held-out images, kept beside the parts."""
@@ -102,7 +107,6 @@ def held_out(
     from hvae_core.detection.judging import held_out_images, judging
     from hvae_core.detection.read import score_columns
     from hvae_core.evaluation.evaluation import EvalSettings
-    from hvae_core.scores import get_score
 
     job = job_of(folder)
     if source is None and (kept := kept_held_out(folder, job)) is not None:
@@ -126,13 +130,34 @@ def held_out(
     images = held_out_images(known, source).fit(known.image_shape)
     # 2. Scored as those of the folder were.
     evaluation = known.evaluate(images, EvalSettings(**job.settings), part(progress, 0, 1))
-    scores = [get_score(key, job.levels, known.names) for key in job.scores]
+    scores = _alike(job, known.names)
     values = score_columns(known, scores, images, evaluation=evaluation, training=lambda: None)
-    found = HeldScores(images.title, dict(zip(job.scores, values.T, strict=True)))
+    keys = [score.key for score in scores]
+    found = HeldScores(images.title, dict(zip(keys, values.T, strict=True)))
     if source is None:
         stored = {key: column.tolist() for key, column in found.scores.items()}
         text = json.dumps({"job": _scored_by(job), "title": found.title, "scores": stored})
-        folder.write(HELD_OUT, text.encode())
+        with suppress(DataError):  # who may only read the folder scores them again next time
+            folder.write(HELD_OUT, text.encode())
+    return found
+
+
+def _alike(job: Job, layers: Sequence[str]) -> list[Score]:
+    """The scores of a folder that can be had of any images: not somebody's own, nor those that
+    compare with training images. Raises ``ScoreError`` where there are none.
+    """
+    from hvae_core.scores import all_scores
+
+    found = [
+        score
+        for score in all_scores(job.levels, layers)
+        if score.key in job.scores and "reference" not in score.needs
+    ]
+    if not found:
+        raise ScoreError(
+            f"Held-out images have none of the scores {', '.join(job.scores)}; name another folder "
+            "of scores with --reference."
+        )
     return found
 
 
@@ -143,7 +168,11 @@ def kept_held_out(folder: Folder, job: Job) -> HeldScores | None:
         return None
     try:
         stored = json.loads(data)
-        scores = {key: np.array(stored["scores"][key], dtype=np.float64) for key in job.scores}
+        scores = {
+            str(key): np.array(column, dtype=np.float64)
+            for key, column in stored["scores"].items()
+            if key in job.scores
+        }
         columns = np.stack(list(scores.values()))
         if stored["job"] != _scored_by(job) or not columns.size or not np.isfinite(columns).all():
             return None

@@ -7,6 +7,7 @@ everything is read again.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -55,7 +56,8 @@ def summarised(folder: Folder, progress: Progress = silent) -> FolderSummary:
         progress(place / len(left), f"reading part {place + 1:,} of {len(left):,}")
         growing.add(folder, _number(name), there[name])
     made = growing.summary()
-    keep(folder, made)
+    with suppress(DataError):  # who may only read the folder reads its parts again next time
+        keep(folder, made)
     return made
 
 
