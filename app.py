@@ -36,6 +36,7 @@ def draw() -> None:
             "pages/compression/page.py", title="Compression and attacks", url_path="compression"
         ),
         st.Page("pages/latents/page.py", title="Latent space", url_path="latents"),
+        st.Page("pages/lab/page.py", title="Lab", url_path="lab"),
         st.Page("pages/ood/page.py", title="OOD detection", url_path="ood"),
         st.Page("pages/image/page.py", title="One image", url_path="image"),
     ]

@@ -20,6 +20,7 @@ from hvae_core.config import (
     ScaleConfig,
 )
 from hvae_core.config.families.biva_pytorch import GatedBIVAConfig, GatedLVAEConfig
+from hvae_core.config.families.dense import DenseConfig
 from hvae_core.config.families.oodd import OoddConfig
 from hvae_core.config.families.openai_vdvae import OpenAIVDVAEConfig
 from hvae_core.config.paths import BlockConfig, StageConfig, StageLatent
@@ -141,6 +142,8 @@ FAMILIES: dict[str, ModelConfig] = {
         likelihood="colour_mixture",
         components=2,
     ),
+    "dense": DenseConfig((1, 8, 8), (2, 3, 2), hidden=5, skip=True),
+    "dense-affine": DenseConfig((1, 4, 5), (3, 2), hidden=0, likelihood="gaussian_fixed", std=0.3),
     "newcomer": PlainConfig((1, 8, 8)),
 }
 """One tiny configuration a family and variant: ``test_families`` runs its suite on every entry.

@@ -16,6 +16,8 @@ ALL_SETS = 1024 * MIB
 """Bytes of pixels of all visitors' own sets together on a public server."""
 MAX_CHECKPOINTS = 8
 """Checkpoints that one visitor of a public server may have at once."""
+LAB_RUNS = 4
+"""Runs of the Lab, of all visitors together, that train at once; others wait for one to end."""
 READ_MEMORY = 1024 * MIB
 """Bytes that reading an uploaded file may take in its process."""
 READ_SECONDS = 60.0

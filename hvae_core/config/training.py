@@ -24,8 +24,10 @@ class TrainConfig:
     learning_rate: Annotated[float, Field(gt=0, le=1)] = 3e-4
     final_learning_rate: Annotated[float, Field(ge=0, le=1)] = 3e-4
     """Reached by half a cosine over the run; equal to ``learning_rate`` for a constant one."""
+    beta: Annotated[float, Field(ge=0, le=1000)] = 1.0
+    """Weight of the KL, after the warm-up where there is one (Higgins et al. 2017)."""
     warmup_epochs: Annotated[float, Field(ge=0, le=10_000)] = 0.0
-    """Epochs over which beta rises linearly from 0 to 1."""
+    """Epochs over which the weight of the KL rises linearly from 0 to ``beta``."""
     free_bits: Annotated[float, Field(ge=0, le=1000)] = 0.0
     """lambda in nats per layer z_i, shared across its dimensions (HVK Table 4: 2)."""
     free_bits_constant: Annotated[float, Field(ge=0, le=10_000)] = 0.0
@@ -58,6 +60,8 @@ class TrainConfig:
             raise ValueError("free_bits without epochs to hold or anneal them has no effect")
         if self.objective == "informative" and (self.free_bits or self.warmup_epochs):
             raise ValueError("the informative objective takes no warm-up and no free bits")
+        if self.objective != "elbo" and self.beta != 1:
+            raise ValueError(f"the {self.objective} objective has no weight of the KL to change")
         if self.objective == "iwae" and (self.free_bits or self.warmup_epochs):
             raise ValueError("the iwae objective has no KL term for warm-up or free bits to act on")
         if self.objective != "iwae" and self.samples > 1:

@@ -10,6 +10,13 @@ from hvae_core.figures.grids import StripRow, png_bytes, strip, tile
 from hvae_core.figures.information import information_by_k, unit_curves
 from hvae_core.figures.latent_map import MapData, latent_map
 from hvae_core.figures.layers import bits_by_k, kl_history, layer_band
+from hvae_core.figures.live import (
+    Progress,
+    kl_live,
+    loss_live,
+    posteriors_over_prior,
+    units_by_sigma,
+)
 from hvae_core.figures.rate_distortion import attack_curve, rate_distortion
 from hvae_core.figures.score_heat import metric_heat
 from hvae_core.figures.theme import LIGHT, Palette, figure_config
@@ -22,6 +29,7 @@ __all__ = [
     "Curve",
     "MapData",
     "Palette",
+    "Progress",
     "SetLine",
     "StripRow",
     "active_units",
@@ -36,13 +44,16 @@ __all__ = [
     "interval",
     "kl_bars",
     "kl_history",
+    "kl_live",
     "latent_map",
     "layer_band",
     "layer_matrix",
     "likeness_by_layer",
+    "loss_live",
     "metric_heat",
     "percent",
     "png_bytes",
+    "posteriors_over_prior",
     "precision_recall",
     "rate_distortion",
     "reference_density",
@@ -54,4 +65,5 @@ __all__ = [
     "tile",
     "unit_curves",
     "unit_heatmap",
+    "units_by_sigma",
 ]

@@ -32,6 +32,11 @@ from hvae_core.training.optimiser import gradient_row, learning_rate, make_optim
 from hvae_core.training.state import RunState, load_state, save_state
 from hvae_core.training.step import Compile, Stepper
 
+OnStep = Callable[[RunState, Tensor], None]
+"""Called after every step with the run and the step's figures (``Stepper.out``).
+
+It may change the settings of the steps to come (``RunState.change``), wait, or raise to stop.
+"""
 VALIDATION_IMAGES = 1000
 _LOOK = 50
 """Steps between two looks at the loss, for each of which the device is waited for."""
@@ -60,6 +65,7 @@ def train(
     state: Path | None = None,
     extend: bool = False,
     on_epoch: Callable[[Run], None] | None = None,
+    on_step: OnStep | None = None,
     progress: Progress = silent,
     say: Say = unsaid,
     fabric: Fabric | None = None,
@@ -71,7 +77,8 @@ def train(
     changed. ``state`` is a file that keeps the run after every epoch; if it holds a run of the same
     configuration, training continues from there; with ``extend`` also where that run is finished
     and was planned for fewer epochs, of which ``say`` receives a line. ``on_epoch`` receives the
-    run as it stands after every epoch, in the first process only. ``compiling`` lets a graphics
+    run as it stands after every epoch, in the first process only; ``on_step`` is called in every
+    one. ``compiling`` lets a graphics
     card replay compiled steps where that can be done (``step``); it changes figures by rounding
     alone. Raises ``ConfigError`` if the state holds another run or if the loss is no longer a
     number, ``DataError`` for images that do not fit.
@@ -95,7 +102,7 @@ def train(
     # 4. Epoch by epoch. What is shown, kept and returned is the average, never the raw weights.
     while running.epoch < config.epochs:
         started = time.perf_counter()
-        row = _train_epoch(stepper, pixels, progress=progress)
+        row = _train_epoch(stepper, pixels, on_step=on_step, progress=progress)
         row |= validate(running.average, held_out)
         row["seconds"] = time.perf_counter() - started
         running.record(row)
@@ -183,7 +190,9 @@ def _start(
     return RunState(Objective(model, config), optimizer, average)
 
 
-def _train_epoch(stepper: Stepper, pixels: Tensor, *, progress: Progress) -> dict:
+def _train_epoch(
+    stepper: Stepper, pixels: Tensor, *, on_step: OnStep | None, progress: Progress
+) -> dict:
     """One pass over the images; returns the epoch's means for the history."""
     running, fabric = stepper.running, stepper.fabric
     config, epoch = running.config, running.epoch
@@ -200,6 +209,11 @@ def _train_epoch(stepper: Stepper, pixels: Tensor, *, progress: Progress) -> dic
         record[step].copy_(stepper.out)
         if fabric.device.type == "cpu" or step % _LOOK == 0 or step + 1 == len(batches):
             _check(record[: step + 1, 0], epoch)
+        if on_step is not None:
+            on_step(running, stepper.out)
+            if running.config is not config:
+                config = running.config
+                schedule = _schedule(batches, running).to(fabric.device)
         at = epoch + (step + 1) / len(batches)
         progress(at / config.epochs, f"epoch {epoch + 1} of {config.epochs}")
     # 3. The epoch's figures.
@@ -214,7 +228,7 @@ def _train_epoch(stepper: Stepper, pixels: Tensor, *, progress: Progress) -> dic
         "train_kl": numbers[:, 5:].mean(0).tolist(),
         **gradient_row(numbers[:, 3].tolist(), numbers[:, 4].bool().tolist(), epoch, config=config),
         "learning_rate": learning_rate(epoch + (len(batches) - 1) / len(batches), config),
-        "beta": warmup_beta(epoch + 1, config.warmup_epochs),
+        "beta": config.beta * warmup_beta(epoch + 1, config.warmup_epochs),
         "free_bits": free_bits_lambda(epoch + 1, config),
     }
 
@@ -264,7 +278,8 @@ def _schedule(batches: Sequence[_Batch], running: RunState) -> Tensor:
         at, taken = running.epoch + step / steps, running.epoch * steps + step
         # The average is faster in the first steps so that it does not drag the start.
         decay = min(config.ema, (1 + taken) / (10 + taken)) if config.ema else 0.0
-        beta, free_bits = warmup_beta(at, config.warmup_epochs), free_bits_lambda(at, config)
+        beta = config.beta * warmup_beta(at, config.warmup_epochs)
+        free_bits = free_bits_lambda(at, config)
         rows.append((learning_rate(at, config), beta, free_bits, 1 - decay, batch.weight))
     return torch.tensor(rows, dtype=torch.float32)
 

@@ -31,7 +31,7 @@ class LossTerms(NamedTuple):
 
 
 def warmup_beta(epoch: float, warmup_epochs: float) -> float:
-    """beta, the weight of the KL: from 0 to 1 linearly over ``warmup_epochs`` (INF App. J)."""
+    """The share of the KL's weight: from 0 to 1 linearly over ``warmup_epochs`` (INF App. J)."""
     return min(1.0, epoch / warmup_epochs) if warmup_epochs > 0 else 1.0
 
 

@@ -22,7 +22,7 @@ from hvae_core.common.errors import CheckpointError, ConfigError
 from hvae_core.common.files import check_regular, make_folder, written
 from hvae_core.common.plain import plain
 from hvae_core.config import ModelConfig, TrainConfig, from_json, to_json
-from hvae_core.models import HierarchicalVAE
+from hvae_core.models import HierarchicalVAE, model_from_config
 from hvae_core.training.objectives import Objective
 from hvae_core.training.optimiser import SLOTS
 
@@ -49,6 +49,15 @@ class RunState:
     def config(self) -> TrainConfig:
         """How it is trained."""
         return self.objective.config
+
+    def change(self, config: TrainConfig, model: ModelConfig) -> None:
+        """Train on under other settings from the next step.
+
+        ``model`` has the same weights: it may differ in constants alone, such as the standard
+        deviation of the pixels. Batch size, optimiser and seed are those of the start.
+        """
+        self.objective.config = config
+        self.objective.model.config = self.average.config = model
 
     def record(self, row: Mapping[str, Any]) -> None:
         """Count a finished epoch and keep its figures."""
@@ -97,18 +106,8 @@ def load_state(path: Path, running: RunState, *, extend: bool = False) -> None:
     then ends with the epochs that it had. Raises ``ConfigError`` if the file is damaged, holds what
     no run can have, or belongs to another configuration, which the message names.
     """
-    check_regular(path, ConfigError)
-    try:
-        with safe_open(path, "pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError, ValueError, MemoryError) as exc:
-        raise _damaged(path, "it cannot be read") from exc
-    try:
-        model = from_json(ModelConfig, metadata.get("model", ""))
-        before = from_json(TrainConfig, metadata.get("train", ""))
-    except (ConfigError, ValueError) as exc:
-        raise _damaged(path, "its settings cannot be read") from exc
+    metadata, tensors = _opened(path)
+    model, before = _settings(path, metadata)
     images = metadata.get("images", "")
     if images and running.images and images != running.images:
         raise ConfigError(
@@ -135,6 +134,51 @@ def load_state(path: Path, running: RunState, *, extend: bool = False) -> None:
         raise _damaged(path, "a tensor or an entry is not as a run has it") from exc
     if goes_on:
         running.planned = (*running.planned, before.epochs)
+
+
+def settings_in(path: Path) -> tuple[ModelConfig, TrainConfig]:
+    """The network and the recipe of a kept run. Raises ``ConfigError`` if the file is damaged."""
+    metadata, _ = _opened(path)
+    return _settings(path, metadata)
+
+
+def model_in(path: Path) -> tuple[HierarchicalVAE, TrainConfig, History]:
+    """The averaged model of a kept run, its recipe and its history, to look at while it goes on.
+
+    Raises ``ConfigError`` if the file is damaged.
+    """
+    metadata, tensors = _opened(path)
+    config, recipe = _settings(path, metadata)
+    try:
+        model = model_from_config(config)
+        weights = _under("average", tensors)
+        if not all(torch.isfinite(value).all() for value in weights.values()):
+            raise _Impossible("it holds what is not a number")
+        model.load_state_dict(weights)
+        _, history = _counted(len(model.latents), metadata, recipe.epochs)
+    except _Impossible as exc:
+        raise _damaged(path, str(exc)) from exc
+    except (CheckpointError, LookupError, ValueError, RuntimeError, TypeError) as exc:
+        raise _damaged(path, "a tensor or an entry is not as a run has it") from exc
+    return model.eval().requires_grad_(False), recipe, history
+
+
+def _opened(path: Path) -> tuple[dict[str, str], dict[str, torch.Tensor]]:
+    """What a file says of a run, and its tensors."""
+    check_regular(path, ConfigError)
+    try:
+        with safe_open(path, "pt") as file:
+            return file.metadata() or {}, {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError, ValueError, MemoryError) as exc:
+        raise _damaged(path, "it cannot be read") from exc
+
+
+def _settings(path: Path, metadata: Mapping[str, str]) -> tuple[ModelConfig, TrainConfig]:
+    try:
+        model = from_json(ModelConfig, metadata.get("model", ""))
+        return model, from_json(TrainConfig, metadata.get("train", ""))
+    except (ConfigError, ValueError) as exc:
+        raise _damaged(path, "its settings cannot be read") from exc
 
 
 class _Impossible(Exception):
@@ -169,7 +213,7 @@ def _in_words(others: Mapping[str, tuple[Any, Any]]) -> str:
 def _restore(
     running: RunState, tensors: dict[str, torch.Tensor], metadata: Mapping[str, str], *, most: int
 ) -> None:
-    epoch, history = _counted(running, metadata, most)
+    epoch, history = _counted(len(running.average.latents), metadata, most)
     parts = {name: _under(name, tensors) for name in ("model", "average", "optimizer")}
     if sum(map(len, parts.values())) != len(tensors):
         raise _Impossible("it holds tensors that are none of a run")
@@ -187,14 +231,13 @@ def _restore(
     running.epoch, running.history, running.planned = epoch, history, tuple(planned)
 
 
-def _counted(running: RunState, metadata: Mapping[str, str], most: int) -> tuple[int, History]:
+def _counted(layers: int, metadata: Mapping[str, str], most: int) -> tuple[int, History]:
     """The finished epochs and their figures, which agree with each other and with the run."""
     text = metadata["epoch"]
     if not re.fullmatch(r"[0-9]{1,6}", text) or not 0 < int(text) <= most:
         raise _Impossible(f"it says epoch {plain(text, 20)} of {most}")
     epoch = int(text)
     history = plain_history(strict_json(metadata["history"], "a history"))
-    layers = len(running.average.latents)
     for name, series in history.items():
         lists = [len(entry) for entry in series if isinstance(entry, list)]
         if name in _BY_LAYER:

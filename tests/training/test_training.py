@@ -404,3 +404,19 @@ def test_a_start_that_does_not_fit_is_refused(finished: Any) -> None:
         run(start=finished.model)
     with pytest.raises(ConfigError, match="another shape"):
         run(replace(TRAIN, start="tiny"), start=tiny_model())
+
+
+def test_settings_that_change_after_a_step_hold_from_the_next() -> None:
+    seen: list[tuple[int, list[float]]] = []
+
+    def on_step(running: Any, figures: Any) -> None:
+        weights = running.objective.model.state_dict()
+        seen.append((running.epoch, [float(value.double().sum()) for value in weights.values()]))
+        if len(seen) == 4:  # in the middle of the second epoch
+            slow = replace(running.config, learning_rate=1e-30, final_learning_rate=1e-30, beta=3.0)
+            running.change(slow, running.objective.model.config)
+
+    out = run(on_step=on_step)
+    assert [epoch for epoch, _ in seen] == [0] * 3 + [1] * 3 + [2] * 3
+    assert seen[2][1] != seen[3][1] == seen[4][1] == seen[8][1]
+    assert out.history["beta"] == [0.5, 3.0, 3.0]

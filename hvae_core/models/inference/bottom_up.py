@@ -81,17 +81,28 @@ class BottomUpVAE(BottomUpSteps):
         given: Mapping[int, Tensor] | None = None,
     ) -> Likelihood:
         """Ancestral sampling of p(x, z) from z_L down; layers in ``given`` are not drawn."""
+        with remembering():
+            return self.decode(self.ancestors(n, noise=noise, temperature=temperature, given=given))
+
+    def ancestors(
+        self,
+        n: int,
+        *,
+        noise: Noise,
+        temperature: float | Sequence[float] = 1.0,
+        given: Mapping[int, Tensor] | None = None,
+    ) -> list[Tensor]:
+        """Draw z_1 .. z_L (1, n, *shape) from p(z), z_L first; those in ``given`` are not drawn."""
         heat = self._heat(temperature)
         above: list[Tensor] = []
-        with remembering():
-            for index in range(self.n_layers, 0, -1):
-                if given and index in given:
-                    z = given[index].unsqueeze(0)
-                else:
-                    p = self.prior(index, above) if above else self.top_prior(n)
-                    z = self.draw_prior(p, index, n=n, noise=noise, temperature=heat[index - 1])
-                above.insert(0, z)
-            return self.decode(above)
+        for index in range(self.n_layers, 0, -1):
+            if given and index in given:
+                z = given[index].unsqueeze(0)
+            else:
+                p = self.prior(index, above) if above else self.top_prior(n)
+                z = self.draw_prior(p, index, n=n, noise=noise, temperature=heat[index - 1])
+            above.insert(0, z)
+        return above
 
     def aggregate(self, x: Tensor, *, noise: Noise) -> Aggregate:
         """Every k has a way up of its own: means up to z_k, draws above."""

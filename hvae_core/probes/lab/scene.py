@@ -1,0 +1,85 @@
+"""What is shown of a model in training: bounds, pictures, posteriors and a dot of light."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from hvae_core.common.noise import ImageNoise, StreamNoise
+from hvae_core.config.lab import SIDE
+from hvae_core.data.image_set import ImageSet
+from hvae_core.evaluation.bounds import bound
+from hvae_core.models import HierarchicalVAE
+from hvae_core.models.distributions import Gaussian
+from hvae_core.models.inference.bottom_up import BottomUpVAE
+from hvae_core.models.pixels import prepared
+from hvae_core.probes.lab.frame import LabFrame
+
+SHOWN, DRAWN, PRIOR = 8, 96, 200
+"""Images that are reconstructed, images whose posteriors and bounds are shown, draws of p(z)."""
+
+
+class Scene:
+    """What is shown of a model: the same images and draws from frame to frame."""
+
+    def __init__(self, images: ImageSet, held_out: ImageSet) -> None:
+        self.held_out = held_out
+        pixels = (np.asarray(images.images, np.float64).reshape(len(images), -1) + 0.5) / 256
+        # Of large images it would take a minute, and no toy is made of them.
+        few = pixels.shape[1] <= SIDE**2
+        self.eigenvalues = np.linalg.eigvalsh(np.cov(pixels.T))[::-1][:8] if few else np.zeros(0)
+
+    def frame(
+        self, model: HierarchicalVAE, about: dict[str, Any], dot: tuple[float, float]
+    ) -> LabFrame:
+        """Everything but the curve, which is left empty."""
+        light = dot_of_light(dot, model.image_shape)
+        shown = np.concatenate([self.held_out.images, light])
+        digests = [*self.held_out.image_digests(), 1]
+        with torch.no_grad():
+            x = prepared(model, shown, digests)
+            traces = model.traces(x, range(model.n_levels), noise=ImageNoise(digests))
+            bounds = torch.stack([bound(trace) for trace in traces]).numpy()
+            pictures = torch.stack([t.likelihood.mean[0, :SHOWN] for t in traces])
+            noise = StreamNoise(torch.Generator().manual_seed(0))
+            samples = model.sample(32, noise=noise).mean[0]
+            q = model.posteriors(x[:-1], noise=ImageNoise(digests[:-1]))
+            means, stds, draws = _of_two_units(model, q)
+        top = q[-1]
+        unit_kl = np.zeros(0)
+        if isinstance(top, Gaussian):
+            terms = 0.5 * (top.std**2 + top.mean**2 - 1) - top.std.log()
+            unit_kl = terms.mean((0, 1)).flatten().numpy()
+        return LabFrame(
+            about=about, steps=np.zeros(0), kl=np.zeros((0, model.n_layers)), loss=np.zeros(0),
+            originals=np.asarray(self.held_out.images[:SHOWN]),
+            reconstructions=_bytes(pictures), samples=_bytes(samples),
+            means=means, stds=stds, draws=draws, unit_kl=unit_kl,
+            eigenvalues=self.eigenvalues, bounds=bounds[:, :-1], dot=light,
+            dot_bounds=bounds[:, -1],
+        )  # fmt: skip
+
+
+def _of_two_units(model: HierarchicalVAE, q: Any) -> tuple[Any, Any, Any]:
+    """Means and spreads of q(z_i | x) and draws of p(z), where every layer has two units."""
+    if not isinstance(model, BottomUpVAE) or any(spec.shape != (2,) for spec in model.latents):
+        return (np.zeros((0, 0, 2)),) * 3
+    z = model.ancestors(PRIOR, noise=StreamNoise(torch.Generator().manual_seed(1)))
+    stacks = [one.mean[0] for one in q], [one.std[0] for one in q], [one[0] for one in z]
+    means, stds, draws = (torch.stack(stack).numpy() for stack in stacks)
+    return means, stds, draws
+
+
+def dot_of_light(at: tuple[float, float], shape: tuple[int, int, int]) -> Any:
+    """One image (1, C, H, W) uint8: a soft dot at this row and column, no letter."""
+    _, height, width = shape
+    rows, columns = np.mgrid[:height, :width]
+    light = np.exp(-((rows - at[0]) ** 2 + (columns - at[1]) ** 2) / (2 * 0.8**2))
+    return np.broadcast_to(np.round(255 * light).astype(np.uint8), (1, *shape))
+
+
+def _bytes(x: Tensor) -> Any:
+    return (255 * x.clamp(0, 1)).round().to(torch.uint8).numpy()

@@ -1,0 +1,149 @@
+"""What the Lab does after every step of the training loop: turn, show, wait, end."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import final
+
+import numpy as np
+from torch import Tensor
+
+from hvae_core.common.progress import Progress
+from hvae_core.config.lab import MOST_STEPS, STEPS, Act, Control, Knobs, after
+from hvae_core.data.image_set import ImageSet
+from hvae_core.probes.lab.frame import (
+    Curve,
+    read_control,
+    read_frame,
+    unseen,
+    write_control,
+    write_frame,
+)
+from hvae_core.probes.lab.scene import Scene
+from hvae_core.training.state import RunState
+
+FRAME_SECONDS = 0.2
+PATIENCE = 60.0
+"""Seconds that a run goes on, or waits, when nobody looks or nothing plays."""
+POLL = 0.05
+
+
+class Ended(Exception):
+    """Nobody looks, or nothing plays for too long; what was kept stays."""
+
+
+@final
+class Watch:
+    """Called after every step: turns knobs, keeps the curve, writes frames, waits, ends."""
+
+    def __init__(
+        self,
+        folder: Path,
+        control: Control,
+        images: ImageSet,
+        *,
+        held_out: ImageSet,
+        progress: Progress,
+    ) -> None:
+        self.folder, self.control, self.progress = folder, control, progress
+        self.step = 0
+        self._scene = Scene(images, held_out)
+        self._curve, self._marks = Curve(), list[tuple[int, str]]()
+        self._told: Knobs | None = None
+        self._last, self._stepped, self._rate = 0.0, time.monotonic(), 0.0
+        self._counted = 0
+
+    def __call__(self, running: RunState, figures: Tensor) -> None:
+        """Take one step's figures; wait here while nothing plays."""
+        if self._told is None:
+            self._begin(running)
+        self.step += 1
+        self._curve.add(self.step, figures[[0, *range(5, len(figures))]].double().numpy())
+        self._act(running)
+        if time.monotonic() - self._last >= FRAME_SECONDS:
+            self._listen(running)
+            self._show(running)
+        self._wait(running)
+
+    def _begin(self, running: RunState) -> None:
+        """Where the run stands, and what was seen of it so far."""
+        self.step = running.epoch * STEPS
+        before = read_frame(self.folder)
+        if before is not None and self.step:
+            known = before.steps <= self.step
+            rows = np.column_stack([before.loss, before.kl])[known]
+            self._curve = Curve(steps=before.steps[known].tolist(), rows=list(rows))
+            self._marks = [(at, word) for at, word in before.about["marks"] if at <= self.step]
+        self._turn(running, self.control.knobs)
+        self._last = time.monotonic()
+
+    def _turn(self, running: RunState, knobs: Knobs) -> None:
+        if knobs != self._told:
+            running.change(knobs.train(), knobs.model())
+        self._told = knobs
+
+    def _act(self, running: RunState) -> None:
+        """Do what the preset has for this step, and say so to the page."""
+        control, due = after(self.control, self.step)
+        if due:
+            self.control = control
+            self._marks += [(self.step, act.in_words) for act in due]
+            write_control(self.folder, control)
+            self._turn(running, control.knobs)
+
+    def _listen(self, running: RunState) -> None:
+        """Read what the page says. Raises ``Cancelled``, or ends where nobody looks."""
+        self.progress(min(self.step / MOST_STEPS, 1.0), f"step {self.step:,}")
+        told = read_control(self.folder)
+        if told is None or not told.knobs.starts_like(self.control.knobs):
+            raise Ended  # another run begins here
+        if told.knobs != self.control.knobs:
+            self._marks.append((self.step, turned_in_words(self.control.knobs, told.knobs)))
+        self.control = told
+        self._turn(running, told.knobs)
+        if unseen(self.folder) > PATIENCE:
+            raise Ended
+
+    def _wait(self, running: RunState) -> None:
+        """Rest while nothing plays, and between steps that are paced."""
+        paused = time.monotonic()
+        shown = self.control.dot if self._last > self._stepped else None
+        while not self.control.playing and self.step >= self.control.until:
+            if shown != self.control.dot:
+                self._show(running)
+                shown = self.control.dot
+            time.sleep(POLL)
+            self._listen(running)
+            if time.monotonic() - paused > PATIENCE:
+                raise Ended
+        if self.control.playing and self.control.pace:
+            time.sleep(max(0.0, self._stepped + 1 / self.control.pace - time.monotonic()))
+        self._stepped = time.monotonic()
+
+    def _show(self, running: RunState) -> None:
+        now = time.monotonic()
+        rate = (self.step - self._counted) / max(now - self._last, 1e-3) if self._counted else 0.0
+        self._last, self._counted = now, self.step
+        self._rate = 0.7 * self._rate + 0.3 * rate if self._rate else rate
+        model = running.objective.model
+        steps, rows = self._curve.steps, self._curve.rows
+        table = np.array(rows).reshape(len(steps), 1 + model.n_layers)
+        about = {
+            "step": self.step,
+            "rate": round(self._rate, 1),
+            "names": [spec.name for spec in model.latents],
+            "counted": "step",
+            "marks": self._marks[-12:],
+            "images": self._scene.held_out.title,
+        }
+        frame = self._scene.frame(model, about, self.control.dot)
+        curve = {"steps": np.array(steps, np.int32), "kl": table[:, 1:], "loss": table[:, 0]}
+        write_frame(self.folder, replace(frame, **curve))
+
+
+def turned_in_words(before: Knobs, now: Knobs) -> str:
+    """What was turned, as "free bits 1"."""
+    changed = {k: v for k, v in vars(now).items() if vars(before)[k] != v}
+    return Act(0, changed).in_words

@@ -1,0 +1,235 @@
+"""The Lab: train a small hierarchy while you look, make a layer die, and bring it back."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import streamlit as st
+
+from hvae_core.checkpoint.library import own_checkpoints
+from hvae_core.common import fingerprint
+from hvae_core.common.deployment import MAX_CHECKPOINTS, public
+from hvae_core.common.errors import CheckpointError
+from hvae_core.config.lab import Control, lab_presets
+from hvae_core.probes.lab.frame import look
+from pages.lab import runs, view
+from pages.lab.knobs import PROBLEM, panel, tell
+from pages.lab.runs import A, B, Run
+from pages.shared import jobs, links, models, ui
+from pages.shared.state import colors
+
+PRESETS = lab_presets()
+SPEEDS = {0: "as fast as it can", 50: "50 steps a second", 10: "10 steps a second"}
+EVERY = 0.4
+KEEP = "keep-lab"
+palette = colors()
+
+
+def _begin_chosen() -> None:
+    tell(runs.begin_preset, PRESETS[st.session_state["lab_preset"]])
+
+
+def _play(all_runs: list[Run], playing: bool) -> None:
+    for run in all_runs:
+        tell(runs.change, run, playing=playing)
+
+
+def _one_step(all_runs: list[Run]) -> None:
+    for run in all_runs:
+        tell(runs.change, run, playing=False, until=run.step + 1)
+
+
+def _again(all_runs: list[Run]) -> None:
+    for run in all_runs:
+        tell(runs.again, run)
+
+
+def _beside(run: Run) -> None:
+    """A second run of the same seed and knobs, or none."""
+    if st.session_state["lab_two"]:
+        tell(runs.begin, B, replace(run.control, playing=run.playing, until=0))
+        tell(runs.again, run)
+    else:
+        tell(runs.end, B)
+
+
+def _pace(all_runs: list[Run]) -> None:
+    for run in all_runs:
+        tell(runs.change, run, pace=st.session_state["lab_pace"])
+
+
+def _dot(all_runs: list[Run]) -> None:
+    at = (float(st.session_state["lab_row"]), float(st.session_state["lab_column"]))
+    for run in all_runs:
+        tell(runs.change, run, dot=at)
+
+
+def current() -> list[Run]:
+    """The visitor's runs; before the first there is one that waits for Play."""
+    asked = links.arrived("preset")
+    first = next(iter(PRESETS))
+    if asked in PRESETS:
+        tell(runs.begin_preset, PRESETS[asked])
+        links.absent("preset", "")
+    elif asked:
+        links.absent("preset", f"There is no preset {asked[:40]}; choose one of the list.")
+    if runs.find(A) is None:
+        runs.begin(A, Control(PRESETS[first].knobs, PRESETS[first].acts, playing=False,
+                              preset=first))  # fmt: skip
+    found = [run for run in map(runs.find, (A, B)) if run is not None]
+    links.say("preset", found[0].control.preset)
+    return found
+
+
+def head_controls(found: list[Run]) -> None:
+    """Preset, play, step, reset, speed."""
+    a = found[0]
+    row = st.container(horizontal=True, vertical_alignment="bottom")
+    titles = {name: preset.title for name, preset in PRESETS.items()}
+    followed = bool(a.control.run)
+    if a.control.preset in titles:
+        st.session_state["lab_preset"] = a.control.preset
+    row.selectbox(
+        "Preset", list(titles), format_func=titles.__getitem__, key="lab_preset",
+        on_change=_begin_chosen, width=380, index=None if followed else 0,
+    )  # fmt: skip
+    playing = any(run.playing for run in found)
+    row.button(
+        "Pause" if playing else "Play", key="lab_play", on_click=_play, args=(found, not playing),
+        icon=":material/pause:" if playing else ":material/play_arrow:", type="primary",
+    )  # fmt: skip
+    row.button(
+        "One step", key="lab_step", on_click=_one_step, args=(found,), icon=":material/skip_next:",
+        disabled=followed,
+    )  # fmt: skip
+    row.button(
+        "Reset", key="lab_reset", on_click=_again, args=(found,), icon=":material/replay:",
+        disabled=followed,
+    )  # fmt: skip
+    st.session_state["lab_pace"] = a.control.pace if a.control.pace in SPEEDS else 0
+    row.selectbox(
+        "Speed", list(SPEEDS), format_func=SPEEDS.__getitem__, key="lab_pace", on_change=_pace,
+        args=(found,), width=190, disabled=followed,
+    )  # fmt: skip
+    st.session_state["lab_two"] = len(found) > 1
+    row.toggle(
+        "Two runs, same seed", key="lab_two", on_change=_beside, args=(a,), disabled=followed,
+        help="A second run beside the first, from step 0 of both. Its knobs are its own.",
+    )  # fmt: skip
+
+
+def live(found: list[Run]) -> None:
+    """Title and pictures, which follow the runs while they go on."""
+    active = any(run.active for run in found)
+
+    @st.fragment(run_every=EVERY if active else None)
+    def moving() -> None:
+        with ui.in_place():
+            now = [run for run in map(runs.find, (A, B)) if run is not None]
+            for run in now:
+                look(run.folder)
+            preset = PRESETS.get(now[0].control.preset) if now else None
+            ui.header(view.claim(now[0] if now else None), preset.look if preset else LOOK)
+            for run in now:
+                _failed(run)
+            view.draw(now, palette)
+        stopped = active and not any(run.active for run in now)
+        if stopped or _acted(now):
+            st.rerun()  # the controls show how the runs are set
+
+    moving()
+
+
+LOOK = (
+    "Each line is a layer: at zero it says nothing of the image. Turn a knob and see which layer "
+    "lives."
+)
+
+
+def _acted(now: list[Run]) -> bool:
+    """Whether a preset turned knobs since the controls were drawn."""
+    acts = [len(run.control.acts) for run in now]
+    before = st.session_state.setdefault("lab_acts", acts)
+    st.session_state["lab_acts"] = acts
+    return bool(before != acts)
+
+
+def _failed(run: Run) -> None:
+    if run.job is not None and run.job.error is not None:
+        st.error(ui.plain(str(run.job.error)), icon=":material/error:")
+
+
+def keeping(a: Run) -> None:
+    """Make run A a checkpoint that every page opens."""
+    if jobs.going_on(KEEP, "Keeping"):
+        return
+    job = jobs.current(KEEP)
+    if job is not None and job.status == "done":
+        digest, step = job.result()
+        if st.session_state.get("lab_kept") != digest:
+            st.session_state["lab_kept"] = st.session_state[models.OPENED] = digest
+            st.rerun()
+        st.success(f"Kept as of step {step:,}: it is in the list of models, and is model A.")
+        ui.link("collapse", "See its layers")
+    if st.button(
+        "Keep", key="lab_keep", icon=":material/save:", disabled=a.frame is None,
+        help="Makes run A a checkpoint, as of the last full 25 steps; every page then opens it.",
+    ):  # fmt: skip
+        if public() and len(own_checkpoints(models.own_folder())) >= MAX_CHECKPOINTS:
+            raise CheckpointError(
+                f"You have {MAX_CHECKPOINTS} checkpoints here, which is the most; remove one first."
+            )
+        from hvae_core.probes.lab.jobs import keep_lab
+
+        digest = fingerprint.digest("keep-lab", str(a.folder), a.step)
+        jobs.submit(KEEP, digest, keep_lab, str(a.folder), str(models.own_folder()))
+        st.rerun()
+
+
+def attaching() -> None:
+    """Follow a training of the command line."""
+    with st.expander("Follow a training on this machine", icon=":material/monitoring:"):
+        path = st.text_input(
+            "Its folder", key="lab_run", placeholder="runs/my-run",
+            help="The folder of a `train` command; it is read again after every epoch.",
+        )  # fmt: skip
+        st.button(
+            "Follow", key="lab_follow", on_click=lambda: tell(runs.follow, path.strip()),
+            icon=":material/visibility:",
+        )  # fmt: skip
+
+
+def page() -> None:
+    """Controls beside what they do."""
+    found = current()
+    problem = st.session_state.pop(PROBLEM, "")
+    if problem:
+        st.error(ui.plain(problem), icon=":material/error:")
+    pictured, beside = st.columns([3, 1], gap="large")
+    with pictured:
+        head_controls(found)
+        live(found)
+    with beside, ui.in_place():
+        if len(found) > 1:
+            slot = st.segmented_control(
+                "Knobs of run", [A, B], default=A, format_func=str.upper, required=True,
+                key="lab_slot",
+            )  # fmt: skip
+            chosen = found[1] if slot == B else found[0]
+        else:
+            chosen = found[0]
+        if not chosen.control.run:
+            panel(chosen)
+            st.markdown("**A dot of light, which is no letter**")
+            row, column = chosen.control.dot
+            st.session_state["lab_row"], st.session_state["lab_column"] = row, column
+            st.slider("Row", 0.0, 7.0, step=0.25, key="lab_row", on_change=_dot, args=(found,))
+            st.slider(
+                "Column", 0.0, 7.0, step=0.25, key="lab_column", on_change=_dot, args=(found,)
+            )
+            keeping(found[0])
+        if not public():
+            attaching()
+
+
+page()

@@ -1,0 +1,185 @@
+"""The visitor's runs of the Lab: begun, turned, followed, and found again after a reload.
+
+A run is a folder on the visitor's shelf and a job that trains in it. The Lab has processes of its
+own: who plays here does not keep an evaluation waiting.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from hvae_core.common import shelf
+from hvae_core.common.deployment import LAB_RUNS, job_memory, public
+from hvae_core.common.errors import ConfigError
+from hvae_core.common.files import make_folder, named_path, written
+from hvae_core.common.jobs import Job, JobTable
+from hvae_core.config.lab import Control, Knobs, LabPreset
+from hvae_core.probes.lab.frame import (
+    LabFrame,
+    look,
+    read_control,
+    read_frame,
+    write_control,
+)
+from pages.shared.visitor import visitor
+
+A, B = "a", "b"
+_LETTERS = "abcdefghijklmnop"
+
+
+@st.cache_resource(show_spinner=False, on_release=lambda table: table.close())
+def _table() -> JobTable:
+    return JobTable(workers=LAB_RUNS, memory=job_memory())
+
+
+@dataclass(frozen=True)
+class Run:
+    """One of the two runs: where it is, how it is set, and what is seen of it."""
+
+    slot: str
+    folder: Path
+    control: Control
+    frame: LabFrame | None
+    job: Job | None
+
+    @property
+    def active(self) -> bool:
+        """Whether a process trains it, or will."""
+        return self.job is not None and self.job.active
+
+    @property
+    def playing(self) -> bool:
+        """Whether steps are being taken."""
+        return self.active and self.control.playing
+
+    @property
+    def title(self) -> str:
+        """A or B."""
+        return self.slot.upper()
+
+    @property
+    def step(self) -> int:
+        """The step of the last frame."""
+        return int(self.frame.about["step"]) if self.frame is not None else 0
+
+
+def find(slot: str) -> Run | None:
+    """The visitor's run A or B as it stands; None where there is none."""
+    try:
+        token = _pointer(slot).read_text("utf-8")[:32]
+        folder = _folder(slot, token)
+    except (OSError, ValueError):
+        return None
+    control = read_control(folder)
+    if control is None:
+        return None
+    return Run(slot, folder, control, read_frame(folder), _table().current(_name(slot)))
+
+
+def begin(slot: str, control: Control) -> None:
+    """A new run in place of the last; it trains if it plays. Raises ``ConfigError``."""
+    end(slot)
+    token = "".join(secrets.choice(_LETTERS) for _ in range(12))
+    folder = _folder(slot, token)
+    write_control(folder, control)
+    make_folder(_pointer(slot).parent, ConfigError)
+    with written(_pointer(slot), ConfigError) as draft:
+        draft.write_text(token, "utf-8")
+    if control.playing or control.until:
+        _start(slot, folder, control)
+
+
+def begin_preset(preset: LabPreset, *, seed: int = 0, playing: bool = True) -> None:
+    """The run or the two runs of a preset, from step 0."""
+    end(B)
+    for slot, knobs in ((A, preset.knobs), (B, preset.beside)):
+        if knobs is not None:
+            begin(
+                slot,
+                Control(
+                    replace(knobs, seed=seed), preset.acts, playing=playing, preset=preset.name
+                ),
+            )
+
+
+def follow(path: str) -> None:
+    """Follow a training of the command line in a folder of this machine, as run A."""
+    if public():
+        raise ConfigError("A public server reads no folders.")
+    folder = named_path(path, ConfigError)
+    if not path or not folder.is_dir():
+        raise ConfigError(f"There is no folder {path or 'named'}; give the one of `train --out`.")
+    end(B)
+    begin(A, Control(Knobs(), run=str(folder.absolute())))
+
+
+def change(run: Run, **fields: Any) -> None:
+    """Tell a run how it goes on; what it did of its own meanwhile stays. It starts if it must."""
+    control = replace(read_control(run.folder) or run.control, **fields)
+    look(run.folder)
+    write_control(run.folder, control)
+    if not run.active and (control.playing or control.until > run.step):
+        _start(run.slot, run.folder, control)
+
+
+def turn(run: Run, name: str, value: Any) -> None:
+    """Turn one knob: while it goes on where that can be, else from step 0."""
+    now = read_control(run.folder) or run.control
+    knobs = now.knobs.turned({name: value})
+    if knobs.starts_like(now.knobs):
+        change(run, knobs=knobs)
+    else:
+        begin(run.slot, replace(now, knobs=knobs, acts=(), until=0))
+
+
+def again(run: Run) -> None:
+    """From step 0, with what the preset turns later, if it began as one."""
+    from hvae_core.config.lab import lab_presets
+
+    now = read_control(run.folder) or run.control
+    preset = lab_presets().get(now.preset)
+    known = preset is not None and preset.knobs.starts_like(replace(now.knobs, seed=0))
+    if preset is not None and known:
+        knobs = preset.knobs if run.slot == A else (preset.beside or preset.knobs)
+        now = replace(now, knobs=replace(knobs, seed=now.knobs.seed), acts=preset.acts)
+    begin(run.slot, replace(now, until=0))
+
+
+def end(slot: str) -> None:
+    """Let go of a run and what it wrote."""
+    run = find(slot)
+    _table().cancel(_name(slot))
+    with contextlib.suppress(OSError):
+        _pointer(slot).unlink(missing_ok=True)
+        if run is not None:
+            for path in run.folder.iterdir():
+                path.unlink(missing_ok=True)
+
+
+def _start(slot: str, folder: Path, control: Control) -> None:
+    from hvae_core.probes.lab.jobs import follow_run, run_lab
+
+    look(folder)
+    digest = secrets.token_hex(16)
+    if control.run:
+        _table().submit(_name(slot), digest, follow_run, str(folder), control.run)
+    else:
+        _table().submit(_name(slot), digest, run_lab, str(folder))
+
+
+def _name(slot: str) -> str:
+    return f"{visitor()}:lab-{slot}"
+
+
+def _pointer(slot: str) -> Path:
+    return shelf.folder(visitor(), "lab") / slot
+
+
+def _folder(slot: str, token: str) -> Path:
+    return shelf.folder(visitor(), f"lab{slot}{token}")

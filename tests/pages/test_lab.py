@@ -1,0 +1,115 @@
+"""The Lab's page: presets by link, knobs that reach the run, runs that survive a reload."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from hvae_core.common.jobs.job import owner_of
+from hvae_core.config.lab import STEPS, lab_presets
+from hvae_core.models import model_from_config
+from hvae_core.probes.lab.frame import write_frame
+from hvae_core.probes.lab.scene import Scene
+from pages.lab import runs
+from tests.pages.conftest import Start, alive, charts, text
+from tests.small import tiny_set
+
+
+class Table:
+    """Runs that are started and never go on."""
+
+    def __init__(self) -> None:
+        self.jobs: dict[str, Any] = {}
+
+    def submit(self, name: str, digest: str, fn: Any, *args: Any) -> Any:
+        job = SimpleNamespace(active=True, status="running", error=None, fn=fn, args=args)
+        self.jobs[name] = job
+        return job
+
+    def current(self, name: str) -> Any:
+        return self.jobs.get(name)
+
+    def cancel(self, name: str) -> None:
+        self.jobs.pop(name, None)
+
+
+@pytest.fixture(autouse=True)
+def table(monkeypatch: pytest.MonkeyPatch) -> Table:
+    found = Table()
+    monkeypatch.setattr(runs, "_table", lambda: found)
+    return found
+
+
+def seen(run: runs.Run, step: int = 2 * STEPS) -> None:
+    """A frame as the run would write it."""
+    model = model_from_config(run.control.knobs.model())
+    scene = Scene(tiny_set(80), tiny_set(96, seed=1))
+    about = {"step": step, "rate": 300.0, "names": [s.name for s in model.latents],
+             "counted": "step", "marks": [[5, "beta 2"]], "images": "Bars"}  # fmt: skip
+    frame = scene.frame(model, about, run.control.dot)
+    kl = np.tile([2.0, 0.01, 0.004][: model.n_layers], (4, 1))
+    write_frame(run.folder, replace(frame, steps=np.arange(4), kl=kl, loss=np.ones(4)))
+
+
+def test_a_link_starts_a_preset_and_the_title_says_what_died(start: Start, table: Table) -> None:
+    app = alive(start("lab", preset="free-bits"))
+    (name,) = table.jobs
+    assert name.endswith(":lab-a") and owner_of(name)
+    assert app.query_params["preset"] == ["free-bits"]
+    assert lab_presets()["free-bits"].look in text(app)
+
+
+def test_knobs_reach_the_run_and_the_view_follows(
+    start: Start, table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runs, "visitor", lambda: "a" * 32)
+    app = alive(start("lab", preset="top-dies"))
+    run = runs.find("a")
+    assert run is not None and run.active
+    seen(run)
+    # 1. What it shows.
+    app = alive(app.run())
+    assert app.title[0].value == f"At step {2 * STEPS} z2 and z3 say nothing"
+    assert charts(app) >= {"lab-kl", "lab-loss", "lab-latents-a"}
+    # 2. What is turned while it runs reaches the run as it is; what cannot begins anew.
+    app = alive(app.slider("lab_a_free_bits").set_value(1.0).run())
+    now = runs.find("a")
+    assert now is not None and now.control.knobs.free_bits == 1.0 and now.folder == run.folder
+    app = alive(app.button("lab_play").click().run())
+    now = runs.find("a")
+    assert now is not None and not now.control.playing
+    app = alive(app.slider("lab_row").set_value(1.0).run())
+    app = alive(app.button("lab_step").click().run())
+    now = runs.find("a")
+    assert now is not None and now.control.until == 2 * STEPS + 1 and now.control.dot[0] == 1.0
+    app = alive(app.slider("lab_a_depth").set_value(2).run())
+    now = runs.find("a")
+    assert now is not None and now.folder != run.folder and now.control.knobs.depth == 2
+    # 3. Two side by side, and a page that is opened again finds both.
+    app = alive(app.toggle("lab_two").set_value(True).run())
+    assert {name.partition(":lab-")[2] for name in table.jobs} >= {"b"} or runs.find("b")
+    again = alive(start("lab"))
+    assert again.slider("lab_a_depth").value == 2 and again.toggle("lab_two").value is True
+    # 4. Somebody else has runs of their own.
+    monkeypatch.setattr(runs, "visitor", lambda: "b" * 32)
+    assert runs.find("a") is None
+
+
+def test_a_training_is_followed_by_local_users_alone(
+    start: Start, table: Table, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = start("lab")
+    app.text_input("lab_run").set_value(str(tmp_path / "nowhere")).run()
+    app.button("lab_follow").click().run()
+    assert any("There is no folder" in error.value for error in app.error)
+    app.text_input("lab_run").set_value(str(tmp_path)).run()
+    alive(app.button("lab_follow").click().run())
+    (job,) = table.jobs.values()
+    assert job.fn.__name__ == "follow_run" and job.args[1] == str(tmp_path)
+    monkeypatch.setenv("STRATA_PUBLIC", "1")
+    public = alive(start("lab", preset="warm-up"))
+    assert not [one for one in public.button if one.key == "lab_follow"]

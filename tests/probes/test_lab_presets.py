@@ -1,0 +1,16 @@
+"""Every preset of the Lab shows what it says, for seed 0, after so many steps."""
+
+from __future__ import annotations
+
+import pytest
+
+from hvae_core.config.lab import lab_presets
+from tests.lab import measured
+
+
+@pytest.mark.parametrize("name", lab_presets())
+def test_a_preset_shows_what_it_says(name: str) -> None:
+    preset = lab_presets()[name]
+    assert preset.checks
+    for check, kl in zip(preset.checks, measured(preset, 0), strict=True):
+        assert check.holds(kl), f"z{check.layer} has {kl:.2f} nats at step {check.step}: {check}"
