@@ -1,6 +1,6 @@
 """What the Lab's presets show, by the number of steps: ``python -m tests.lab`` for seeds 0 to 4.
 
-It prints the table of docs/lab.md. A test holds seed 0 (tests/probes/test_lab_presets.py).
+It prints the table of docs/lab.md. A test holds seed 0 (tests/training/test_lab_presets.py).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from lightning_fabric import Fabric
 from torch import Tensor
 
 from hvae_core.config.lab import Control, LabPreset, after, lab_presets
-from hvae_core.probes.lab.jobs import lab_images
+from hvae_core.training.lab.jobs import lab_images
 from hvae_core.training.loop import train
 from hvae_core.training.state import RunState
 

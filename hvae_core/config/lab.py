@@ -108,7 +108,8 @@ class Act:
     @property
     def in_words(self) -> str:
         """As "free bits 1"."""
-        return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in self.turn.items())
+        told = {k: f"{v:g}" if isinstance(v, float) else str(v) for k, v in self.turn.items()}
+        return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in told.items())
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -135,6 +136,8 @@ class LabPreset:
     look: str
     """One sentence on what to look at."""
     knobs: Knobs
+    pace: Annotated[int, Field(ge=0, le=10_000)] = 100
+    """Steps a second at most, so that one sees it; 0 for as fast as can be."""
     beside: Knobs | None = None
     """A second run of the same seed, where one is to be compared."""
     acts: tuple[Act, ...] = ()

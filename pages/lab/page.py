@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import streamlit as st
 
 from hvae_core.checkpoint.library import own_checkpoints
 from hvae_core.common import fingerprint
 from hvae_core.common.deployment import MAX_CHECKPOINTS, public
 from hvae_core.common.errors import CheckpointError
-from hvae_core.config.lab import Control, lab_presets
-from hvae_core.probes.lab.frame import look
+from hvae_core.config.lab import lab_presets
+from hvae_core.training.lab.frame import look
 from pages.lab import runs, view
 from pages.lab.knobs import PROBLEM, panel, tell
 from pages.lab.runs import A, B, Run
@@ -19,14 +17,15 @@ from pages.shared import jobs, links, models, ui
 from pages.shared.state import colors
 
 PRESETS = lab_presets()
-SPEEDS = {0: "as fast as it can", 50: "50 steps a second", 10: "10 steps a second"}
+SPEEDS = {0: "as fast as it can", 100: "100 steps a second", 10: "10 steps a second"}
 EVERY = 0.4
 KEEP = "keep-lab"
 palette = colors()
 
 
 def _begin_chosen() -> None:
-    tell(runs.begin_preset, PRESETS[st.session_state["lab_preset"]])
+    if st.session_state["lab_preset"] in PRESETS:
+        tell(runs.begin_preset, PRESETS[st.session_state["lab_preset"]])
 
 
 def _play(all_runs: list[Run], playing: bool) -> None:
@@ -47,8 +46,10 @@ def _again(all_runs: list[Run]) -> None:
 def _beside(run: Run) -> None:
     """A second run of the same seed and knobs, or none."""
     if st.session_state["lab_two"]:
-        tell(runs.begin, B, replace(run.control, playing=run.playing, until=0))
         tell(runs.again, run)
+        first = runs.find(A)
+        if first is not None:
+            tell(runs.begin, B, first.control)
     else:
         tell(runs.end, B)
 
@@ -74,8 +75,7 @@ def current() -> list[Run]:
     elif asked:
         links.absent("preset", f"There is no preset {asked[:40]}; choose one of the list.")
     if runs.find(A) is None:
-        runs.begin(A, Control(PRESETS[first].knobs, PRESETS[first].acts, playing=False,
-                              preset=first))  # fmt: skip
+        runs.begin_preset(PRESETS[first], playing=False)
     found = [run for run in map(runs.find, (A, B)) if run is not None]
     links.say("preset", found[0].control.preset)
     return found
@@ -87,11 +87,10 @@ def head_controls(found: list[Run]) -> None:
     row = st.container(horizontal=True, vertical_alignment="bottom")
     titles = {name: preset.title for name, preset in PRESETS.items()}
     followed = bool(a.control.run)
-    if a.control.preset in titles:
-        st.session_state["lab_preset"] = a.control.preset
+    st.session_state["lab_preset"] = a.control.preset if a.control.preset in titles else None
     row.selectbox(
         "Preset", list(titles), format_func=titles.__getitem__, key="lab_preset",
-        on_change=_begin_chosen, width=380, index=None if followed else 0,
+        on_change=_begin_chosen, width=380, index=None,
     )  # fmt: skip
     playing = any(run.playing for run in found)
     row.button(
@@ -124,6 +123,7 @@ def live(found: list[Run]) -> None:
 
     @st.fragment(run_every=EVERY if active else None)
     def moving() -> None:
+        now: list[Run] = []
         with ui.in_place():
             now = [run for run in map(runs.find, (A, B)) if run is not None]
             for run in now:
@@ -179,7 +179,7 @@ def keeping(a: Run) -> None:
             raise CheckpointError(
                 f"You have {MAX_CHECKPOINTS} checkpoints here, which is the most; remove one first."
             )
-        from hvae_core.probes.lab.jobs import keep_lab
+        from hvae_core.training.lab.jobs import keep_lab
 
         digest = fingerprint.digest("keep-lab", str(a.folder), a.step)
         jobs.submit(KEEP, digest, keep_lab, str(a.folder), str(models.own_folder()))

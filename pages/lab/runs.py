@@ -19,8 +19,8 @@ from hvae_core.common.deployment import LAB_RUNS, job_memory, public
 from hvae_core.common.errors import ConfigError
 from hvae_core.common.files import make_folder, named_path, written
 from hvae_core.common.jobs import Job, JobTable
-from hvae_core.config.lab import Control, Knobs, LabPreset
-from hvae_core.probes.lab.frame import (
+from hvae_core.config.lab import Control, Knobs, LabPreset, lab_presets
+from hvae_core.training.lab.frame import (
     LabFrame,
     look,
     read_control,
@@ -100,12 +100,12 @@ def begin_preset(preset: LabPreset, *, seed: int = 0, playing: bool = True) -> N
     end(B)
     for slot, knobs in ((A, preset.knobs), (B, preset.beside)):
         if knobs is not None:
-            begin(
-                slot,
-                Control(
-                    replace(knobs, seed=seed), preset.acts, playing=playing, preset=preset.name
-                ),
-            )
+            begin(slot, control_of(preset, replace(knobs, seed=seed), playing))
+
+
+def control_of(preset: LabPreset, knobs: Knobs, playing: bool) -> Control:
+    """How a run of a preset begins."""
+    return Control(knobs, preset.acts, playing=playing, pace=preset.pace, preset=preset.name)
 
 
 def follow(path: str) -> None:
@@ -121,7 +121,8 @@ def follow(path: str) -> None:
 
 def change(run: Run, **fields: Any) -> None:
     """Tell a run how it goes on; what it did of its own meanwhile stays. It starts if it must."""
-    control = replace(read_control(run.folder) or run.control, **fields)
+    run = find(run.slot) or run  # as it is now: the page may have been drawn a while ago
+    control = replace(run.control, **fields)
     look(run.folder)
     write_control(run.folder, control)
     if not run.active and (control.playing or control.until > run.step):
@@ -130,7 +131,7 @@ def change(run: Run, **fields: Any) -> None:
 
 def turn(run: Run, name: str, value: Any) -> None:
     """Turn one knob: while it goes on where that can be, else from step 0."""
-    now = read_control(run.folder) or run.control
+    now = (find(run.slot) or run).control
     knobs = now.knobs.turned({name: value})
     if knobs.starts_like(now.knobs):
         change(run, knobs=knobs)
@@ -140,9 +141,7 @@ def turn(run: Run, name: str, value: Any) -> None:
 
 def again(run: Run) -> None:
     """From step 0, with what the preset turns later, if it began as one."""
-    from hvae_core.config.lab import lab_presets
-
-    now = read_control(run.folder) or run.control
+    now = (find(run.slot) or run).control
     preset = lab_presets().get(now.preset)
     known = preset is not None and preset.knobs.starts_like(replace(now.knobs, seed=0))
     if preset is not None and known:
@@ -163,7 +162,7 @@ def end(slot: str) -> None:
 
 
 def _start(slot: str, folder: Path, control: Control) -> None:
-    from hvae_core.probes.lab.jobs import follow_run, run_lab
+    from hvae_core.training.lab.jobs import follow_run, run_lab
 
     look(folder)
     digest = secrets.token_hex(16)

@@ -19,7 +19,7 @@ from hvae_core.figures import (
     tile,
     units_by_sigma,
 )
-from hvae_core.probes.lab.frame import LabFrame
+from hvae_core.training.lab.frame import LabFrame
 from pages.lab.runs import Run
 from pages.shared import ui
 
@@ -157,7 +157,7 @@ def _stranger(shown: Sequence[tuple[Run, LabFrame]]) -> None:
     for run, frame in shown:
         cells = [f"{fmt(score)} nats ({share:.0%})" for score, share in scores_of_dot(frame)]
         lines.append(f"| Run {run.title} | " + " | ".join(cells) + " |")
-    st.markdown("\n".join(lines).replace("%", "\\%"))
+    st.markdown("\n".join(lines))
 
 
 def _ratios(frame: LabFrame) -> list[str]:

@@ -12,8 +12,8 @@ import pytest
 from hvae_core.common.jobs.job import owner_of
 from hvae_core.config.lab import STEPS, lab_presets
 from hvae_core.models import model_from_config
-from hvae_core.probes.lab.frame import write_frame
-from hvae_core.probes.lab.scene import Scene
+from hvae_core.training.lab.frame import write_frame
+from hvae_core.training.lab.scene import Scene
 from pages.lab import runs
 from tests.pages.conftest import Start, alive, charts, text
 from tests.small import tiny_set
@@ -59,7 +59,7 @@ def test_a_link_starts_a_preset_and_the_title_says_what_died(start: Start, table
     app = alive(start("lab", preset="free-bits"))
     (name,) = table.jobs
     assert name.endswith(":lab-a") and owner_of(name)
-    assert app.query_params["preset"] == ["free-bits"]
+    assert app.query_params["preset"] == "free-bits"
     assert lab_presets()["free-bits"].look in text(app)
 
 

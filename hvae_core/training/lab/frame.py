@@ -78,7 +78,7 @@ def read_frame(folder: Path) -> LabFrame | None:
     try:
         if path.stat().st_size > MOST_BYTES:
             return None
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             arrays = {one.name: file[one.name] for one in fields(LabFrame)}
         about = json.loads(arrays.pop("about").tobytes())
         return LabFrame(about=dict(about), **arrays)

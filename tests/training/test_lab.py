@@ -17,8 +17,8 @@ from hvae_core.common.progress import Cancelled
 from hvae_core.config.lab import STEPS, Act, Control, Knobs, after
 from hvae_core.evaluation.bounds import bound
 from hvae_core.models.pixels import prepared
-from hvae_core.probes.lab import jobs, watch
-from hvae_core.probes.lab.frame import (
+from hvae_core.training.lab import jobs, watch
+from hvae_core.training.lab.frame import (
     FRAME,
     POINTS,
     STATE,
@@ -65,7 +65,7 @@ def paused(until: int, **more: object) -> Control:
 def test_a_run_is_turned_paused_and_goes_on_where_it_was_kept(tmp_path: Path) -> None:
     # 1. Acts are done at their step, and the page is told.
     first = go(tmp_path, replace(paused(30), acts=(Act(10, {"free_bits": 1.0}),)))
-    assert first.about["marks"] == [[10, "free bits 1.0"]]
+    assert first.about["marks"] == [[10, "free bits 1"]]
     told = read_control(tmp_path)
     assert told is not None and told.knobs.free_bits == 1.0 and not told.acts
     # 2. What is seen is the model as it stands.

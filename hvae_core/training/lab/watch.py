@@ -13,7 +13,7 @@ from torch import Tensor
 from hvae_core.common.progress import Progress
 from hvae_core.config.lab import MOST_STEPS, STEPS, Act, Control, Knobs, after
 from hvae_core.data.image_set import ImageSet
-from hvae_core.probes.lab.frame import (
+from hvae_core.training.lab.frame import (
     Curve,
     read_control,
     read_frame,
@@ -21,7 +21,7 @@ from hvae_core.probes.lab.frame import (
     write_control,
     write_frame,
 )
-from hvae_core.probes.lab.scene import Scene
+from hvae_core.training.lab.scene import Scene
 from hvae_core.training.state import RunState
 
 FRAME_SECONDS = 0.2
@@ -139,8 +139,8 @@ class Watch:
             "images": self._scene.held_out.title,
         }
         frame = self._scene.frame(model, about, self.control.dot)
-        curve = {"steps": np.array(steps, np.int32), "kl": table[:, 1:], "loss": table[:, 0]}
-        write_frame(self.folder, replace(frame, **curve))
+        at, kl, loss = np.array(steps, np.int32), table[:, 1:], table[:, 0]
+        write_frame(self.folder, replace(frame, steps=at, kl=kl, loss=loss))
 
 
 def turned_in_words(before: Knobs, now: Knobs) -> str:

@@ -16,7 +16,7 @@ from hvae_core.models import HierarchicalVAE
 from hvae_core.models.distributions import Gaussian
 from hvae_core.models.inference.bottom_up import BottomUpVAE
 from hvae_core.models.pixels import prepared
-from hvae_core.probes.lab.frame import LabFrame
+from hvae_core.training.lab.frame import LabFrame
 
 SHOWN, DRAWN, PRIOR = 8, 96, 200
 """Images that are reconstructed, images whose posteriors and bounds are shown, draws of p(z)."""

@@ -18,14 +18,14 @@ from hvae_core.checkpoint.library import admit_checkpoint
 from hvae_core.common.errors import ConfigError, DataError
 from hvae_core.common.files import sweep
 from hvae_core.common.progress import Progress, silent
-from hvae_core.config import ModelCard
+from hvae_core.config import ModelCard, ModelConfig
 from hvae_core.config.lab import LETTERS, SIDE, STEPS
 from hvae_core.data.image_set import ImageSet
 from hvae_core.data.named import named_world
 from hvae_core.models import HierarchicalVAE
-from hvae_core.probes.lab.frame import STATE, read_control, unseen, write_frame
-from hvae_core.probes.lab.scene import DRAWN, SHOWN, Scene
-from hvae_core.probes.lab.watch import PATIENCE, POLL, Ended, Watch
+from hvae_core.training.lab.frame import STATE, read_control, unseen, write_frame
+from hvae_core.training.lab.scene import DRAWN, SHOWN, Scene
+from hvae_core.training.lab.watch import PATIENCE, POLL, Ended, Watch
 from hvae_core.training.loop import train
 from hvae_core.training.state import model_in, settings_in
 
@@ -46,7 +46,8 @@ def run_lab(folder: str, *, progress: Progress = silent) -> int:
     progress(0.0, "reading the images")
     images, held_out = lab_images(control.knobs.data)
     state = place / STATE
-    model, config = control.knobs.model(), control.knobs.train()
+    model: ModelConfig = control.knobs.model()
+    config = control.knobs.train()
     if state.exists():
         model, config = settings_in(state)
     watch = Watch(place, control, images, held_out=held_out, progress=progress)
