@@ -19,7 +19,7 @@ from hvae_core.common.deployment import LAB_RUNS, job_memory, public
 from hvae_core.common.errors import ConfigError
 from hvae_core.common.files import make_folder, named_path, written
 from hvae_core.common.jobs import Job, JobTable
-from hvae_core.config.lab import Control, Knobs, LabPreset, lab_presets
+from hvae_core.config.lab import Act, Control, Knobs, LabPreset, lab_presets
 from hvae_core.training.lab.frame import (
     LabFrame,
     look,
@@ -100,12 +100,14 @@ def begin_preset(preset: LabPreset, *, seed: int = 0, playing: bool = True) -> N
     end(B)
     for slot, knobs in ((A, preset.knobs), (B, preset.beside)):
         if knobs is not None:
-            begin(slot, control_of(preset, replace(knobs, seed=seed), playing))
+            # The second run has nothing turned on its way: it is what the first is held against.
+            acts = preset.acts if slot == A else ()
+            begin(slot, control_of(preset, replace(knobs, seed=seed), acts, playing=playing))
 
 
-def control_of(preset: LabPreset, knobs: Knobs, playing: bool) -> Control:
+def control_of(preset: LabPreset, knobs: Knobs, acts: tuple[Act, ...], *, playing: bool) -> Control:
     """How a run of a preset begins."""
-    return Control(knobs, preset.acts, playing=playing, pace=preset.pace, preset=preset.name)
+    return Control(knobs, acts, playing=playing, pace=preset.pace, preset=preset.name)
 
 
 def follow(path: str) -> None:
@@ -143,10 +145,11 @@ def again(run: Run) -> None:
     """From step 0, with what the preset turns later, if it began as one."""
     now = (find(run.slot) or run).control
     preset = lab_presets().get(now.preset)
-    known = preset is not None and preset.knobs.starts_like(replace(now.knobs, seed=0))
-    if preset is not None and known:
+    if preset is not None:
         knobs = preset.knobs if run.slot == A else (preset.beside or preset.knobs)
-        now = replace(now, knobs=replace(knobs, seed=now.knobs.seed), acts=preset.acts)
+        if knobs.starts_like(replace(now.knobs, seed=knobs.seed)):
+            acts = preset.acts if run.slot == A or preset.beside is None else ()
+            now = replace(now, knobs=replace(knobs, seed=now.knobs.seed), acts=acts)
     begin(run.slot, replace(now, until=0))
 
 
