@@ -14,7 +14,7 @@ from pages.lab.runs import Run
 
 OBJECTIVES = {"elbo": "plain bound", "informative": "informative"}
 PIXELS = {"gaussian_fixed": "Gaussian", "bernoulli": "binary"}
-DATA = {"letters": "Letters", "digits": "Handwritten digits"}
+DATA = {"letters": "Letters", "digits": "Digits"}
 RATES = (1e-4, 5e-4, 1e-3, 2e-3, 4e-3, 1e-2, 3e-2)
 PROBLEM = "lab_problem"
 

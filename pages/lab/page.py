@@ -84,14 +84,14 @@ def current() -> list[Run]:
 def head_controls(found: list[Run]) -> None:
     """Preset, play, step, reset, speed."""
     a = found[0]
-    row = st.container(horizontal=True, vertical_alignment="bottom")
     titles = {name: preset.title for name, preset in PRESETS.items()}
     followed = bool(a.control.run)
     st.session_state["lab_preset"] = a.control.preset if a.control.preset in titles else None
-    row.selectbox(
+    st.selectbox(
         "Preset", list(titles), format_func=titles.__getitem__, key="lab_preset",
-        on_change=_begin_chosen, width=380, index=None,
+        on_change=_begin_chosen, index=None if followed else 0,
     )  # fmt: skip
+    row = st.container(horizontal=True, vertical_alignment="bottom")
     playing = any(run.playing for run in found)
     row.button(
         "Pause" if playing else "Play", key="lab_play", on_click=_play, args=(found, not playing),

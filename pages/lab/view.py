@@ -78,7 +78,11 @@ def draw(runs: Sequence[Run], palette: Palette) -> None:
     st.caption("  \n".join(state_line(run) for run in runs))
     shown = [(run, run.frame) for run in runs if run.frame is not None]
     if not shown:
-        st.info("Nothing has been trained yet. Press Play.", icon=":material/play_arrow:")
+        waits = any(run.active for run in runs)
+        words = (
+            "The images are being read." if waits else "Nothing has been trained yet. Press Play."
+        )
+        st.info(words, icon=":material/hourglass_empty:" if waits else ":material/play_arrow:")
         return
     st.subheader("KL per layer", anchor=False, help=KL_HELP)
     _curves(shown, palette)

@@ -163,7 +163,7 @@ def start(tiny_app: Path, monkeypatch: pytest.MonkeyPatch) -> Start:
     monkeypatch.chdir(ROOT)
 
     def run(page: str = "start", /, state: State = None, **query: str) -> AppTest:
-        app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=900)
+        app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
         for key, value in query.items():
             app.query_params[key] = value
         for key, value in (state or {}).items():
