@@ -21,6 +21,12 @@ function supported() {
   return Boolean(there);
 }
 
+// Whether the processor draws: then points are squares that do not shine through.
+function slow(pen) {
+  const told = pen.getExtension("WEBGL_debug_renderer_info");
+  return /swiftshader|llvmpipe|software/i.test(told ? pen.getParameter(told.UNMASKED_RENDERER_WEBGL) : "");
+}
+
 function unpack(bytes) {
   const block = bytes.slice().buffer; // the arrays need their own alignment
   const length = new DataView(block).getUint32(0, true);
@@ -59,11 +65,12 @@ const element = (name, className = "", text = "") => {
 };
 
 class PointMap {
-  constructor(root, { createScatterplot }) {
+  constructor(root, { createScatterplot, createRenderer }) {
     this.off = new Set(); // groups that the legend has switched off
     this.pictures = new Map();
     this.asked = new Set();
     this.waiting = null;
+    this.hovered = null;
     this.box = element("div", "map");
     this.bar = element("div", "bar");
     this.bar.setAttribute("role", "toolbar");
@@ -79,7 +86,10 @@ class PointMap {
     this.stage.append(this.canvas, this.overlay);
     this.box.append(this.bar, this.stage, this.legend, this.axes, this.card);
     root.append(this.box);
-    this.plot = createScatterplot({ canvas: this.canvas, width: "auto", height: "auto", lassoInitiator: false,
+    // Its own renderer, as large as the map: the library's is as large as the window.
+    this.renderer = createRenderer({ canvas: element("canvas") });
+    this.plot = createScatterplot({ renderer: this.renderer, canvas: this.canvas,
+      performanceMode: slow(this.renderer.regl._gl), width: "auto", height: "auto", lassoInitiator: false,
       spatialIndexUseWorker: false, deselectOnEscape: true, syncEvents: true, lassoMinDelay: 8, lassoMinDist: 3 });
     this.plot.subscribe("select", ({ points }) => this.picked([...points].sort((a, b) => a - b)));
     this.plot.subscribe("deselect", () => this.picked([]));
@@ -93,13 +103,24 @@ class PointMap {
     let drawn = false;
     this.plot.subscribe("lassoEnd", () => { drawn = true; });
     this.stage.addEventListener("click", (event) => { if (drawn) event.stopPropagation(); }, true);
-    this.stage.addEventListener("mousedown", () => { drawn = false; this.out(); }, true);
+    this.stage.addEventListener("mousedown", () => {
+      drawn = false;
+      this.down = true;
+      this.out();
+    }, true);
+    this.up = () => { this.down = false; };
+    window.addEventListener("mouseup", this.up);
     this.controls();
     this.keys();
     this.touch();
-    this.watch = new ResizeObserver(() => this.moved());
+    this.watch = new ResizeObserver(() => {
+      this.size();
+      this.moved();
+    });
     this.watch.observe(this.stage);
   }
+
+  size() { this.renderer.resize(this.stage.clientWidth || 1, this.stage.clientHeight || 1); }
 
   controls() {
     const button = (text, label, act) => {
@@ -252,6 +273,7 @@ class PointMap {
     }
     if (!before || before.kind !== data.kind) this.off.clear();
     this.stage.style.height = `${window.innerWidth < 600 ? Math.min(data.height, 400) : data.height}px`;
+    this.size();
     this.stage.setAttribute("aria-label", `${data.alt}. Arrow keys move the map, plus and minus zoom, Enter takes `
       + "what is in view, Escape clears.");
     const size = points > 50_000 ? 2.5 : points > 10_000 ? 3.5 : 5;
@@ -339,6 +361,7 @@ class PointMap {
   }
 
   over(i) {
+    if (this.down) return; // a drag over points is not a look at them
     this.hovered = i;
     this.card.replaceChildren();
     const picture = this.pictures.get(i);
@@ -364,6 +387,7 @@ class PointMap {
   }
 
   out() {
+    if (this.hovered === null) return;
     this.hovered = null;
     this.card.style.display = "none";
   }
@@ -435,8 +459,10 @@ class PointMap {
     this.gone = true;
     clearTimeout(this.rest);
     clearTimeout(this.soon);
+    window.removeEventListener("mouseup", this.up);
     this.watch.disconnect();
     this.plot.destroy();
+    this.renderer.destroy();
     this.box.remove();
   }
 }

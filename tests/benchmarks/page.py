@@ -77,6 +77,23 @@ MANY_STEPS = {
     "judging": "every row judged by two scores at once, flagged rows handed on",
 }
 
+MAPS = """
+## Maps
+
+`python -m tests.benchmarks.maps`: points of 32 units in ten clusters that overlap, the default
+settings; {machine}, {date}, one-minute load {load}. The seconds are those of the processor on one
+core, libraries loaded and compiled within them. *Neighbours kept* is the share of each point's ten
+nearest in the layer that are among its ten nearest in the map. The aim is 20 s by the clock for
+10,000 points on two idle cores; PCA is there at once and the map moves from it.
+
+"""
+FRAMES = """
+Frames a second while the mouse pans and draws a lasso, in Chromium without a graphics card, 700 by
+560 pixels, and milliseconds of the processor a frame: {machine}, {date}, one-minute load {load}.
+The aim is 30 for 20,000 points on two idle cores: at most 66 milliseconds a frame.
+
+"""
+
 
 def table(head: list[str], rows: list[list[str]]) -> str:
     """A table in Markdown whose numbers stand to the right."""
@@ -140,6 +157,29 @@ def many(found: dict[str, Any]) -> str:
     return head + table(["step", "s by the clock", "s of the processor", "peak, MB"], rows)
 
 
+def maps() -> str:
+    """How long maps take, and how fast they are drawn."""
+    layouts, frames = (
+        json.loads((MEASURED / f"maps_{name}.json").read_text()) for name in ("layouts", "frames")
+    )
+    rows = [
+        [row["what"], f"{row['points']:,}", f"{row['processor, s']:.1f}",
+         f"{row['kept']:.0%}" if "kept" in row else ""]
+        for row in layouts["rows"]
+    ]  # fmt: skip
+    drawn = [
+        [f"{row['points']:,}", *(f"{row[f'{name}, {what}']:.1f}"
+         for name in ("pan", "lasso") for what in ("frames a second", "processor ms a frame"))]
+        for row in frames["rows"]
+    ]  # fmt: skip
+    return (
+        MAPS.format(**layouts)
+        + table(["map", "points", "s of the processor", "neighbours kept"], rows)
+        + FRAMES.format(**frames)
+        + table(["points", "pan", "ms a frame", "lasso", "ms a frame"], drawn)
+    )
+
+
 def page() -> str:
     """The whole page."""
     card = json.loads((MEASURED / "gpu.json").read_text())["runs"]
@@ -148,6 +188,7 @@ def page() -> str:
         HEAD + CARD + steps(card) + SCORES + scores(card) + "\n"
         + PROCESSOR.format(**here) + processor(here)
         + many(json.loads((MEASURED / "opening.json").read_text()))
+        + maps()
     )  # fmt: skip
 
 

@@ -156,15 +156,18 @@ def test_a_job_shows_progress_and_can_be_cancelled(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = SimpleNamespace(
-        active=True, status="running", digest="", progress=(0.4, "half", 12.0), kept=set()
+        active=True, status="running", digest="a" * 64, progress=(0.4, "half", 12.0), kept=set()
     )
     let_go = []
     monkeypatch.setattr(jobs, "current", lambda name: job if name == map.JOB else None)
     monkeypatch.setattr(jobs, "cancel", let_go.append)
-    monkeypatch.setattr(map.embedding, "embedding_digest", lambda *_: "")
+    monkeypatch.setattr(map.embedding, "embedding_digest", lambda *_: "a" * 64)
     monkeypatch.setattr(map.embedding, "stored_map", lambda *_: None)
+    so_far = np.full((4 * LIMIT, 2), 7.0, np.float32)
+    monkeypatch.setattr(map.embedding, "live_map", lambda digest: so_far)
     app = start("latents", l_method="UMAP")
     alive(app)
+    assert set(places(app).values()) == {(7.0, 7.0)}  # where the job has brought them by now
     assert any("while UMAP runs" in caption.value for caption in app.caption)
     next(b for b in app.button if b.label == "Cancel").click().run()
     assert let_go == [map.JOB]
