@@ -3,10 +3,10 @@
     python -m tests.benchmarks.maps [--points 10000] [--only layouts|frames] [--out DIR]
 
 Layouts use the cores that they are given (``taskset``): PCA, then t-SNE and UMAP with the time to
-the first look at them, then 1,000 new points placed into each. ``kept`` is the share of each point's
-ten nearest neighbours in the layer that are among its ten nearest in the map. Frames are those that
-the browser shows while the mouse pans and draws a lasso; without a graphics card the processor draws
-them, and its milliseconds a frame say what idle cores could do.
+the first look at them, then 1,000 new points placed into each. ``kept`` is the share of each
+point's ten nearest neighbours in the layer that are among its ten nearest in the map. Frames are
+those that the browser shows while the mouse pans and draws a lasso; without a graphics card the
+processor draws them, and its milliseconds a frame say what idle cores could do.
 """
 
 from __future__ import annotations
