@@ -29,7 +29,8 @@ COARSE = 5_000  # points from which t-SNE's repulsion is summed on a grid, by al
 CELL = 2  # width of its cells: half the time of 1, for 3 % fewer of the ten nearest neighbours kept
 PLACING = 100  # iterations that place new points in a map of t-SNE; a third in one of UMAP
 _NEGATIVE = 5  # points that UMAP pushes apart for one pair that it pulls together
-_EPOCHS, _EPOCHS_LARGE, _LARGE = 500, 200, 10_000  # those of umap-learn
+_EPOCHS, _EPOCHS_LARGE = 500, 200  # those of umap-learn
+_LARGE = 5_000  # points from which UMAP has the fewer epochs; umap-learn waits for 10,000
 
 
 def tsne_layout(
