@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,9 +10,12 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike, NDArray
 
-from hvae_core.common.words import fmt, interval
+from hvae_core.common.words import MINUS, fmt, interval
 from hvae_core.figures.theme import Palette, base_layout
 from hvae_core.figures.traces import cell_text
+
+_LONG = 9
+"""Characters of a head of a column, which has room for about so many."""
 
 
 def metric_heat(
@@ -35,9 +39,10 @@ def metric_heat(
         scale, ranked = [[1 - place, color] for place, color in reversed(scale)], -table
     # A row without any value has no best one: nothing is as much as NaN.
     best = ranked >= np.where(np.isnan(ranked), -np.inf, ranked).max(axis=1, keepdims=True)
+    heads = [_head(score) for score in scores]
     fig = go.Figure(
         go.Heatmap(
-            x=list(scores),
+            x=heads,
             y=list(sets),
             z=table.astype(np.float32),
             text=_cells(table, best, scale, colors=colors),
@@ -53,11 +58,18 @@ def metric_heat(
             ygap=2,
         )
     )
-    height = 44 + 38 * len(sets)
+    lines = 16 * any("<br>" in head for head in heads)
+    height = 44 + lines + 38 * len(sets)
     base_layout(fig, colors, x_title="", y_title="", height=height, legend=False)
     fig.update_xaxes(side="top", showline=False, ticks="", type="category", tickangle=0)
     fig.update_yaxes(autorange="reversed", showgrid=False, type="category")
     return fig
+
+
+def _head(score: str) -> str:
+    """A long symbol in two lines, so that it stays within its column."""
+    long = len(re.sub(r"<[^>]*>", "", score)) > _LONG
+    return score.replace(f" {MINUS} ", f"<br>{MINUS} ", 1) if long else score
 
 
 def _cells(

@@ -292,6 +292,16 @@ def test_metric_heat_bolds_the_best_and_stays_readable(colors: object) -> None:
     assert heat.customdata[0][2] == "0.970 [0.960, 0.980]"
 
 
+def test_a_long_head_of_the_heat_map_stands_in_two_lines() -> None:
+    short = metric_heat([[0.9, 0.1]], ["MNIST"], ["−L", "LLR<sub>opt k</sub>"], colors=LIGHT)
+    long = metric_heat(
+        [[0.9, 0.1]], ["MNIST"], ["−L", "−log<sub>2</sub> p − bits(x)"], colors=LIGHT
+    )
+    assert list(short.data[0].x) == ["−L", "LLR<sub>opt k</sub>"]
+    assert list(long.data[0].x) == ["−L", "−log<sub>2</sub> p<br>− bits(x)"]
+    assert long.layout.height > short.layout.height
+
+
 def test_metric_heat_where_less_is_better() -> None:
     fig = metric_heat([[0.9, 0.1]], ["MNIST"], ["a", "b"], colors=LIGHT, metric="FPR95",
                       higher_is_better=False)  # fmt: skip
