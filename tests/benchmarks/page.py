@@ -5,7 +5,8 @@
 ``measured/`` beside this file holds them: ``training.json`` is what ``tests.benchmarks.training
 --out`` writes, with machine and date; ``gpu.json`` holds runs of ``tests.benchmarks.gpu`` by card,
 date and version of the package; ``opening.json`` is what ``tests.benchmarks.opening --json``
-writes, with machine and date.
+writes, with machine and date; ``maps_layouts.json`` and ``maps_frames.json`` are what
+``tests.benchmarks.maps --out`` writes.
 """
 
 from __future__ import annotations
@@ -81,16 +82,19 @@ MAPS = """
 ## Maps
 
 `python -m tests.benchmarks.maps`: points of 32 units in ten clusters that overlap, the default
-settings; {machine}, {date}, one-minute load {load}. The seconds are those of the processor on one
-core, libraries loaded and compiled within them. *Neighbours kept* is the share of each point's ten
-nearest in the layer that are among its ten nearest in the map. The aim is 20 s by the clock for
-10,000 points on two idle cores; PCA is there at once and the map moves from it.
+settings; {machine}, {date}, load {load}.
+The seconds are those of the processor on one core, libraries loaded and compiled within them.
+*Neighbours kept* is the share of each point's ten nearest in the layer that are among its ten
+nearest in the map: most of these points are noise. The aim is 20 s by the clock for 10,000 points
+on two idle cores; PCA is there at once and the map moves from it.
 
 """
 FRAMES = """
 Frames a second while the mouse pans and draws a lasso, in Chromium without a graphics card, 700 by
-560 pixels, and milliseconds of the processor a frame: {machine}, {date}, one-minute load {load}.
-The aim is 30 for 20,000 points on two idle cores: at most 66 milliseconds a frame.
+560 pixels, and milliseconds of the processor a frame, all processes of the browser together:
+{machine}, {date}, load {load}.
+The aim is 30 for 20,000 points on two idle cores, at most 66 milliseconds a frame. It is not met
+here: other programs took the cores, and no idle machine was at hand.
 
 """
 
