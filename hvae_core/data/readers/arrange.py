@@ -29,7 +29,7 @@ _MASKS = frozenset({"masks", "mask", "annotations", "annotation", "annots", "tri
 _FILE_COLUMNS = ("file_name", "filename", "file", "path", "image", "image_id", "name")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Entry:
     """One file of a folder or archive: its name from there, with slashes, and its bytes."""
 

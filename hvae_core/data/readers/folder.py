@@ -43,11 +43,22 @@ class Files:
         return (self.entries[number].read for number in numbers.tolist())
 
 
+@dataclass(frozen=True, slots=True)
+class _Unread:
+    """One file of a folder: little, as there may be millions of them."""
+
+    folder: Path
+    name: str
+
+    def __call__(self) -> bytes:
+        return read_bytes(self.folder / self.name, self.name)
+
+
 @dataclass
 class _Found:
     """What lies in a folder, by name from there: pictures, tables of labels, and all else."""
 
-    files: list[tuple[str, Path]] = field(default_factory=list)
+    files: list[str] = field(default_factory=list)
     tables: list[tuple[str, Path]] = field(default_factory=list)
     others: list[str] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
@@ -63,7 +74,7 @@ def open_folder(path: Path, wanted: Wanted) -> Pictures:
             f"{path} holds no {names.KINDS} image; choose a folder of images "
             f"(subfolders are taken as classes){why}."
         )
-    entries = [Entry(name, partial(read_bytes, place, name)) for name, place in found.files]
+    entries = [Entry(name, _Unread(path, name)) for name in found.files]
     metadata = {name: partial(read_bytes, place, name) for name, place in found.tables}
     kept = arranged(entries, wanted, metadata)
     lost = (f"{len(found.lost):,} entries lead to no file ({names.listed(found.lost)})",)
@@ -103,7 +114,7 @@ def _found(root: Path, most: int) -> _Found:
         elif names.suffix_of(name) in names.SUFFIXES or (
             not names.suffix_of(name) and _starts_as_picture(path)
         ):
-            found.files.append((name, path))
+            found.files.append(name)
         else:
             found.others.append(name)
         if len(found.files) > most:
