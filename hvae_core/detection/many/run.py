@@ -13,15 +13,17 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 from hvae_core.common.errors import DataError, HVAEError
-from hvae_core.common.far import Folder
+from hvae_core.common.far import Folder, is_far
+from hvae_core.common.files import sweep
 from hvae_core.common.plain import plain
 from hvae_core.common.progress import Progress, silent
 from hvae_core.data.stream import Stream
 from hvae_core.detection.many.executor import Executor, Here, Pending
-from hvae_core.detection.many.layout import Job, parts_there, read_job, write_job
+from hvae_core.detection.many.layout import PARTS, Job, parts_there, read_job, write_job
 from hvae_core.detection.many.task import Done, Task, keep_open, run_part
 
 TRIES = 3
@@ -31,6 +33,7 @@ HOPELESS = 5
 PART_PIXELS = 2**26
 PART_IMAGES = 5000
 _STEP = 500  # whole parts of an evaluation, so that its batches are those of `evaluate`
+_OLD = 3600.0  # seconds: nobody writes one part for so long
 _BEAT = 0.5  # seconds between two looks at the clock
 _SAME = ("model", "digest", "levels", "source", "settings", "scores", "part_images", "limit",
          "prepare", "contents")  # fmt: skip
@@ -70,7 +73,10 @@ def begin(
     stream = Stream(task.source, progress)
     task = replace(task, contents=stream.contents)
     job = _job_of(task, stream, name=name, levels=levels)
-    notes = _agreed(Folder.of(task.out), job)
+    folder = Folder.of(task.out)
+    notes = _agreed(folder, job)
+    if not is_far(task.out):  # what writers that were killed left behind
+        sweep(Path(folder.path(PARTS)), older=_OLD)
     keep_open(stream)
     return task, job, notes
 
