@@ -10,10 +10,16 @@ from collections.abc import Collection, Sequence
 
 import streamlit as st
 
+from hvae_core.data.worlds import World
 from pages.shared import ui
 
 _SAID = "links_said"
 _ABSENT = "links_absent"
+
+
+def model_key(letter: str, world: World) -> str:
+    """The key of the control that chooses model A ("a") or B, also in links."""
+    return f"{letter}_{world.key}"
 
 
 def arrived(key: str) -> str:

@@ -82,11 +82,6 @@ def _plain(title: str) -> str:
     return " ".join(title.split()).casefold()
 
 
-def key_of(letter: str, world: World) -> str:
-    """The key of the control that chooses model A ("a") or B, also in links."""
-    return f"{letter}_{world.key}"
-
-
 def choose(world: World) -> tuple[Handle, ...]:
     """Model A and, if wanted, B; none where there is nothing to choose from."""
     handles = choosable(world)
@@ -95,14 +90,14 @@ def choose(world: World) -> tuple[Handle, ...]:
     opened = st.session_state.pop(OPENED, None)
     for name, handle in handles.items():
         if handle.digest == opened:
-            st.session_state[key_of("a", world)] = name
+            st.session_state[links.model_key("a", world)] = name
     named_now = [name for name, handle in handles.items() if is_named(handle.path)]
     usual = [name for name in handles if name.endswith("hvae3-elbo")]
     first = next(iter([*named_now, *usual, *handles]))
     second = [*named_now, NONE][1] if len(named_now) > 1 else NONE
-    a = _choice("Model A", handles, key_of("a", world), first=first)
+    a = _choice("Model A", handles, links.model_key("a", world), first=first)
     b = _choice(
-        "Model B", {NONE: None, **handles}, key_of("b", world), first=second,
+        "Model B", {NONE: None, **handles}, links.model_key("b", world), first=second,
         help="A second model for comparison, drawn dashed.",
     )  # fmt: skip
     for key in links.written():
@@ -113,7 +108,7 @@ def choose(world: World) -> tuple[Handle, ...]:
 
 def take_second(world: World, key: str) -> None:
     """Make the model that another control names under ``key`` model B."""
-    st.session_state[key_of("b", world)] = st.session_state[key]
+    st.session_state[links.model_key("b", world)] = st.session_state[key]
 
 
 def _choice(

@@ -21,9 +21,9 @@ from hvae_core.data.image_set import ImageSet
 from hvae_core.data.origins import InMemory
 from hvae_core.data.own_images import SIDE
 from hvae_core.data.worlds import OWN, SetSpec, World
-from pages.shared import jobs, store, ui
+from pages.shared import jobs, links, store, ui
 from pages.shared.controls import among
-from pages.shared.models import OPENED, key_of
+from pages.shared.models import OPENED
 from pages.shared.store import Handle
 from pages.shared.visitor import visitor
 
@@ -114,7 +114,7 @@ def _came_of_it(world: World) -> None:
         st.rerun()
     st.success("Trained: it is in the list of models, and its held-out images are its set here.")
     ui.notes(lines)
-    ui.link("image", "Judge one image", {key_of("a", world): digest[:LINKED]})
+    ui.link("image", "Judge one image", {links.model_key("a", world): digest[:LINKED]})
 
 
 def with_held_out(world: World, models: tuple[Handle, ...]) -> World:

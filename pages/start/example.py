@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import cache
 
-from hvae_core.checkpoint.library import shipped_checkpoints
 from hvae_core.data.worlds import World, worlds
 from hvae_core.detection.metrics import auroc
 from hvae_core.evaluation import SHIPPED_LIMIT
@@ -21,6 +20,8 @@ def fooled() -> tuple[World, Handle] | None:
 
     Only what is stored is read: nothing is computed for it.
     """
+    from hvae_core.checkpoint.library import shipped_checkpoints
+
     shipped = shipped_checkpoints()
     for world in worlds().values():
         for name in world.checkpoints:

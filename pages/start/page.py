@@ -8,7 +8,7 @@ from hvae_core.common.errors import MissingImages
 from hvae_core.detection.story import story, telling_pair
 from hvae_core.figures import densities, png_bytes, strip, symbol_html
 from hvae_core.scores import Score, get_score
-from pages.shared import jobs, models, pictures, ui
+from pages.shared import jobs, links, pictures, ui
 from pages.shared.state import colors, context
 from pages.start import example, words
 
@@ -92,6 +92,6 @@ if told.uncaught:
     st.caption(words.uncaught(missed))
 if told.likelihood >= 0.5 and (shown := example.fooled()) is not None:
     world, handle = shown
-    link = {"world": world.title, models.key_of("a", world): handle.name}
+    link = {"world": world.title, links.model_key("a", world): handle.name}
     st.caption("This model cannot show the paradox. A model that can:")
     ui.link("start", f"{ui.plain(handle.title)}, trained on {ui.plain(world.title)}", link)
