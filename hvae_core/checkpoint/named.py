@@ -55,7 +55,7 @@ def find(source: Any) -> Checkpoint | None:
     if whole not in own_models.allowed():
         raise CheckpointError(
             f"{text} is a Python file, which would be run; name it on the command line, by --model "
-            f"{text}."
+            f"{text}. In Python, import {name} from the file."
         )
     return _loaded(whole, own_models.modified(whole))
 

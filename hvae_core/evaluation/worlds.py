@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from hvae_core.common.errors import DataError
+from hvae_core.common.plain import plain
 from hvae_core.config import presets
 from hvae_core.data import World, worlds
 from hvae_core.data.named import named_world, own_world
@@ -32,6 +33,12 @@ def world_of(checkpoint: CheckpointInfo, key: str | None = None) -> World:
     """The world of that key, or the one a checkpoint was trained on."""
     key = key or world_key(checkpoint)
     if key is None:
+        named = "" if checkpoint.train else checkpoint.config.world
+        if named:
+            raise DataError(
+                f"{checkpoint.name} names the world {plain(named)}, which there is not; write "
+                f"hv.adapt(..., world=...) of {', '.join(worlds())}, or name one with --world."
+            )
         own = "" if checkpoint.config.network else ", or hv.adapt(..., world=...) in its file"
         raise DataError(
             f"{checkpoint.name} does not say which world it was trained on; name one with --world "

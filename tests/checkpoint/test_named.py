@@ -142,6 +142,9 @@ def test_it_says_which_world_it_was_trained_on(mine: Path) -> None:
         world_of(checkpoint_of(model))
     told = hv.adapt(model.module, shape=(1, 8, 8), prepare="binarise", world="glyphs")
     assert world_of(checkpoint_of(told)).key == "glyphs"
+    told = hv.adapt(model.module, shape=(1, 8, 8), prepare="binarise", world="glyph")
+    with pytest.raises(DataError, match="the world glyph, which there is not.* of glyphs, "):
+        world_of(checkpoint_of(told))
 
 
 def test_a_model_in_memory_stands_where_a_file_would(mine: Path) -> None:
