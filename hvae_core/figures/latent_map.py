@@ -42,10 +42,12 @@ def latent_map(
     unit: str = "",
     axes: tuple[str, str] = ("component 1", "component 2"),
     height: int = 620,
+    webgl: bool = True,
 ) -> go.Figure:
     """Points coloured by class (``values`` are codes into ``class_names``, -1 for none), by set
     (``values`` unused) or by a score (``values`` are numbers); each set has its marker.
 
+    Many points are drawn by WebGL, unless that is off, as for a browser without.
     A point's ``customdata`` is its id. Selected points keep their colour, the others fade.
     """
     codes = np.asarray(values if values is not None else data.sets)
@@ -56,11 +58,13 @@ def latent_map(
         style = _score_style(scores, title, colors)
         hover = f"{value_name} %{{marker.color:.3r}} {unit}".rstrip()
         picks = np.arange(len(data.ids))
-        fig.add_trace(_points(data, picks, colors, style=style, name="", hover=hover))
+        fig.add_trace(_points(data, picks, colors, style=style, name="", hover=hover, webgl=webgl))
     else:
         groups = _sets(data, colors) if color_by == "set" else _classes(codes, class_names, colors)
         for name, picks, style in groups:
-            fig.add_trace(_points(data, picks, colors, style=style, name=name, hover=name))
+            fig.add_trace(
+                _points(data, picks, colors, style=style, name=name, hover=name, webgl=webgl)
+            )
             fig.add_trace(_legend_entry(name, style["color"], style.get("symbol", "circle")))
     if color_by != "set" and len(data.set_names) > 1:
         _add_set_legend(fig, data.set_names, colors)
@@ -83,9 +87,10 @@ def _points(
     style: dict[str, Any],
     name: str,
     hover: str,
+    webgl: bool,
 ) -> go.Scatter | go.Scattergl:
     """One trace of points; WebGL where the whole map is large."""
-    kind = go.Scattergl if len(data.ids) > WEBGL_ABOVE else go.Scatter
+    kind = go.Scattergl if webgl and len(data.ids) > WEBGL_ABOVE else go.Scatter
     size = 5 if len(data.ids) > WEBGL_ABOVE else 7
     texts = data.hover
     marks = [_set_mark(int(code), colors).symbol for code in data.sets[picks]]

@@ -199,7 +199,8 @@ def _umap_form(seed: int) -> tuple[Params, bool]:
 def figure(ctx: Context, points: Points, placed: PlacedPoints, colouring: Colouring) -> go.Figure:
     """The figure, one and the same object for the same map: a changed one loses its selection."""
     titles = tuple(ctx.title(name) for name in points.set_names)
-    return _figure(colors().theme, titles, points, placed=placed, colouring=colouring)
+    webgl = not st.session_state.get(cloud.MISSING)
+    return _figure(colors().theme, titles, points, placed=placed, colouring=colouring, webgl=webgl)
 
 
 def map_key(placed: PlacedPoints, colouring: Colouring) -> str:
@@ -215,6 +216,7 @@ def _figure(
     points: Points,
     placed: PlacedPoints,
     colouring: Colouring,
+    webgl: bool,
 ) -> go.Figure:
     values, names = _values(points, colouring)
     data = MapData(
@@ -234,6 +236,7 @@ def _figure(
         unit="nats",
         axes=placed.axes,
         height=580,
+        webgl=webgl,
     )
     fig.update_traces(hovertemplate="%{text}<extra></extra>", selector={"showlegend": False})
     fig.update_traces(marker_opacity=0.35, selector={"name": "no class", "showlegend": False})

@@ -25,7 +25,7 @@ _MOST = 2**15
 _PIXELS = f"{KEY}_{same_pixels.IMAGES}"
 """In links."""
 _NUMBERS = 4096
-"""A map has fewer images of a set."""
+"""Images of higher numbers stay out of links, which would be too long."""
 
 
 def keep(picks: Selection) -> None:

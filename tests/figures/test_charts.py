@@ -243,6 +243,12 @@ def points(n: int) -> MapData:
     return MapData(rng.normal(size=(n, 2)), np.arange(n) + 7, sets, set_names=["test", "MNIST"])
 
 
+def test_a_browser_without_webgl_gets_a_map_that_needs_none() -> None:
+    fig = latent_map(points(1500), None, LIGHT, color_by="set", webgl=False)
+    assert {trace.type for trace in fig.data} == {"scatter"}
+    assert sum(len(trace.x) for trace in fig.data if not trace.showlegend) >= 1500
+
+
 @pytest.mark.parametrize(("n", "kind"), [(50, go.Scatter), (1500, go.Scattergl)])
 def test_maps_use_webgl_for_many_points(n: int, kind: type) -> None:
     fig = latent_map(points(n), None, LIGHT, color_by="set")
