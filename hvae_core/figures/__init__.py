@@ -17,6 +17,7 @@ from hvae_core.figures.live import (
     posteriors_over_prior,
     units_by_sigma,
 )
+from hvae_core.figures.moving import moving_lines, moving_posteriors
 from hvae_core.figures.rate_distortion import attack_curve, rate_distortion
 from hvae_core.figures.score_heat import metric_heat
 from hvae_core.figures.theme import LIGHT, Palette, figure_config
@@ -51,6 +52,8 @@ __all__ = [
     "likeness_by_layer",
     "loss_live",
     "metric_heat",
+    "moving_lines",
+    "moving_posteriors",
     "percent",
     "png_bytes",
     "posteriors_over_prior",

@@ -172,7 +172,7 @@ def keeping(a: Run) -> None:
         st.success(f"Kept as of step {step:,}: it is in the list of models, and is model A.")
         ui.link("collapse", "See its layers")
     if st.button(
-        "Keep", key="lab_keep", icon=":material/save:", disabled=a.frame is None,
+        "Keep", key="lab_keep", icon=":material/save:",
         help="Makes run A a checkpoint, as of the last full 25 steps; every page then opens it.",
     ):  # fmt: skip
         if public() and len(own_checkpoints(models.own_folder())) >= MAX_CHECKPOINTS:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import math
 from collections.abc import Sequence
+from html import escape
 
 import numpy as np
 import streamlit as st
+from PIL.Image import Image
 
 from hvae_core.config.lab import Knobs
 from hvae_core.evaluation.collapse import SILENT_NATS
@@ -15,6 +19,9 @@ from hvae_core.figures import (
     fmt,
     kl_live,
     loss_live,
+    moving_lines,
+    moving_posteriors,
+    png_bytes,
     posteriors_over_prior,
     tile,
     units_by_sigma,
@@ -95,29 +102,69 @@ def draw(runs: Sequence[Run], palette: Palette) -> None:
 
 
 def _curves(shown: Sequence[tuple[Run, LabFrame]], palette: Palette) -> None:
+    """KL and loss by step: moving while a run plays, to be pointed at when all rest."""
     counted = shown[0][1].about["counted"]
-    curves = [
-        Progress(run.title, frame.steps, frame.kl, frame.about["names"],
-                 [(int(at), str(words)) for at, words in frame.about["marks"]])
-        for run, frame in shown
-    ]  # fmt: skip
-    ui.chart(
-        kl_live(curves, palette, counted=counted), "lab-kl", "Lines of the KL of each layer by step"
+    curves, losses = [], []
+    for run, frame in shown:
+        marks = [(int(at), str(words)) for at, words in frame.about["marks"]]
+        names = frame.about["names"]
+        curves.append(Progress(run.title, frame.steps, frame.kl, names, marks))
+        losses.append(Progress(run.title, frame.steps, frame.loss[:, None], ("loss",)))
+    if _moving(shown):
+        _svg(
+            moving_lines(curves, palette, counted=counted), "Lines of the KL of each layer by step"
+        )
+        small = moving_lines(losses, palette, counted=counted, unit="loss (nats)", size=(720, 180))
+        _svg(small, "The loss by step")
+        return
+    figure = kl_live(curves, palette, counted=counted)
+    ui.chart(figure, "lab-kl", "Lines of the KL of each layer by step")
+    lines = [(one.title, one.steps, np.asarray(one.kl)[:, 0]) for one in losses]
+    ui.chart(loss_live(lines, palette, counted=counted), "lab-loss", "The loss by step")
+
+
+def _moving(shown: Sequence[tuple[Run, LabFrame]]) -> bool:
+    """Whether the next frame comes at once: a Plotly chart would be mounted anew for each."""
+    return any(run.playing for run, _ in shown)
+
+
+def _svg(svg: str, alt: str) -> None:
+    data = base64.b64encode(svg.encode()).decode()
+    st.html(
+        f'<img src="data:image/svg+xml;base64,{data}" alt="{escape(alt)}" style="max-width: 100%">'
     )
-    losses = [(run.title, frame.steps, frame.loss) for run, frame in shown]
-    ui.chart(loss_live(losses, palette, counted=counted), "lab-loss", "The loss by step")
 
 
 def _latents(run: Run, frame: LabFrame, palette: Palette) -> None:
     names = frame.about["names"]
     if frame.means.size:
         st.subheader("Latents", anchor=False, help=ELLIPSES_HELP)
-        figure = posteriors_over_prior(frame.means, frame.stds, frame.draws, palette, names=names)
-        ui.chart(figure, f"lab-latents-{run.slot}", "Posteriors as ellipses over the prior")
-    if exact(run.control.knobs) and len(frame.unit_kl) and not run.control.run:
+        parts = frame.means, frame.stds, frame.draws
+        alt = "Posteriors as ellipses over the prior"
+        if run.playing:
+            _svg(moving_posteriors(*parts, palette, names=names), alt)
+        else:
+            figure = posteriors_over_prior(*parts, palette, names=names)
+            ui.chart(figure, f"lab-latents-{run.slot}", alt)
+    known = exact(run.control.knobs) and len(frame.unit_kl) and not run.control.run
+    if known and run.playing:
+        st.caption(_units_in_words(run, frame))
+    elif known:
         std = run.control.knobs.std
         figure = units_by_sigma(frame.eigenvalues, frame.unit_kl, std, palette)
         ui.chart(figure, f"lab-units-{run.slot}", "KL of each unit by sigma, exact and now")
+
+
+def _units_in_words(run: Run, frame: LabFrame) -> str:
+    """The KL of each unit, and what it is at its best."""
+    std = run.control.knobs.std
+    best = [max(0.0, 0.5 * math.log(value / std**2)) for value in frame.eigenvalues]
+    units = sorted(frame.unit_kl.tolist(), reverse=True)
+    told = [
+        f"unit {i}: {now:.2f} nats, at its best {goal:.2f}"
+        for i, (now, goal) in enumerate(zip(units, best, strict=False), start=1)
+    ]
+    return f"At sigma {std:g}, " + "; ".join(told) + ". Pause to see the curve."
 
 
 def exact(knobs: Knobs) -> bool:
@@ -137,18 +184,22 @@ def _pictures(run: Run, frame: LabFrame, palette: Palette) -> None:
         picture = tile(
             rows.reshape(-1, *rows.shape[2:]), columns=count, scale=scale, colors=palette
         )
-        ui.picture(
-            picture, "Images, and below them what the layers from z1, z2, ... up make of them",
-            scroll=f"lab-recon-{run.slot}",
-        )  # fmt: skip
+        _image(picture, "Images, and below them what the layers from z1, z2, ... up make of them")
         told = ", ".join(f"from {name} up" for name in names[: len(frame.reconstructions)])
         st.caption(f"Rows: {ui.plain(str(frame.about['images']))}; {told}.")
     with right:
         st.subheader("Samples", anchor=False)
-        ui.picture(
-            tile(frame.samples, columns=8, scale=scale, colors=palette), "Samples of the model",
-            scroll=f"lab-samples-{run.slot}",
-        )  # fmt: skip
+        samples = tile(frame.samples, columns=8, scale=scale, colors=palette)
+        _image(samples, "Samples of the model")
+
+
+def _image(picture: Image, alt: str) -> None:
+    """A picture that travels with the page: a file of its own would be gone by the next frame."""
+    data = base64.b64encode(png_bytes(picture)).decode()
+    st.html(
+        f'<img src="data:image/png;base64,{data}" alt="{escape(alt)}" width="{picture.width}" '
+        'style="max-width: 100%; height: auto; image-rendering: pixelated">'
+    )
 
 
 def _stranger(shown: Sequence[tuple[Run, LabFrame]]) -> None:

@@ -1,0 +1,127 @@
+"""Charts that change several times a second, as SVG: a Plotly chart would begin anew each time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hvae_core.figures.layers import spread
+from hvae_core.figures.live import Progress
+from hvae_core.figures.theme import FONT, Palette
+
+_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 44, 12, 40
+_DASHES = ("", "7 5", "2 4", "7 4 2 4")
+_ELLIPSES, _DOTS = 40, 120
+
+
+def _tick(value: float) -> str:
+    return f"{value:.3g}".replace("-", "−")
+
+
+def moving_lines(
+    runs: Sequence[Progress],
+    colors: Palette,
+    *,
+    counted: str = "step",
+    unit: str = "KL (nats)",
+    size: tuple[int, int] = (720, 260),
+) -> str:
+    """The KL of each layer over steps, as ``kl_live`` has it; the second run is dashed."""
+    width, height = size
+    steps = [np.asarray(run.steps, np.float64) for run in runs]
+    tables = [np.asarray(run.kl, np.float64).reshape(-1, len(run.names)) for run in runs]
+    right = max([1.0, *(s[-1] for s in steps if len(s))])
+    values = np.concatenate([table.ravel() for table in tables]) if tables else np.zeros(1)
+    low, high = (float(values.min(initial=0.0)), float(values.max(initial=0.1)))
+    if min((float(t.min()) for t in tables if t.size), default=0.0) > 0.5 * high:
+        low = float(values.min())
+    span = (high - low) or 1.0
+
+    def at_x(x: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.asarray(_LEFT + x / right * (width - _LEFT - _RIGHT))
+
+    def at_y(y: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.asarray(height - _BOTTOM - (y - low) / span * (height - _TOP - _BOTTOM))
+
+    parts: list[str] = []
+    ends: list[tuple[float, float, str, str]] = []
+    for value in np.linspace(low, high, 4):
+        y = float(at_y(np.array(value)))
+        parts.append(f'<path d="M{_LEFT} {y:.1f}H{width - _RIGHT}" stroke="{colors.grid}"/>')
+        parts.append(
+            f'<text x="{_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{_tick(value)}</text>'
+        )
+    for value in np.linspace(0, right, 5):
+        x = float(at_x(np.array(value)))
+        parts.append(f'<text x="{x:.1f}" y="{height - 22}" text-anchor="middle">{value:.0f}</text>')
+    for index, (run, s, table) in enumerate(zip(runs, steps, tables, strict=True)):
+        inks = colors.layers(len(run.names)) if len(run.names) > 1 else (colors.text,)
+        for i, ink in enumerate(inks):
+            points = np.stack([at_x(s), at_y(table[:, i])], 1)
+            line = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+            dash = f' stroke-dasharray="{_DASHES[index % 4]}"' if index else ""
+            parts.append(
+                f'<polyline points="{line}" fill="none" stroke="{ink}" stroke-width="2"{dash}/>'
+            )
+            if len(points):
+                name = run.names[i] + (f" {run.title}" if len(runs) > 1 else "")
+                ends.append((float(points[-1, 0]), float(points[-1, 1]), name, ink))
+        for step, words in run.marks:
+            x = float(at_x(np.array(float(step))))
+            parts.append(
+                f'<path d="M{x:.1f} {_TOP}V{height - _BOTTOM}" stroke="{colors.muted}" '
+                f'stroke-dasharray="2 4"/><text x="{x - 4:.1f}" y="{_TOP + 10}" '
+                f'text-anchor="end">{escape(words)}</text>'
+            )
+    places = spread([y for _, y, _, _ in ends], 15.0)
+    for (x, _, name, ink), y in zip(ends, places, strict=True):
+        parts.append(f'<text x="{x + 5:.1f}" y="{y + 4:.1f}" fill="{ink}">{escape(name)}</text>')
+    parts.append(
+        f'<text x="{(width + _LEFT) / 2:.0f}" y="{height - 4}" text-anchor="middle">'
+        f"{escape(counted)}</text>"
+        f'<text x="14" y="{height / 2:.0f}" text-anchor="middle" '
+        f'transform="rotate(-90 14 {height / 2:.0f})">{escape(unit)}</text>'
+    )
+    return _svg(parts, size, colors)
+
+
+def moving_posteriors(
+    means: NDArray[np.float32],
+    stds: NDArray[np.float32],
+    draws: NDArray[np.float32],
+    colors: Palette,
+    *,
+    names: Sequence[str],
+) -> str:
+    """q(z | x) as ellipses over draws of p(z), as ``posteriors_over_prior`` has it."""
+    side = 230
+    reach = 1.1 * max(3.0, float(np.abs(draws).max()), float((np.abs(means) + stds).max()))
+    scale, parts = side / (2 * reach), []
+    for i, ink in enumerate(colors.layers(len(names))):
+        left = i * (side + 10)
+        x0, y0 = left + side / 2, 24 + side / 2
+        parts.append(f'<text x="{x0:.0f}" y="16" text-anchor="middle">{escape(names[i])}</text>')
+        parts += [
+            f'<circle cx="{x0 + scale * x:.1f}" cy="{y0 - scale * y:.1f}" r="1.4" '
+            f'fill="{colors.muted}" fill-opacity="0.5"/>'
+            for x, y in draws[i, :_DOTS]
+        ]
+        parts += [
+            f'<ellipse cx="{x0 + scale * m[0]:.1f}" cy="{y0 - scale * m[1]:.1f}" '
+            f'rx="{scale * s[0]:.1f}" ry="{scale * s[1]:.1f}" fill="none" stroke="{ink}"/>'
+            for m, s in zip(means[i, :_ELLIPSES], stds[i, :_ELLIPSES], strict=True)
+        ]
+    return _svg(parts, (len(names) * (side + 10), side + 30), colors)
+
+
+def _svg(parts: Sequence[str], size: tuple[int, int], colors: Palette) -> str:
+    width, height = size
+    font = escape(FONT, quote=True)
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
+        f'viewBox="0 0 {width} {height}" font-family="{font}" font-size="13" '
+        f'fill="{colors.text}">{"".join(parts)}</svg>'
+    )

@@ -1,0 +1,38 @@
+"""Charts as SVG say what the arrays say: one line a layer, where the numbers are."""
+
+from __future__ import annotations
+
+from xml.etree import ElementTree
+
+import numpy as np
+
+from hvae_core.figures import LIGHT, Progress, moving_lines, moving_posteriors
+
+SPACE = "{http://www.w3.org/2000/svg}"
+
+
+def test_a_line_stands_where_its_numbers_are() -> None:
+    kl = np.array([[0.0, 2.0], [1.0, 0.5], [2.0, 0.0]])
+    runs = [
+        Progress("A & co", [0, 50, 100], kl, ("z1", "z2"), marks=[(50, "free bits < 1")]),
+        Progress("B", [], np.zeros((0, 2)), ("z1", "z2")),
+    ]
+    svg = ElementTree.fromstring(moving_lines(runs, LIGHT))
+    lines = [line.attrib["points"].split() for line in svg.iter(f"{SPACE}polyline")]
+    assert [len(line) for line in lines] == [3, 3, 0, 0]
+    rising = np.array([[float(n) for n in point.split(",")] for point in lines[0]])
+    # Even steps, and a KL of 1 half way between 0 and 2.
+    assert np.allclose(np.diff(rising, 2, axis=0), 0, atol=0.2)
+    assert rising[0, 1] > rising[2, 1]  # up on the page is less
+    assert "free bits < 1" in [text.text for text in svg.iter(f"{SPACE}text")]
+
+
+def test_an_ellipse_is_a_posterior() -> None:
+    means, stds = np.zeros((1, 2, 2), np.float32), np.full((1, 2, 2), 0.5, np.float32)
+    stds[0, 1] = 1.0
+    svg = ElementTree.fromstring(
+        moving_posteriors(means, stds, np.ones((1, 5, 2), np.float32), LIGHT, names=["z1"])
+    )
+    small, large = svg.iter(f"{SPACE}ellipse")
+    assert np.isclose(2 * float(small.attrib["rx"]), float(large.attrib["ry"]), atol=0.2)
+    assert len(list(svg.iter(f"{SPACE}circle"))) == 5
