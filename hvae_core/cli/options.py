@@ -11,6 +11,8 @@ from cyclopts import Group, Parameter
 from hvae_core.evaluation import SHIPPED_LIMIT
 
 if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
     from hvae_core.checkpoint import Checkpoint
     from hvae_core.data import World
     from hvae_core.data.worlds import Role
@@ -135,6 +137,41 @@ class DataOptions:
         sets = Sets(world, self.data_root, limit or None, download=self.download)
         OPENED.append(sets)
         return sets
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class DeviceOptions:
+    """Where a network is trained."""
+
+    accelerator: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    """kind of device; auto is a graphics card where there is one"""
+    devices: Annotated[int, whole(1, "devices of each machine, which split the recipe's batch")] = 1
+    nodes: Annotated[
+        int,
+        whole(
+            1,
+            "machines; start the same command on each, by torchrun or SLURM or with MASTER_ADDR, "
+            "MASTER_PORT and NODE_RANK set",
+            name="--num-nodes",
+        ),
+    ] = 1
+    strategy: Literal["ddp", "fsdp"] = "ddp"
+    """several devices each keep the whole network (ddp), or share weights and moments (fsdp)"""
+    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
+    """number format while training; weights are kept in 32 bits"""
+
+    @property
+    def usual(self) -> bool:
+        """Whether this is one processor in 32 bits, or left open."""
+        usual = DeviceOptions(self.accelerator)
+        return self == usual and self.accelerator in ("auto", "cpu")
+
+    def fabric(self) -> Fabric:
+        """The devices; raises ``ConfigError`` where they are not there."""
+        from hvae_core.training.processes import make_fabric
+
+        return make_fabric(**vars(self))
 
 
 @Parameter(name="*")

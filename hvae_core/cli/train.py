@@ -10,14 +10,22 @@ from cyclopts import Parameter
 from hvae_core.cli import show
 from hvae_core.cli.inspect import describe, describe_classifier
 from hvae_core.cli.models import TWINS
-from hvae_core.cli.options import STEPPED, DataOptions, Json, kept, option, options, whole
+from hvae_core.cli.options import (
+    STEPPED,
+    DataOptions,
+    DeviceOptions,
+    Json,
+    kept,
+    option,
+    options,
+    whole,
+)
 from hvae_core.common.errors import ConfigError
 from hvae_core.common.files import named_path
 
 if TYPE_CHECKING:
     from hvae_core.config.presets import Preset
     from hvae_core.scores.classifier.config import ClassifierPreset
-    from hvae_core.training.recipe import Precision
 
 
 @kept("Finished epochs are kept in the run's folder; the same command continues from there.")
@@ -55,15 +63,7 @@ def train(
     ] = None,
     data: DataOptions = DataOptions(),
     threads: Annotated[int | None, whole(1, "processor threads (default: all cores)")] = None,
-    accelerator: Annotated[
-        Literal["auto", "cpu", "cuda", "mps"],
-        option("kind of device; auto is a graphics card where there is one"),
-    ] = "auto",
-    devices: Annotated[int, whole(1, "devices, which split the recipe's batch")] = 1,
-    precision: Annotated[
-        Literal["32-true", "bf16-mixed", "16-mixed"],
-        option("number format while training; weights are kept in 32 bits"),
-    ] = "32-true",
+    device: DeviceOptions = DeviceOptions(),
     compiling: Annotated[
         Literal["auto", "off"],
         option(
@@ -93,6 +93,10 @@ def train(
       python -m hvae_core train --preset glyphs-hvae3-elbo --data ~/images/cats --out runs/cats
           the preset's network on images of your own, a tenth of them held out for validation
       python -m hvae_core train --preset hvk-fashionmnist-hvae3 --devices 2 --precision bf16-mixed
+      NODE_RANK=0 MASTER_ADDR=node1 MASTER_PORT=29500 python -m hvae_core train --preset \
+          dct-cifar10 --num-nodes 2 --devices 4 --strategy fsdp --out /shared/runs/dct
+          the same on node2 with NODE_RANK=1: eight devices share one network; the folder is one
+          that both machines see
       python -m hvae_core train --preset hvk-fashionmnist-hvae3-small
           the small twin of a paper's recipe, for two processor cores
       python -m hvae_core train --preset glyphs-classifier --seed 1
@@ -113,7 +117,7 @@ def train(
     if images and not preset:
         _train_own(
             images, out, judge, size=size, epochs=epochs, seed=seed, data=data, threads=threads,
-            device=(accelerator, devices, precision), as_json=as_json,
+            device=device, as_json=as_json,
         )  # fmt: skip
         return
     if not preset:
@@ -142,20 +146,19 @@ def train(
 
         torch.set_num_threads(threads)
     if preset in CLASSIFIERS:
-        plain = (devices, precision, compiling) == (1, "32-true", "auto")
-        if accelerator not in ("auto", "cpu") or not plain:
+        if not device.usual or compiling != "auto":
             raise ConfigError(
-                "A classifier trains on the processor in 32 bits; "
-                "leave out --accelerator, --devices, --precision and --compile."
+                "A classifier trains on the processor in 32 bits; leave out --accelerator, "
+                "--devices, --num-nodes, --strategy, --precision and --compile."
             )
         _train_classifier(CLASSIFIERS[preset], folder, asked, as_json=as_json)
         return
-    from hvae_core.training.recipe import make_fabric, train_preset
+    from hvae_core.training.recipe import train_preset
 
-    fabric = make_fabric(accelerator=accelerator, devices=devices, precision=precision)
+    fabric = device.fabric()
     with show.progress_bar() as bar:
         path = train_preset(
-            get_preset(preset), folder, **asked, fabric=fabric, precision=precision,
+            get_preset(preset), folder, **asked, fabric=fabric, precision=device.precision,
             extend=True, compiling=compiling, progress=bar, say=bar.line,
         )  # fmt: skip
     if path is not None:  # else another process says it
@@ -172,7 +175,7 @@ def _train_own(
     seed: int | None,
     data: DataOptions,
     threads: int | None,
-    device: tuple[str, int, Precision],
+    device: DeviceOptions,
     as_json: bool,
 ) -> None:
     """Train on own pictures, say what collapsed, and calibrate a detector."""
@@ -182,10 +185,8 @@ def _train_own(
     from hvae_core.data.prepare import parse_steps
     from hvae_core.detection.judging import judging
     from hvae_core.training.own import slug_of, train_own
-    from hvae_core.training.recipe import make_fabric
 
-    accelerator, devices, precision = device
-    fabric = make_fabric(accelerator=accelerator, devices=devices, precision=precision)
+    fabric = device.fabric()
     if threads:
         import torch
 
@@ -200,8 +201,8 @@ def _train_own(
             bar.line(note)
         folder = named_path(out or Path("runs") / slug_of(pictures.title), ConfigError)
         run = train_own(
-            pictures, folder, epochs=epochs, seed=seed or 0, fabric=fabric, precision=precision,
-            progress=bar, say=bar.line,
+            pictures, folder, epochs=epochs, seed=seed or 0, fabric=fabric,
+            precision=device.precision, progress=bar, say=bar.line,
         )  # fmt: skip
     if run is None:  # another process says it
         return

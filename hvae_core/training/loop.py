@@ -29,7 +29,8 @@ from hvae_core.evaluation.collapse import UnitStats, active_units
 from hvae_core.models import HierarchicalVAE, model_from_config, prepared
 from hvae_core.training.objectives import Objective, free_bits_lambda, warmup_beta
 from hvae_core.training.optimiser import gradient_row, learning_rate, make_optimizer
-from hvae_core.training.state import RunState, load_state, save_state
+from hvae_core.training.processes import agreed, meet
+from hvae_core.training.state import RunState, load_state, save_state, tensors_of
 from hvae_core.training.step import Compile, Stepper
 
 OnStep = Callable[[RunState, Tensor], None]
@@ -90,29 +91,38 @@ def train(
     held_out = validation.sample(VALIDATION_IMAGES)  # by content: a folder may be sorted by class
     # 2. The same weights in every process, then onto its device.
     fabric = fabric or Fabric(accelerator="auto", devices=1)
-    fabric.launch()
+    meet(fabric)
     running = _start(model_config, config, pixels, start=start, fabric=fabric)
     running.images = images.digest
     stepper = Stepper(running, fabric, compiling=compiling)
     # 3. An interrupted run goes on. After the setup: moments are loaded to where the weights are.
-    if state is not None and state.exists():
-        load_state(state, running, extend=extend)
-        if running.epoch < config.epochs and running.epoch in running.planned:
-            say(goes_on(running.epoch, config.epochs))
+    agreed(fabric, lambda: _resumed(state, running, extend=extend))
+    if running.epoch < config.epochs and running.epoch in running.planned:
+        say(goes_on(running.epoch, config.epochs))
     # 4. Epoch by epoch. What is shown, kept and returned is the average, never the raw weights.
     while running.epoch < config.epochs:
         started = time.perf_counter()
         row = _train_epoch(stepper, pixels, on_step=on_step, progress=progress)
+        stepper.gather()
         row |= validate(running.average, held_out)
         row["seconds"] = time.perf_counter() - started
         running.record(row)
-        if state is not None and fabric.is_global_zero:
-            save_state(state, running)
+        if state is not None:
+            tensors = tensors_of(running)
+            if fabric.is_global_zero:
+                save_state(state, running, tensors)
         if on_epoch is not None and fabric.is_global_zero:
             on_epoch(_run(running))
         progress(running.epoch / config.epochs, _summary(running.epoch, row))
     running.average.cpu()
     return _run(running)
+
+
+def _resumed(state: Path | None, running: RunState, *, extend: bool) -> int:
+    """The epoch at which a run goes on: that of its file, or the first."""
+    if state is not None and state.exists():
+        load_state(state, running, extend=extend)
+    return running.epoch
 
 
 def _run(running: RunState) -> Run:

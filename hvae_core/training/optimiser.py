@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from hvae_core.common.errors import ConfigError
 from hvae_core.config import TrainConfig
+from hvae_core.training.processes import whole
 
 _STEPS = 512  # numbers of one epoch in a history: the gate takes no more in one entry
 _NUMBERS = 65_536  # of gradient norms in the whole history: half a megabyte of a checkpoint
@@ -88,7 +89,7 @@ class Gradients:
         for group in optimizer.param_groups:
             group["lr"] = rate if on_card else float(rate)
         found = [p.grad for group in optimizer.param_groups for p in group["params"]]
-        norm = nn.utils.get_total_norm([grad for grad in found if grad is not None])
+        norm = whole(nn.utils.get_total_norm([grad for grad in found if grad is not None]))
         skip = self._too_large(norm)
         # What the kernel divides gradients by, and whether it rests: made for 16-bit training.
         optimizer.grad_scale = ((norm + 1e-6) / self.config.clip_norm).clamp_min(1.0)
@@ -106,7 +107,8 @@ class Gradients:
             max_norm=self.config.clip_norm,
             error_if_nonfinite=False,
         )
-        assert isinstance(norm, Tensor)  # as no strategy here shards
+        assert isinstance(norm, Tensor)
+        norm = whole(norm)
         skip = self._too_large(norm)
         if skip:
             # A step without gradients moves nothing, and 16-bit training still adapts its scale.

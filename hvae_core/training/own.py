@@ -30,7 +30,7 @@ from hvae_core.training.recipe import adjusted, run_of
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
-    from hvae_core.training.recipe import Precision
+    from hvae_core.training.processes import Precision
 
 PASSES = {False: 24_000, True: 12_000}
 """Images that go through the network in all, of drawings and of photographs."""

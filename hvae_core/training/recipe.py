@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from lightning_fabric import Fabric
 
@@ -20,13 +20,12 @@ from hvae_core.config import ModelCard, TrainConfig, from_json, schedules_over
 from hvae_core.data.prepare import Step
 from hvae_core.data.training_sets import TrainingSets, training_sets
 from hvae_core.training.loop import Run, goes_on, train
+from hvae_core.training.processes import Precision, make_fabric
 from hvae_core.training.step import Compile
 
 if TYPE_CHECKING:
     from hvae_core.config.presets import Preset
     from hvae_core.models import HierarchicalVAE
-
-Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
 
 
 def train_preset(
@@ -122,31 +121,6 @@ def run_of(
         return None
     export(run)  # the run may have been finished before, and its checkpoint deleted
     return path
-
-
-def make_fabric(
-    *,
-    accelerator: str = "auto",
-    devices: int = 1,
-    precision: Precision = "32-true",
-) -> Fabric:
-    """The devices to train on; several split the recipe's batch (distributed data parallel).
-
-    Raises ``ConfigError`` where they are not there.
-    """
-    strategy = "ddp" if devices > 1 else "auto"
-    try:
-        return Fabric(
-            accelerator=accelerator,
-            devices=devices,
-            precision=precision,
-            strategy=strategy,
-        )
-    except (RuntimeError, ValueError) as exc:
-        raise ConfigError(
-            f"{devices} device(s) of kind {accelerator} with precision {precision} cannot be had "
-            "on this machine; try --accelerator cpu."
-        ) from exc
 
 
 def adjusted(

@@ -25,6 +25,7 @@ from hvae_core.config import ModelConfig, TrainConfig, from_json, to_json
 from hvae_core.models import HierarchicalVAE, model_from_config
 from hvae_core.training.objectives import Objective
 from hvae_core.training.optimiser import SLOTS
+from hvae_core.training.processes import like_all, shared_as, whole
 
 _BY_LAYER = ("train_kl", "valid_kl", "active_units")  # series with a number a layer
 _SCHEDULED = ("epochs", "warmup_epochs", "free_bits_constant", "free_bits_annealed")
@@ -68,15 +69,20 @@ class RunState:
         self.epoch += 1
 
 
-def save_state(path: Path, running: RunState) -> None:
-    """Write the run after a finished epoch, replacing the last one in a single step.
-
-    Raises ``ConfigError`` where it cannot be written; the state of the epoch before stays.
-    """
+def tensors_of(running: RunState) -> dict[str, torch.Tensor]:
+    """Weights, average and moments by name; where processes share them, all of them must ask."""
     tensors = {f"model.{k}": v for k, v in running.objective.model.state_dict().items()}
     tensors |= {f"average.{k}": v for k, v in running.average.state_dict().items()}
     for index, slots in running.optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{index}.{slot}": value for slot, value in slots.items()}
+    return {name: whole(value) for name, value in tensors.items()}
+
+
+def save_state(path: Path, running: RunState, tensors: Mapping[str, torch.Tensor]) -> None:
+    """Write the run after a finished epoch, with its ``tensors_of``, in place of the last one.
+
+    Raises ``ConfigError`` where it cannot be written; the state of the epoch before stays.
+    """
     metadata = {
         "model": to_json(running.objective.model.config),
         "train": to_json(running.config),
@@ -222,7 +228,8 @@ def _restore(
             raise _Impossible(f"{plain(key, 60)} holds what is not a number")
     state = running.optimizer.state_dict()
     slots = _slots(running, parts["optimizer"])
-    running.objective.model.load_state_dict(parts["model"])
+    model = running.objective.model
+    model.load_state_dict(like_all(parts["model"], model.state_dict()))
     running.average.load_state_dict(parts["average"])
     running.optimizer.load_state_dict({**state, "state": slots})
     planned = strict_json(metadata.get("planned", "[]"), "a plan")
@@ -269,6 +276,7 @@ def _slots(
             raise _Impossible("its optimiser is another one")
         if any(float(value.min()) < 0 for slot, value in found.items() if slot in wanted[1:]):
             raise _Impossible("its optimiser has moments below zero")
+        slots[number] = {slot: shared_as(v, weights[number]) for slot, v in found.items()}
     return slots
 
 

@@ -14,10 +14,12 @@ from typing import Literal, cast, final
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
 
 from hvae_core.common.noise import CountedNoise, Noise, Plan
 from hvae_core.training.objectives import LossTerms, Objective, Whole
 from hvae_core.training.optimiser import Gradients
+from hvae_core.training.processes import gather, local, set_up, shared_as
 from hvae_core.training.state import RunState
 
 Compile = Literal["auto", "off"]
@@ -75,7 +77,9 @@ class Stepper:
     def __init__(self, running: RunState, fabric: Fabric, *, compiling: Compile = "auto") -> None:
         self.fabric, self.running = fabric, running
         self.batch = Batch(running.objective)
-        self.module, self.optimizer = fabric.setup(self.batch, running.optimizer)
+        self.module, self.optimizer = set_up(
+            fabric, self.batch, running.objective.model, optimizer=running.optimizer
+        )
         running.average.to(fabric.device)
         self.gradients = Gradients(fabric, self.module, self.optimizer, config=running.config)
         self.row = torch.zeros(5, device=fabric.device)
@@ -157,14 +161,30 @@ class Stepper:
     @torch.no_grad()
     def _update_average(self, taken: Tensor) -> None:
         """Exponential moving average: ``row[3]`` of it is new, nothing where a step was skipped."""
-        if self._averaged is None:
-            weights = self.running.objective.model.state_dict()
-            mine = self.running.average.state_dict()
-            self._averaged = [weights[name] for name in mine], list(mine.values())
-        source, average = self._averaged
+        source, average = self._averages()
         if not self.running.config.ema:
             torch._foreach_copy_(average, source)
             return
         change = torch._foreach_sub(source, average)
         torch._foreach_mul_(change, self.row[3] * taken)
         torch._foreach_add_(average, change)
+
+    def _averages(self) -> tuple[list[Tensor], list[Tensor]]:
+        """This process's share of all weights, and of their average, in the same order."""
+        if self._averaged is None:
+            weights = self.running.objective.model.state_dict()
+            mine = self.running.average.state_dict()
+            self._averaged = (
+                [local(weights[name]) for name in mine],
+                [local(shared_as(value, weights[name])) for name, value in mine.items()],
+            )
+        return self._averaged
+
+    @torch.no_grad()
+    def gather(self) -> None:
+        """Put together the average of which processes keep shares, at the end of an epoch."""
+        weights = self.running.objective.model.state_dict()
+        mine = self.running.average.state_dict()
+        for (name, value), share in zip(mine.items(), self._averages()[1], strict=True):
+            if isinstance(weights[name], DTensor):
+                value.copy_(gather(share, weights[name]))

@@ -169,3 +169,11 @@ def test_half_precision_works_and_is_on_the_card(start: list[str], tell: Tell) -
     checkpoint = load_checkpoint(told["path"])
     assert checkpoint.card.note == "recipe after the tests; trained in bf16-mixed"
     assert {str(weight.dtype) for weight in checkpoint.model.parameters()} == {"torch.float32"}
+
+
+def test_processes_that_cannot_be_are_refused_in_a_sentence(
+    start: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*start, "--strategy", "fsdp"]) == 2
+    said = capsys.readouterr().err
+    assert "name more with --devices or --num-nodes" in said and "Traceback" not in said

@@ -45,7 +45,8 @@ def test_layers_start_at_mean_zero_and_variance_one() -> None:
     torch.testing.assert_close(seen[0], out, atol=1e-4, rtol=1e-4)
 
 
-def test_every_layer_of_the_model_starts_at_mean_zero_and_variance_one() -> None:
+def test_every_layer_starts_at_mean_zero_and_variance_one_and_scales_nearly_constant() -> None:
+    """Scales that start as wide as means reach their floor within a step or two."""
     model = tiny_model(tiny_config(), seed=3)
     images, stats = tiny_set(32), {}
     layers = {n: m for n, m in model.named_modules() if isinstance(m, nn.Conv2d | nn.Linear)}
@@ -67,7 +68,10 @@ def test_every_layer_of_the_model_starts_at_mean_zero_and_variance_one() -> None
     assert stats.keys() == layers.keys()  # every layer took part
     for name, (mean, std) in stats.items():
         assert mean.abs().max() < 1e-3, name
-        assert (std - 1).abs().max() < 0.02 or std.min() < 1e-3, name
+        means = std.chunk(2)[0] if name.startswith(("to_q", "to_p")) else std
+        assert (means - 1).abs().max() < 0.02 or means.min() < 1e-3, name
+        if means is not std:
+            assert (std.chunk(2)[1] - 0.1).abs().max() < 0.002, name
 
 
 def test_a_second_pass_changes_nothing() -> None:

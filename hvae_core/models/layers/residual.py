@@ -13,6 +13,9 @@ from torch.nn.utils.parametrizations import weight_norm
 
 from hvae_core.models.layers.bottleneck import resize
 
+_QUIET = 0.1
+"""Spread of the raw scales of latents at the start."""
+
 
 def conv(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Module:
     """Same-padded convolution with weight normalisation."""
@@ -115,6 +118,7 @@ class ToLatent(nn.Module):
     def __init__(self, channels: int, size: tuple[int, int], shape: tuple[int, ...]) -> None:
         super().__init__()
         self.dense = len(shape) == 1
+        self.scales = shape[0]  # outputs, the last ones
         if self.dense:
             self.map = linear(channels * size[0] * size[1], 2 * shape[0])
         else:
@@ -145,9 +149,12 @@ def data_dependent_init(model: nn.Module, run: Callable[[], object]) -> None:
     """Scale every weight-normalised layer so that its outputs start at mean 0, variance 1.
 
     (Salimans and Kingma 2016.) ``run`` sends one batch through the model; layers are set in the
-    order in which they are first called, each seeing inputs from layers already set.
+    order in which they are first called, each seeing inputs from layers already set. Raw scales of
+    latents start at a spread of 0.1: with 1, the first steps drive some prior's scale to its floor,
+    where an ELBO is of the size of -10^10.
     """
     done: set[nn.Module] = set()
+    quiet = {part.map: part.scales for part in model.modules() if isinstance(part, ToLatent)}
 
     def hook(layer: nn.Module, _inputs: object, out: Tensor) -> Tensor:
         # A layer may be called again, for another sample or another k: the first call counts.
@@ -160,7 +167,8 @@ def data_dependent_init(model: nn.Module, run: Callable[[], object]) -> None:
         # The spread of one number is unknown: a dense layer that saw one image keeps its scale.
         alone = out.numel() == out.shape[1]
         std = torch.ones_like(mean) if alone else out.std(axes).clamp_min(1e-2)
-        # 2. Its gain g and offset b, such that (g v/|v|) x + b has mean 0 and variance 1.
+        std[len(std) - quiet.get(layer, 0) :] /= _QUIET
+        # 2. Its gain g and offset b, such that (g v/|v|) x + b has mean 0 and that variance.
         gain = layer.get_parameter("parametrizations.weight.original0")
         gain.div_(std.view_as(gain))  # along whichever axis its outputs lie
         layer.get_parameter("bias").sub_(mean).div_(std)
