@@ -225,6 +225,8 @@ class DrawOptions:
     a little (default: float32)"""
     device: Annotated[str, Parameter(metavar="NAME")] = "cpu"
     """where to compute: cpu, cuda, cuda:1, mps"""
+    compiling: Annotated[Literal["auto", "off"], Parameter(name="--compile")] = "auto"
+    """auto: a graphics card replays recorded passes, at the same figures but for rounding"""
 
     def settings(self) -> EvalSettings:
         """The settings of the bounds that were asked for."""
@@ -237,7 +239,9 @@ class DrawOptions:
     def place(self, checkpoint: Checkpoint) -> None:
         """Bring the model where it is to compute."""
         from hvae_core.common.errors import ConfigError
+        from hvae_core.evaluation.replay import compile_scoring
 
+        compile_scoring(self.compiling)
         try:
             checkpoint.model.to(self.device)
         except (RuntimeError, AssertionError) as exc:  # torch raises either for an absent device

@@ -116,12 +116,13 @@ class CountedNoise(Noise):
         self,
         keys: Tensor,
         seed: int = 0,
-        first_sample: int = 0,
+        first_sample: int | Tensor = 0,
         *,
         plan: Plan | None = None,
     ) -> None:
         """Take two key words (B, 2), int64 below 2^32, an image, and the first sample's index.
 
+        That index may lie on the device, as int64 without axes: nobody asks what it is.
         With a ``plan`` that the noise of several batches share, all numbers of a batch are made at
         once: that changes the time and the memory it takes, and no number.
         """
@@ -133,7 +134,7 @@ class CountedNoise(Noise):
 
     def once(self) -> Noise:
         """The numbers of each row's first sample."""
-        if not self.first_sample:
+        if isinstance(self.first_sample, int) and not self.first_sample:
             return self
         return CountedNoise(self.keys, self.seed, plan=self._plan)
 
@@ -162,7 +163,7 @@ class CountedNoise(Noise):
         rows = len(self.keys)
         counter = plan.counter(wanted, self.seed, self.keys.device)
         block, sample, *name = counter.unsqueeze(1).unbind()
-        if self.first_sample:
+        if isinstance(self.first_sample, Tensor) or self.first_sample:
             sample = sample + self.first_sample
         # 2. All words of all images, then the numbers of each request.
         words = philox([block, sample, *name], self.keys.T.unsqueeze(-1).unbind())

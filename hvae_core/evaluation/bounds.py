@@ -145,21 +145,31 @@ class BoundAccumulator:
 
     def add(self, trace: TraceLike) -> None:
         """Add the S samples of a trace; every trace must be of the same k and the same images."""
+        self.add_terms(
+            trace.k, _numpy(trace.kl), _numpy(bound_terms(trace)),
+            weights=_numpy(log_weights(trace)),
+            log_px=_numpy(trace.log_px), skip=trace.skip,
+        )  # fmt: skip
+
+    def add_terms(
+        self, k: int, kl: Floats, terms: Floats, *, weights: Floats, log_px: Floats, skip: int
+    ) -> None:
+        """As ``add``, of what a trace holds: KL terms (L, S, B), and three of the draws (S, B)."""
         # KL terms are summed at once; of the draws every one is kept, as their spread gives the
         # standard errors and L^S needs the largest weight before it can sum.
-        kl = _numpy(trace.kl).sum(1)  # (L, B)
-        kl[: trace.skip] = 0.0
+        summed = np.asarray(kl, dtype=np.float64).sum(1)  # (L, B)
+        summed[:skip] = 0.0
         if self._kl is None:
-            self._k, self._kl = trace.k, np.zeros_like(kl)
-        if self._k != trace.k or self._kl.shape != kl.shape:
+            self._k, self._kl = k, np.zeros_like(summed)
+        if self._k != k or self._kl.shape != summed.shape:
             raise ScoreError(
-                f"Samples of different traces cannot be added: k = {self._k} and {trace.k}, "
-                f"(layers, images) = {self._kl.shape} and {kl.shape}. Use one accumulator for each "
-                "k and batch."
+                f"Samples of different traces cannot be added: k = {self._k} and {k}, "
+                f"(layers, images) = {self._kl.shape} and {summed.shape}. Use one accumulator for "
+                "each k and batch."
             )
-        self._kl += kl
-        parts = (bound_terms(trace), log_weights(trace), trace.log_px)
-        self._draws.append(tuple(map(_numpy, parts)))  # type: ignore[arg-type]
+        self._kl += summed
+        draws = (np.array(part, dtype=np.float64) for part in (terms, weights, log_px))
+        self._draws.append(tuple(draws))  # type: ignore[arg-type]
 
     def result(self) -> Bounds:
         """Bounds over all samples added so far."""

@@ -16,10 +16,11 @@ import torch
 
 from hvae_core.checkpoint import load_checkpoint
 from hvae_core.common import cache
-from hvae_core.common.noise import ImageNoise, Plan
+from hvae_core.common.ahead import one_later
+from hvae_core.common.noise import ImageNoise
 from hvae_core.common.progress import Progress, part, silent
 from hvae_core.data.image_set import ImageSet
-from hvae_core.evaluation.bounds import COLUMNS, ERRORS, BoundAccumulator, Bounds, BoundTable
+from hvae_core.evaluation.bounds import COLUMNS, ERRORS, BoundTable
 from hvae_core.evaluation.collapse import UnitStats
 from hvae_core.evaluation.evaluation import (
     STORED_UNITS,
@@ -31,18 +32,12 @@ from hvae_core.evaluation.evaluation import (
     unpack,
 )
 from hvae_core.evaluation.parts import kept_in_parts
+from hvae_core.evaluation.scorer import Scored, Scorer, rows_at_once
 from hvae_core.evaluation.sets import Sets
 from hvae_core.models import HierarchicalVAE, prepared
 from hvae_core.models.frozen import frozen
 
 PART_IMAGES = 500
-BATCH_PIXELS = 200 * 28 * 28
-"""Pixels of images x samples that go through a model at once: few, as processors have caches."""
-_ACCELERATOR = 10
-"""How many times as many keep an accelerator busy."""
-
-Plans = dict[tuple[range, int], Plan]
-"""What passes of one kind ask of their noise, by their ks and number of samples."""
 
 
 def evaluate(
@@ -62,11 +57,13 @@ def evaluate(
     images.require(model.image_shape)
     samples = max(settings.samples, settings.partial_samples)
     # Few images with all their samples: what does not depend on the sample is computed once.
-    batch_size = batch_size or max(1, _rows(model) // samples)
-    twin = remembered(lambda: frozen(model))
+    batch_size = batch_size or max(1, rows_at_once(model) // samples)
+    batch_size = min(batch_size, PART_IMAGES, len(images))
+    half = settings.precision == "bfloat16"
+    scorer = remembered(lambda: Scorer(frozen(model, half=half), settings, rows=batch_size))
 
     def some(rows: ImageSet, report: Callable[[float], None]) -> dict[str, np.ndarray]:
-        return _evaluate_part(twin(), rows, settings, batch_size=batch_size, report=report)
+        return _evaluate_part(scorer(), rows, batch_size=batch_size, report=report)
 
     def join(parts: Sequence[cache.Arrays]) -> cache.Arrays:
         return pack(_join(parts, model, checkpoint, images=images, settings=settings))
@@ -126,63 +123,9 @@ def evaluate_batch(
     pixels: np.ndarray,
     digests: Sequence[int],
     settings: EvalSettings,
-    *,
-    plans: Plans | None = None,
-) -> tuple[list[Bounds], list[np.ndarray]]:
-    """Bounds of uint8 images (B, C, H, W) for k = 0..K-1, and E[z_i | x] (B, units) a layer.
-
-    Samples come in chunks, so that 1000 of them need no more memory than a few; the posterior
-    means are averaged over the samples of the layers below them. ``plans`` that batches share save
-    time and change no number.
-    """
-    plans = {} if plans is None else plans
-    half = torch.autocast(
-        model.device.type, torch.bfloat16, enabled=settings.precision == "bfloat16"
-    )
-    accumulators = [BoundAccumulator() for _ in range(model.n_levels)]
-    means = [np.zeros((len(pixels), spec.units)) for spec in model.latents]
-    at_once = max(1, _rows(model) // len(pixels))
-    with torch.inference_mode(), half:
-        x = prepared(model, pixels, digests, seed=settings.seed)
-        for ks, first, count in _chunks(model.n_levels, settings, at_once):
-            traces = model.traces(
-                x,
-                ks,
-                noise=ImageNoise(
-                    digests, settings.seed, first,
-                    device=model.device, plan=plans.setdefault((ks, count), Plan()),
-                ),
-                samples=count,
-                skipped=settings.skipped,
-                up=settings.up,
-            )  # fmt: skip
-            for trace in traces:
-                accumulators[trace.k].add(trace)
-            # The means of k = 0 alone: for k > 0 the layers below come from the prior, not from x.
-            for total, mean in zip(means, traces[0].z, strict=True):
-                if mean is not None and traces[0].k == 0:
-                    total += mean.mean(0).flatten(1).cpu().numpy() * (count / settings.samples)
-    return [accumulator.result() for accumulator in accumulators], means
-
-
-def _rows(model: HierarchicalVAE) -> int:
-    """Images x samples that go through the model at once."""
-    pixels = BATCH_PIXELS * (1 if model.device.type == "cpu" else _ACCELERATOR)
-    return max(1, pixels // model.dims)
-
-
-def _chunks(levels: int, settings: EvalSettings, at_once: int) -> Iterator[tuple[range, int, int]]:
-    """(ks, first sample, number of samples) of the passes that make one batch's bounds."""
-    # L takes ``samples`` draws, each L_>k ``partial_samples``. Their first draws are the same ones,
-    # so that LLR_>k compares like with like; what either wants beyond them is drawn for it alone.
-    both = min(settings.samples, settings.partial_samples)
-    more = range(1) if settings.samples > both else range(1, levels)
-    for ks, begin, end in (
-        (range(levels), 0, both),
-        (more, both, max(settings.samples, settings.partial_samples)),
-    ):
-        for first in range(begin, end if ks else begin, at_once):
-            yield ks, first, min(at_once, end - first)
+) -> Scored:
+    """Bounds of one batch of uint8 images (B, C, H, W), as a ``Scorer`` gives them."""
+    return Scorer(model, settings, replays=False)(pixels, digests)
 
 
 def posterior_means(
@@ -208,27 +151,25 @@ def posterior_means(
 
 
 def _evaluate_part(
-    model: HierarchicalVAE,
-    images: ImageSet,
-    settings: EvalSettings,
-    *,
-    batch_size: int,
-    report: Callable[[float], None],
+    scorer: Scorer, images: ImageSet, *, batch_size: int, report: Callable[[float], None]
 ) -> dict[str, np.ndarray]:
     """Columns of the table, latents that are kept, and moments of all units, by array name."""
-    digests = images.image_digests()
+    model, digests = scorer.model, images.image_digests()
     tables, latents = [], []
     stats = [UnitStats() for _ in model.latents]
-    plans: Plans = {}
-    for start in range(0, len(images), batch_size):
-        stop = start + batch_size
-        pixels, keys = images.images[start:stop], digests[start:stop]
-        bounds, means = evaluate_batch(model, pixels, keys, settings=settings, plans=plans)
+
+    def launched() -> Iterator[tuple[int, Callable[[], Scored]]]:
+        for start in range(0, len(images), batch_size):
+            rows = slice(start, start + batch_size)
+            yield start, scorer.launch(images.images[rows], digests[rows])
+
+    for start, read in one_later(launched()):
+        bounds, means = read()
         tables.append(BoundTable.from_bounds(bounds, model.dims))
         for moments, mean in zip(stats, means, strict=True):
             moments.add(mean)
         latents.append([mean[:, : _kept(mean.shape[1])].astype(np.float32) for mean in means])
-        report(min(1.0, stop / len(images)))
+        report(min(1.0, (start + batch_size) / len(images)))
     table = BoundTable.concat(tables)
     arrays = {name: getattr(table, name) for name in COLUMNS} | table.errors
     for i, moments in enumerate(stats):  # by number: a family may name its layers as it likes

@@ -123,7 +123,7 @@ def rebuild(
     import torch
 
     from hvae_core.common.noise import ImageNoise
-    from hvae_core.evaluation.compute import BATCH_PIXELS
+    from hvae_core.evaluation.scorer import BATCH_PIXELS
     from hvae_core.models import prepared
 
     digests = ImageSet(

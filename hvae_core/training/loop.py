@@ -26,12 +26,13 @@ from hvae_core.config import ModelConfig, TrainConfig
 from hvae_core.data.image_set import ImageSet
 from hvae_core.evaluation.bounds import bound
 from hvae_core.evaluation.collapse import UnitStats, active_units
+from hvae_core.evaluation.replay import Compile
 from hvae_core.models import HierarchicalVAE, model_from_config, prepared
 from hvae_core.training.objectives import Objective, free_bits_lambda, warmup_beta
 from hvae_core.training.optimiser import gradient_row, learning_rate, make_optimizer
 from hvae_core.training.processes import agreed, meet
 from hvae_core.training.state import RunState, load_state, save_state, tensors_of
-from hvae_core.training.step import Compile, Stepper
+from hvae_core.training.step import Stepper
 
 OnStep = Callable[[RunState, Tensor], None]
 """Called after every step with the run and the step's figures (``Stepper.out``).

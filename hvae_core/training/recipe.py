@@ -19,9 +19,9 @@ from hvae_core.common.progress import Progress, Say, silent, unsaid
 from hvae_core.config import ModelCard, TrainConfig, from_json, schedules_over
 from hvae_core.data.prepare import Step
 from hvae_core.data.training_sets import TrainingSets, training_sets
+from hvae_core.evaluation.replay import Compile
 from hvae_core.training.loop import Run, goes_on, train
 from hvae_core.training.processes import Precision, make_fabric
-from hvae_core.training.step import Compile
 
 if TYPE_CHECKING:
     from hvae_core.config.presets import Preset

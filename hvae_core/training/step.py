@@ -9,7 +9,7 @@ networks of this size otherwise wait for.
 
 from __future__ import annotations
 
-from typing import Literal, cast, final
+from typing import cast, final
 
 import torch
 from lightning_fabric import Fabric
@@ -17,16 +17,12 @@ from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 
 from hvae_core.common.noise import CountedNoise, Noise, Plan
+from hvae_core.evaluation.replay import Compile, Replay
 from hvae_core.training.objectives import LossTerms, Objective, Whole
 from hvae_core.training.optimiser import Gradients
 from hvae_core.training.processes import gather, local, set_up, shared_as
 from hvae_core.training.state import RunState
 
-Compile = Literal["auto", "off"]
-"""Whether steps are recorded and replayed as a graph where that can be done."""
-
-WARM = 3
-"""Steps of a run that are taken before the recording: libraries set themselves up in them."""
 _SALT = 0x5354_5250  # sets the noise of training apart from that of an evaluation
 
 
@@ -85,31 +81,13 @@ class Stepper:
         self.row = torch.zeros(5, device=fabric.device)
         self.out = torch.zeros(5 + running.objective.model.n_layers, device=fabric.device)
         self._averaged: tuple[list[Tensor], list[Tensor]] | None = None
-        # What is replayed reads from the same places every time.
-        self._inputs: tuple[Tensor, Tensor] | None = None
-        self._taken = 0
-        self._graph: torch.cuda.CUDAGraph | None = None
         if fabric.world_size > 1:
             self.batch.whole = lambda mean: self.whole(mean.detach())
-        self.replays = compiling == "auto" and self._can_replay()
+        self._replayed = Replay(self._once, on=compiling == "auto" and self._can_replay())
 
     def step(self, pixels: Tensor, keys: Tensor) -> None:
         """Take one step with uint8 images (B, C, H, W) and their key words (B, 2)."""
-        if not self.replays or len(pixels) != self.running.config.batch_size:
-            # A batch of another size, as the last of an epoch, is not worth a recording.
-            self._once(pixels, keys)
-            return
-        if self._inputs is None:
-            self._inputs = torch.empty_like(pixels), torch.empty_like(keys)
-        for mine, given in zip(self._inputs, (pixels, keys), strict=True):
-            mine.copy_(given, non_blocking=True)
-        if self._graph is not None:
-            self._graph.replay()
-        elif self._taken < WARM:
-            self._aside(*self._inputs)
-            self._taken += 1
-        else:
-            self._record(*self._inputs)
+        self._replayed(pixels, keys)
 
     def whole(self, part: Tensor) -> Tensor:
         """Means over the whole batch from those over this process's part of it."""
@@ -120,31 +98,7 @@ class Stepper:
         one = self.fabric.device.type == "cuda" and self.fabric.world_size == 1
         return one and self.gradients.on_device
 
-    def _aside(self, pixels: Tensor, keys: Tensor) -> None:
-        """A step on a stream of its own, as the recording will be."""
-        side = torch.cuda.Stream()
-        side.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(side):
-            self._once(pixels, keys)
-        torch.cuda.current_stream().wait_stream(side)
-
-    def _record(self, pixels: Tensor, keys: Tensor) -> None:
-        """Record a step and take it; a network that asks the device for an answer goes on plainly.
-
-        While it is recorded nothing is computed.
-        """
-        graph = torch.cuda.CUDAGraph()
-        try:
-            with torch.cuda.graph(graph):
-                self._once(pixels, keys)
-        except RuntimeError:
-            self.replays = False
-            self._once(pixels, keys)
-            return
-        self._graph = graph
-        graph.replay()
-
-    def _once(self, pixels: Tensor, keys: Tensor) -> None:
+    def _once(self, pixels: Tensor, keys: Tensor) -> Tensor:
         # Loss
         self.optimizer.zero_grad()
         self.batch.now.copy_(self.row[1:3])
@@ -157,6 +111,7 @@ class Stepper:
         with torch.no_grad():
             numbers = [terms.loss, terms.log_px, terms.elbo, norm, taken]
             self.out.copy_(torch.cat([torch.stack([n.float() for n in numbers]), terms.kl]))
+        return self.out
 
     @torch.no_grad()
     def _update_average(self, taken: Tensor) -> None:

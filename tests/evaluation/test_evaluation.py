@@ -20,6 +20,7 @@ from hvae_core.evaluation import evaluation as evaluated
 from hvae_core.evaluation.bounds import bound, iw_bound, nll
 from hvae_core.evaluation.compute import evaluate
 from hvae_core.evaluation.evaluation import EvalSettings, Evaluation, evaluation_key, unpack
+from hvae_core.evaluation.scorer import Scorer
 from hvae_core.models import HierarchicalVAE
 from tests.small import prepared, tiny_model, tiny_set
 
@@ -119,13 +120,13 @@ def test_order_does_not_matter(model: HierarchicalVAE) -> None:
 
 def count_work(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     work: list[int] = []
-    plain = compute.evaluate_batch
+    plain = Scorer.launch
 
-    def counted(model: Any, pixels: Any, *rest: Any, **named: Any) -> Any:
+    def counted(self: Scorer, pixels: Any, digests: Any) -> Any:
         work.append(len(pixels))
-        return plain(model, pixels, *rest, **named)
+        return plain(self, pixels, digests)
 
-    monkeypatch.setattr(compute, "evaluate_batch", counted)
+    monkeypatch.setattr(Scorer, "launch", counted)
     return work
 
 

@@ -155,7 +155,7 @@ def test_skipped_steps_are_counted_in_the_history() -> None:
     plain = run(SHORT).history
     assert plain["skipped"] == [0, 0]
     norms = sorted(norm for row in plain["grad_norms"] for norm in row)
-    limit = (norms[-1] + norms[-2]) / 2  # one step of the plain run is above
+    limit = 0.999 * norms[-1]  # one step of the plain run is above
     epoch = int(norms[-1] in plain["grad_norms"][1])
     result = run(replace(SHORT, skip_norm=limit)).history
     assert result["skipped"][epoch] >= 1
