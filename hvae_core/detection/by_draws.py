@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache as remembered
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,6 +24,7 @@ from hvae_core.scores import Score
 if TYPE_CHECKING:
     from hvae_core.data.image_set import ImageSet
     from hvae_core.evaluation.evaluation import EvalSettings
+    from hvae_core.evaluation.scorer import Scorer
     from hvae_core.models import HierarchicalVAE
 
 _PART = 50  # images: with 1,000 samples each a part takes minutes, and an interruption costs one
@@ -58,8 +60,14 @@ def nested_tables(
     settings = replace(settings, samples=counts[-1], partial_samples=counts[-1])
     key = fingerprint.digest("nested-2", checkpoint, images.digest, settings, list(counts))
 
+    @remembered
+    def scorer() -> Scorer:
+        from hvae_core.evaluation.scorer import Scorer
+
+        return Scorer(model, settings, rows=min(_BATCH, len(images)))
+
     def part(rows: ImageSet, report: Callable[[float], None]) -> cache.Arrays:
-        return _part(model, rows, settings=settings, counts=counts, report=report)
+        return _part(scorer(), rows, counts=counts, report=report)
 
     def join(parts: Sequence[cache.Arrays]) -> cache.Arrays:
         return {name: np.concatenate([arrays[name] for arrays in parts]) for name in parts[0]}
@@ -100,24 +108,23 @@ def auroc_by_draws(
 
 
 def _part(
-    model: HierarchicalVAE,
+    scorer: Scorer,
     images: ImageSet,
     *,
-    settings: EvalSettings,
     counts: Sequence[int],
     report: Callable[[float], None],
 ) -> dict[str, np.ndarray]:
     """The tables of some images, each column under its name and S."""
-    from hvae_core.evaluation.compute import evaluate_batch
-
     digests = images.image_digests()
     tables: dict[int, list[BoundTable]] = {count: [] for count in counts}
     for start in range(0, len(images), _BATCH):
         stop = start + _BATCH
         rows = slice(start, stop)
-        bounds, _ = evaluate_batch(model, images.images[rows], digests[rows], settings=settings)
+        bounds, _ = scorer(images.images[rows], digests[rows])
         for count, parts in tables.items():
-            parts.append(BoundTable.from_bounds([b.first(count) for b in bounds], model.dims))
+            parts.append(
+                BoundTable.from_bounds([b.first(count) for b in bounds], scorer.model.dims)
+            )
         report(min(1.0, stop / len(images)))
     joined = {count: BoundTable.concat(parts) for count, parts in tables.items()}
     return {

@@ -65,7 +65,7 @@ class Scorer:
         self._prepare = Replay(self._prepared, on=self._replays, record=record)
         self._passes: dict[Kind, Replay] = {}
         self._plans: dict[Kind, Plan] = {}
-        self._shapes: dict[Kind, list[torch.Size]] = {}
+        self._shapes: dict[tuple[Kind, int], list[torch.Size]] = {}
 
     def __call__(self, pixels: np.ndarray, digests: Sequence[int]) -> Scored:
         """Bounds and posterior means of uint8 images (B, C, H, W)."""
@@ -85,6 +85,7 @@ class Scorer:
             self.model.device.type, torch.bfloat16, enabled=self.settings.precision == "bfloat16"
         )
         found: list[tuple[Kind, Tensor]] = []
+        size = len(pixels)
         with torch.inference_mode(), half:
             given = torch.from_numpy(np.array(pixels)).to(self.model.device, non_blocking=True)
             keys = keys_of(digests, self.model.device)
@@ -94,7 +95,7 @@ class Scorer:
                 kind = ks, samples
                 row = self._pass(kind)(x, keys, start)
                 found.append((kind, row.clone() if self._replays else row))
-        return lambda: self._read(found, count)
+        return lambda: self._read(found, count, size)
 
     def _pass(self, kind: Kind) -> Replay:
         if kind not in self._passes:
@@ -128,16 +129,16 @@ class Scorer:
             for spec, mean in zip(self.model.latents, traces[0].z, strict=True):
                 nothing = x.new_zeros(len(x), spec.units)
                 found.append(nothing if mean is None else mean.mean(0).flatten(1))
-        self._shapes[kind] = [one.shape for one in found]
+        self._shapes[kind, len(x)] = [one.shape for one in found]
         return torch.cat([one.flatten() for one in found])
 
-    def _read(self, found: Sequence[tuple[Kind, Tensor]], count: int) -> Scored:
-        """The numbers of all passes of a batch, of its first images: the others filled it."""
+    def _read(self, found: Sequence[tuple[Kind, Tensor]], count: int, size: int) -> Scored:
+        """The numbers of all passes of ``size`` images, of the first ``count``: others fill it."""
         accumulators = [BoundAccumulator() for _ in range(self.model.n_levels)]
         means = [np.zeros((count, spec.units)) for spec in self.model.latents]
         for kind, row in found:
             ks, samples = kind
-            numbers = iter(_parts(row.cpu().numpy(), self._shapes[kind]))
+            numbers = iter(_parts(row.cpu().numpy(), self._shapes[kind, size]))
             for k in ks:
                 kl, terms, weights, log_px = (next(numbers)[..., :count] for _ in range(4))
                 accumulators[k].add_terms(

@@ -19,8 +19,8 @@ from hvae_core.common.arrays import Floats
 from hvae_core.common.errors import ScoreError
 from hvae_core.common.noise import StreamNoise
 from hvae_core.common.progress import Progress, silent
-from hvae_core.evaluation.compute import evaluate_batch
 from hvae_core.evaluation.evaluation import STORED_UNITS, EvalSettings
+from hvae_core.evaluation.scorer import Scorer
 from hvae_core.models import HierarchicalVAE, Sampler
 
 
@@ -49,12 +49,12 @@ def judged(
 ) -> JudgedPictures:
     """-L (nats) and E[z | x] of the layers of at most 64 units, for pictures (N, C, H, W)."""
     nll, rows = [], []
-    settings = EvalSettings(1, 1)
+    scorer = Scorer(judge, EvalSettings(1, 1), rows=100)
     for start in range(0, len(pixels), 100):
         part = pixels[start : start + 100]
         # Noise by place, not by content: two equal samples are two samples.
         places = range(start, start + len(part))
-        bounds, means = evaluate_batch(judge, part, places, settings=settings)
+        bounds, means = scorer(part, places)
         nll.append(-bounds[0].bound)
         kept = [
             m for m, spec in zip(means, judge.latents, strict=True) if spec.units <= STORED_UNITS

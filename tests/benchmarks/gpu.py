@@ -5,9 +5,10 @@
 A step is timed on random pictures in bf16, as ``train`` takes it: replayed as a graph, without
 that, and as a naive twin (noise on the device, the loss asked for at every step), which also runs
 in float32 with TF32 as the papers' authors do. An older version of the package is timed with
-``PYTHONPATH`` at its folder and ``--only plain``. Scoring takes 512 images (64 where S is large)
-for all k, once as ``evaluate`` does it and once by a pass for L and one for L_>k for every k. The
-numbers of the noise are held against the processor's.
+``PYTHONPATH`` at its folder and ``--only plain score``. Scoring takes 512 images (64 where S is
+large) for all k: as ``evaluate`` does it, plainly and replayed, in float32 and bf16, and by a pass
+for L and one for L_>k for every k. ``half`` is what bf16 changes in the AUROC of a shipped model;
+``check`` holds the numbers of the noise against the processor's.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -34,6 +35,7 @@ from hvae_core.training.loop import train
 PRESETS = ("hvk-fashionmnist-hvae3", "inf-fashionmnist-hvae5")
 STEPS, SKIPPED = 80, 20  # timed steps, and those before them
 SCORED = 512
+ROWS = 2000  # images x samples of 28 x 28 that go through a network at once
 
 
 class Clock:
@@ -147,49 +149,77 @@ def naive(name: str, args: argparse.Namespace, half: bool) -> dict[str, Any]:
 
 
 def scoring(name: str, samples: int, args: argparse.Namespace) -> Iterator[dict[str, Any]]:
-    """512 images for all k: as ``evaluate`` does it, with counted noise, and by six passes."""
-    from hvae_core.evaluation import compute
-    from hvae_core.evaluation.evaluation import EvalSettings
-    from hvae_core.models.frozen import frozen
-
+    """512 images for all k: as ``evaluate`` does it, plainly and replayed, and by six passes."""
     model = model_from_config(get_preset(name).model).eval().requires_grad_(False)
     images = pictures(max(1, args.scored // (1 if samples < 10 else 8)), model.image_shape)
     model.init_from_data(torch.from_numpy(images.images[:128].copy()).float() / 255, 0)
     model = model.to(Fabric(devices=1).device)
-    twin, digests = frozen(model), images.image_digests()
-    rows = max(1, compute._rows(twin) // samples)
-
-    def ours(precision: Any) -> np.ndarray:
-        settings = EvalSettings(samples, samples, precision=precision)
-        found = []
-        for start in range(0, len(images), rows):
-            part = slice(start, start + rows)
-            bounds, _ = compute.evaluate_batch(
-                twin, images.images[part], digests[part], settings=settings
-            )
-            found.append(np.stack([b.bound for b in bounds], 1))
-        return np.concatenate(found)
-
-    ways: dict[str, Callable[[], Any]] = {
-        "fp32": lambda: ours("float32"),
-        "bf16": lambda: ours("bfloat16"),
-    }
     size = {"S": samples, "images": len(images)}
-    before: Any = compute.ImageNoise
-    for label, noise in (("", before), (" counted", counted(twin.device))):
-        compute.ImageNoise = noise  # type: ignore[misc]
-        for way, call in ways.items():
-            yield {"way": way + label, **size, "ms": timed(call, args.turns)}
-    compute.ImageNoise = before  # type: ignore[misc]
+    rows = max(1, ROWS * 784 // model.dims // samples)
+    for way, call in evaluations(model, images, samples, rows):
+        yield {"way": way, **size, "ms": timed(call, args.turns)}
     passes = six_passes(model, images, samples, rows)
     yield {"way": "six passes fp32", **size, "ms": timed(passes, max(1, args.turns // 3))}
 
 
-def counted(device: torch.device) -> Any:
-    """``ImageNoise`` by counters, on the device."""
-    from hvae_core.common.noise import CountedNoise, keys_of
+def evaluations(
+    model: HierarchicalVAE, images: ImageSet, samples: int, rows: int
+) -> Iterator[tuple[str, Callable[[], object]]]:
+    """The ways of ``evaluate`` by name; of an older version two."""
+    from hvae_core.evaluation import compute
+    from hvae_core.evaluation.evaluation import EvalSettings
+    from hvae_core.models.frozen import frozen
 
-    return lambda digests, seed=0, first=0: CountedNoise(keys_of(digests, device), seed, first)
+    digests = images.image_digests()
+    precisions: tuple[tuple[str, Any], ...] = (("fp32", "float32"), ("bf16", "bfloat16"))
+    try:
+        from hvae_core.common.ahead import one_later
+        from hvae_core.evaluation.scorer import Scorer
+    except ImportError:  # before passes could be replayed
+        twin, old = frozen(model), cast(Any, compute)
+        for label, precision in precisions:
+            settings = EvalSettings(samples, samples, precision=precision)
+
+            def before(settings: EvalSettings = settings) -> None:
+                for start in range(0, len(images), rows):
+                    part = slice(start, start + rows)
+                    old.evaluate_batch(twin, images.images[part], digests[part], settings=settings)
+
+            yield label, before
+        return
+    rows = min(len(images), rows)
+    for label, precision in precisions:
+        twin = frozen(model, half=precision == "bfloat16")
+        for way in ("", " replayed") if twin.device.type == "cuda" else ("",):
+            settings = EvalSettings(samples, samples, precision=precision)
+            scorer = Scorer(twin, settings, rows=rows, replays=bool(way))
+
+            def now(scorer: Scorer = scorer) -> None:
+                starts = range(0, len(images), rows)
+                parts = (slice(start, start + rows) for start in starts)
+                for read in one_later(scorer.launch(images.images[p], digests[p]) for p in parts):
+                    read()
+
+            yield label + way, now
+
+
+def half_precision(args: argparse.Namespace) -> dict[str, Any]:
+    """How far bounds and AUROC of a shipped model move in bf16, digits against letters."""
+    import hvae_core as hv
+    from hvae_core.checkpoint import load_checkpoint, shipped_checkpoints
+    from hvae_core.detection.half_precision import precision_error
+    from hvae_core.evaluation.compute import evaluate
+    from hvae_core.evaluation.evaluation import EvalSettings
+
+    checkpoint = load_checkpoint(shipped_checkpoints()["glyphs-hvae3-elbo"])
+    model = checkpoint.model.to(Fabric(devices=1).device)
+    sets = [hv.load_images(name).take(args.scored) for name in ("glyphs:test", "glyphs:digits")]
+    exact, rough = (
+        [evaluate(model, checkpoint.digest, images, settings=settings) for images in sets]
+        for settings in (EvalSettings(), EvalSettings(precision="bfloat16"))
+    )
+    error = precision_error(rough, exact)
+    return {"images": error.images, "auroc": error.auroc, "nats": error.mean}
 
 
 def six_passes(
@@ -261,7 +291,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--preset", nargs="+", default=PRESETS)
-    parser.add_argument("--only", nargs="+", default=["plain", "auto", "naive", "score"])
+    parser.add_argument(
+        "--only", nargs="+", default=["check", "plain", "auto", "naive", "score", "half"]
+    )
     for name, default in (("steps", STEPS), ("skipped", SKIPPED), ("batch", 0), ("turns", 9),
                           ("scored", SCORED)):  # fmt: skip
         parser.add_argument(f"--{name}", type=int, default=default)
@@ -300,6 +332,8 @@ def main() -> None:
             torch.set_float32_matmul_precision("highest")
         if "profile" in args.only and new:
             attempt(f"{name} profile", lambda n=name: {"top": profile(n, args)})
+    if "half" in args.only:
+        attempt("half", lambda: half_precision(args))
     if "score" in args.only:
         for samples in (1, 50):
             try:

@@ -13,7 +13,10 @@ speed is looked at, and the change of the bounds, relative as those of such weig
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,10 +25,10 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from hvae_core.common.noise import ImageNoise, Noise
 from hvae_core.config.presets import get_preset
-from hvae_core.evaluation import compute
 from hvae_core.evaluation.bounds import BoundAccumulator
 from hvae_core.evaluation.compute import evaluate_batch
 from hvae_core.evaluation.evaluation import EvalSettings
+from hvae_core.evaluation.scorer import BATCH_PIXELS
 from hvae_core.models import HierarchicalVAE, model_from_config
 from hvae_core.models.frozen import frozen
 from tests.benchmarks.timing import ROUNDS, rounds
@@ -53,7 +56,7 @@ class Merged(Noise):
 
 def shared(model: HierarchicalVAE, pixels: np.ndarray, settings: EvalSettings) -> np.ndarray:
     """L_>k (B, K) as ``evaluate`` computes it."""
-    size = max(1, compute.BATCH_PIXELS // model.dims // settings.samples)
+    size = max(1, BATCH_PIXELS // model.dims // settings.samples)
     rows = []
     for start in range(0, len(pixels), size):
         part = pixels[start : start + size]
@@ -70,7 +73,7 @@ def passes(
     digests = range(len(pixels))
     x = torch.from_numpy(pixels).float() / 255
     x = model.prepare(x, ImageNoise(digests))
-    at_once = max(1, compute.BATCH_PIXELS // model.dims // len(pixels))
+    at_once = max(1, BATCH_PIXELS // model.dims // len(pixels))
     found = []
     for k in ks:
         terms = BoundAccumulator()
@@ -84,14 +87,14 @@ def passes(
     return np.stack(found, 1)
 
 
-def compare(name: str, samples: int, count: int, turns: int) -> None:
+def compare(name: str, samples: int, count: int, turns: int) -> dict[str, Any]:
     """One network and number of samples: operations, times, gains."""
     torch.manual_seed(0)
     model = model_from_config(get_preset(name).model).eval().requires_grad_(False)
     grey = np.random.default_rng(0).random((count, *model.image_shape))
     pixels = (255 * grey**3).astype(np.uint8)
     model.init_from_data(torch.from_numpy(pixels).float() / 255, 0)
-    twin, levels = frozen(model), range(model.n_levels)
+    twin, rough, levels = frozen(model), frozen(model, half=True), range(model.n_levels)
     settings = EvalSettings(samples, samples)
     half = EvalSettings(samples, samples, precision="bfloat16")
     pairs = [k for level in levels for k in (0, level)]
@@ -100,7 +103,7 @@ def compare(name: str, samples: int, count: int, turns: int) -> None:
         "naive": lambda: passes(twin, pixels, settings, levels),
         "public": lambda: passes(twin, pixels, settings, pairs),
         "unfrozen": lambda: passes(model, pixels, settings, levels),
-        "bfloat16": lambda: shared(twin, pixels, half),
+        "bfloat16": lambda: shared(rough, pixels, half),
     }
     flops, values = {}, {}
     for way, run in ways.items():
@@ -109,6 +112,7 @@ def compare(name: str, samples: int, count: int, turns: int) -> None:
         flops[way] = counter.get_total_flops() / count
     seconds = rounds(ways, turns)
     print(f"{name}, S = {samples}, {model.n_levels} values of k, {count} images")
+    found: dict[str, Any] = {"preset": name, "S": samples, "images": count}
     for way in ways:
         gain = flops[way] / flops["evaluate"]
         low, middle, high = np.quantile(seconds[way] / seconds["evaluate"], (0.25, 0.5, 0.75))
@@ -120,6 +124,8 @@ def compare(name: str, samples: int, count: int, turns: int) -> None:
             f"time {middle:.2f} ({low:.2f} to {high:.2f})  largest difference {gap:.1e} of a bound",
             flush=True,
         )
+        found[way] = {"gain": float(middle), "bound": gain, "speed": float(speed)}
+    return found
 
 
 def main() -> None:
@@ -129,11 +135,17 @@ def main() -> None:
     parser.add_argument("--samples", nargs="+", type=int, default=(1, 50))
     parser.add_argument("--images", type=int, default=IMAGES)
     parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--out", type=Path, help="JSON for docs/performance.md")
     args = parser.parse_args()
     print("(times and operations as multiples of evaluate's; median and quartiles over rounds)")
-    for name in args.presets:
-        for samples in args.samples:
-            compare(name, samples, args.images, args.rounds)
+    rows = [
+        compare(name, samples, args.images, args.rounds)
+        for name in args.presets
+        for samples in args.samples
+    ]
+    if args.out:
+        facts = {"torch": torch.__version__, "threads": torch.get_num_threads()}
+        args.out.write_text(json.dumps({**facts, "rows": rows}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

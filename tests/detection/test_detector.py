@@ -34,9 +34,9 @@ from hvae_core.data.origins import InMemory
 from hvae_core.detection import judging
 from hvae_core.detection.detector import Detector, DetectorWarning
 from hvae_core.detection.verdict import in_words
-from hvae_core.evaluation import compute
 from hvae_core.evaluation.compute import evaluate
 from hvae_core.evaluation.evaluation import EvalSettings
+from hvae_core.evaluation.scorer import Scorer
 from hvae_core.models import HierarchicalVAE
 from tests.own_file import own_file
 from tests.small import tiny_config, tiny_model, tiny_set
@@ -129,13 +129,13 @@ def test_several_scores_share_one_pass(
     model: HierarchicalVAE, held_out: hv.ImageSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     batches = []
-    real = compute.evaluate_batch
+    real = Scorer.launch
 
-    def counted(*args: Any, **more: Any) -> Any:
-        batches.append(len(args[1]))
-        return real(*args, **more)
+    def counted(scorer: Scorer, pixels: Any, digests: Any) -> Any:
+        batches.append(len(pixels))
+        return real(scorer, pixels, digests)
 
-    monkeypatch.setattr(compute, "evaluate_batch", counted)
+    monkeypatch.setattr(Scorer, "launch", counted)
     fresh = tiny_model(seed=3)
     keys = ["elbo", "llr_1", "llr_2", "complexity"]
     judge = fitted(fresh, held_out, keys)

@@ -56,10 +56,11 @@ def test_a_batch_may_be_read_after_the_next_has_begun() -> None:
     replayed = replaying(frozen(tiny_model()), 4)
     for _ in range(4):
         expected = replayed(IMAGES.images[:4], DIGESTS[:4])
-    first = replayed.launch(IMAGES.images[:4], DIGESTS[:4])
-    replayed.launch(IMAGES.images[4:8], DIGESTS[4:8])
-    for a, b in zip(numbers(expected), numbers(first()), strict=True):
-        np.testing.assert_array_equal(a, b)
+    for scorer in (replayed, Scorer(replayed.model, SETTINGS)):
+        first = scorer.launch(IMAGES.images[:4], DIGESTS[:4])
+        scorer.launch(IMAGES.images[4:7], DIGESTS[4:7])
+        for a, b in zip(numbers(expected), numbers(first()), strict=True):
+            np.testing.assert_array_equal(a, b)
 
 
 def test_what_fills_a_batch_changes_nothing() -> None:

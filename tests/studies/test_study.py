@@ -254,7 +254,7 @@ def test_a_second_run_computes_nothing(
     def never(*_: object, **__: object) -> None:
         raise AssertionError("computed again")
 
-    monkeypatch.setattr("hvae_core.evaluation.compute.evaluate_batch", never)
+    monkeypatch.setattr("hvae_core.evaluation.scorer.Scorer.launch", never)
     assert told(table("detection"))["detection"]["rows"] == first["detection"]["rows"]
 
 
