@@ -55,15 +55,11 @@ def evaluate(
     model's shape.
     """
     images.require(model.image_shape)
-    samples = max(settings.samples, settings.partial_samples)
-    # Few images with all their samples: what does not depend on the sample is computed once.
-    batch_size = batch_size or max(1, rows_at_once(model) // samples)
-    batch_size = min(batch_size, PART_IMAGES, len(images))
-    half = settings.precision == "bfloat16"
-    scorer = remembered(lambda: Scorer(frozen(model, half=half), settings, rows=batch_size))
+    size = min(batch_size or _batch(model, settings), len(images))
+    scorer = remembered(lambda: scorer_of(model, settings, size))
 
     def some(rows: ImageSet, report: Callable[[float], None]) -> dict[str, np.ndarray]:
-        return _evaluate_part(scorer(), rows, batch_size=batch_size, report=report)
+        return _evaluate_part(scorer(), rows, batch_size=size, report=report)
 
     def join(parts: Sequence[cache.Arrays]) -> cache.Arrays:
         return pack(_join(parts, model, checkpoint, images=images, settings=settings))
@@ -82,19 +78,15 @@ def evaluate(
 
 
 def evaluate_once(
-    model: HierarchicalVAE,
-    checkpoint: str,
-    images: ImageSet,
-    settings: EvalSettings,
-    *,
-    progress: Progress = silent,
+    scorer: Scorer, checkpoint: str, images: ImageSet, *, progress: Progress = silent
 ) -> Evaluation:
     """As ``evaluate`` to the bit, of images that may be forgotten: the cache is left alone.
 
-    ``model`` is one that is ``frozen``.
+    ``scorer`` is the ``scorer_of`` its model; many sets may share it.
     """
+    model, settings = scorer.model, scorer.settings
     images.require(model.image_shape)
-    batch_size = max(1, _rows(model) // max(settings.samples, settings.partial_samples))
+    batch_size = min(scorer.rows, len(images))
     parts = []
     for start in range(0, len(images), PART_IMAGES):
         rows = images.take(range(start, min(start + PART_IMAGES, len(images))))
@@ -102,8 +94,22 @@ def evaluate_once(
         def report(done: float, first: int = start, count: int = len(rows)) -> None:
             progress((first + done * count) / len(images), images.title)
 
-        parts.append(_evaluate_part(model, rows, settings, batch_size=batch_size, report=report))
+        parts.append(_evaluate_part(scorer, rows, batch_size=batch_size, report=report))
     return unpack(pack(_join(parts, model, checkpoint, images=images, settings=settings)))
+
+
+def scorer_of(
+    model: HierarchicalVAE, settings: EvalSettings, batch_size: int | None = None
+) -> Scorer:
+    """A scorer of a frozen copy of the model."""
+    twin = frozen(model, half=settings.precision == "bfloat16")
+    return Scorer(twin, settings, rows=batch_size or _batch(model, settings))
+
+
+def _batch(model: HierarchicalVAE, settings: EvalSettings) -> int:
+    """Images of a batch: few, with all their samples, as what they share is computed once."""
+    samples = max(settings.samples, settings.partial_samples)
+    return min(PART_IMAGES, max(1, rows_at_once(model) // samples))
 
 
 def evaluate_sets(
@@ -125,7 +131,7 @@ def evaluate_batch(
     settings: EvalSettings,
 ) -> Scored:
     """Bounds of one batch of uint8 images (B, C, H, W), as a ``Scorer`` gives them."""
-    return Scorer(model, settings, replays=False)(pixels, digests)
+    return Scorer(model, settings, rows=len(pixels), replays=False)(pixels, digests)
 
 
 def posterior_means(

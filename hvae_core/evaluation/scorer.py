@@ -43,9 +43,9 @@ def rows_at_once(model: HierarchicalVAE) -> int:
 class Scorer:
     """Bounds L_>k (HVK Eq. 5, 9) of batches under one model and one setting.
 
-    With ``rows`` batches are made up to as many images, so that all have one shape and a graphics
-    card records a pass of each kind once and replays it. What an image gets does not depend on what
-    fills its batch, but for rounding.
+    ``rows`` are the images of a batch. A graphics card records a pass of each kind once and replays
+    it; batches of fewer images are made up to as many for that, so that all have one shape. What an
+    image gets does not depend on what fills its batch, but for rounding.
     """
 
     def __init__(
@@ -53,13 +53,12 @@ class Scorer:
         model: HierarchicalVAE,
         settings: EvalSettings,
         *,
-        rows: int | None = None,
+        rows: int,
         replays: bool | None = None,
         record: Recorder = cuda_graph,
     ) -> None:
-        self.model, self.settings = model, settings
+        self.model, self.settings, self.rows = model, settings, rows
         self._replays = scoring_replays(model.device) if replays is None else replays
-        self._rows = rows if self._replays else None
         self._record = record
         self._plan = Plan()
         self._prepare = Replay(self._prepared, on=self._replays, record=record)
@@ -77,8 +76,8 @@ class Scorer:
         Samples come in chunks, so that 1000 of them need no more memory than a few.
         """
         count = len(pixels)
-        if self._rows and count < self._rows:
-            fill = np.minimum(np.arange(self._rows), count - 1)
+        if self._replays and count < self.rows:
+            fill = np.minimum(np.arange(self.rows), count - 1)
             pixels, digests = pixels[fill], [digests[i] for i in fill.tolist()]
         at_once = max(1, rows_at_once(self.model) // len(pixels))
         half = torch.autocast(

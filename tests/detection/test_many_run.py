@@ -23,7 +23,7 @@ from hvae_core.data.stream import Source
 from hvae_core.detection.many import run as many
 from hvae_core.detection.many.executor import Executor, Processes
 from hvae_core.detection.many.layout import parts_there, read_job, read_part
-from hvae_core.detection.many.task import Task, check_scores, run_part
+from hvae_core.detection.many.task import Task, Worker, check_scores, run_part
 from hvae_core.evaluation.compute import evaluate
 from hvae_core.evaluation.evaluation import EvalSettings
 from hvae_core.scores import Material, get_score
@@ -230,3 +230,18 @@ def test_the_command_writes_the_folder_and_says_what_is_in_it(
     assert (told["parts"], told["images"], told["computed"], told["failed"]) == (3, 20, 12, 1)
     assert main([*words, "--limit", "3"]) == 2
     assert "holds scores of another job: its limit" in capsys.readouterr().err
+
+
+def test_parts_that_are_read_ahead_are_the_same(task: Task) -> None:
+    """In any order, and read once where the guess is right: what a worker with a card does."""
+    plain, eager = Worker(task), Worker(task)
+    eager.task = replace(task, device="a card")
+    read: list[int] = []
+    part_of = eager._part_of_source
+    eager._part_of_source = lambda number: (read.append(number), part_of(number))[1]  # type: ignore[method-assign]
+    for number in (0, 1, 3, 2):
+        one, other = plain.part(number), eager.part(number)
+        assert one.files == other.files and one.errors == other.errors
+        np.testing.assert_array_equal(one.bounds, other.bounds)
+    eager._reader.shutdown()
+    assert read == [0, 1, 2, 3, 2, 3]

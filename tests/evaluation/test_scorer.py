@@ -43,7 +43,7 @@ def numbers(scored: Scored, rows: slice = slice(None)) -> list[np.ndarray]:
 
 def test_replayed_passes_are_plain_ones_to_the_bit() -> None:
     model = frozen(tiny_model())
-    plain, replayed = Scorer(model, SETTINGS), replaying(model, 4)
+    plain, replayed = Scorer(model, SETTINGS, rows=4), replaying(model, 4)
     for start in range(0, 24, 4):  # three calls warm up, the fourth is recorded
         rows = slice(start, start + 4)
         batch = IMAGES.images[rows], DIGESTS[rows]
@@ -56,7 +56,7 @@ def test_a_batch_may_be_read_after_the_next_has_begun() -> None:
     replayed = replaying(frozen(tiny_model()), 4)
     for _ in range(4):
         expected = replayed(IMAGES.images[:4], DIGESTS[:4])
-    for scorer in (replayed, Scorer(replayed.model, SETTINGS)):
+    for scorer in (replayed, Scorer(replayed.model, SETTINGS, rows=4)):
         first = scorer.launch(IMAGES.images[:4], DIGESTS[:4])
         scorer.launch(IMAGES.images[4:7], DIGESTS[4:7])
         for a, b in zip(numbers(expected), numbers(first()), strict=True):
@@ -67,7 +67,7 @@ def test_what_fills_a_batch_changes_nothing() -> None:
     model = frozen(tiny_model())
     whole = replaying(model, 6)(IMAGES.images[:6], DIGESTS[:6])
     filled = replaying(model, 6)(IMAGES.images[:4], DIGESTS[:4])
-    alone = Scorer(model, SETTINGS)(IMAGES.images[:4], DIGESTS[:4])
+    alone = Scorer(model, SETTINGS, rows=4)(IMAGES.images[:4], DIGESTS[:4])
     for a, b, c in zip(numbers(whole, slice(4)), numbers(filled), numbers(alone), strict=True):
         np.testing.assert_array_equal(a, b)
         np.testing.assert_allclose(b, c, rtol=1e-4, atol=1e-3)
@@ -94,8 +94,9 @@ def test_weights_cast_once_give_what_autocast_gives(family: str) -> None:
     images = tiny_set(2, FAMILIES[family].image_shape)
     half = EvalSettings(samples=1, partial_samples=1, precision="bfloat16")
     batch = images.images, images.image_digests()
-    found = Scorer(frozen(model, half=True), half)(*batch)
-    for a, b in zip(numbers(found), numbers(Scorer(frozen(model), half)(*batch)), strict=True):
+    plain = Scorer(frozen(model), half, rows=2)
+    found = Scorer(frozen(model, half=True), half, rows=2)(*batch)
+    for a, b in zip(numbers(found), numbers(plain(*batch)), strict=True):
         np.testing.assert_array_equal(a, b)
 
 

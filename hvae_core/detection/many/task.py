@@ -7,6 +7,7 @@ figures. A process keeps the model and the open source of the last job that it w
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -77,7 +78,7 @@ class Worker:
 
     def __init__(self, task: Task, progress: Progress = silent) -> None:
         from hvae_core.detection.judging import judging
-        from hvae_core.models.frozen import frozen
+        from hvae_core.evaluation.compute import scorer_of
 
         known = judging(task.model)
         if known.digest != task.digest:
@@ -86,7 +87,8 @@ class Worker:
                 f"the job began with ({task.digest[:16]}); name the first one, or a new folder."
             )
         self.task = task
-        self.model: HierarchicalVAE = frozen(known.model.to(task.device))
+        self.scorer = scorer_of(known.model.to(task.device), task.settings)
+        self.model: HierarchicalVAE = self.scorer.model
         self.scores = (
             *(get_score(key, self.model.n_levels, known.names) for key in task.scores),
             *map(own_score, task.own),
@@ -98,6 +100,8 @@ class Worker:
                 "worker the same ones."
             )
         self.folder = Folder.of(task.out)
+        self._reader = ThreadPoolExecutor(1, "reader")
+        self._coming: tuple[int, Future[Read]] | None = None
 
     def _opened(self, progress: Progress) -> Stream:
         source = self.task.source
@@ -113,8 +117,7 @@ class Worker:
 
     def part(self, number: int, progress: Progress = silent) -> Part:
         """The figures of one part, whose file is not written."""
-        size = self.task.part_images
-        read = self.stream.read(number * size, (number + 1) * size)
+        read = self._read(number)
         good = np.array([error is None for error in read.errors], dtype=bool)
         bounds = np.full((len(read), self.model.n_levels), np.nan)
         columns = np.full((len(read), len(self.scores)), np.nan)
@@ -139,11 +142,32 @@ class Worker:
             scores={score.key: columns[:, i] for i, score in enumerate(self.scores)},
         )
 
+    def _read(self, number: int) -> Read:
+        """A part of the source; a worker with a card of its own begins to read the next one.
+
+        Workers of a processor leave that to each other: they take turns with the parts.
+        """
+        if self._coming is not None and self._coming[0] == number:
+            read = self._coming[1].result()
+        else:
+            read = self._reader.submit(self._part_of_source, number).result()
+        self._coming = None
+        if self.task.device != "cpu" and self._begin(number + 1) < len(self.stream):
+            self._coming = number + 1, self._reader.submit(self._part_of_source, number + 1)
+        return read
+
+    def _begin(self, number: int) -> int:
+        return number * self.task.part_images
+
+    def _part_of_source(self, number: int) -> Read:
+        read = self.stream.read(self._begin(number), self._begin(number + 1))
+        read.images.image_digests()
+        return read
+
     def _evaluation(self, images: ImageSet, progress: Progress) -> Evaluation:
         from hvae_core.evaluation.compute import evaluate_once
 
-        model, settings = self.model, self.task.settings
-        return evaluate_once(model, self.task.digest, images, settings=settings, progress=progress)
+        return evaluate_once(self.scorer, self.task.digest, images, progress=progress)
 
     def _columns(self, images: ImageSet, evaluation: Evaluation) -> Floats:
         material = Material.of(evaluation, reference=self.task.reference)
