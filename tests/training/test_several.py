@@ -38,7 +38,7 @@ def in_two(out: Path, ways: list[str]) -> None:
         for rank in (0, 1)
     ]
     for process in both:
-        _, said = process.communicate(timeout=300)
+        _, said = process.communicate(timeout=900)
         assert process.returncode == 0, said.decode()[-3000:]
 
 
