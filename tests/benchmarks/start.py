@@ -68,17 +68,19 @@ def main() -> None:
     data = training_sets(
         preset.world, preset.model.image_shape, data_root=args.data_root, download=False
     )
-    rows: list[dict[str, Any]] = []
+    found: dict[str, list[dict[str, Any]]] = {"rows": [], "later": []}
     for spread in SPREADS:
         with patch.object(residual, "_QUIET", spread):
-            row = {"preset": preset.name, "spread": spread, "images": args.images}
-            row["elbo"] = first(preset, data, args.images, args.steps)
+            what = {"preset": preset.name, "spread": spread}
+            if args.steps:
+                elbo = first(preset, data, args.images, args.steps)
+                found["rows"].append({**what, "images": args.images, "elbo": elbo})
             if args.epochs:
-                row["valid_elbo"] = later(preset, data, args.epochs, args.epoch_images)
-        rows.append(row)
-        print(json.dumps(row), flush=True)
+                reached = later(preset, data, args.epochs, args.epoch_images)
+                found["later"].append({**what, "images": args.epoch_images, "valid_elbo": reached})
+        print(json.dumps(found), flush=True)
     if args.out:
-        args.out.write_text(json.dumps({"rows": rows}, indent=1) + "\n")
+        args.out.write_text(json.dumps(found, indent=1) + "\n")
 
 
 if __name__ == "__main__":
