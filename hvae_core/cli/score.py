@@ -98,6 +98,7 @@ def score(
             part_images=part_images or many.part_size(known.model.dims),
             out=out,
             device=bounds.device,
+            compiling=bounds.compiling,
             reference=_reference(known, chosen, settings, bar),
         )
         levels = known.model.n_levels

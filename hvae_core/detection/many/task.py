@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -55,6 +55,7 @@ class Task:
     part_images: int
     out: str
     device: str = "cpu"
+    compiling: Literal["auto", "off"] = "auto"
     contents: str = ""
     reference: Reference | None = field(default=None, compare=False, repr=False)
 
@@ -79,6 +80,7 @@ class Worker:
     def __init__(self, task: Task, progress: Progress = silent) -> None:
         from hvae_core.detection.judging import judging
         from hvae_core.evaluation.compute import scorer_of
+        from hvae_core.evaluation.replay import compile_scoring
 
         known = judging(task.model)
         if known.digest != task.digest:
@@ -87,6 +89,7 @@ class Worker:
                 f"the job began with ({task.digest[:16]}); name the first one, or a new folder."
             )
         self.task = task
+        compile_scoring(task.compiling)
         self.scorer = scorer_of(known.model.to(task.device), task.settings)
         self.model: HierarchicalVAE = self.scorer.model
         self.scores = (
