@@ -37,11 +37,16 @@ def score(
         tuple[str, ...],
         options("scores by key, as `scores` lists them (default: those of the bounds)", "KEY"),
     ] = (),
-    own_score: Annotated[tuple[str, ...], Parameter(metavar="FILE.py:FUNCTION")] = (),
+    own_score: Annotated[
+        tuple[str, ...],
+        option("a score of your own: a function of what scores read", "FILE.py:FUNCTION"),
+    ] = (),
     bounds: BoundOptions = BoundOptions(),
     limit: Annotated[int, whole(0, "images at most; 0 for all")] = 0,
-    prepare: Annotated[str, Parameter(metavar="STEPS")] = "",
-    download: bool = False,
+    prepare: Annotated[
+        str, option("steps on every image before it is resized: invert, crop, pad", "STEPS")
+    ] = "",
+    download: Annotated[bool, option("fetch a set of the hub that is not on this machine")] = False,
     part: Annotated[int | None, whole(0, "compute this part alone, counted from 0")] = None,
     part_images: Annotated[
         int | None, whole(1, "images of a part (default: 5,000, fewer of large images)")

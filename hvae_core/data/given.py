@@ -19,11 +19,12 @@ from numpy.typing import NDArray
 from hvae_core.common.arrays import Shape
 from hvae_core.common.errors import DataError
 from hvae_core.common.files import named_path
+from hvae_core.common.usual import USUAL_LIMIT
 from hvae_core.data.image_set import ImageSet, describe_shape
 from hvae_core.data.load import load_source, one_image
 from hvae_core.data.prepare import Step, prepared
 from hvae_core.data.readers.names import SUFFIXES
-from hvae_core.data.worlds import USUAL_LIMIT, named_images
+from hvae_core.data.worlds import named_images
 
 Range = tuple[float, float]
 """The values that stand for black and for white."""

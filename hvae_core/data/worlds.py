@@ -34,9 +34,6 @@ from hvae_core.data.prepare import Step
 from hvae_core.data.readers.wanted import check_limit
 from hvae_core.data.stored import changed, find_named, folder_of
 
-USUAL_LIMIT = 1000
-"""Images of a set that stored results and defaults rest on, taken by ``World.choose``."""
-
 Role = Literal["train", "validation", "in", "out", "control"]
 OWN = "own-"
 WORLDS = Path(__file__).with_suffix(".toml")

@@ -1,5 +1,5 @@
 """Images and a checkpoint in, bounds out: computed once, kept, and found again."""
 
-from hvae_core.data.worlds import USUAL_LIMIT as SHIPPED_LIMIT
+from hvae_core.common.usual import USUAL_LIMIT as SHIPPED_LIMIT
 
 __all__ = ["SHIPPED_LIMIT"]

@@ -37,6 +37,8 @@ class HierarchicalVAE(nn.Module, ABC):
     config: ModelConfig
     channels_last = True
     """Whether a copy for evaluation may hold its features channels last, which is quicker."""
+    half_weights = False
+    """Whether its layers' weights are read by these layers alone, and may be held in bfloat16."""
 
     @property
     @abstractmethod
@@ -165,6 +167,17 @@ class HierarchicalVAE(nn.Module, ABC):
         ``temperature`` is one number or one a layer, z_1 first; ``given`` fixes layers by index
         (1..L), each (n, *shape).
         """
+
+    def ancestors(
+        self,
+        n: int,
+        *,
+        noise: Noise,
+        temperature: float | Sequence[float] = 1.0,
+        given: Mapping[int, Tensor] | None = None,
+    ) -> list[Tensor] | None:
+        """Draw z_1 .. z_L (1, n, *shape) from p(z); None where the family gives p(x | z) alone."""
+        return None
 
     def from_prior(self, x: Tensor, *, noise: Noise) -> dict[str, Tensor]:
         """What the prior gives, by name, while the model is shown images x (B, C, H, W).

@@ -13,6 +13,8 @@ from hvae_core.models.trace import LatentSpec
 class ConfiguredVAE(HierarchicalVAE):
     """Layers, levels and images as ``config`` names them."""
 
+    half_weights = True
+
     @property
     def latents(self) -> tuple[LatentSpec, ...]:
         """The layers from z_1 to z_L, each with its level."""

@@ -8,7 +8,6 @@ import torch
 from torch import nn
 
 from hvae_core.models.base import HierarchicalVAE
-from hvae_core.models.configured import ConfiguredVAE
 from hvae_core.models.layers.residual import without_weight_norm
 
 
@@ -26,7 +25,7 @@ def frozen(model: HierarchicalVAE, *, half: bool = False) -> HierarchicalVAE:
         twin = twin.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     with torch.no_grad():
         twin.settle()
-    if half and isinstance(twin, ConfiguredVAE):  # who knows what another reads its weights for
+    if half and twin.half_weights:
         for layer in twin.modules():
             if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
                 layer.to(torch.bfloat16)

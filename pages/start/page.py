@@ -90,7 +90,7 @@ with right, ui.in_place():
 if told.uncaught:
     missed = [(ctx.title(name), area, best) for name, area, best in told.uncaught]
     st.caption(words.uncaught(missed))
-if told.likelihood >= 0.5 and (shown := example.fooled()) is not None:
+if told.likelihood >= 0.5 and (shown := example.telling()) is not None:
     world, handle = shown
     link = {"world": world.title, links.model_key("a", world): handle.name}
     st.caption("This model cannot show the paradox. A model that can:")

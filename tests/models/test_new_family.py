@@ -142,9 +142,10 @@ def own_places(name: str) -> bool:
         "hvae_core.models.families",
         "hvae_core.checkpoint.importers",
     )
-    # The recipe for pictures of one's own follows from the pictures, so no preset can hold it.
+    # Recipes for pictures of one's own follow from the pictures, those of the Lab from its knobs:
+    # no preset can hold them.
     return (
-        name in ("hvae_core.config", "hvae_core.training.own", *rooms)
+        name in ("hvae_core.config", "hvae_core.config.lab", "hvae_core.training.own", *rooms)
         or name.rpartition(".")[0] in rooms
     )
 

@@ -30,7 +30,7 @@ class DenseConfig(ModelConfig):
     likelihood: Literal["bernoulli", "gaussian_fixed"] = "bernoulli"
     std: Annotated[float, Field(ge=0.01, le=10)] = 0.1
     """sigma of a Gaussian p(x | z) = N(mu(z), sigma^2 I), in units of the grey range."""
-    family: Literal["dense"] = "dense"
+    family: Literal["dense-hvae"] = "dense-hvae"
 
     label: ClassVar[str] = "dense HVAE"
     network: ClassVar[str] = "hvae_core.models.families.dense:DenseVAE"

@@ -14,7 +14,6 @@ from hvae_core.data.image_set import ImageSet
 from hvae_core.evaluation.bounds import bound
 from hvae_core.models import HierarchicalVAE
 from hvae_core.models.distributions import Gaussian
-from hvae_core.models.inference.bottom_up import BottomUpVAE
 from hvae_core.models.pixels import prepared
 from hvae_core.training.lab.frame import LabFrame
 
@@ -65,9 +64,9 @@ class Scene:
 
 def _of_two_units(model: HierarchicalVAE, q: Any) -> tuple[Any, Any, Any]:
     """Means and spreads of q(z_i | x) and draws of p(z), where every layer has two units."""
-    if not isinstance(model, BottomUpVAE) or any(spec.shape != (2,) for spec in model.latents):
-        return (np.zeros((0, 0, 2)),) * 3
     z = model.ancestors(PRIOR, noise=StreamNoise(torch.Generator().manual_seed(1)))
+    if z is None or any(spec.shape != (2,) for spec in model.latents):
+        return (np.zeros((0, 0, 2)),) * 3
     stacks = [one.mean[0] for one in q], [one.std[0] for one in q], [one[0] for one in z]
     means, stds, draws = (torch.stack(stack).numpy() for stack in stacks)
     return means, stds, draws
