@@ -85,7 +85,6 @@ def _results(names: Sequence[str], data: DataOptions) -> None:
     from hvae_core.checkpoint import load_checkpoint, shipped_checkpoints
     from hvae_core.common.errors import MissingImages
     from hvae_core.data import worlds
-    from hvae_core.evaluation.sets import Sets
     from hvae_core.evaluation.store import store_identities
     from hvae_core.evaluation.worlds import world_of
     from hvae_core.scores.store import stored_results
@@ -105,6 +104,6 @@ def _results(names: Sequence[str], data: DataOptions) -> None:
                     missing.add(str(path))
                 else:
                     bar.line(f"{name}/{path.name}: {path.stat().st_size:,} bytes")
-        store_identities(Sets(worlds()["glyphs"]))
+        store_identities(worlds().values())
     for reason in sorted(missing):
         show.note(f"left out: {reason}")

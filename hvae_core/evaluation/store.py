@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hvae_core.common.cache import write_npz
 from hvae_core.common.progress import Progress, silent
-from hvae_core.data import identity
+from hvae_core.data import World, identity
+from hvae_core.data.stored import folder_of
 from hvae_core.evaluation.bounds import COLUMNS, ERRORS
 from hvae_core.evaluation.byte_planes import to_planes
 from hvae_core.evaluation.compute import evaluate
@@ -42,10 +44,11 @@ def store_result(
     return path
 
 
-def store_identities(sets: Sets) -> Path:
+def store_identities(worlds: Iterable[World]) -> Path:
     """Write which pixels the sets have that come with the project (see ``data.identity``)."""
     pixels = {}
-    for spec in sets.world.sets:
+    whole = [world for world in worlds if not any(folder_of(spec.origin) for spec in world.sets)]
+    for sets, spec in ((Sets(world), spec) for world in whole for spec in world.sets):
         shape = sets.world.image_shape
         key = identity.key_of(
             sets.world, spec.name, shape, limit=sets.limit, data_root=sets.data_root
