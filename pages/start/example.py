@@ -15,7 +15,7 @@ from pages.shared.store import Handle
 
 @cache
 def telling() -> tuple[World, Handle] | None:
-    """The first world and its plain model whose stored results show paradox and remedy (HVK 4.2).
+    """The first world and its plain model of three layers that show paradox and remedy (HVK 4.2).
 
     Only what is stored is read: nothing is computed for it.
     """
@@ -24,7 +24,7 @@ def telling() -> tuple[World, Handle] | None:
     shipped = shipped_checkpoints()
     for world in worlds().values():
         for name in world.checkpoints:
-            if not name.endswith("-elbo") or name not in shipped:
+            if not name.endswith("hvae3-elbo") or name not in shipped:
                 continue
             handle = store.handle_of(shipped[name])
             if _tells(handle, world):
