@@ -34,8 +34,11 @@ def test_the_sets_of_the_project_are_known_unread(name: str) -> None:
 
 
 def test_no_entry_is_left_of_a_file_that_is_gone() -> None:
-    world = worlds()["glyphs"]
-    keys = {key_of(world, spec.name, world.image_shape, limit=1000) for spec in world.sets}
+    keys = {
+        key_of(world, spec.name, world.image_shape, limit=1000)
+        for world in (worlds()["glyphs"], worlds()["cutouts"])
+        for spec in world.sets
+    }
     assert set(json.loads(SHIPPED.read_text("utf-8"))) == keys
 
 
