@@ -84,7 +84,8 @@ def main() -> None:
                 "date": f"{datetime.date.today()}",
                 "rows": rows,
             }
-            (given.out / f"maps_{name}.json").write_text(json.dumps(found, indent=1) + "\n")
+            given.out.mkdir(parents=True, exist_ok=True)
+        (given.out / f"maps_{name}.json").write_text(json.dumps(found, indent=1) + "\n")
 
 
 def clusters(count: int) -> np.ndarray:
