@@ -150,9 +150,7 @@ def in_words(judged: Judgement) -> tuple[str, str]:
     p = f"p = {fmt(decision.p_value)}"
     if decision.out:
         return f"Out of distribution{_where(judged)} ({p})", _why_out(judged)
-    return f"In distribution, as far as {percent(decision.alpha)} false alarms can tell ({p})", (
-        _why_in(judged)
-    )
+    return f"Not flagged at a {percent(decision.alpha)} false-alarm rate ({p})", _why_in(judged)
 
 
 def needed_references(judged: Judgement) -> int:

@@ -116,7 +116,8 @@ def follow(path: str) -> None:
         raise ConfigError("A public server reads no folders.")
     folder = named_path(path, ConfigError)
     if not path or not folder.is_dir():
-        raise ConfigError(f"There is no folder {path or 'named'}; give the one of `train --out`.")
+        missing = f"There is no folder {path}" if path else "No folder is named"
+        raise ConfigError(f"{missing}; give the folder of a run, as `train --out` names it.")
     end(B)
     begin(A, Control(Knobs(), run=str(folder.absolute())))
 

@@ -73,7 +73,7 @@ def test_out_at_a_level_under_collapsed_layers_does_not_speak_of_shape() -> None
 
 def test_in_says_how_strange_it_is_at_most() -> None:
     text = said(image([-100, -110, -120]))
-    assert text.startswith("In distribution, as far as 5 % false alarms can tell (p = ")
+    assert text.startswith("Not flagged at a 5 % false-alarm rate (p = ")
     assert "its shape is familiar at every level" in text
     assert "strokes are familiar" in text
 
@@ -95,7 +95,7 @@ def test_rare_by_one_score_but_not_after_the_correction() -> None:
             image(list(row)), reference, UNITS, levels=LEVELS, alpha=0.05, correction="bonferroni"
         )
         text = " ".join(in_words(judged))
-        assert text.startswith("In distribution")
+        assert text.startswith("Not flagged")
         assert told in text
         assert "not after the correction for having looked at 3 scores" in text
 

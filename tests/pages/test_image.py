@@ -27,7 +27,7 @@ from tests.pages.conftest import LIMIT, Start, charts
 from tests.small import tiny_set
 
 DRAWN = {"image-kl", "image-calibration", *(f"image-{s.key}" for s in score_list(3))}
-HEADLINES = ("In distribution", "Out of distribution", "No verdict")
+HEADLINES = ("Not flagged", "Out of distribution", "No verdict")
 
 
 def alive(app: AppTest) -> AppTest:

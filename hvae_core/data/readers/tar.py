@@ -187,7 +187,7 @@ class _Samples:
         return len(self.starts)
 
     def name(self, number: int) -> str:
-        """The name of the picture's file, of the one that is being read; else its place."""
+        """The name of a picture's file while that picture is read; at other times its place."""
         return self._named[1] if self._named[0] == number else f"Picture {number}"
 
     def read(self, numbers: NDArray[np.int64]) -> Iterator[Callable[[], bytes]]:

@@ -6,9 +6,8 @@ figures. A process keeps the model and the open source of the last job that it w
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -112,7 +111,9 @@ class Worker:
 
     def run(self, number: int, progress: Progress = silent) -> Done:
         """Read, score and write one part."""
-        with one_thread():
+        from hvae_core.models.threads import one_thread
+
+        with one_thread():  # as every worker does: so that all give the same bits
             part = self.part(number, progress)
         write_part(self.folder, number, part)
         failed = sum(error is not None for error in part.errors)
@@ -204,19 +205,6 @@ def check_scores(scores: Sequence[Score]) -> None:
                 f"The score {score.key} needs more than the model and a reference ({lacking[0]}), "
                 "which is not at hand part by part; leave it out, or use `evaluate`."
             )
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Compute on one thread, as every worker does: so that all give the same bits."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 _kept: list[Worker] = []

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-import torch
 from lightning_fabric import Fabric
 
 from hvae_core.checkpoint import save_checkpoint
@@ -23,6 +21,7 @@ from hvae_core.config.lab import LETTERS, SIDE, STEPS
 from hvae_core.data.image_set import ImageSet
 from hvae_core.data.named import named_world
 from hvae_core.models import HierarchicalVAE
+from hvae_core.models.threads import one_thread
 from hvae_core.training.lab.frame import STATE, read_control, unseen, write_frame
 from hvae_core.training.lab.scene import DRAWN, SHOWN, Scene
 from hvae_core.training.lab.watch import PATIENCE, POLL, Ended, Watch
@@ -51,7 +50,7 @@ def run_lab(folder: str, *, progress: Progress = silent) -> int:
     if state.exists():
         model, config = settings_in(state)
     watch = Watch(place, control, images, held_out=held_out, progress=progress)
-    with _one_thread(), suppress(Ended):
+    with one_thread(), suppress(Ended):
         train(
             model, config, images, validation=held_out.take(SHOWN), state=state, on_step=watch,
             fabric=Fabric(accelerator="cpu", devices=1),
@@ -70,17 +69,6 @@ def lab_images(data: str) -> tuple[ImageSet, ImageSet]:
         parts = every.take(range(DRAWN, len(every))), every.take(DRAWN)
     train_set, held_out = (part.fit((1, SIDE, SIDE)) for part in parts)
     return train_set, held_out
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Networks of this size are slower on several threads, and others want their cores."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def keep_lab(folder: str, into: str | None, *, progress: Progress = silent) -> tuple[str, int]:
@@ -129,7 +117,7 @@ def follow_run(folder: str, run: str, *, progress: Progress = silent) -> int:
         )
     scene: Scene | None = None
     seen, epochs = 0, 0
-    with _one_thread():
+    with one_thread():
         while unseen(place) < PATIENCE:
             written = state.stat().st_mtime_ns
             if written != seen:
