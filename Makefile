@@ -12,7 +12,7 @@ SHELL := /bin/sh
 VENV := .venv
 PY := $(VENV)/bin/python
 
-.PHONY: app test lint chromium clean
+.PHONY: app test lint chromium screens clean
 
 app: $(VENV)/.requirements
 	@echo "Strata: http://$(HOST):$(PORT)$(if $(PUBLIC), for the public)  (Ctrl-C stops it)"
@@ -40,6 +40,11 @@ chromium: $(VENV)/.requirements-dev
 		} && $(PY) tests/chromium.py >/dev/null 2>&1; then :; \
 		else $(PY) -m playwright install $${root:+--with-deps} chromium; fi; \
 		$(PY) tests/chromium.py || true; }
+
+# Every page at three widths, light and dark, into screens/; and the README's picture.
+screens: chromium
+	$(PY) -m tests.screens --out screens
+	$(PY) -m tests.screens --readme
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -8,6 +8,7 @@ hands over to the page.
 from __future__ import annotations
 
 import streamlit as st
+from streamlit.navigation.page import Page
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from pages.shared import memory, serve
@@ -16,33 +17,15 @@ from pages.shared.warm import warming
 
 def draw() -> None:
     """Draw the sidebar and the page that the address names."""
-    from hvae_core.common.deployment import public
     from hvae_core.common.places import ASSETS
     from pages.shared import downloads, health, jobs, links, set_notes, sidebar, ui
     from pages.shared.state import context, set_context
 
     st.set_page_config(page_title="Strata", page_icon=str(ASSETS / "icon.svg"), layout="wide")
+    st.logo(str(ASSETS / "icon.svg"), size="large")
     ui.style()
     jobs.attend()
-    pages = [
-        st.Page("pages/start/page.py", title="Start", default=True),
-        st.Page(
-            "pages/reconstructions/page.py", title="Reconstructions", url_path="reconstructions"
-        ),
-        st.Page("pages/collapse/page.py", title="Collapse", url_path="collapse"),
-        st.Page("pages/two/page.py", title="Two models", url_path="two"),
-        st.Page("pages/generate/page.py", title="Generate", url_path="generate"),
-        st.Page(
-            "pages/compression/page.py", title="Compression and attacks", url_path="compression"
-        ),
-        st.Page("pages/latents/page.py", title="Latent space", url_path="latents"),
-        st.Page("pages/lab/page.py", title="Lab", url_path="lab"),
-        st.Page("pages/ood/page.py", title="OOD detection", url_path="ood"),
-        st.Page("pages/image/page.py", title="One image", url_path="image"),
-    ]
-    if not public():  # it reads folders of this machine
-        pages.append(st.Page("pages/many/page.py", title="Many images", url_path="many"))
-    page = st.navigation(pages)
+    page = st.navigation(_pages(), expanded=True)
     top = st.container()
     with ui.whole_page():
         choices = sidebar.build()
@@ -54,6 +37,40 @@ def draw() -> None:
         downloads.of_page(context())
     with top:
         links.draw_absent()
+
+
+def _pages() -> dict[str, list[Page]]:
+    """The pages under what they are for, in the order of the sidebar."""
+    from hvae_core.common.deployment import public
+
+    def page(folder: str, title: str, icon: str) -> Page:
+        place = "" if folder == "start" else folder
+        return st.Page(
+            f"pages/{folder}/page.py", title=title, icon=f":material/{icon}:",
+            url_path=place or None, default=not place,
+        )  # fmt: skip
+
+    detect = [
+        page("ood", "OOD detection", "query_stats"),
+        page("image", "One image", "image"),
+        page("compression", "Compression and attacks", "compress"),
+    ]
+    if not public():  # it reads folders of this machine
+        detect.insert(2, page("many", "Many images", "grid_view"))
+    return {
+        "Understand": [
+            page("start", "Start", "layers"),
+            page("reconstructions", "Reconstructions", "flip"),
+            page("generate", "Generate", "auto_awesome"),
+        ],
+        "Diagnose": [
+            page("collapse", "Collapse", "bar_chart"),
+            page("two", "Two models", "compare_arrows"),
+            page("latents", "Latent space", "scatter_plot"),
+            page("lab", "Lab", "science"),
+        ],
+        "Detect": detect,
+    }
 
 
 if get_script_run_ctx(suppress_warning=True) is not None:

@@ -21,7 +21,7 @@ from hvae_core.common.places import ASSETS, COMMAND, HOME
 from tests.conftest import ROOT
 from tests.wheel import MOST_BYTES
 
-LEFT_OUT = {"assets/start.png", "assets/make_picture.py"}
+LEFT_OUT = {"assets/start.png"}
 """For the README alone."""
 
 

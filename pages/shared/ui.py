@@ -42,6 +42,10 @@ def style() -> None:
         """<style>
         .stMainBlockContainer {padding-top: 3rem; padding-bottom: 3rem; max-width: 96rem}
         h1 {text-wrap: balance}
+        :has(> .stLogo) {display: flex; align-items: center; gap: 0.6rem}
+        :has(> .stLogo)::after {content: "Strata"; font-size: 1.35rem; font-weight: 600}
+        [data-testid="stNavSectionHeader"] {font-weight: 600}
+        [data-testid="stSidebarNavLinkContainer"] {margin-block: 0}
         [class*="st-key-scroll_"] {overflow-x: auto}
         [class*="st-key-scroll_"] img {max-width: none !important; border-radius: 0;
             image-rendering: pixelated}
