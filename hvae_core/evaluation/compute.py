@@ -8,6 +8,7 @@ size, order of the images, or number of parts.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache as remembered
 
@@ -107,9 +108,13 @@ def scorer_of(
 
 
 def _batch(model: HierarchicalVAE, settings: EvalSettings) -> int:
-    """Images of a batch: few, with all their samples, as what they share is computed once."""
+    """Images of a batch: few, with all their samples, as what they share is computed once.
+
+    The batches of a part are of one size, as what replays a pass fills up smaller ones.
+    """
     samples = max(settings.samples, settings.partial_samples)
-    return min(PART_IMAGES, max(1, rows_at_once(model) // samples))
+    most = min(PART_IMAGES, max(1, rows_at_once(model) // samples))
+    return math.ceil(PART_IMAGES / math.ceil(PART_IMAGES / most))
 
 
 def evaluate_sets(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import final
 
@@ -85,7 +86,7 @@ class Scorer:
         )
         found: list[tuple[Kind, Tensor]] = []
         size = len(pixels)
-        with torch.inference_mode(), half:
+        with torch.inference_mode(), half, full_float32():
             given = torch.from_numpy(np.array(pixels)).to(self.model.device, non_blocking=True)
             keys = keys_of(digests, self.model.device)
             x = self._prepare(given, keys)
@@ -146,6 +147,23 @@ class Scorer:
             for total, mean in zip(means if ks[0] == 0 else (), numbers, strict=True):
                 total += mean[:count] * (samples / self.settings.samples)
         return [accumulator.result() for accumulator in accumulators], means
+
+
+@contextmanager
+def full_float32() -> Iterator[None]:
+    """Convolutions of a graphics card in float32 as a processor's, not in TensorFloat-32.
+
+    With its 10 bits of mantissa a bound moves by 0.02 nats on average and by 0.8 at most.
+    """
+    cudnn = torch.backends.cudnn
+    with cudnn.flags(
+        enabled=cudnn.enabled,
+        benchmark=cudnn.benchmark,
+        benchmark_limit=cudnn.benchmark_limit,
+        deterministic=cudnn.deterministic,
+        allow_tf32=False,
+    ):
+        yield
 
 
 def _chunks(levels: int, settings: EvalSettings, at_once: int) -> Iterator[tuple[range, int, int]]:

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from hvae_core.models.base import HierarchicalVAE
-from hvae_core.models.layers.residual import without_weight_norm
+from hvae_core.models.layers.residual import ToLatent, without_weight_norm
 
 
 def frozen(model: HierarchicalVAE, *, half: bool = False) -> HierarchicalVAE:
@@ -17,7 +17,8 @@ def frozen(model: HierarchicalVAE, *, half: bool = False) -> HierarchicalVAE:
     Weight normalisation and learned priors are worked out once instead of in every batch, and
     convolutions read channels last: with the few channels of these networks that takes a third to
     two thirds of the time. With ``half`` the weights of a family's layers are bfloat16, once, for
-    passes under autocast, which would cast them in every pass to the same. The model itself is left
+    passes under autocast, which would cast them in every pass to the same; but for those that give
+    a latent's mean and scale. The model itself is left
     as it is.
     """
     twin = without_weight_norm(copy.deepcopy(model)).eval().requires_grad_(False)
@@ -26,7 +27,8 @@ def frozen(model: HierarchicalVAE, *, half: bool = False) -> HierarchicalVAE:
     with torch.no_grad():
         twin.settle()
     if half and twin.half_weights:
+        in_full = {part.map for part in twin.modules() if isinstance(part, ToLatent)}
         for layer in twin.modules():
             if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
-                layer.to(torch.bfloat16)
+                layer.to(torch.float32 if layer in in_full else torch.bfloat16)
     return twin

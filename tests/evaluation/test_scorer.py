@@ -100,6 +100,23 @@ def test_weights_cast_once_give_what_autocast_gives(family: str) -> None:
         np.testing.assert_array_equal(a, b)
 
 
+def test_a_pass_computes_in_full_float32(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A graphics card's own way would round every factor of a convolution to 10 binary digits."""
+    model, asked = tiny_model(FAMILIES["hvae"]), []
+    traces = type(model).traces
+
+    def noted(self: Any, *args: Any, **named: Any) -> Any:
+        asked.append(torch.backends.cudnn.allow_tf32)
+        return traces(self, *args, **named)
+
+    monkeypatch.setattr(type(model), "traces", noted)
+    images = tiny_set(2, model.image_shape)
+    before = torch.backends.cudnn.allow_tf32
+    Scorer(model, EvalSettings(1, 1), rows=2)(images.images, images.image_digests())
+    assert asked == [False]
+    assert torch.backends.cudnn.allow_tf32 == before
+
+
 def test_other_shapes_and_bodies_that_cannot_be_recorded_go_plainly() -> None:
     def refuse(body: Callable[[], Tensor]) -> Any:
         raise RuntimeError("operation not permitted when stream is capturing")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypeVar
 
 import torch
@@ -113,7 +114,10 @@ class FromLatent(nn.Module):
 
 
 class ToLatent(nn.Module):
-    """Mean and raw scale of a latent from a feature map (C, H, W)."""
+    """Mean and raw scale of a latent from a feature map (C, H, W), in float32 under autocast too.
+
+    In bfloat16 they move an AUROC by 0.0025, all other layers together by 0.001.
+    """
 
     def __init__(self, channels: int, size: tuple[int, int], shape: tuple[int, ...]) -> None:
         super().__init__()
@@ -126,9 +130,16 @@ class ToLatent(nn.Module):
 
     def forward(self, h: Tensor) -> Tensor:
         """Map (B, C, h, w) to (B, 2 units) or (B, 2 dim, h, w)."""
-        h = F.relu(h)
-        out: Tensor = self.map(h.flatten(1) if self.dense else h)
+        with without_autocast(h.device):
+            h = F.relu(h.float())
+            out: Tensor = self.map(h.flatten(1) if self.dense else h)
         return out
+
+
+def without_autocast(device: torch.device) -> AbstractContextManager[object]:
+    """Where numbers keep their format; some kinds of device know no other."""
+    known = torch.amp.is_autocast_available(device.type)
+    return torch.autocast(device.type, enabled=False) if known else nullcontext()
 
 
 def channels_last(x: Tensor) -> Tensor:
