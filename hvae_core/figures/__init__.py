@@ -18,6 +18,7 @@ from hvae_core.figures.live import (
     units_by_sigma,
 )
 from hvae_core.figures.moving import moving_lines, moving_posteriors
+from hvae_core.figures.pixel_map import map_limit, pixel_map
 from hvae_core.figures.rate_distortion import attack_curve, rate_distortion
 from hvae_core.figures.score_heat import metric_heat
 from hvae_core.figures.theme import LIGHT, Palette, figure_config
@@ -51,10 +52,12 @@ __all__ = [
     "layer_matrix",
     "likeness_by_layer",
     "loss_live",
+    "map_limit",
     "metric_heat",
     "moving_lines",
     "moving_posteriors",
     "percent",
+    "pixel_map",
     "png_bytes",
     "posteriors_over_prior",
     "precision_recall",

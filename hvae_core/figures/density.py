@@ -128,6 +128,7 @@ def reference_density(
     colors: Palette,
     symbol: str,
     unit: str = "nats",
+    height: int = 170,
 ) -> go.Figure:
     """One image's score against the reference scores: the tail beyond it, and its p-value."""
     scores = _finite(reference)
@@ -151,7 +152,9 @@ def reference_density(
             hoverinfo="skip",
         )
     )
-    base_layout(fig, colors, x_title=labelled(symbol, unit), y_title="", height=170, legend=False)
+    base_layout(
+        fig, colors, x_title=labelled(symbol, unit), y_title="", height=height, legend=False
+    )
     fig.update_xaxes(range=[low, high], nticks=5)
     fig.update_yaxes(showticklabels=False, showgrid=False, rangemode="tozero")
     _add_mark(fig, colors, value, span=(low, high))

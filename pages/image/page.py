@@ -11,17 +11,15 @@ from hvae_core.common.places import COMMAND
 from hvae_core.data import describe_shape
 from hvae_core.detection.combine import Correction
 from hvae_core.detection.false_alarms import Calibration
-from hvae_core.detection.verdict import Reading, in_words
+from hvae_core.detection.verdict import in_words
 from hvae_core.figures import (
     calibration,
     fmt,
     layer_band,
-    reference_density,
     strip,
-    symbol_html,
     tile,
 )
-from pages.image import false_alarms, scores, subject
+from pages.image import false_alarms, pixels, shown_scores, subject
 from pages.image.subject import JudgedImage, OneImage
 from pages.shared import jobs, pictures, ui
 from pages.shared.state import colors, context
@@ -66,11 +64,12 @@ def verdicts(judged: Sequence[JudgedImage]) -> None:
             why = under.problem or "There is no reference to judge it by yet; its scores are below."
         else:
             headline, why = in_words(under.judgement)
+        said = "\n\n".join(ui.plain(text) for text in (why, *shown_scores.sentences(under)))
         if index == 0:
-            ui.header(ui.plain(headline), LOOK_FOR, ui.plain(why))
+            ui.header(ui.plain(headline), LOOK_FOR, said)
         else:
             title = ui.plain(under.handle.title)
-            st.markdown(f"**B** {title}: **{ui.plain(headline)}.** {ui.plain(why)}")
+            st.markdown(f"**B** {title}: **{ui.plain(headline)}.** {said}")
 
 
 def rebuilt(image: OneImage, judged: Sequence[JudgedImage]) -> None:
@@ -93,6 +92,18 @@ def rebuilt(image: OneImage, judged: Sequence[JudgedImage]) -> None:
                 ui.picture_button(picture, f"image-rebuilt-{letter}")
 
 
+def lost(image: OneImage, judged: Sequence[JudgedImage]) -> None:
+    """Where in the image the layers above k lose it, under each model that has several levels."""
+    if max(handle.n_levels for handle in ctx.models) < 2:
+        return
+    st.subheader("Where it is lost", anchor=False, help=pixels.HELP)
+    for under, (letter, handle) in zip(judged, ctx.lettered, strict=True):
+        if handle.n_levels > 1:
+            ui.model_title(ctx, letter, handle)
+            with ui.in_place():
+                pixels.draw(ctx, under, image.at(handle), suffix=SUFFIXES[letter])
+
+
 def layers(judged: JudgedImage, suffix: str) -> None:
     """KL per layer against the reference; ``suffix`` tells the charts of two models apart."""
     names, kl = judged.handle.names, judged.kl
@@ -109,50 +120,6 @@ def layers(judged: JudgedImage, suffix: str) -> None:
     )
     figure = layer_band(reference, kl, palette, names=names, height=330)
     ui.chart(figure, f"image-kl{suffix}", "KL of each layer for this image, against the reference")
-
-
-def every_score(judged: JudgedImage, suffix: str) -> None:
-    """Every score in the density of the reference, or the reason why it cannot be had."""
-    for start in range(0, len(judged.readings), 4):
-        # Row by row, so that the order stays where a narrow screen stacks the columns.
-        columns = st.columns(4, gap="medium")
-        for column, reading in zip(columns, judged.readings[start:], strict=False):
-            with column, ui.in_place():
-                score_part(reading, suffix)
-
-
-def score_part(reading: Reading, suffix: str) -> None:
-    """One score in the reference's density."""
-    score, value = reading.score, reading.value
-    st.markdown(ui.plain(score.name[0].upper() + score.name[1:]))
-    if value is None or reading.reference is None or reading.p_value is None:
-        if value is not None:
-            st.markdown(f"**{fmt(value, score.unit)}**")
-        st.caption(ui.plain(reading.reason))
-        return
-    figure = reference_density(
-        reading.reference,
-        value,
-        reading.p_value,
-        colors=palette,
-        symbol=symbol_html(score.symbol),
-        unit=score.unit,
-    )
-    alt = f"{score.name}: {fmt(value, score.unit)}, p = {fmt(reading.p_value)}"
-    ui.chart(figure, f"image-{score.key}{suffix}", alt)
-    if reading.error is not None:
-        st.caption(f"± {fmt(reading.error, 'nats')} of sampling noise")
-
-
-def more_scores(image: OneImage, judged: JudgedImage, letter: str) -> None:
-    """Jobs for the scores that are not there yet, in a panel that is filled once it is opened."""
-    who, key = (f" for {letter}", f"i_more_{letter}") if len(ctx.models) > 1 else ("", "i_more")
-    with st.expander(f"More scores{who}", key=key, on_change="rerun") as panel:
-        if panel.open and judged.materials is not None:
-            with ui.in_place():
-                handle, by_name = judged.handle, judged.materials
-                letter = letter if who else ""
-                scores.draw_offers(ctx, handle, image.at(handle), by_name=by_name, letter=letter)
 
 
 def errs(tests: Sequence[Calibration], alpha: float, suffix: str) -> None:
@@ -172,13 +139,13 @@ def errs(tests: Sequence[Calibration], alpha: float, suffix: str) -> None:
 def details(
     image: OneImage, judged: Sequence[JudgedImage], alpha: float, *, correction: Correction
 ) -> None:
-    """Every score, jobs for more, and how often the verdict errs: of each model."""
-    st.subheader("Every score, and its place in the reference", anchor=False)
+    """The scores, jobs for more, and how often the verdict errs: of each model."""
+    st.subheader("The scores that decide, among held-out images", anchor=False)
     for under, (letter, handle) in zip(judged, ctx.lettered, strict=True):
         ui.model_title(ctx, letter, handle)
         with ui.in_place():
-            every_score(under, SUFFIXES[letter])
-        more_scores(image, under, letter)
+            shown_scores.decisive(under, SUFFIXES[letter])
+            shown_scores.folded(ctx, image, under, letter)
     ui.csv_button(lambda: subject.table(judged, image), "image-scores", "All scores (CSV)")
     tests = [
         false_alarms.calibrations(ctx, under, alpha, correction=correction) for under in judged
@@ -239,6 +206,7 @@ def body() -> None:
         with right:
             with ui.in_place():
                 rebuilt(image, judged)
+            maps = st.container()
             st.subheader("KL per layer", anchor=False)
             for under, (letter, handle) in zip(judged, ctx.lettered, strict=True):
                 ui.model_title(ctx, letter, handle)
@@ -246,6 +214,8 @@ def body() -> None:
                     layers(under, SUFFIXES[letter])
         with below:
             details(image, judged, alpha, correction=correction)
+        with maps:  # last: the first image of a model waits for those that it is held against
+            lost(image, judged)
     st.session_state[SHOWN] = shown
 
 

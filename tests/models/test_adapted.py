@@ -411,6 +411,9 @@ def test_densities_and_levels_of_pixels_are_torchs_own() -> None:
             seen = x if step is None else step(x)
             h = model.module.to_x(seen.flatten(1)[:, :2] + eps).view(-1, 1, 8, 8)
             torch.testing.assert_close(trace.log_px[0], expected(h).flatten(1).sum(1))
+            found = trace.likelihood.pixels(x)
+            assert found is not None
+            torch.testing.assert_close(found[0], expected(h).sum(1))
             if step is not None:
                 picture = ((h + 1) / 2).clamp(0, 1)
                 torch.testing.assert_close(trace.likelihood.mean[0], picture)

@@ -210,6 +210,27 @@ def test_sampled_divergence_agrees_with_the_one_reported(member: Member) -> None
         assert (gap.mean(1).abs() < 5 * error).all()
 
 
+def test_log_p_is_a_sum_over_pixels_each_of_its_own(member: Member) -> None:
+    """Another value of one pixel changes that pixel's term alone, by as much as the whole."""
+    model, x = member.model, member.x()
+    with torch.no_grad():
+        trace = model.trace(x, k=model.n_levels - 1, noise=stream(), samples=2)
+    likelihood = trace.likelihood
+    before = likelihood.pixels(x)
+    if before is None:
+        pytest.skip("no sum over pixels is offered")
+    torch.testing.assert_close(before.sum((2, 3)).expand_as(trace.log_px), trace.log_px)
+    other = x.clone()
+    other[:, :, 2, 3] = 1 - other[:, :, 2, 3]
+    after = likelihood.pixels(other)
+    assert after is not None
+    moved = (after - before).clone()
+    whole = likelihood.log_prob(other) - likelihood.log_prob(x)
+    torch.testing.assert_close(moved[:, :, 2, 3], whole, rtol=1e-4, atol=1e-3)
+    moved[:, :, 2, 3] = 0
+    assert not moved.any()
+
+
 def test_importance_weighting_does_not_lower_the_bound(member: Member) -> None:
     """E[L^S] >= E[L], estimated from draws of their own; the KL of the one is in closed form."""
     model, runs, samples = member.model, 40, 16

@@ -26,7 +26,7 @@ from pages.shared.store import Handle
 from tests.pages.conftest import LIMIT, Start, charts
 from tests.small import tiny_set
 
-DRAWN = {"image-kl", "image-calibration", *(f"image-{s.key}" for s in score_list(3))}
+DRAWN = {"image-kl", "image-calibration", "image-elbo", "image-pixels-1", "image-pixels-2"}
 HEADLINES = ("Not flagged", "Out of distribution", "No verdict")
 
 
@@ -69,6 +69,8 @@ def test_an_image_of_a_set_is_judged(start: Start) -> None:
     assert portrait_title(app).startswith("Lower-case letters 0, class ")
     assert len(app.image) == 2  # the image, its reconstructions
     assert charts(app) >= DRAWN
+    p_values = app.dataframe[0].value["p"].dropna()
+    assert p_values.is_monotonic_increasing and len(p_values) >= len(score_list(3))
 
 
 def test_set_and_number_come_from_the_address(start: Start) -> None:
@@ -223,8 +225,10 @@ def test_without_a_reference_the_scores_stand_alone_and_one_is_offered(
     assert not app.exception
     assert app.title[0].value == "What the layers say of this image"
     assert any(button.label == "Evaluate 1 set" for button in app.button)
-    assert not DRAWN & charts(app)
-    assert sum(text.value.endswith(" nats**") for text in app.markdown) == len(score_list(3))
+    assert not {name for name in DRAWN if "pixels" not in name} & charts(app)
+    (table,) = app.dataframe
+    assert len(table.value) == len(score_list(3)) and table.value["p"].isna().all()
+    assert table.value["This image"].str.endswith(" nats").all()
 
 
 def test_the_table_holds_scores_terms_and_reasons() -> None:

@@ -77,12 +77,22 @@ class OwnLikelihood(Likelihood):
 
     def log_prob(self, x: Tensor) -> Tensor:
         """log p(x | z) in nats (R, B) of images x (B, C, H, W)."""
+        return self._nats(self.dist, x).sum(1).unflatten(0, self.lead)
+
+    def pixels(self, x: Tensor) -> Tensor | None:
+        """log p of every pixel (R, B, H, W), where the distribution has as many terms."""
+        nats, (channels, height, width) = self._nats(bare(self.dist), x), self.shape
+        if nats.shape[1] not in (height * width, channels * height * width):
+            return None
+        return nats.unflatten(1, (-1, height, width)).sum(1).unflatten(0, self.lead)
+
+    def _nats(self, dist: Distribution, x: Tensor) -> Tensor:
+        """The terms (R B, ...) whose sum is log p, as the distribution has them."""
         value = self.seen(x.to(self._like))
         if (top := self._levels) and self.seen.step is None:
             value = (value * top).round()
         rows = value.unsqueeze(0).expand(self.lead[0], *value.shape).flatten(0, 1)
-        nats = self.dist.log_prob(rows.reshape(self._full))
-        return nats.reshape(len(rows), -1).sum(1).unflatten(0, self.lead)
+        return dist.log_prob(rows.reshape(self._full)).reshape(len(rows), -1)
 
     @property
     def mean(self) -> Tensor:
@@ -150,6 +160,10 @@ class Through(Likelihood):
         """log p(x | z) in nats (R, B) for images x (B, C, H, W)."""
         return self.inner.log_prob(self.seen(x))
 
+    def pixels(self, x: Tensor) -> Tensor | None:
+        """log p of every pixel (R, B, H, W), where the inner likelihood has it."""
+        return self.inner.pixels(self.seen(x))
+
     @property
     def mean(self) -> Tensor:
         """What is expected (R, B, C, H, W), in [0, 1]."""
@@ -191,6 +205,11 @@ class Rows(Likelihood):
     def log_prob(self, x: Tensor) -> Tensor:
         """log p(x | z) in nats of these rows."""
         return self.whole.likelihood.log_prob(x)[self.rows]
+
+    def pixels(self, x: Tensor) -> Tensor | None:
+        """log p of every pixel, of these rows."""
+        nats = self.whole.likelihood.pixels(x)
+        return None if nats is None else nats[self.rows]
 
     @property
     def mean(self) -> Tensor:

@@ -3,7 +3,7 @@
 Likelihoods sum over the pixels of an image and return nats, with the leading (S, B) kept.
 """
 
-from hvae_core.models.distributions.base import Likelihood
+from hvae_core.models.distributions.base import Likelihood, PixelLikelihood
 from hvae_core.models.distributions.bernoulli import Bernoulli, ClampedBernoulli
 from hvae_core.models.distributions.colour_mixture import (
     ColourLogistics,
@@ -28,5 +28,6 @@ __all__ = [
     "GaussianPixels",
     "Likelihood",
     "MixtureLogistic",
+    "PixelLikelihood",
     "positive",
 ]

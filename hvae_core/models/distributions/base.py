@@ -18,6 +18,13 @@ class Likelihood(ABC):
     def log_prob(self, x: Tensor) -> Tensor:
         """log p(x | z) in nats (S, B) for images x (B, C, H, W)."""
 
+    def pixels(self, x: Tensor) -> Tensor | None:
+        """log p(x_d | z) in nats of every pixel d (S, B, H, W), which sum to ``log_prob``.
+
+        The channels of a pixel are summed. None where log p(x | z) is no sum over pixels.
+        """
+        return None
+
     @property
     @abstractmethod
     def mean(self) -> Tensor:
@@ -34,3 +41,22 @@ class Likelihood(ABC):
     @abstractmethod
     def sample(self, noise: Tensor) -> Tensor:
         """Draw images (S, B, C, H, W) in [0, 1] from uniform noise of that shape."""
+
+
+class PixelLikelihood(Likelihood):
+    """A p(x given z) whose pixels are independent, so that log p is a sum of terms."""
+
+    @abstractmethod
+    def terms(self, x: Tensor) -> Tensor:
+        """Terms of log p(x | z) in nats (S, B, C or 1, H, W) for images x (B, C, H, W).
+
+        One for each channel of a pixel, or one for a pixel whose channels depend on one another.
+        """
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        """log p(x | z) in nats (S, B) for images x (B, C, H, W): the sum of all terms."""
+        return self.terms(x).flatten(2).sum(-1)
+
+    def pixels(self, x: Tensor) -> Tensor:
+        """log p(x_d | z) in nats of every pixel d (S, B, H, W)."""
+        return self.terms(x).sum(2)

@@ -9,19 +9,19 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hvae_core.models.distributions.base import Likelihood
+from hvae_core.models.distributions.base import PixelLikelihood
 
 
 @dataclass(frozen=True)
-class Bernoulli(Likelihood):
+class Bernoulli(PixelLikelihood):
     """Independent binary pixels with the given logits; x must be 0 or 1 (dynamic binarisation)."""
 
     logits: Tensor
 
-    def log_prob(self, x: Tensor) -> Tensor:
-        """log p(x | z) = sum x log pi + (1 - x) log(1 - pi) in nats (S, B), x in {0, 1}."""
+    def terms(self, x: Tensor) -> Tensor:
+        """x log pi + (1 - x) log(1 - pi) in nats (S, B, C, H, W), x in {0, 1}."""
         # log p = x * logit - softplus(logit), exact for x in {0, 1} and finite for any logit.
-        return (x * self.logits - F.softplus(self.logits)).flatten(2).sum(-1)
+        return x * self.logits - F.softplus(self.logits)
 
     @property
     def mean(self) -> Tensor:
@@ -40,7 +40,7 @@ class Bernoulli(Likelihood):
 
 @final
 @dataclass(frozen=True)
-class ClampedBernoulli(Likelihood):
+class ClampedBernoulli(PixelLikelihood):
     """Independent binary pixels with probabilities cut to [1e-7, 1 - 1e-7], as in dvp_vae."""
 
     probabilities: Tensor
@@ -50,10 +50,10 @@ class ClampedBernoulli(Likelihood):
         """From a network's numbers (S, B, C, H, W)."""
         return ClampedBernoulli(logits.sigmoid().clamp(1e-7, 1 - 1e-7))
 
-    def log_prob(self, x: Tensor) -> Tensor:
-        """log p(x | z) in nats (S, B), x in {0, 1}."""
+    def terms(self, x: Tensor) -> Tensor:
+        """log p of every channel of every pixel in nats (S, B, C, H, W), x in {0, 1}."""
         p = self.probabilities
-        return (x * p.log() + (1 - x) * (1 - p).log()).flatten(2).sum(-1)
+        return x * p.log() + (1 - x) * (1 - p).log()
 
     @property
     def mean(self) -> Tensor:

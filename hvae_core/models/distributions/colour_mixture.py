@@ -19,7 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hvae_core.models.distributions.base import Likelihood
+from hvae_core.models.distributions.base import PixelLikelihood
 
 COLOURS = 3
 NUMBERS = 1 + 3 * COLOURS
@@ -33,7 +33,7 @@ _LEAST_MASS = 1e-5
 
 
 @dataclass(frozen=True)
-class ColourLogistics(Likelihood):
+class ColourLogistics(PixelLikelihood):
     """K components a pixel; ``logits`` (S, B, K, H, W), of the others each is (S, B, 3, K, H, W).
 
     ``levels`` grey levels lie from -1 to 1: a bin reaches 1 / (levels - 1) to either side. x may
@@ -54,18 +54,18 @@ class ColourLogistics(Likelihood):
         location, log_scale, slopes = rest.unflatten(2, (COLOURS, 3, components)).unbind(3)
         return logits, location, log_scale, slopes.tanh()
 
-    def log_prob(self, x: Tensor) -> Tensor:
-        """log p(x | z) in nats (S, B), x (B, 3, H, W) in [0, 1]."""
-        return self.log_prob_at(2 * x - 1)
+    def terms(self, x: Tensor) -> Tensor:
+        """log P of every pixel in nats (S, B, 1, H, W), x (B, 3, H, W) in [0, 1]."""
+        return self.terms_at(2 * x - 1)
 
-    def log_prob_at(self, pixel: Tensor) -> Tensor:
-        """log p(x | z) in nats (S, B) at values (B, 3, H, W) in [-1, 1]."""
+    def terms_at(self, pixel: Tensor) -> Tensor:
+        """log P of every pixel in nats (S, B, 1, H, W) at values (B, 3, H, W) in [-1, 1]."""
         pixel = pixel.unsqueeze(0).unsqueeze(3)  # (1, B, 3, 1, H, W)
         colours = pixel.unbind(2)
         log_p = F.log_softmax(self.logits, 2)
         for c, colour in enumerate(colours):
             log_p = log_p + self._log_mass(colour, self._location(c, colours[:c]), c)
-        return log_p.logsumexp(2).flatten(2).sum(-1)
+        return log_p.logsumexp(2).unsqueeze(2)
 
     @property
     def mean(self) -> Tensor:

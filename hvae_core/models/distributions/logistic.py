@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hvae_core.models.distributions.base import Likelihood
+from hvae_core.models.distributions.base import PixelLikelihood
 from hvae_core.models.distributions.gaussian import positive
 
 LEVELS = 256
@@ -45,7 +45,7 @@ def draw_level(noise: Tensor, location: Tensor, scale: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class DiscretisedLogistic(Likelihood):
+class DiscretisedLogistic(PixelLikelihood):
     """A logistic density integrated over 256 grey levels, open at both ends (Salimans 2017).
 
     ``location`` and ``scale`` are in units of the grey range [0, 1].
@@ -59,9 +59,9 @@ class DiscretisedLogistic(Likelihood):
         """Split along the channel axis of (S, B, 2C, H, W); the location starts at mid-grey."""
         return DiscretisedLogistic(*location_and_scale(*raw.chunk(2, dim=2)))
 
-    def log_prob(self, x: Tensor) -> Tensor:
-        """log p(x | z) in nats (S, B), x a multiple of 1/255 in [0, 1]."""
-        return log_mass(x, self.location, self.scale).flatten(2).sum(-1)
+    def terms(self, x: Tensor) -> Tensor:
+        """log P of every grey level in nats (S, B, C, H, W), x a multiple of 1/255 in [0, 1]."""
+        return log_mass(x, self.location, self.scale)
 
     @property
     def mean(self) -> Tensor:

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hvae_core.models.distributions.base import Likelihood
+from hvae_core.models.distributions.base import PixelLikelihood
 from hvae_core.models.distributions.logistic import LEVELS, draw_level, location_and_scale, log_mass
 
 
@@ -22,7 +22,7 @@ def numbers_a_pixel(components: int, colours: int) -> int:
 
 
 @dataclass(frozen=True)
-class MixtureLogistic(Likelihood):
+class MixtureLogistic(PixelLikelihood):
     """K components a pixel; ``logits`` (S, B, K, H, W), of the others each is (S, B, K, C, H, W).
 
     ``slopes`` is (S, B, K, C (C - 1) / 2, H, W): a_21, a_31, a_32, a_41, ... One channel has none,
@@ -51,13 +51,13 @@ class MixtureLogistic(Likelihood):
         """C, the number of channels."""
         return self.location.shape[3]
 
-    def log_prob(self, x: Tensor) -> Tensor:
-        """log p(x | z) in nats (S, B), x a multiple of 1/255 in [0, 1]."""
+    def terms(self, x: Tensor) -> Tensor:
+        """log P of every pixel in nats (S, B, 1, H, W), x a multiple of 1/255 in [0, 1]."""
         pixel = x.unsqueeze(0).unsqueeze(2)  # (1, B, 1, C, H, W)
         log_p = F.log_softmax(self.logits, 2)
         for c in range(self.colours):
             log_p = log_p + self._channel(c, pixel[:, :, :, c], pixel)
-        return log_p.logsumexp(2).flatten(2).sum(-1)
+        return log_p.logsumexp(2).unsqueeze(2)
 
     @property
     def mean(self) -> Tensor:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from hvae_core.models.distributions.base import Likelihood
+from hvae_core.models.distributions.base import PixelLikelihood
 from hvae_core.models.distributions.gaussian import LOG_2PI, positive
 
 _START = 0.1
@@ -33,7 +33,7 @@ def pixel_std(raw: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class GaussianPixels(Likelihood):
+class GaussianPixels(PixelLikelihood):
     """Independent pixels N(location, std^2), a density over 256 x for dequantised x in [0, 1].
 
     ``std`` broadcasts against ``location`` (S, B, C, H, W): one number for all pixels (fixed, or
@@ -51,10 +51,10 @@ class GaussianPixels(Likelihood):
         location, scale = raw.chunk(2, dim=2)
         return GaussianPixels(0.5 + 0.25 * location, pixel_std(scale))
 
-    def log_prob(self, x: Tensor) -> Tensor:
-        """log p(256 x | z) in nats (S, B), at most log P of the image's grey levels on average."""
+    def terms(self, x: Tensor) -> Tensor:
+        """log p(256 x | z) in nats (S, B, C, H, W), on average at most log P of the grey levels."""
         term = -0.5 * ((x - self.location) / self.std) ** 2 - self.std.log() - 0.5 * LOG_2PI
-        return (term - _LN_LEVELS).flatten(2).sum(-1)
+        return term - _LN_LEVELS
 
     @property
     def mean(self) -> Tensor:

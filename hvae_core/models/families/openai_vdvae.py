@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from hvae_core.common.noise import Noise
 from hvae_core.config.families.openai_vdvae import OpenAIVDVAEConfig, Step
 from hvae_core.models.configured import ConfiguredVAE
-from hvae_core.models.distributions import ColourMixture, Gaussian, Likelihood
+from hvae_core.models.distributions import ColourMixture, Gaussian, Likelihood, PixelLikelihood
 from hvae_core.models.distributions.gaussian import widened
 from hvae_core.models.inference.top_down import TopDownVAE
 from hvae_core.models.layers.residual import fold
@@ -32,15 +32,15 @@ _COARSE = 8
 
 @final
 @dataclass(frozen=True)
-class VDVAEPixels(Likelihood):
+class VDVAEPixels(PixelLikelihood):
     """A ``ColourMixture`` over pixels on the scale of one data set, or of 5 bits a colour."""
 
     mixture: ColourMixture
     dataset: str
 
-    def log_prob(self, x: Tensor) -> Tensor:
-        """log p(x | z) in nats (S, B), x (B, 3, H, W) a multiple of 1/255 in [0, 1]."""
-        return self.mixture.log_prob_at(target(x, self.dataset).to(self.mixture.logits.dtype))
+    def terms(self, x: Tensor) -> Tensor:
+        """log P of every pixel in nats (S, B, 1, H, W), x (B, 3, H, W) a multiple of 1/255."""
+        return self.mixture.terms_at(target(x, self.dataset).to(self.mixture.logits.dtype))
 
     @property
     def mean(self) -> Tensor:

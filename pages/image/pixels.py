@@ -1,0 +1,96 @@
+"""Where in the image log p(x | z_>k) is lost, for each k: a map of its pixels, large."""
+
+from __future__ import annotations
+
+import numpy as np
+import streamlit as st
+
+from hvae_core.common.arrays import Floats
+from hvae_core.common.errors import MissingImages
+from hvae_core.data.image_set import ImageSet
+from hvae_core.evaluation.evaluation import EvalSettings
+from hvae_core.figures import fmt, map_limit, pixel_map
+from pages.image.subject import JudgedImage
+from pages.shared import store, ui
+from pages.shared.kept import by_content
+from pages.shared.state import Context, colors
+from pages.shared.store import Handle
+
+SIDE = 340
+"""Width of a map: on a narrow screen they stand one below the other."""
+HELP = (
+    "A map shows log p of each pixel given the layers above k, less log p given all layers, in "
+    "nats: what is lost when the k lowest levels are drawn without looking at the image. From that "
+    "is taken what held-out images lose there usually, so that the pixels of a map sum to how much "
+    "more this image loses than the median held-out image. All maps have one scale."
+)
+
+
+def draw(ctx: Context, judged: JudgedImage, images: ImageSet, *, suffix: str) -> None:
+    """A map for each k under one model, on one scale; ``images`` is the image at its shape."""
+    handle, reference = judged.handle, judged.reference
+    settings = EvalSettings() if reference is None else reference.settings
+    maps = _changes(handle, images, settings)
+    totals = maps.sum(axis=(1, 2))
+    median = np.full(len(maps), np.nan)
+    without = "There is no reference yet"
+    if reference is not None:
+        try:
+            usual = _usual(handle, _held_out(ctx, handle), settings)
+        except MissingImages:
+            without = "The held-out images are not on this machine"
+        else:
+            from hvae_core.probes.pixel_loss import against_usual
+
+            without, nll = "", reference.table.nll
+            median = np.median(nll[:, :1] - nll, axis=0)
+            maps = against_usual(maps, usual, median)
+    if without:
+        st.caption(f"{without}: the maps show all that is lost, not what is lost beyond the usual.")
+    limit = map_limit(maps[1:])
+    row = st.container(horizontal=True, gap="medium")
+    for k in range(1, len(maps)):
+        with row.container(width=SIDE, gap="small"):
+            level = handle.level_names[k]
+            words = f"**From {level} up**, k = {k}: {_lost(totals[k])}"
+            if np.isfinite(median[k]):
+                words += f"; the median held-out image: {_lost(median[k])}"
+            st.markdown(words)
+            figure = pixel_map(maps[k], limit, colors(), height=SIDE + 40)
+            alt = f"Map of the pixels where log p is lost from {level} up"
+            ui.chart(figure, f"image-pixels-{k}{suffix}", alt)
+
+
+def _lost(change: float) -> str:
+    return f"{fmt(abs(float(change)), 'nats')} {'lost' if change <= 0 else 'gained'}"
+
+
+def _held_out(ctx: Context, handle: Handle) -> ImageSet:
+    from hvae_core.probes.pixel_loss import USUAL_IMAGES
+
+    return ctx.images(ctx.reference_name, handle).sample(USUAL_IMAGES)
+
+
+@by_content(64)
+def _changes(handle: Handle, images: ImageSet, settings: EvalSettings) -> Floats:
+    """The maps of one image (K, H, W)."""
+    from hvae_core.probes.pixel_loss import pixel_changes
+
+    found = store.ask(handle, pixel_changes, images.images, images.image_digests(), settings)
+    return found[0]
+
+
+@by_content(16)
+def _usual(handle: Handle, images: ImageSet, settings: EvalSettings) -> Floats:
+    """The mean map of held-out images (K, H, W)."""
+    from hvae_core.probes.pixel_loss import mean_changes
+
+    with st.spinner("Measuring where held-out images lose"):
+        return store.ask(
+            handle,
+            mean_changes,
+            images.images,
+            images.image_digests(),
+            settings,
+            checkpoint=handle.digest,
+        )

@@ -1,0 +1,114 @@
+"""Scores of one image on the page: the deciding ones large, all of them as a table, folded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from hvae_core.detection.objections import deciding, objections
+from hvae_core.detection.verdict import Reading
+from hvae_core.figures import fmt, reference_density, symbol_html, symbol_text
+from pages.image import scores
+from pages.image.subject import JudgedImage, OneImage
+from pages.shared import ui
+from pages.shared.state import Context, colors
+
+HEIGHT = 230
+"""Of a density that decides."""
+
+
+def sentences(judged: JudgedImage) -> list[str]:
+    """What objects to the image, how strongly, and compared with what: one line, or none."""
+    if judged.judgement is None:
+        return []
+    said = objections(judged.judgement, judged.readings)
+    return [" ".join(said)] if said else []
+
+
+def decisive(judged: JudgedImage, suffix: str) -> None:
+    """The two or three densities that decide the verdict, large."""
+    if judged.judgement is None:
+        return
+    shown = deciding(judged.judgement, judged.readings)
+    row = st.container(horizontal=True, gap="large")
+    for reading, p_value in shown:
+        with row.container(width=400, gap="small"), ui.in_place():
+            _density(reading, p_value, suffix)
+
+
+def _density(reading: Reading, p_value: float, suffix: str) -> None:
+    """One score in the reference's density, with its p-value in the verdict."""
+    score, value = reading.score, reading.value
+    if value is None or reading.reference is None:
+        return
+    st.markdown(ui.plain(score.name[0].upper() + score.name[1:]))
+    figure = reference_density(
+        reading.reference,
+        value,
+        p_value,
+        colors=colors(),
+        symbol=symbol_html(score.symbol),
+        unit=score.unit,
+        height=HEIGHT,
+    )
+    alt = f"{score.name}: {fmt(value, score.unit)}, p = {fmt(p_value)}"
+    ui.chart(figure, f"image-{score.key}{suffix}", alt)
+    if reading.error is not None:
+        st.caption(f"± {fmt(reading.error, 'nats')} of sampling noise")
+
+
+def folded(ctx: Context, image: OneImage, judged: JudgedImage, letter: str) -> None:
+    """Every score as a table, and jobs for those that are not there yet, each in its panel."""
+    alone = len(ctx.models) == 1
+    who = "" if alone else f" for {letter}"
+    with st.expander(f"All {len(judged.readings)} scores{who}", expanded=judged.judgement is None):
+        st.dataframe(
+            table(judged.readings),
+            hide_index=True,
+            alt="Every score of this image with its p-value",
+            key=f"i-scores-{letter}",
+            column_config={
+                "p": st.column_config.ProgressColumn(
+                    "p", min_value=0.0, max_value=1.0, format="%.3g", color="#8A929C",
+                    help="Share of held-out images that are at least as unusual; a short bar is "
+                    "an unusual score.",
+                )
+            },
+        )  # fmt: skip
+    key = "i_more" if alone else f"i_more_{letter}"
+    with st.expander(f"More scores{who}", key=key, on_change="rerun") as panel:
+        if panel.open and judged.materials is not None:
+            with ui.in_place():
+                scores.draw_offers(
+                    ctx,
+                    judged.handle,
+                    image.at(judged.handle),
+                    by_name=judged.materials,
+                    letter="" if alone else letter,
+                )
+
+
+def table(readings: Sequence[Reading]) -> pd.DataFrame:
+    """A row a score, the most unusual first; texts as they are shown."""
+    known = sorted(readings, key=lambda each: 2.0 if each.p_value is None else each.p_value)
+    return pd.DataFrame(
+        {
+            "Score": [symbol_text(each.score.symbol) for each in known],
+            "p": [each.p_value for each in known],
+            "This image": [
+                "" if each.value is None else fmt(each.value, each.score.unit) for each in known
+            ],
+            "Median held-out image": [_median(each) for each in known],
+            "In words": [each.score.name for each in known],
+            "Note": [each.reason for each in known],
+        }
+    )
+
+
+def _median(reading: Reading) -> str:
+    if reading.reference is None:
+        return ""
+    return fmt(float(np.median(reading.reference)), reading.score.unit)
