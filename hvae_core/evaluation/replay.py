@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextvars import ContextVar
-from typing import Literal, final
+from typing import Any, Literal, final
 
 import torch
 from torch import Tensor
@@ -39,13 +39,24 @@ def scoring_replays(device: torch.device) -> bool:
     return _SCORING.get() == "auto" and device.type == "cuda"
 
 
-def cuda_graph(body: Callable[[], Tensor]) -> tuple[Tensor, Callable[[], object]]:
-    """A ``Recorder``. Raises ``RuntimeError`` where the body asks the device for an answer."""
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
-        out = body()
-    graph.replay()  # while it is recorded nothing is computed
-    return out, graph.replay
+@final
+class CudaGraphs:
+    """A ``Recorder`` whose recordings share their memory, so never run two of them at once.
+
+    Raises ``RuntimeError`` where the body asks the device for an answer.
+    """
+
+    def __init__(self) -> None:
+        self._memory: Any = None
+
+    def __call__(self, body: Callable[[], Tensor]) -> tuple[Tensor, Callable[[], object]]:
+        """Record a call, and make it."""
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph, pool=self._memory):
+            out = body()
+        self._memory = graph.pool()
+        graph.replay()  # while it is recorded nothing is computed
+        return out, graph.replay
 
 
 @final
@@ -56,9 +67,10 @@ class Replay:
     """
 
     def __init__(
-        self, body: Body, *, on: bool = True, warm: int = WARM, record: Recorder = cuda_graph
+        self, body: Body, *, on: bool = True, warm: int = WARM, record: Recorder | None = None
     ) -> None:
-        self.body, self.on, self.warm, self.record = body, on, warm, record
+        self.body, self.on, self.warm = body, on, warm
+        self.record = record or CudaGraphs()
         self._inputs: tuple[Tensor, ...] | None = None
         self._out: Tensor | None = None
         self._again: Callable[[], object] | None = None

@@ -20,7 +20,7 @@ from torch import Tensor
 from hvae_core.common.noise import CountedNoise, Plan, keys_of
 from hvae_core.evaluation.bounds import BoundAccumulator, Bounds, bound_terms, log_weights
 from hvae_core.evaluation.evaluation import EvalSettings
-from hvae_core.evaluation.replay import Recorder, Replay, cuda_graph, scoring_replays
+from hvae_core.evaluation.replay import CudaGraphs, Recorder, Replay, scoring_replays
 from hvae_core.models import HierarchicalVAE
 
 BATCH_PIXELS = 200 * 28 * 28
@@ -56,13 +56,13 @@ class Scorer:
         *,
         rows: int,
         replays: bool | None = None,
-        record: Recorder = cuda_graph,
+        record: Recorder | None = None,
     ) -> None:
         self.model, self.settings, self.rows = model, settings, rows
         self._replays = scoring_replays(model.device) if replays is None else replays
-        self._record = record
+        self._record = record or CudaGraphs()
         self._plan = Plan()
-        self._prepare = Replay(self._prepared, on=self._replays, record=record)
+        self._prepare = Replay(self._prepared, on=self._replays, record=self._record)
         self._passes: dict[Kind, Replay] = {}
         self._plans: dict[Kind, Plan] = {}
         self._shapes: dict[tuple[Kind, int], list[torch.Size]] = {}

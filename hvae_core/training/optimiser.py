@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, final
 
 import numpy as np
@@ -46,7 +46,8 @@ def make_optimizer(
         "adamw": torch.optim.AdamW,
     }
     fused = config.optimizer in FUSED and device in ("cpu", "cuda") and not scaled
-    how = {"fused": True, "capturable": device == "cuda"} if fused else {}
+    how = {"fused": True} if fused else {}
+    how["capturable"] = device == "cuda" and not scaled
     return kinds[config.optimizer](
         model.parameters(),
         lr=config.learning_rate,
@@ -67,7 +68,8 @@ class Gradients:
     """Steps along gradients that are clipped, or left out where they are too large.
 
     Too large is above ``skip_norm`` (Child 2021, who skips where this does: before clipping), or
-    not finite. With a fused optimiser the choice is made on the device, in the kernel itself.
+    not finite. The choice is made on the device: with a fused optimiser in the kernel itself, with
+    another that can be recorded by putting back what the step changed.
     """
 
     def __init__(
@@ -75,7 +77,9 @@ class Gradients:
     ) -> None:
         """``module`` and ``optimizer`` are as ``fabric`` has set them up."""
         self.fabric, self.module, self.optimizer, self.config = fabric, module, optimizer, config
-        self.on_device = bool(optimizer.param_groups[0].get("fused"))
+        group = optimizer.param_groups[0]
+        self._fused = bool(group.get("fused"))
+        self.on_device = self._fused or (bool(group["capturable"]) and fabric.world_size == 1)
 
     def step(self, rate: Tensor) -> tuple[Tensor, Tensor]:
         """Step at a learning rate; the gradient's norm before clipping, and 1 or 0: whether taken.
@@ -91,11 +95,27 @@ class Gradients:
         found = [p.grad for group in optimizer.param_groups for p in group["params"]]
         norm = whole(nn.utils.get_total_norm([grad for grad in found if grad is not None]))
         skip = self._too_large(norm)
-        # What the kernel divides gradients by, and whether it rests: made for 16-bit training.
-        optimizer.grad_scale = ((norm + 1e-6) / self.config.clip_norm).clamp_min(1.0)
-        optimizer.found_inf = skip.float()
-        optimizer.step()
+        scale = ((norm + 1e-6) / self.config.clip_norm).clamp_min(1.0)
+        if self._fused:
+            # What the kernel divides by, and whether it rests: made for 16-bit training.
+            optimizer.grad_scale, optimizer.found_inf = scale, skip.float()
+            optimizer.step()
+        else:
+            self._step_or_stay(optimizer, [grad for grad in found if grad is not None], scale, skip)
         return norm, (~skip).float()
+
+    @torch.no_grad()
+    def _step_or_stay(
+        self, optimizer: torch.optim.Optimizer, grads: Sequence[Tensor], scale: Tensor, skip: Tensor
+    ) -> None:
+        """Step along gradients divided by ``scale``, and take it back where ``skip`` is true."""
+        for grad in grads:
+            grad.div_(scale)
+        before = {id(tensor): tensor.clone() for tensor in _moved(optimizer)}
+        optimizer.step()
+        for tensor in _moved(optimizer):  # moments are there from the first step on, as zeros
+            old = before.get(id(tensor), torch.zeros_like(tensor))
+            tensor.copy_(torch.where(skip, old, tensor))
 
     def _by_host(self, rate: float) -> tuple[Tensor, Tensor]:
         """The same with a branch here: for optimisers of several kernels, and for scaled losses."""
@@ -119,6 +139,14 @@ class Gradients:
     def _too_large(self, norm: Tensor) -> Tensor:
         wild = ~torch.isfinite(norm)
         return wild | (norm > self.config.skip_norm) if self.config.skip_norm else wild
+
+
+def _moved(optimizer: torch.optim.Optimizer) -> Iterator[Tensor]:
+    """All that a step changes: weights, and what the optimiser keeps of each."""
+    for group in optimizer.param_groups:
+        for weight in group["params"]:
+            yield weight
+            yield from (kept for kept in optimizer.state[weight].values() if torch.is_tensor(kept))
 
 
 def gradient_row(

@@ -89,12 +89,18 @@ Steps = list[tuple[float, bool]]
 """The norm of every step before clipping, and whether it was taken."""
 
 
-def taken(sizes: list[float], config: TrainConfig) -> tuple[list[Tensor], Steps, Any]:
-    """Weights before and after each step, the record, and the optimiser."""
+def taken(
+    sizes: list[float], config: TrainConfig, *, on_device: bool | None = None
+) -> tuple[list[Tensor], Steps, Any]:
+    """Weights before and after each step, the record, and the optimiser.
+
+    ``on_device`` lets the device choose which steps are taken, as on a graphics card.
+    """
     fabric = Fabric(accelerator="cpu", devices=1)
     module = Slope()
     wrapped, optimizer = fabric.setup(module, make_optimizer(module, config))
     gradients = Gradients(fabric, wrapped, optimizer, config=config)
+    gradients.on_device = gradients.on_device if on_device is None else on_device
     weights, record = [module.weight.detach().clone()], Steps()
     for size in sizes:
         optimizer.zero_grad()
@@ -112,10 +118,11 @@ def row_of(record: Steps, config: TrainConfig) -> dict[str, Any]:
 
 @pytest.mark.parametrize("kind", ["adam", "adamax", "adamw"])
 @pytest.mark.parametrize("huge", [1e6, float("inf"), float("nan")])
-def test_a_huge_gradient_moves_nothing(kind: Any, huge: float) -> None:
+@pytest.mark.parametrize("on_device", [True, False])
+def test_a_huge_gradient_moves_nothing(kind: Any, huge: float, on_device: bool) -> None:
     config = TrainConfig("bars", optimizer=kind, weight_decay=0.1, clip_norm=10, skip_norm=100)
     sizes = [5.0, 50.0, huge, 100.0, 7.0]
-    weights, record, _ = taken(sizes, config)
+    weights, record, _ = taken(sizes, config, on_device=on_device)
     assert [torch.equal(a, b) for a, b in zip(weights, weights[1:], strict=False)] == [
         False, False, True, False, False,
     ]  # fmt: skip
@@ -124,8 +131,18 @@ def test_a_huge_gradient_moves_nothing(kind: Any, huge: float) -> None:
     assert row["skipped"] == 1
     assert row["grad_norms"][:2] == pytest.approx([5, 50])
     # the moments too are those of a run that never saw it
-    other, _, _ = taken([5.0, 50.0, 100.0, 7.0], config)
+    other, _, _ = taken([5.0, 50.0, 100.0, 7.0], config, on_device=on_device)
     assert torch.equal(weights[-1], other[-1])
+
+
+@pytest.mark.parametrize("kind", ["adam", "adamax", "adamw"])
+def test_the_device_chooses_as_the_host_does(kind: Any) -> None:
+    """Also where the first step of all, before there are moments, is left out."""
+    config = TrainConfig("bars", optimizer=kind, weight_decay=0.1, clip_norm=10, skip_norm=100)
+    sizes = [float("nan"), 5.0, 50.0, 1e6, 7.0]
+    here, there = (taken(sizes, config, on_device=on_device) for on_device in (False, True))
+    np.testing.assert_allclose(here[1], there[1], rtol=1e-6)
+    torch.testing.assert_close(here[0][-1], there[0][-1], rtol=1e-6, atol=0)
 
 
 def test_without_a_limit_only_what_is_no_number_is_skipped() -> None:

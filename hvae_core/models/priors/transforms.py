@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
+from functools import lru_cache
 
 import torch
 import torch.nn.functional as F
@@ -22,12 +23,18 @@ _NOTHING = 1e-4  # a DCT value this small is rounding
 def dct_matrix(size: int, like: Tensor) -> Tensor:
     """C with C[0,n] = sqrt(1/D), C[k,n] = sqrt(2/D) cos(pi/D (n + 1/2) k), orthonormal (DVP 3.2).
 
-    (D, D), of the device and dtype of ``like``.
+    (D, D), of the device and dtype of ``like``; made once, as it comes from the host.
     """
-    at = torch.arange(size, dtype=torch.float64, device="cpu")
-    matrix = (math.pi / size * at[:, None] * (at + 0.5)).cos() * math.sqrt(2 / size)
-    matrix[0] = math.sqrt(1 / size)
-    return matrix.to(like)
+    return _dct_matrix(size, like.device, like.dtype)
+
+
+@lru_cache(maxsize=64)
+def _dct_matrix(size: int, device: torch.device, dtype: torch.dtype) -> Tensor:
+    with torch.inference_mode(False):  # else no gradient could pass through what is kept
+        at = torch.arange(size, dtype=torch.float64, device="cpu")
+        matrix = (math.pi / size * at[:, None] * (at + 0.5)).cos() * math.sqrt(2 / size)
+        matrix[0] = math.sqrt(1 / size)
+        return matrix.to(device, dtype)
 
 
 def dct2(x: Tensor) -> Tensor:
