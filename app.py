@@ -73,11 +73,21 @@ def _pages() -> dict[str, list[Page]]:
     }
 
 
+def ready_lab() -> None:
+    """Load in a process of the Lab what its first run needs."""
+    from pages.lab import runs
+
+    runs.warm()
+
+
 if get_script_run_ctx(suppress_warning=True) is not None:
     with warming.turn():
         draw()
 elif __name__ == "__main__":
     serve.serve(__file__)
 else:
-    serve.prepare()
-    app = st.App(__file__, routes=serve.ROUTES, middleware=serve.MIDDLEWARE, lifespan=memory.tidied)
+    from pages.lab import stream
+
+    serve.prepare(afterwards=ready_lab)
+    routes = [*serve.ROUTES, *stream.ROUTES]
+    app = st.App(__file__, routes=routes, middleware=serve.MIDDLEWARE, lifespan=memory.tidied)

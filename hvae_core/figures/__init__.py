@@ -12,12 +12,9 @@ from hvae_core.figures.latent_map import MapData, latent_map
 from hvae_core.figures.layers import bits_by_k, kl_history, layer_band
 from hvae_core.figures.live import (
     Progress,
-    kl_live,
-    loss_live,
-    posteriors_over_prior,
     units_by_sigma,
 )
-from hvae_core.figures.moving import moving_lines, moving_posteriors
+from hvae_core.figures.moving import moving_lines, moving_marks, moving_posteriors
 from hvae_core.figures.pixel_map import map_limit, pixel_map
 from hvae_core.figures.rate_distortion import attack_curve, rate_distortion
 from hvae_core.figures.score_heat import metric_heat
@@ -46,20 +43,18 @@ __all__ = [
     "interval",
     "kl_bars",
     "kl_history",
-    "kl_live",
     "latent_map",
     "layer_band",
     "layer_matrix",
     "likeness_by_layer",
-    "loss_live",
     "map_limit",
     "metric_heat",
     "moving_lines",
+    "moving_marks",
     "moving_posteriors",
     "percent",
     "pixel_map",
     "png_bytes",
-    "posteriors_over_prior",
     "precision_recall",
     "rate_distortion",
     "reference_density",

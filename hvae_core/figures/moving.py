@@ -1,4 +1,4 @@
-"""Charts that change several times a second, as SVG: a Plotly chart would begin anew each time."""
+"""Charts that change ten times a second, as SVG: a Plotly chart would begin anew each time."""
 
 from __future__ import annotations
 
@@ -12,13 +12,23 @@ from hvae_core.figures.layers import spread
 from hvae_core.figures.live import Progress
 from hvae_core.figures.theme import FONT, Palette
 
-_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 44, 12, 40
+_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 84, 12, 40
 _DASHES = ("", "7 5", "2 4", "7 4 2 4")
 _ELLIPSES, _DOTS = 40, 120
+_POINTS = 240
+"""Points of a line at most: a narrow chart shows no more."""
 
 
 def _tick(value: float) -> str:
     return f"{value:.3g}".replace("-", "−")
+
+
+def _ticks(low: float, high: float, most: int) -> NDArray[np.float64]:
+    """About ``most`` numbers from low to high: multiples of 1, 2 or 5 times a power of ten."""
+    rough = (high - low) / most or 1.0
+    power = 10.0 ** np.floor(np.log10(rough))
+    step = power * next(times for times in (1, 2, 5, 10) if times * power >= rough)
+    return np.asarray(step * np.arange(np.ceil(low / step), np.floor(high / step + 1e-9) + 1))
 
 
 def moving_lines(
@@ -29,7 +39,10 @@ def moving_lines(
     unit: str = "KL (nats)",
     size: tuple[int, int] = (720, 260),
 ) -> str:
-    """The KL of each layer over steps, as ``kl_live`` has it; the second run is dashed."""
+    """Lines over steps, one a layer, with its latest value at its end; the second run is dashed.
+
+    A dotted line stands where a knob was turned.
+    """
     width, height = size
     steps = [np.asarray(run.steps, np.float64) for run in runs]
     tables = [np.asarray(run.kl, np.float64).reshape(-1, len(run.names)) for run in runs]
@@ -48,19 +61,21 @@ def moving_lines(
 
     parts: list[str] = []
     ends: list[tuple[float, float, str, str]] = []
-    for value in np.linspace(low, high, 4):
+    for value in _ticks(low, high, 4):
         y = float(at_y(np.array(value)))
         parts.append(f'<path d="M{_LEFT} {y:.1f}H{width - _RIGHT}" stroke="{colors.grid}"/>')
         parts.append(
             f'<text x="{_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{_tick(value)}</text>'
         )
-    for value in np.linspace(0, right, 5):
+    for value in _ticks(0, right, 5):
         x = float(at_x(np.array(value)))
         parts.append(f'<text x="{x:.1f}" y="{height - 22}" text-anchor="middle">{value:.0f}</text>')
     for index, (run, s, table) in enumerate(zip(runs, steps, tables, strict=True)):
         inks = colors.layers(len(run.names)) if len(run.names) > 1 else (colors.text,)
         for i, ink in enumerate(inks):
             points = np.stack([at_x(s), at_y(table[:, i])], 1)
+            thin = max(1, len(points) // _POINTS)
+            points = np.concatenate([points[:-1:thin], points[-1:]])
             line = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
             dash = f' stroke-dasharray="{_DASHES[index % 4]}"' if index else ""
             parts.append(
@@ -68,6 +83,7 @@ def moving_lines(
             )
             if len(points):
                 name = run.names[i] + (f" {run.title}" if len(runs) > 1 else "")
+                name += f" {_tick(float(table[-1, i]))}"
                 ends.append((float(points[-1, 0]), float(points[-1, 1]), name, ink))
         for step, words in run.marks:
             x = float(at_x(np.array(float(step))))
@@ -95,26 +111,52 @@ def moving_posteriors(
     colors: Palette,
     *,
     names: Sequence[str],
-) -> str:
-    """q(z | x) as ellipses over draws of p(z), as ``posteriors_over_prior`` has it."""
-    side = 230
+    side: int = 210,
+) -> tuple[str, ...]:
+    """A picture a layer of two units: q(z | x) as ellipses of one std over draws of p(z).
+
+    ``means`` and ``stds`` are (L, N, 2), ``draws`` (L, M, 2). Where the ellipses lie on one another
+    and on the grey dots, the layer says nothing of the image. All layers have the same scale.
+    """
     reach = 1.1 * max(3.0, float(np.abs(draws).max()), float((np.abs(means) + stds).max()))
-    scale, parts = side / (2 * reach), []
+    scale, pictures = side / (2 * reach), []
     for i, ink in enumerate(colors.layers(len(names))):
-        left = i * (side + 10)
-        x0, y0 = left + side / 2, 24 + side / 2
-        parts.append(f'<text x="{x0:.0f}" y="16" text-anchor="middle">{escape(names[i])}</text>')
-        parts += [
-            f'<circle cx="{x0 + scale * x:.1f}" cy="{y0 - scale * y:.1f}" r="1.4" '
-            f'fill="{colors.muted}" fill-opacity="0.5"/>'
-            for x, y in draws[i, :_DOTS]
+        x0, y0 = side / 2, 24 + side / 2
+        dots = "".join(f"M{x0 + scale * x:.0f} {y0 - scale * y:.0f}h0" for x, y in draws[i, :_DOTS])
+        parts = [
+            f'<text x="{x0:.0f}" y="16" text-anchor="middle">{escape(names[i])}</text>',
+            f'<path d="{dots}" stroke="{colors.muted}" stroke-width="3" stroke-opacity="0.5" '
+            'stroke-linecap="round"/>',
         ]
         parts += [
             f'<ellipse cx="{x0 + scale * m[0]:.1f}" cy="{y0 - scale * m[1]:.1f}" '
             f'rx="{scale * s[0]:.1f}" ry="{scale * s[1]:.1f}" fill="none" stroke="{ink}"/>'
             for m, s in zip(means[i, :_ELLIPSES], stds[i, :_ELLIPSES], strict=True)
         ]
-    return _svg(parts, (len(names) * (side + 10), side + 30), colors)
+        pictures.append(_svg(parts, (side, side + 30), colors))
+    return tuple(pictures)
+
+
+def moving_marks(
+    values: NDArray[np.float64], own: float, colors: Palette, *, size: tuple[int, int] = (300, 44)
+) -> str:
+    """The scores of many images (N,) as a row of blue marks, and one image's as an orange one."""
+    width, height = size
+    low = float(min(values.min(), own))
+    span = (float(max(values.max(), own)) - low) or 1.0
+
+    def at(value: float) -> str:
+        return f"{8 + (value - low) / span * (width - 16):.1f}"
+
+    rows = "".join(f"M{at(float(value))} 6v{height - 26}" for value in values)
+    ink = colors.out_mark(0).color
+    parts = [
+        f'<path d="{rows}" stroke="{colors.in_color}" stroke-opacity="0.45"/>',
+        f'<path d="M{at(own)} 2v{height - 18}" stroke="{ink}" stroke-width="4"/>',
+        f'<text x="8" y="{height - 4}">{_tick(low)}</text>',
+        f'<text x="{width - 8}" y="{height - 4}" text-anchor="end">{_tick(low + span)}</text>',
+    ]
+    return _svg(parts, size, colors)
 
 
 def _svg(parts: Sequence[str], size: tuple[int, int], colors: Palette) -> str:

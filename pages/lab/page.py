@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import streamlit as st
+from streamlit.components.v2 import component
 
 from hvae_core.checkpoint.library import own_checkpoints
 from hvae_core.common import fingerprint
@@ -10,17 +13,24 @@ from hvae_core.common.deployment import MAX_CHECKPOINTS, public
 from hvae_core.common.errors import CheckpointError
 from hvae_core.config.lab import lab_presets
 from hvae_core.training.lab.frame import look
-from pages.lab import runs, view
+from pages.lab import runs, stream, view
 from pages.lab.knobs import PROBLEM, panel, tell
 from pages.lab.runs import A, B, Run
 from pages.shared import jobs, links, models, ui
 from pages.shared.state import colors
+from pages.shared.visitor import visitor
 
 PRESETS = lab_presets()
 SPEEDS = {0: "as fast as it can", 100: "100 steps a second", 10: "10 steps a second"}
-EVERY = 0.4
+EVERY = 1.0  # seconds between two titles; the pictures move by themselves
 KEEP = "keep-lab"
 palette = colors()
+_HERE = Path(__file__).parent
+_mount = component(
+    "strata_lab",
+    js=(_HERE / "moving.js").read_text("utf-8"),
+    css=(_HERE / "moving.css").read_text("utf-8"),
+)
 
 
 def _begin_chosen() -> None:
@@ -76,6 +86,7 @@ def current() -> list[Run]:
         links.absent("preset", f"There is no preset {asked[:40]}; choose one of the list.")
     if runs.find(A) is None:
         runs.begin_preset(PRESETS[first], playing=False)
+        tell(runs.warm)
     found = [run for run in map(runs.find, (A, B)) if run is not None]
     links.say("preset", found[0].control.preset)
     return found
@@ -117,8 +128,8 @@ def head_controls(found: list[Run]) -> None:
     )  # fmt: skip
 
 
-def live(found: list[Run]) -> None:
-    """Title and pictures, which follow the runs while they go on."""
+def head(found: list[Run]) -> None:
+    """The claim, which follows the runs while they go on."""
     active = any(run.active for run in found)
 
     @st.fragment(run_every=EVERY if active else None)
@@ -130,9 +141,9 @@ def live(found: list[Run]) -> None:
                 look(run.folder)
             preset = PRESETS.get(now[0].control.preset) if now else None
             ui.header(view.claim(now[0] if now else None), preset.look if preset else LOOK)
+            st.caption("  \n".join(view.state_line(run) for run in now))
             for run in now:
                 _failed(run)
-            view.draw(now, palette)
         stopped = active and not any(run.active for run in now)
         if stopped or _acted(now):
             st.rerun()  # the controls show how the runs are set
@@ -205,10 +216,13 @@ def page() -> None:
     problem = st.session_state.pop(PROBLEM, "")
     if problem:
         st.error(ui.plain(problem), icon=":material/error:")
+    head(found)
     pictured, beside = st.columns([3, 1], gap="large")
     with pictured:
         head_controls(found)
-        live(found)
+        _mount(key="lab-moving", data={"address": stream.address(found, palette, owner=visitor())})
+        view.units(found, palette)
+        ui.csv_button(lambda: view.curve_table(found), "lab", "KL over steps (CSV)")
     with beside, ui.in_place():
         if len(found) > 1:
             slot = st.segmented_control(

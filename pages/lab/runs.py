@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from hvae_core.common.files import make_folder, named_path, written
 from hvae_core.common.jobs import Job, JobTable
 from hvae_core.config.lab import Act, Control, Knobs, LabPreset, lab_presets
 from hvae_core.training.lab.frame import (
+    CONTROL,
+    FRAME,
     LabFrame,
     look,
     read_control,
@@ -31,6 +34,7 @@ from pages.shared.visitor import visitor
 
 A, B = "a", "b"
 _LETTERS = "abcdefghijklmnop"
+_WARM = "warm-lab"
 
 
 @st.cache_resource(show_spinner=False, on_release=lambda table: table.close())
@@ -80,6 +84,37 @@ def find(slot: str) -> Run | None:
     if control is None:
         return None
     return Run(slot, folder, control, read_frame(folder), _table().current(_name(slot)))
+
+
+def read(slot: str, folder: Path) -> Run | None:
+    """A run as its folder says, wherever it is asked from: without what its process does."""
+    control = read_control(folder)
+    return None if control is None else Run(slot, folder, control, read_frame(folder), None)
+
+
+def marks(places: Sequence[tuple[str, Path]]) -> str:
+    """What changes with every new frame of these folders, and with every turn of a knob."""
+    times = []
+    for _, folder in places:
+        for name in (FRAME, CONTROL):
+            with contextlib.suppress(OSError):
+                times.append((folder / name).stat().st_mtime_ns)
+    return "-".join(map(str, times))
+
+
+def move_dot(slot: str, folder: Path, at: tuple[float, float]) -> None:
+    """Put the dot of light elsewhere, in whatever state a run is."""
+    run = read(slot, folder)
+    if run is not None and run.control.dot != at:
+        write_control(folder, replace(run.control, dot=at))
+
+
+def warm() -> None:
+    """Load in a process of the Lab what a run needs; it costs nothing where one is warm."""
+    from hvae_core.training.lab.jobs import warm_lab
+
+    _table().forget(_WARM)
+    _table().submit("lab:warm", _WARM, warm_lab)
 
 
 def begin(slot: str, control: Control) -> None:

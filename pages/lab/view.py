@@ -1,4 +1,4 @@
-"""What the Lab shows of its runs, drawn anew several times a second."""
+"""What the Lab shows of its runs: a title, and pieces of a page that change many times a second."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from html import escape
 
 import numpy as np
-import streamlit as st
+import pandas as pd
+from numpy.typing import NDArray
 from PIL.Image import Image
 
 from hvae_core.config.lab import Knobs
@@ -17,12 +18,10 @@ from hvae_core.figures import (
     Palette,
     Progress,
     fmt,
-    kl_live,
-    loss_live,
     moving_lines,
+    moving_marks,
     moving_posteriors,
     png_bytes,
-    posteriors_over_prior,
     tile,
     units_by_sigma,
 )
@@ -30,6 +29,8 @@ from hvae_core.training.lab.frame import LabFrame
 from pages.lab.runs import Run
 from pages.shared import ui
 
+HALF = 288
+"""Pixels that a piece needs to stand beside another."""
 KL_HELP = (
     "Mean over the batches of the last steps of each layer's term in the bound. A layer whose line "
     "lies at zero says nothing of the image: its posterior is the prior."
@@ -41,9 +42,9 @@ ELLIPSES_HELP = (
 )
 STRANGER_HELP = (
     "−L, the negative evidence lower bound, says how unlikely an image is; LLR>k = L − L>k says "
-    "how much the k lowest layers had to help. Percent: the share of held-out letters below the "
-    "dot. Near 100 % the score tells the dot from a letter, near 50 % it does not, and below that "
-    "it takes the dot for a better letter than most."
+    "how much the k lowest layers had to help. Blue: letters that were held out; orange: the dot. "
+    "Above nearly 100 % of the letters the score tells the dot from them, near 50 % it does not, "
+    "and below that it takes the dot for a better letter than most."
 )
 
 
@@ -80,29 +81,45 @@ def state_line(run: Run) -> str:
     return f"Run {run.title}: {counted} {run.step:,}{speed}."
 
 
-def draw(runs: Sequence[Run], palette: Palette) -> None:
-    """Everything that moves."""
-    st.caption("  \n".join(state_line(run) for run in runs))
+def parts(runs: Sequence[Run], palette: Palette, *, room: int) -> list[dict[str, object]]:
+    """What moves, piece by piece from top to bottom, in ``room`` pixels.
+
+    A piece has a ``name``, a ``title``, ``help``, its ``html``, and whether it is ``wide``.
+    """
     shown = [(run, run.frame) for run in runs if run.frame is not None]
     if not shown:
-        waits = any(run.active for run in runs)
+        waits = any(run.control.playing for run in runs)
         words = (
-            "The images are being read." if waits else "Nothing has been trained yet. Press Play."
+            "The first steps are on their way." if waits else "Nothing is trained yet: press Play."
         )
-        st.info(words, icon=":material/hourglass_empty:" if waits else ":material/play_arrow:")
-        return
-    st.subheader("KL per layer", anchor=False, help=KL_HELP)
-    _curves(shown, palette)
+        return [_part("wait", f'<p class="note">{words}</p>', wide=True)]
+    half = room if room < 2 * HALF + 32 else room // 2 - 16
+    found = _curves(shown, palette, room=room, half=half)
     for run, frame in shown:
-        if len(shown) > 1:
-            st.markdown(f"**Run {run.title}**")
-        _latents(run, frame, palette)
-        _pictures(run, frame, palette)
-    _stranger(shown)
+        found += _of_run(run, frame, palette, many=len(shown) > 1, room=room)
+    if not shown[0][0].control.run:
+        help_of = STRANGER_HELP
+        found.append(
+            _part("dot", _dot(shown, palette), "An image that is no letter", help_of, wide=True)
+        )
+    return found
 
 
-def _curves(shown: Sequence[tuple[Run, LabFrame]], palette: Palette) -> None:
-    """KL and loss by step: moving while a run plays, to be pointed at when all rest."""
+def dot_of(runs: Sequence[Run]) -> tuple[float, float] | None:
+    """Where the dot of light is."""
+    return runs[0].control.dot if runs else None
+
+
+def _part(
+    name: str, html: str, title: str = "", help_of: str = "", *, wide: bool = False
+) -> dict[str, object]:
+    return {"name": name, "html": html, "title": title, "help": help_of, "wide": wide}
+
+
+def _curves(
+    shown: Sequence[tuple[Run, LabFrame]], palette: Palette, *, room: int, half: int
+) -> list[dict[str, object]]:
+    """KL and loss by step."""
     counted = shown[0][1].about["counted"]
     curves, losses = [], []
     for run, frame in shown:
@@ -110,49 +127,41 @@ def _curves(shown: Sequence[tuple[Run, LabFrame]], palette: Palette) -> None:
         names = frame.about["names"]
         curves.append(Progress(run.title, frame.steps, frame.kl, names, marks))
         losses.append(Progress(run.title, frame.steps, frame.loss[:, None], ("loss",)))
-    if _moving(shown):
-        _svg(
-            moving_lines(curves, palette, counted=counted), "Lines of the KL of each layer by step"
-        )
-        small = moving_lines(losses, palette, counted=counted, unit="loss (nats)", size=(720, 180))
-        _svg(small, "The loss by step")
-        return
-    figure = kl_live(curves, palette, counted=counted)
-    ui.chart(figure, "lab-kl", "Lines of the KL of each layer by step")
-    lines = [(one.title, one.steps, np.asarray(one.kl)[:, 0]) for one in losses]
-    ui.chart(loss_live(lines, palette, counted=counted), "lab-loss", "The loss by step")
+    kl = moving_lines(curves, palette, counted=counted, size=(room, 250))
+    loss = moving_lines(losses, palette, counted=counted, unit="loss (nats)", size=(half, 170))
+    return [
+        _part("kl", kl, "KL per layer", KL_HELP, wide=True),
+        _part("loss", loss, "Loss"),
+    ]
 
 
-def _moving(shown: Sequence[tuple[Run, LabFrame]]) -> bool:
-    """Whether the next frame comes at once: a Plotly chart would be mounted anew for each."""
-    return any(run.playing for run, _ in shown)
-
-
-def _svg(svg: str, alt: str) -> None:
-    data = base64.b64encode(svg.encode()).decode()
-    st.html(
-        f'<img src="data:image/svg+xml;base64,{data}" alt="{escape(alt)}" style="max-width: 100%">'
-    )
-
-
-def _latents(run: Run, frame: LabFrame, palette: Palette) -> None:
-    names = frame.about["names"]
+def _of_run(
+    run: Run, frame: LabFrame, palette: Palette, *, many: bool, room: int
+) -> list[dict[str, object]]:
+    """Samples, latents, reconstructions by k of one run."""
+    of = f" of run {run.title}" if many else ""
+    names = [str(name) for name in frame.about["names"]]
+    scale = max(1, 32 // frame.originals.shape[-1])
+    samples = tile(frame.samples, columns=8, scale=scale, colors=palette)
+    found = [_part(f"samples-{run.slot}", _image(samples, "Samples of the model"), f"Samples{of}")]
     if frame.means.size:
-        st.subheader("Latents", anchor=False, help=ELLIPSES_HELP)
-        parts = frame.means, frame.stds, frame.draws
-        alt = "Posteriors as ellipses over the prior"
-        if run.playing:
-            _svg(moving_posteriors(*parts, palette, names=names), alt)
-        else:
-            figure = posteriors_over_prior(*parts, palette, names=names)
-            ui.chart(figure, f"lab-latents-{run.slot}", alt)
-    known = exact(run.control.knobs) and len(frame.unit_kl) and not run.control.run
-    if known and run.playing:
-        st.caption(_units_in_words(run, frame))
-    elif known:
-        std = run.control.knobs.std
-        figure = units_by_sigma(frame.eigenvalues, frame.unit_kl, std, palette)
-        ui.chart(figure, f"lab-units-{run.slot}", "KL of each unit by sigma, exact and now")
+        side = min(210, max(120, (room - 16 * len(names)) // len(names)))
+        pictures = moving_posteriors(
+            frame.means, frame.stds, frame.draws, palette, names=names, side=side
+        )
+        html = f'<div class="row">{"".join(pictures)}</div>'
+        if exact(run.control.knobs) and len(frame.unit_kl) and not run.control.run:
+            html += f'<p class="note">{escape(_units_in_words(run, frame))}</p>'
+        found.append(_part(f"latents-{run.slot}", html, f"Latents{of}", ELLIPSES_HELP, wide=True))
+    rows = np.concatenate([frame.originals[None], frame.reconstructions])
+    picture = tile(
+        rows.reshape(-1, *rows.shape[2:]), columns=len(frame.originals), scale=scale, colors=palette
+    )
+    told = ", ".join(f"from {name} up" for name in names[: len(frame.reconstructions)])
+    note = f"Rows: {frame.about['images']}; {told}."
+    html = _image(picture, note) + f'<p class="note">{escape(note)}</p>'
+    found.append(_part(f"pictures-{run.slot}", html, f"Reconstructions{of}", wide=True))
+    return found
 
 
 def _units_in_words(run: Run, frame: LabFrame) -> str:
@@ -172,57 +181,51 @@ def exact(knobs: Knobs) -> bool:
     return knobs.depth == 1 and not knobs.hidden and knobs.likelihood == "gaussian_fixed"
 
 
-def _pictures(run: Run, frame: LabFrame, palette: Palette) -> None:
-    """Reconstructions by k under the images, and samples."""
-    left, right = st.columns([3, 2], gap="large")
-    scale = max(1, 40 // frame.originals.shape[-1])
-    count = len(frame.originals)
-    with left:
-        st.subheader("Reconstructions", anchor=False)
-        rows = np.concatenate([frame.originals[None], frame.reconstructions])
-        names = frame.about["names"]
-        picture = tile(
-            rows.reshape(-1, *rows.shape[2:]), columns=count, scale=scale, colors=palette
-        )
-        _image(picture, "Images, and below them what the layers from z1, z2, ... up make of them")
-        told = ", ".join(f"from {name} up" for name in names[: len(frame.reconstructions)])
-        st.caption(f"Rows: {ui.plain(str(frame.about['images']))}; {told}.")
-    with right:
-        st.subheader("Samples", anchor=False)
-        samples = tile(frame.samples, columns=8, scale=scale, colors=palette)
-        _image(samples, "Samples of the model")
+def units(runs: Sequence[Run], palette: Palette) -> None:
+    """The curve of each unit's KL over sigma, of the runs that rest and whose curve is known."""
+    for run in runs:
+        frame = run.frame
+        if frame is None or run.playing or run.control.run or not exact(run.control.knobs):
+            continue
+        figure = units_by_sigma(frame.eigenvalues, frame.unit_kl, run.control.knobs.std, palette)
+        ui.chart(figure, f"lab-units-{run.slot}", "KL of each unit by sigma, exact and now")
 
 
-def _image(picture: Image, alt: str) -> None:
-    """A picture that travels with the page: a file of its own would be gone by the next frame."""
+def curve_table(runs: Sequence[Run]) -> pd.DataFrame:
+    """KL and loss by step as drawn, a row a run, step and layer."""
+    return pd.DataFrame(
+        {"run": run.title, run.frame.about["counted"]: step, "layer": name, "kl_nats": kl,
+         "loss_nats": loss}
+        for run in runs
+        if run.frame is not None
+        for step, row, loss in zip(run.frame.steps, run.frame.kl, run.frame.loss, strict=True)
+        for name, kl in zip(run.frame.about["names"], row, strict=True)
+    )  # fmt: skip
+
+
+def _image(picture: Image, alt: str) -> str:
     data = base64.b64encode(png_bytes(picture)).decode()
-    st.html(
-        f'<img src="data:image/png;base64,{data}" alt="{escape(alt)}" width="{picture.width}" '
-        'style="max-width: 100%; height: auto; image-rendering: pixelated">'
-    )
+    return f'<img src="data:image/png;base64,{data}" alt="{escape(alt)}" width="{picture.width}">'
 
 
-def _stranger(shown: Sequence[tuple[Run, LabFrame]]) -> None:
+def _dot(shown: Sequence[tuple[Run, LabFrame]], palette: Palette) -> str:
     """What the scores say of the dot of light, beside the letters that were held out."""
-    if shown[0][0].control.run:
-        return
-    st.subheader("An image that is no letter", anchor=False, help=STRANGER_HELP)
-    lines = ["| | " + " | ".join(["−L", *_ratios(shown[0][1])]) + " |"]
-    lines.append("| --- " * (1 + len(shown[0][1].dot_bounds)) + "|")
+    html = ""
     for run, frame in shown:
-        cells = [f"{fmt(score)} nats ({share:.0%})" for score, share in scores_of_dot(frame)]
-        lines.append(f"| Run {run.title} | " + " | ".join(cells) + " |")
-    st.markdown("\n".join(lines))
+        of = f"Run {run.title}, " if len(shown) > 1 else ""
+        for name, (own, others) in scores_of_dot(frame).items():
+            share = float((others < own).mean())
+            html += (
+                f'<div class="score"><div>{of}{escape(name)}: {fmt(own)} nats, above '
+                f"{share:.0%} of held-out letters</div>{moving_marks(others, own, palette)}</div>"
+            )
+    return html + '<p class="note">Drag the dot, or move it by the arrow keys.</p>'
 
 
-def _ratios(frame: LabFrame) -> list[str]:
-    return [f"LLR>{k}".replace(">", "\\>") for k in range(1, len(frame.dot_bounds))]
-
-
-def scores_of_dot(frame: LabFrame) -> list[tuple[float, float]]:
-    """-L and LLR>k of the dot in nats, each with the share of held-out images below it."""
-    own = np.concatenate([-frame.dot_bounds[:1], frame.dot_bounds[0] - frame.dot_bounds[1:]])
-    others = np.concatenate([-frame.bounds[:1], frame.bounds[0] - frame.bounds[1:]])
-    return [
-        (float(score), float((row < score).mean())) for score, row in zip(own, others, strict=True)
-    ]
+def scores_of_dot(frame: LabFrame) -> dict[str, tuple[float, NDArray[np.float64]]]:
+    """-L and LLR>k in nats, of the dot and of the held-out images (N,)."""
+    found = {"−L": (-float(frame.dot_bounds[0]), np.asarray(-frame.bounds[0], np.float64))}
+    for k in range(1, len(frame.dot_bounds)):
+        own = float(frame.dot_bounds[0] - frame.dot_bounds[k])
+        found[f"LLR>{k}"] = own, np.asarray(frame.bounds[0] - frame.bounds[k], np.float64)
+    return found

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from starlette.middleware import Middleware
@@ -31,8 +31,10 @@ OFFLINE = ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "TRANSFORMERS_OFFLINE")
 """Switches of the hub's libraries, which the workers of jobs inherit."""
 
 
-def prepare() -> None:
+def prepare(afterwards: Callable[[], None]) -> None:
     """Load the libraries; rid the process of habits of Streamlit's, a public one of the network.
+
+    ``afterwards`` is called when all are loaded and the first page is drawn.
 
     While a folder ``pages/`` lies beside the script, Streamlit takes it for the pages of its first
     multipage design until some session has declared others, and greets the first visitor of a deep
@@ -45,7 +47,7 @@ def prepare() -> None:
     net_util.get_external_ip = _nowhere
     if public():
         os.environ.update(dict.fromkeys(OFFLINE, "1"))
-    warming.begin()
+    warming.begin(afterwards)
 
 
 def _nowhere() -> str | None:

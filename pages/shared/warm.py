@@ -11,7 +11,7 @@ from __future__ import annotations
 import importlib
 import logging
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 FIRST = ("plotly.graph_objects", "pandas", "pages.shared.sidebar")
@@ -33,10 +33,12 @@ class Warming:
         self._lock = threading.Lock()
         self._begun = self._taken = False
 
-    def begin(self) -> None:
-        """Start to load, in a thread of its own."""
+    def begin(self, afterwards: Callable[[], None] = lambda: None) -> None:
+        """Start to load, in a thread of its own, which then does what is to come afterwards."""
         self._begun = True
-        threading.Thread(target=self._load, daemon=True, name="strata-warm").start()
+        threading.Thread(
+            target=self._load, args=(afterwards,), daemon=True, name="strata-warm"
+        ).start()
 
     @contextmanager
     def turn(self) -> Iterator[None]:
@@ -55,7 +57,7 @@ class Warming:
             first, self._taken = not self._taken, True
         return first
 
-    def _load(self) -> None:
+    def _load(self, afterwards: Callable[[], None]) -> None:
         first, later = self._names
         _import(first)
         self._first.set()
@@ -63,6 +65,10 @@ class Warming:
         self._drawn.wait(_PATIENCE)
         _import(later)
         self._later.set()
+        try:
+            afterwards()
+        except Exception:
+            _log.exception("what follows on the libraries could not be done")
 
 
 def _import(names: Sequence[str]) -> None:

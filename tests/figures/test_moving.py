@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from hvae_core.figures import LIGHT, Progress, moving_lines, moving_posteriors
+from hvae_core.figures import LIGHT, Progress, moving_lines, moving_marks, moving_posteriors
 
 SPACE = "{http://www.w3.org/2000/svg}"
 
@@ -30,9 +30,16 @@ def test_a_line_stands_where_its_numbers_are() -> None:
 def test_an_ellipse_is_a_posterior() -> None:
     means, stds = np.zeros((1, 2, 2), np.float32), np.full((1, 2, 2), 0.5, np.float32)
     stds[0, 1] = 1.0
-    svg = ElementTree.fromstring(
-        moving_posteriors(means, stds, np.ones((1, 5, 2), np.float32), LIGHT, names=["z1"])
-    )
+    (picture,) = moving_posteriors(means, stds, np.ones((1, 5, 2), np.float32), LIGHT, names=["z1"])
+    svg = ElementTree.fromstring(picture)
     small, large = svg.iter(f"{SPACE}ellipse")
     assert np.isclose(2 * float(small.attrib["rx"]), float(large.attrib["ry"]), atol=0.2)
-    assert len(list(svg.iter(f"{SPACE}circle"))) == 5
+    (dots,) = svg.iter(f"{SPACE}path")
+    assert dots.attrib["d"].count("M") == 5
+
+
+def test_the_image_s_mark_stands_among_those_of_the_others() -> None:
+    svg = ElementTree.fromstring(moving_marks(np.array([0.0, 10.0]), 5.0, LIGHT))
+    others, own = (path.attrib["d"] for path in svg.iter(f"{SPACE}path"))
+    left, right = (float(part.split()[0]) for part in others.split("M")[1:])
+    assert np.isclose(float(own[1:].split()[0]), (left + right) / 2)

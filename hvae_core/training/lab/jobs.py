@@ -13,13 +13,17 @@ from lightning_fabric import Fabric
 
 from hvae_core.checkpoint import save_checkpoint
 from hvae_core.checkpoint.library import admit_checkpoint
+from hvae_core.common import fingerprint
+from hvae_core.common.cache import Arrays, kept
 from hvae_core.common.errors import ConfigError, DataError
 from hvae_core.common.files import sweep
 from hvae_core.common.progress import Progress, silent
 from hvae_core.config import ModelCard, ModelConfig
 from hvae_core.config.lab import LETTERS, SIDE, STEPS
+from hvae_core.data.identity import key_of
 from hvae_core.data.image_set import ImageSet
 from hvae_core.data.named import named_world
+from hvae_core.data.worlds import World
 from hvae_core.models import HierarchicalVAE
 from hvae_core.models.threads import one_thread
 from hvae_core.training.lab.frame import STATE, read_control, unseen, write_frame
@@ -60,8 +64,30 @@ def run_lab(folder: str, *, progress: Progress = silent) -> int:
 
 @lru_cache(maxsize=2)
 def lab_images(data: str) -> tuple[ImageSet, ImageSet]:
-    """Images of 8 x 8 pixels: to train on, and held out."""
+    """Images of 8 x 8 pixels: to train on, and held out; kept, as reading them takes seconds."""
     world = named_world(LETTERS)
+    own, other = ("train", "validation") if data == "letters" else ("handwritten", "handwritten")
+    names = (own, other) if own != other else (own,)
+    keys = [key_of(world, name, (1, SIDE, SIDE), limit=IMAGES) for name in names]
+    kinds = world.spec(own), world.spec(other)
+
+    def unpack(arrays: Arrays) -> tuple[ImageSet, ImageSet]:
+        train_set, held_out = (
+            ImageSet(spec.name, spec.title, arrays[name], np.full(len(arrays[name]), -1))
+            for spec, name in zip(kinds, ("train", "held_out"), strict=True)
+        )
+        return train_set, held_out
+
+    def pack(parts: tuple[ImageSet, ImageSet]) -> Arrays:
+        return {"train": parts[0].images, "held_out": parts[1].images}
+
+    if None in keys:
+        return unpack(pack(_read(world, data)))
+    key = fingerprint.digest("lab-1", data, keys, IMAGES, DRAWN)
+    return kept("lab", key, lambda: _read(world, data), pack=pack, unpack=unpack)
+
+
+def _read(world: World, data: str) -> tuple[ImageSet, ImageSet]:
     if data == "letters":
         parts = world.load("train", limit=IMAGES), world.load("validation", limit=DRAWN)
     else:
@@ -69,6 +95,11 @@ def lab_images(data: str) -> tuple[ImageSet, ImageSet]:
         parts = every.take(range(DRAWN, len(every))), every.take(DRAWN)
     train_set, held_out = (part.fit((1, SIDE, SIDE)) for part in parts)
     return train_set, held_out
+
+
+def warm_lab(*, progress: Progress = silent) -> None:
+    """A job: load what a run of the Lab needs, so that the first picture is there at once."""
+    lab_images("letters")
 
 
 def keep_lab(folder: str, into: str | None, *, progress: Progress = silent) -> tuple[str, int]:

@@ -1,0 +1,100 @@
+"""What moves in the Lab: the browser fetches it by address, as ten frames a second are no scripts.
+
+The page says which runs are watched and gets an address that cannot be guessed. A small script
+(moving.js) asks there for the next frame, and says where a finger holds the dot of light.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+if TYPE_CHECKING:
+    from hvae_core.figures.theme import Palette
+    from pages.lab.runs import Run
+
+_KEPT = 64
+"""Visitors whose runs are watched at once."""
+_PLACE = re.compile(r"\d(\.\d{1,2})?,\d(\.\d{1,2})?")
+
+
+@dataclass(frozen=True, eq=False)
+class _Watched:
+    """What a visitor watches: runs by their slots and folders, in the colours of the page."""
+
+    token: str
+    places: tuple[tuple[str, Path], ...]
+    palette: Palette
+
+
+class _Visitors:
+    """What the latest visitors watch."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._by_name: OrderedDict[str, _Watched] = OrderedDict()
+
+    def note(self, name: str, places: tuple[tuple[str, Path], ...], palette: Palette) -> str:
+        with self._lock:
+            before = self._by_name.pop(name, None)
+            token = before.token if before is not None else secrets.token_urlsafe(24)
+            self._by_name[name] = _Watched(token, places, palette)
+            while len(self._by_name) > _KEPT:
+                self._by_name.popitem(last=False)
+            return token
+
+    def find(self, token: str) -> _Watched | None:
+        with self._lock:
+            watched = [*self._by_name.values()]
+        return next((one for one in watched if secrets.compare_digest(one.token, token)), None)
+
+
+_visitors = _Visitors()
+
+
+def address(found: Sequence[Run], palette: Palette, *, owner: str) -> str:
+    """Where the browser of a visitor finds the next frame of these runs, relative to the page."""
+    places = tuple((run.slot, run.folder) for run in found)
+    return f"_strata/lab/{_visitors.note(f'{owner}:{palette.theme}', places, palette)}"
+
+
+def answer(request: Request) -> Response:
+    """The next frame after the one of ``?seen=``, as named pieces of a page; 204 where none is new.
+
+    ``?dot=row,column`` moves the dot of light, ``?width=`` is the room there is.
+    """
+    watched = _visitors.find(request.path_params["token"].encode("ascii", "replace").decode())
+    asked = request.query_params
+    width, dot = asked.get("width", "720"), asked.get("dot", "")
+    bad = not re.fullmatch(r"\d{1,5}", width) or (dot and not _PLACE.fullmatch(dot))
+    if watched is None or bad:
+        return Response("Not found.", 404)
+    from pages.lab import runs
+
+    if dot:
+        row, column = (min(7.0, float(part)) for part in dot.split(","))
+        for slot, folder in watched.places:
+            runs.move_dot(slot, folder, (row, column))
+    seen = f"{runs.marks(watched.places)} {width} {watched.palette.theme}"
+    if seen == asked.get("seen"):
+        return Response(status_code=204)
+    from pages.lab import view  # with it comes plotly
+
+    found = [run for run in (runs.read(*place) for place in watched.places) if run is not None]
+    room = max(280, min(int(width), 1200))
+    return JSONResponse({"seen": seen, "parts": view.parts(found, watched.palette, room=room),
+                         "dot": view.dot_of(found)})  # fmt: skip
+
+
+ROUTES = [Route("/_strata/lab/{token}", answer)]
+"""What the server answers beside Streamlit."""
