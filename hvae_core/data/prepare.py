@@ -58,6 +58,11 @@ def prepared(image: Pixels, steps: tuple[Step, ...]) -> Pixels:
     return image
 
 
+def turned(image: Pixels, quarters: int) -> Pixels:
+    """Return one picture (C, H, W) turned to the right by so many quarters of a circle."""
+    return np.ascontiguousarray(np.rot90(image, -quarters, axes=(1, 2)))
+
+
 def edge_colour(image: Pixels) -> Pixels:
     """Return the median of a picture's outermost pixels, (C, 1, 1)."""
     return np.median(_edge(image), axis=1).astype(np.uint8)[:, None, None]

@@ -20,7 +20,8 @@ from hvae_core.figures import (
     tile,
 )
 from pages.image import false_alarms, pixels, shown_scores, subject
-from pages.image.subject import JudgedImage, OneImage
+from pages.image.one_image import OneImage
+from pages.image.subject import JudgedImage
 from pages.shared import jobs, pictures, ui
 from pages.shared.state import colors, context
 
@@ -35,7 +36,13 @@ LOOK_FOR = (
 
 SUFFIXES = {"A": "", "B": "-b"}  # at the end of the names of each model's charts
 SHOWN = "i_shown"  # in the session's state: the image and the models whose verdict is on the page
-RESULTS = ("i_verdict", "i_place", "i_right", "i_below")  # what shows the image judged last
+RESULTS = ("i_verdict", "i_place", "i_beneath", "i_right", "i_below")
+"""The keys of what shows the image judged last."""
+STILL = (
+    "<style>@media (min-width: 64rem) {[data-testid=stMain]:has(.st-key-i_canvas) "
+    ".st-key-i_verdict {min-height: 16rem}}</style>"
+)
+"""The verdict of a drawing has room for its longest words, so that the canvas stays in place."""
 ALARMS_HELP = (
     "On the dotted line as many in-distribution images are called out as were asked for. Bars are "
     "95 % intervals, bands what chance explains for images drawn as the reference was. Halves of "
@@ -182,12 +189,15 @@ def body() -> None:
     """
     mark = st.empty()
     head = st.container(key="i_verdict")
+    st.html(STILL)
     # A fixed width, not a share: the portrait is never cut, and a narrow screen wraps.
     body_row = st.container(horizontal=True, gap="large")
     left, right = body_row.container(width=260), body_row.container(key="i_right")
     with left:
         place = st.container(key="i_place")
         image = subject.choose(ctx)
+        if subject.is_drawn():  # the canvas shows it, and must not move while somebody draws
+            place = st.container(key="i_beneath")
         alpha, correction = subject.rate()
     if image is None:
         st.session_state.pop(SHOWN, None)

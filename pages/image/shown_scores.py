@@ -12,7 +12,8 @@ from hvae_core.detection.objections import deciding, objections
 from hvae_core.detection.verdict import Reading
 from hvae_core.figures import fmt, reference_density, symbol_html, symbol_text
 from pages.image import scores
-from pages.image.subject import JudgedImage, OneImage
+from pages.image.one_image import OneImage
+from pages.image.subject import JudgedImage
 from pages.shared import ui
 from pages.shared.state import Context, colors
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
@@ -14,38 +13,26 @@ import streamlit as st
 from hvae_core.common.errors import HVAEError, ScoreError
 from hvae_core.common.words import RANGE, span
 from hvae_core.config import level_starts
-from hvae_core.data import one_image
-from hvae_core.data.hints import hints
 from hvae_core.data.image_set import ImageSet
-from hvae_core.data.prepare import HELP, STEPS, WORDS, Step
-from hvae_core.data.readers.names import KINDS
+from hvae_core.data.prepare import Step
 from hvae_core.detection import verdict
 from hvae_core.detection.combine import Correction
 from hvae_core.detection.verdict import Judgement, Reading
 from hvae_core.evaluation.evaluation import Evaluation
-from pages.image import scores
+from pages.image import files, scores
+from pages.image.one_image import OneImage, steps_asked, turn_asked
 from pages.shared import image_names, same_pixels, ui
-from pages.shared.apart import opened
 from pages.shared.controls import one_of, set_and_number, within
 from pages.shared.materials import Materials
 from pages.shared.state import Context
 from pages.shared.store import Handle
-from pages.shared.uploads import uploaded
 
-SOURCES = ("set", "upload", "selection")
+SOURCES = ("set", *files.SOURCES, "selection")
+FILES = ("upload", "paste", "camera")
+"""Sources whose own controls have the steps, since a file is read again for them."""
+CHANGES: tuple[Step, ...] = ("invert", "crop", "pad")
+"""Steps on an image that is read already."""
 RATES = {f"{rate:g} %": rate / 100 for rate in (0.1, 0.5, 1, 2, 5, 10)}
-
-
-@dataclass(frozen=True, eq=False)
-class OneImage:
-    """The image as it came (a set of one) and where it is from, for people."""
-
-    images: ImageSet
-    title: str
-
-    def at(self, handle: Handle) -> ImageSet:
-        """The image at the shape of a model."""
-        return self.images.fit(handle.image_shape)
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,13 +52,35 @@ def choose(ctx: Context) -> OneImage | None:
     """The controls of where the image comes from, and the image; None where there is none."""
     source = one_of(
         "Image from", SOURCES, "set", key="i_from", help="A set of this world, a file of your own, "
-        "or the latest lasso of the page Latent space.",
+        "a drawing, the clipboard, the camera, or the latest lasso of the page Latent space.",
     )  # fmt: skip
-    if source == "upload":
-        return _upload(ctx)
-    if source == "selection":
-        return _from_selection(ctx)
-    return _from_set(ctx)
+    image = _from_set(ctx) if source == "set" else _from_elsewhere(ctx, source)
+    if image is None:
+        return None
+    with st.expander("Change the picture", expanded=False):
+        steps = () if source in FILES else steps_asked(CHANGES)
+        turn = turn_asked()
+        image = image.after(steps).turned(turn)
+        st.button(
+            "Draw on it", key="i_draw_on", on_click=_draw_on, args=(image.at(ctx.a),),
+            icon=":material/draw:", help="Takes the image to the canvas, at the model's shape.",
+        )  # fmt: skip
+    return image
+
+
+def is_drawn() -> bool:
+    """Whether the image comes from the canvas."""
+    return bool(st.session_state.get("i_from") == "draw")
+
+
+def _draw_on(image: ImageSet) -> None:
+    """Take an image to the canvas as it is now, so that what was done to it is not done again."""
+    files.to_canvas(image.images[0])
+    st.session_state.update({"i_from": "draw", "i_turn": "0°", "i_prepare": []})
+
+
+def _from_elsewhere(ctx: Context, source: str) -> OneImage | None:
+    return _from_selection(ctx) if source == "selection" else files.SOURCES[source](ctx)
 
 
 def rate() -> tuple[float, Correction]:
@@ -197,50 +206,6 @@ def _taken(ctx: Context, image_name: str) -> OneImage | None:
     of = f", class {image.class_names[label]}" if label >= 0 else ""
     file = f", {image.file(0)}" if image.file(0) else ""
     return OneImage(image, f"{ctx.title(name)} {index}{of}{file}")
-
-
-def _upload(ctx: Context) -> OneImage | None:
-    """An uploaded file through the gate, after the steps that its visitor wants."""
-    file = uploaded(
-        f"A {KINDS} image", "i_file", _opened,
-        help="It is brought to the model's shape; what was done to it is written below it.",
-    )  # fmt: skip
-    if file is None:
-        return None
-    asked = st.pills(
-        "Prepare", STEPS, selection_mode="multi", format_func=WORDS.__getitem__, key="i_prepare",
-        bind="query-params", help="  \n".join(f"{WORDS[step]}: {HELP[step]}" for step in STEPS),
-    )  # fmt: skip
-    steps = tuple(step for step in STEPS if step in asked)
-    image = file.image if not steps else _prepared(file.digest, file.name, steps, file)
-    for hint in hints(image.images, ctx.a.image_shape, ctx.world.ground):
-        st.caption(f":material/lightbulb: {ui.plain(hint.sentence)}")
-        st.button(WORDS[hint.step], key=f"i_do_{hint.step}", on_click=_prepare, args=(hint.step,))
-    return image
-
-
-def _prepare(step: Step) -> None:
-    st.session_state["i_prepare"] = [*(st.session_state.get("i_prepare") or []), step]
-
-
-@dataclass(frozen=True, eq=False)
-class _File:
-    """An uploaded file, and the picture in it as it came."""
-
-    digest: str
-    data: bytes
-    name: str
-    image: OneImage
-
-
-def _opened(data: bytes, name: str) -> _File:
-    image = OneImage(opened(one_image, data, "upload", name), name)
-    return _File(hashlib.sha256(data).hexdigest(), data, name, image)
-
-
-@st.cache_resource(max_entries=16, show_spinner=False)
-def _prepared(digest: str, name: str, steps: tuple[Step, ...], _file: _File) -> OneImage:
-    return OneImage(opened(one_image, _file.data, "upload", _file.name, prepare=steps), _file.name)
 
 
 def _from_selection(ctx: Context) -> OneImage | None:

@@ -21,6 +21,8 @@ from pages.shared import links, ui, visitor
 
 T = TypeVar("T")
 Read = Callable[[bytes, str], T]
+Field = Callable[..., Any]
+"""A field of Streamlit's that takes a file."""
 KIND = "pictures"
 _log = logging.getLogger(__name__)
 
@@ -43,17 +45,52 @@ class Refused:
     """The digest that the link has."""
 
 
-def uploaded(label: str, key: str, read: Read[T], **more: Any) -> T | None:
+def uploaded(
+    label: str, key: str, read: Read[T], *, field: Field = st.file_uploader, **more: Any
+) -> T | None:
     """What the file holds, or None: nothing is given, the gate refuses it, or it is not here.
 
-    Why stands at the control. ``key`` is that of the field; in links it has the file's digest.
+    Why stands at the control. ``key`` is that of the ``field``; in links it has the file's digest.
     """
-    held_key = f"{key}_held"
+    _take_up(key, read)
+    field(label, key=key, on_change=_from_field, args=(key, read), **more)
+    return _shown(key)
+
+
+def brought(key: str, read: Read[T]) -> T | None:
+    """As ``uploaded``, of a file that comes through ``received`` and has no field."""
+    _take_up(key, read)
+    return _shown(key)
+
+
+def received(key: str, data: bytes, name: str, read: Read[T]) -> None:
+    """Read a file that was brought, and put it on its visitor's shelf; the last one is lost."""
+    held = _through(read, data, name)
+    if isinstance(held, Held):
+        me = visitor.visitor()
+        shelf.keep(me, KIND, shelf.Kept(held.digest, name, me, data))
+    st.session_state[_held(key)] = held
+
+
+def emptied(key: str) -> None:
+    """Forget the file that is held under a key."""
+    st.session_state.pop(_held(key), None)
+
+
+def _held(key: str) -> str:
+    return f"{key}_held"
+
+
+def _take_up(key: str, read: Read[T]) -> None:
+    """Hold the file that a link names, where it names another one."""
     asked = links.arrived(key)
     if asked:
-        st.session_state[held_key] = _linked(asked, read)
-    st.file_uploader(label, key=key, on_change=_received, args=(key, held_key, read), **more)
-    held: Held[T] | Refused | None = st.session_state.get(held_key)
+        st.session_state[_held(key)] = _linked(asked, read)
+
+
+def _shown(key: str) -> Any:
+    """What is held: its value, with the tick for links; or None, with the reason."""
+    held: Held[Any] | Refused | None = st.session_state.get(_held(key))
     if isinstance(held, Refused):
         show = st.warning if held.asked else st.error
         show(ui.plain(held.sentence), icon=":material/error:")
@@ -66,18 +103,13 @@ def uploaded(label: str, key: str, read: Read[T], **more: Any) -> T | None:
     return held.value
 
 
-def _received(key: str, held_key: str, read: Read[T]) -> None:
+def _from_field(key: str, read: Read[T]) -> None:
     """Read the file that the field has now; an empty field leaves nothing."""
     file = st.session_state.get(key)
     if file is None:
-        st.session_state.pop(held_key, None)
-        return
-    data = file.getvalue()
-    held = _through(read, data, file.name)
-    if isinstance(held, Held):
-        me = visitor.visitor()
-        shelf.keep(me, KIND, shelf.Kept(held.digest, file.name, me, data))
-    st.session_state[held_key] = held
+        emptied(key)
+    else:
+        received(key, file.getvalue(), file.name, read)
 
 
 def _linked(asked: str, read: Read[T]) -> Held[T] | Refused:

@@ -151,3 +151,25 @@ def test_every_page_by_its_address_on_a_narrow_dark_screen(server: str, browser:
             assert_narrow(page, name)
     finally:
         page.close()
+
+
+def test_what_is_drawn_is_judged_and_found_by_its_link(server: str, tab: Any) -> None:
+    tab.goto(f"{server}/image?i_from=draw")
+    settled(tab)
+    title = tab.locator("h1").first
+    assert title.inner_text() == "Which image?"
+    canvas = tab.locator(".easel canvas")
+    box = canvas.bounding_box()
+    tab.mouse.move(box["x"] + 60, box["y"] + 40)
+    tab.mouse.down()
+    tab.mouse.move(box["x"] + 60, box["y"] + 200, steps=4)
+    tab.mouse.up()
+    tab.wait_for_function("!document.querySelector('h1').innerText.startsWith('Which')")
+    settled(tab)
+    assert_well(tab)
+    assert canvas.bounding_box() == box  # it stays under the hand
+    assert "i_drawn=" in tab.url
+    verdict = title.inner_text()
+    tab.reload()
+    settled(tab)
+    assert title.inner_text() == verdict

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import struct
 import zlib
@@ -15,11 +16,13 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
+from hvae_core.data.prepare import turned
 from hvae_core.detection.verdict import readings
 from hvae_core.evaluation.bounds import BoundTable
 from hvae_core.scores import score_list
-from pages.image import subject
-from pages.image.subject import RATES, JudgedImage, OneImage, table, terms, unusual_layers
+from pages.image import easel, files, subject
+from pages.image.one_image import OneImage
+from pages.image.subject import RATES, JudgedImage, table, terms, unusual_layers
 from pages.shared import ui
 from pages.shared.state import Context
 from pages.shared.store import Handle
@@ -273,7 +276,43 @@ def test_many_layers_are_named_in_ranges_and_summed_by_level() -> None:
 def test_a_prepared_picture_has_the_name_of_its_own_visitor() -> None:
     data = file_of("PNG")
     titles = [
-        subject._prepared(file.digest, file.name, ("invert",), file).title
-        for file in (subject._opened(data, name) for name in ("mine.png", "yours.png"))
+        files._prepared(file.digest, file.name, ("invert",), file).title
+        for file in (files._opened(data, name) for name in ("mine.png", "yours.png"))
     ]
     assert titles == ["mine.png", "yours.png"]
+
+
+def test_a_picture_of_a_set_is_changed_and_taken_to_the_canvas(start: Start) -> None:
+    app = alive(start("image"))
+    app.session_state["i_turn"] = "90°"
+    app.session_state["i_prepare"] = ["invert"]
+    app = alive(app.run())
+    assert any(text.value == "Inverted; turned by 90° to the right." for text in app.caption)
+    title = app.title[0].value
+    app = alive(app.button("i_draw_on").click().run())
+    assert app.session_state["i_from"] == "draw" and portrait_title(app) == "Drawing"
+    assert app.title[0].value == title  # the same pixels
+    assert app.session_state["i_turn"] == "0°" and not app.session_state["i_prepare"]
+    link = {key: app.query_params[key] for key in ("i_from", "i_drawn")}
+    again = alive(start("image", **link))
+    assert again.title[0].value == title
+
+
+def test_what_a_browser_says_was_drawn_is_not_trusted() -> None:
+    drawn = np.arange(12, dtype=np.uint8).reshape(3, 2, 2)
+    told = base64.b64encode(drawn.tobytes()).decode()
+    found = easel.pixels_of(told, (3, 2, 2))
+    assert found is not None and np.array_equal(found, drawn)
+    for other in (None, "", 7, {"a": 1}, told[:-4], told + told, "!" * 16, "A" * 2**20):
+        assert easel.pixels_of(other, (3, 2, 2)) is None
+
+
+def test_a_quarter_turn_goes_to_the_right() -> None:
+    image = np.arange(6, dtype=np.uint8).reshape(1, 2, 3)
+    assert turned(image, 1)[0].tolist() == [[3, 0], [4, 1], [5, 2]]
+    assert np.array_equal(turned(turned(image, 3), 1), image)
+
+
+@pytest.mark.parametrize("source", ["paste", "camera", "draw"])
+def test_every_source_waits_for_a_picture(start: Start, source: str) -> None:
+    nothing_judged(start("image", i_from=source))

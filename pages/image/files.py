@@ -1,0 +1,118 @@
+"""Pictures of a visitor's own: a file, a drawing, what the clipboard or the camera has."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+from hvae_core.data import one_image
+from hvae_core.data.hints import hints
+from hvae_core.data.image_set import Pixels, to_picture
+from hvae_core.data.prepare import STEPS, WORDS, Step
+from hvae_core.data.readers.names import KINDS
+from hvae_core.figures import png_bytes
+from pages.image import easel
+from pages.image.one_image import OneImage, steps_asked
+from pages.shared import ui, uploads
+from pages.shared.apart import opened
+from pages.shared.state import Context
+
+
+@dataclass(frozen=True, eq=False)
+class _File:
+    """A file that was brought, and the picture in it as it came."""
+
+    digest: str
+    data: bytes
+    name: str
+    image: OneImage
+
+
+def upload(ctx: Context) -> OneImage | None:
+    """An uploaded file through the gate."""
+    file = uploads.uploaded(
+        f"A {KINDS} image", "i_file", _opened,
+        help="It is brought to the model's shape; what was done to it is written below it.",
+    )  # fmt: skip
+    return _prepared_as_asked(ctx, file)
+
+
+def camera(ctx: Context) -> OneImage | None:
+    """A photograph by the camera of this device."""
+    file = uploads.uploaded(
+        "A photograph", "i_photo", _opened, field=st.camera_input,
+        help="The browser asks whether the camera may be used. Crop or pad the picture below.",
+    )  # fmt: skip
+    return _prepared_as_asked(ctx, file)
+
+
+def clipboard(ctx: Context) -> OneImage | None:
+    """A picture from the clipboard."""
+    easel.paste(lambda data: uploads.received("i_pasted", data, "Pasted picture", _opened))
+    return _prepared_as_asked(ctx, uploads.brought("i_pasted", _opened))
+
+
+def drawing(ctx: Context) -> OneImage | None:
+    """A picture drawn on a canvas of the model's shape."""
+    place = st.container(key="i_canvas")
+    file = uploads.brought("i_drawn", _opened)
+    with place:
+        easel.draw(
+            ctx.a.image_shape,
+            None if file is None else file.image.at(ctx.a).images[0],
+            light=ctx.world.ground == "light",
+            on_drawn=_drawn,
+            on_cleared=lambda: uploads.emptied("i_drawn"),
+        )
+    if file is None:
+        st.caption("Draw, and it is judged after each stroke.")
+        return None
+    return file.image
+
+
+def to_canvas(image: Pixels) -> None:
+    """Take an image (C, H, W) to the canvas in place of what is drawn there."""
+    _drawn(png_bytes(to_picture(image)))
+
+
+def _drawn(data: bytes) -> None:
+    uploads.received("i_drawn", data, "Drawing", _opened)
+
+
+SOURCES: dict[str, Callable[[Context], OneImage | None]] = {
+    "upload": upload,
+    "draw": drawing,
+    "paste": clipboard,
+    "camera": camera,
+}
+"""By the words of the control that chooses among them."""
+
+
+def _prepared_as_asked(ctx: Context, file: _File | None) -> OneImage | None:
+    """The picture after the steps that its visitor wants, with hints at those that would help."""
+    if file is None:
+        return None
+    steps = steps_asked(STEPS)
+    image = file.image if not steps else _prepared(file.digest, file.name, steps, file)
+    for hint in hints(image.images, ctx.a.image_shape, ctx.world.ground):
+        st.caption(f":material/lightbulb: {ui.plain(hint.sentence)}")
+        st.button(WORDS[hint.step], key=f"i_do_{hint.step}", on_click=_prepare, args=(hint.step,))
+    return image
+
+
+def _prepare(step: Step) -> None:
+    st.session_state["i_prepare"] = [*(st.session_state.get("i_prepare") or []), step]
+
+
+def _opened(data: bytes, name: str) -> _File:
+    image = OneImage(opened(one_image, data, "upload", name), name)
+    return _File(hashlib.sha256(data).hexdigest(), data, name, image)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _prepared(digest: str, name: str, steps: tuple[Step, ...], _file: Any) -> OneImage:
+    return OneImage(opened(one_image, _file.data, "upload", _file.name, prepare=steps), _file.name)
