@@ -18,12 +18,12 @@ from pages.shared.warm import warming
 def draw() -> None:
     """Draw the sidebar and the page that the address names."""
     from hvae_core.common.places import ASSETS
-    from pages.shared import downloads, health, jobs, links, set_notes, sidebar, ui
+    from pages.shared import downloads, health, jobs, links, set_notes, sidebar, style, ui
     from pages.shared.state import context, set_context
 
     st.set_page_config(page_title="Strata", page_icon=str(ASSETS / "icon.svg"), layout="wide")
     st.logo(str(ASSETS / "icon.svg"), size="large")
-    ui.style()
+    style.draw()
     jobs.attend()
     page = st.navigation(_pages(), expanded=True)
     top = st.container()

@@ -30,6 +30,7 @@ PAGES = (
     "docs/own-model.md",
     "docs/own-images.md",
     "docs/many-images.md",
+    "docs/glossary.md",
 )
 
 

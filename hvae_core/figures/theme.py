@@ -184,8 +184,10 @@ def _template(theme: Theme) -> go.layout.Template:
         margin={"l": 8, "r": 12, "t": 12, "b": 8},
         legend={
             "orientation": "h",
+            # Below the plot, where no mode bar lies over it and a narrow screen has room for rows.
             "x": 0,
-            "y": 1.02,
+            "y": 0,
+            "yref": "container",
             "xanchor": "left",
             "yanchor": "bottom",
             "font": {"size": 13},

@@ -61,12 +61,13 @@ def _unit(pixels: NDArray) -> Floats:
 
 @dataclass(frozen=True)
 class GroupLoss:
-    """Mean loss of a group of images at one k, in nats: ``nll`` and its rise over k = 0."""
+    """Mean loss of ``n`` images of a group at one k, in nats: ``nll`` and its rise over k = 0."""
 
     name: str
     out: bool
     nll: float
     lost: float
+    n: int = 1
 
 
 def group_losses(nll: ArrayLike, names: Sequence[str], outs: Sequence[bool], *, k: int) -> (
@@ -79,7 +80,8 @@ def group_losses(nll: ArrayLike, names: Sequence[str], outs: Sequence[bool], *, 
         mine = np.array([other == name for other in names])
         out = bool(np.asarray(outs)[mine].any())
         at_k, at_0 = table[k, mine].mean(), table[0, mine].mean()
-        groups.append(GroupLoss(name, out, nll=float(at_k), lost=float(at_k - at_0)))
+        n, lost = int(mine.sum()), float(at_k - at_0)
+        groups.append(GroupLoss(name, out, nll=float(at_k), lost=lost, n=n))
     return tuple(groups)
 
 

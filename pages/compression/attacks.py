@@ -38,11 +38,12 @@ def controls(ctx: Context) -> tuple[AttackSettings, int]:
     )  # fmt: skip
     radius = st.select_slider(
         "Radius", RADII, 0.1, key="a_radius", bind="query-params",
-        help="No pixel of the twin differs by more, on a scale from 0 (black) to 1 (white).",
+        help="No pixel of the twin differs by more than this, from 0 (black) to 1 (white).",
     )  # fmt: skip
     steps = one_of(
         "Steps", [10, 50, 100], 50, key="a_steps",
-        help="Of projected gradient ascent on the symmetric KL of the attacked layers.",
+        help="Steps of projected gradient ascent on the symmetric KL of the attacked layers; more "
+        "steps attack harder.",
     )  # fmt: skip
     return AttackSettings(radius, steps, starts=1, seed=ctx.seed), count
 
@@ -101,11 +102,12 @@ def claim(attacks: Attacks, handle: Handle, radius: float) -> str:
     attack, chance = attacks.similarity("own")
     k = int(np.argmin(attack - chance))
     and_up = "and up" if k < attacks.n_levels - 1 else "alone"
-    lead = f"A change of {radius:g} a pixel, aimed at {handle.level_names[k]} {and_up}"
+    lead = f"A change of at most {radius:g} a pixel, aimed at {handle.level_names[k]} {and_up}"
     if chance[k] - attack[k] < 0.02:
-        return f"{lead}, does no more than one by chance: MS-SSIM {fmt(attack[k])}"
+        return f"{lead}, does no more than a random change: MS-SSIM {fmt(attack[k])}"
     return (
-        f"{lead}, leaves MS-SSIM {fmt(attack[k])} of what is rebuilt; by chance, {fmt(chance[k])}"
+        f"{lead}, leaves MS-SSIM {fmt(attack[k])} of what is rebuilt; a random change leaves "
+        f"{fmt(chance[k])}"
     )
 
 

@@ -166,7 +166,7 @@ def attack_chart(attacked: Sequence[Attacked], settings: AttackSettings) -> None
     st.caption(
         f"Mean over {count} image{'s' * (count > 1)}, with 95 % intervals. Under attack the "
         f"posterior of {handle.level_names[-1]} moves by {fmt(moved[0, -1], 'nats')} (symmetric "
-        f"KL), by chance {fmt(moved[1, -1])}."
+        f"KL), under a random change by {fmt(moved[1, -1])}."
     )
     ui.csv_button(lambda: attacks.table(attacked, settings), "attacks")
 
@@ -174,18 +174,18 @@ def attack_chart(attacked: Sequence[Attacked], settings: AttackSettings) -> None
 VIEWS = {
     "Compression": View(
         compression_view,
-        "The picture rebuilt from the upper layers alone, the rest at their prior means; the rate "
-        "is the KL of the layers used. JPEG at the nearest rate stands beside it, its header and "
-        "tables not counted. These are small models, made to be understood and not to compress: "
-        "look for what the top keeps.",
+        "The picture is rebuilt from the upper layers alone, the layers below at their prior mean. "
+        "The rate is the KL of the layers used, in bits a pixel. JPEG at the nearest rate stands "
+        "beside it; its header and tables are not counted. These small models are made to be "
+        "understood, not to compress: look for what the top layers keep.",
         "What do the upper layers keep of a picture?",
     ),
     "Attacks": View(
         attack_view,
-        "A twin differs from its image by no more than the radius in any pixel and moves the "
-        "posterior of the layers under attack as far as it can. Under each rebuilt picture is what "
-        "it lost against that of the image itself, 1 − MS-SSIM, the largest of a row underlined. "
-        "Look for a curve of the attack far below that of a random change.",
+        "A twin differs from its image by at most the radius in every pixel. It is made to move "
+        "the posterior of the attacked layers as far as possible. Below each rebuilt picture "
+        "stands how far it is from what is rebuilt of the image itself, 1 − MS-SSIM; the largest "
+        "of a row is underlined. In the chart, look for the attack far below the random change.",
         "How far can a small change lead the upper layers?",
     ),
 }

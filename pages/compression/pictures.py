@@ -111,13 +111,13 @@ def rated(rating: Rating) -> str:
 def claim(compression: Compression, k: int, level: str) -> str:
     """What the layers above k rebuild at which rate, against JPEG there."""
     ours, jpeg = compression.ratings[k], compression.jpeg[k]
-    lead = f"From {level} up, {fmt(ours.bpp)} bits a pixel give {fmt(ours.psnr, 'dB')}"
+    lead = f"From {level} up, {fmt(ours.bpp)} bits a pixel reach {fmt(ours.psnr, 'dB')}"
     gap = jpeg.psnr - ours.psnr
     if jpeg.bpp > 1.25 * ours.bpp:
-        least = "JPEG cannot go below" if jpeg.quality == 1 else "JPEG comes no nearer than"
-        return f"{lead}; {least} {fmt(jpeg.bpp)} bits, which give {fmt(jpeg.psnr, 'dB')}"
+        least = "JPEG needs at least" if jpeg.quality == 1 else "the nearest JPEG takes"
+        return f"{lead}; {least} {fmt(jpeg.bpp)} bits and reaches {fmt(jpeg.psnr, 'dB')}"
     if abs(gap) < 0.05:
-        return f"{lead}, as many as JPEG at that rate"
+        return f"{lead}, the same as JPEG at that rate"
     return f"{lead}; JPEG at that rate is {fmt(abs(gap), 'dB')} {'better' if gap > 0 else 'worse'}"
 
 

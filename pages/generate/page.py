@@ -25,19 +25,19 @@ ctx = context()
 palette = colors()
 
 LOOK_FOR = {
-    "Prior samples": "Latents are drawn from p(z) level by level from the top; each picture is the "
-    "expected image. A lower temperature keeps a level closer to its mean.",
-    "Redrawn": "The upper levels of one image are kept, the lower ones drawn anew. What stays the "
-    "same along a row is what the kept levels say. The column “mean” has the lower levels at "
-    "their prior means: read from below upwards, it adds one level of the image after another (a "
-    "generative reconstruction).",
-    "Interpolation": "A straight line between the latents of two images. Each row walks from one "
-    "level up; the levels below follow at their means.",
-    "Pseudoinput": "A picture stands above the layers, or their prior is made of pictures. Each "
-    "row has one, the mean picture that the model makes of it, and draws: what stays the same "
-    "along a row is what it decides.",
-    "Traversal": "One unit of a layer moved from low to high, one row a unit; everything below "
-    "follows at its mean. A row that stays the same is a unit that says nothing.",
+    "Prior samples": "The model draws these pictures by itself: its top layer from the prior p(z), "
+    "then each layer below, then the picture. A lower temperature keeps the draws nearer to their "
+    "mean.",
+    "Redrawn": "The upper levels of one image are kept and the lower ones drawn again. The kept "
+    "levels decide what stays the same along a row. In the column “mean” the lower levels are at "
+    "their mean: from the bottom row upwards, each row adds one level of the image.",
+    "Interpolation": "Each row walks in a straight line from the latents of one image to those of "
+    "another, in the named level and all above. The levels below follow at their mean.",
+    "Pseudoinput": "This model has a picture above its layers, or a prior made of pictures. Each "
+    "row starts with one of them. Then come the mean picture that the model makes of it, and "
+    "random draws. The picture at the left decides what stays the same along its row.",
+    "Traversal": "In each row one unit of a layer moves from low to high, and the layers below "
+    "follow at their mean. If a row stays the same, its unit says nothing.",
 }
 PICTURES = 6  # rows of pictures drawn from their prior
 LEARNED = 64  # learned images shown at once
@@ -56,7 +56,7 @@ def show_strip(rows: list[StripRow], heads: Sequence[str], alt: str, *, name: st
 
 def temperature(key: str) -> float:
     """How far all draws of a view stray from the means."""
-    scales = "Scales the spread of every draw: 0 is the mean, 1 the model's own."
+    scales = "How widely all layers are drawn: 0 gives their mean, 1 is the model's own spread."
     return controls.temperature(key, scales)
 
 
@@ -236,8 +236,9 @@ def traversal_view(beside: DeltaGenerator) -> str:
     """The units of one layer, moved one by one."""
     with beside:
         reach = st.slider(
-            "Reach", 1.0, 5.0, 3.0, 0.5, key="g_reach", bind="query-params", help="The units run "
-            "from minus to plus this value; the top layer's prior has standard deviation 1.",
+            "Reach", 1.0, 5.0, 3.0, 0.5, key="g_reach", bind="query-params", help="Each unit "
+            "runs from minus this value to plus this value. 1 is one standard deviation of the top "
+            "layer's prior.",
         )  # fmt: skip
         names = list(ctx.a.names)
         controls.among("g_layer", names)
@@ -267,7 +268,8 @@ def traversal(
     alt = f"Units of {layer} moved, {handle.title}"
     show_strip(rows, [f"{value:+.1f}" for value in values], alt, name=f"traversal-{letter}")
     st.caption(
-        f"The most active units first, of {layer} (variance of E[z | x] over the test set)."
+        f"The most active units of {layer} first: those whose mean E[z | x] varies most over the "
+        "test set."
         if by_activity
         else f"The first units of {layer}; evaluate the test set on the page Collapse to see the "
         "most active ones."

@@ -162,7 +162,7 @@ def picture_claim(tops: FromPictures, name: str) -> str:
     whole = pixel_variance(tops.draws.reshape(-1, *tops.draws.shape[2:]))
     within = float(np.mean([pixel_variance(draws) for draws in tops.draws]))
     share = max(0.0, 1 - within / whole) if whole > 0 else 0.0
-    return f"{name} decides {_percent(share)} of what these samples vary in"
+    return f"{name} decides {_percent(share)} of how these samples vary"
 
 
 def redrawn_rows(
@@ -196,10 +196,10 @@ def redraw_claim(handle: Handle, shares: Sequence[float]) -> str:
         return "A model of one level has nothing below to redraw"
     top, low = shares[-1], shares[0]
     names = handle.level_names[1:]
-    last = f"{names[-1]} alone fixes {_percent(top)} of what prior samples vary in"
+    last = f"Keeping {names[-1]} alone fixes {_percent(top)} of how free draws vary"
     if len(shares) == 1:
         return last
-    return f"{last}; kept from {names[0]} up it is {_percent(low)}"
+    return f"{last}; keeping {names[0]} and up fixes {_percent(low)}"
 
 
 def prior_claim(
@@ -211,7 +211,7 @@ def prior_claim(
         return "At temperature 0 every sample is the same picture"
     cold = [n for n, t in zip(names, heat, strict=True) if t == 0]
     tail = f", with {listed(cold)} at the mean" if cold else ""
-    text = f"{len(samples)} pictures that this model expects"
+    text = f"{len(samples)} pictures drawn by this model"
     if data is not None:
         whole = pixel_variance(data.astype(np.float32) / 255)
         share = pixel_variance(samples) / whole if whole > 0 else 0.0

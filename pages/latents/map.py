@@ -144,7 +144,7 @@ def _taken_in(ctx: Context, points: Points, params: Params) -> tuple[np.ndarray,
     if _running(key) and jobs.going_on(JOB, "Placing"):
         return None
     words = "Place into the finished map"
-    if st.button(words, help=f"Of {params.title}: the points that it has stay where they are."):
+    if st.button(words, help=f"The points of the finished {params.title} stay where they are."):
         jobs.submit(JOB, key, _place_into, new, known, base, params)
         st.rerun()
     st.caption(f"Not in the finished map yet: {ui.plain(further)}.")
@@ -184,7 +184,7 @@ def _umap_form(seed: int) -> tuple[Params, bool]:
         row = st.container(horizontal=True, vertical_alignment="bottom")
         neighbours = row.number_input(
             "Neighbours", 2, 200, 15, key="l_neighbours", bind="query-params", width=150,
-            help="Few keep small groups apart, many keep the large picture.",
+            help="Few neighbours show small groups, many show the whole.",
         )  # fmt: skip
         distance = row.number_input(
             "Least gap", 0.0, 0.99, 0.1, 0.05, key="l_distance", bind="query-params", width=150

@@ -86,22 +86,23 @@ def separations_line(drawn: Points) -> None:
     areas = points.separations(drawn)
     if areas:
         by_set = ", ".join(f"{ui.plain(ctx.title(n))} {percent(a)}" for n, a in areas.items())
+        own = ui.plain(ctx.title(ctx.in_name))
         st.caption(
-            f"Farther from its nearest neighbour among {ui.plain(ctx.title(ctx.in_name))} than "
-            f"these are from each other, share of pairs in all {drawn.latents.shape[1]:,} units "
-            f"of {layer} (50 %: the sets cannot be told apart): {by_set}."
+            f"Take an image of another set and one of {own}. How often does the first lie farther "
+            f"from its nearest neighbour in {own}, in all {drawn.latents.shape[1]:,} units of "
+            f"{layer}? {by_set}. At 50 % the two sets cannot be told apart."
         )
 
 
 head = st.container()
-bar = st.container(horizontal=True, vertical_alignment="bottom", gap="small")
+bar = ui.settings(horizontal=True)
 with bar:
     model = model_control()
 evaluations = jobs.evaluations(ctx, model, (ctx.in_name, *ctx.out_names))
 if ctx.in_name not in evaluations:
     with head:
         ui.header(
-            "A layer is a map of what the model holds alike",
+            "A layer is a map of which images look alike to the model",
             "Evaluate the chosen sets once, and the map appears here.",
         )
     raise ui.PageEnd
@@ -129,8 +130,10 @@ with ui.in_place():
     with head:
         ui.header(
             ui.plain(points.claim(ctx, model, level, inside=inside, points=mapped)),
-            f"E[{layer} | x] of {ui.plain(model.title)}: what lies together looks alike to this "
-            "layer. Draw a lasso round points to see their images.",
+            f"Each point is an image: its posterior mean E[{layer} | x] in "
+            f"{ui.plain(model.title)}, seen in the plane. Images that lie together "
+            "look alike to this layer. Draw a lasso around points to see their images.",
+            spelled=(method,),
         )
     if mapped is None:
         raise ui.PageEnd

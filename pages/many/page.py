@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 ALARMS = [0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0]  # percent
 LOOK_FOR = (
-    "Look for orange right of the threshold: images that this score finds stranger than all but a "
-    "few of the reference."
+    "Look for orange to the right of the threshold: images that this score finds more unusual than "
+    "nearly all images of the reference."
 )
 
 
@@ -39,9 +39,9 @@ def fields() -> tuple[str, str]:
         help=f"What `{COMMAND} score` wrote with --out: a path, or a URL as s3://bucket/run.",
     )  # fmt: skip
     other = right.text_input(
-        "Held against", key="m_reference", bind="query-params",
+        "Compared with", key="m_reference", bind="query-params",
         placeholder="the held-out images of the model",
-        help="Another folder of scores, of images of the model's own kind.",
+        help="Another folder of scores, of in-distribution images: the reference.",
     )  # fmt: skip
     return given.strip(), other.strip()
 
@@ -119,7 +119,8 @@ def rates(outside: Sketch, at: float, unit: str) -> None:
     count = outside.at_least(at)
     about = f", to within {outside.error:,.0f}" if outside.error else ""
     st.markdown(
-        f"Flagged from **{fmt(at, unit)}** up: **{count:,.0f}** of {outside.n:,.0f} images{about}."
+        f"Flagged are images that score **{fmt(at, unit)}** or more: **{count:,.0f}** of "
+        f"{outside.n:,.0f}{about}."
     )
 
 
@@ -151,7 +152,9 @@ def draw(given: str, other: str, head: DeltaGenerator) -> None:
     shown = folders.opened(given)
     if shown is None:
         with head:
-            ui.header("The parts of this folder are not read yet", "Read them once; it is kept.")
+            ui.header(
+                "The parts of this folder are not read yet", "Read them once; the summary is kept."
+            )
         return
     if not any(one.n for one in shown.summary.scores.values()):
         with head:
@@ -165,7 +168,7 @@ def draw(given: str, other: str, head: DeltaGenerator) -> None:
     reference = None if measure is None else measure.sketches.get(key)
     outside, at = shown.summary.scores[key].sketch, None
     if measure is not None and reference is None:
-        st.caption("The reference has no such score.")
+        st.caption("The reference lacks this score; choose another one.")
     if reference is not None:
         with ui.in_place():
             at = flags_from(reference, alpha)

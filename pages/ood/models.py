@@ -142,25 +142,26 @@ def headline(ctx: Context, detected: Sequence[ModelDetection]) -> tuple[str, str
     if not detected:
         return (
             "No score has been computed yet",
-            f"Evaluate {ui.plain(ctx.title(ctx.in_name))} and the sets held against it once, and "
-            "their densities appear here.",
+            f"Evaluate {ui.plain(ctx.title(ctx.in_name))} and the other sets once, and their "
+            "densities appear here.",
         )
     name = hardest(detected[0])
     if name is None and ctx.out_names:
         return (
-            "Nothing is held against the blue curve yet",
+            "No out-of-distribution set is evaluated yet",
             "Evaluate the chosen sets once, and their densities appear here.",
         )
     if name is None:
         return (
-            "There is nothing yet to tell apart",
-            "Choose out-of-distribution sets in the sidebar; each is held against the blue curve.",
+            "Choose a set to tell from the model's own images",
+            "Choose out-of-distribution sets in the sidebar; each is compared with the blue curve.",
         )
     return (
         ui.plain(claim(detected[0], ctx.title(name), name)),
-        f"{detected[0].handle.title} against sets it was not trained on. Look for orange left of "
-        "blue: images that a score finds more familiar than the model's own. What lies right of "
-        "the threshold is flagged.",
+        f"{ui.plain(detected[0].handle.title)}: blue is the kind of image that it was trained on, "
+        "orange are other kinds (out of distribution, OOD). Where orange lies left of blue, the "
+        "score finds other images more familiar than the model's own. Images to the right of the "
+        "threshold are flagged.",
     )
 
 
@@ -171,7 +172,11 @@ def claim(model: ModelDetection, title: str, name: str) -> str:
     if likelihood.high < 0.5:
         finding = f"ranks {title} below chance"
     else:
-        finding = f"sees {title} by chance" if likelihood.low <= 0.5 else f"is worst on {title}"
+        finding = (
+            f"does no better than chance on {title}"
+            if likelihood.low <= 0.5
+            else f"is weakest on {title}"
+        )
     text = f"The likelihood {finding} (AUROC {likelihood.auroc:.2f})"
     if best is None:
         return text
@@ -196,7 +201,7 @@ def _fewer(detected: Sequence[ModelDetection]) -> str:
     }
     if not costly:
         return ""
-    return f" {', '.join(sorted(costly))} on the first {LEADING} images alone."
+    return f" {', '.join(sorted(costly))}: the first {LEADING} images of each set only."
 
 
 def _sides(detected: Sequence[ModelDetection], titles: Mapping[str, str]) -> str:
@@ -206,9 +211,10 @@ def _sides(detected: Sequence[ModelDetection], titles: Mapping[str, str]) -> str
         if numbers:
             sizes.setdefault(numbers[0], []).append(title)
     if len(sizes) == 1:
-        return f"{next(iter(sizes)):,} images of either side in every row; best score in bold."
+        n = next(iter(sizes))
+        return f"{n:,} in-distribution images against {n:,} of each set. Best score in bold."
     parts = [f"{n:,} ({ui.plain(', '.join(names))})" for n, names in sorted(sizes.items())]
-    return f"Equal numbers of images of either side: {'; '.join(parts)}. Best score in bold."
+    return f"Equal numbers of images on both sides: {'; '.join(parts)}. Best score in bold."
 
 
 def unavailable(detected: Sequence[ModelDetection]) -> list[tuple[Score, str]]:

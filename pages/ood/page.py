@@ -28,6 +28,7 @@ from pages.shared.state import colors, context
 ctx = context()
 palette = colors()
 titles = {name: ctx.title(name) for name in ctx.out_names if name != ctx.in_name}
+SPELLED = ("nats", "KL", "false alarm", "ROC")
 places = {name: i for i, name in enumerate(titles)}
 
 TABLE_HELP = (
@@ -81,13 +82,14 @@ def in_words(placed: Placed) -> None:
         if at is None:
             continue
         text = (
-            f"{who(scored.model)}Flagged from **{fmt(at.value, scored.score.unit)}** up: "
-            f"{percent(at.held_out.value)} of {at.held_out.n:,} held-out images"
+            f"{who(scored.model)}Flagged are images that score "
+            f"**{fmt(at.value, scored.score.unit)}** or more: {percent(at.held_out.value)} of "
+            f"{at.held_out.n:,} held-out images"
         )
         if scored.by_itself:
             st.markdown(
-                f"{text}. They place the threshold and are all of their kind here, so this rate is "
-                "no test of it."
+                f"{text}. These images place the threshold, and there are no others of their kind, "
+                "so this rate does not test it."
             )
             continue
         test = flagged(at.value, scored.inside)
@@ -109,7 +111,7 @@ def curve_chart(placed: Placed, drawn: list[str]) -> None:
     alt = f"{kind} curves of the chosen sets, with areas"
     ui.chart(figure, f"{kind}-{placed[0][0].score.key}", alt, key="o_curves")
     area = "AUROC with 95 % interval" if kind == "ROC" else "AUPRC, as average precision"
-    st.caption(f"In the legend: {area}. The marks are the threshold.")
+    st.caption(f"In the legend: {area}. The marks show the threshold.")
 
 
 def rates(placed: Placed) -> None:
@@ -130,7 +132,7 @@ def versus(detected: list[ModelDetection], score: Score) -> None:
     """The chosen score under A against the same under B."""
     by_set = paired_tests.of_models(detected, score)
     st.markdown(
-        f"${score.symbol}$ under **A** against the same under **B**, a paired test on the same "
+        f"${score.symbol}$ under **A** against the same score under **B**, tested on the same "
         "images:"
     )
     rows = paired_tests.table(titles, by_set, [score]).drop(columns="Score")
@@ -183,7 +185,7 @@ def table(detected: list[ModelDetection]) -> None:
         ui.chart(figure, f"table-{metric}", alt, key="o_heat")
     st.caption(models.equal_numbers_note(detected, titles))
     for score, reason in models.unavailable(detected):
-        st.caption(f"${score.symbol}$ cannot be had: {ui.plain(reason)}")
+        st.caption(f"${score.symbol}$ is not available: {ui.plain(reason)}")
 
     def numbers() -> pd.DataFrame:
         return tables.numbers(models.with_intervals(detected), titles)
@@ -225,7 +227,7 @@ detected: list[ModelDetection] = []
 with jobs, ui.in_place():
     detected = models.detections(ctx)
 with head:
-    ui.header(*models.headline(ctx, detected))
+    ui.header(*models.headline(ctx, detected), spelled=SPELLED)
 with body:
     if detected:
         detection(detected)

@@ -119,8 +119,8 @@ def unlike(threshold: PlacedThreshold, test: Share) -> str:
         return ""
     less = "less" if test.value < threshold.alarm else "more"
     return (
-        f" That is {less} often than the {percent(threshold.alarm)} that hold for images like the "
-        "held-out ones: to this score, test and held-out images differ."
+        f" That is {less} often than the {percent(threshold.alarm)} promised for images like the "
+        "held-out ones: for this score the test images differ from them."
     )
 
 
@@ -197,7 +197,7 @@ def choose(
     among("o_score", scores)  # a deeper model has more
     evaluated = [name for name in titles if any(name in model.outs for model in detected)]
     first = sorted(evaluated, key=lambda name: name != hardest)[:4]
-    left, right = st.columns([2, 3], gap="large")
+    left, right = ui.settings().columns([2, 3], gap="large")
     with left:
         label = st.selectbox(
             "Score", list(scores), list(scores).index(default), key="o_score",
@@ -222,8 +222,8 @@ def control(every: Sequence[ScoredModel]) -> Placed:
     judged = [scored for scored in every if len(scored.reference)]
     if not judged:
         st.caption(
-            "A threshold needs held-out images evaluated under this model: placed by the test "
-            "images themselves, its false-alarm rate would say nothing."
+            "Evaluate the held-out images under this model to place a threshold. If the test "
+            "images placed it themselves, its false-alarm rate would say nothing."
         )
         return [(scored, None) for scored in every]
     by = one_of(

@@ -26,11 +26,11 @@ if TYPE_CHECKING:
     from hvae_core.probes.reconstruct import Reconstructions
 
 WAY_UP = (
-    "The skipped layers still hand on what they saw to those above: its mean, or a draw of it. "
-    "The layers above k are always drawn."
+    "The layers above k see the image through the layers below, which pass up either their mean "
+    "or a random draw. The layers above k are always drawn."
 )
 NOTHING_DRAWN = (
-    "Changes nothing now: no picture here has a skipped layer that is drawn. Choose k above 0, or "
+    "Temperature changes nothing now, because no skipped layer is drawn. Choose k above 0, or "
     "*sample* the skipped layers."
 )
 MODES: tuple[Mode, ...] = ("mean", "sample")
@@ -62,12 +62,12 @@ def controls(ctx: Context) -> ReconstructionSettings:
     """k, how the layers are drawn, and the size of the pictures."""
     counted = store.counted(ctx.models)
     told_nothing = (
-        f"The k lowest {counted} are not told what the image is: they are drawn from what those "
-        "above them expect. k = 0 uses every layer."
+        f"The k lowest {counted} do not see the image: they are drawn from what the {counted} "
+        "above expect. k = 0 uses every layer."
     )
-    scales = "Scales the spread of the skipped layers' draws: 0 is their mean, 1 the model's own."
-    which = "Which draw of the noise; with the sidebar's seed it makes the picture again."
-    skipped = "Draw the skipped layers, or take their mean."
+    scales = "How widely skipped layers are drawn: 0 gives their mean, 1 is the model's own spread."
+    which = "The number of the draw. The same number and seed give the same picture again."
+    skipped = "Draw the skipped layers at random, or set them to their mean."
     size = "Screen pixels for each pixel of an image."
     k = k_slider(ctx, "r_k", help=told_nothing)
     mode = one_of("Skipped layers", MODES, "mean", key="r_skipped", help=skipped)
@@ -76,7 +76,7 @@ def controls(ctx: Context) -> ReconstructionSettings:
     return ReconstructionSettings(
         k=k,
         skipped=mode,
-        up=one_of("Way up", MODES, "mean", key="r_up", help=WAY_UP),
+        up=one_of("Signal to upper layers", MODES, "mean", key="r_up", help=WAY_UP),
         temperature=temperature("r_temp", scales, idle),
         seed=draw_seed(ctx, "r_draw", help=which),
         scale=int(one_of("Pixels", ["2×", "3×", "4×", "6×"], "3×", key="r_size", help=size)[0]),
@@ -89,8 +89,8 @@ def images_control(ctx: Context) -> list[str]:
     names = st.multiselect(
         "Images", list(dict.fromkeys([*first, *(st.session_state.get(key) or [])])),
         default=first, key=key, accept_new_options=True, max_selections=image_names.MOST,
-        bind="query-params", help="A set and a number, such as "
-        f"{image_names.name_of(ctx.in_name, 14)}: type a new one, or add it with the button.",
+        bind="query-params", help="Set and number of an image, for example "
+        f"{image_names.name_of(ctx.in_name, 14)}. Type a new one, or use the button Add.",
     )  # fmt: skip
     with st.container(horizontal=True):
         st.button("First", on_click=_fill, args=(key, first))
@@ -101,8 +101,8 @@ def images_control(ctx: Context) -> list[str]:
             on_click=_fill_selected,
             args=(ctx, key),
             disabled=not selected,
-            help="Images of the last lasso on the page Latent space, from every set and class of "
-            f"it in turn, at most {image_names.MOST}.",
+            help="Images of the last lasso on the page Latent space, from each of its sets and "
+            f"classes in turn, at most {image_names.MOST}.",
         )
         with st.popover("Add", icon=":material/add:"):
             _adder(ctx, key)
@@ -117,21 +117,20 @@ def claim(groups: Sequence[GroupLoss], k: int, levels: Sequence[str]) -> str:
     inside = [group for group in groups if not group.out]
     outside = [group for group in groups if group.out]
     if not k:
-        costs = [f"{g.name} cost {fmt(g.nll, 'nats')}" for g in _ends(inside, outside, lost=False)]
-        return f"{start} with every layer in use, {' and '.join(costs)}"
+        costs = [_does(g, "cost", g.nll) for g in _ends(inside, outside, lost=False)]
+        return f"With every layer in use, {' and '.join(costs)}"
     ends = _ends(inside, outside, lost=True)
     if len(ends) == 1:
         return f"{start} {_loses(ends[0])}"
     own, other = ends
     if max(abs(own.lost), abs(other.lost)) < 1:
-        return f"{start} neither {other.name} nor {own.name} lose as much as one nat"
+        return f"{start} {_who(other)} and {_who(own)} lose less than one nat each"
     if min(own.lost, other.lost) < 0:
-        does = f"lose {fmt(own.lost)}" if own.lost >= 0 else f"gain {fmt(-own.lost)}"
-        return f"{start} {_loses(other)}, while {own.name} {does}"
+        return f"{start} {_loses(other)}, while {_loses(own, '')}"
     if other.lost > own.lost:
         only = "only " if other.lost > 2 * own.lost else ""
-        return f"{start} {_loses(other)}, {own.name} {only}{fmt(own.lost)}"
-    return f"{start} {_loses(other)}, no more than {own.name} with {fmt(own.lost)}"
+        return f"{start} {_loses(other)}, {_who(own)} {only}{fmt(own.lost)}"
+    return f"{start} {_loses(other)}, no more than {_who(own)} with {fmt(own.lost)}"
 
 
 def starts(handles: Sequence[Handle], k: int) -> str:
@@ -222,7 +221,17 @@ def _ends(
     return [max(groups, key=size) for groups in (inside, outside) if groups]
 
 
-def _loses(group: GroupLoss) -> str:
-    if group.lost < 0:
-        return f"{group.name} gain {fmt(-group.lost, 'nats')}"
-    return f"{group.name} lose {fmt(group.lost, 'nats')}"
+def _who(group: GroupLoss) -> str:
+    """The rows of a group: "one image of Digits", "3 images of Digits"."""
+    return f"{'one image' if group.n == 1 else f'{group.n} images'} of {group.name}"
+
+
+def _does(group: GroupLoss, verb: str, value: float, unit: str = "nats") -> str:
+    """ "3 images of Digits lose 57.0 nats each": means of a group are said of each image."""
+    one = group.n == 1
+    return f"{_who(group)} {verb}{'s' * one} {fmt(value, unit)}{'' if one else ' each'}"
+
+
+def _loses(group: GroupLoss, unit: str = "nats") -> str:
+    verb = "gain" if group.lost < 0 else "lose"
+    return _does(group, verb, abs(group.lost), unit)

@@ -22,9 +22,10 @@ ctx = context()
 palette = colors()
 
 LOOK_FOR = (
-    "Columns run from every layer to the top one alone. Look for the column where an outsider "
-    "becomes something that the model knows. Under each picture −log p(x | z>k) in nats, the "
-    "largest of a row underlined; the picture x is shown as stored."
+    "Each row starts with an image x. Each column rebuilds it from fewer layers, the last one from "
+    "the top layer alone. Look for the column where an outsider becomes something that the model "
+    "knows. Below each picture stands what the rebuilding loses, −log p(x | z>k) in nats; the "
+    "largest loss of a row is underlined."
 )
 
 
@@ -67,9 +68,9 @@ def several(named: NamedImages, settings: ReconstructionSettings) -> None:
         means, nll = controls.draws_of(handle, image, k, n=n, **settings.noise)
         who = f"**{letter}** {handle.title}: " if len(ctx.models) > 1 else ""
         st.markdown(
-            f"{who}mean −log p(x | z>{k}) **{fmt(nll.mean(), 'nats')}**, from "
-            f"{fmt(nll.min())} to {fmt(nll.max())}; mean variance of a pixel over the draws "
-            f"**{fmt(pixel_variance(means))}** (0 if all were alike)."
+            f"{who}these draws lose **{fmt(nll.mean(), 'nats')}** on average, −log p(x | z>{k}), "
+            f"from {fmt(nll.min())} to {fmt(nll.max())}. Between draws a pixel varies by "
+            f"**{fmt(pixel_variance(means))}** (variance; 0 means that all draws are alike)."
         )
         with st.container(horizontal=True, key=f"scroll_r_draws_{index}"):
             x = tile(image.images, columns=1, scale=4, colors=palette)
@@ -84,7 +85,7 @@ def body() -> None:
     """All of it: a control changes every picture and the claim, and nothing else of the app."""
     head = st.container()
     pictured, beside = st.columns([3, 1], gap="large")
-    with beside:
+    with ui.settings(place=beside):
         settings = controls.controls(ctx)
     with pictured:
         names = controls.images_control(ctx)

@@ -67,7 +67,7 @@ def field(root: str) -> None:
             "one of the Hugging Face hub, as owner/name, once it is downloaded. "
             f"`{COMMAND} datasets` lists the names.",
         ).strip()  # fmt: skip
-        role = st.radio("It is", list(ROLES), horizontal=True, format_func=ROLES.__getitem__)
+        role = st.radio("This set is", list(ROLES), horizontal=True, format_func=ROLES.__getitem__)
         sent = st.form_submit_button("Add set")
     if not sent:
         return

@@ -129,11 +129,12 @@ def show_view(views: Mapping[str, View], key: str) -> None:
     """A page that has views: the claim, the chosen view, and beside it its controls."""
     head = st.container()
     pictured, beside = st.columns([3, 1], gap="large")
-    with beside:
+    sheet = ui.settings(place=beside)
+    with sheet:
         among(key, views)
         view = views[st.radio("Show", list(views), key=key, bind="query-params")]
     claim = ""
     with pictured, ui.in_place():
-        claim = view.draw(beside)
+        claim = view.draw(sheet)
     with head:
         ui.header(ui.plain(claim) or view.title, view.look_for)

@@ -44,9 +44,8 @@ def _in_words(ctx: Context, letter: str, handle: Handle, *, finite: bool, blind:
         )
     if blind:
         return (
-            f"{who} gives every image the same latents, as a model does whose weights are zero. "
-            "Nothing on these pages says anything of its images: choose another model in the "
-            "sidebar."
+            f"{who} gives every image the same latents, as if its weights were zero, so the pages "
+            "can say nothing about images. Choose another model in the sidebar."
         )
     evaluation = None if _is_shipped(handle) else ctx.evaluation(handle, ctx.in_name)
     if evaluation is None:

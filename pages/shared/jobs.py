@@ -209,7 +209,11 @@ def asked(name: str, doing: str, words: str, note: str = "") -> bool:
         st.info(note, icon=":material/hourglass_empty:")
     row = st.container(horizontal=True, vertical_alignment="center")
     pressed = row.button(words, key=f"go-{name}")
-    row.checkbox(KEEP, key=f"keep-{name}", help="Else it is cancelled a minute after that.")
+    row.checkbox(
+        KEEP,
+        key=f"keep-{name}",
+        help="Without this the job is cancelled a minute after you close the page.",
+    )
     return pressed
 
 

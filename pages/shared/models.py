@@ -170,9 +170,9 @@ def opener() -> None:
             "size that checkpoints may have.",
         ).strip()  # fmt: skip
         given = st.text_input(
-            "Hyper-parameters that its files lack", key="checkpoint_given", help="For another "
-            "project's checkpoint alone: the name of one of its sets, as cifar10, or JSON by the "
-            "project's own names.",
+            "Hyper-parameters that its files lack", key="checkpoint_given", help="Only for a "
+            "checkpoint of another project: the name of one of its sets, as cifar10, or JSON by "
+            "the project's own names.",
         ).strip()  # fmt: skip
         keep = not public() and st.checkbox(
             "Keep on this machine", key="checkpoint_keep", help="Everybody who uses this server "

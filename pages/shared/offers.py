@@ -107,7 +107,7 @@ def draw(
     for score, reason in lacking:
         st.caption(f"${score.symbol}$, {ui.plain(score.name)}: {ui.plain(reason)}")
     if not waiting and not lacking:
-        st.caption("Every score is there.")
+        st.caption("All scores are computed.")
 
 
 def _draw(

@@ -45,7 +45,7 @@ def panel(world: World) -> None:
     ):
         if jobs.going_on(JOB, "Training"):
             st.session_state[_TOLD] = ""
-            st.caption("What is cancelled goes on where it stopped when it is started again.")
+            st.caption("If you cancel, the training goes on from there when you start it again.")
             return
         _came_of_it(world)
         sets = {name: spec.title for name, (spec, _) in store.own_sets().items()}
@@ -112,7 +112,7 @@ def _came_of_it(world: World) -> None:
         st.session_state[_TOLD] = digest
         st.session_state[OPENED] = digest
         st.rerun()
-    st.success("Trained: it is in the list of models, and its held-out images are its set here.")
+    st.success("The model is trained and in the list of models; its held-out images are its set.")
     ui.notes(lines)
     ui.link("image", "Judge one image", {links.model_key("a", world): digest[:LINKED]})
 

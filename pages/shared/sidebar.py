@@ -27,6 +27,7 @@ from pages.shared import (
     store,
     ui,
     visitor,
+    words,
 )
 from pages.shared.controls import select
 from pages.shared.state import Context
@@ -49,13 +50,14 @@ def build() -> Context:
         out_names = _out_sets(world)
         seed = st.number_input(
             "Seed", 0, 999_999, 0, key="seed", bind="query-params",
-            help="Every random draw on the pages comes from this number and the picture itself.",
+            help="Random draws follow from this number: the same seed gives the same page again.",
         )  # fmt: skip
         root = _images(world)
         models.opener()
         if not public():
             own_training.panel(choices)
         brought.say()
+        words.all_of_them()
     if not chosen:  # only now, so that the sidebar has the way out of it
         _no_model(world, every)
     path = background_path(world)

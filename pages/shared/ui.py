@@ -22,6 +22,7 @@ from hvae_core.common.errors import HVAEError
 from hvae_core.common.spreadsheet import csv_bytes
 from hvae_core.figures.grids import png_bytes
 from hvae_core.figures.theme import figure_config
+from pages.shared import words
 from pages.shared.state import Context
 from pages.shared.store import Handle
 
@@ -36,25 +37,16 @@ _JOINER = "\N{WORD JOINER}"
 _log = logging.getLogger(__name__)
 
 
-def style() -> None:
-    """Quiet the chrome: less air above the title, wide pictures scroll on narrow screens."""
-    st.html(
-        """<style>
-        .stMainBlockContainer {padding-top: 3rem; padding-bottom: 3rem; max-width: 96rem}
-        h1 {text-wrap: balance}
-        :has(> .stLogo) {display: flex; align-items: center; gap: 0.6rem}
-        :has(> .stLogo)::after {content: "Strata"; font-size: 1.35rem; font-weight: 600}
-        [data-testid="stNavSectionHeader"] {font-weight: 600}
-        [data-testid="stSidebarNavLinkContainer"] {margin-block: 0}
-        [class*="st-key-scroll_"] {overflow-x: auto}
-        [class*="st-key-scroll_"] img {max-width: none !important; border-radius: 0;
-            image-rendering: pixelated}
-        /* the primary colour carries white text; as text on the dark ground it is too faint */
-        [data-testid="stButtonGroup"] button[data-selected="true"],
-        [data-testid="stSliderThumbValue"] {color: inherit !important}
-        [data-testid="stButtonGroup"] button[data-selected="true"] {font-weight: 600}
-        </style>"""
+def settings(*, horizontal: bool = False, place: DeltaGenerator | None = None) -> DeltaGenerator:
+    """The place of a page's controls; on a narrow screen one sheet that a tap unfolds.
+
+    A page has one. ``place`` is where it stands on a wide screen.
+    """
+    sheet = (st if place is None else place).container(
+        key="settings", horizontal=horizontal, vertical_alignment="bottom"
     )
+    sheet.html('<label class="sheet"><input type="checkbox"> Settings</label>')
+    return sheet
 
 
 def columns_of_numbers(key: str, columns: int) -> DeltaGenerator:
@@ -64,12 +56,17 @@ def columns_of_numbers(key: str, columns: int) -> DeltaGenerator:
     return st.container(key=name)
 
 
-def header(claim: str, look_for: str, why: str = "") -> None:
-    """The page's title, a claim computed from the data, why, and what to look for."""
+def header(claim: str, look_for: str, why: str = "", spelled: Sequence[str] = ()) -> None:
+    """The page's title, a claim computed from the data, why, and what to look for.
+
+    A line below spells out what these abbreviate, and what charts and controls do (``spelled``).
+    """
     st.title(claim, anchor=False)
     if why:
         st.markdown(why)
     st.markdown(f":gray[{look_for}]")
+    written = " ".join((claim, why, look_for)).replace("\\", "")
+    words.draw(written, spelled)
 
 
 def plain(text: str) -> str:

@@ -12,6 +12,7 @@ from pages.shared import jobs, links, pictures, ui
 from pages.shared.state import colors, context
 from pages.start import example, words
 
+SPELLED = ("−L", "AUROC", "nats", "z1", "LLR>1")
 ctx = context()
 palette = colors()
 model = ctx.a
@@ -50,6 +51,7 @@ def density_chart(score: Score, name: str, alt: str) -> None:
 ui.header(
     words.claim(ui.plain(ctx.title(fooled)), told.likelihood),
     words.look_for(ui.plain(model.title), ui.plain(ctx.title(ctx.in_name)), told.likelihood),
+    spelled=SPELLED,
 )
 if remedy is None:
     with ui.in_place():
@@ -58,17 +60,18 @@ if remedy is None:
     ui.link("ood", "All scores and sets")
     raise ui.PageEnd
 first, second, third = words.heads(told.likelihood, told.remedied)
-left, middle, right = st.columns([4, 5, 4], gap="medium")
+left, middle, right = st.columns([6, 7, 6], gap="small")
 with left, ui.in_place():
     st.subheader(first, anchor=False)
-    st.markdown(f"Negative likelihood bound, AUROC **{told.likelihood:.3f}**.")
+    st.markdown(f"−L, larger for less likely images: AUROC **{told.likelihood:.3f}**.")
     density_chart(elbo, "start-paradox", words.PARADOX_ALT)
     ui.link("ood", "All scores and sets")
 with middle, ui.in_place():
     st.subheader(second, anchor=False)
     st.markdown(
-        "Reconstructed from the upper layers alone, the outsider is lost. Among the outside "
-        "images at least as likely as the median image inside, this image has the largest ratio."
+        "From left to right, fewer layers know the image: look at what becomes of the outsider. "
+        "Chosen automatically: among outsiders that look at least as likely as a typical image of "
+        f"{ui.plain(ctx.title(ctx.in_name))}, this image has the largest ${remedy.symbol}$."
     )
     try:
         indices = telling_pair(inside, evaluations[fooled], elbo, ratio=remedy)
@@ -93,5 +96,5 @@ if told.uncaught:
 if told.likelihood >= 0.5 and (shown := example.telling()) is not None:
     world, handle = shown
     link = {"world": world.title, links.model_key("a", world): handle.name}
-    st.caption("This model cannot show the paradox. A model that can:")
+    st.caption("This model does not show the paradox. A model that shows it:")
     ui.link("start", f"{ui.plain(handle.title)}, trained on {ui.plain(world.title)}", link)

@@ -10,8 +10,8 @@ NEARLY = 0.65
 """Up to this AUROC of the likelihood a set is called nearly as likely as the model's own data."""
 PARADOX_ALT = "Densities of the negative bound, in and out of distribution"
 ONE_LEVEL = (
-    "This model has one level, so there is no ratio that asks the levels above; choose one of "
-    "several levels in the sidebar to see the explanation and the remedy."
+    "This model has one level, so no likelihood ratio can be formed: there is no level above to "
+    "ask. Choose a model of several levels in the sidebar to see the explanation and the remedy."
 )
 
 
@@ -29,12 +29,12 @@ def look_for(model: str, own: str, area: float) -> str:
     start = f"{model}, trained on {own}."
     if area < 0.5:
         return (
-            f"{start} Look at the orange curve: left of blue means that the model finds these "
-            "images likelier than its own."
+            f"{start} Blue: images of that kind. Orange: another kind. On the left, orange lies "
+            "left of blue: the model finds these images more likely than its own."
         )
     return (
-        f"{start} No chosen set looks likelier than the model's own data, and this one comes "
-        "closest. Look where orange runs over blue or left of it: there the likelihood cannot tell."
+        f"{start} No chosen set looks more likely than the model's own data; this one comes "
+        "closest. Where orange lies over blue, the likelihood cannot tell the two apart."
     )
 
 
@@ -49,8 +49,8 @@ def heads(area: float, remedied: float) -> tuple[str, str, str]:
 
 def ratio(symbol: str, area: float, remedied: float) -> str:
     """The sentence over the second chart, in Markdown."""
-    text = f"The ratio ${symbol}$, AUROC **{remedied:.3f}**"
-    return f"{text}." if remedied > area else f"{text}: no better than the likelihood on this set."
+    text = f"${symbol}$ compares all layers with the upper ones alone: AUROC **{remedied:.3f}**"
+    return f"{text}." if remedied > area else f"{text}, no better than the likelihood on this set."
 
 
 def uncaught(sets: Sequence[tuple[str, float, float]]) -> str:
@@ -59,4 +59,4 @@ def uncaught(sets: Sequence[tuple[str, float, float]]) -> str:
         f"{title} (AUROC of the likelihood {fmt(area)}, of the best ratio {fmt(ratio)})"
         for title, area, ratio in sets
     )
-    return f"Likelier to this model than its own data, and missed by every ratio: {named}."
+    return f"More likely to this model than its own data, and not caught by any ratio: {named}."

@@ -32,11 +32,12 @@ SEED = 0
 MEASURES = {"matched units": "correlation", "CKA": "cka"}
 BEFORE = (
     "Compare their layers on the same images once, and this title says where they agree. Until "
-    "then: a score of every image under both, and bits by k, A drawn solid and B dashed."
+    "then you see one score of every image under both models, and bits per dimension by k. A is "
+    "drawn solid, B dashed."
 )
 LOOK_FOR = (
-    "A is drawn solid and B dashed. The nearer a value to 1, the more one layer's units can be "
-    "told from the other's; the dotted line is what images in another order give."
+    "A is drawn solid, B dashed. At 1 two layers hold the same about each image. The dotted line "
+    "is chance: the same measure with the images in another order."
 )
 ALIKE, UNLIKE = 0.7, 0.3
 """Parts of the way from chance to 1, above and below which a claim says "alike" or "hardly"."""
@@ -100,9 +101,9 @@ def _offer(
     if first:
         with st.container(border=True):
             st.markdown(
-                "**Not compared yet.** Here will stand, layer by layer, how much of what A holds "
-                f"of an image B holds too, on {titles}. Each image passes both models once; what "
-                "is found is kept."
+                "**Not compared yet.** This chart will show, layer by layer, how much of what A "
+                f"holds about an image B holds too, on {titles}. Each image passes through both "
+                "models once; the result is kept."
             )
             pressed = jobs.asked(name, "Comparing layers", words)
     else:

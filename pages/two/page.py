@@ -30,10 +30,10 @@ ctx = context()
 palette = colors()
 
 MATCHED_HELP = (
-    "Mean absolute correlation, over the images, of units matched one to one so that the sum is "
-    "largest (Havtorn et al. 2021, Figure 2), on posterior means. Of a layer with more than "
-    f"{PAIRED_UNITS} units, those that vary most. Among many units some correlate by chance: the "
-    "dotted line is the same for images in another order."
+    "Units of A and B are paired one to one so that their absolute correlations over the images "
+    "are largest in sum (Havtorn et al. 2021, Figure 2); shown is the mean, on posterior means. A "
+    f"layer with more than {PAIRED_UNITS} units enters with those that vary most. Among many units "
+    "some correlate by chance: the dotted line is the same with the images in another order."
 )
 CKA_HELP = (
     "Linear centred kernel alignment, debiased (Kornblith et al. 2019; Nguyen et al. 2021): 1 "
@@ -42,14 +42,14 @@ CKA_HELP = (
 )
 AXES = {"correlation": "mean |<i>r</i>| of matched units", "cka": "linear CKA"}
 SCORES_HELP = (
-    "One mark an image: its score under A across, under B up. Above the line B finds the image "
-    "stranger than A does."
+    "Each mark is an image: its score under A to the right, under B upwards. Above the line, B "
+    "finds the image more unusual than A does."
 )
 
 
 def controls() -> tuple[str, str, Score]:
     """The set held against the one inside ("" for none), the measure of likeness, the score."""
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    with ui.settings(horizontal=True):
         outs = {name: ctx.title(name) for name in ctx.out_names if name != ctx.in_name}
         held = select("Set held against it", outs, key="t_set", width=260, disabled=not outs)
         measure = one_of("Layers by", list(layers.MEASURES), "matched units", key="t_measure")
@@ -82,7 +82,7 @@ def scores_part(pairs: list[ScoredPair], score: Score) -> None:
     """One score of every image under both models."""
     st.subheader("One score under both", anchor=False, help=SCORES_HELP)
     if not pairs:
-        st.caption("Evaluate a set under both models, and its images appear here.")
+        st.caption("Evaluate a set under both models; its images then appear here.")
         return
     figure = score_pairs(
         [(pair.title, pair.a, pair.b, pair.place) for pair in pairs],
@@ -145,8 +145,8 @@ def pictures_part(
     for column, (letter, picked) in zip(st.columns(2, gap="large"), sides, strict=True):
         with column:
             st.caption(
-                f"Stranger to **{letter}** than to the other: {symbol_text(score.symbol)} beyond "
-                "the usual difference, the largest first."
+                f"Images that **{letter}** finds more unusual than the other model does: "
+                f"{symbol_text(score.symbol)} less the usual difference, the largest first."
             )
             for pair, picks in picked:
                 pixels = scores.pictures(ctx, pair.name, picks, evaluation=evaluations[pair.name])
@@ -173,7 +173,7 @@ def body() -> None:
         st.subheader("What the layers share", anchor=False, help=help_text)
         by_set = layers.likenesses(ctx, layers.sets_of(ctx))
     with head:
-        ui.header(*layers.headline(ctx, by_set))
+        ui.header(*layers.headline(ctx, by_set), spelled=("bits/dim", symbol_text(score.symbol)))
     pairs = scores.scored(ctx, score, both, names=shown)
     with left, ui.in_place():
         likeness_part(by_set, measure)
@@ -191,8 +191,9 @@ def body() -> None:
 def second_model() -> None:
     """A way to choose model B where there is none yet."""
     ui.header(
-        "What do two models share? Choose the second one",
-        f"Another objective or family beside {ui.plain(ctx.a.title)} says most.",
+        "Choose model B to see what two models share",
+        f"A model with another objective or of another family than {ui.plain(ctx.a.title)} shows "
+        "most.",
     )
     world = ctx.choices or ctx.world
     others = models.choosable(world)

@@ -68,9 +68,9 @@ def test_several_files_and_the_way_from_a_photograph_to_a_drawing(start: Start) 
 def test_pictures_of_the_other_side_are_counted(start: Start) -> None:
     pixels = np.random.default_rng(2).integers(0, 256, (5, 12, 12), dtype=np.uint8)
     app = start("ood")
-    labelled(app.radio, "It is").set_value("in")
+    labelled(app.radio, "This set is").set_value("in")
     app = bring(app, ("own.npz", npz(images=pixels)))
-    labelled(app.radio, "It is").set_value("out")
+    labelled(app.radio, "This set is").set_value("out")
     app = bring(app, ("other.npz", npz(images=pixels[:4])))
     assert says(app, "4 of 4 images are also in own.npz")
 

@@ -85,7 +85,7 @@ def test_an_attack_is_offered_and_shown_once_it_is_there(
     found = attack(checkpoint.model, images, AttackSettings(steps=2))
     monkeypatch.setattr(attacks, "attacks_on", lambda *_: found)
     alive(app.run())
-    assert app.title[0].value.startswith("A change of 0.1 a pixel, aimed at z")
+    assert app.title[0].value.startswith("A change of at most 0.1 a pixel, aimed at z")
     assert len(app.image) == 1 and "attack-curve" in charts(app)
     app.number_input("a_which").set_value(3)
     alive(app.run())
@@ -105,7 +105,7 @@ def test_a_set_with_fewer_images_than_are_attacked(
         assert "Few holds no images; choose another set." in [one.value for one in app.error]
         return
     button(alive(app), f"Attack {count} image{'s' * (count > 1)} under").click()
-    assert alive(app.run()).title[0].value.startswith("A change of 0.1 a pixel")
+    assert alive(app.run()).title[0].value.startswith("A change of at most 0.1 a pixel")
     numbers = [one for one in app.number_input if one.key == "a_which"]
     assert [one.max for one in numbers] == [1] * (count > 1)
     assert any(f"Mean over {count} image" in one.value for one in app.caption)
@@ -136,7 +136,7 @@ def test_buttons_start_what_the_page_then_shows(
     app.segmented_control("a_steps").set_value(10)
     app.run()
     button(app, "Attack 4 images").click()
-    assert alive(app.run()).title[0].value.startswith("A change of 0.1 a pixel")
+    assert alive(app.run()).title[0].value.startswith("A change of at most 0.1 a pixel")
     assert [name.partition("-")[0] for name in done] == ["compress", "attack"]
 
 
@@ -149,15 +149,15 @@ def coded(bpp: float, psnr: float, quality: int = 0) -> Rating:
     [
         (coded(0.1, 15, 4), "JPEG at that rate is 3.00 dB better"),
         (coded(0.1, 10, 4), "JPEG at that rate is 2.00 dB worse"),
-        (coded(0.1, 12.01, 4), "as many as JPEG at that rate"),
-        (coded(0.4, 15, 1), "JPEG cannot go below 0.400 bits, which give 15.0 dB"),
-        (coded(0.4, 15, 2), "JPEG comes no nearer than 0.400 bits"),
+        (coded(0.1, 12.01, 4), "the same as JPEG at that rate"),
+        (coded(0.4, 15, 1), "JPEG needs at least 0.400 bits and reaches 15.0 dB"),
+        (coded(0.4, 15, 2), "the nearest JPEG takes 0.400 bits"),
     ],
 )
 def test_the_claim_of_a_rate(jpeg: Rating, words: str) -> None:
     one: Any = SimpleNamespace(ratings=[coded(0.1, 12)], jpeg=[jpeg])
     said = pictures.claim(one, 0, "z2")
-    assert said.startswith("From z2 up, 0.100 bits a pixel give 12.0 dB") and words in said
+    assert said.startswith("From z2 up, 0.100 bits a pixel reach 12.0 dB") and words in said
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,7 @@ def test_the_claim_of_a_rate(jpeg: Rating, words: str) -> None:
     [
         ([0.9, 0.4], [0.95, 0.9], "aimed at z2 alone, leaves MS-SSIM 0.400 of what is rebuilt"),
         ([0.4, 0.8], [0.95, 0.9], "aimed at z1 and up, leaves MS-SSIM 0.400"),
-        ([0.95, 0.9], [0.95, 0.91], "does no more than one by chance: MS-SSIM 0.900"),
+        ([0.95, 0.9], [0.95, 0.91], "does no more than a random change: MS-SSIM 0.900"),
     ],
 )
 def test_the_claim_of_an_attack(attack: list[float], chance: list[float], words: str) -> None:

@@ -23,7 +23,7 @@ from tests.pages.conftest import Start, alive
 
 def test_prior_samples_are_the_first_view(start: Start) -> None:
     app = alive(start("generate"))
-    assert app.title[0].value.startswith("36 pictures that this model expects, ")
+    assert app.title[0].value.startswith("36 pictures drawn by this model, ")
     assert "as varied as the test images" in app.title[0].value
     assert len(app.image) == 1
     app.slider("g_temp").set_value(0.0)
@@ -77,7 +77,7 @@ def test_other_images_and_layers(start: Start) -> None:
     app.selectbox("g_a_set").set_value("digits")
     app.number_input("g_a_number").set_value(3)
     alive(app.run())
-    assert any("most active units first" in text.value for text in app.caption)
+    assert any("The most active units of" in text.value for text in app.caption)
 
 
 def test_one_image_has_no_way_to_itself(start: Start) -> None:
@@ -94,7 +94,7 @@ def test_a_number_out_of_range_falls_back(start: Start) -> None:
 
 def test_without_images_the_prior_is_still_there(start: Start) -> None:
     app = alive(start("generate", world="FashionMNIST"))
-    assert app.title[0].value == "36 pictures that this model expects"
+    assert app.title[0].value == "36 pictures drawn by this model"
     assert len(app.image) == 1
     app = alive(start("generate", world="FashionMNIST", g_view="Redrawn"))
     assert app.title[0].value == "Nothing to draw yet"
@@ -120,7 +120,7 @@ def test_shares_are_those_of_the_variance() -> None:
     np.testing.assert_allclose(shares, [1 - 1 / 16, 1 - 1 / 4])
     handle: Any = Three()
     assert redraw_claim(handle, shares) == (
-        "z3 alone fixes 75 % of what prior samples vary in; kept from z2 up it is 94 %"
+        "Keeping z3 alone fixes 75 % of how free draws vary; keeping z2 and up fixes 94 %"
     )
     assert kept_share([(one, one), (one, one)]) == [0.0]
 
@@ -129,10 +129,10 @@ def test_claims_count_what_is_seen() -> None:
     handle: Any = Three()
     data = (spread(0.4) * 255).astype(np.uint8)
     assert prior_claim(handle, spread(0.2), [1, 1, 1], data=data) == (
-        "8 pictures that this model expects, 25 % as varied as the test images"
+        "8 pictures drawn by this model, 25 % as varied as the test images"
     )
     assert prior_claim(handle, spread(0.2), [0, 1, 1], data=None).endswith(
-        "expects, with z1 at the mean"
+        "drawn by this model, with z1 at the mean"
     )
     way = np.linspace(0, 1, 5)[:, None, None, None] * np.ones((5, 1, 2, 2))
     sideways = way * np.array([[1.0, -1.0], [1.0, -1.0]])
@@ -153,7 +153,7 @@ def test_the_top_level_has_nothing_above() -> None:
 def test_a_picture_decides_what_its_rows_share() -> None:
     rows = np.concatenate([spread(0.3)[:2], spread(0.3)[:2]])[:, None].repeat(4, 1)
     still: Any = SimpleNamespace(draws=rows)
-    assert picture_claim(still, "u") == "u decides 100 % of what these samples vary in"
+    assert picture_claim(still, "u") == "u decides 100 % of how these samples vary"
     moved: Any = SimpleNamespace(draws=rows.swapaxes(0, 1))
     assert picture_claim(moved, "u").startswith("u decides 0 %")
 

@@ -57,8 +57,8 @@ def test_page_draws_scores_threshold_and_table(start: Start) -> None:
     assert app.title[0].value.startswith("The likelihood")
     assert "AUROC" in app.title[0].value
     assert charts(app) >= DRAWN and "o_density1" not in charts(app)
-    assert "Flagged from" in text(app)
-    assert f"{LIMIT} images of either side" in text(app)
+    assert "Flagged are images that score" in text(app)
+    assert f"{LIMIT} in-distribution images against {LIMIT}" in text(app)
     table = app.dataframe[0].value
     assert table["Set"][0].endswith("(false alarms)")
     assert list(table.columns) == ["Set", "Flagged", "95 % interval", "Images"]
@@ -68,7 +68,7 @@ def test_page_draws_scores_threshold_and_table(start: Start) -> None:
 def test_second_model_has_curves_rows_and_rates_of_its_own(start: Start) -> None:
     app = alive(start("ood", **B))
     assert charts(app) >= DRAWN | {"o_density1"}
-    assert "**A** Flagged from" in text(app) and "**B** Flagged from" in text(app)
+    assert all(f"**{letter}** Flagged are" in text(app) for letter in "AB")
     assert {"Flagged A", "Flagged B"} <= set(app.dataframe[0].value.columns)
 
 
@@ -120,7 +120,7 @@ def test_no_set_drawn_and_no_set_chosen(start: Start) -> None:
     app = alive(start("ood", {"o_sets": []}))
     assert "Choose an out-of-distribution set" in text(app)
     app = alive(start("ood", {"out_glyphs": []}))
-    assert app.title[0].value.startswith("There is nothing yet")
+    assert app.title[0].value.startswith("Choose a set")
     assert charts(app) & DRAWN == {"o_density0"}
 
 
@@ -141,7 +141,7 @@ def test_without_the_validation_set_there_is_no_threshold(
 
     monkeypatch.setattr(jobs, "lookup", without)
     app = alive(start("ood"))
-    assert "A threshold needs held-out images" in text(app)
+    assert "Evaluate the held-out images under this model" in text(app)
     assert charts(app) >= DRAWN
     assert not [f for f in app.dataframe if "Flagged" in f.value.columns]
 
@@ -258,8 +258,12 @@ def _detection(auroc: float, low: float, high: float) -> Detection:
     ("plain", "ratio", "words"),
     [
         ((0.30, 0.27, 0.33), 0.83, "ranks Signs below chance (AUROC 0.30); LLR>1 reaches 0.83"),
-        ((0.49, 0.46, 0.52), 0.45, "by chance (AUROC 0.49), and no likelihood ratio does better"),
-        ((0.71, 0.68, 0.74), 0.72, "is worst on Signs (AUROC 0.71); LLR>1 reaches 0.72"),
+        (
+            (0.49, 0.46, 0.52),
+            0.45,
+            "than chance on Signs (AUROC 0.49), and no likelihood ratio does better",
+        ),
+        ((0.71, 0.68, 0.74), 0.72, "is weakest on Signs (AUROC 0.71); LLR>1 reaches 0.72"),
     ],
 )
 def test_claim_follows_the_numbers(plain: Any, ratio: float, words: str) -> None:
@@ -322,7 +326,7 @@ def test_the_best_score_meets_the_likelihood(study: Callable[..., ModelDetection
 def test_the_page_names_the_certain_differences(start: Start) -> None:
     app = alive(start("ood", **B))
     assert "Which differences are certain" in [part.value for part in app.subheader]
-    assert "a paired test on the same images" in text(app)
+    assert "tested on the same images" in text(app)
 
 
 def test_tests_beside_another_model_are_made_anew(

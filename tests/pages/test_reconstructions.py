@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -34,7 +35,7 @@ def test_default_rows_are_three_in_and_three_out(start: Start) -> None:
     assert app.title[0].value.startswith("From z2 up, ")
     assert "nats" in app.title[0].value
     assert pictures(app) == 3  # the strip, the image, its draws
-    assert any("mean variance of a pixel" in text.value for text in app.markdown)
+    assert any("Between draws a pixel varies" in text.value for text in app.markdown)
 
 
 def test_the_claim_follows_k(start: Start) -> None:
@@ -42,7 +43,8 @@ def test_the_claim_follows_k(start: Start) -> None:
     for k in (2, 1, 0):
         app.slider("r_k").set_value(k)
         alive(app.run())
-        assert app.title[0].value.startswith(f"From z{k + 1} up,")
+        start = f"From z{k + 1} up," if k else "With every layer in use,"
+        assert app.title[0].value.startswith(start)
         assert app.subheader[0].value == f"Several draws from z{k + 1} up"
 
 
@@ -172,29 +174,30 @@ LEVELS = ("z1", "z2", "z3")
 @pytest.mark.parametrize(
     ("own", "other", "words"),
     [
-        (9.0, 57.0, "From z3 up, Digits lose 57.0 nats, Letters only 9.00"),
-        (40.0, 57.0, "From z3 up, Digits lose 57.0 nats, Letters 40.0"),
-        (60.0, 57.0, "From z3 up, Digits lose 57.0 nats, no more than Letters with 60.0"),
-        (0.2, 0.1, "From z3 up, neither Digits nor Letters lose as much as one nat"),
-        (-3.0, 57.0, "From z3 up, Digits lose 57.0 nats, while Letters gain 3.00"),
-        (5.0, -2.0, "From z3 up, Digits gain 2.00 nats, while Letters lose 5.00"),
+        (9.0, 57.0, "From z3 up, TWO lose 57.0 nats each, ONE only 9.00"),
+        (40.0, 57.0, "From z3 up, TWO lose 57.0 nats each, ONE 40.0"),
+        (60.0, 57.0, "From z3 up, TWO lose 57.0 nats each, no more than ONE with 60.0"),
+        (0.2, 0.1, "From z3 up, TWO and ONE lose less than one nat each"),
+        (-3.0, 57.0, "From z3 up, TWO lose 57.0 nats each, while ONE gains 3.00"),
+        (5.0, -2.0, "From z3 up, TWO gain 2.00 nats each, while ONE loses 5.00"),
     ],
 )
 def test_the_claim_follows_from_the_losses(own: float, other: float, words: str) -> None:
-    groups = (group("Letters", False, own), group("Digits", True, other))
+    groups = (group("Letters", False, own), replace(group("Digits", True, other), n=2))
+    words = words.replace("TWO", "2 images of Digits").replace("ONE", "one image of Letters")
     assert claim(groups, 2, LEVELS) == words
 
 
 def test_the_claim_names_the_outsiders_that_lose_the_most() -> None:
     groups = (group("Letters", False, 9), group("Digits", True, 50), group("Signs", True, 70))
-    assert "Signs lose 70.0 nats" in claim(groups, 1, LEVELS)
+    assert "one image of Signs loses 70.0 nats" in claim(groups, 1, LEVELS)
 
 
 def test_the_level_is_named_as_each_model_names_it() -> None:
     groups = (group("Letters", False, 9), group("Digits", True, 57))
     deep = ("14x14", "7x7", "u")
-    assert claim(groups, 1, deep).startswith("From 7x7 up, Digits lose")
-    assert claim(groups, 0, deep).startswith("From 14x14 up, with every layer in use")
+    assert claim(groups, 1, deep).startswith("From 7x7 up, one image of Digits loses")
+    assert claim(groups, 0, deep).startswith("With every layer in use")
     models: Any = [SimpleNamespace(level_names=names, n_levels=len(names))
                    for names in (deep, ("z1", "z2"))]  # fmt: skip
     assert starts(models, 2) == "u (A) and z2 (B)"
@@ -228,7 +231,7 @@ def test_a_temperature_that_changes_nothing_is_disabled_and_says_why(start: Star
     ):
         app = alive(start("reconstructions", **query))
         assert app.slider("r_temp").disabled == idle
-        assert any("Changes nothing now" in one.value for one in app.caption) == idle
+        assert any("Temperature changes nothing now" in one.value for one in app.caption) == idle
 
 
 def test_a_loss_that_is_no_number_is_said_in_words() -> None:

@@ -37,7 +37,7 @@ def npz(**arrays: np.ndarray) -> bytes:
 def add_own(app: AppTest, name: str, content: bytes, role: str | None = None) -> AppTest:
     labelled(app.file_uploader, OWN).set_value((name, content, "application/octet-stream"))
     if role:
-        labelled(app.radio, "It is").set_value(role)
+        labelled(app.radio, "This set is").set_value(role)
     return labelled(app.button, "Add set").click().run()
 
 

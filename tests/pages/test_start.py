@@ -46,14 +46,16 @@ def test_the_story_is_told_in_three_parts(start: Start) -> None:
 def test_the_paradox_is_no_stronger_than_shown(area: float, words: str, head: str) -> None:
     assert story.claim("Digits", area) == words
     assert story.heads(area, 0.9)[0] == head
-    assert ("left of blue means" in story.look_for("A", "Clothes", area)) == (area < 0.5)
+    assert ("left of blue: the model" in story.look_for("A", "Clothes", area)) == (area < 0.5)
 
 
 def test_a_ratio_that_helps_nothing_is_no_remedy() -> None:
     assert story.heads(0.99, 0.95)[2] == "3 The ratio"
     assert story.ratio("R", 0.99, 0.95).endswith("no better than the likelihood on this set.")
     assert story.heads(0.3, 0.95)[2] == "3 The remedy"
-    assert story.ratio("R", 0.3, 0.95) == "The ratio $R$, AUROC **0.950**."
+    assert story.ratio("R", 0.3, 0.95) == (
+        "$R$ compares all layers with the upper ones alone: AUROC **0.950**."
+    )
 
 
 def test_without_any_other_set_the_page_says_what_to_do(start: Start) -> None:

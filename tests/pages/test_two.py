@@ -33,7 +33,7 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_one_model_alone_is_told_what_to_choose(start: Start) -> None:
     app = alive(start("two"))
-    assert "Choose the second one" in app.title[0].value
+    assert "Choose model B" in app.title[0].value
     assert not charts(app)
     app = alive(app.selectbox("t_second").set_value("glyphs-hvae3-informative").run())
     assert app.selectbox("b_glyphs").value == "glyphs-hvae3-informative"
@@ -69,7 +69,7 @@ def test_another_score_and_set(start: Start) -> None:
 def test_without_images_the_scores_remain(start: Start, tiny_app: Any) -> None:
     """FashionMNIST has stored results and no images; its only checkpoint has no partner."""
     app = alive(start("two", world="FashionMNIST"))
-    assert "Choose the second one" in app.title[0].value
+    assert "Choose model B" in app.title[0].value
     assert any("is the only model" in info.value for info in app.info)
 
 
