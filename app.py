@@ -20,17 +20,21 @@ def draw() -> None:
     from hvae_core.common.places import ASSETS
     from pages.shared import downloads, health, jobs, links, set_notes, sidebar, style, ui
     from pages.shared.state import context, set_context
+    from pages.tour import strip
 
     st.set_page_config(page_title="Strata", page_icon=str(ASSETS / "icon.svg"), layout="wide")
     st.logo(str(ASSETS / "icon.svg"), size="large")
     style.draw()
     jobs.attend()
     page = st.navigation(_pages(), expanded=True)
+    strip.arrive(page)
+    question = strip.draw(page)
     top = st.container()
     with ui.whole_page():
         choices = sidebar.build()
         with top:
             set_context(health.sound(choices))
+        strip.question(question, context())
         with ui.whole_page():
             page.run()
         set_notes.draw(context())
@@ -60,6 +64,7 @@ def _pages() -> dict[str, list[Page]]:
     return {
         "Understand": [
             page("start", "Start", "layers"),
+            page("tour", "Tour", "signpost"),
             page("reconstructions", "Reconstructions", "flip"),
             page("generate", "Generate", "auto_awesome"),
         ],

@@ -1,0 +1,259 @@
+"""What the questions of the tour have for an answer, from the figures of what the page shows now.
+
+Each function gets the choices of the sidebar and the step, and returns the place of the choice that
+holds with a sentence of numbers; or raises ``HVAEError`` where the figures are not there yet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import streamlit as st
+
+from hvae_core.common.errors import HVAEError
+from hvae_core.common.thresholds import ACTIVE_THRESHOLD, COLLAPSE_THRESHOLD
+from hvae_core.common.words import fmt, listed, symbol_text
+from hvae_core.detection.combine import Correction
+from hvae_core.detection.metrics import auroc
+from hvae_core.detection.story import CAUGHT, story
+from hvae_core.evaluation.evaluation import Evaluation
+from hvae_core.probes.picture_quality import group_losses
+from hvae_core.scores import Score, score_list
+from pages.collapse import layers
+from pages.collapse.layers import CollapseSettings
+from pages.generate import views
+from pages.image import subject
+from pages.image.subject import RATES
+from pages.ood.models import label
+from pages.shared import image_names, pictures
+from pages.shared.controls import SEED_STEP
+from pages.shared.state import Context
+from pages.shared.store import Handle
+from pages.tour.steps import Step
+
+EVEN = 0.05
+"""So far from one half an AUROC is called neither side's."""
+
+
+class Answer(NamedTuple):
+    """Which choice holds, and why."""
+
+    right: int
+    because: str
+
+
+def answer(step: Step, ctx: Context) -> Answer:
+    """The answer to a step's question, for what is chosen now."""
+    return ANSWERS[step.answer](step, ctx)
+
+
+def cheaper(step: Step, ctx: Context) -> Answer:
+    """Which side has the smaller -L: by the AUROC of the set that the page shows."""
+    inside, outside = _evaluations(ctx)
+    told = story(inside, outside)
+    area, name = told.likelihood, ctx.title(told.name)
+    right = 2 if abs(area - 0.5) < EVEN else 1 if area < 0.5 else 0
+    return Answer(
+        right,
+        f"In {_percent(1 - area)} of all pairs, {name} cost less than {ctx.title(ctx.in_name)} "
+        f"(AUROC of −L: {fmt(area)}; chance is 0.5, and a good score comes near 1).",
+    )
+
+
+def kept(step: Step, ctx: Context) -> Answer:
+    """Which row of redrawn pictures varies least."""
+    name = st.session_state.get("g_a_set") or ctx.in_name
+    number = int(st.session_state.get("g_a_number") or 0)
+    images = _images(ctx, [image_names.name_of(str(name), number)]).images
+    seed = ctx.seed + SEED_STEP * int(st.session_state.get("g_draw") or 0)
+    warm = float(st.session_state.get("g_warm", 1.0))
+    shares = views.kept_share(views.redrawn(ctx.a, images, seed, temperature=warm))
+    if not shares:
+        raise HVAEError(
+            "This model has one level, so there are no rows to compare: choose one of several "
+            "levels in the sidebar."
+        )
+    lowest, top = ctx.a.level_names[1], ctx.a.level_names[-1]
+    right = int(np.argmax([shares[0], shares[-1] if len(shares) > 1 else -np.inf, 0.0]))
+    upper = f"; {top} alone fixes {_percent(shares[-1])}" if len(shares) > 1 else ""
+    return Answer(
+        right,
+        f"Kept from {lowest} up, the layers fix {_percent(shares[0])} of what samples vary in"
+        f"{upper}; keeping nothing fixes nothing.",
+    )
+
+
+def loses(step: Step, ctx: Context) -> Answer:
+    """Whether own images or outsiders lose more nats at the chosen k."""
+    state = st.session_state
+    names = state.get(f"r_rows_{ctx.world.key}") or image_names.first(ctx)
+    named = _images(ctx, names)
+    rebuilt = pictures.of_images(
+        ctx.a,
+        named.images,
+        skipped=state.get("r_skipped") or "mean",
+        up=state.get("r_up") or "mean",
+        temperature=float(state.get("r_temp", 1.0)),
+        seed=ctx.seed + SEED_STEP * int(state.get("r_draw") or 0),
+    )
+    k = min(int(state.get("r_k", 1)), ctx.a.n_levels - 1)
+    groups = group_losses(rebuilt.nll, named.titles, named.outs, k=k)
+    sides = [[group for group in groups if group.out is out] for out in (False, True)]
+    if not all(sides):
+        raise HVAEError("Choose rows of both sides: images of the model's own set and outsiders.")
+    own, other = (max(side, key=lambda group: group.lost) for side in sides)
+    right = 2 if abs(own.lost - other.lost) < 1 else int(other.lost > own.lost)
+    return Answer(
+        right,
+        f"At k = {k}, {own.name} lose {fmt(own.lost, 'nats')} and {other.name} "
+        f"{fmt(other.lost, 'nats')}, a mean over the rows shown.",
+    )
+
+
+def enough(step: Step, ctx: Context) -> Answer:
+    """For how many of the sets the chosen score tells them apart."""
+    score = _score(ctx)
+    areas = _areas(ctx, score)
+    caught = sum(area >= CAUGHT for area in areas.values())
+    right = 0 if caught == len(areas) else 1 if caught else 2
+    plain = _areas(ctx, score_list(ctx.a.n_levels)[0])
+    told = listed(f"{fmt(area)} on {title}" for title, area in areas.items())
+    return Answer(
+        right,
+        f"AUROC of {symbol_text(score.symbol)}: {told}. The likelihood of all layers has "
+        f"{listed(fmt(area) for area in plain.values())}.",
+    )
+
+
+def worst(step: Step, ctx: Context) -> Answer:
+    """On which set the chosen score has the smallest AUROC."""
+    score = _score(ctx)
+    areas = {title: area for title, area in _areas(ctx, score).items() if title in step.choices}
+    if len(areas) < 2:
+        raise HVAEError("Choose at least two of the sets of this question in the sidebar.")
+    name = min(areas, key=areas.__getitem__)
+    told = listed(f"{title} {fmt(area)}" for title, area in sorted(areas.items(), key=_second))
+    end = " Nothing catches everything: here the ratio is at chance." if areas[name] < 0.55 else ""
+    return Answer(step.choices.index(name), f"AUROC of {symbol_text(score.symbol)}: {told}.{end}")
+
+
+def silent(step: Step, ctx: Context) -> Answer:
+    """Whether the last chosen model's silent layers lie at the top, below, or nowhere."""
+    if len(ctx.models) < len(step.models):
+        raise HVAEError("This question compares two models: choose model B in the sidebar.")
+    found = [_layers(ctx, handle) for handle in ctx.models[: len(step.models)]]
+    last = found[-1]
+    quiet, names = last.silent, last.handle.names
+    right = 0 if not quiet else 2 if last.handle.n_layers in quiet else 1
+    kl = listed(f"{n} {fmt(v)}" for n, v in zip(names, last.result.kl, strict=True))
+    idle = f"No active unit in {listed(names[i - 1] for i in quiet)}." if quiet else ""
+    text = f"KL in nats: {kl}. {idle or 'Every layer has active units.'}"
+    return Answer(right, text + _ratios(ctx))
+
+
+def judged(step: Step, ctx: Context) -> Answer:
+    """The page's verdict on the image that it shows."""
+    name = st.session_state.get(f"i_set_{ctx.world.key}") or (*ctx.out_names, ctx.in_name)[0]
+    reference = ctx.evaluation(ctx.a, ctx.reference_name)
+    if st.session_state.get("i_from", "set") != "set" or reference is None:
+        raise HVAEError("The answer is known for an image of a set: choose *set* on the page.")
+    number = int(st.session_state.get("i_id") or 0)
+    image = subject.OneImage(ctx.images(str(name)).take([number]), "")
+    alpha = RATES[st.session_state.get("i_rate") or list(RATES)[4]]
+    correction: Correction = "bonferroni" if st.session_state.get("i_bonferroni") else "calibrated"
+    under = subject.judge(
+        ctx, ctx.a, image, reference=reference, alpha=alpha, correction=correction
+    )
+    if under.judgement is None:
+        raise HVAEError(under.problem)
+    judgement = under.judgement
+    right = 0 if not judgement.verdict.out else 1 if judgement.k else 2
+    return Answer(
+        right,
+        f"The joined p-value is {fmt(judgement.verdict.p_value)}, at {_percent(alpha)} false "
+        f"alarms. By the likelihood alone p = {fmt(judgement.p_bound)}, by the ratio at "
+        f"k = {judgement.level} p = {fmt(judgement.p_level)}.",
+    )
+
+
+ANSWERS: dict[str, Callable[[Step, Context], Answer]] = {
+    function.__name__: function
+    for function in (cheaper, kept, loses, enough, worst, silent, judged)
+}
+
+
+def _evaluations(
+    ctx: Context, handle: Handle | None = None
+) -> tuple[Evaluation, dict[str, Evaluation]]:
+    """The evaluations of the in-distribution set and of the sets held against it."""
+    handle = handle or ctx.a
+    inside = ctx.evaluation(handle, ctx.in_name)
+    outside = {n: e for n in ctx.out_names if (e := ctx.evaluation(handle, n)) is not None}
+    if inside is None or not outside:
+        raise HVAEError(
+            "The answer needs these sets evaluated under this model: press Evaluate on the page, "
+            "or go back to the step's own choices."
+        )
+    return inside, outside
+
+
+def _images(ctx: Context, names: Sequence[str]) -> image_names.NamedImages:
+    named, problems = image_names.load(ctx, ctx.a, names)
+    if named is None:
+        raise HVAEError(problems[0] if problems else "Choose an image on the page first.")
+    return named
+
+
+def _score(ctx: Context) -> Score:
+    """The score that the page OOD detection shows."""
+    by_label = {label(score): score for score in score_list(ctx.a.n_levels)}
+    chosen = by_label.get(str(st.session_state.get("o_score")))
+    if chosen is None:
+        raise HVAEError("The answer is known for the scores of the bounds: choose one of these.")
+    return chosen
+
+
+def _areas(ctx: Context, score: Score) -> dict[str, float]:
+    inside, outside = _evaluations(ctx)
+    own = score(inside.table)
+    return {ctx.title(name): auroc(own, score(each.table)) for name, each in outside.items()}
+
+
+def _ratios(ctx: Context) -> str:
+    """The best ratio of each of two models on the sets held against them, or ""."""
+    if len(ctx.models) < 2:
+        return ""
+    parts = []
+    for letter, handle in ctx.lettered:
+        inside, outside = _evaluations(ctx, handle)
+        name, other = next(iter(outside.items()))
+        ratios = [score for score in score_list(handle.n_levels) if score.family == "ratio"]
+        area, score = max(
+            ((auroc(s(inside.table), s(other.table)), s) for s in ratios), key=lambda pair: pair[0]
+        )
+        parts.append(f"{fmt(area)} under {letter} ({symbol_text(score.symbol)})")
+    return f" The best ratio on {ctx.title(name)}: {listed(parts)}."
+
+
+def _layers(ctx: Context, handle: Handle) -> layers.Layers:
+    """The layers as the page Collapse finds them, at its set and thresholds."""
+    state = st.session_state
+    evaluation = ctx.evaluation(handle, str(state.get("c_set") or ctx.in_name))
+    if evaluation is None:
+        raise HVAEError(f"{handle.title} is not evaluated on this set yet: press Evaluate.")
+    settings = CollapseSettings(
+        float(state.get("c_below", COLLAPSE_THRESHOLD)),
+        float(state.get("c_active", ACTIVE_THRESHOLD)),
+        per_dim=False,
+    )
+    return layers.layers_of(handle, evaluation, settings, split=next(iter(layers.SPLITS)))
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %"
+
+
+def _second(item: tuple[str, float]) -> float:
+    return item[1]

@@ -1,0 +1,50 @@
+"""The tour: its steps name what is there, open by one parameter, and answer by the figures."""
+
+from __future__ import annotations
+
+import pytest
+
+from hvae_core.data.worlds import worlds
+from hvae_core.figures.theme import DARK, LIGHT
+from pages.tour import steps
+from pages.tour.answers import ANSWERS
+from tests.conftest import ROOT
+from tests.pages.conftest import Start, alive
+
+
+@pytest.mark.parametrize("step", steps.steps(), ids=lambda step: step.key)
+def test_a_step_names_what_is_there(step: steps.Step) -> None:
+    world = worlds()[step.world]
+    assert (ROOT / "pages" / step.page / "page.py").is_file()
+    assert set(step.models) <= set(world.checkpoints)
+    assert set(step.sets) <= {spec.name for spec in world.sets}
+    assert step.answer in ANSWERS and len(set(step.choices)) > 1
+    for colors in (LIGHT, DARK):
+        text = steps.coloured(step, colors)
+        assert "@" not in text and text.count("{") == text.count("}")
+
+
+def test_terms_have_the_colours_of_the_picture() -> None:
+    step = steps.steps()[4]
+    assert LIGHT.layers(step.layers)[-1] in steps.coloured(step, LIGHT)
+    assert LIGHT.in_color in steps.coloured(steps.steps()[0], LIGHT)
+
+
+def test_a_step_is_answered_by_the_figures_shown_and_left(start: Start) -> None:
+    app = alive(start("start", tour="1", world="Glyphs"))
+    step = steps.steps()[0]
+    assert any(step.a in one.value.replace("\\", "") for one in app.warning)  # not among these
+    ctx = app.session_state["context"]
+    own, *others = (
+        -ctx.evaluation(ctx.a, name).table.bound[:, 0] for name in ("test", *ctx.out_names)
+    )
+    areas = [(other[:, None] > own).mean() for other in others]  # no two images cost the same
+    app = alive(app.radio("tour_answer_1").set_value(step.choices[1]).run())
+    (told,) = [one.value for one in (*app.success, *app.info) if "of all pairs" in one.value]
+    assert any(f"{area:.3g};" in told.replace("\\", "") for area in areas)
+    assert told.startswith("Yes") == (min(areas) < 0.45)
+    app = alive(app.button("tour_leave").click().run())
+    assert "tour" not in app.query_params
+    assert "tour_answer_1" not in {radio.key for radio in app.radio}
+    app = start("start", tour="99")
+    assert any("steps 1 to 8" in one.value for one in app.warning)
