@@ -201,6 +201,7 @@ def body() -> None:
         alpha, correction = subject.rate()
     if image is None:
         st.session_state.pop(SHOWN, None)
+        st.session_state.pop(subject.JUDGEMENT, None)
         with head:
             ui.header("Which image?", LOOK_FOR, "Choose an image at the left, and it is judged.")
         return
@@ -209,6 +210,7 @@ def body() -> None:
     stale = st.session_state.pop(SHOWN, None) != shown
     with ui.busy(mark, f"Judging {image.title}", RESULTS) if stale else nullcontext():
         judged = judge(image, alpha, correction)
+        st.session_state[subject.JUDGEMENT] = judged[0].judgement
         with head, ui.in_place():
             verdicts(judged)
         with place:

@@ -32,6 +32,8 @@ FILES = ("upload", "paste", "camera")
 """Sources whose own controls have the steps, since a file is read again for them."""
 CHANGES: tuple[Step, ...] = ("invert", "crop", "pad")
 """Steps on an image that is read already."""
+JUDGEMENT = "i_judgement"
+"""In the session's state: the judgement of model A that the page shows."""
 RATES = {f"{rate:g} %": rate / 100 for rate in (0.1, 0.5, 1, 2, 5, 10)}
 
 

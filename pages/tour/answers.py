@@ -15,17 +15,16 @@ import streamlit as st
 from hvae_core.common.errors import HVAEError
 from hvae_core.common.thresholds import ACTIVE_THRESHOLD, COLLAPSE_THRESHOLD
 from hvae_core.common.words import fmt, listed, symbol_text
-from hvae_core.detection.combine import Correction
 from hvae_core.detection.metrics import auroc
 from hvae_core.detection.story import CAUGHT, story
+from hvae_core.detection.verdict import Judgement
 from hvae_core.evaluation.evaluation import Evaluation
 from hvae_core.probes.picture_quality import group_losses
 from hvae_core.scores import Score, score_list
 from pages.collapse import layers
 from pages.collapse.layers import CollapseSettings
 from pages.generate import views
-from pages.image import subject
-from pages.image.subject import RATES
+from pages.image.subject import JUDGEMENT
 from pages.ood.models import label
 from pages.shared import image_names, pictures
 from pages.shared.controls import SEED_STEP
@@ -154,25 +153,15 @@ def silent(step: Step, ctx: Context) -> Answer:
 
 
 def judged(step: Step, ctx: Context) -> Answer:
-    """The page's verdict on the image that it shows."""
-    name = st.session_state.get(f"i_set_{ctx.world.key}") or (*ctx.out_names, ctx.in_name)[0]
-    reference = ctx.evaluation(ctx.a, ctx.reference_name)
-    if st.session_state.get("i_from", "set") != "set" or reference is None:
-        raise HVAEError("The answer is known for an image of a set: choose *set* on the page.")
-    number = int(st.session_state.get("i_id") or 0)
-    image = subject.OneImage(ctx.images(str(name)).take([number]), "")
-    alpha = RATES[st.session_state.get("i_rate") or list(RATES)[4]]
-    correction: Correction = "bonferroni" if st.session_state.get("i_bonferroni") else "calibrated"
-    under = subject.judge(
-        ctx, ctx.a, image, reference=reference, alpha=alpha, correction=correction
-    )
-    if under.judgement is None:
-        raise HVAEError(under.problem)
-    judgement = under.judgement
-    right = 0 if not judgement.verdict.out else 1 if judgement.k else 2
+    """The page's verdict on the image that it shows, under model A."""
+    judgement: Judgement | None = st.session_state.get(JUDGEMENT)
+    if judgement is None:
+        raise HVAEError("There is no verdict on the page yet: choose an image there.")
+    decided = judgement.verdict
+    right = 0 if not decided.out else 1 if judgement.k else 2
     return Answer(
         right,
-        f"The joined p-value is {fmt(judgement.verdict.p_value)}, at {_percent(alpha)} false "
+        f"The joined p-value is {fmt(decided.p_value)}, at {_percent(decided.alpha)} false "
         f"alarms. By the likelihood alone p = {fmt(judgement.p_bound)}, by the ratio at "
         f"k = {judgement.level} p = {fmt(judgement.p_level)}.",
     )

@@ -110,8 +110,8 @@ def query(number: int) -> Query:
         elif "_set" in key:
             shown[key] = titles.get(str(value), str(value))
         else:
-            shown[key] = [*_listed(value)] if isinstance(value, list) else str(value)
-    return shown
+            shown[key] = value if isinstance(value, list) else str(value)
+    return {key: value for key, value in shown.items() if value}
 
 
 def _listed(value: Value) -> list[str]:
