@@ -131,7 +131,7 @@ class ToLatent(nn.Module):
     def forward(self, h: Tensor) -> Tensor:
         """Map (B, C, h, w) to (B, 2 units) or (B, 2 dim, h, w)."""
         with without_autocast(h.device):
-            h = F.relu(h.float())
+            h = F.relu(h if h.dtype == torch.float64 else h.float())
             out: Tensor = self.map(h.flatten(1) if self.dense else h)
         return out
 
