@@ -9,13 +9,11 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
-from hvae_core.checkpoint.library import shipped_checkpoints
 from hvae_core.common.words import listed
 from hvae_core.data.worlds import worlds
 from hvae_core.figures.theme import Palette, contrast
 from hvae_core.scores import get_score
 from pages.ood.models import label
-from pages.shared.models import NONE
 
 KEY = "tour"
 """In links, and in the session's state: the number of the open step, from 1."""
@@ -57,6 +55,8 @@ class Step:
 
     def absent(self) -> str:
         """A sentence on what this step needs and is not here, or ""."""
+        from hvae_core.checkpoint.library import shipped_checkpoints
+
         world = worlds().get(self.world)
         names = [spec.name for spec in world.sets] if world else []
         missing = [name for name in self.models if name not in shipped_checkpoints()]
@@ -85,6 +85,8 @@ def _step(table: dict[str, object]) -> Step:
 
 def choices(number: int) -> dict[str, Value]:
     """What each control of a step says, by its key in the session's state."""
+    from pages.shared.models import NONE
+
     step = steps()[number - 1]
     chosen: dict[str, Value] = {"world": step.world, **step.controls}
     if "o_score" in chosen:  # a score is told by what its list shows
