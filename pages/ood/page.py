@@ -28,7 +28,7 @@ from pages.shared.state import colors, context
 ctx = context()
 palette = colors()
 titles = {name: ctx.title(name) for name in ctx.out_names if name != ctx.in_name}
-SPELLED = ("nats", "KL", "false alarm", "ROC")
+SPELLED = ("nats", "false alarm")
 places = {name: i for i, name in enumerate(titles)}
 
 TABLE_HELP = (

@@ -68,9 +68,9 @@ def several(named: NamedImages, settings: ReconstructionSettings) -> None:
         means, nll = controls.draws_of(handle, image, k, n=n, **settings.noise)
         who = f"**{letter}** {handle.title}: " if len(ctx.models) > 1 else ""
         st.markdown(
-            f"{who}these draws lose **{fmt(nll.mean(), 'nats')}** on average, −log p(x | z>{k}), "
-            f"from {fmt(nll.min())} to {fmt(nll.max())}. Between draws a pixel varies by "
-            f"**{fmt(pixel_variance(means))}** (variance; 0 means that all draws are alike)."
+            f"{who}{'these' if who else 'These'} draws lose **{fmt(nll.mean(), 'nats')}** on "
+            f"average, −log p(x | z>{k}), from {fmt(nll.min())} to {fmt(nll.max())}. Between "
+            f"draws a pixel varies by **{fmt(pixel_variance(means))}** (variance; 0 means that all draws are alike)."
         )
         with st.container(horizontal=True, key=f"scroll_r_draws_{index}"):
             x = tile(image.images, columns=1, scale=4, colors=palette)

@@ -19,8 +19,8 @@ h1 {text-wrap: balance}
 [class*="st-key-scroll_"] {overflow-x: auto; container-type: scroll-state}
 @container scroll-state(scrollable: right) {
     [class*="st-key-scroll_"]::before {content: "More to the right: scroll sideways →";
-        position: sticky; left: 0; align-self: flex-start; flex: none; font-size: 0.875rem;
-        color: MUTED}
+        position: sticky; left: 0; align-self: flex-start; flex: 0 0 auto; width: 100%;
+        font-size: 0.875rem; color: MUTED}
 }
 [class*="st-key-scroll_"] img {max-width: none !important; border-radius: 0;
     image-rendering: pixelated}
@@ -40,6 +40,7 @@ h1 {text-wrap: balance}
     .st-key-settings:has(.sheet input:checked) {max-height: 70vh; overflow-y: auto;
         padding-bottom: 1rem}
     :has(> div > .sheet) {display: block; flex: 0 0 100%; max-width: 100%}
+    .words span.short {display: none}
     .sheet {display: block; padding: 0.7rem 0; font-weight: 600; cursor: pointer}
     .sheet::after {content: "▲"; float: right; font-size: 0.8rem}
     .sheet:has(input:checked)::after {content: "▼"}

@@ -43,7 +43,7 @@ def settings(*, horizontal: bool = False, place: DeltaGenerator | None = None) -
     A page has one. ``place`` is where it stands on a wide screen.
     """
     sheet = (st if place is None else place).container(
-        key="settings", horizontal=horizontal, vertical_alignment="bottom"
+        key="settings", horizontal=horizontal, vertical_alignment="bottom" if horizontal else "top"
     )
     sheet.html('<label class="sheet"><input type="checkbox"> Settings</label>')
     return sheet

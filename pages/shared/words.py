@@ -36,7 +36,7 @@ def line(text: str, *more: str) -> str:
         return ""
     parts = [
         f'<dfn tabindex="0">{escape(written)}<span role="tooltip">{escape(term.says)}</span></dfn>'
-        f": {escape(_of(written, term.short))}"
+        f'<span class="short">: {escape(_of(written, term.short))}</span>'
         for written, term in named.values()
     ]
     return f'<div class="words">{" · ".join(parts)}</div>'

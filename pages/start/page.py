@@ -69,9 +69,7 @@ with left, ui.in_place():
 with middle, ui.in_place():
     st.subheader(second, anchor=False)
     st.markdown(
-        "From left to right, fewer layers know the image: look at what becomes of the outsider. "
-        "Chosen automatically: among outsiders that look at least as likely as a typical image of "
-        f"{ui.plain(ctx.title(ctx.in_name))}, this image has the largest ${remedy.symbol}$."
+        "From left to right fewer layers know the image: look at what becomes of the outsider."
     )
     try:
         indices = telling_pair(inside, evaluations[fooled], elbo, ratio=remedy)
@@ -81,6 +79,10 @@ with middle, ui.in_place():
         st.image(
             png_bytes(strip(rows, heads, scale=scale, colors=palette)),
             alt="Two images and their reconstructions from each level up",
+        )
+        st.caption(
+            "Chosen automatically: among outsiders that look at least as likely as a typical image "
+            f"of {ui.plain(ctx.title(ctx.in_name))}, this one has the largest ${remedy.symbol}$."
         )
     except MissingImages as missing:
         st.info(ui.plain(str(missing)), icon=":material/image_not_supported:")
