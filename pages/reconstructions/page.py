@@ -70,7 +70,8 @@ def several(named: NamedImages, settings: ReconstructionSettings) -> None:
         st.markdown(
             f"{who}{'these' if who else 'These'} draws lose **{fmt(nll.mean(), 'nats')}** on "
             f"average, −log p(x | z>{k}), from {fmt(nll.min())} to {fmt(nll.max())}. Between "
-            f"draws a pixel varies by **{fmt(pixel_variance(means))}** (variance; 0 means that all draws are alike)."
+            f"draws a pixel varies by **{fmt(pixel_variance(means))}** (variance; 0 means that all "
+            "draws are alike)."
         )
         with st.container(horizontal=True, key=f"scroll_r_draws_{index}"):
             x = tile(image.images, columns=1, scale=4, colors=palette)
