@@ -17,6 +17,7 @@ from hvae_core.figures.live import (
 from hvae_core.figures.moving import moving_lines, moving_marks, moving_posteriors
 from hvae_core.figures.pixel_map import map_limit, pixel_map
 from hvae_core.figures.rate_distortion import attack_curve, rate_distortion
+from hvae_core.figures.score_bands import ScoreRow, score_bands
 from hvae_core.figures.score_heat import metric_heat
 from hvae_core.figures.theme import LIGHT, Palette, figure_config
 from hvae_core.figures.two_models import SetLine, layer_matrix, likeness_by_layer, score_pairs
@@ -29,6 +30,7 @@ __all__ = [
     "MapData",
     "Palette",
     "Progress",
+    "ScoreRow",
     "SetLine",
     "StripRow",
     "active_units",
@@ -59,6 +61,7 @@ __all__ = [
     "rate_distortion",
     "reference_density",
     "roc",
+    "score_bands",
     "score_pairs",
     "strip",
     "symbol_html",

@@ -74,9 +74,10 @@ def drawing(ctx: Context) -> OneImage | None:
     return file.image
 
 
-def to_canvas(image: Pixels) -> None:
-    """Take an image (C, H, W) to the canvas in place of what is drawn there."""
+def draw_on(image: Pixels) -> None:
+    """Take an image (C, H, W) to the canvas, and what was done to it is not done again there."""
     _drawn(png_bytes(to_picture(image)))
+    st.session_state.update({"i_from": "draw", "i_turn": "0°", "i_prepare": []})
 
 
 def _drawn(data: bytes) -> None:

@@ -16,7 +16,7 @@ from pages.shared.kept import by_content
 from pages.shared.state import Context, colors
 from pages.shared.store import Handle
 
-SIDE = 340
+SIDE = 310
 """Width of a map: on a narrow screen they stand one below the other."""
 HELP = (
     "A map shows log p of each pixel given the layers above k, less log p given all layers, in "

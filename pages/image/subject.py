@@ -13,7 +13,6 @@ import streamlit as st
 from hvae_core.common.errors import HVAEError, ScoreError
 from hvae_core.common.words import RANGE, span
 from hvae_core.config import level_starts
-from hvae_core.data.image_set import ImageSet
 from hvae_core.data.prepare import Step
 from hvae_core.detection import verdict
 from hvae_core.detection.combine import Correction
@@ -63,8 +62,9 @@ def choose(ctx: Context) -> OneImage | None:
         steps = () if source in FILES else steps_asked(CHANGES)
         turn = turn_asked()
         image = image.after(steps).turned(turn)
+        pixels = image.at(ctx.a).images[0]
         st.button(
-            "Draw on it", key="i_draw_on", on_click=_draw_on, args=(image.at(ctx.a),),
+            "Draw on it", key="i_draw_on", on_click=files.draw_on, args=(pixels,),
             icon=":material/draw:", help="Takes the image to the canvas, at the model's shape.",
         )  # fmt: skip
     return image
@@ -73,12 +73,6 @@ def choose(ctx: Context) -> OneImage | None:
 def is_drawn() -> bool:
     """Whether the image comes from the canvas."""
     return bool(st.session_state.get("i_from") == "draw")
-
-
-def _draw_on(image: ImageSet) -> None:
-    """Take an image to the canvas as it is now, so that what was done to it is not done again."""
-    files.to_canvas(image.images[0])
-    st.session_state.update({"i_from": "draw", "i_turn": "0°", "i_prepare": []})
 
 
 def _from_elsewhere(ctx: Context, source: str) -> OneImage | None:

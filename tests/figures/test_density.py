@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from scipy.stats import gaussian_kde
 
-from hvae_core.figures import LIGHT, densities, reference_density
+from hvae_core.figures import LIGHT, ScoreRow, densities, reference_density, score_bands
 from hvae_core.figures.density import bandwidth, score_range, smooth_density
+from hvae_core.figures.score_bands import END, place_in_band
 
 
 @pytest.mark.parametrize("shape", ["normal", "two humps", "skewed"])
@@ -90,3 +91,13 @@ def test_sets_keep_their_colour_and_models_their_line() -> None:
     assert tuple(part.layout.xaxis.range) == (-5, 9)
     second = densities(inside, sets, LIGHT, symbol="s", model_index=1)
     assert {trace.line.dash for trace in second.data} == {LIGHT.model_dash(1)}
+
+
+def test_a_place_in_the_band_is_straight_between_the_percentiles() -> None:
+    reference = np.arange(1001.0)  # 2.5 %: 25, median 500, 97.5 %: 975
+    places = place_in_band([25, 262.5, 500, 737.5, 975, 1450], reference)
+    assert places == pytest.approx([-1, -0.5, 0, 0.5, 1, 2])
+    rows = [ScoreRow("s", "nats", reference, before=500, now=5000, p=0.001)]
+    now = score_bands(rows, LIGHT).data[1]
+    assert now.x[0] == END and now.marker.symbol[0] == "triangle-right"
+    assert now.marker.color[0] == LIGHT.out_family[0]

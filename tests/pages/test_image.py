@@ -70,7 +70,7 @@ def test_an_image_of_a_set_is_judged(start: Start) -> None:
     app = alive(start("image"))
     assert not [error.value for error in app.error]
     assert portrait_title(app).startswith("Lower-case letters 0, class ")
-    assert len(app.image) == 2  # the image, its reconstructions
+    assert len(app.image) == 3  # the image, its reconstructions, the changed one
     assert charts(app) >= DRAWN
     p_values = app.dataframe[0].value["p"].dropna()
     assert p_values.is_monotonic_increasing and len(p_values) >= len(score_list(3))
@@ -106,7 +106,7 @@ def test_rates_and_corrections(start: Start) -> None:
 
 def test_model_b_is_judged_too(start: Start) -> None:
     app = alive(start("image", b_glyphs="glyphs-hvae3-informative"))
-    assert len(app.image) == 3
+    assert len(app.image) == 4
     assert charts(app) >= DRAWN | {f"{name}-b" for name in DRAWN}
     assert {panel.label for panel in app.expander} >= {"More scores for A", "More scores for B"}
     assert any(text.value.startswith("**B** Tiny, informative: **") for text in app.markdown)
@@ -316,3 +316,21 @@ def test_a_quarter_turn_goes_to_the_right() -> None:
 @pytest.mark.parametrize("source", ["paste", "camera", "draw"])
 def test_every_source_waits_for_a_picture(start: Start, source: str) -> None:
     nothing_judged(start("image", i_from=source))
+
+
+def test_sliders_change_the_image_and_back_and_hand_it_over(start: Start) -> None:
+    app = alive(start("image"))
+    assert "image-bands" in charts(app) and app.button("i_take").disabled
+    title = app.title[0].value
+    app.slider("i_by_rotation").set_value(90.0)
+    app.slider("i_by_contrast").set_value(0.5)
+    app = alive(app.run())
+    assert app.title[0].value == title  # the verdict above is of the image as it is
+    bold = [text.value.strip("*") for text in app.markdown]
+    changed = next(text for text in bold if text.startswith(HEADLINES))
+    app.button("i_back").click().run()
+    assert app.slider("i_by_rotation").value == 0 and app.slider("i_by_contrast").value == 1
+    app.slider("i_by_rotation").set_value(90.0)
+    app.slider("i_by_contrast").set_value(0.5).run()
+    app = alive(app.button("i_take").click().run())
+    assert portrait_title(app) == "Drawing" and app.title[0].value == changed
