@@ -243,11 +243,17 @@ def read_worlds(path: Path) -> dict[str, World]:
 
 
 def _world(
-    key: str, *, title: str, shape: Sequence[int], ground: Ground = "", **roles: dict[str, Any]
+    key: str,
+    *,
+    title: str,
+    shape: Sequence[int],
+    ground: Ground = "",
+    models: Sequence[str] = (),
+    **roles: dict[str, Any],
 ) -> World:
     """A built-in world: its checkpoints are the shipped files <key>-<model>.safetensors."""
     channels, height, width = shape
-    files = (ASSETS / "checkpoints").glob(f"{key}-*.safetensors")
+    files = {path.stem for path in (ASSETS / "checkpoints").glob(f"{key}-*.safetensors")}
     return World(
         key=key,
         title=title,
@@ -257,7 +263,7 @@ def _world(
             for role, entries in roles.items()
             for name, entry in entries.items()
         ),
-        checkpoints=tuple(sorted(path.stem for path in files)),
+        checkpoints=(*(m for m in models if m in files), *sorted(files.difference(models))),
         image_shape=(channels, height, width),
         ground=ground,
     )

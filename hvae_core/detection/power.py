@@ -24,7 +24,8 @@ class Rule:
     """A rule: some of the K scores (-L, LLR_{>1}, ...), joined ``how``.
 
     ``first`` and ``last`` count columns of ``verdict_scores``, both included, as 0 for -L; without
-    a last it takes all. ``both_ends``: a likelihood that is too high counts as one too low does.
+    a last it takes all. ``both_ends``: a likelihood that is too high counts as one too low does;
+    with ``twice`` -L counts a second time, as too low alone.
     """
 
     key: str
@@ -33,12 +34,14 @@ class Rule:
     first: int = 0
     last: int | None = None
     both_ends: bool = False
+    twice: bool = False
 
     def p_values(self, reference: Floats, scores: Floats) -> Floats:
         """Conformal p-values (B,) of images (B, K) against a reference (N, K)."""
         # A model of one level has no ratio; there the bound stands for it.
         first = min(self.first, reference.shape[1] - 1)
-        members = slice(first, None if self.last is None else max(first, self.last) + 1)
+        last = reference.shape[1] - 1 if self.last is None else max(first, self.last)
+        members = [*range(first, last + 1), *([first] if self.twice else [])]
         return combined_p_values(
             reference[:, members],
             scores[:, members],
@@ -57,6 +60,13 @@ RULES = (
     Rule("fisher", "-L and LLR>k, Fisher", how="fisher"),
     Rule("minimum_both", "the same, both ends of -L, minimum", both_ends=True),
     Rule("harmonic_both", "the same, both ends of -L, harmonic mean", "harmonic", both_ends=True),
+    Rule(
+        "harmonic_twice",
+        "the same, -L too low as well, harmonic mean",
+        "harmonic",
+        both_ends=True,
+        twice=True,
+    ),
     Rule("fisher_both", "the same, both ends of -L, Fisher", "fisher", both_ends=True),
 )
 """Those that the verdict was chosen from."""

@@ -33,7 +33,8 @@ class Story:
 def story(inside: Evaluation, outside: Mapping[str, Evaluation]) -> Story:
     """The set on which a ratio gains most over the likelihood, of those that fool it.
 
-    Where none has an AUROC of -L below 0.5, the set with the smallest.
+    Sets that a ratio tells apart come first. Where none has an AUROC of -L below 0.5, the set with
+    the smallest.
     """
     levels = inside.table.n_levels
     elbo = get_score("elbo", levels)
@@ -45,7 +46,8 @@ def story(inside: Evaluation, outside: Mapping[str, Evaluation]) -> Story:
         best, area = _best(ratios, inside, outside[name]) if ratios else (None, areas[name])
         return Story(name, areas[name], best, remedied=area)
     found = {name: _best(ratios, inside, outside[name]) for name in fooling}
-    name = max(fooling, key=lambda name: found[name][1] - areas[name])
+    caught = [name for name in fooling if found[name][1] >= CAUGHT]
+    name = max(caught or fooling, key=lambda name: found[name][1] - areas[name])
     uncaught = tuple(
         (other, areas[other], found[other][1])
         for other in fooling

@@ -142,7 +142,7 @@ def unpack(arrays: Mapping[str, np.ndarray]) -> Evaluation:
         table,
         arrays["labels"].astype(np.int64),
         tuple(about["class_names"]),
-        tuple(arrays[f"variance{i}"] for i in layers),
+        tuple(arrays[f"variance{i}"].astype(np.float32) for i in layers),
         tuple(arrays[f"latents{i}"].astype(np.float32) for i in layers),
         *(tuple(about.get(key) or (f"z{i}" for i in layers)) for key in ("names", "levels")),
     )

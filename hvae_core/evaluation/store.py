@@ -8,6 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from hvae_core.common.cache import write_npz
 from hvae_core.common.progress import Progress, silent
 from hvae_core.data import World, identity
@@ -22,9 +24,12 @@ from hvae_core.evaluation.sets import Sets
 if TYPE_CHECKING:
     from hvae_core.checkpoint import Checkpoint
 
-STEPS = dict.fromkeys(COLUMNS, 2.0**-12) | dict.fromkeys(ERRORS, 2.0**-10) | {"kl": 2.0**-18}
-"""To what stored results are rounded, in nats: bounds as exactly as they are computed, the KL of a
-layer finer, as that of a collapsed one is small."""
+STEPS = dict.fromkeys(COLUMNS, 2.0**-9) | dict.fromkeys(ERRORS, 2.0**-5) | {"kl": 2.0**-13}
+"""To what stored results are rounded, in nats: bounds as exactly as kinds of device agree on them,
+standard errors roughly, the KL of a layer finer, as that of a collapsed one is small."""
+LATENT_STEP = 1 / 64
+"""To what posterior means are rounded, in standard deviations of their unit over the set: half as
+many digits would move an AUROC of the Gaussians of classes by 0.006."""
 
 
 def store_result(
@@ -40,7 +45,9 @@ def store_result(
     if sets.world.spec(set_name).role == "control":
         evaluation = replace(evaluation, latents=tuple(z[:, :0] for z in evaluation.latents))
     path = RESULTS / checkpoint.name / f"{set_name}.npz"
-    write_npz(path, to_planes(pack(evaluation), STEPS), compressed=True)
+    arrays = pack(evaluation)
+    arrays |= {n: a.astype(np.float16) for n, a in arrays.items() if n.startswith("variance")}
+    write_npz(path, to_planes(arrays, STEPS, by_unit=LATENT_STEP), compressed=True)
     return path
 
 

@@ -46,7 +46,7 @@ def own_folder() -> Path:
 def choosable(world: World) -> dict[str, Handle]:
     """Models by name, no two of one title; a damaged one is named and left out."""
     shipped, own = shipped_checkpoints(), named.models()
-    paths = [path for name, path in shipped.items() if name in world.checkpoints]
+    paths = [shipped[name] for name in world.checkpoints if name in shipped]
     handles: dict[str, Handle] = {}
     for path in (
         *own,
@@ -92,8 +92,8 @@ def choose(world: World) -> tuple[Handle, ...]:
         if handle.digest == opened:
             st.session_state[links.model_key("a", world)] = name
     named_now = [name for name, handle in handles.items() if is_named(handle.path)]
-    usual = [name for name in handles if name.endswith("hvae3-elbo")]
-    first = next(iter([*named_now, *usual, *handles]))
+    shipped = [name for name in world.checkpoints if name in handles]
+    first = next(iter([*named_now, *shipped, *handles]))
     second = [*named_now, NONE][1] if len(named_now) > 1 else NONE
     a = _choice("Model A", handles, links.model_key("a", world), first=first)
     b = _choice(

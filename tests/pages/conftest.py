@@ -98,12 +98,12 @@ def tiny_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def with_glyphs(keep: Callable[[str], bool]) -> Callable[[Path], dict[str, World]]:
-    """A reader of worlds in which Glyphs has only the sets that ``keep`` says."""
+    """A reader of worlds in which Glyphs stands first and has only the sets that ``keep`` says."""
 
     def read(path: Path) -> dict[str, World]:
         found = read_worlds(path)
         kept = tuple(spec for spec in found["glyphs"].sets if keep(spec.name))
-        return found | {"glyphs": replace(found["glyphs"], sets=kept)}
+        return {"glyphs": replace(found.pop("glyphs"), sets=kept), **found}
 
     return read
 
