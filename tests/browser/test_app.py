@@ -89,7 +89,8 @@ def test_the_slider_of_k_redraws_the_pictures(server: str, tab: Any) -> None:
 
 
 def test_a_lasso_shows_its_images_and_feeds_reconstructions(server: str, tab: Any) -> None:
-    tab.goto(f"{server}/latents?world=Glyphs&l_count=1000")  # so many points are on the WebGL canvas
+    # so many points are on the WebGL canvas
+    tab.goto(f"{server}/latents?world=Glyphs&l_count=1000")
     settled(tab)
     tab.locator(".map[data-points='8000']").wait_for()
     box = tab.locator(".stage").bounding_box()
