@@ -18,22 +18,36 @@ from pages.shared.warm import warming
 def draw() -> None:
     """Draw the sidebar and the page that the address names."""
     from hvae_core.common.places import ASSETS
-    from pages.shared import downloads, health, jobs, links, set_notes, sidebar, style, ui
+    from pages.shared import (
+        current_view,
+        downloads,
+        health,
+        jobs,
+        links,
+        set_notes,
+        sidebar,
+        style,
+        ui,
+    )
     from pages.shared.state import context, set_context
     from pages.tour import strip
 
     st.set_page_config(page_title="Strata", page_icon=str(ASSETS / "icon.svg"), layout="wide")
     st.logo(str(ASSETS / "icon.svg"), size="large")
     style.draw()
+    ui.drawn_whole()
     jobs.attend()
     page = st.navigation(_pages(), expanded=True)
     strip.arrive(page)
     question = strip.draw(page)
     top = st.container()
     with ui.whole_page():
+        here = st.sidebar.container()
         choices = sidebar.build()
         with top:
             set_context(health.sound(choices))
+        with here, ui.in_place():
+            current_view.draw(context())
         strip.question(question, context())
         with ui.whole_page():
             page.run()

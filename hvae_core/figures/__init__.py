@@ -6,7 +6,7 @@ from hvae_core.figures.by_draws import auroc_by_draws
 from hvae_core.figures.curves import Curve, precision_recall, roc
 from hvae_core.figures.density import densities, reference_density
 from hvae_core.figures.false_alarms import Alarms, calibration
-from hvae_core.figures.grids import StripRow, png_bytes, strip, tile
+from hvae_core.figures.grids import StripRow, png_bytes, strip, strip_boxes, tile, tile_boxes
 from hvae_core.figures.information import information_by_k, unit_curves
 from hvae_core.figures.latent_map import MapData, latent_map
 from hvae_core.figures.layers import bits_by_k, kl_history, layer_band
@@ -64,9 +64,11 @@ __all__ = [
     "score_bands",
     "score_pairs",
     "strip",
+    "strip_boxes",
     "symbol_html",
     "symbol_text",
     "tile",
+    "tile_boxes",
     "unit_curves",
     "unit_heatmap",
     "units_by_sigma",

@@ -18,6 +18,8 @@ from hvae_core.figures.theme import Palette, channels
 
 FONTS = ASSETS / "fonts"
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
+Box = tuple[int, int, int, int]
+"""Left, top, width and height in pixels of a picture."""
 TEXT, GAP, HEAD_HEIGHT = 15, 14, 30
 
 
@@ -55,6 +57,29 @@ def tile(
         top, left = i // columns * (height + gap), i % columns * (width + gap)
         canvas[top : top + height, left : left + width] = picture
     return Image.fromarray(canvas)
+
+
+def tile_boxes(
+    count: int, size: tuple[int, int], *, columns: int, scale: int = 2, gap: int = 4
+) -> list[Box]:
+    """Where ``tile`` puts each of ``count`` images of a size (H, W): left, top, width, height."""
+    height, width = (side * scale for side in size)
+    columns = max(1, min(columns, count))
+    return [
+        (i % columns * (width + gap), i // columns * (height + gap), width, height)
+        for i in range(count)
+    ]
+
+
+def strip_boxes(
+    rows: Sequence[StripRow], heads: Sequence[str], *, scale: int = 3, unit: str = "nats"
+) -> list[Box]:
+    """Where ``strip`` puts each row, label and pictures: left, top, width, height in pixels."""
+    plan = _Plan.of(rows, heads, scale=scale, unit=unit)
+    return [
+        (0, HEAD_HEIGHT + i * plan.row_height, plan.size[0], plan.picture_height)
+        for i in range(len(rows))
+    ]
 
 
 def strip(

@@ -22,7 +22,7 @@ from hvae_core.probes.compression import (
     compression_key,
     stored_compression,
 )
-from pages.shared import image_names, jobs, store, ui
+from pages.shared import current, image_names, jobs, store, ui
 from pages.shared.apart import opened
 from pages.shared.controls import select, set_and_number
 from pages.shared.kept import by_content
@@ -50,6 +50,8 @@ def choose(ctx: Context) -> Picture | None:
         "A photograph is cut into tiles of the model's size. China and Flower come with "
         "scikit-learn and need no network."
     )
+    if current.moved(ctx, "c_from"):
+        st.session_state["c_from"] = "set"
     source = select("Picture", SOURCES, key="c_from", help=tiles)
     if source in PHOTOGRAPHS:
         return Picture(PHOTOGRAPHS[source], _photograph(source))

@@ -11,7 +11,7 @@ from hvae_core.common.errors import HVAEError
 from hvae_core.data.image_set import ImageSet
 from hvae_core.figures import StripRow, strip, tile
 from pages.generate import views
-from pages.shared import controls, image_names, ui
+from pages.shared import controls, current, image_names, ui
 from pages.shared.controls import View, draw_seed, one_of, set_and_number
 from pages.shared.state import colors, context
 from pages.shared.store import Handle
@@ -67,7 +67,8 @@ def pick_row(*labels: str) -> list[str]:
         for i, label in enumerate(labels):
             keys = (f"g_{'ab'[i]}_set", f"g_{'ab'[i]}_number")
             first, widths = (ctx.in_name, i), (200, 100)
-            pick = set_and_number(ctx, keys, label=label, first=first, widths=widths)
+            role = (current.IMAGE, current.PINNED)[i]
+            pick = set_and_number(ctx, keys, label=label, first=first, widths=widths, follows=role)
             names.append(image_names.name_of(*pick))
     return names
 

@@ -20,7 +20,7 @@ from hvae_core.detection.verdict import Judgement, Reading
 from hvae_core.evaluation.evaluation import Evaluation
 from pages.image import files, scores
 from pages.image.one_image import OneImage, steps_asked, turn_asked
-from pages.shared import image_names, same_pixels, ui
+from pages.shared import current, image_names, same_pixels, ui
 from pages.shared.controls import one_of, set_and_number, within
 from pages.shared.materials import Materials
 from pages.shared.state import Context
@@ -51,6 +51,8 @@ class JudgedImage:
 
 def choose(ctx: Context) -> OneImage | None:
     """The controls of where the image comes from, and the image; None where there is none."""
+    if current.moved(ctx, "i_from"):
+        st.session_state["i_from"] = "set"
     source = one_of(
         "Image from", SOURCES, "set", key="i_from", help="A set of this world, a file of your own, "
         "a drawing, the clipboard, the camera, or the latest lasso of the page Latent space.",
@@ -174,15 +176,8 @@ def table(judged: Sequence[JudgedImage], image: OneImage) -> pd.DataFrame:
 
 def _from_set(ctx: Context) -> OneImage | None:
     """An image by set and number."""
-    keys = (f"i_set_{ctx.world.key}", "i_id")
-    # What the controls last said is kept apart: Streamlit forgets a widget that is not drawn. It
-    # comes back as a choice, not as a default, which would not stand in the link.
-    last: dict[str, tuple[str, int]] = st.session_state.setdefault("i_kept", {})
-    if ctx.world.key in last and not any(key in st.query_params for key in keys):
-        for key, value in zip(keys, last[ctx.world.key], strict=True):
-            st.session_state.setdefault(key, value)
     first = ((*ctx.out_names, ctx.in_name)[0], 0)
-    name, index = last[ctx.world.key] = set_and_number(ctx, keys, first=first)
+    name, index = set_and_number(ctx, (f"i_set_{ctx.world.key}", "i_id"), first=first)
     image = _taken(ctx, image_names.name_of(name, index))
     if image is None:
         st.caption("Or upload an image of your own: choose *upload* above.")

@@ -91,7 +91,8 @@ class PointMap {
     this.plot = createScatterplot({ renderer: this.renderer, canvas: this.canvas,
       performanceMode: slow(this.renderer.regl._gl), width: "auto", height: "auto", lassoInitiator: false,
       spatialIndexUseWorker: false, deselectOnEscape: true, syncEvents: true, lassoMinDelay: 8, lassoMinDist: 3 });
-    this.plot.subscribe("select", ({ points }) => this.picked([...points].sort((a, b) => a - b)));
+    this.plot.subscribe("select", ({ points }) => (this.clicking && points.length === 1 ? this.looked(points[0])
+      : this.picked([...points].sort((a, b) => a - b))));
     this.plot.subscribe("deselect", () => this.picked([]));
     this.plot.subscribe("pointOver", (i) => this.over(i));
     this.plot.subscribe("pointOut", () => this.out());
@@ -102,7 +103,11 @@ class PointMap {
     // A lasso that ends where it began is no click, which would take the one point there instead.
     let drawn = false;
     this.plot.subscribe("lassoEnd", () => { drawn = true; });
-    this.stage.addEventListener("click", (event) => { if (drawn) event.stopPropagation(); }, true);
+    this.stage.addEventListener("click", (event) => {
+      if (drawn) event.stopPropagation();
+      this.clicking = !drawn && event.target === this.canvas;
+    }, true);
+    this.stage.addEventListener("click", () => { this.clicking = false; });
     this.stage.addEventListener("mousedown", () => {
       drawn = false;
       this.down = true;
@@ -348,6 +353,13 @@ class PointMap {
     this.rows = rows;
     // The count tells a lasso from one that took the same before.
     this.say("picked", { rows, points: this.data.points, at: ++picks });
+  }
+
+  // A click makes a point's image the current one, and the selection stays.
+  looked(i) {
+    if (this.rows?.length) this.plot.select(this.rows, { preventEvent: true });
+    else this.plot.deselect({ preventEvent: true });
+    this.say("looked", { rows: [i], points: this.data.points, at: ++picks });
   }
 
   words(i) {

@@ -78,15 +78,21 @@ def draw(
     *,
     theme: Theme,
     on_pick: Callable[[list[int]], None],
+    on_look: Callable[[int], None],
 ) -> list[int] | None:
     """Draw the map; the rows that it outlines, None where this browser cannot draw it.
 
-    ``on_pick`` gets the rows that the lasso takes. View and outline stay while places and colours
-    of the same points change.
+    ``on_pick`` gets the rows that the lasso takes, ``on_look`` one that is clicked. View
+    and outline stay while places and colours of the same points change.
     """
     if (st.session_state.get(KEY) or {}).get("missing"):
         st.session_state[MISSING] = True
         return None
+
+    def looked() -> None:
+        for row in rows_of(st.session_state[KEY], points, "looked"):
+            on_look(row)
+
     look = palette(theme)
     cleared = int(st.session_state.get(_CLEARED, 0))
     _library(key=f"{KEY}-library", height=1)
@@ -94,14 +100,18 @@ def draw(
         key=KEY,
         data=packed(points, shown, look, address=_album(points, pictures), cleared=cleared),
         on_picked_change=lambda: on_pick(rows_of(st.session_state[KEY], points)),
+        on_looked_change=looked,
         on_missing_change=lambda: None,
     )
     return rows_of(found, points)
 
 
-def rows_of(state: Any, points: Points) -> list[int]:
-    """The rows that the browser says its lasso took, as far as they are of these points."""
-    told = (state or {}).get("picked")
+def rows_of(state: Any, points: Points, event: str = "picked") -> list[int]:
+    """The rows that the browser says its lasso took, as far as they are of these points.
+
+    With the event "looked" the one that was clicked.
+    """
+    told = (state or {}).get(event)
     if not isinstance(told, Mapping) or told.get("points") != points.digest:
         return []
     rows = told.get("rows")

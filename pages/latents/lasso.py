@@ -11,10 +11,10 @@ import streamlit as st
 from hvae_core.data.image_set import ImageSet
 from hvae_core.data.readers.npz import npz_bytes
 from hvae_core.evaluation.evaluation import Evaluation, class_of
-from hvae_core.figures import tile
+from hvae_core.figures import tile, tile_boxes
 from pages.latents import cloud
 from pages.latents.points import Points
-from pages.shared import image_names, selection, ui
+from pages.shared import clickable, current, image_names, selection, ui
 from pages.shared.selection import Selection, spread
 from pages.shared.state import Context, colors
 
@@ -28,6 +28,12 @@ def keep(points: Points, rows: Sequence[int]) -> None:
     selection.keep(
         [(points.set_names[points.sets[row]], int(points.indices[row])) for row in inside]
     )
+
+
+def look_at(points: Points, row: int) -> None:
+    """Make a row of the map the current image."""
+    if 0 <= row < len(points):
+        current.take((points.set_names[points.sets[row]], int(points.indices[row])))
 
 
 def kept(ctx: Context, evaluations: Mapping[str, Evaluation]) -> Selection:
@@ -97,7 +103,7 @@ def panel(
     )
     visible = [pick for pick in picks if pick[0] in pictures]
     if visible:
-        _strip(visible, pictures, class_in)
+        _strip(ctx, visible, pictures, class_in)
     else:
         st.caption("Their images are not on this machine; see *Images* in the sidebar.")
     some = spread(picks, image_names.MOST, class_in)
@@ -124,16 +130,23 @@ def _save(visible: Selection, pictures: Mapping[str, ImageSet]) -> None:
 
 
 def _strip(
-    visible: Selection, pictures: Mapping[str, ImageSet], class_in: Callable[[str, int], str]
+    ctx: Context,
+    visible: Selection,
+    pictures: Mapping[str, ImageSet],
+    class_in: Callable[[str, int], str],
 ) -> None:
     some = set(spread(visible, SHOWN, class_in))
     shown = [pick for pick in visible if pick in some]
     pixels = np.stack([pictures[name].images[index] for name, index in shown])
-    scale = max(1, round(36 / pixels.shape[2]))
-    st.image(
-        np.asarray(tile(pixels, columns=6, scale=scale + 1, gap=3, colors=colors())),
-        width="stretch",
-        alt=f"{len(shown)} selected images",
+    size = pixels.shape[2:]
+    laid = {"columns": 6, "scale": max(1, round(36 / size[0])) + 1, "gap": 3}
+    clickable.picture(
+        ctx,
+        tile(pixels, **laid, colors=colors()),
+        f"{len(shown)} selected images",
+        key="l_strip",
+        spots=shown,
+        boxes=tile_boxes(len(shown), size, **laid),
     )
     if len(visible) > SHOWN:
         st.caption(f"{len(shown)} of {len(visible):,}, of every set and class.")

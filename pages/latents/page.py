@@ -14,7 +14,7 @@ from hvae_core.scores import Score, score_list
 from pages.latents import cloud, hover, lasso, map, points
 from pages.latents.map import Colouring, PlacedPoints
 from pages.latents.points import Points
-from pages.shared import jobs, ui
+from pages.shared import clickable, jobs, ui
 from pages.shared.controls import among, one_of, select
 from pages.shared.state import colors, context
 from pages.shared.store import Handle
@@ -49,8 +49,14 @@ def map_and_selection(
         taken = None
         if cloud.wanted(drawn):
             shown = map.shown(ctx, drawn, placed, colouring=colouring)
-            keep = partial(lasso.keep, drawn)
-            taken = cloud.draw(drawn, shown, pictures, theme=colors().theme, on_pick=keep)
+            taken = cloud.draw(
+                drawn,
+                shown,
+                pictures,
+                theme=colors().theme,
+                on_pick=partial(lasso.keep, drawn),
+                on_look=partial(lasso.look_at, drawn),
+            )
         outlined = (
             bool(taken) if taken is not None else chart(drawn, placed, colouring, pictures=pictures)
         )
@@ -78,6 +84,7 @@ def chart(
         **({"selection_mode": ("lasso", "box")} if kept else {}),
     )
     hover.thumbnails(key, drawn, pictures)
+    clickable.chart_points(key, lambda row, _: lasso.look_at(drawn, row))
     return bool(kept and taken and taken["selection"]["points"])
 
 

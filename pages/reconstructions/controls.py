@@ -14,7 +14,7 @@ import streamlit as st
 from hvae_core.data.image_set import ImageSet
 from hvae_core.figures import fmt
 from hvae_core.probes.picture_quality import GroupLoss
-from pages.shared import image_names, selection, store
+from pages.shared import current, image_names, selection, store
 from pages.shared.controls import draw_seed, k_slider, one_of, set_titles, temperature
 from pages.shared.image_names import NamedImages
 from pages.shared.kept import by_content
@@ -90,7 +90,8 @@ def images_control(ctx: Context) -> list[str]:
         "Images", list(dict.fromkeys([*first, *(st.session_state.get(key) or [])])),
         default=first, key=key, accept_new_options=True, max_selections=image_names.MOST,
         bind="query-params", help="Set and number of an image, for example "
-        f"{image_names.name_of(ctx.in_name, 14)}. Type a new one, or use the button Add.",
+        f"{image_names.name_of(ctx.in_name, 14)}. Type a new one, or use the button Add. The "
+        "current image and the pinned one come before these.",
     )  # fmt: skip
     with st.container(horizontal=True):
         st.button("First", on_click=_fill, args=(key, first))
@@ -106,7 +107,16 @@ def images_control(ctx: Context) -> list[str]:
         )
         with st.popover("Add", icon=":material/add:"):
             _adder(ctx, key)
-    return image_names.limited(names)
+    here = [current.chosen(ctx, role) for role in (current.IMAGE, current.PINNED)]
+    return image_names.limited([*(image_names.name_of(*one) for one in here if one), *names])
+
+
+def followed(ctx: Context, names: Sequence[str]) -> None:
+    """Let the choice of the image that is drawn several times follow the current one."""
+    if current.moved(ctx, "r_of") and (spot := current.chosen(ctx)):
+        name = image_names.name_of(*spot)
+        if name in names:
+            st.session_state["r_of"] = name
 
 
 def claim(groups: Sequence[GroupLoss], k: int, levels: Sequence[str]) -> str:

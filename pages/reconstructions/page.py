@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from hvae_core.figures import fmt, strip, tile
+from hvae_core.figures import fmt, strip, strip_boxes, tile
 from hvae_core.probes.picture_quality import group_losses, pixel_variance
 from pages.reconstructions import controls
 from pages.reconstructions.controls import ReconstructionSettings
-from pages.shared import image_names, pictures, ui
+from pages.shared import clickable, image_names, pictures, ui
 from pages.shared.controls import among, one_of, select
 from pages.shared.image_names import NamedImages
 from pages.shared.state import colors, context
@@ -36,9 +36,11 @@ def strips(named: NamedImages, settings: ReconstructionSettings) -> list[Reconst
         for letter, handle in ctx.lettered:
             rebuilt = pictures.of_images(handle, named.images, **settings.drawing)
             results.append(rebuilt)
+            rows = pictures.rows_of(named.labels, named.outs, rebuilt, images=named.images)
+            heads = pictures.heads(handle)
             picture = strip(
-                pictures.rows_of(named.labels, named.outs, rebuilt, images=named.images),
-                pictures.heads(handle),
+                rows,
+                heads,
                 highlight=min(settings.k, handle.n_levels - 1) + 1,
                 scale=settings.scale,
                 colors=palette,
@@ -46,7 +48,15 @@ def strips(named: NamedImages, settings: ReconstructionSettings) -> list[Reconst
             with st.container(width="content", gap="small"):
                 ui.model_title(ctx, letter, handle)
                 alt = f"Images and their reconstructions from each layer up, {handle.title}"
-                ui.picture(picture, alt)
+                clickable.picture(
+                    ctx,
+                    picture,
+                    alt,
+                    key=f"r_strip_{letter}",
+                    spots=[image_names.parse(ctx, name) for name in named.names],
+                    boxes=strip_boxes(rows, heads, scale=settings.scale),
+                    scrolls=True,
+                )
                 label = f"Picture {letter} (PNG)" if len(ctx.models) > 1 else "Picture (PNG)"
                 ui.picture_button(picture, f"reconstructions-{letter}", label)
     known = list(zip(ctx.models, results, strict=True))
@@ -60,6 +70,7 @@ def several(named: NamedImages, settings: ReconstructionSettings) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         labels = dict(zip(named.names, named.labels, strict=True))
         among("r_of", labels)
+        controls.followed(ctx, named.names)
         name = select("Image", labels, key="r_of", width=320)
         n = one_of("Draws", [8, 16, 32], 16, key="r_n")
     image = named.images.take([named.names.index(name)])

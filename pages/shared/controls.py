@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeVar
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from pages.shared import links, store, ui
+from pages.shared import current, links, store, ui
 from pages.shared.state import Context
 
 T = TypeVar("T")
@@ -100,17 +100,34 @@ def set_and_number(
     label: str = "Set",
     first: tuple[str, int] | None = None,
     widths: tuple[Width, Width] = ("stretch", "stretch"),
+    follows: str = current.IMAGE,
 ) -> tuple[str, int]:
-    """One image by its set and its number there; ``keys`` and ``widths`` are of the two."""
+    """One image by its set and its number there; ``keys`` and ``widths`` are of the two.
+
+    The two controls follow the current image, or the pinned one, and what is chosen by them is it.
+    """
     titles = set_titles(ctx)
     name, number = first or (ctx.in_name, 0)
     among(keys[0], titles)
+    followed: dict[str, tuple[current.Spot | None, current.Spot]]
+    followed = st.session_state.setdefault("followed", {})
+    spot, (before, shown) = current.chosen(ctx, follows), followed.get(keys[1], (None, None))
+    absent = keys[0] not in st.session_state or keys[1] not in st.session_state
+    linked = absent and any(key in st.query_params for key in keys)
+    if spot and not linked and (spot != before or absent) and spot[0] in titles:
+        st.session_state[keys[0]], st.session_state[keys[1]] = spot
     name = select(label, titles, key=keys[0], first=name, width=widths[0])
     number = st.number_input(
         "Number", 0, store.SHOWN_LIMIT - 1, number, key=keys[1], bind="query-params",
         width=widths[1],
     )  # fmt: skip
-    return name, number
+    picked = (name, number)
+    followed[keys[1]] = (spot, picked)
+    if picked != spot and (linked or (shown not in (None, picked) and spot == before)):
+        followed[keys[1]] = (picked, picked)
+        current.take(picked, follows)
+        st.rerun()
+    return picked
 
 
 @dataclass(frozen=True)

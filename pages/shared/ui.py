@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
 
 P = ParamSpec("P")
+_WHOLE = "redraw_all"
 _JOINER = "\N{WORD JOINER}"
 _log = logging.getLogger(__name__)
 
@@ -144,10 +145,22 @@ def fragment(part: Callable[P, None], *, every: float | None = None) -> Callable
     @st.fragment(run_every=every)
     @wraps(part)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> None:
+        if st.session_state.get(_WHOLE):
+            st.rerun()
         with in_place():
             part(*args, **kwargs)
 
     return guarded
+
+
+def redraw_all() -> None:
+    """Draw the whole app, the sidebar too, where a control of a part of a page changed it."""
+    st.session_state[_WHOLE] = True
+
+
+def drawn_whole() -> None:
+    """Note that the whole app is being drawn."""
+    st.session_state.pop(_WHOLE, None)
 
 
 def each_model(ctx: Context) -> Iterator[tuple[str, Handle]]:

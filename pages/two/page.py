@@ -17,10 +17,11 @@ from hvae_core.figures import (
     symbol_html,
     symbol_text,
     tile,
+    tile_boxes,
 )
 from hvae_core.probes.layer_likeness import PAIRED_UNITS, Likeness
 from hvae_core.scores import Score
-from pages.shared import jobs, models, store, ui
+from pages.shared import clickable, current, jobs, models, store, ui
 from pages.shared.controls import one_of, select
 from pages.shared.state import colors, context
 from pages.two import layers, scores
@@ -90,7 +91,14 @@ def scores_part(pairs: list[ScoredPair], score: Score) -> None:
         symbol=symbol_html(score.symbol),
         unit=score.unit,
     )
-    ui.chart(figure, f"two-scores-{score.key}", "The score of every image under A and under B")
+    key = f"two-scores-{score.key}"
+    ui.chart(figure, key, "The score of every image under A and under B")
+
+    def look(row: int, trace: int) -> None:
+        if 0 <= trace < len(pairs) and 0 <= row < len(pairs[trace].a):
+            current.take((pairs[trace].name, row))
+
+    clickable.chart_points(key, look)
     st.caption(". ".join(scores.agreement_in_words(pair, score.unit) for pair in pairs) + ".")
     ui.csv_button(lambda: scores.score_table(score, pairs), "scores", "Scores (CSV)")
 
@@ -153,10 +161,17 @@ def pictures_part(
                 if pixels is None:
                     continue
                 st.markdown(ui.plain(pair.title))
-                scale = max(1, 56 // pixels.shape[-1])
-                picture = tile(pixels, columns=scores.PICTURES, scale=scale, colors=palette)
-                alt = f"Images of {pair.title} that model {letter} finds stranger"
-                ui.picture(picture, alt, scroll=f"two{letter}_{pair.name}")
+                size = pixels.shape[2:]
+                laid = {"columns": scores.PICTURES, "scale": max(1, 56 // size[1])}
+                clickable.picture(
+                    ctx,
+                    tile(pixels, **laid, colors=palette),
+                    f"Images of {pair.title} that model {letter} finds stranger",
+                    key=f"two{letter}_{pair.name}",
+                    spots=[(pair.name, int(pick)) for pick in picks],
+                    boxes=tile_boxes(len(picks), size, **laid),
+                    scrolls=True,
+                )
 
 
 def body() -> None:

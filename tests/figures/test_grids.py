@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hvae_core.figures import LIGHT, StripRow, png_bytes, strip, tile
+from hvae_core.figures import LIGHT, StripRow, png_bytes, strip, strip_boxes, tile, tile_boxes
 from hvae_core.figures.grids import FONTS, font
 from hvae_core.figures.theme import DARK, channels
 
@@ -25,6 +25,23 @@ def test_tiles_are_pixel_exact() -> None:
         np.testing.assert_array_equal(block, expected[..., None].repeat(3, axis=2))
     np.testing.assert_array_equal(picture[0, 18], channels(DARK.background))
     np.testing.assert_array_equal(picture[20, 45], channels(DARK.background))
+
+
+def test_a_box_holds_its_image_and_nothing_else() -> None:
+    tones = [40 * (i + 1) for i in range(5)]
+    images = np.stack([np.full((1, 3, 4), tone, np.uint8) for tone in tones])
+    laid = {"columns": 2, "scale": 2, "gap": 3}
+    picture = np.asarray(tile(images, **laid, colors=LIGHT))
+    rows = [StripRow(str(i), [image, image], [None, 1.0]) for i, image in enumerate(images)]
+    band = np.asarray(strip(rows, ["x", "y"], scale=2, colors=LIGHT))
+    found = zip(tile_boxes(5, (3, 4), **laid), strip_boxes(rows, ["x", "y"], scale=2), strict=True)
+    for tone, ((left, top, width, height), row) in zip(tones, found, strict=True):
+        assert (picture[top : top + height, left : left + width] == tone).all()
+        left, top, width, height = row
+        cut = band[top : top + height, left : left + width, 0]
+        assert (cut == tone).sum() >= 2 * 6 * 8
+        others = [other for other in tones if other != tone]
+        assert not np.isin(cut, others).all(axis=0).any()
 
 
 def test_floats_colours_and_odd_values() -> None:

@@ -188,3 +188,9 @@ def text(app: AppTest) -> str:
 def charts(app: AppTest) -> set[str]:
     """The charts on the page, by the names under which they are drawn."""
     return {chart.proto.id.split("-", 2)[2] for chart in app.get("plotly_chart")}
+
+
+def clickables(app: AppTest) -> set[str]:
+    """The keys of the pictures on the page in which an image can be clicked."""
+    parts = (part.proto for part in app.main.get("bidi_component"))
+    return {part.id.split("-", 2)[2] for part in parts if part.component_name == "strata_clickable"}

@@ -17,14 +17,14 @@ from streamlit.testing.v1 import AppTest
 from hvae_core.probes.picture_quality import GroupLoss
 from pages.reconstructions.controls import ReconstructionSettings, claim, starts, table
 from pages.shared.image_names import NamedImages
-from tests.pages.conftest import LIMIT, Start, alive
+from tests.pages.conftest import LIMIT, Start, alive, clickables
 from tests.small import tiny_set
 
 ROWS = "r_rows_glyphs"
 
 
 def pictures(app: AppTest) -> int:
-    return len(app.image)
+    return len(app.image) + len(clickables(app))
 
 
 def test_default_rows_are_three_in_and_three_out(start: Start) -> None:

@@ -1,0 +1,29 @@
+// A picture of several images: a click on one makes it the current image, with Shift the pinned one.
+const element = (name, className) => {
+  const made = document.createElement(name);
+  made.className = className;
+  return made;
+};
+
+export default function ({ data, parentElement, setTriggerValue }) {
+  const focused = parentElement.querySelector("button:focus")?.dataset.name;
+  const frame = element("div", data.scrolls ? "frame whole" : "frame");
+  const picture = element("img", "");
+  Object.assign(picture, { src: data.src, alt: data.alt, width: data.width });
+  frame.append(picture);
+  for (const [name, title, left, top, width, height] of data.spots) {
+    const spot = element("button", name === data.now ? "now" : name === data.beside ? "beside" : "");
+    spot.type = "button";
+    spot.title = title;
+    spot.dataset.name = name;
+    spot.setAttribute("aria-label", title);
+    spot.setAttribute("aria-pressed", String(name === data.now));
+    Object.assign(spot.style, { left: `${left}%`, top: `${top}%`, width: `${width}%`, height: `${height}%` });
+    spot.onclick = (event) => setTriggerValue(event.shiftKey ? "pinned" : "picked", name);
+    frame.append(spot);
+  }
+  parentElement.querySelector(".frame")?.remove();
+  parentElement.append(frame);
+  if (focused) [...frame.querySelectorAll("button")].find((one) => one.dataset.name === focused)?.focus();
+  return () => frame.remove();
+}

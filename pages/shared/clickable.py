@@ -1,0 +1,111 @@
+"""Pictures of several images, and charts, where the image that is clicked is the current one."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Collection, Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import streamlit as st
+from streamlit.components.v2 import component
+
+from hvae_core.common.errors import HVAEError
+from hvae_core.figures.grids import Box, png_bytes
+from pages.shared import current, image_names
+from pages.shared.current import Spot
+from pages.shared.state import Context
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+_HERE = Path(__file__)
+_mount = component(
+    "strata_clickable",
+    js=_HERE.with_suffix(".js").read_text("utf-8"),
+    css=_HERE.with_suffix(".css").read_text("utf-8"),
+)
+_points = component("strata_points", js=_HERE.with_name("points.js").read_text("utf-8"))
+
+
+def chart_points(plot_key: str, on_click: Callable[[int, int], None]) -> None:
+    """Call ``on_click`` with customdata and trace of a point that is clicked in a Plotly chart.
+
+    Streamlit's own selection tells nothing of clicks while the chart's mouse draws a lasso.
+    """
+    key = f"points-{plot_key}"
+
+    def told() -> None:
+        event = getattr(st.session_state.get(key), "clicked", None) or {}
+        row, trace = event.get("row"), event.get("trace")
+        if type(row) is int and type(trace) is int:
+            on_click(row, trace)
+
+    _points(key=key, data={"plot": plot_key}, height=1, on_clicked_change=told)
+
+
+def picture(
+    ctx: Context,
+    image: Image,
+    alt: str,
+    *,
+    key: str,
+    spots: Sequence[Spot] = (),
+    boxes: Sequence[Box] = (),
+    scrolls: bool = False,
+    most: int = 0,
+) -> None:
+    """Draw a picture pixel by pixel, in which each of ``spots`` has its box.
+
+    On a narrow screen it shrinks, or scrolls in its place where ``scrolls``; it is never wider than
+    ``most`` screen pixels, where given.
+    """
+    names = [image_names.name_of(*spot) for spot in spots]
+    beside = current.chosen(ctx, current.PINNED)
+    source = base64.b64encode(png_bytes(image)).decode()
+    data = {
+        "src": f"data:image/png;base64,{source}",
+        "alt": alt,
+        "width": min(image.width, most or image.width),
+        "scrolls": scrolls,
+        "now": image_names.name_of(*current.now(ctx)),
+        "beside": image_names.name_of(*beside) if beside else "",
+        "spots": [
+            [name, called(ctx, spot), *_shares(box, image.size)]
+            for name, spot, box in zip(names, spots, boxes, strict=True)
+        ],
+    }
+    with st.container(key=f"scroll_{key}") if scrolls else nullcontext():
+        _mount(
+            key=key,
+            data=data,
+            width="content" if scrolls or most else "stretch",
+            on_picked_change=lambda: _clicked(ctx, key, "picked", names),
+            on_pinned_change=lambda: _clicked(ctx, key, "pinned", names),
+        )
+
+
+def called(ctx: Context, spot: Spot) -> str:
+    """An image for people: title of its set, number, class and file, as far as it has them."""
+    name, number = spot
+    try:
+        images = ctx.images(name)
+        label, file = int(images.labels[number]), images.file(number)
+    except (HVAEError, IndexError):
+        return f"{ctx.title(name)} {number}"
+    of = f", class {images.class_names[label]}" if label >= 0 else ""
+    return f"{ctx.title(name)} {number}{of}{f', {file}' if file else ''}"
+
+
+def _shares(box: Box, size: tuple[int, int]) -> list[float]:
+    """Left, top, width and height in per cent of the picture."""
+    return [round(100 * side / whole, 3) for side, whole in zip(box, (*size, *size), strict=True)]
+
+
+def _clicked(ctx: Context, key: str, event: str, names: Collection[str]) -> None:
+    """Take the image that the browser names, if it is one of those that were drawn."""
+    named = getattr(st.session_state.get(key), event, None)
+    if named in names:
+        role = current.IMAGE if event == "picked" else current.PINNED
+        current.take(image_names.parse(ctx, str(named)), role)

@@ -1,0 +1,111 @@
+"""The current image, one through all pages, and the one pinned beside it; both stand in links.
+
+An image is its set and its number there. Whoever shows one calls ``take``; the sidebar shows it
+(``current_view``), and a page's own controls of set and number follow it (``controls``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import streamlit as st
+
+from hvae_core.common.errors import HVAEError
+from pages.shared import image_names, links, same_pixels, selection, ui
+from pages.shared.state import Context
+
+Spot = tuple[str, int]
+"""An image: the name of its set, and its number there."""
+IMAGE, PINNED = "image", "pinned"
+"""In the session's state and in links."""
+CALLED = {IMAGE: "current image", PINNED: "pinned image"}
+_DRAWN = "image_drawn"
+
+
+def chosen(ctx: Context, key: str = IMAGE) -> Spot | None:
+    """The image that was chosen, by a link too; None where none was, or none of this world."""
+    asked = links.arrived(key)
+    if asked:
+        try:
+            st.session_state[key] = image_names.parse(ctx, asked)
+            links.absent(key, "")
+        except HVAEError:
+            links.absent(
+                key,
+                f"The {CALLED[key]} of this link ({asked[:60]}) is not here: its set is of another "
+                "world, or somebody brought it.",
+            )
+    spot: Spot | None = st.session_state.get(key)
+    here = spot if spot and spot[0] in {spec.name for spec in ctx.world.sets} else None
+    links.say(key, image_names.name_of(*here) if here else "")
+    return here
+
+
+def now(ctx: Context) -> Spot:
+    """The current image: the first outsider until another one is chosen."""
+    return chosen(ctx) or ((*ctx.out_names, ctx.in_name)[0], 0)
+
+
+def take(spot: Spot, key: str = IMAGE) -> None:
+    """Make an image the current or the pinned one, for every page."""
+    if st.session_state.get(key) != spot:
+        st.session_state[key] = spot
+        ui.redraw_all()
+
+
+def unpin() -> None:
+    """Take the pinned image away."""
+    st.session_state.pop(PINNED, None)
+
+
+def swap(ctx: Context) -> None:
+    """The pinned image becomes the current one, and the other way round."""
+    beside = chosen(ctx, PINNED)
+    if beside:
+        st.session_state[IMAGE], st.session_state[PINNED] = beside, now(ctx)
+
+
+def walked(ctx: Context) -> Sequence[Spot]:
+    """What previous and next walk through: the current subset if the image is in it, or its set.
+
+    The image alone where its set is not on this machine.
+    """
+    spot, subset = now(ctx), selection.current(ctx)
+    if spot in subset:
+        return subset
+    try:
+        return [(spot[0], number) for number in range(len(ctx.images(spot[0])))]
+    except HVAEError:
+        return [spot]
+
+
+def step(ctx: Context, by: int) -> None:
+    """Go so many images on, round and round."""
+    line, spot = walked(ctx), now(ctx)
+    take(line[(line.index(spot) + by) % len(line)] if spot in line else line[0])
+
+
+def jump(ctx: Context) -> None:
+    """Go to another image by the seed and the count of draws so far."""
+    line, spot = walked(ctx), now(ctx)
+    count = st.session_state[_DRAWN] = int(st.session_state.get(_DRAWN, 0)) + 1
+    others = [one for one in line if one != spot] or line
+    take(others[int(np.random.default_rng([ctx.seed, count]).integers(len(others)))])
+
+
+def moved(ctx: Context, asker: str) -> bool:
+    """Whether another image was chosen since ``asker`` last asked; the first time it was not."""
+    seen: dict[str, Spot | None] = st.session_state.setdefault("image_seen", {})
+    spot = chosen(ctx)
+    before = seen.get(asker, spot)
+    seen[asker] = spot
+    return before != spot
+
+
+def check_pixels(ctx: Context, spots: Sequence[Spot]) -> None:
+    """Say where a link's sender saw other pixels under these sets and numbers."""
+    digests: dict[str, int] = {}
+    for spot in spots:
+        digests |= image_names.digest_of(ctx, *spot)
+    same_pixels.check(digests, f"{IMAGE}_{same_pixels.IMAGES}")
