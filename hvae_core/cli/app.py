@@ -62,6 +62,6 @@ def app(
     words = [str(script), "--server.address", host, "--server.port", str(port)]
     words += ["--server.headless", str(no_browser).lower(), "--server.showEmailPrompt", "false"]
     words += ["--server.fileWatcherType", "none", "--browser.gatherUsageStats", "false"]
-    words += ["--logger.hideWelcomeMessage", "true"]
+    words += ["--logger.hideWelcomeMessage", "true", "--runner.magicEnabled", "false"]
     # In place of this process: its Ctrl-C and its end are the server's.
     os.execv(sys.executable, [sys.executable, *words])

@@ -130,3 +130,4 @@ def test_streamlit_config_is_safe_to_deploy() -> None:
     assert config["server"]["enableXsrfProtection"] is True
     assert config["server"]["address"] == "127.0.0.1"
     assert config["client"]["showErrorDetails"] == "none"
+    assert config["runner"]["magicEnabled"] is False  # strings of the code are not shown
