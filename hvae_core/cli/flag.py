@@ -100,13 +100,20 @@ def flag(
         show.as_json(
             {"folder": folder, "model": job.model, "digest": job.digest, "alpha": alpha,
              "decided_by": keys, "reference": against.title, **asdict(count),
-             "rows": whole.rows, "failed": whole.failed,
+             "rows": whole.rows, "failed": whole.failed, "repeated": whole.repeated,
              "scores": {key: _figures(whole, key, areas.get(key)) for key in whole.scores}}
         )  # fmt: skip
         return
     _tell(whole, against, areas, count=count, alpha=alpha)
     if job.parts is not None and len(whole.parts) < job.parts:
         show.note(f"{len(whole.parts):,} of {job.parts:,} parts are there yet.")
+    if whole.repeated:
+        one = whole.repeats[0]
+        show.note(
+            f"{whole.repeated:,} of the images have the pixels of an earlier one. The first: "
+            f"{one.file or one.row} repeats {one.first_file or one.first_row}. Equal pictures have "
+            "equal values in the column digest."
+        )
     if flagged:
         show.say(f"The flagged images are in {flagged}")
 

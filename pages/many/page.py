@@ -143,6 +143,9 @@ def details(shown: Opened, key: str, reference: Sketch | None) -> None:
     if shown.summary.failed:
         with st.expander(f"{shown.summary.failed:,} images were not scored"):
             st.dataframe(unusual.errors(shown.summary), hide_index=True, alt="Errors")
+    if shown.summary.repeated:
+        with st.expander(f"{shown.summary.repeated:,} images repeat an earlier one"):
+            st.dataframe(unusual.repeats(shown.summary), hide_index=True, alt="Repeated images")
     st.caption("All flagged images, by all levels at once, as a file:")
     st.code(f"{COMMAND} flag {shlex.quote(shown.folder.given)} --flagged flagged.csv", "sh")
 

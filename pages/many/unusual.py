@@ -45,6 +45,12 @@ def errors(summary: FolderSummary) -> pd.DataFrame:
     return pd.DataFrame(summary.errors, columns=["Place", "File", "Why"])
 
 
+def repeats(summary: FolderSummary) -> pd.DataFrame:
+    """The images whose pixels an earlier one has, and which; the first thousand."""
+    rows = [(one.row, one.file, one.first_row, one.first_file) for one in summary.repeats]
+    return pd.DataFrame(rows, columns=["Place", "File", "Repeats place", "Repeats file"])
+
+
 def pictures(job: Job, images: Sequence[Unusual]) -> None:
     """The first pictures, from the source where that is on this machine."""
     read = _read(job, tuple(images[:PICTURES]))

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hvae_core.common.far import Folder
 from hvae_core.detection.many.layout import Job, Part, write_job, write_part
@@ -24,11 +25,13 @@ def scored_folder(
     digest: str = "d" * 64,
     model: str = "a model",
     source: str = "pictures",
+    digests: NDArray[np.uint64] | None = None,
 ) -> tuple[Folder, dict[str, np.ndarray]]:
     """A folder in memory (or at ``out``) with its scores (images,) by key, NaN where failed."""
     draw = np.random.default_rng(seed)
     values = {key: draw.normal(shift, 1.0, images) for key in KEYS}
     failed = failed or {}
+    own = np.arange(1, images + 1, dtype=np.uint64) if digests is None else digests
     for row in failed:
         for column in values.values():
             column[row] = np.nan
@@ -47,7 +50,7 @@ def scored_folder(
                 rows=rows,
                 files=[f"{row}.png" for row in rows],
                 labels=[str(row % 3) for row in rows],
-                digests=np.array([0 if row in failed else row + 1 for row in rows], np.uint64),
+                digests=np.where(np.isin(rows, list(failed)), np.uint64(0), own[rows]),
                 errors=[failed.get(int(row)) for row in rows],
                 bounds=np.zeros((len(rows), 3)),
                 scores={key: column[rows] for key, column in values.items()},

@@ -15,6 +15,7 @@ from hvae_core.detection.conformal import conformal_p_values
 from hvae_core.detection.many import sketch as sketches
 from hvae_core.detection.many import summarise
 from hvae_core.detection.many.layout import SUMMARY, Part, part_name, write_job, write_part
+from hvae_core.detection.many.repeats import Repeat
 from hvae_core.detection.many.sketch import Gathering, Sketch, area, flags_from, p_values
 from hvae_core.detection.many.summarise import is_whole, summarised
 from hvae_core.detection.metrics import auroc, auroc_interval
@@ -106,6 +107,31 @@ def test_a_summary_says_what_the_rows_say() -> None:
         order = fine[np.argsort(-numbers_of, kind="stable")]
         assert [each.row for each in one.unusual] == order.tolist()
         assert one.unusual[0].file == f"{order[0]}.png"
+
+
+def test_equal_pictures_are_found_across_parts_and_as_parts_come() -> None:
+    """Digests of rows 0 to 9 stand again in rows 20 to 29, 17 has none; held against a loop."""
+    digests = np.arange(1, 31, dtype=np.uint64)
+    digests[20:] = digests[:10]
+    digests[[25, 29]] = digests[25], digests[25]
+    folder, _ = scored_folder(30, part=8, failed={17: "no picture"}, digests=digests)
+    first: dict[int, int] = {}
+    expected = []
+    for row, digest in enumerate(digests.tolist()):
+        if row != 17 and digest in first:
+            expected.append(Repeat(row, f"{row}.png", first[digest], f"{first[digest]}.png"))
+        first.setdefault(digest, row)
+    assert len(expected) == 10
+    last = part_name(3)
+    kept = folder.read(last)
+    assert kept is not None
+    folder.fs.rm_file(folder.path(last))
+    assert summarised(folder).repeated == 4  # rows 20 to 23
+    folder.write(last, kept)
+    grown = summarised(folder)
+    assert (grown.repeated, grown.repeats) == (10, tuple(expected))
+    again = summarised(folder)  # as it was kept
+    assert (again.repeated, again.repeats) == (10, tuple(expected))
 
 
 def test_parts_are_read_once_and_again_when_they_change(monkeypatch: pytest.MonkeyPatch) -> None:

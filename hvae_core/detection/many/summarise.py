@@ -20,6 +20,7 @@ from hvae_core.common.plain import plain
 from hvae_core.common.progress import Progress, silent
 from hvae_core.detection.many.columns import figures, job_of, part_columns
 from hvae_core.detection.many.layout import PARTS, Job, part_name, parts_there
+from hvae_core.detection.many.repeats import Repeats
 from hvae_core.detection.many.sketch import KEPT, Gathering
 from hvae_core.detection.many.summary import (
     UNUSUAL,
@@ -55,7 +56,7 @@ def summarised(folder: Folder, progress: Progress = silent) -> FolderSummary:
     for place, name in enumerate(left):
         progress(place / len(left), f"reading part {place + 1:,} of {len(left):,}")
         growing.add(folder, _number(name), there[name])
-    made = growing.summary()
+    made = growing.summary(folder)
     with suppress(DataError):  # who may only read the folder reads its parts again next time
         keep(folder, made)
     return made
@@ -156,6 +157,7 @@ class _Growing:
         self.parts = dict(known.parts) if known else {}
         self._rows, self._failed = (known.rows, known.failed) if known else (0, 0)
         self._errors = list(known.errors) if known else []
+        self._repeats = Repeats()
         self._scores = {
             key: _OneScore.after(known.scores[key]) if known else _OneScore() for key in job.scores
         }
@@ -165,7 +167,8 @@ class _Growing:
         import pyarrow.compute as pc
 
         keys = list(self._scores)
-        table = part_columns(folder, number, [*_NAMES, "error", *keys])
+        table = part_columns(folder, number, [*_NAMES, "error", "digest", *keys])
+        self._repeats.add(number, table.column("digest"))
         self.parts[part_name(number)] = size
         self._rows += table.num_rows
         failed = table.filter(pc.is_valid(table.column("error")))
@@ -176,8 +179,9 @@ class _Growing:
         for key, values in zip(keys, figures(table, keys).T, strict=True):
             self._scores[key].add(values, table)
 
-    def summary(self) -> FolderSummary:
-        """What was read so far."""
+    def summary(self, folder: Folder) -> FolderSummary:
+        """What was read so far; equal pictures among all parts, those read before included."""
+        repeated, listed = self._repeats.found(folder, [_number(name) for name in self.parts])
         return FolderSummary(
             identity(self._job),
             dict(sorted(self.parts.items())),
@@ -185,4 +189,6 @@ class _Growing:
             failed=self._failed,
             errors=tuple(self._errors),
             scores={key: one.summary() for key, one in self._scores.items()},
+            repeated=repeated,
+            repeats=listed,
         )

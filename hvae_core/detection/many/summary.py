@@ -16,11 +16,12 @@ from hvae_core.common import fingerprint
 from hvae_core.common.arrays import Floats
 from hvae_core.common.far import Folder
 from hvae_core.detection.many.layout import SUMMARY, Job
+from hvae_core.detection.many.repeats import Repeat
 from hvae_core.detection.many.sketch import Sketch
 
 UNUSUAL = 1000
 """Images of a summary that a score finds the most unusual, and errors that it lists."""
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -54,8 +55,9 @@ class ScoreSummary:
 class FolderSummary:
     """A folder as a whole: ``rows`` images, of which ``failed`` were not scored.
 
-    ``errors`` are (row, file, why) of the first of them. ``parts`` are the sizes of the parts that
-    it was made of, by their names.
+    ``errors`` are (row, file, why) of the first of them. ``repeated`` images have the pixels of an
+    earlier one; ``repeats`` are the first of these. ``parts`` are the sizes of the parts that all
+    this was made of, by their names.
     """
 
     job: str
@@ -64,6 +66,8 @@ class FolderSummary:
     failed: int
     errors: tuple[tuple[int, str, str], ...]
     scores: Mapping[str, ScoreSummary]
+    repeated: int = 0
+    repeats: tuple[Repeat, ...] = ()
 
 
 def stored(folder: Folder, job: Job) -> FolderSummary | None:
@@ -110,7 +114,8 @@ def packed(summary: FolderSummary) -> dict[str, Any]:
     return {
         "format": FORMAT, "job": summary.job, "parts": dict(summary.parts), "rows": summary.rows,
         "failed": summary.failed, "errors": [list(one) for one in summary.errors],
-        "scores": scores,
+        "scores": scores, "repeated": summary.repeated,
+        "repeats": [[one.row, one.file, one.first_row, one.first_file] for one in summary.repeats],
     }  # fmt: skip
 
 
@@ -125,6 +130,11 @@ def unpacked(found: Mapping[str, Any]) -> FolderSummary:
         failed=int(found["failed"]),
         errors=tuple((int(row), str(file), str(why)) for row, file, why in found["errors"]),
         scores={str(key): _unpacked_score(one) for key, one in found["scores"].items()},
+        repeated=int(found["repeated"]),
+        repeats=tuple(
+            Repeat(int(row), str(file), int(first), str(of))
+            for row, file, first, of in found["repeats"]
+        ),
     )
 
 
