@@ -40,7 +40,7 @@ RESULTS = ("i_verdict", "i_place", "i_beneath", "i_right", "i_below")
 """The keys of what shows the image judged last."""
 STILL = (
     "<style>@media (min-width: 64rem) {[data-testid=stMain]:has(.st-key-i_canvas) "
-    ".st-key-i_verdict {min-height: 16rem}}</style>"
+    ".st-key-i_verdict {min-height: 23rem}}</style>"
 )
 """The verdict of a drawing has room for its longest words, so that the canvas stays in place."""
 ALARMS_HELP = (
