@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from hvae_core.common.noise import ImageNoise, StreamNoise
 from hvae_core.config import FAMILIES as BY_NAME
@@ -187,3 +189,21 @@ def prepared(model: HierarchicalVAE, images: ImageSet, seed: int = 0) -> Tensor:
 
 def stream(seed: int = 0) -> StreamNoise:
     return StreamNoise(torch.Generator().manual_seed(seed))
+
+
+class FromTheHost(TorchDispatchMode):
+    """Notes what is copied from the processor to the device ``meta``; a replayed pass may not."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def __torch_dispatch__(self, call: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        out = call(*args, **(kwargs or {}))
+        given, made = (
+            {leaf.device.type for leaf in tree_leaves(tree) if isinstance(leaf, Tensor)}
+            for tree in ((args, kwargs), out)
+        )
+        if "cpu" in given and "meta" in given | made:
+            self.found.append(str(call))
+        return out

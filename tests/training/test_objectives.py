@@ -12,7 +12,8 @@ from hvae_core.common.errors import ConfigError
 from hvae_core.common.noise import ImageNoise
 from hvae_core.config import LikelihoodName, TrainConfig
 from hvae_core.evaluation.bounds import bound
-from hvae_core.models import HierarchicalVAE
+from hvae_core.evaluation.replay import WARM
+from hvae_core.models import HierarchicalVAE, model_from_config
 from hvae_core.training.objectives import (
     Objective,
     elbo,
@@ -21,8 +22,17 @@ from hvae_core.training.objectives import (
     iwae,
     warmup_beta,
 )
+from hvae_core.training.step import Batch
 from tests.linear_gaussian import LinearGaussian
-from tests.small import FAMILIES, prepared, stream, tiny_config, tiny_model, tiny_set
+from tests.small import (
+    FAMILIES,
+    FromTheHost,
+    prepared,
+    stream,
+    tiny_config,
+    tiny_model,
+    tiny_set,
+)
 
 
 @pytest.fixture
@@ -194,3 +204,22 @@ def test_iwae_is_refused_where_the_prior_is_a_noisy_estimate(family: str) -> Non
     with pytest.raises(ConfigError, match="cannot train a diffusion prior"):
         Objective(model, TrainConfig("bars", objective="iwae", samples=2))
     Objective(model, TrainConfig("bars"))
+
+
+@pytest.mark.parametrize("family", ["hvae", "biva-vamp", "dct-vae", "dvp-vae"])
+def test_a_step_waits_for_no_copy_from_the_host(family: str) -> None:
+    """Else a graphics card cannot record it. The first calls warm up.
+
+    These differ in the prior, whose terms training has in another form than scoring, where every
+    family is asked.
+    """
+    with torch.device("meta"):
+        model = model_from_config(FAMILIES[family])
+    batch = Batch(Objective(model, TrainConfig("bars", mutation=0.1))).to("meta")
+    pixels = torch.empty(2, *model.image_shape, dtype=torch.uint8, device="meta")
+    keys = torch.empty(2, 2, dtype=torch.int64, device="meta")
+    for _ in range(WARM):
+        batch(pixels, keys)
+    with FromTheHost() as copies:
+        batch(pixels, keys).loss.backward()
+    assert copies.found == []

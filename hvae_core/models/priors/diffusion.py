@@ -104,6 +104,7 @@ class DiffusionPrior(UPrior):
         super().__init__(shape)
         self.n = steps  # highest level
         self.denoiser = Denoiser(shape, denoiser, parts)
+        self._known: dict[tuple[int, torch.device, torch.dtype], Levels] = {}
 
     @abstractmethod
     def gamma(self, time: Tensor) -> Tensor:
@@ -130,9 +131,16 @@ class DiffusionPrior(UPrior):
         return level.std
 
     def levels(self, like: Tensor, steps: int | None = None) -> Levels:
-        """The noise levels of training, or ``steps`` of them spread over the same times."""
-        time = torch.linspace(0, 1, (steps or self.n) + 1, dtype=torch.float64, device="cpu")
-        return Levels.of(time, self.gamma(time), like)
+        """The noise levels of training, or ``steps`` of them spread over the same times.
+
+        They come from the host, so they are made once: what a graphics card replays may not wait.
+        """
+        key = (steps or self.n, like.device, like.dtype)
+        if key not in self._known:
+            with torch.inference_mode(False):  # else no gradient could pass through them later
+                time = torch.linspace(0, 1, key[0] + 1, dtype=torch.float64, device="cpu")
+                self._known[key] = Levels.of(time, self.gamma(time), like)
+        return self._known[key]
 
     def predict(self, y: Tensor, levels: Levels) -> tuple[Tensor, Tensor]:
         """The network's u (S, B, *shape) at each y's own level, and the spread of its step down."""
