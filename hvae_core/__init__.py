@@ -20,7 +20,14 @@ if TYPE_CHECKING:
     from hvae_core.data import ImageSet, worlds
     from hvae_core.detection.detector import detector
     from hvae_core.detection.report import report
-    from hvae_core.door import check, evaluate, load_checkpoint, load_images, reconstruct
+    from hvae_core.door import (
+        check,
+        diagnose,
+        evaluate,
+        load_checkpoint,
+        load_images,
+        reconstruct,
+    )
     from hvae_core.evaluation.evaluation import EvalSettings
     from hvae_core.models import HierarchicalVAE
     from hvae_core.models.adapted.adapt import adapt
@@ -40,6 +47,7 @@ __all__ = [
     "adapt",
     "check",
     "detector",
+    "diagnose",
     "evaluate",
     "get_preset",
     "get_score",
@@ -64,7 +72,7 @@ _HOMES = {
     "data": ("ImageSet", "worlds"),
     "detection.detector": ("detector",),
     "detection.report": ("report",),
-    "door": ("check", "evaluate", "load_checkpoint", "load_images", "reconstruct"),
+    "door": ("check", "diagnose", "evaluate", "load_checkpoint", "load_images", "reconstruct"),
     "evaluation.evaluation": ("EvalSettings",),
     "models": ("HierarchicalVAE",),
     "models.adapted.adapt": ("adapt",),

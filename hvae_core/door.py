@@ -13,6 +13,7 @@ from hvae_core.checkpoint import Checkpoint
 from hvae_core.common.errors import ConfigError
 from hvae_core.common.files import named_path
 from hvae_core.common.progress import Progress, silent
+from hvae_core.common.thresholds import COLLAPSE_THRESHOLD
 from hvae_core.data import ImageSet, worlds
 from hvae_core.data.given import as_array, given_images
 from hvae_core.data.load import array_images, load_source
@@ -21,6 +22,7 @@ from hvae_core.data.readers.wanted import check_limit
 from hvae_core.detection.judging import judging
 from hvae_core.evaluation import SHIPPED_LIMIT
 from hvae_core.evaluation.contract import Contract, check_model
+from hvae_core.evaluation.diagnosis import Diagnosis, diagnosis
 from hvae_core.evaluation.evaluation import EvalSettings, Evaluation
 from hvae_core.evaluation.lookup import checkpoint_path, evaluated_images
 from hvae_core.models import HierarchicalVAE, Skipped, Up
@@ -129,6 +131,25 @@ def evaluate(
         )
     checkpoint = judging(model).checkpoint
     return evaluated_images(checkpoint, _given(images, checkpoint), settings, progress=progress)
+
+
+def diagnose(
+    model: Model,
+    images: Images,
+    *,
+    threshold: float = COLLAPSE_THRESHOLD,
+    progress: Progress = silent,
+) -> Diagnosis:
+    """Which layers collapsed, since when, why, and what to try: print it, or read its fields.
+
+    A layer under ``threshold`` nats a unit counts as collapsed (Li et al. 2022, Table 14). With a
+    Gaussian likelihood of fixed sigma the decoder's variance is held against the eigenvalues of
+    these images' covariance (Lucas et al. 2019).
+    """
+    checkpoint = judging(model).checkpoint
+    given = _given(images, checkpoint)
+    evaluation = evaluated_images(checkpoint, given, progress=progress)
+    return diagnosis(checkpoint, evaluation, given, title=given.title, threshold=threshold)
 
 
 def check(model: Model, images: Images, *, seed: int = 0) -> Contract:

@@ -20,7 +20,7 @@ _POINTS = 240
 
 
 def _tick(value: float) -> str:
-    return f"{value:.3g}".replace("-", "−")
+    return f"{value:.3g}".replace("-", "−") if abs(value) > 1e-12 else "0"
 
 
 def _ticks(low: float, high: float, most: int) -> NDArray[np.float64]:

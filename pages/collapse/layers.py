@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from operator import attrgetter
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import streamlit as st
 
+from hvae_core.common.errors import MissingImages
 from hvae_core.common.thresholds import ACTIVE_THRESHOLD, COLLAPSE_THRESHOLD
-from hvae_core.common.words import layers_in_words
+from hvae_core.config import ModelConfig
+from hvae_core.data.image_set import ImageSet
 from hvae_core.detection.report import SetResult, report
-from hvae_core.evaluation.collapse import (
-    active_units,
-    collapsed_layers,
-    collapsed_since,
-    kl_per_dim,
-    silent_layers,
-)
+from hvae_core.evaluation.collapse import kl_per_dim
+from hvae_core.evaluation.collapse_layers import LayersFound, kl_history, layers_found
+from hvae_core.evaluation.collapse_words import finding
+from hvae_core.evaluation.linear import Spread, fixed_std, spread_in_words
 from pages.shared import store, ui
-from pages.shared.controls import one_of, select
+from pages.shared.controls import select
+from pages.shared.kept import by_content
 from pages.shared.state import Context
 from pages.shared.store import Handle
 
@@ -47,7 +49,6 @@ class CollapseSettings:
 
     collapsed_below: float  # nats per latent dimension
     active_above: float  # variance of the posterior mean over images
-    per_dim: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,17 +58,25 @@ class Layers:
     handle: Handle
     result: SetResult
     variances: tuple[np.ndarray, ...]
-    collapsed: tuple[int, ...]
-    active: tuple[int, ...]
+    found: LayersFound
     history: np.ndarray | None  # (epochs, L) nats
-    since: tuple[int | None, ...]
-    silent: tuple[int, ...]
-    """Collapsed layers that say nothing, the others being thin."""
+    spread: str
+    """What the decoder's variance lets the units say, in a sentence."""
 
     @property
-    def followers(self) -> tuple[int, ...]:
-        """Layers that say nothing though units count as active: these follow the layers above."""
-        return tuple(i for i in self.silent if self.active[i - 1])
+    def collapsed(self) -> tuple[int, ...]:
+        """Numbers of the layers under the threshold."""
+        return self.found.collapsed
+
+    @property
+    def active(self) -> tuple[int, ...]:
+        """Active units of each layer."""
+        return self.found.active
+
+    @property
+    def since(self) -> tuple[int | None, ...]:
+        """The epoch since which each layer has been collapsed."""
+        return self.found.since
 
 
 def set_names(ctx: Context) -> list[str]:
@@ -80,7 +89,6 @@ def controls(evaluated: dict[str, str]) -> tuple[str, CollapseSettings]:
     """The set and the thresholds; all of it in the URL."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         name = select("Set", evaluated, key="c_set", width=300)
-        unit = one_of("KL in", ["nats", "nats/dim"], "nats", key="c_unit")
         below = st.number_input(
             "Collapsed below (nats/dim)", 0.0001, 1000.0, COLLAPSE_THRESHOLD, 0.005, "%.4g",
             key="c_below", bind="query-params", width=190,
@@ -89,40 +97,42 @@ def controls(evaluated: dict[str, str]) -> tuple[str, CollapseSettings]:
             "Unit active above (variance)", 0.0001, 10.0, ACTIVE_THRESHOLD, 0.005, "%.4g",
             key="c_active", bind="query-params", width=190,
         )  # fmt: skip
-    return name, CollapseSettings(below, above, per_dim=unit == "nats/dim")
+    return name, CollapseSettings(below, above)
 
 
 def layers_of(
-    handle: Handle, evaluation: Evaluation, settings: CollapseSettings, *, split: str
+    ctx: Context, handle: Handle, evaluation: Evaluation, settings: CollapseSettings, *, split: str
 ) -> Layers:
     """What a model's layers carry on an evaluated set."""
-    result, below = report(evaluation, ()).inside, settings.collapsed_below
-    history = history_kl(handle, split)
-    since: tuple[int | None, ...] = (None,) * handle.n_layers
-    if history is not None:
-        since = collapsed_since(history, handle.units, below)
-    active = tuple(active_units(v, settings.active_above) for v in evaluation.unit_variance)
+    config, history = store.info(handle).config, history_kl(handle, split)
+    below, above = settings.collapsed_below, settings.active_above
     return Layers(
         handle,
-        result,
+        report(evaluation, ()).inside,
         variances=evaluation.unit_variance,
-        collapsed=collapsed_layers(result.kl, handle.units, below),
-        active=active,
+        found=layers_found(config, evaluation, history, below=below, above=above),
         history=history,
-        since=since,
-        silent=silent_layers(
-            result.kl, handle.units, active, exact=handle.exact_kl, threshold=below
-        ),
+        spread=_spread(ctx, handle, evaluation.set_name),
     )
+
+
+def _spread(ctx: Context, handle: Handle, name: str) -> str:
+    """The decoder's variance against the data's, where the images are here."""
+    config, spread = store.info(handle).config, None
+    if fixed_std(config) is not None:
+        with suppress(MissingImages):
+            spread = _spread_of(config, ctx.images(name, handle))
+    return spread_in_words(config, spread)
+
+
+@by_content(16, {ImageSet: attrgetter("digest")})
+def _spread_of(config: ModelConfig, images: ImageSet) -> Spread | None:
+    return Spread.of(config, images.images)
 
 
 def history_kl(handle: Handle, split: str) -> np.ndarray | None:
     """KL terms of every epoch in nats (epochs, L), or None where the file has no such series."""
-    series: list[Any] = store.info(handle).history.get(SPLITS[split], [])
-    # The gate made sure that these are numbers, not that they belong to this model's layers.
-    if not series or any(not isinstance(r, list) or len(r) != handle.n_layers for r in series):
-        return None
-    return np.asarray(series, dtype=np.float64)
+    return kl_history(store.info(handle).history, SPLITS[split], handle.n_layers)
 
 
 def histories(handles: Sequence[Handle], split: str, *, per_dim: bool) -> list[History]:
@@ -177,7 +187,7 @@ def claim(models: Sequence[Layers], world: str) -> str:
     text = _sentence(*first)
     for model, title in others:
         if model.collapsed:
-            text += f"; in {title} {_lower(_findings(model))}"
+            text += f"; in {title} {_lower(finding(model.found))}"
         else:
             text += f"; {title} keeps all layers"
     return text
@@ -186,26 +196,10 @@ def claim(models: Sequence[Layers], world: str) -> str:
 def _sentence(model: Layers, title: str) -> str:
     if not model.collapsed:
         return f"Every layer of {title} carries information"
-    findings = _findings(model)
+    findings = finding(model.found)
     # "Layer z3 of plain ELBO says nothing, z1 little per unit"
     verb = findings.index(" say")
     return f"{findings[:verb]} of {title}{findings[verb:]}"
-
-
-def _findings(model: Layers) -> str:
-    names = model.handle.names
-    faint = [i for i in model.collapsed if i not in model.silent]
-    if not model.silent:
-        return f"{_say(names, faint)} little per unit"
-    text = f"{_say(names, model.silent)} nothing"
-    return f"{text}, {layers_in_words(names, faint)} little per unit" if faint else text
-
-
-def _say(names: Sequence[str], layers: Sequence[int]) -> str:
-    words = layers_in_words(names, layers)
-    if words[0].isdigit():  # "23 of 45 layers"
-        return f"{words} say"
-    return f"Layers {words} say" if len(layers) > 1 else f"Layer {words} says"
 
 
 def _lower(text: str) -> str:

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from hvae_core.common.deployment import public
-from hvae_core.common.places import COMMAND
+from hvae_core.evaluation.collapse_why import paragraph, recipe
+from hvae_core.evaluation.collapse_words import in_words
+from hvae_core.evaluation.diagnosis import command
 from hvae_core.figures import (
     active_units,
     bits_by_k,
@@ -17,7 +19,7 @@ from hvae_core.figures import (
     unit_heatmap,
 )
 from hvae_core.probes.information import DELTAS
-from pages.collapse import information, layers, remedies, tables, why, words
+from pages.collapse import information, layers, remedies, tables
 from pages.collapse.information import Measured
 from pages.collapse.layers import CollapseSettings, Layers
 from pages.shared import jobs, store, ui
@@ -59,17 +61,16 @@ CURVES_HELP = (
 
 
 def kl_part(models: list[Layers], settings: CollapseSettings) -> None:
-    """KL of each layer on the set."""
-    with st.container(horizontal=True, vertical_alignment="center"):  # on a line with its neighbour
-        st.subheader("KL per layer", anchor=False, help=KL_HELP)
-    figure = kl_bars(
-        [(m.handle.title, m.result.kl, m.handle.units) for m in models],
-        palette,
-        names=names_of(models),
-        per_dim=settings.per_dim,
-        threshold=settings.collapsed_below,
-    )
-    ui.chart(figure, "collapse-kl", "Bars of the KL of each layer, collapsed layers hatched")
+    """KL of each layer on the set: a unit, as the threshold counts it, and in all."""
+    st.subheader("KL per layer", anchor=False, help=KL_HELP)
+    bars = [(m.handle.title, m.result.kl, m.handle.units) for m in models]
+    below, alt = settings.collapsed_below, "Bars of the KL of each layer, collapsed layers hatched"
+    left, right = st.columns(2, gap="medium")
+    for column, per_dim in ((left, True), (right, False)):
+        figure = kl_bars(bars, palette, names=names_of(models), per_dim=per_dim, threshold=below)
+        with column:
+            st.caption("A unit, as the threshold counts it" if per_dim else "The whole layer")
+            ui.chart(figure, "collapse-kl-unit" if per_dim else "collapse-kl", alt)
     table = tables.layer_table(models)
     ui.csv_button(lambda: table, "layers", "Layers (CSV)")
 
@@ -96,9 +97,9 @@ def split_control() -> str:
         )  # fmt: skip
 
 
-def history_part(settings: CollapseSettings, split: str) -> None:
+def history_part(split: str) -> None:
     """KL of each layer over training, for the models whose file tells."""
-    histories = layers.histories(ctx.models, split, per_dim=settings.per_dim)
+    histories = layers.histories(ctx.models, split, per_dim=False)
     titles = {past.title for past in histories}
     for handle in ctx.models:
         if handle.title not in titles:
@@ -107,15 +108,14 @@ def history_part(settings: CollapseSettings, split: str) -> None:
             )
     if not histories:
         return
-    unit = "nats/dim" if settings.per_dim else "nats"
     figure = kl_history(
         [(past.title, past.epochs, past.kl) for past in histories],
         palette,
         names=[past.names for past in histories],
-        unit=unit,
+        unit="nats",
     )
     ui.chart(figure, "collapse-history", "Lines of the KL of each layer over the epochs")
-    table = tables.history_table(histories, split, unit)
+    table = tables.history_table(histories, split, "nats")
     ui.csv_button(lambda: table, "history", "History (CSV)")
 
 
@@ -124,10 +124,11 @@ def words_part(models: list[Layers]) -> None:
     for column, model in zip(st.columns(len(models), gap="large"), models, strict=True):
         lines = [
             f"- **{line.text}**" if line.collapsed else f"- {line.text}"
-            for line in words.in_words(model)
+            for line in in_words(model.found)
         ]
         head = f"*{ui.plain(model.handle.title)}*"
         column.markdown("\n".join([head, "", *lines]))
+        column.caption(ui.plain(model.spread))
 
 
 def remedies_part(models: list[Layers]) -> None:
@@ -138,13 +139,19 @@ def remedies_part(models: list[Layers]) -> None:
             continue
         title = f"What to try on {ui.plain(model.handle.title)}"
         with st.expander(title, icon=":material/healing:"):
-            st.caption("Recipes that change one thing of this network's training.")
+            st.caption(
+                "Each changes one thing of the training. The Lab shows it on a network that trains "
+                "in seconds; the command trains the recipe."
+            )
             for remedy, shipped in lines:
                 st.markdown(f"**{ui.plain(remedy.title)}**: {remedy.does} ({remedy.source}).")
-                if shipped:
-                    ui.link("collapse", "See its layers beside this model", shipped)
-                elif not public():
-                    st.code(f"{COMMAND} train --preset {remedy.preset}", language="sh")
+                row = st.container(horizontal=True)
+                with row:
+                    ui.link("lab", "See it in the Lab", {"preset": remedy.lab})
+                    if shipped:
+                        ui.link("collapse", "See its layers beside this model", shipped)
+                if not public():
+                    st.code(command(remedy), language="sh")
 
 
 def active_part(models: list[Layers]) -> None:
@@ -267,12 +274,14 @@ def body() -> None:
         for handle in ctx.models:
             evaluations = jobs.evaluations(ctx, handle, [name], name_missing=handle is ctx.a)
             if name in evaluations:
-                models.append(layers.layers_of(handle, evaluations[name], settings, split=split))
+                models.append(
+                    layers.layers_of(ctx, handle, evaluations[name], settings, split=split)
+                )
     with head:
-        reasons = [(model, why.recipe(store.info(model.handle))) for model in models]
-        ui.header(*layers.headline(ctx, models, name, settings=settings), why.paragraph(reasons))
+        reasons = [(model.found, recipe(store.info(model.handle))) for model in models]
+        ui.header(*layers.headline(ctx, models, name, settings=settings), paragraph(reasons))
     with right, ui.in_place():
-        history_part(settings, split)
+        history_part(split)
     if models:
         with left, ui.in_place():
             kl_part(models, settings)

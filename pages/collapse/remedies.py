@@ -1,4 +1,4 @@
-"""What to try against collapse: recipes for a model's network, and links to those that ship."""
+"""What to try against collapse: recipes, each with its Lab preset, its command, and what ships."""
 
 from __future__ import annotations
 
@@ -14,9 +14,13 @@ def lines(world: World, model: Layers) -> list[tuple[Remedy, dict[str, str]]]:
         return []
     info = store.info(model.handle)
     return [
-        (remedy, _beside(world, model, remedy.preset) if remedy.preset in world.checkpoints else {})
+        (remedy, _beside(world, model, remedy.preset) if _ships(world, remedy) else {})
         for remedy in remedies(info.config, info.train, world.key)
     ]
+
+
+def _ships(world: World, remedy: Remedy) -> bool:
+    return remedy.same and remedy.preset in world.checkpoints
 
 
 def _beside(world: World, model: Layers, name: str) -> dict[str, str]:

@@ -132,8 +132,13 @@ class View {
         }
       }
       const place = element("div", "place");
-      if (part.name === "dot") section.append(this.canvas);
-      section.append(place);
+      if (part.name === "dot") {
+        const both = element("div", "beside");
+        both.append(this.canvas, place);
+        section.append(both);
+      } else {
+        section.append(place);
+      }
       this.places.set(part.name, place);
       this.stage.append(section);
     }

@@ -217,7 +217,7 @@ def page() -> None:
     if problem:
         st.error(ui.plain(problem), icon=":material/error:")
     head(found)
-    pictured, beside = st.columns([3, 1], gap="large")
+    pictured, beside = st.columns([2, 1], gap="large")
     with pictured:
         head_controls(found)
         _mount(key="lab-moving", data={"address": stream.address(found, palette, owner=visitor())})

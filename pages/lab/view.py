@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import math
 from collections.abc import Sequence
 from html import escape
 
@@ -14,6 +13,7 @@ from PIL.Image import Image
 
 from hvae_core.config.lab import Knobs
 from hvae_core.evaluation.collapse import SILENT_NATS
+from hvae_core.evaluation.linear import linear_nats
 from hvae_core.figures import (
     Palette,
     Progress,
@@ -145,7 +145,7 @@ def _of_run(
     samples = tile(frame.samples, columns=8, scale=scale, colors=palette)
     found = [_part(f"samples-{run.slot}", _image(samples, "Samples of the model"), f"Samples{of}")]
     if frame.means.size:
-        side = min(210, max(120, (room - 16 * len(names)) // len(names)))
+        side = min(210, max(90, (room - 16 * len(names)) // len(names)))
         pictures = moving_posteriors(
             frame.means, frame.stds, frame.draws, palette, names=names, side=side
         )
@@ -167,7 +167,7 @@ def _of_run(
 def _units_in_words(run: Run, frame: LabFrame) -> str:
     """The KL of each unit, and what it is at its best."""
     std = run.control.knobs.std
-    best = [max(0.0, 0.5 * math.log(value / std**2)) for value in frame.eigenvalues]
+    best = linear_nats(frame.eigenvalues, std)
     units = sorted(frame.unit_kl.tolist(), reverse=True)
     told = [
         f"unit {i}: {now:.2f} nats, at its best {goal:.2f}"

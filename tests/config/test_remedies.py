@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from hvae_core.config.families.dense import DenseConfig
+from hvae_core.config.lab import lab_presets
 from hvae_core.config.presets import PRESETS
 from hvae_core.config.presets.remedies import remedies
 
@@ -24,9 +26,18 @@ def test_what_the_recipe_had_not_is_offered(name: str, offered: str, left_out: s
     assert left_out not in names and name not in names
 
 
-def test_each_says_what_it_does_and_whose_it_is() -> None:
+def test_each_says_what_it_does_whose_it_is_and_where_the_lab_shows_it() -> None:
     preset = PRESETS["glyphs-hvae5-elbo"]
-    for remedy in remedies(preset.model, preset.train, preset.world):
-        assert remedy.does and remedy.source
-        assert PRESETS[remedy.preset].model == preset.model
-    assert remedies(preset.model, preset.train, "mnist") == ()
+    offered = remedies(preset.model, preset.train, preset.world)
+    for remedy in offered:
+        assert remedy.does and remedy.source and remedy.lab in lab_presets()
+        assert (PRESETS[remedy.preset].model == preset.model) == remedy.same
+    assert all(remedy.same for remedy in offered[:3])
+
+
+def test_a_network_of_no_recipe_is_told_the_recipes_of_others() -> None:
+    bare = DenseConfig((1, 8, 8), (3, 3))
+    told = remedies(bare, None, "")
+    assert {remedy.lab for remedy in told} == {"free-bits", "warm-up", "informative", "skips"}
+    assert not any(remedy.same for remedy in told)
+    assert all(remedy.preset in PRESETS for remedy in told)

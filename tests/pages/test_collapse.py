@@ -10,17 +10,18 @@ import numpy as np
 import pytest
 
 from hvae_core.common.cache import cache_dir
+from hvae_core.evaluation.collapse_layers import LayersFound
+from hvae_core.evaluation.collapse_words import in_words
 from pages.collapse import layers as collapse
 from pages.collapse import tables
 from pages.collapse.layers import Layers
-from pages.collapse.words import in_words
 from pages.shared import store
 from pages.shared.store import Handle
 from tests.pages.conftest import LIMIT, Start, alive, charts, text
 
 B = {"b_glyphs": "glyphs-hvae3-informative"}
 DRAWN = {
-    "collapse-kl", "collapse-active", "collapse-active-curve", "collapse-bits",
+    "collapse-kl", "collapse-kl-unit", "collapse-active", "collapse-active-curve", "collapse-bits",
     "collapse-units-glyphs-hvae3-elbo",
 }  # fmt: skip
 
@@ -44,7 +45,7 @@ def test_models_stand_side_by_side(start: Start) -> None:
 
 
 def test_threshold_names_more_layers(start: Start) -> None:
-    app = alive(start("collapse", c_below="1000.0", c_unit="nats/dim"))
+    app = alive(start("collapse", c_below="1000.0"))
     assert app.title[0].value == "Layers z1, z2 and z3 of “Tiny, plain” say little per unit"
     app.number_input(key="c_below").set_value(0.0001).run()
     assert alive(app).title[0].value.startswith("Every layer")
@@ -99,21 +100,28 @@ def handle(title: str = "plain ELBO", layers: int = 3) -> Handle:
     )
 
 
+def made(
+    known: Handle, kl: list[float], bits: list[float], *, collapsed: tuple[int, ...],
+    active: tuple[int, ...], history: Any = None, since: Any = None, silent: Any = None,
+) -> Layers:  # fmt: skip
+    result = SimpleNamespace(
+        name="test", images=LIMIT, kl=kl, kl_per_dim=kl, bound_bits=bits, nll_bits=bits[::-1]
+    )
+    totals = [each * units for each, units in zip(kl, known.units, strict=True)]
+    found = LayersFound(
+        known.names, known.levels, known.units, tuple(totals), active,
+        collapsed=collapsed,
+        silent=tuple(i for i in collapsed if not active[i - 1]) if silent is None else silent,
+        since=since or (None,) * len(active), kept=history is not None,
+    )  # fmt: skip
+    variances = tuple(np.full(u, 0.5) for u in known.units)
+    return Layers(known, result, variances, found=found, history=history, spread="")  # type: ignore[arg-type]
+
+
 def layers(title: str, collapsed: tuple[int, ...], active: tuple[int, ...], **more: Any) -> Layers:
     kl = [0.0004 if i in collapsed else 1.5 for i in range(1, len(active) + 1)]
-    result = SimpleNamespace(
-        name="test", images=LIMIT, kl=kl, kl_per_dim=kl, bound_bits=kl, nll_bits=kl
-    )
-    empty = tuple(i for i in collapsed if not active[i - 1])
-    settings = {"history": None, "since": (None,) * len(active), "silent": empty, **more}
-    return Layers(
-        handle(title, len(active)),
-        result,  # type: ignore[arg-type]
-        tuple(np.full(u, 0.5) for u in handle(title, len(active)).units),
-        collapsed=collapsed,
-        active=active,
-        **settings,
-    )
+    known = handle(title, len(active))
+    return made(known, kl, kl, collapsed=collapsed, active=active, **more)
 
 
 @pytest.mark.parametrize(
@@ -135,8 +143,8 @@ def layers(title: str, collapsed: tuple[int, ...], active: tuple[int, ...], **mo
     ],
 )
 def test_claim_follows_the_layers(models: Any, words: str) -> None:
-    made = [layers(f"World, {'AB'[i]}, 3 layers", *m) for i, m in enumerate(models)]
-    assert collapse.claim(made, "World") == words
+    several = [layers(f"World, {'AB'[i]}, 3 layers", *m) for i, m in enumerate(models)]
+    assert collapse.claim(several, "World") == words
 
 
 def test_titles_stay_whole_where_short_ones_would_be_equal() -> None:
@@ -149,14 +157,14 @@ def test_titles_stay_whole_where_short_ones_would_be_equal() -> None:
 def test_layers_in_words_begin_with_the_collapsed() -> None:
     history = np.ones((3, 3))
     known = layers("A", (3,), (9, 6, 0), history=history, since=(None, None, 2))
-    lines = [line.text for line in in_words(known)]
+    lines = [line.text for line in in_words(known.found)]
     assert lines[0] == "z3 (4 units): 0.0004 nats/unit, no unit active. Collapsed since epoch 2."
     assert lines[1].startswith("z1 (98 units)") and lines[1].endswith("9 of 98 units active.")
-    here = in_words(layers("A", (1,), (9, 6, 4), history=history))[0].text
+    here = in_words(layers("A", (1,), (9, 6, 4), history=history).found)[0].text
     assert here.endswith("Collapsed on this set, not at the end of training.")
     thin = layers("A", (1,), (9, 6, 4), history=history, since=(1, None, None))
-    assert in_words(thin)[0].text.endswith("spread thinly over its units.")
-    assert in_words(layers("A", (3,), (9, 6, 0)))[0].text.endswith("Collapsed.")
+    assert in_words(thin.found)[0].text.endswith("spread thinly over its units.")
+    assert in_words(layers("A", (3,), (9, 6, 0)).found)[0].text.endswith("Collapsed.")
 
 
 @pytest.mark.parametrize("series", [[], [1.0, 2.0], [[1.0, 2.0]], [[1.0, 2.0, 3.0], [1.0]]])
@@ -183,9 +191,9 @@ def test_tables_hold_what_the_charts_show(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_layers_that_only_follow_are_empty_and_it_is_said() -> None:
     model = layers("A", (1, 2), (98, 6, 4), silent=(1, 2))
-    assert model.followers == (1, 2)
+    assert model.found.followers == (1, 2)
     assert collapse.claim([model], "Glyphs") == "Layers z1 and z2 of “A” say nothing"
-    assert "all by following the layers above" in in_words(model)[0].text
+    assert "all by following the layers above" in in_words(model.found)[0].text
 
 
 def deep(collapsed: tuple[int, ...], active: tuple[int, ...], **more: Any) -> Layers:
@@ -193,10 +201,6 @@ def deep(collapsed: tuple[int, ...], active: tuple[int, ...], **more: Any) -> La
     names = (*(f"z{i}" for i in range(1, 14)), "u")
     levels = ("14x14",) * 8 + ("7x7",) * 5 + ("u",)
     kl = [0.0004 * i if i in collapsed else 1.5 + i for i in range(1, 15)]
-    bits = [3.0, 2.0, 1.0]
-    result = SimpleNamespace(
-        name="test", images=LIMIT, kl=kl, kl_per_dim=kl, bound_bits=bits, nll_bits=bits[::-1]
-    )
     layers = tuple((name, (4,), 4) for name in names)
     known = Handle(
         "Deep",
@@ -208,32 +212,31 @@ def deep(collapsed: tuple[int, ...], active: tuple[int, ...], **more: Any) -> La
         exact_kl=(True,) * 14,
         image_shape=(1, 28, 28),
     )
-    settings = {"history": None, "since": (None,) * 14, "silent": collapsed, **more}
-    variances = (np.full(4, 0.5),) * 14
-    return Layers(known, result, variances, collapsed=collapsed, active=active, **settings)  # type: ignore[arg-type]
+    more = {"silent": collapsed, **more}
+    return made(known, kl, [3.0, 2.0, 1.0], collapsed=collapsed, active=active, **more)
 
 
 def test_many_layers_are_told_in_ranges() -> None:
     flat = (*range(3, 11),)
     model = deep(flat, (4, 4, *(0,) * 8, 4, 4, 4, 2))
     assert collapse.claim([model], "Glyphs") == "Layers z3 to z10 of “Deep” say nothing"
-    assert [line.text for line in in_words(model)] == [
+    assert [line.text for line in in_words(model.found)] == [
         "z3 to z8 (6 layers of 4 units): 0.0012 to 0.0032 nats/unit, no unit active. Collapsed.",
         "z9 and z10 (2 layers of 4 units): 0.0036 to 0.0040 nats/unit, no unit active. Collapsed.",
         "z1 and z2 (2 layers of 4 units): 2.5000 to 3.5000 nats/unit, 4 of 4 units active.",
         "z11 to z13 (3 layers of 4 units): 12.5000 to 14.5000 nats/unit, 4 of 4 units active.",
         "u (4 units): 15.5000 nats/unit, 2 of 4 units active.",
     ]
-    assert [line.collapsed for line in in_words(model)] == [True, True, *[False] * 3]
+    assert [line.collapsed for line in in_words(model.found)] == [True, True, *[False] * 3]
     told = deep(flat, (4,) * 14, since=(None, None, *range(2, 10), *(None,) * 4),
                 history=np.ones((9, 14)))  # fmt: skip
-    assert told.followers == flat
-    assert in_words(told)[0].text.endswith(
+    assert told.found.followers == flat
+    assert in_words(told.found)[0].text.endswith(
         "4 of 4 units active, all by following the layers above. Collapsed since epoch 2 to 7."
     )
     later = deep(flat, (4,) * 14, since=(None, None, 2, 2, *(None,) * 10),
                  history=np.ones((9, 14)))  # fmt: skip
-    first, second = (line.text for line in in_words(later)[:2])
+    first, second = (line.text for line in in_words(later.found)[:2])
     assert first.endswith("Collapsed since epoch 2 (2 of them).")
     assert second.endswith("Collapsed on this set, not at the end of training.")
     every_other = deep((*range(1, 14, 2),), (0, 4) * 7)

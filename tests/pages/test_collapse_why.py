@@ -11,8 +11,9 @@ import pytest
 from hvae_core.checkpoint.library import shipped_checkpoints
 from hvae_core.config import BIVAConfig, HVAEConfig, LatentConfig, TrainConfig
 from hvae_core.data import worlds
+from hvae_core.evaluation.collapse_layers import LayersFound
+from hvae_core.evaluation.collapse_why import Recipe, paragraph, recipe, sentences
 from pages.collapse.remedies import lines
-from pages.collapse.why import Recipe, paragraph, recipe, sentences
 from pages.shared import store
 from tests.pages.conftest import Start
 
@@ -23,20 +24,21 @@ INFORMATIVE = replace(ELBO, objective="informative")
 FREE = replace(ELBO, free_bits=2.0, free_until=9.6)
 
 
-def model(kl: list[float], active: list[int], collapsed: tuple[int, ...], **more: Any) -> Any:
-    units = (1568, 16, 8, 8, 8)[: len(kl)]
-    return SimpleNamespace(
-        handle=SimpleNamespace(
-            layers=[(f"z{i}", (n,), n) for i, n in enumerate(units, start=1)],
-            units=units,
-            n_layers=len(units),
-        ),
-        result=SimpleNamespace(kl=kl),
+def model(
+    kl: list[float], active: list[int], collapsed: tuple[int, ...], *, silent: Any = None,
+    kept: bool = False,
+) -> LayersFound:  # fmt: skip
+    names = tuple(f"z{i}" for i in range(1, len(kl) + 1))
+    return LayersFound(
+        names,
+        names,
+        (1568, 16, 8, 8, 8)[: len(kl)],
+        tuple(kl),
+        tuple(active),
         collapsed=collapsed,
-        silent=more.pop("silent", tuple(i for i in collapsed if not active[i - 1])),
-        followers=more.pop("followers", ()),
-        active=tuple(active),
-        **{"history": None, "since": (None,) * len(kl), **more},
+        silent=tuple(i for i in collapsed if not active[i - 1]) if silent is None else silent,
+        since=(None,) * len(kl),
+        kept=kept,
     )
 
 
@@ -46,7 +48,7 @@ LOWER_TWO = model([0.09, 0.02, 16.0], [0, 0, 8], (1, 2))
 BARE = model([40.0, 0.06, 0.01], [160, 0, 0], (2, 3))
 NONE = model([0.2, 0.1, 0.0], [0, 0, 0], (1, 2, 3))
 THIN = model([4.46, 6.34, 5.71], [1240, 16, 8], (1,))
-FOLLOWS = model([0.003, 0.001, 15.0], [1568, 16, 8], (1, 2), silent=(1, 2), followers=(1, 2))
+FOLLOWS = model([0.003, 0.001, 15.0], [1568, 16, 8], (1, 2), silent=(1, 2))
 KEPT = model([20.0, 2.6, 8.6], [500, 16, 8], ())
 
 
@@ -130,7 +132,7 @@ def test_nothing_is_said_where_nothing_supports_it() -> None:
 
 
 def test_a_layer_empty_on_this_set_alone_is_no_matter_of_training() -> None:
-    here = model([10.0, 25.0, 0.0], [400, 16, 0], (3,), history=[[1.0]], since=(None,) * 3)
+    here = model([10.0, 25.0, 0.0], [400, 16, 0], (3,), kept=True)
     assert sentences(here, ELBO) == []
 
 
@@ -183,18 +185,12 @@ def test_units_that_only_follow_are_explained() -> None:
 def test_many_layers_fit_a_sentence() -> None:
     """Fourteen layers on two levels: ranges, sums and each number of terms once."""
     names = (*(f"z{i}" for i in range(1, 14)), "u")
-    many = SimpleNamespace(
-        handle=SimpleNamespace(layers=[(n, (4,), 4) for n in names], units=(4,) * 14, n_layers=14),
-        result=SimpleNamespace(kl=[0.0] * 6 + [0.03] * 4 + [2.0] * 4),
-        collapsed=tuple(range(1, 11)),
-        silent=tuple(range(1, 7)),
-        followers=(),
-        active=(0,) * 6 + (4,) * 8,
-        history=None,
-        since=(None,) * 14,
-    )
+    many = LayersFound(
+        names, names, (4,) * 14, (*[0.0] * 6, *[0.03] * 4, *[2.0] * 4), (0,) * 6 + (4,) * 8,
+        collapsed=tuple(range(1, 11)), silent=tuple(range(1, 7)), since=(None,) * 14, kept=False,
+    )  # fmt: skip
     how = replace(INFORMATIVE, terms=(1,) * 8 + (2,) * 5 + (3,))
-    empty, thin = sentences(many, how)  # type: ignore[arg-type]
+    empty, thin = sentences(many, how)
     assert empty == (
         "Filling z1 to z6 would cost their whole KL and help in only 1 of 3 reconstruction terms, "
         "while z7 to u above carry 8.12 nats without them: the cheapest posterior is the prior."
@@ -202,8 +198,8 @@ def test_many_layers_fit_a_sentence() -> None:
     assert thin == (
         "z7 to z10 are thin: their 0.120 nats are spread over 16 units, 16 of them active."
     )
-    kept = SimpleNamespace(**{**vars(many), "collapsed": (), "silent": ()})
-    assert sentences(kept, replace(how, terms=(1,) * 11 + (2,) * 3)) == [  # type: ignore[arg-type]
+    kept = replace(many, collapsed=(), silent=())
+    assert sentences(kept, replace(how, terms=(1,) * 11 + (2,) * 3)) == [
         "The objective asks for the image from the layers above every k too, so z12, z13 and u "
         "alone have to describe it."
     ]

@@ -15,59 +15,111 @@ class Remedy:
     """A recipe for a network that differs from a checkpoint's in one thing, and what that does."""
 
     preset: str
+    """What ``train --preset`` takes."""
     title: str
     does: str
     source: str
+    lab: str
+    """The preset of the Lab that shows it."""
+    same: bool = True
+    """Whether the recipe is recorded for this very network, and not for one like it."""
 
 
-_MEANS: dict[str, tuple[Callable[[TrainConfig], bool], str, str]] = {
-    "free bits": (
+@dataclass(frozen=True)
+class _Means:
+    """One thing that the literature does, how it is seen in a recipe, and where the Lab has it."""
+
+    title: str
+    seen: Callable[[TrainConfig], bool]
+    does: str
+    source: str
+    lab: str
+
+    def of(self, preset: Preset, *, same: bool) -> Remedy:
+        title = preset.title if same else self.title
+        return Remedy(preset.name, title, self.does, self.source, self.lab, same)
+
+
+_MEANS = (
+    _Means(
+        "Free bits",
         lambda train: train.free_bits > 0,
         "every layer may say a few nats that cost nothing, until the rest has learnt to use them",
         "Kingma et al. 2016; Havtorn et al. 2021, Table 4",
+        "free-bits",
     ),
-    "warm-up": (
+    _Means(
+        "Warm-up",
         lambda train: train.warmup_epochs > 0,
-        "the KL terms count little at first, so that layers are in use before they cost",
+        "the KL terms count little at first, so that layers are in use before they cost; alone it "
+        "is often not enough",
         "S\N{LATIN SMALL LETTER O WITH STROKE}nderby et al. 2016",
+        "warm-up",
     ),
-    "continued": (
+    _Means(
+        "The informative objective, continued",
         lambda train: train.objective == "informative" and bool(train.start),
         "the informative objective takes over from a network whose layers are alive",
         "Li et al. 2022, Eq. 10",
+        "informative",
     ),
-    "informative": (
+    _Means(
+        "The informative objective",
         lambda train: train.objective == "informative",
         "the image is asked for from the layers above every k too, which fills the top",
         "Li et al. 2022, Eq. 10",
+        "informative",
     ),
-}
+)
+_SKIPS = _Means(
+    "Skip connections",
+    lambda _: False,
+    "every layer sees the image past the layers below, not only a draw of them",
+    "Havtorn et al. 2021, Eq. 2",
+    "skips",
+)
 
 
 def remedies(config: ModelConfig, train: TrainConfig | None, world: str) -> tuple[Remedy, ...]:
-    """Recipes of a world that change the schedule or the skips of this network, and nothing else.
+    """Recipes that change the schedule or the skips of a network, and nothing else.
 
-    Those that do no more than ``train`` did already are left out.
+    Those of the world for this very network come first. What has none there is shown by a recipe
+    for another network. What ``train`` did already is left out.
     """
     done = _means(train) if train is not None else []
-    found = []
-    for preset in PRESETS.values():
-        if preset.world != world or preset.paper:
-            continue
+    found, shown = [], set[str]()
+    recorded = [preset for preset in PRESETS.values() if not preset.paper]
+    recorded.sort(key=lambda preset: preset.world != world)  # stable: its own world first
+    for preset in recorded:
+        if preset.world != world:
+            break
         means = _means(preset.train)
         if preset.model == config:
-            new = [name for name in means if name not in done]
+            new = [one for one in means if one not in done]
             if new:
-                found.append(Remedy(preset.name, preset.title, *_MEANS[new[0]][1:]))
+                found.append(new[0].of(preset, same=True))
+                shown.add(new[0].lab)
         elif _only_skips(preset, config) and (train is None or means == done):
-            does = "every layer sees the image past the layers below, not only a draw of them"
-            found.append(Remedy(preset.name, preset.title, does, "Havtorn et al. 2021, Eq. 2"))
+            found.append(_SKIPS.of(preset, same=True))
+    # Of warm-up, free bits and the objective, those that no recipe of this network has.
+    for means in _MEANS:
+        if means in done or means.lab in shown:
+            continue
+        other = next((one for one in recorded if _means(one.train)[:1] == [means]), None)
+        if other is not None:
+            found.append(means.of(other, same=False))
+            shown.add(means.lab)
+    if getattr(config, "skip", True) is False and not any(one.lab == _SKIPS.lab for one in found):
+        bare = (one for one in recorded if not _means(one.train))
+        other = next((one for one in bare if getattr(one.model, "skip", False)), None)
+        if other is not None:
+            found.append(_SKIPS.of(other, same=False))
     return tuple(found)
 
 
-def _means(train: TrainConfig) -> list[str]:
+def _means(train: TrainConfig) -> list[_Means]:
     """What a recipe does against collapse."""
-    return [name for name, (does, *_) in _MEANS.items() if does(train)]
+    return [means for means in _MEANS if means.seen(train)]
 
 
 def _only_skips(preset: Preset, config: ModelConfig) -> bool:

@@ -12,6 +12,7 @@ from hvae_core.common.noise import ImageNoise, StreamNoise
 from hvae_core.config.lab import SIDE
 from hvae_core.data.image_set import ImageSet
 from hvae_core.evaluation.bounds import bound
+from hvae_core.evaluation.linear import data_eigenvalues
 from hvae_core.models import HierarchicalVAE
 from hvae_core.models.distributions import Gaussian
 from hvae_core.models.pixels import prepared
@@ -26,10 +27,9 @@ class Scene:
 
     def __init__(self, images: ImageSet, held_out: ImageSet) -> None:
         self.held_out = held_out
-        pixels = (np.asarray(images.images, np.float64).reshape(len(images), -1) + 0.5) / 256
         # Of large images it would take a minute, and no toy is made of them.
-        few = pixels.shape[1] <= SIDE**2
-        self.eigenvalues = np.linalg.eigvalsh(np.cov(pixels.T))[::-1][:8] if few else np.zeros(0)
+        few = images.images[0].size <= SIDE**2
+        self.eigenvalues = data_eigenvalues(images.images)[:8] if few else np.zeros(0)
 
     def frame(
         self, model: HierarchicalVAE, about: dict[str, Any], dot: tuple[float, float]

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
-from hvae_core.common.words import RANGE, layers_in_words, listed
-from hvae_core.figures import fmt
-
-if TYPE_CHECKING:
-    from pages.collapse.layers import Layers
+from hvae_core.common.words import RANGE, fmt, layers_in_words, listed
+from hvae_core.evaluation.collapse_layers import LayersFound
 
 
 @dataclass(frozen=True)
@@ -54,7 +51,7 @@ def recipe(info: Any) -> Recipe | None:
     )
 
 
-def paragraph(models: Sequence[tuple[Layers, Recipe | None]]) -> str:
+def paragraph(models: Sequence[tuple[LayersFound, Recipe | None]]) -> str:
     """A sentence or two a model, in Markdown; "" where the data and the file explain nothing."""
     texts = [" ".join(sentences(model, how)) for model, how in models]
     if len(texts) > 1:
@@ -63,10 +60,10 @@ def paragraph(models: Sequence[tuple[Layers, Recipe | None]]) -> str:
     return f"*Why?* {lines}" if lines else ""
 
 
-def sentences(model: Layers, how: Recipe | None) -> list[str]:
+def sentences(model: LayersFound, how: Recipe | None) -> list[str]:
     """Why the layers of one model are what they are, the empty ones first."""
     # A layer that is empty on this set but not at the end of training is no matter of training.
-    kept = model.history is not None
+    kept = model.kept
     empty = [i for i in model.silent if not kept or model.since[i - 1] is not None]
     reasons = [_empty(model, empty, how)] if empty and how is not None else []
     if model.followers:
@@ -81,9 +78,9 @@ def sentences(model: Layers, how: Recipe | None) -> list[str]:
     return reasons
 
 
-def _empty(model: Layers, empty: Sequence[int], how: Recipe) -> str:
+def _empty(model: LayersFound, empty: Sequence[int], how: Recipe) -> str:
     """Empty layers: what each would cost, and who carries the image without them."""
-    awake = [i for i in range(1, model.handle.n_layers + 1) if i not in model.silent]
+    awake = [i for i in range(1, model.n_layers + 1) if i not in model.silent]
     if not awake:
         return _none_awake(how)
     it, its = ("it", "its") if len(empty) == 1 else ("them", "their")
@@ -94,7 +91,7 @@ def _empty(model: Layers, empty: Sequence[int], how: Recipe) -> str:
         cost += f" and help in only {helped} reconstruction terms"
     place = " below" if max(awake) < min(empty) else " above" if min(awake) > max(empty) else ""
     carry = f"{_list(model, awake)}{place} {'carries' if len(awake) == 1 else 'carry'}"
-    nats = fmt(sum(float(model.result.kl[i - 1]) for i in awake), "nats")
+    nats = fmt(sum(float(model.kl[i - 1]) for i in awake), "nats")
     text = f"{cost}, while {carry} {nats} without {it}"
     if how.read_by_draws_alone and min(empty) > 1:
         seen = "it sees" if len(empty) == 1 else "they see"
@@ -114,17 +111,17 @@ def _none_awake(how: Recipe) -> str:
     return f"{price}; in {how.trained}{planned} epochs none of them began to repay it."
 
 
-def _thin(model: Layers, layers: Sequence[int]) -> list[str]:
+def _thin(model: LayersFound, layers: Sequence[int]) -> list[str]:
     """Layers under the threshold for each unit, though units are active; many in one sentence."""
     if len(layers) < RANGE:
         return [_spread(model, [layer]) for layer in layers]
     return [_spread(model, layers)]
 
 
-def _spread(model: Layers, layers: Sequence[int]) -> str:
-    units = sum(model.handle.units[i - 1] for i in layers)
+def _spread(model: LayersFound, layers: Sequence[int]) -> str:
+    units = sum(model.units[i - 1] for i in layers)
     active = sum(model.active[i - 1] for i in layers)
-    nats = sum(float(model.result.kl[i - 1]) for i in layers)
+    nats = sum(float(model.kl[i - 1]) for i in layers)
     kept = ", not lost" if nats >= 1 else ""
     are, their = ("is", "its") if len(layers) == 1 else ("are", "their")
     return (
@@ -139,7 +136,7 @@ def _numbers(counts: Sequence[int]) -> str:
     return listed(map(str, each)) if len(each) < RANGE else f"{each[0]} to {each[-1]}"
 
 
-def _all_kept(model: Layers, how: Recipe) -> list[str]:
+def _all_kept(model: LayersFound, how: Recipe) -> list[str]:
     """What in the recipe is there to keep layers from collapse."""
     if how.free_bits:
         return [
@@ -156,12 +153,12 @@ def _all_kept(model: Layers, how: Recipe) -> list[str]:
     return []
 
 
-def _above(model: Layers) -> str:
+def _above(model: LayersFound) -> str:
     """The layers that the followers copy from."""
-    kept = [i for i in range(min(model.followers) + 1, model.handle.n_layers + 1)
+    kept = [i for i in range(min(model.followers) + 1, model.n_layers + 1)
             if i not in model.silent]  # fmt: skip
     return _list(model, kept) if kept else "the layers above"
 
 
-def _list(model: Layers, layers: Sequence[int]) -> str:
-    return layers_in_words([name for name, *_ in model.handle.layers], layers)
+def _list(model: LayersFound, layers: Sequence[int]) -> str:
+    return layers_in_words(model.names, layers)
