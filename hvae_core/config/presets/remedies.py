@@ -102,16 +102,16 @@ def remedies(config: ModelConfig, train: TrainConfig | None, world: str) -> tupl
         elif _only_skips(preset, config) and (train is None or means == done):
             found.append(_SKIPS.of(preset, same=True))
     # Of warm-up, free bits and the objective, those that no recipe of this network has.
-    for means in _MEANS:
-        if means in done or means.lab in shown:
+    for one in _MEANS:
+        if one in done or one.lab in shown:
             continue
-        other = next((one for one in recorded if _means(one.train)[:1] == [means]), None)
+        other = next((preset for preset in recorded if _means(preset.train)[:1] == [one]), None)
         if other is not None:
-            found.append(means.of(other, same=False))
-            shown.add(means.lab)
+            found.append(one.of(other, same=False))
+            shown.add(one.lab)
     if getattr(config, "skip", True) is False and not any(one.lab == _SKIPS.lab for one in found):
-        bare = (one for one in recorded if not _means(one.train))
-        other = next((one for one in bare if getattr(one.model, "skip", False)), None)
+        bare = (preset for preset in recorded if not _means(preset.train))
+        other = next((preset for preset in bare if getattr(preset.model, "skip", False)), None)
         if other is not None:
             found.append(_SKIPS.of(other, same=False))
     return tuple(found)
