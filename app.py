@@ -24,6 +24,7 @@ def draw() -> None:
         health,
         jobs,
         links,
+        selection_view,
         set_notes,
         sidebar,
         style,
@@ -48,6 +49,7 @@ def draw() -> None:
             set_context(health.sound(choices))
         with here, ui.in_place():
             current_view.draw(context())
+            selection_view.draw(context())
         strip.question(question, context())
         with ui.whole_page():
             page.run()

@@ -26,7 +26,8 @@ def keep(points: Points, rows: Sequence[int]) -> None:
     """Make rows of the map the selection of this session: (set, index) of each."""
     inside = sorted({row for row in rows if 0 <= row < len(points)})
     selection.keep(
-        [(points.set_names[points.sets[row]], int(points.indices[row])) for row in inside]
+        [(points.set_names[points.sets[row]], int(points.indices[row])) for row in inside],
+        of=len(points),
     )
 
 

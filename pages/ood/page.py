@@ -18,7 +18,7 @@ from hvae_core.figures import (
     symbol_html,
 )
 from hvae_core.scores import Score
-from pages.ood import models, paired_tests, tables, threshold
+from pages.ood import models, paired_tests, subset, tables, threshold
 from pages.ood.models import ModelDetection
 from pages.ood.threshold import Placed
 from pages.shared import offers, ui
@@ -159,6 +159,9 @@ def detection(detected: list[ModelDetection]) -> None:
     if any(at for _, at in placed):
         with ui.in_place():
             rates(placed)
+            subset.takers(placed, drawn)
+    with ui.in_place():
+        subset.areas(ctx, every, titles)
     if len(every) == 2:
         with ui.in_place():
             versus(detected, every[0].score)

@@ -1,4 +1,4 @@
-"""The images that a lasso on the map took: of the session, and in links, which hold them whole."""
+"""The current subset: images taken by lasso, class or threshold; links hold them whole."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 import streamlit as st
 
 from hvae_core.common.errors import HVAEError
-from pages.shared import links, same_pixels
+from pages.shared import links, same_pixels, ui
 from pages.shared.state import Context
 
 KEY = "selection"
@@ -20,6 +20,10 @@ KEY = "selection"
 Selection = list[tuple[str, int]]
 """Set and number of each image."""
 T = TypeVar("T")
+_State = tuple[Selection, int]
+_TOTAL, _PAST, _UNDONE = "selection_total", "selection_past", "selection_undone"
+_STEPS = 50
+"""Changes that can be undone."""
 _MOST = 2**15
 """Characters of a selection in a link that are read."""
 _PIXELS = f"{KEY}_{same_pixels.IMAGES}"
@@ -28,9 +32,62 @@ _NUMBERS = 4096
 """Images of higher numbers stay out of links, which would be too long."""
 
 
-def keep(picks: Selection) -> None:
-    """Make these the selection of this session; none clears it."""
-    st.session_state[KEY] = picks
+def keep(picks: Selection, of: int = 0) -> None:
+    """Make these, of so many images, the selection of this session; none clears it."""
+    before = _state()
+    if picks == before[0]:
+        return
+    past: list[_State] = st.session_state.setdefault(_PAST, [])
+    past.append(before)
+    del past[:-_STEPS]
+    st.session_state[_UNDONE] = []
+    _set((picks, of))
+
+
+def undo() -> None:
+    """Go back to the selection before the last change."""
+    _go(_PAST, _UNDONE)
+
+
+def redo() -> None:
+    """Take back the last undo."""
+    _go(_UNDONE, _PAST)
+
+
+def can_undo() -> bool:
+    """Whether there is a change to take back."""
+    return bool(st.session_state.get(_PAST))
+
+
+def can_redo() -> bool:
+    """Whether there is an undo to take back."""
+    return bool(st.session_state.get(_UNDONE))
+
+
+def total() -> int:
+    """Of how many images the selection was taken; 0 where that is not known."""
+    return _state()[1]
+
+
+def saved() -> dict[str, Selection]:
+    """The selections that were saved in this session, by name; change it to save or remove."""
+    found: dict[str, Selection] = st.session_state.setdefault("subsets", {})
+    return found
+
+
+def _state() -> _State:
+    return st.session_state.get(KEY) or [], int(st.session_state.get(_TOTAL, 0))
+
+
+def _set(state: _State) -> None:
+    st.session_state[KEY], st.session_state[_TOTAL] = state
+    ui.redraw_all()
+
+
+def _go(source: str, target: str) -> None:
+    if st.session_state.get(source):
+        st.session_state.setdefault(target, []).append(_state())
+        _set(st.session_state[source].pop())
 
 
 def current(ctx: Context) -> Selection:
@@ -38,7 +95,7 @@ def current(ctx: Context) -> Selection:
     asked = links.arrived(KEY)
     if asked:
         try:
-            keep(from_text(asked))
+            st.session_state[KEY], st.session_state[_TOTAL] = from_text(asked), 0
         except HVAEError as error:
             links.absent(KEY, str(error))
     known = {spec.name for spec in ctx.world.sets}

@@ -1,0 +1,101 @@
+"""The current subset on the detection page: its AUROC, and subsets made by the threshold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from hvae_core.detection.metrics import auroc, auroc_interval
+from hvae_core.figures import fmt, interval
+from pages.ood.threshold import Placed, ScoredModel
+from pages.shared import selection
+from pages.shared.selection import Selection
+from pages.shared.state import Context
+
+HELP = (
+    "Area under the ROC curve with its DeLong 95 % interval, on all images of the subset: numbers "
+    "on the two sides are not made equal. Where the subset holds no in-distribution image, all of "
+    "that set stand against it."
+)
+
+
+def areas(ctx: Context, every: Sequence[ScoredModel], titles: Mapping[str, str]) -> None:
+    """The AUROC of the chosen score on the current subset, a row a set and model."""
+    picks = selection.current(ctx)
+    if not picks or not every:
+        return
+    st.subheader("On the current subset", anchor=False, help=HELP)
+    rows = [row for scored in every for row in area_rows(scored, picks, titles, ctx.in_name)]
+    if not rows:
+        st.caption("The current subset holds no image of the sets held against the model's own.")
+        return
+    st.dataframe(pd.DataFrame(rows), hide_index=True, alt="AUROC on the current subset")
+
+
+def area_rows(
+    scored: ScoredModel, picks: Selection, titles: Mapping[str, str], in_name: str
+) -> list[dict[str, object]]:
+    """AUROC and numbers of images of each set of a subset, under one model."""
+    inside = scored.inside[_rows(picks, in_name, len(scored.inside))]
+    if not len(inside):
+        inside = scored.inside
+    rows: list[dict[str, object]] = []
+    for name, title in titles.items():
+        values = scored.outs.get(name, np.zeros(0))
+        outside = values[_rows(picks, name, len(values))]
+        if not len(outside):
+            continue
+        row: dict[str, object] = {"Set": title}
+        if scored.model.letter:
+            row["Model"] = scored.model.letter
+        several = min(len(inside), len(outside)) > 1  # one image has no interval
+        found = auroc_interval(inside, outside) if several else (auroc(inside, outside),)
+        area = interval(*found) if several else fmt(found[0])
+        rows.append(row | {"AUROC": area, "Images": len(outside), "Against": len(inside)})
+    return rows
+
+
+def takers(placed: Placed, drawn: Sequence[str]) -> None:
+    """Buttons that make what a threshold flags, misses or flags wrongly the current subset."""
+    for scored, at in placed:
+        if at is None:
+            continue
+        letter = scored.model.letter
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.markdown(f"{f'**{letter}** ' if letter else ''}Take as subset:", width="content")
+            for words, picks, of in parted(scored, at.value, drawn):
+                st.button(
+                    f"{words} ({len(picks):,})", key=f"o_take_{words}_{letter}", type="tertiary",
+                    on_click=partial(selection.keep, picks, of), disabled=not picks,
+                )  # fmt: skip
+
+
+def parted(
+    scored: ScoredModel, value: float, drawn: Sequence[str]
+) -> list[tuple[str, Selection, int]]:
+    """The drawn sets' images from a threshold up and below it, and the flagged ones inside."""
+    outs = {name: scored.outs[name] for name in drawn if name in scored.outs}
+    inside = {scored.model.inside.set_name: scored.inside}
+
+    def those(sets: Mapping[str, np.ndarray], flagged: bool) -> tuple[Selection, int]:
+        picks = [
+            (name, int(row))
+            for name, values in sets.items()
+            for row in np.flatnonzero((values >= value) == flagged)
+        ]
+        return picks, sum(map(len, sets.values()))
+
+    return [
+        ("flagged outsiders", *those(outs, True)),
+        ("missed outsiders", *those(outs, False)),
+        ("false alarms", *those(inside, True)),
+    ]
+
+
+def _rows(picks: Selection, name: str, count: int) -> list[int]:
+    """The numbers of a set's images in a subset, as far as they are scored."""
+    return [index for other, index in picks if other == name and index < count]
