@@ -21,7 +21,10 @@ WAYS = (
 
 def draw(ctx: Context) -> None:
     """The current image, the buttons, and the pinned one."""
-    st.html("<style>.st-key-now_ways button {padding-inline: 0.4rem; min-width: 0}</style>")
+    st.html(
+        "<style>.st-key-now_ways button, .st-key-subset_ways button "
+        "{padding-inline: 0.4rem; min-width: 0}</style>"
+    )
     spot, beside = current.now(ctx), current.chosen(ctx, current.PINNED)
     here = _shown(ctx, spot, "This image")
     with st.container(horizontal=True, gap="xsmall", key="now_ways"):
