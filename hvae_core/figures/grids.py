@@ -89,11 +89,13 @@ def strip(
     highlight: int | None = None,
     scale: int = 3,
     unit: str = "nats",
+    underlined: bool = True,
     colors: Palette,
 ) -> Image.Image:
     """Rows of pictures under column heads, the loss below each and each row's largest underlined.
 
-    The first loss of a row names the unit. ``highlight`` is the column with a band behind it.
+    ``underlined`` off leaves out the line, as where the numbers are no losses. The first loss of a
+    row names the unit. ``highlight`` is the column with a band behind it.
     """
     plan = _Plan.of(rows, heads, scale=scale, unit=unit)
     image = Image.new("RGB", plan.size, colors.background)
@@ -108,7 +110,7 @@ def strip(
         draw.text(place, head, fill=colors.text, font=font(weight, TEXT), anchor="mm")
     for i, row in enumerate(rows):
         top = HEAD_HEIGHT + i * plan.row_height
-        _draw_row(image, plan, row, top=top, unit=unit, colors=colors)
+        _draw_row(image, plan, row, top=top, unit=unit, underlined=underlined, colors=colors)
     return image
 
 
@@ -187,14 +189,15 @@ class _Plan:
 
 
 def _draw_row(
-    image: Image.Image, plan: _Plan, row: StripRow, *, top: int, unit: str, colors: Palette
-) -> None:
+    image: Image.Image, plan: _Plan, row: StripRow, *,
+    top: int, unit: str, underlined: bool, colors: Palette,
+) -> None:  # fmt: skip
     """Label, pictures and captions of one row."""
     draw = ImageDraw.Draw(image)
     middle = top + plan.picture_height // 2
     color = {None: colors.text, True: colors.out_mark(0).color, False: colors.in_color}[row.out]
     draw.text((0, middle), row.label, fill=color, font=font("Semibold", TEXT), anchor="lm")
-    worst = _largest(row.losses)
+    worst = _largest(row.losses) if underlined else None
     for column, (picture, text) in enumerate(zip(row.images, _captions(row, unit), strict=True)):
         small = Image.fromarray(as_bytes(picture))
         size = (small.width * plan.scale, small.height * plan.scale)

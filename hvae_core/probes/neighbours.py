@@ -18,6 +18,18 @@ def neighbour_distances(points: Vectors, reference: Vectors) -> Floats:
     return _nearest(*_fitting(points, reference), leave_out=False)
 
 
+def nearest(points: Vectors, reference: Vectors, count: int) -> tuple[NDArray[np.int64], Floats]:
+    """Rows of reference (M, D) nearest to each of the points (N, D), nearest first.
+
+    Their numbers and Euclidean distances, each (N, min(count, M)); the first wins a tie.
+    """
+    from scipy.spatial.distance import cdist
+
+    distances = cdist(*_fitting(points, reference))
+    order = distances.argsort(axis=1, kind="stable")[:, :count]
+    return order, np.take_along_axis(distances, order, axis=1)
+
+
 def own_distances(reference: Vectors) -> Floats:
     """Distance of each row of reference (M, D), M >= 2, to the nearest other row, (M,)."""
     rows, _ = _fitting(reference, reference)

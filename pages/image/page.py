@@ -19,7 +19,7 @@ from hvae_core.figures import (
     strip,
     tile,
 )
-from pages.image import false_alarms, perturb, pixels, shown_scores, subject
+from pages.image import false_alarms, near, perturb, pixels, shown_scores, subject
 from pages.image.one_image import OneImage
 from pages.image.subject import JudgedImage
 from pages.shared import jobs, pictures, ui
@@ -154,6 +154,11 @@ def details(
             shown_scores.decisive(under, SUFFIXES[letter])
             shown_scores.folded(ctx, image, under, letter)
     ui.csv_button(lambda: subject.table(judged, image), "image-scores", "All scores (CSV)")
+    st.subheader("Nearest held-out images, layer by layer", anchor=False, help=near.HELP)
+    for under, (letter, handle) in zip(judged, ctx.lettered, strict=True):
+        ui.model_title(ctx, letter, handle)
+        with ui.in_place():
+            near.draw(ctx, under, image, letter)
     st.subheader("What if it were changed?", anchor=False, help=perturb.HELP)
     perturb.draw(ctx, judged, image, alpha=alpha, correction=correction)
     tests = [

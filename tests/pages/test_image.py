@@ -70,7 +70,9 @@ def test_an_image_of_a_set_is_judged(start: Start) -> None:
     app = alive(start("image"))
     assert not [error.value for error in app.error]
     assert portrait_title(app).startswith("Lower-case letters 0, class ")
-    assert len(app.image) == 3  # the image, its reconstructions, the changed one
+    assert len(app.image) == 4  # the image, its reconstructions, neighbours, the changed one
+    assert any("Not shown: z1, of more than" in text.value for text in app.caption)
+    assert any("of them in z2" in text.value for text in app.caption)
     assert charts(app) >= DRAWN
     p_values = app.dataframe[0].value["p"].dropna()
     assert p_values.is_monotonic_increasing and len(p_values) >= len(score_list(3))
@@ -106,7 +108,7 @@ def test_rates_and_corrections(start: Start) -> None:
 
 def test_model_b_is_judged_too(start: Start) -> None:
     app = alive(start("image", b_glyphs="glyphs-hvae3-informative"))
-    assert len(app.image) == 4
+    assert len(app.image) == 6
     assert charts(app) >= DRAWN | {f"{name}-b" for name in DRAWN}
     assert {panel.label for panel in app.expander} >= {"More scores for A", "More scores for B"}
     assert any(text.value.startswith("**B** Tiny, informative: **") for text in app.markdown)

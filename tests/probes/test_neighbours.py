@@ -8,7 +8,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from hvae_core.common.errors import DataError
 from hvae_core.detection.metrics import auroc
-from hvae_core.probes.neighbours import neighbour_distances, own_distances, separation
+from hvae_core.probes.neighbours import nearest, neighbour_distances, own_distances, separation
 
 RNG = np.random.default_rng(0)
 
@@ -20,6 +20,15 @@ def test_distances_equal_those_of_scikit_learn(n: int, m: int, d: int) -> None:
     assert neighbour_distances(points, reference) == pytest.approx(found[:, 0], abs=1e-6)
     own, _ = NearestNeighbors(n_neighbors=2).fit(reference).kneighbors(reference)
     assert own_distances(reference) == pytest.approx(own[:, 1], abs=1e-6)
+
+
+def test_the_nearest_are_those_of_scikit_learn_in_their_order() -> None:
+    points, reference = RNG.normal(50, 1, (7, 3)), RNG.normal(50, 2, (40, 3))
+    far, which = NearestNeighbors(n_neighbors=5).fit(reference).kneighbors(points)
+    found, distances = nearest(points, reference, 5)
+    assert np.array_equal(found, which)
+    assert distances == pytest.approx(far, abs=1e-9)
+    assert nearest(points[:1], reference[:2], 5)[0].shape == (1, 2)
 
 
 def test_separation_is_one_far_away_a_half_among_themselves_and_zero_at_the_centres() -> None:
