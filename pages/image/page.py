@@ -19,10 +19,11 @@ from hvae_core.figures import (
     strip,
     tile,
 )
-from pages.image import false_alarms, near, perturb, pixels, shown_scores, subject
+from pages.image import batch, false_alarms, near, perturb, pixels, shown_scores, subject
 from pages.image.one_image import OneImage
 from pages.image.subject import JudgedImage
 from pages.shared import jobs, pictures, ui
+from pages.shared.controls import one_of
 from pages.shared.state import colors, context
 
 ctx = context()
@@ -197,6 +198,13 @@ def body() -> None:
     mark = st.empty()
     head = st.container(key="i_verdict")
     st.html(STILL)
+    view = one_of(
+        "Judge", subject.VIEWS, subject.VIEWS[0], key="i_view", label_visibility="collapsed"
+    )
+    if view != subject.VIEWS[0]:
+        st.session_state.pop(SHOWN, None)
+        batch.draw(ctx, head)
+        return
     # A fixed width, not a share: the portrait is never cut, and a narrow screen wraps.
     body_row = st.container(horizontal=True, gap="large")
     left, right = body_row.container(width=260), body_row.container(key="i_right")

@@ -27,6 +27,7 @@ from pages.shared.state import Context
 from pages.shared.store import Handle
 
 SOURCES = ("set", *files.SOURCES, "selection")
+VIEWS = ("one image", "many images")
 FILES = ("upload", "paste", "camera")
 """Sources whose own controls have the steps, since a file is read again for them."""
 CHANGES: tuple[Step, ...] = ("invert", "crop", "pad")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import streamlit as st
@@ -52,23 +52,29 @@ class Source:
         return [load_source(self.path, data_root=self.root or None, prepare=self.steps)]
 
 
-def field(root: str) -> None:
-    """Take sets of a visitor's own: files, a path, or the name of a set."""
-    with st.form("own", clear_on_submit=True, border=False):
+def field(
+    root: str, *, key: str = "own", then: Callable[[list[str]], None] = lambda names: None
+) -> None:
+    """Take sets of a visitor's own: files, a path, or the name of a set.
+
+    ``key`` tells two such fields of a page apart; ``then`` gets the names of what was added.
+    """
+    with st.form(key, clear_on_submit=True, border=False):
         uploads = st.file_uploader(
-            "Your own set", type=list(KINDS), accept_multiple_files=True,
+            "Your own set", type=list(KINDS), accept_multiple_files=True, key=f"{key}_files",
             help="Pictures (several are one set), a .zip of pictures with a folder for each class, "
             ".npz, .npy, .parquet, .csv of pixels, or MNIST's own files, images and labels "
             "together.",
         )  # fmt: skip
         where = "" if public() else st.text_input(
-            "or a folder, file, or set on this machine, by name", key="own_source",
+            "or a folder, file, or set on this machine, by name", key=f"{key}_source",
             help="A set that the papers name, such as svhn, omniglot+inverted or celeba:train; or "
             "one of the Hugging Face hub, as owner/name, once it is downloaded. "
             f"`{COMMAND} datasets` lists the names.",
         ).strip()  # fmt: skip
-        role = st.radio("This set is", list(ROLES), horizontal=True, format_func=ROLES.__getitem__)
-        sent = st.form_submit_button("Add set")
+        role = st.radio("This set is", list(ROLES), horizontal=True, format_func=ROLES.__getitem__,
+                        key=f"{key}_role")  # fmt: skip
+        sent = st.form_submit_button("Add set", key=f"{key}_add")
     if not sent:
         return
     files = tuple((upload.name, upload.getvalue()) for upload in uploads)
@@ -77,8 +83,12 @@ def field(root: str) -> None:
             ways = "" if public() else " or type a folder, a file or the name of a set"
             raise DataError(f"Choose a file{ways} first.")
         source = Source(files, where, root, role)
-        for place, images in enumerate(source.read()):
-            _keep(images, replace(source, place=place, title=images.title))
+        then(
+            [
+                _keep(images, replace(source, place=place, title=images.title))
+                for place, images in enumerate(source.read())
+            ]
+        )
     except HVAEError as error:
         st.error(ui.plain(str(error)))
         return
@@ -134,12 +144,13 @@ def _again(name: str, source: Source, steps: Sequence[Step]) -> None:
     st.rerun()
 
 
-def _keep(images: ImageSet, source: Source, title: str = "") -> None:
+def _keep(images: ImageSet, source: Source, title: str = "") -> str:
     files = {file for one in (*_sources().values(), source) for file in one.files}
     beside = sum(len(data) for _, data in files)
     name = store.add_own_set(images, source.role, title or images.title, beside=beside)
     _sources()[name] = source
     st.session_state.setdefault("added", []).append(name)
+    return name
 
 
 def _forget(name: str) -> None:

@@ -242,6 +242,11 @@ def picture_button(image: Image, name: str, label: str = "Picture (PNG)") -> Non
     _download(partial(png_bytes, image), f"{name}.png", "image/png", label=label)
 
 
+def zip_button(make: Callable[[], bytes], name: str, label: str) -> None:
+    """Offer a ZIP archive, packed only when asked for."""
+    _download(make, f"{name}.zip", "application/zip", label=label)
+
+
 def _download(make: Callable[[], bytes], file_name: str, mime: str, *, label: str) -> None:
     name, _, kind = file_name.rpartition(".")
     st.download_button(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 import struct
+import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,15 +14,17 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
+from hvae_core.common.words import fmt
 from hvae_core.data.prepare import turned
 from hvae_core.detection.verdict import readings
 from hvae_core.evaluation.bounds import BoundTable
 from hvae_core.scores import score_list
-from pages.image import easel, files, subject
+from pages.image import batch, easel, files, subject
 from pages.image.one_image import OneImage
 from pages.image.subject import RATES, JudgedImage, table, terms, unusual_layers
 from pages.shared import ui
@@ -71,7 +75,7 @@ def test_an_image_of_a_set_is_judged(start: Start) -> None:
     assert not [error.value for error in app.error]
     assert portrait_title(app).startswith("Lower-case letters 0, class ")
     assert len(app.image) == 4  # the image, its reconstructions, neighbours, the changed one
-    assert any("Not shown: z1, of more than" in text.value for text in app.caption)
+    assert any("z1, of more than" in text.value for text in app.caption)
     assert any("of them in z2" in text.value for text in app.caption)
     assert charts(app) >= DRAWN
     p_values = app.dataframe[0].value["p"].dropna()
@@ -336,3 +340,27 @@ def test_sliders_change_the_image_and_back_and_hand_it_over(start: Start) -> Non
     app.slider("i_by_contrast").set_value(0.5).run()
     app = alive(app.button("i_take").click().run())
     assert portrait_title(app) == "Drawing" and app.title[0].value == changed
+
+
+def test_many_images_are_judged_at_once_and_one_is_opened(start: Start) -> None:
+    app = start("image", i_view="many images", i_batch="Digits", i_rate="10 %")
+    assert not app.exception and not app.error
+    found = re.match(r"(\d+) of (\d+) images of Digits are flagged", app.title[0].value)
+    frame = app.dataframe[0].value
+    assert found and len(frame) == int(found[2]) == LIMIT
+    assert frame["Flagged"].sum() == int(found[1])
+    assert frame["p"].is_monotonic_increasing and sorted(frame["Number"]) == list(range(LIMIT))
+    assert frame["Picture"].str.startswith("data:image/png;base64,").all()
+    number = int(frame["Number"][0])
+    again = alive(start("image", i_set_glyphs="Digits", i_id=str(number), i_rate="10 %"))
+    verdict = f"(p = {fmt(float(frame['p'][0]))})"
+    assert again.title[0].value.replace("\\", "").endswith(verdict)
+
+
+def test_the_flagged_are_packed_under_their_names() -> None:
+    images = tiny_set(3)
+    rows = pd.DataFrame({"Number": [2, 0], "File": ["a/../b\\odd:name.png", ""], "p": [0.1, 0.2]})
+    with zipfile.ZipFile(io.BytesIO(batch.archive(images, rows))) as file:
+        assert file.namelist() == ["flagged.csv", "0001-odd_name.png", "0002-bars-0.png"]
+        picture = Image.open(io.BytesIO(file.read("0001-odd_name.png")))
+    assert np.array_equal(np.asarray(picture), images.images[2, 0])

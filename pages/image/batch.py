@@ -1,0 +1,170 @@
+"""Many images judged at once, each as one is: a table by p with pictures, the flagged to keep."""
+
+from __future__ import annotations
+
+import base64
+import io
+import zipfile
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from hvae_core.common.errors import MissingImages
+from hvae_core.common.spreadsheet import csv_bytes
+from hvae_core.common.words import percent
+from hvae_core.data.image_set import ImageSet, to_picture
+from hvae_core.detection.judged_many import JudgedMany, judge_many
+from hvae_core.evaluation.evaluation import Evaluation
+from hvae_core.figures import png_bytes, symbol_text
+from hvae_core.scores import get_score
+from pages.image import subject
+from pages.shared import bring, current, jobs, ui
+from pages.shared.controls import among, select, set_titles
+from pages.shared.state import Context
+
+if TYPE_CHECKING:
+    from streamlit.delta_generator import DeltaGenerator
+
+KEY, NEXT = "i_batch", "i_batch_next"
+MOST = 300
+"""Rows of the table; the CSV file has all."""
+LOOK_FOR = (
+    "Each image is judged alone, as under *one image*, and the most unusual stand first. Of images "
+    "that are in distribution, about the rate of false alarms is flagged all the same. Tick a row "
+    "to open its image."
+)
+
+
+def draw(ctx: Context, head: DeltaGenerator) -> None:
+    """The choice of a set, its images judged under model A, and files of what is flagged."""
+    titles = set_titles(ctx)
+    chosen = st.session_state.pop(NEXT, None)
+    if chosen in titles:
+        st.session_state[KEY] = chosen
+    among(KEY, titles)
+    left, right = st.columns([1, 3], gap="large")
+    with left:
+        name = select("Images", titles, key=KEY, first=(*ctx.out_names, ctx.in_name)[0])
+        with st.expander("Open files, a folder or a zip"):
+            bring.field(ctx.data_root or "", key="i_own", then=_choose)
+        alpha, correction = subject.rate()
+    reference = None
+    with right:
+        names = list(dict.fromkeys([ctx.reference_name, name]))
+        found = jobs.evaluations(ctx, ctx.a, names)
+        reference, shown = found.get(ctx.reference_name), found.get(name)
+        if reference is not None and shown is not None:
+            judged = judge_many(shown.table, reference.table, correction)
+            flagged = judged.flagged(alpha)
+            with head:
+                ui.header(
+                    f"{int(flagged.sum()):,} of {len(shown):,} images of "
+                    f"{ui.plain(ctx.title(name))} are flagged at {percent(alpha)} false alarms",
+                    LOOK_FOR,
+                )
+            _draw(ctx, shown, judged, flagged)
+            return
+    with head:
+        ui.header("Which images?", LOOK_FOR, "Choose a set at the left, or open files.")
+
+
+def _choose(names: list[str]) -> None:
+    """What was just opened is judged next."""
+    if names:
+        st.session_state[NEXT] = names[-1]
+
+
+def _draw(ctx: Context, shown: Evaluation, judged: JudgedMany, flagged: np.ndarray) -> None:
+    """The table and its files; pictures as far as they are on this machine."""
+    try:
+        images: ImageSet | None = ctx.images(shown.set_name)
+    except MissingImages as error:
+        ui.not_here([str(error)], st.info)
+        images = None
+    frame = table(shown, judged, flagged)
+    some = frame.head(MOST)
+    if images is not None:
+        numbers = some["Number"]
+        some = some.assign(Picture=[_as_url(images, int(i)) for i in numbers])
+        some = some[["Picture", *frame.columns]]
+    if not any(shown.files):
+        some = some.drop(columns="File")
+    formats = {name: st.column_config.NumberColumn(format="%.4g") for name in frame.columns[5:]}
+    picked = st.dataframe(
+        some, hide_index=True, height=560, row_height=44, key=f"i_table_{shown.set_name}",
+        on_select=lambda: None, selection_mode="single-row", alt="Judged images by p",
+        column_config={
+            "Picture": st.column_config.ImageColumn("", width=56),
+            "p": st.column_config.ProgressColumn(
+                min_value=0.0, max_value=1.0, format="%.3g", color="#8A929C"
+            ),
+            **formats,
+        },
+    )  # fmt: skip
+    rows = picked.selection.rows
+    if rows and rows[0] < len(some):
+        number = int(some["Number"].iloc[rows[0]])
+        st.button(
+            f"Open number {number}", key="i_open", on_click=_open,
+            args=((shown.set_name, number),),
+            icon=":material/arrow_forward:",
+        )  # fmt: skip
+    if len(frame) > MOST:
+        st.caption(f"The {MOST} most unusual of {len(frame):,} images; the file has all.")
+    with st.container(horizontal=True):
+        ui.csv_button(lambda: frame, f"judged-{shown.set_name}", "All, with p (CSV)")
+        if flagged.any():
+            out = frame[frame["Flagged"]]
+            ui.csv_button(lambda: out, f"flagged-{shown.set_name}", "Flagged (CSV)")
+            if images is not None:
+                here = images
+                ui.zip_button(
+                    lambda: archive(here, out), f"flagged-{shown.set_name}", "Flagged (ZIP)"
+                )
+
+
+def _open(spot: current.Spot) -> None:
+    """That image as the current one, and as the one image of the page."""
+    st.session_state.update({"i_view": subject.VIEWS[0], "i_from": "set"})
+    current.take(spot)
+
+
+def table(shown: Evaluation, judged: JudgedMany, flagged: np.ndarray) -> pd.DataFrame:
+    """A row an image, by p: its number and file, p, what differs the most, and its scores."""
+    order = judged.order
+    files = shown.files or ("",) * len(shown)
+    levels = ("likelihood", *(f"level {k}" for k in range(1, len(judged.keys))))
+    known = ~np.isnan(judged.p)
+    columns: dict[str, object] = {
+        "Number": order,
+        "File": [files[i] for i in order],
+        "p": judged.p[order],
+        "Most unusual": [levels[judged.place[i]] if known[i] else "not finite" for i in order],
+        "Flagged": flagged[order],
+    }
+    for column, key in enumerate(judged.keys):
+        symbol = get_score(key, len(judged.keys)).symbol
+        columns[symbol_text(symbol)] = judged.scores[order, column]
+    return pd.DataFrame(columns)
+
+
+def archive(images: ImageSet, rows: pd.DataFrame) -> bytes:
+    """A ZIP of the pictures of these rows as PNG, by p, under their files' names, and the table."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as file:
+        file.writestr("flagged.csv", csv_bytes(rows))
+        for rank, (number, name) in enumerate(zip(rows["Number"], rows["File"], strict=True), 1):
+            stem = PurePosixPath(str(name).replace("\\", "/")).stem or f"{images.name}-{number}"
+            safe = "".join(sign if sign.isalnum() or sign in "-_ ." else "_" for sign in stem)
+            picture = png_bytes(to_picture(images.images[int(number)]))
+            file.writestr(f"{rank:04d}-{safe[:80]}.png", picture)
+    return buffer.getvalue()
+
+
+def _as_url(images: ImageSet, number: int) -> str:
+    """A picture as a data URL, as the table shows it."""
+    data = png_bytes(to_picture(images.images[number]))
+    return "data:image/png;base64," + base64.b64encode(data).decode()
