@@ -65,7 +65,7 @@ def kl_part(models: list[Layers], settings: CollapseSettings) -> None:
     st.subheader("KL per layer", anchor=False, help=KL_HELP)
     bars = [(m.handle.title, m.result.kl, m.handle.units) for m in models]
     below, alt = settings.collapsed_below, "Bars of the KL of each layer, collapsed layers hatched"
-    left, right = st.columns(2, gap="medium")
+    left, right = st.columns(2, gap="large")
     for column, per_dim in ((left, True), (right, False)):
         figure = kl_bars(bars, palette, names=names_of(models), per_dim=per_dim, threshold=below)
         with column:
@@ -121,6 +121,7 @@ def history_part(split: str) -> None:
 
 def words_part(models: list[Layers]) -> None:
     """The layers in words, collapsed ones first."""
+    st.subheader("Layers in words", anchor=False)
     for column, model in zip(st.columns(len(models), gap="large"), models, strict=True):
         lines = [
             f"- **{line.text}**" if line.collapsed else f"- {line.text}"
@@ -266,8 +267,9 @@ def body() -> None:
     }
     name, settings = layers.controls(evaluated or {ctx.in_name: ctx.title(ctx.in_name)})
     offers = st.container()
+    bars = st.container()
     left, right = st.columns(2, gap="large")
-    with right:
+    with left:
         split = split_control()
     models = []
     with offers:
@@ -280,13 +282,14 @@ def body() -> None:
     with head:
         reasons = [(model.found, recipe(store.info(model.handle))) for model in models]
         ui.header(*layers.headline(ctx, models, name, settings=settings), paragraph(reasons))
-    with right, ui.in_place():
+    with left, ui.in_place():
         history_part(split)
     if models:
-        with left, ui.in_place():
+        with bars, ui.in_place():
             kl_part(models, settings)
-        with ui.in_place():
+        with right, ui.in_place():
             words_part(models)
+        with ui.in_place():
             remedies_part(models)
         measured_parts(models, settings, name)
     with ui.in_place():
