@@ -19,6 +19,7 @@ from hvae_core.models import model_from_config
 from hvae_core.training.lab.frame import write_frame
 from hvae_core.training.lab.scene import Scene
 from pages.lab import runs, stream
+from pages.shared import jobs
 from tests.pages.conftest import Start, alive, text
 from tests.small import tiny_set
 
@@ -109,14 +110,22 @@ def test_knobs_reach_the_run_and_the_view_follows(
     app = alive(app.button("lab_step").click().run())
     now = runs.find("a")
     assert now is not None and now.control.until == 2 * STEPS + 1 and now.control.dot[0] == 1.0
+    kept: list[Any] = []
+    monkeypatch.setattr(jobs, "submit", lambda *args: kept.append(args))
+    app = alive(app.button("lab_keep").click().run())
+    assert [args[3] for args in kept] == [str(run.folder)]
+    app = alive(app.button("lab_reset").click().run())
+    again = runs.find("a")
+    assert again is not None and again.folder != run.folder and again.frame is None
+    assert again.control.knobs.free_bits == 0.0  # as the preset begins
     app = alive(app.slider("lab_a_depth").set_value(2).run())
     now = runs.find("a")
     assert now is not None and now.folder != run.folder and now.control.knobs.depth == 2
     # 3. Two side by side, and a page that is opened again finds both.
     app = alive(app.toggle("lab_two").set_value(True).run())
     assert {name.partition(":lab-")[2] for name in table.jobs} >= {"b"} or runs.find("b")
-    again = alive(start("lab"))
-    assert again.slider("lab_a_depth").value == 2 and again.toggle("lab_two").value is True
+    anew = alive(start("lab"))
+    assert anew.slider("lab_a_depth").value == 2 and anew.toggle("lab_two").value is True
     # 4. Somebody else has runs of their own.
     monkeypatch.setattr(runs, "visitor", lambda: "b" * 32)
     assert runs.find("a") is None
