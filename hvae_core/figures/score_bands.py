@@ -68,9 +68,9 @@ def score_bands(rows: Sequence[ScoreRow], colors: Palette) -> go.Figure:
     base_layout(
         fig, colors, x_title="among held-out images", y_title="", height=70 + _ROW * len(rows)
     )
-    ticks = ["2.5 %", "median", "97.5 %"]
+    ticks = ["2.5 %", "", "97.5 %"]
     fig.update_xaxes(
-        range=[-END - 0.15, END + 0.15], tickvals=[-1, 0, 1], ticktext=ticks, fixedrange=True
+        range=[-END - 0.4, END + 0.4], tickvals=[-1, 0, 1], ticktext=ticks, fixedrange=True
     )
     fig.update_yaxes(
         tickvals=list(range(len(rows))), ticktext=names, showgrid=False, fixedrange=True,

@@ -53,11 +53,13 @@ def draw(
     by = _sliders()
     shown = image.at(ctx.a)
     pixels = perturbed(shown.images[0], by, seed=ctx.seed)
-    left, right = st.columns([1, 3], gap="large")
+    # A fixed width, not a share: the picture is never cut, and a narrow screen wraps.
+    row = st.container(horizontal=True, gap="large")
+    left, right = row.container(width=200), row.container(key="i_bands")
     with left:
         scale = max(1, 196 // max(shown.image_shape[1:]))
         picture = tile(pixels[None], columns=1, scale=scale, colors=colors())
-        ui.picture(picture, "The image as the sliders change it", scroll="i_changed")
+        ui.picture(picture, "The image as the sliders change it")
         st.button(
             "Judge it in full", key="i_take", on_click=_take, args=(pixels,),
             disabled=not by.changes, help="Takes the changed image to the canvas of *draw*.",
