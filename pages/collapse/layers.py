@@ -69,6 +69,11 @@ class Layers:
         return self.found.collapsed
 
     @property
+    def silent(self) -> tuple[int, ...]:
+        """Those of them that say nothing, the others being thin."""
+        return self.found.silent
+
+    @property
     def active(self) -> tuple[int, ...]:
         """Active units of each layer."""
         return self.found.active

@@ -235,9 +235,8 @@ def _layers(ctx: Context, handle: Handle) -> layers.Layers:
     settings = CollapseSettings(
         float(state.get("c_below", COLLAPSE_THRESHOLD)),
         float(state.get("c_active", ACTIVE_THRESHOLD)),
-        per_dim=False,
     )
-    return layers.layers_of(handle, evaluation, settings, split=next(iter(layers.SPLITS)))
+    return layers.layers_of(ctx, handle, evaluation, settings, split=next(iter(layers.SPLITS)))
 
 
 def _percent(share: float) -> str:
