@@ -20,10 +20,11 @@ from hvae_core.common.deployment import public
 from hvae_core.common.errors import HVAEError
 from pages.shared import album, kernel, memory
 from pages.shared.guard import Guard
+from pages.shared.packed import Packed
 from pages.shared.visitor import Cookies
 from pages.shared.warm import warming
 
-MIDDLEWARE = [Middleware(Guard), Middleware(Cookies)]
+MIDDLEWARE = [Middleware(Guard), Middleware(Cookies), Middleware(Packed)]
 """What sees every request before Streamlit does."""
 ROUTES = album.ROUTES
 """Addresses of its own."""

@@ -1,0 +1,70 @@
+"""Scripts travel packed from the second time on, and unpack to what they were."""
+
+from __future__ import annotations
+
+import gzip
+import time
+from typing import Any
+
+import pytest
+from starlette.applications import Starlette
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.testclient import TestClient
+
+from pages.shared.packed import LEAST, Packed
+
+TEXT = b"let x = 1;\n" * (LEAST // 8)
+
+
+@pytest.fixture
+def client() -> Any:
+    def answer(request: Any) -> Response:
+        if "if-none-match" in request.headers:
+            return Response(status_code=304)
+        name = request.path_params["name"]
+        kept = {"cache-control": "immutable", "etag": '"one"'}
+        return Response(b"few" if name == "few.js" else TEXT, headers=kept)
+
+    app = Starlette(routes=[Route("/{folder}/{name}", answer)])
+    return TestClient(Packed(app, later=0.0))
+
+
+def raw(client: Any, path: str, **headers: str) -> tuple[Any, bytes]:
+    with client.stream("GET", path, headers=headers) as response:
+        return response, b"".join(response.iter_raw())
+
+
+def later(client: Any, path: str) -> tuple[Any, bytes]:
+    """The answer once the script is packed; the last one where it never is."""
+    for _ in range(100):
+        response, body = raw(client, path)
+        if "content-encoding" in response.headers:
+            break
+        time.sleep(0.01)
+    return response, body
+
+
+def test_a_script_is_packed_once_and_unpacks_to_itself(client: Any) -> None:
+    assert raw(client, "/static/a.js")[1] == TEXT
+    response, body = later(client, "/static/a.js")
+    assert len(body) == int(response.headers["content-length"]) < len(TEXT) / 3
+    assert gzip.decompress(body) == TEXT
+    assert response.headers["cache-control"] == "immutable"
+    assert response.headers["etag"] == 'W/"one"'
+    assert "accept-encoding" in response.headers["vary"].lower()
+
+
+def test_who_cannot_unpack_asks_for_a_part_or_has_it_gets_no_packed_bytes(client: Any) -> None:
+    later(client, "/static/a.js")
+    for headers in ({"accept-encoding": "identity"}, {"range": "bytes=0-9"}):
+        assert raw(client, "/static/a.js", **headers)[1] == TEXT
+    response, body = raw(client, "/static/a.js", **{"if-none-match": '"one"'})
+    assert (response.status_code, body) == (304, b"")
+
+
+@pytest.mark.parametrize("path", ["/media/a.js", "/static/a.woff2", "/static/few.js"])
+def test_what_is_small_or_no_script_goes_as_it_is(client: Any, path: str) -> None:
+    raw(client, path)
+    time.sleep(0.05)
+    assert "content-encoding" not in raw(client, path)[0].headers
