@@ -7,7 +7,7 @@
 ``gpu.json`` holds runs of ``tests.benchmarks.gpu`` by card,
 date and version of the package; ``opening.json`` is what ``tests.benchmarks.opening --json``
 writes, with machine and date; ``maps_layouts.json`` and ``maps_frames.json`` are what
-``tests.benchmarks.maps --out`` writes.
+``tests.benchmarks.maps --out`` writes, ``waits.json`` what ``tests.benchmarks.waits --out`` does.
 """
 
 from __future__ import annotations
@@ -138,6 +138,23 @@ draws elsewhere; on a card nothing was measured.
 
 """
 
+WAITS = """
+## The app in a browser
+
+`python -m tests.benchmarks.waits --out tests/benchmarks/measured/waits.json`, in Chromium without a
+graphics card: {machine}, {date}, load {load}. Milliseconds from the key or click to the new picture
+on the screen, by the browser's clock; *asking* is until the browser sends, *server* until the last
+answer before the picture, *browser* the rest. Pages are changed to by their link when they have
+been there once. Kilobytes are those over the WebSocket, of the largest change.
+
+"""
+OWNERS = ("Plotly", "Streamlit", "the app")
+LOADED = """
+What a visit fetches over HTTP, in kilobytes on the wire. The scripts are packed once, 20 s after
+somebody asked first: the first visitor of a fresh server gets them as they are. Browsers keep them.
+
+"""
+
 
 def table(head: list[str], rows: list[list[str]]) -> str:
     """A table in Markdown whose numbers stand to the right."""
@@ -238,6 +255,27 @@ def maps() -> str:
     )
 
 
+def waits(found: dict[str, Any]) -> str:
+    """How long a reader waits, and what travels."""
+    parts = ("p95", "asking", "server", "browser")
+    rows = [
+        [row["what"], f"{row['aim']:,}", f"{row['median']:,.0f}",
+         *(f"{row[part]:,.0f}" if part in row else "" for part in parts),
+         f"{row['bytes'] / 1000:,.0f}" if "bytes" in row else ""]
+        for row in found["rows"]
+    ]  # fmt: skip
+    visits = [
+        [name, *(f"{visit['wire'].get(kind, 0) / 1000:,.0f}" for kind in OWNERS)]
+        for name, visit in found["loaded"].items()
+    ]
+    return (
+        WAITS.format(**found)
+        + table(["change", "aim", "median", *parts, "kB"], rows)
+        + LOADED
+        + table(["visit", *OWNERS], visits)
+    )
+
+
 def narrow(found: dict[str, Any]) -> str:
     """Shares of the bound of single convolutions."""
     ways = ("forward", "images", "weights")
@@ -299,6 +337,7 @@ def page() -> str:
         + START.format(**begun["rows"][0]) + start(begun) + later(begun)
         + many(read["opening"])
         + maps()
+        + waits(read["waits"])
     )  # fmt: skip
 
 
