@@ -337,7 +337,7 @@ def page() -> str:
         + START.format(**begun["rows"][0]) + start(begun) + later(begun)
         + many(read["opening"])
         + maps()
-        + waits(read["waits"])
+        + (waits(read["waits"]) if "waits" in read else "")
     )  # fmt: skip
 
 

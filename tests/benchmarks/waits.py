@@ -66,8 +66,11 @@ WATCH = """
   };
 })();
 """
-PICTURE = """(() => { const i = document.querySelector("img[alt^='Images and their']");
+PICTURE = """(() => { const inside = (root) => root.querySelector("img[alt^='Images and their']")
+    ?? [...root.querySelectorAll("*")].map((e) => e.shadowRoot && inside(e.shadowRoot)).find(Boolean);
+  const i = inside(document);
   return i && i.complete && i.naturalWidth ? i.src : ""; })()"""
+"""The strip of Reconstructions, which may be in a component's own tree."""
 CURVES = """[...document.querySelectorAll(".st-key-o_density0 .scatterlayer path")]
   .map((path) => path.getAttribute("d")).join()"""
 LINE = """[...document.querySelectorAll(".st-key-o_density0 .shapelayer path")]
