@@ -67,7 +67,8 @@ WATCH = """
 })();
 """
 PICTURE = """(() => { const inside = (root) => root.querySelector("img[alt^='Images and their']")
-    ?? [...root.querySelectorAll("*")].map((e) => e.shadowRoot && inside(e.shadowRoot)).find(Boolean);
+    ?? [...root.querySelectorAll("*")].map((e) => e.shadowRoot && inside(e.shadowRoot))
+      .find(Boolean);
   const i = inside(document);
   return i && i.complete && i.naturalWidth ? i.src : ""; })()"""
 """The strip of Reconstructions, which may be in a component's own tree."""
