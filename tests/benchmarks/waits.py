@@ -174,6 +174,7 @@ def controls(tab: Watched, address: str, times: int) -> list[dict[str, Any]]:
         return tab.wait(CURVES, options.nth(number).click)
 
     rows.append(summary("score", [chosen(i % count) for i in range(times)]))
+    page.wait_for_timeout(2000)  # the last score's chart moves its line
     slider = page.locator(".st-key-o_alarm").get_by_role("slider")
     moved = [tab.wait(LINE, lambda k=k: slider.press(k)) for k in keys]
     rows.append(summary("threshold", moved))
