@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from hvae_core.checkpoint import CheckpointInfo
 from hvae_core.common.places import COMMAND
 from hvae_core.common.thresholds import COLLAPSE_THRESHOLD
 from hvae_core.config.presets.remedies import Remedy, remedies
@@ -16,6 +15,9 @@ from hvae_core.evaluation.collapse_words import finding, in_words
 from hvae_core.evaluation.evaluation import Evaluation
 from hvae_core.evaluation.linear import Spread, spread_in_words
 from hvae_core.evaluation.worlds import world_key
+
+if TYPE_CHECKING:
+    from hvae_core.checkpoint import CheckpointInfo
 
 
 @dataclass(frozen=True)
