@@ -28,6 +28,7 @@ def draw() -> None:
         set_notes,
         sidebar,
         style,
+        toolbar,
         ui,
     )
     from pages.shared.state import context, set_context
@@ -38,8 +39,11 @@ def draw() -> None:
     style.draw()
     ui.drawn_whole()
     jobs.attend()
-    page = st.navigation(_pages(), expanded=True)
+    groups = _pages()
+    page = st.navigation(groups, expanded=True)
     strip.arrive(page)
+    toolbar.begin()
+    tools = toolbar.place()
     question = strip.draw(page)
     top = st.container()
     with ui.whole_page():
@@ -50,6 +54,9 @@ def draw() -> None:
         with here, ui.in_place():
             current_view.draw(context())
             selection_view.draw(context())
+        with tools, ui.in_place():
+            every = [each for group in groups.values() for each in group]
+            toolbar.draw(context(), page, every, touring=question is not None)
         strip.question(question, context())
         with ui.whole_page():
             page.run()

@@ -231,6 +231,22 @@ def base_layout(
     return fig
 
 
+def larger(figure: go.Figure, factor: float = 1.3) -> go.Figure:
+    """A copy of a figure to be read from afar: type and height grow by ``factor``."""
+    grown = go.Figure(figure)
+    size, small = round(14 * factor), round(13 * factor)
+    grown.update_layout(
+        font_size=size,
+        legend_font_size=small,
+        hoverlabel_font_size=small,
+        height=round((grown.layout.height or HEIGHT) * factor),
+    )
+    grown.update_xaxes(tickfont_size=small, title_font_size=size)
+    grown.update_yaxes(tickfont_size=small, title_font_size=size)
+    grown.update_annotations(font_size=small)
+    return grown
+
+
 def figure_config(filename: str, *, lasso: bool = False) -> dict[str, Any]:
     """Plotly's config: a short mode bar, SVG export under this name, and nothing sent anywhere."""
     select = ["lasso2d", "select2d", "pan2d"] if lasso else []

@@ -21,7 +21,7 @@ from hvae_core.common.deployment import public
 from hvae_core.common.errors import HVAEError
 from hvae_core.common.spreadsheet import csv_bytes
 from hvae_core.figures.grids import png_bytes
-from hvae_core.figures.theme import figure_config
+from hvae_core.figures.theme import figure_config, larger
 from pages.shared import words
 from pages.shared.state import Context
 from pages.shared.store import Handle
@@ -36,6 +36,13 @@ P = ParamSpec("P")
 _WHOLE = "redraw_all"
 _JOINER = "\N{WORD JOINER}"
 _log = logging.getLogger(__name__)
+PRESENT = "present"
+"""In links, and in the session's state: whether the view is presented, in larger type."""
+
+
+def presented() -> bool:
+    """Whether this session presents its pages."""
+    return bool(st.session_state.get(PRESENT))
 
 
 def settings(*, horizontal: bool = False, place: DeltaGenerator | None = None) -> DeltaGenerator:
@@ -214,7 +221,7 @@ def chart(
 ) -> Any:
     """Draw a figure; its mode bar saves it as SVG under ``name``."""
     return st.plotly_chart(
-        figure,
+        larger(figure) if presented() else figure,
         theme=None,
         key=key or name,
         config=figure_config(name, lasso=lasso),

@@ -15,7 +15,7 @@ from pages.tour.steps import KEY, Step
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
 
-_ALONE = {KEY, "present"}
+_ALONE = {KEY, ui.PRESENT}
 """Keys of an address that choose nothing of a step's page."""
 
 
