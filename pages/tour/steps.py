@@ -97,6 +97,14 @@ def choices(number: int) -> dict[str, Value]:
     return chosen
 
 
+def image(number: int) -> tuple[str, int] | None:
+    """Set and number of the one image of a step, where it has one."""
+    controls = steps()[number - 1].controls
+    name = next((value for key, value in controls.items() if re.match(r"[gi]_(a_)?set", key)), None)
+    at = controls.get("i_id", controls.get("g_a_number"))
+    return (name, at) if isinstance(name, str) and isinstance(at, int) else None
+
+
 def query(number: int) -> Query:
     """What stands in the address of a step: itself, and what its controls show."""
     world = worlds().get(steps()[number - 1].world)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from hvae_core.common.errors import HVAEError
-from pages.shared import links, ui
+from pages.shared import current, links, ui
 from pages.shared.state import Context, colors
 from pages.tour import steps as tour
 from pages.tour.steps import KEY, Step
@@ -39,6 +39,8 @@ def arrive(page: st.Page) -> None:
     step = tour.steps()[number - 1]
     if "world" in st.session_state:  # its controls are there, and heed no address any more
         st.session_state.update(tour.choices(number))
+        if spot := tour.image(number):
+            st.session_state[current.IMAGE] = spot
     if page.url_path != step.address or set(st.query_params) <= _ALONE:
         st.switch_page(f"pages/{step.page}/page.py", query_params=tour.query(number))
 
