@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterable, Sequence
 
 MINUS = "\N{MINUS SIGN}"
+LETTERS = "ABCD"
+"""Of models that are compared."""
 RANGE = 4
 """So many neighbours are a range; fewer are named one by one."""
 MOST = 5

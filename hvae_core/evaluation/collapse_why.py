@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from hvae_core.common.words import RANGE, fmt, layers_in_words, listed
+from hvae_core.common.words import LETTERS, RANGE, fmt, layers_in_words, listed
 from hvae_core.evaluation.collapse_layers import LayersFound
 
 
@@ -55,7 +55,9 @@ def paragraph(models: Sequence[tuple[LayersFound, Recipe | None]]) -> str:
     """A sentence or two a model, in Markdown; "" where the data and the file explain nothing."""
     texts = [" ".join(sentences(model, how)) for model, how in models]
     if len(texts) > 1:
-        texts = [text and f"**{letter}** {text}" for letter, text in zip("AB", texts, strict=True)]
+        texts = [
+            text and f"**{letter}** {text}" for letter, text in zip(LETTERS, texts, strict=False)
+        ]
     lines = "  \n".join(filter(None, texts))
     return f"*Why?* {lines}" if lines else ""
 

@@ -154,11 +154,14 @@ def _add_bars(fig: go.Figure, colors: Palette, bars: Sequence[_Bars], *, seats: 
     fig.update_layout(barmode="overlay")
 
 
+_FILLS = (0.28, 0.6, 0.0)  # of models B, C and D
+
+
 def _bar_style(colors: Palette, index: int, collapsed: NDArray[np.bool_]) -> dict[str, Any]:
     """Model A filled, later ones outlined in the same layer colours, hatching for collapse."""
     edge = np.where(collapsed, colors.collapsed, np.array(colors.layers(collapsed.size)))
     return {
-        "color": edge if index == 0 else [faded(color, 0.28) for color in edge],
+        "color": edge if index == 0 else [faded(color, _FILLS[(index - 1) % 3]) for color in edge],
         "line": {"color": edge, "width": np.where(collapsed | (index > 0), 1.75, 0.0)},
         "pattern": _hatch(["/" if dead else "" for dead in collapsed], colors),
     }

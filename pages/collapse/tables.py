@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pandas as pd
 
+from hvae_core.common.words import LETTERS
 from hvae_core.config import level_starts
 from hvae_core.config.describe import card_rows
 from pages.collapse.layers import History, Layers
@@ -74,6 +75,6 @@ def cards(handles: Sequence[Handle]) -> pd.DataFrame:
     fields = list(dict.fromkeys(field for column in columns for field in column))
     titles = [handle.title for handle in handles]
     if len(handles) > 1:
-        titles = [f"{letter}  {title}" for letter, title in zip("AB", titles, strict=True)]
+        titles = [f"{letter}  {title}" for letter, title in zip(LETTERS, titles, strict=False)]
     values = [[column.get(field, "") for column in columns] for field in fields]
     return pd.DataFrame(values, index=pd.Index(fields, name=""), columns=titles)

@@ -142,7 +142,7 @@ def attack_view(beside: DeltaGenerator) -> str:
             attacks.strip_rows(result, which, palette), attacks.heads(handle), scale=3,
             unit=attacks.LOST, colors=palette,
         )  # fmt: skip
-        scroll = f"a_{'AB'.index(letter)}"
+        scroll = f"a_{letter}"
         ui.picture(picture, "An image, its twins, and what is rebuilt of them", scroll=scroll)
         ui.picture_button(picture, f"attack-{letter}")
     if not attacked:

@@ -35,7 +35,12 @@ LOOK_FOR = (
     "shows."
 )
 
-SUFFIXES = {"A": "", "B": "-b"}  # at the end of the names of each model's charts
+SUFFIXES = {
+    "A": "",
+    "B": "-b",
+    "C": "-c",
+    "D": "-d",
+}  # at the end of the names of each model's charts
 SHOWN = "i_shown"  # in the session's state: the image and the models whose verdict is on the page
 RESULTS = ("i_verdict", "i_place", "i_beneath", "i_right", "i_below")
 """The keys of what shows the image judged last."""

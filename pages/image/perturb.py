@@ -93,7 +93,7 @@ def _under(
     )  # fmt: skip
     st.markdown(f"**{ui.plain(verdict.in_words(said)[0])}**")
     figure = score_bands(_rows(before, now, said, reference), colors())
-    suffix = "" if handle is ctx.a else "-b"
+    suffix = "" if handle is ctx.a else f"-{ctx.models.index(handle)}"
     ui.chart(figure, f"image-bands{suffix}", "Scores of the changed image among held-out ones")
 
 

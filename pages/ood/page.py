@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+
 import pandas as pd
 import streamlit as st
 
@@ -128,16 +130,17 @@ def rates(placed: Placed) -> None:
     st.dataframe(rows, hide_index=True, column_config=bars, alt="Share flagged of each set")
 
 
-def versus(detected: list[ModelDetection], score: Score) -> None:
-    """The chosen score under A against the same under B."""
-    by_set = paired_tests.of_models(detected, score)
+def versus(pair: tuple[ModelDetection, ModelDetection], score: Score) -> None:
+    """The chosen score under one model against the same under another."""
+    by_set = paired_tests.of_models(pair, score)
+    first, second = (model.letter for model in pair)
     st.markdown(
-        f"${score.symbol}$ under **A** against the same score under **B**, tested on the same "
-        "images:"
+        f"${score.symbol}$ under **{first}** against the same score under **{second}**, tested on "
+        "the same images:"
     )
     rows = paired_tests.table(titles, by_set, [score]).drop(columns="Score")
-    rows = rows.rename(columns={"First": "AUROC of A", "Second": "AUROC of B"})
-    st.dataframe(rows, hide_index=True, alt="Tests of A against B")
+    rows = rows.rename(columns={"First": f"AUROC of {first}", "Second": f"AUROC of {second}"})
+    st.dataframe(rows, hide_index=True, alt=f"Tests of {first} against {second}")
 
 
 @ui.fragment
@@ -162,9 +165,9 @@ def detection(detected: list[ModelDetection]) -> None:
             subset.takers(placed, drawn)
     with ui.in_place():
         subset.areas(ctx, every, titles)
-    if len(every) == 2:
+    for pair in combinations([scored.model for scored in every], 2):
         with ui.in_place():
-            versus(detected, every[0].score)
+            versus(pair, every[0].score)
 
 
 @ui.fragment

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from hvae_core.common.words import LETTERS
 from hvae_core.data.image_set import ImageSet
 from hvae_core.figures import fmt
 from hvae_core.probes.picture_quality import GroupLoss
@@ -148,7 +149,9 @@ def starts(handles: Sequence[Handle], k: int) -> str:
     levels = [handle.level_names[min(k, handle.n_levels - 1)] for handle in handles]
     if len(set(levels)) == 1:
         return levels[0]
-    return " and ".join(f"{level} ({letter})" for level, letter in zip(levels, "AB", strict=True))
+    return " and ".join(
+        f"{level} ({letter})" for level, letter in zip(levels, LETTERS, strict=False)
+    )
 
 
 def table(

@@ -83,7 +83,7 @@ def _plain(title: str) -> str:
 
 
 def choose(world: World) -> tuple[Handle, ...]:
-    """Model A and, if wanted, B; none where there is nothing to choose from."""
+    """Model A and up to three more, one after another; none where there is none to choose."""
     handles = choosable(world)
     if not handles:
         return ()
@@ -96,14 +96,25 @@ def choose(world: World) -> tuple[Handle, ...]:
     first = next(iter([*named_now, *shipped, *handles]))
     second = [*named_now, NONE][1] if len(named_now) > 1 else NONE
     a = _choice("Model A", handles, links.model_key("a", world), first=first)
-    b = _choice(
-        "Model B", {NONE: None, **handles}, links.model_key("b", world), first=second,
-        help="A second model for comparison, drawn dashed.",
-    )  # fmt: skip
-    for key in links.written():
-        if key[:2] in ("a_", "b_") and not key.endswith(f"_{world.key}"):
-            links.say(key, "")  # of another world
-    return tuple(handles[name] for name in dict.fromkeys((a, b)) if name != NONE)
+    chosen, drawn_keys = [a], {links.model_key("a", world)}
+    for letter, drawn in (("B", "dashed"), ("C", "dotted"), ("D", "dash and dot")):
+        others = {name: one for name, one in handles.items() if letter == "B" or name not in chosen}
+        name = _choice(
+            f"Model {letter}", {NONE: None, **others}, links.model_key(letter.lower(), world),
+            first=second if letter == "B" else NONE,
+            help=f"One more model for comparison, drawn {drawn}. Four can be compared.",
+        )  # fmt: skip
+        drawn_keys.add(links.model_key(letter.lower(), world))
+        if name == NONE or name in chosen:
+            break
+        chosen.append(name)
+        if len(chosen) == len(handles):
+            break
+    before: set[str] = st.session_state.get("models_linked", set())
+    for key in before - drawn_keys:
+        links.say(key, "")  # of another world, or of a letter that is not there any more
+    st.session_state["models_linked"] = drawn_keys
+    return tuple(handles[name] for name in chosen)
 
 
 def take_second(world: World, key: str) -> None:

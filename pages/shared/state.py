@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from hvae_core.common.errors import DataError
+from hvae_core.common.words import LETTERS
 from hvae_core.data.image_set import ImageSet
 from hvae_core.data.worlds import OWN, World
 from hvae_core.evaluation.evaluation import Evaluation
@@ -23,7 +24,7 @@ class Context:
 
     world: World
     models: tuple[Handle, ...]
-    """Model A, and B where one is chosen."""
+    """Model A, then B to D as far as they are chosen."""
     out_names: tuple[str, ...]
     seed: int
     data_root: str | None
@@ -40,7 +41,7 @@ class Context:
     @property
     def lettered(self) -> list[tuple[str, Handle]]:
         """The models with their letters, A first."""
-        return list(zip("AB", self.models, strict=False))
+        return list(zip(LETTERS, self.models, strict=False))
 
     @property
     def in_name(self) -> str:

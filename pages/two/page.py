@@ -24,11 +24,13 @@ from hvae_core.scores import Score
 from pages.shared import clickable, current, jobs, models, store, ui
 from pages.shared.controls import one_of, select
 from pages.shared.state import colors, context
-from pages.two import layers, scores
+from pages.two import layers, pair, scores
 from pages.two.scores import ScoredPair
 
 ctx = context()
 palette = colors()
+if len(ctx.models) > 2:
+    ctx = pair.chosen(ctx)
 
 MATCHED_HELP = (
     "Units of A and B are paired one to one so that their absolute correlations over the images "
