@@ -180,7 +180,7 @@ def _hatch(shape: list[str], colors: Palette) -> dict[str, Any]:
 def _add_legend(fig: go.Figure, colors: Palette, bars: Sequence[_Bars]) -> None:
     """Swatches in neutral grey: which style is which model, and what hatching means."""
     styles = [
-        (model.name, colors.muted if i == 0 else faded(colors.muted, 0.28), "")
+        (model.name, colors.muted if i == 0 else faded(colors.muted, _FILLS[(i - 1) % 3]), "")
         for i, model in enumerate(bars)
     ]
     if any(model.collapsed.any() for model in bars):
