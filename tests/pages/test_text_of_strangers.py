@@ -31,9 +31,10 @@ MARKDOWN = re.compile(r"(?<!\\)!?\[[xz](?<!\\)\]|(?<!\\)<img|(?<!\\)<a |(?<!\\):
 HTML = re.compile(r"<img|<a ", re.I)
 AS_IT_IS = re.compile(
     r"(Selectbox|Multiselect)\.(options|raw_value)|\.(id|key|url|alt|file_name|form_id|placeholder|"
-    r"query_string|data|config|string_value|raw_values)\b"
+    r"query_string|data|config|string_value|raw_values|json)\b"
 )
-"""Fields that Streamlit shows as they are, or not at all."""
+"""Fields that Streamlit shows as they are, or not at all; ``json`` is what our own scripts are
+given, which write it as text (see ``test_scripts_write_text``)."""
 PAGES = (
     "start", "reconstructions", "collapse", "two", "latents", "ood", "image", "generate",
     "compression",
@@ -121,6 +122,16 @@ def test_no_page_reads_it_as_markdown(
         for value in values:
             more = {key: value} if key else {}
             assert_only_text(start(page, state, **more))
+
+
+def test_scripts_write_text() -> None:
+    """Only the pictures of the Lab are markup: numbers, and names that the server escapes."""
+    scripts = [path for path in (ROOT / "pages").rglob("*.js") if "vendor" not in path.parts]
+    markup = re.compile(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write")
+    assert len(scripts) > 5
+    assert [path.name for path in scripts if markup.search(path.read_text("utf-8"))] == [
+        "moving.js"
+    ]
 
 
 @pytest.mark.parametrize(
