@@ -40,7 +40,7 @@ def test_a_folder_is_trained_on_and_a_public_server_offers_none(
     app.button("own_train").click().run()
     (name,) = table.jobs
     assert name.endswith(":train-own")
-    assert any("goes on where it stopped" in caption.value for caption in alive(app).caption)
+    assert any("goes on from there" in caption.value for caption in alive(app).caption)
     reloaded = start("image").button("cancel-train-own").click().run()  # another session
     assert reloaded.text_input("own_train_path").value == str(tmp_path)
     monkeypatch.setenv("STRATA_PUBLIC", "1")
