@@ -70,19 +70,19 @@ def portrait(image: OneImage) -> None:
 
 
 def verdicts(judged: Sequence[JudgedImage]) -> None:
-    """The page's title is the verdict of model A; B's stands below it."""
-    for index, under in enumerate(judged):
+    """The page's title is the verdict of model A; those of the others stand below it."""
+    for letter, under in zip(SUFFIXES, judged, strict=False):
         if under.judgement is None:
             headline = "What the layers say of this image"
             why = under.problem or "There is no reference to judge it by yet; its scores are below."
         else:
             headline, why = in_words(under.judgement)
         said = "\n\n".join(ui.plain(text) for text in (why, *shown_scores.sentences(under)))
-        if index == 0:
+        if letter == "A":
             ui.header(ui.plain(headline), LOOK_FOR, said)
         else:
             title = ui.plain(under.handle.title)
-            st.markdown(f"**B** {title}: **{ui.plain(headline)}.** {said}")
+            st.markdown(f"**{letter}** {title}: **{ui.plain(headline)}.** {said}")
 
 
 def rebuilt(image: OneImage, judged: Sequence[JudgedImage]) -> None:
