@@ -28,8 +28,8 @@ STEPS = dict.fromkeys(COLUMNS, 2.0**-9) | dict.fromkeys(ERRORS, 2.0**-5) | {"kl"
 """To what stored results are rounded, in nats: bounds as exactly as kinds of device agree on them,
 standard errors roughly, the KL of a layer finer, as that of a collapsed one is small."""
 LATENT_STEP = 1 / 64
-"""To what posterior means are rounded, in standard deviations of their unit over the set: half as
-many digits would move an AUROC of the Gaussians of classes by 0.006."""
+"""To what posterior means are rounded, in standard deviations of their unit over the set. The
+Gaussians of classes need it so fine: they look along directions in which a layer hardly varies."""
 
 
 def store_result(

@@ -59,8 +59,8 @@ def _offer(handle: Handle, images: ImageSet) -> None:
     key = information_key(handle.digest, images, SEED)
     name = jobs.name_of("information", key)
     note = (
-        f"{ui.plain(images.title)} under {ui.plain(handle.title)}: not yet measured. Each of "
-        f"{len(images)} images is held against every other, {len(images) ** 2:,} densities a level."
+        f"{ui.plain(images.title)} under {ui.plain(handle.title)}: not yet measured. The model "
+        f"compares each of {len(images)} images with all {len(images)}, level by level."
     )
     if jobs.asked(name, f"Measuring {handle.title}", f"Measure {len(images)} images", note=note):
         jobs.submit(name, key, information_of, handle.path, images, SEED)

@@ -53,7 +53,7 @@ ALARMS_HELP = (
     "On the dotted line as many in-distribution images are called out as were asked for. Bars are "
     "95 % intervals, bands what chance explains for images drawn as the reference was. Halves of "
     "one set are drawn alike, so they test the procedure; the test set was made apart and tests "
-    "the claim itself. None at all stands on the lower edge. The same "
+    "the claim itself. A rate of zero is drawn on the lower edge. The same "
     f"figures as `{COMMAND} calibration`."
 )
 

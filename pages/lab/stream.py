@@ -69,7 +69,7 @@ def address(found: Sequence[Run], palette: Palette, *, owner: str) -> str:
 
 
 def answer(request: Request) -> Response:
-    """The next frame after the one of ``?seen=``, as named pieces of a page; 204 where none is new.
+    """The frame that follows frame ``?seen=``, as named pieces of a page; 204 where none is new.
 
     ``?dot=row,column`` moves the dot of light, ``?width=`` is the room there is.
     """

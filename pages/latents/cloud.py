@@ -109,7 +109,7 @@ def draw(
 def rows_of(state: Any, points: Points, event: str = "picked") -> list[int]:
     """The rows that the browser says its lasso took, as far as they are of these points.
 
-    With the event "looked" the one that was clicked.
+    With the event "looked", the row of the point that was clicked.
     """
     told = (state or {}).get(event)
     if not isinstance(told, Mapping) or told.get("points") != points.digest:

@@ -21,7 +21,8 @@ PAGE = Path(__file__).parents[2] / "docs" / "performance.md"
 
 HEAD = """# How fast it is
 
-Made by `python -m tests.benchmarks.page` of what the benchmarks measured; nothing is typed by hand.
+Made by `python -m tests.benchmarks.page` of what the benchmarks measured. Only the two times of the
+authors' own code are typed by hand: they were measured once before.
 
 """
 CARD = """## On a graphics card
@@ -55,9 +56,7 @@ otherwise. Rows of float32 compute in full, so that a bound is the processor's; 
 AFTER = """
 The aims were 10 times the six passes at S = 1 and 8 times at S = 50; they are missed. Against the
 authors' own code, 126.8 ms for these 512 images, bf16 replayed is {authors:.1f} times as fast.
-Sharing what the k have in common gives 5.8 times at most. The card is busy for 11.7 of the 14.3 ms
-at S = 1: convolutions take a third of that, and the sums and activations between them as long. In
-bf16 the AUROC of digits against letters moves by at most {auroc:.4f} in any score, on {half:,}
+In bf16 the AUROC of digits against letters moves by at most {auroc:.4f} in any score, on {half:,}
 images (allowed are 0.002).
 
 """

@@ -13,6 +13,7 @@ from hvae_core.evaluation.bounds import log_weights
 from hvae_core.evaluation.compute import evaluate_batch
 from hvae_core.evaluation.evaluation import EvalSettings
 from hvae_core.models.frozen import frozen
+from hvae_core.models.layers.residual import ToLatent
 from tests.small import FAMILIES, prepared, tiny_model, tiny_set
 
 CLOSE = {"rtol": 1e-5, "atol": 2e-4}
@@ -72,3 +73,20 @@ def test_half_precision_is_near(family: str) -> None:
         assert 0 < np.median(gap) < 0.05
         assert gap.max() < 0.2
     assert all(np.isfinite(mean).all() for mean in means)
+
+
+def test_means_and_scales_are_never_rounded_to_half_precision() -> None:
+    """Under autocast a latent's layer gives what it gives without, of weights kept in full."""
+    model = tiny_model(FAMILIES["hvae"]).eval()
+    twin = frozen(model, half=True)
+    layers = [part for part in twin.modules() if isinstance(part, ToLatent)]
+    assert layers
+    for layer in layers:
+        weight = layer.map.weight
+        assert weight.dtype == torch.float32
+        inputs = weight.shape[1]
+        x = torch.randn(2, inputs, 1, 1) if layer.dense else torch.randn(2, inputs, 4, 4)
+        with torch.autocast("cpu", torch.bfloat16):
+            found = layer(x)
+        assert found.dtype == torch.float32
+        assert torch.equal(found, layer(x))

@@ -116,7 +116,7 @@ class FromLatent(nn.Module):
 class ToLatent(nn.Module):
     """Mean and raw scale of a latent from a feature map (C, H, W), in float32 under autocast too.
 
-    In bfloat16 they move an AUROC by 0.0025, all other layers together by 0.001.
+    Of all layers these are the ones whose rounding to bfloat16 moves an AUROC most.
     """
 
     def __init__(self, channels: int, size: tuple[int, int], shape: tuple[int, ...]) -> None:
