@@ -225,8 +225,9 @@ class DrawOptions:
     a little (default: float32)"""
     device: Annotated[str, Parameter(metavar="NAME")] = "cpu"
     """where to compute: cpu, cuda, cuda:1, mps"""
-    compiling: Annotated[Literal["auto", "off"], Parameter(name="--compile")] = "auto"
-    """auto: a graphics card replays recorded passes, at the same figures but for rounding"""
+    compiling: Annotated[Literal["auto", "off", "full"], Parameter(name="--compile")] = "auto"
+    """auto: a graphics card replays recorded passes, at the same figures but for rounding; full:
+    it also makes kernels for sums and activations, which takes seconds and pays with many images"""
 
     def settings(self) -> EvalSettings:
         """The settings of the bounds that were asked for."""

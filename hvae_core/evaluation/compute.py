@@ -33,10 +33,12 @@ from hvae_core.evaluation.evaluation import (
     unpack,
 )
 from hvae_core.evaluation.parts import kept_in_parts
+from hvae_core.evaluation.replay import scoring_fuses
 from hvae_core.evaluation.scorer import Scored, Scorer, rows_at_once
 from hvae_core.evaluation.sets import Sets
 from hvae_core.models import HierarchicalVAE, prepared
 from hvae_core.models.frozen import frozen
+from hvae_core.models.layers.fused import compiled_for, fuse
 
 PART_IMAGES = 500
 
@@ -104,6 +106,8 @@ def scorer_of(
 ) -> Scorer:
     """A scorer of a frozen copy of the model."""
     twin = frozen(model, half=settings.precision == "bfloat16")
+    if scoring_fuses():
+        fuse(twin, compiled_for(twin.device))
     return Scorer(twin, settings, rows=batch_size or _batch(model, settings))
 
 

@@ -15,6 +15,8 @@ from torch import Tensor
 
 Compile = Literal["auto", "off"]
 """Whether what a graphics card does again and again is recorded and replayed as a graph."""
+Scoring = Literal["auto", "off", "full"]
+"""As ``Compile``; ``full`` also makes one kernel of sums and activations, which takes seconds."""
 
 Body = Callable[..., Tensor]
 Recorder = Callable[[Callable[[], Tensor]], tuple[Tensor, Callable[[], object]]]
@@ -26,17 +28,22 @@ Returns what came out and a function that makes it anew in the same place.
 WARM = 3
 """Calls before the recording: libraries set themselves up in them."""
 
-_SCORING: ContextVar[Compile] = ContextVar("scoring", default="auto")
+_SCORING: ContextVar[Scoring] = ContextVar("scoring", default="auto")
 
 
-def compile_scoring(compiling: Compile) -> None:
+def compile_scoring(compiling: Scoring) -> None:
     """Say whether scoring records and replays from now on; figures change by rounding alone."""
     _SCORING.set(compiling)
 
 
 def scoring_replays(device: torch.device) -> bool:
     """Whether scoring on this device records and replays."""
-    return _SCORING.get() == "auto" and device.type == "cuda"
+    return _SCORING.get() != "off" and device.type == "cuda"
+
+
+def scoring_fuses() -> bool:
+    """Whether scoring makes one kernel of sums and activations."""
+    return _SCORING.get() == "full"
 
 
 @final

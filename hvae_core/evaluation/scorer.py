@@ -93,9 +93,17 @@ class Scorer:
             for ks, first, samples in _chunks(self.model.n_levels, self.settings, at_once):
                 start = torch.full((), first, dtype=torch.int64, device=self.model.device)
                 kind = ks, samples
-                row = self._pass(kind)(x, keys, start)
-                found.append((kind, row.clone() if self._replays else row))
-        return lambda: self._read(found, count, size)
+                found.append((kind, _sent(self._pass(kind)(x, keys, start))))
+        there = torch.cuda.Event() if self.model.device.type == "cuda" else None
+        if there is not None:
+            there.record()
+
+        def read() -> Scored:
+            if there is not None:
+                there.synchronize()
+            return self._read(found, count, size)
+
+        return read
 
     def _pass(self, kind: Kind) -> Replay:
         if kind not in self._passes:
@@ -138,7 +146,7 @@ class Scorer:
         means = [np.zeros((count, spec.units)) for spec in self.model.latents]
         for kind, row in found:
             ks, samples = kind
-            numbers = iter(_parts(row.cpu().numpy(), self._shapes[kind, size]))
+            numbers = iter(_parts(row.numpy(), self._shapes[kind, size]))
             for k in ks:
                 kl, terms, weights, log_px = (next(numbers)[..., :count] for _ in range(4))
                 accumulators[k].add_terms(
@@ -164,6 +172,14 @@ def full_float32() -> Iterator[None]:
         allow_tf32=False,
     ):
         yield
+
+
+def _sent(row: Tensor) -> Tensor:
+    """The row on its way to the host, into memory that a card writes without waiting for it."""
+    if row.device.type != "cuda":
+        return row.clone().cpu()  # what is replayed writes there again
+    host = torch.empty(row.shape, dtype=row.dtype, pin_memory=True)
+    return host.copy_(row, non_blocking=True)
 
 
 def _chunks(levels: int, settings: EvalSettings, at_once: int) -> Iterator[tuple[range, int, int]]:

@@ -187,6 +187,7 @@ def evaluations(
     try:
         from hvae_core.common.ahead import one_later
         from hvae_core.evaluation.scorer import Scorer
+        from hvae_core.models.layers.fused import compiled_for, fuse
     except ImportError:  # before passes could be replayed
         twin, old = frozen(model), cast(Any, compute)
         for label, precision in precisions:
@@ -202,9 +203,14 @@ def evaluations(
     rows = min(len(images), rows)
     for label, precision in precisions:
         twin = frozen(model, half=precision == "bfloat16")
-        for way in ("", " replayed") if twin.device.type == "cuda" else ("",):
+        fused = frozen(model, half=precision == "bfloat16")
+        on_card = twin.device.type == "cuda"
+        if on_card:
+            fuse(fused, compiled_for(twin.device))
+        for way in ("", " replayed", " fused") if on_card else ("",):
             settings = EvalSettings(samples, samples, precision=precision)
-            scorer = Scorer(twin, settings, rows=rows, replays=bool(way))
+            network = fused if way == " fused" else twin
+            scorer = Scorer(network, settings, rows=rows, replays=bool(way))
 
             def now(scorer: Scorer = scorer) -> None:
                 starts = range(0, len(images), rows)
