@@ -54,7 +54,7 @@ class Task:
     part_images: int
     out: str
     device: str = "cpu"
-    compiling: Literal["auto", "off"] = "auto"
+    compiling: Literal["auto", "off", "full"] = "auto"
     contents: str = ""
     reference: Reference | None = field(default=None, compare=False, repr=False)
 

@@ -38,7 +38,7 @@ def _sum(x: Tensor, h: Tensor, offset: Tensor) -> Tensor:
 @lru_cache
 def _compiled(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
     made: Any = torch.compile(function, dynamic=True, fullgraph=True)
-    return made  # type: ignore[no-any-return]
+    return made
 
 
 def compiled_for(device: torch.device) -> Make:
