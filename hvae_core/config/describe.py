@@ -64,6 +64,10 @@ def training_in_words(train: TrainConfig) -> str:
             f"free bits of {train.free_bits:g} nats a layer, held for "
             f"{train.free_bits_constant:g} epochs and annealed over {train.free_bits_annealed:g}"
         )
+    if train.beside:
+        parts.append("images moved a little beside each")
+    if train.consistency:
+        parts.append(f"consistency of weight {train.consistency:g}")
     if train.start:
         parts.append(f"starting from the weights of {train.start}")
     rate = f"learning rate {train.learning_rate:g}"

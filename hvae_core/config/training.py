@@ -51,6 +51,14 @@ class TrainConfig:
     """Images in one epoch, drawn anew each time without replacement; 0 for the whole set."""
     mutation: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Rate at which pixels are replaced by uniform grey levels: a background model (Ren 2019)."""
+    beside: Literal["", "moved"] = ""
+    """What is trained on beside an image x: nothing, or t(x), the image moved a little."""
+    consistency: Annotated[float, Field(ge=0, le=1000)] = 0.0
+    """lambda of KL(q(z | t(x)) || q(z | x)), beside their bounds (Sinha and Dieng 2021, Eq. 3)."""
+    move_degrees: Annotated[float, Field(ge=0, le=180)] = 15.0
+    move_share: Annotated[float, Field(ge=0, le=0.5)] = 0.05
+    move_scale: Annotated[float, Field(ge=0, le=0.5)] = 0.1
+    """How far t turns (degrees), shifts (share of a side) and scales (around 1), either way."""
     start: Annotated[str, Field(max_length=200)] = ""
     """Preset whose finished checkpoint gives the starting weights; empty for a fresh start."""
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
@@ -64,6 +72,10 @@ class TrainConfig:
             raise ValueError(f"the {self.objective} objective has no weight of the KL to change")
         if self.objective == "iwae" and (self.free_bits or self.warmup_epochs):
             raise ValueError("the iwae objective has no KL term for warm-up or free bits to act on")
+        if self.beside and self.objective != "elbo":
+            raise ValueError(f"the {self.objective} objective does not take moved images")
+        if self.consistency and not self.beside:
+            raise ValueError("consistency without moved images has no effect; set beside to moved")
         if self.objective != "iwae" and self.samples > 1:
             raise ValueError("samples above 1 have no effect but with the iwae objective")
 

@@ -12,6 +12,7 @@ from hvae_core.common.noise import Noise
 from hvae_core.config import TrainConfig
 from hvae_core.evaluation.bounds import iw_bound
 from hvae_core.models import HierarchicalVAE
+from hvae_core.training.consistency import Beside, consistent, moved
 
 Whole = Callable[[Tensor], Tensor]
 """The mean over the batch of all processes, without a gradient, from the mean over one's part."""
@@ -116,11 +117,22 @@ class Objective(nn.Module):
 
         ``whole`` is as in ``elbo``.
         """
-        x = self.model.prepare(x, noise)
+        grey, x = x, self.model.prepare(x, noise)
         if self.config.objective == "informative":
             return informative(self.model, x, noise)
         if self.config.objective == "iwae":
             return iwae(self.model, x, noise, samples=self.config.samples)
         if not self.config.free_bits:
             free_bits = 0.0
-        return elbo(self.model, x, noise, beta=beta, free_bits=free_bits, whole=whole)
+        terms = elbo(self.model, x, noise, beta=beta, free_bits=free_bits, whole=whole)
+        if not self.config.beside:
+            return terms
+        # The bound of x and that of t(x), as a mean: still a loss of nats an image.
+        noise = Beside(noise)
+        seen = self.model.prepare(moved(grey, self.config, noise), noise)
+        other = elbo(self.model, seen, noise, beta=beta, free_bits=free_bits, whole=whole)
+        loss = (terms.loss + other.loss) / 2
+        if self.config.consistency:
+            apart = consistent(self.model, x, seen, noise=noise).mean()
+            loss = loss + self.config.consistency / 2 * apart
+        return terms._replace(loss=loss)

@@ -215,7 +215,8 @@ def test_a_step_waits_for_no_copy_from_the_host(family: str) -> None:
     """
     with torch.device("meta"):
         model = model_from_config(FAMILIES[family])
-    batch = Batch(Objective(model, TrainConfig("bars", mutation=0.1))).to("meta")
+    given: dict[str, Any] = {"beside": "moved", "consistency": 0.1} if family == "hvae" else {}
+    batch = Batch(Objective(model, TrainConfig("bars", mutation=0.1, **given))).to("meta")
     pixels = torch.empty(2, *model.image_shape, dtype=torch.uint8, device="meta")
     keys = torch.empty(2, 2, dtype=torch.int64, device="meta")
     for _ in range(WARM):

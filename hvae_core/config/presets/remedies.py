@@ -87,7 +87,7 @@ def remedies(config: ModelConfig, train: TrainConfig | None, world: str) -> tupl
     for another network. What ``train`` did already is left out.
     """
     done = _means(train) if train is not None else []
-    found, shown = [], set[str]()
+    found, shown, named = [], set[str](), set[str]()
     recorded = [preset for preset in PRESETS.values() if not preset.paper]
     recorded.sort(key=lambda preset: preset.world != world)  # stable: its own world first
     for preset in recorded:
@@ -96,7 +96,9 @@ def remedies(config: ModelConfig, train: TrainConfig | None, world: str) -> tupl
         means = _means(preset.train)
         if preset.model == config:
             new = [one for one in means if one not in done]
-            if new:
+            # One recipe for each means: others of it are arms of a study.
+            if new and new[0].title not in named:
+                named.add(new[0].title)
                 found.append(new[0].of(preset, same=True))
                 shown.add(new[0].lab)
         elif _only_skips(preset, config) and (train is None or means == done):
