@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -64,7 +64,7 @@ def gather_all(
     by_model: dict[str, list[Wanted]] = {}
     for run in wanted(study, place.runs):
         by_model.setdefault(run.model.name, []).append(run)
-    _check_sets(study, [_world(runs[0]) for runs in by_model.values()])
+    _check_sets(study, [_world(runs[0], study) for runs in by_model.values()])
     total = sum(run.path is not None for runs in by_model.values() for run in runs)
     subjects, done = [], 0
     for sentence in left_out(run for runs in by_model.values() for run in runs):
@@ -81,15 +81,26 @@ def gather_all(
     return subjects
 
 
-def _world(run: Wanted) -> World:
-    """The world of a checkpoint, or of the preset that is not trained yet."""
+def _world(run: Wanted, study: StudySpec) -> World:
+    """The world of a checkpoint, or of the preset that is not trained yet, for a study."""
     from hvae_core.config.presets import get_preset
     from hvae_core.data import worlds
     from hvae_core.evaluation.worlds import world_of
 
     if run.info is None:
-        return worlds()[get_preset(run.model.preset).world]
-    return world_of(run.info)
+        return _with_others(worlds()[get_preset(run.model.preset).world], study)
+    return _with_others(world_of(run.info), study)
+
+
+def _with_others(world: World, study: StudySpec) -> World:
+    """A world with the sets of other worlds that a study names as WORLD:SET."""
+    from hvae_core.data import worlds
+
+    for name in dict.fromkeys(name for t in study.tables for name in (*t.sets, *study.sets)):
+        other, _, there = name.partition(":")
+        if there and other != world.key and other in worlds():
+            world = world.with_set(replace(worlds()[other].spec(there), name=name, role="out"))
+    return world
 
 
 def sets_of(study: StudySpec, world: World, model: str) -> tuple[str, ...]:
@@ -114,7 +125,7 @@ def _member(
 
     assert run.path is not None
     checkpoint = load_checkpoint(run.path)
-    world = world_of(checkpoint)
+    world = _with_others(world_of(checkpoint), study)
     sets = shelves.setdefault(world.key, _sets(study, world, place))
     names = (world.in_name, *sets_of(study, world, run.model.name))
     evaluations, missing = {}, {}
@@ -153,7 +164,7 @@ def _sets(study: StudySpec, world: World, place: Place) -> Sets:
 def _subject(study: StudySpec, runs: Sequence[Wanted], members: Sequence[Member]) -> Subject:
     from hvae_core.studies.members import Subject
 
-    model, world = runs[0].model, _world(runs[0])
+    model, world = runs[0].model, _world(runs[0], study)
     titles = {spec.name: spec.title for spec in world.sets}
     absent = tuple(run.absent for run in runs if run.path is None)
     outside = sets_of(study, world, model.name)
@@ -230,7 +241,7 @@ def evaluations_left(study: StudySpec, place: Place) -> tuple[int, int]:
 
     left = total = 0
     for run in wanted(study, place.runs):
-        world = _world(run)
+        world = _world(run, study)
         sets = _sets(study, world, place)
         for name in (world.in_name, *sets_of(study, world, run.model.name)):
             if run.info is None:

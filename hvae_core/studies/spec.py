@@ -129,7 +129,8 @@ class StudySpec:
     """Its folder of results; the name of the file if not given."""
     note: Text = ""
     sets: tuple[str, ...] = ()
-    """Out-of-distribution sets; those of each model's world if not given."""
+    """Out-of-distribution sets, also of other worlds as WORLD:SET; those of each model's world if
+    not given."""
     ensemble: tuple[str, ...] = ()
     """Checkpoints of the same images beside each model, for WAIC."""
     background: Annotated[str, Field(max_length=1000)] = ""

@@ -200,6 +200,21 @@ def test_detection_is_that_of_the_evaluations(
     assert {"date", "hardware", "command"} <= set(written[0])
 
 
+def test_a_set_of_another_world_is_held_against_a_model(
+    told: Callable[..., dict[str, Any]], runs: Path
+) -> None:
+    more = 'models = ["one"]\nsets = ["cutouts:dots"]\nscores = ["elbo"]'
+    printed = '\nprinted = [{ set = "cutouts:dots", auroc = "0.9" }]'
+    (row,) = told(table("detection", more + printed))["detection"]["rows"]
+    checkpoint = load_checkpoint(runs / "s0" / "tiny-study" / "tiny-study.safetensors")
+    images = Sets(worlds()["cutouts"], limit=LIMIT).images(checkpoint, "dots")
+    settings = EvalSettings(SAMPLES, SAMPLES)
+    there = evaluate(checkpoint.model, checkpoint.digest, images, settings=settings)
+    sides = [get_score("elbo", 3)(e.table) for e in (evaluated(runs, 0, "test"), there)]
+    assert row["figures"]["auroc"]["mean"] == pytest.approx(detect(*sides, 0).auroc)
+    assert row["set"] == "cutouts:dots" and row["printed"] == {"auroc": "0.9"}
+
+
 def test_layers_bits_and_families_are_those_of_the_evaluations(
     told: Callable[..., dict[str, Any]], runs: Path
 ) -> None:

@@ -20,7 +20,9 @@ from hvae_core.config.presets.preset import Preset
 
 __all__ = ["PRESETS", "Preset", "get_preset"]
 
-_FILES = ("shared", "layered", "biva", "vamp", "colour", "deep", "context", "remedies", "lab")
+_FILES = (
+    "shared", "layered", "biva", "vamp", "colour", "deep", "context", "sizes", "remedies", "lab",
+)  # fmt: skip
 PRESETS: dict[str, Preset]
 """Every recipe by its name, and after them the twins."""
 
