@@ -60,7 +60,8 @@ def tiny_deep(family: str = "vdvae", **changes: Any) -> Any:
 
 def as_family(family: str, other: ModelConfig, **changes: Any) -> Any:
     """The configuration of a family with the fields of another's, but for the changes."""
-    shared = {name: value for name, value in vars(other).items() if name != "family"}
+    known = BY_NAME[family].__dataclass_fields__.keys() - {"family"}
+    shared = {name: value for name, value in vars(other).items() if name in known}
     return BY_NAME[family](**(shared | changes))
 
 
@@ -101,7 +102,7 @@ FAMILIES: dict[str, ModelConfig] = {
     ),
     "biva": tiny_config(latents=FOUR, family="biva"),
     "biva-colour": tiny_config(family="biva", skip=False, stem=2, **COLOUR),
-    "hvae-vamp": tiny_config(pseudoinputs=5),
+    "hvae-vamp": tiny_config(pseudoinputs=5, skips_up="none", skips_down="deterministic"),
     "lvae-vamp": tiny_config(family="lvae", pseudoinputs=5),
     "biva-vamp": tiny_config(family="biva", pseudoinputs=5),
     "vdvae": tiny_deep(),
@@ -124,7 +125,10 @@ FAMILIES: dict[str, ModelConfig] = {
     "dvp-vae": tiny_dvp(),
     "dvp-vae-mixture": tiny_dvp({"prior": "mixture", "transform": "downsample"}, **COLOUR),
     "dvp-vae-linear": tiny_dvp(
-        {"prior": "normal", "transform": "linear"}, aggregation=False, likelihood="oversmooth"
+        {"prior": "normal", "transform": "linear", "sigma": 0.05, "sigma_scope": "position"},
+        aggregation=False,
+        features_from_prior=True,
+        likelihood="oversmooth",
     ),
     "openai-vdvae": OpenAIVDVAEConfig(
         (3, 8, 8), "8x1,8d2,4x1", "4x1,4x1,8m4", 4, 1, 0.5, "4:5", 4, 1, "imagenet32"

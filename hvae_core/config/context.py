@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated, Literal, Self
@@ -12,6 +13,8 @@ from pydantic.dataclasses import dataclass
 from hvae_core.config.family import STRICT, counted
 
 TransformName = Literal["dct", "downsample", "linear"]
+LOG_VARIANCE = (-12.0, -5.0)
+"""Between which log sigma^2 of a position of u is kept."""
 MAX_CONTEXT_UNITS = 4096  # values of one pseudoinput or context
 MAX_LINEAR_WEIGHTS = 2**22  # of a learnable linear map from an image
 
@@ -56,7 +59,18 @@ class PseudoConfig:
     """K of a mixture of Gaussians."""
     sigma: Annotated[float, Field(ge=1e-3, le=10)] = 0.1
     """Where the learnable sigma of r(u | x) starts."""
+    sigma_scope: Literal["scalar", "position"] = "scalar"
+    """One sigma for all of u (DVP Eq. 9), or one for each value of it with log sigma^2 kept between
+    -12 and -5, as in the authors' code, where it starts at -6."""
     denoiser: DenoiserConfig = DenoiserConfig()
+
+    def __post_init__(self) -> None:
+        low, high = (math.exp(bound / 2) for bound in LOG_VARIANCE)
+        if self.sigma_scope == "position" and not low < self.sigma < high:
+            raise ValueError(
+                f"a sigma for each position lies between {low:.5f} and {high:.5f}, and cannot "
+                f"start at {self.sigma:g}"
+            )
 
     def in_words(self, shape: Sequence[int]) -> tuple[str, str]:
         """The pseudoinput of a shape, and its prior."""
@@ -65,7 +79,8 @@ class PseudoConfig:
             "mixture": f"prior a mixture of {counted(self.components, 'Gaussian')}",
             "normal": "prior N(0, I)",
         }
-        return f"a pseudoinput of {_values(shape, self.transform)}", priors[self.prior]
+        spread = ", a spread each" if self.sigma_scope == "position" else ""
+        return f"a pseudoinput of {_values(shape, self.transform)}{spread}", priors[self.prior]
 
     def narrowed(self) -> Self:
         """With a narrow denoiser."""

@@ -56,6 +56,8 @@ class DeepConfig(ModelConfig):
     """How q(z_i | z_>i, x) sees h_dec and h_enc: side by side (VDVAE), or their sum (DVP 4.2)."""
     aggregation: bool = False
     """p(x | z) from NN((1/sqrt L) sum_l z_l) (DVP Eq. 18) rather than from NN(h_1) (Eq. 22)."""
+    features_from_prior: bool = True
+    """Whether the head of a prior gives features to h_dec too, whatever z_i is (Child 2021)."""
     stem: Literal[1, 2, 4] = 1
     """Side of the pixel squares folded into channels before anything else."""
     likelihood: LikelihoodName = "bernoulli"
@@ -160,11 +162,19 @@ class DeepConfig(ModelConfig):
             f"{self.blocks} a layer on the way down",
             f"encoder and decoder features {combined}",
             f"image made from {source}",
+            *self._features_in_words(),
         ]
         if self.on_top is not None:
             what, prior = self.on_top.in_words(self.latent_shapes[-1])
             parts += [f"{what} ({self.label})", prior]
         return ", ".join([*parts, *stem_in_words(self.stem)])
+
+    def _features_in_words(self) -> list[str]:
+        """What is other than usual in the family."""
+        if self.features_from_prior == type(self).features_from_prior:
+            return []
+        verb = "give" if self.features_from_prior else "give no"
+        return [f"priors {verb} features to the decoder"]
 
     def narrowed(self) -> Self:
         """Half the widths, one residual block a scale on the way up, on folded pixels.

@@ -14,6 +14,10 @@ _OBJECTIVES = {
     "informative": "informative objective (Li et al. 2022)",
     "iwae": "importance-weighted ELBO",
 }
+_SCOPES = {
+    "layer": "a layer",
+    "element": "shared by the channels of a layer and free for each element of each image",
+}
 _OPTIMISERS = {"adam": "Adam", "adamax": "Adamax", "adamw": "AdamW"}
 
 
@@ -61,7 +65,7 @@ def training_in_words(train: TrainConfig) -> str:
         parts.append(f"warm-up over {train.warmup_epochs:g} epochs")
     if train.free_bits:
         parts.append(
-            f"free bits of {train.free_bits:g} nats a layer, held for "
+            f"free bits of {train.free_bits:g} nats {_SCOPES[train.free_bits_scope]}, held for "
             f"{train.free_bits_constant:g} epochs and annealed over {train.free_bits_annealed:g}"
         )
     if train.beside:

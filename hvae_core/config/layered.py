@@ -15,6 +15,8 @@ MAX_UNITS = 65_536  # latent units in all layers together
 MAX_PSEUDO = 2**24  # pixels of all pseudoinputs together
 MAX_FEATURES = 2**27  # numbers in the widest feature map of all pseudoinputs together
 
+SkipsDown = Literal["none", "latent", "deterministic"]
+
 
 @dataclass(frozen=True, config=STRICT)
 class LatentConfig:
@@ -67,6 +69,16 @@ class LayeredConfig(ModelConfig):
             raise ValueError("a convolutional latent cannot lie above a dense one")
 
     @property
+    def down_skips(self) -> SkipsDown:
+        """What p(z_i | .) reads of the layers above z_{i+1}."""
+        return "latent" if self.skip else "none"
+
+    @property
+    def skips_in_words(self) -> str:
+        """Whether layers see past their neighbours."""
+        return "skip connections" if self.skip else "no skip connections"
+
+    @property
     def stage_sizes(self) -> tuple[tuple[int, int], ...]:
         """Height and width after each deterministic stage, from the stem upwards."""
         size = (self.image_shape[1] // self.stem, self.image_shape[2] // self.stem)
@@ -116,7 +128,7 @@ class LayeredConfig(ModelConfig):
             f"{self.channels} channels",
             f"{counted(self.blocks, 'residual block')} a stage",
             *stem_in_words(self.stem),
-            "skip connections" if self.skip else "no skip connections",
+            self.skips_in_words,
             f"{self.inference} ({self.label})",
         ]
         if self.pseudoinputs:

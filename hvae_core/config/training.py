@@ -9,6 +9,8 @@ from pydantic.dataclasses import dataclass
 
 from hvae_core.config.family import STRICT
 
+FreeBitsScope = Literal["layer", "element"]
+
 
 @dataclass(frozen=True, config=STRICT)
 class TrainConfig:
@@ -30,6 +32,10 @@ class TrainConfig:
     """Epochs over which the weight of the KL rises linearly from 0 to ``beta``."""
     free_bits: Annotated[float, Field(ge=0, le=1000)] = 0.0
     """lambda in nats per layer z_i, shared across its dimensions (HVK Table 4: 2)."""
+    free_bits_scope: FreeBitsScope = "layer"
+    """What lambda is a floor of: the batch mean of KL_i (Kingma et al. 2016), or every element of
+    z_i in every image, then divided by the channels of a convolutional z_i and by the units of a
+    dense one, as in the code of HVK: 8 x 14 x 14 elements have 196 lambda free."""
     free_bits_constant: Annotated[float, Field(ge=0, le=10_000)] = 0.0
     free_bits_annealed: Annotated[float, Field(ge=0, le=10_000)] = 0.0
     """Epochs with lambda held, and epochs over which it then falls linearly to 0."""
@@ -66,6 +72,8 @@ class TrainConfig:
     def __post_init__(self) -> None:
         if self.free_bits and not (self.free_bits_constant or self.free_bits_annealed):
             raise ValueError("free_bits without epochs to hold or anneal them has no effect")
+        if self.free_bits_scope != "layer" and not self.free_bits:
+            raise ValueError("free_bits_scope has no effect without free_bits")
         if self.objective == "informative" and (self.free_bits or self.warmup_epochs):
             raise ValueError("the informative objective takes no warm-up and no free bits")
         if self.objective != "elbo" and self.beta != 1:

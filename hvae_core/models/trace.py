@@ -44,6 +44,14 @@ class LatentSpec:
         return math.prod(self.shape)
 
 
+class Drawn(NamedTuple):
+    """One layer on the way of k = 0: q(z_i | .), p(z_i | .) and the draw z_i (S, B, *shape)."""
+
+    q: Any
+    p: Any
+    z: Tensor
+
+
 @dataclass(frozen=True)
 class Trace:
     """All terms of L_>k for a batch of B images and S samples (HVK Eq. 5).
@@ -52,7 +60,8 @@ class Trace:
     ``log_px`` (S, B); ``log_q``, ``log_p``, ``kl`` (L, S, B), zero at skipped layers, where q is p;
     ``kl`` is analytic where a closed form exists and log q - log p of the draw elsewhere.
     ``z`` holds the posterior mean of each layer (1 or S, B, ...), None where the layer is skipped.
-    All in nats.
+    All in nats. ``drawn`` has every layer at k = 0, for terms by unit; it is empty at other k, and
+    of models whose layers are not ours to take apart.
     """
 
     k: int
@@ -63,6 +72,7 @@ class Trace:
     kl: Tensor
     z: tuple[Tensor | None, ...]
     likelihood: Likelihood
+    drawn: tuple[Drawn, ...] = ()
 
 
 class Conditional(NamedTuple):

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from hvae_core.common.errors import ConfigError
 from hvae_core.common.noise import Noise
 from hvae_core.config import TrainConfig
+from hvae_core.config.training import FreeBitsScope
 from hvae_core.evaluation.bounds import iw_bound
 from hvae_core.models import HierarchicalVAE
+from hvae_core.models.distributions import Gaussian
+from hvae_core.models.trace import Trace
 from hvae_core.training.consistency import Beside, consistent, moved
 
 Whole = Callable[[Tensor], Tensor]
@@ -53,23 +58,56 @@ def elbo(
     *,
     beta: float | Tensor = 1.0,
     free_bits: float | Tensor = 0.0,
+    scope: FreeBitsScope = "layer",
     whole: Whole = torch.detach,
 ) -> LossTerms:
     """-E_q[log p(x|z)] + beta sum_i max(lambda, KL_i) (HVK Eq. 1, Table 4).
 
-    The maximum is taken on the batch mean of KL_i, as Kingma et al. 2016 define it: for bottom-up
-    inference single-image values are samples, and their maximum would be biased upwards. Where a
-    batch is split among processes, ``whole`` gives its mean from that of this one's part.
+    With the ``scope`` "layer" the maximum is taken on the batch mean of KL_i, as Kingma et al. 2016
+    define it: for bottom-up inference single-image values are samples, and their maximum is biased
+    upwards. Where a batch is split among processes, ``whole`` gives its mean from that of this
+    one's part. With "element" it is taken on every unit of every image (``held_by_unit``).
     """
     trace = model.trace(x, noise=noise)
     kl = trace.kl.mean((1, 2))  # (L,)
     log_px = trace.log_px.mean()
     held = kl
     if isinstance(free_bits, Tensor) or free_bits > 0:
-        # Where lambda has fallen to 0 as it is: a sample of a divergence may be negative.
-        held = torch.where((whole(kl) < free_bits) & (free_bits > 0), free_bits, kl)
+        if scope == "element":
+            held = held_by_unit(trace, free_bits, model.config.exact_kl)
+        else:
+            held = _at_least(free_bits, kl, whole(kl))
     loss = beta * held.sum() - log_px
     return LossTerms(loss=loss, log_px=log_px, kl=kl, elbo=log_px - kl.sum())
+
+
+def held_by_unit(trace: Trace, free_bits: float | Tensor, exact: Sequence[bool]) -> Tensor:
+    """sum_j max(lambda / C, KL_ij) of every layer, mean over the batch in nats, (L,).
+
+    KL_ij is that of unit j of z_i: in closed form where that of z_i is ``exact``, else log q -
+    log p of the draw. C is the channels of a convolutional z_i and the units of a dense one, so
+    that a map of h x w places has h w lambda nats free: so the code of HVK shares lambda. Raises
+    ``ConfigError`` where a layer's terms cannot be told apart by unit.
+    """
+    if not trace.drawn or not all(isinstance(part.p, Gaussian) for part in trace.drawn):
+        raise ConfigError(
+            "Free bits for each element need Gaussians in every layer, which this model does not "
+            'have: set free_bits_scope to "layer".'
+        )
+    held = []
+    for (q, p, z), closed in zip(trace.drawn, exact, strict=True):
+        kl = q.kl_by_unit(p) if closed else q.log_prob_by_unit(z) - p.log_prob_by_unit(z)
+        floor = free_bits / kl.shape[2]  # (S, B, C, ...)
+        held.append(_at_least(floor, kl, kl).flatten(2).sum(-1).mean())
+    return torch.stack(held)
+
+
+def _at_least(floor: float | Tensor, kl: Tensor, known: Tensor) -> Tensor:
+    """KL, or the floor where what is ``known`` of it is below; no floor where that is 0.
+
+    At 0 a KL is left as it is: a sample of a divergence may be negative.
+    """
+    return torch.where((known < floor) & (floor > 0), floor, kl)
 
 
 def informative(model: HierarchicalVAE, x: Tensor, noise: Noise) -> LossTerms:
@@ -124,13 +162,15 @@ class Objective(nn.Module):
             return iwae(self.model, x, noise, samples=self.config.samples)
         if not self.config.free_bits:
             free_bits = 0.0
-        terms = elbo(self.model, x, noise, beta=beta, free_bits=free_bits, whole=whole)
+        scope = self.config.free_bits_scope
+        of = partial(elbo, self.model, beta=beta, free_bits=free_bits, scope=scope, whole=whole)
+        terms = of(x, noise)
         if not self.config.beside:
             return terms
         # The bound of x and that of t(x), as a mean: still a loss of nats an image.
         noise = Beside(noise)
         seen = self.model.prepare(moved(grey, self.config, noise), noise)
-        other = elbo(self.model, seen, noise, beta=beta, free_bits=free_bits, whole=whole)
+        other = of(seen, noise)
         loss = (terms.loss + other.loss) / 2
         if self.config.consistency:
             apart = consistent(self.model, x, seen, noise=noise).mean()

@@ -22,7 +22,10 @@ from hvae_core.config import (
 from hvae_core.config.presets import PRESETS, get_preset
 from tests.small import as_family, tiny_config
 
-MODEL: dict[str, Any] = json.loads(to_json(tiny_config()))
+OWN = {"skips_up", "skips_down"}  # of this family alone
+MODEL: dict[str, Any] = {
+    name: value for name, value in json.loads(to_json(tiny_config())).items() if name not in OWN
+}
 LATENT = {"dim": 4, "kind": "conv", "stride": 1, "kernel": 3}
 WIDE: dict[str, Any] = {  # at several bounds at once
     "image_shape": [1, 256, 256],
@@ -89,6 +92,8 @@ BAD_MODELS = [
     ({"stem": 4, "image_shape": [1, 10, 8]}, "multiple of stem = 4"),
     ({"likelihood": "poisson"}, "likelihood"),
     ({"skip": 1}, "skip"),
+    ({"skip": False, "skips_up": "none"}, "no effect where skip = false"),
+    ({"skips_up": "none", "skips_down": "none"}, "has skip = false"),
     ({"family": "gan"}, "family"),
     ({"pseudoinputs": -1}, "pseudoinputs"),
     ({"pseudoinputs": 1001}, "pseudoinputs"),
@@ -156,6 +161,7 @@ def test_settings_without_effect_are_refused() -> None:
     for name, value in (("free_bits_constant", 3), ("free_bits_annealed", 3)):
         text = json.dumps({**base, "free_bits": 2.0, name: value})
         assert from_json(TrainConfig, text).free_bits == 2
+    assert "no effect" in refused(TrainConfig, {"free_bits_scope": "element"}, base)
     informative = {**base, "objective": "informative"}
     assert "takes no warm-up" in refused(TrainConfig, {"warmup_epochs": 3}, informative)
     held = {"free_bits": 1.0, "free_bits_constant": 3}

@@ -91,6 +91,7 @@ def test_deep_networks_are_told_by_scale() -> None:
     words = summed.in_words()
     assert "3 a layer on the way down, encoder and decoder features added up" in words
     assert "image made from the sum of all latents, pixels folded 2×2" in words
+    assert "priors give no features" in replace(config, features_from_prior=False).in_words()
     assert latent_rows(config) == [
         ("z1 to z3", "3 layers of 2×14×14 = 392 units, convolutional"),
         ("z4", "2×7×7 = 98 units, convolutional"),
@@ -120,6 +121,10 @@ def test_training() -> None:
     )  # fmt: skip
     assert "warm-up over 5 epochs" in free
     assert "free bits of 2 nats a layer, held for 3 epochs and annealed over 4" in free
+    by_element = TrainConfig(
+        "glyphs", free_bits=2.0, free_bits_constant=3, free_bits_scope="element"
+    )
+    assert "free for each element of each image" in training_in_words(by_element)
     assert "falling to 0.0001" in free and "decay 0.999" in free
     assert training_in_words(TrainConfig("glyphs", objective="informative")).startswith("informat")
     weighted = training_in_words(

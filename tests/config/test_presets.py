@@ -39,6 +39,8 @@ def weights(config: Any) -> float:
 # latent sizes (B.1, B.2), then Table 4: kernels, strides
 HVK: dict[str, tuple[list[tuple[int, ...]], list[int], list[int]]] = {
     "hvk-fashionmnist-hvae3": ([(8, 14, 14), (16,), (8,)], [5, 3, 3], [2, 2, 1]),
+    "hvk-fashionmnist-hvae3-authors": ([(8, 14, 14), (16,), (8,)], [5, 3, 3], [2, 2, 1]),
+    "hvk-mnist-hvae3": ([(8, 14, 14), (16,), (8,)], [5, 3, 3], [2, 2, 1]),
     "hvk-cifar10-hvae3": ([(128, 16, 16), (64, 8, 8), (32,)], [5, 3, 3], [2, 2, 1]),
     "hvk-cifar10-biva10": (
         [(8, 16, 16), (16, 16, 16), (32, 16, 16), *((n,) for n in range(42, 28, -2))],
@@ -72,6 +74,7 @@ def test_schedule_of_hvk(name: str) -> None:
         final_learning_rate=3e-4,
         warmup_epochs=0 if "biva" in name else 200,
         free_bits=2.0,
+        free_bits_scope="element",
         free_bits_constant=200,
         free_bits_annealed=200,
         ema=0.0,
@@ -85,7 +88,8 @@ def test_schedule_of_hvk(name: str) -> None:
 @pytest.mark.parametrize("name", [name for name in PAPERS if name.startswith("inf-")])
 def test_informative_recipes_take_neither_warm_up_nor_free_bits(name: str) -> None:
     hvk = PRESETS["hvk-fashionmnist-hvae3"].train
-    plain = replace(hvk, warmup_epochs=0, free_bits=0, free_bits_constant=0, free_bits_annealed=0)
+    none = {"free_bits": 0, "free_bits_scope": "layer"}
+    plain = replace(hvk, warmup_epochs=0, free_bits_constant=0, free_bits_annealed=0, **none)
     train = PRESETS[name].train
     assert train == replace(plain, data=train.data, objective="informative", epochs=1000)
     config = model(name)

@@ -173,6 +173,33 @@ def test_pseudoinput_reaches_every_prior_and_nothing_else(name: str) -> None:
     torch.testing.assert_close(picture.mean, other.mean, rtol=0, atol=0)
 
 
+def test_features_from_priors_bring_the_pseudoinput_to_the_image() -> None:
+    """As in the authors' code: h_dec, and with it p(x | z), reads what the prior's head gives."""
+    model = trained(tiny_dvp(aggregation=False, features_from_prior=True))
+    x, _ = pictures(model)
+    z = given_latents(model, 4)
+    picture, other = (way_down(model, x, u, z)[1] for u in (z[-1], moved(z[-1])))
+    assert (picture.mean - other.mean).abs().max() > 1e-5
+    # Without u the switch changes the heads of the priors alone, and as much.
+    kinds = [tiny_dvp, lambda **changes: tiny_deep(blocks=3, combine="sum", **changes)]
+    for kind in kinds:
+        on, off = (empty_model(kind(features_from_prior=flag)) for flag in (True, False))
+        changed = {n for n, p in on.state_dict().items() if p.shape != off.state_dict()[n].shape}
+        assert changed and all(".to_p." in name for name in changed)
+
+
+def test_sigma_of_a_position_is_kept_within_its_bounds() -> None:
+    model: Any = tiny_model(tiny_dvp({"sigma": math.exp(-3), "sigma_scope": "position"}))
+    assert model.log_variance.detach().unique().tolist() == pytest.approx([-6])
+    with torch.no_grad():
+        model.log_variance[0] = torch.tensor([[-20.0, -12, -8], [-7, -6, -5.5], [-5, -4, 3]])
+    expected = [0.00248, 0.00248, 0.01832, 0.03020, 0.04979, 0.06393, 0.08208, 0.08208, 0.08208]
+    q = model.posterior_u(torch.zeros(1, 2, 1, 3, 3))
+    assert q.std[0, 1].flatten().tolist() == pytest.approx(expected, rel=1e-3)
+    with pytest.raises(ValueError, match="cannot start at 0.1"):
+        PseudoConfig(3, sigma_scope="position")
+
+
 def test_context_reaches_priors_posteriors_and_the_image_at_every_scale() -> None:
     model = trained(tiny_dct())
     x, _ = pictures(model)

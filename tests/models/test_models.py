@@ -307,28 +307,49 @@ def test_every_architecture_runs_and_has_its_shapes(config: Any, family: Any) ->
     assert drawn.sample(torch.rand(shape, generator=torch.Generator())).shape == shape
 
 
-def test_skips_connect_every_other_layer() -> None:
+@pytest.mark.parametrize(
+    ("changes", "up", "down"),
+    [
+        ({}, 2, 2),
+        ({"skip": False}, 1, 1),
+        ({"skips_up": "none"}, 1, 2),
+        ({"skips_down": "none"}, 2, 1),
+        ({"skips_up": "none", "skips_down": "deterministic"}, 1, 4),
+    ],
+)
+def test_skips_connect_every_other_layer(changes: dict[str, Any], up: int, down: int) -> None:
     """q(z_i | z_{i-1}, z_{i-2}) and p(z_i | z_{i+1}, z_{i+2}): gradients say who feeds whom."""
-    for skip in (True, False):
-        model: Any = tiny_model(tiny_config(latents=(CONV, CONV, HALF, DENSE), skip=skip))
-        z = [
-            torch.randn(1, 2, *s.shape, generator=torch.Generator().manual_seed(s.index))
-            for s in model.latents
-        ]
-        for value in z:
-            value.requires_grad_()
-        x = torch.rand(1, 2, 1, 8, 8, generator=torch.Generator()).requires_grad_()
-        nodes = [x, *z]
+    model: Any = tiny_model(tiny_config(latents=(CONV, CONV, HALF, DENSE), **changes))
+    z = [
+        torch.randn(1, 2, *s.shape, generator=torch.Generator().manual_seed(s.index))
+        for s in model.latents
+    ]
+    for value in z:
+        value.requires_grad_()
+    x = torch.rand(1, 2, 1, 8, 8, generator=torch.Generator()).requires_grad_()
+    nodes = [x, *z]
 
-        def fed(out: Tensor, nodes: list[Tensor] = nodes) -> list[int]:
-            grads = torch.autograd.grad(out.sum(), nodes, allow_unused=True)
-            return [i for i, g in enumerate(grads) if g is not None and bool(g.any())]
+    def fed(out: Tensor, nodes: list[Tensor] = nodes) -> list[int]:
+        grads = torch.autograd.grad(out.sum(), nodes, allow_unused=True)
+        return [i for i, g in enumerate(grads) if g is not None and bool(g.any())]
 
-        reach = 2 if skip else 1
-        for i in range(1, 5):
-            below = fed(model.posterior(i, x, z[: i - 1]).mean)
-            assert below == list(range(max(0, i - reach), i))
-            if i < 4:
-                above = fed(model.prior(i, z[i:]).mean)
-                assert above == list(range(i + 1, min(4, i + reach) + 1))
-        assert fed(model.decode(z).mean) == list(range(1, reach + 1))
+    assert model.reach == up
+    for i in range(1, 5):
+        below = fed(model.posterior(i, x, z[: i - 1]).mean)
+        assert below == list(range(max(0, i - up), i))
+        if i < 4:
+            above = fed(model.prior(i, z[i:]).mean)
+            assert above == list(range(i + 1, min(4, i + down) + 1))
+    assert fed(model.decode(z).mean) == list(range(1, down + 1))
+
+
+def test_skips_of_features_are_what_the_prior_above_was_read_from() -> None:
+    """d_i = f_i(W z_{i+1} + V relu(d_{i+1})), from the top downwards, without what is kept."""
+    model: Any = tiny_model(tiny_config(skips_down="deterministic"))
+    z = [torch.randn(1, 2, *s.shape, generator=stream().generator) for s in model.latents]
+    d = model.down[2](model.down_in[2](z[2][0]))
+    for i in (1, 0):
+        mean, _ = model.to_p[i](d).chunk(2, 1)
+        torch.testing.assert_close(model.prior(i + 1, z[i + 1 :]).mean[0], mean)
+        d = model.down[i](model.down_in[i](z[i][0]) + model.down_skip[i](d.relu()))
+    torch.testing.assert_close(model.decode(z).mean, model.picture(d[None]).mean)

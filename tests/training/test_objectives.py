@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, get_args
 
 import numpy as np
 import pytest
 import torch
+from scipy.stats import norm
+from torch import Tensor
 
 from hvae_core.common.errors import ConfigError
 from hvae_core.common.noise import ImageNoise
@@ -38,6 +41,10 @@ from tests.small import (
 @pytest.fixture
 def model() -> HierarchicalVAE:
     return tiny_model()
+
+
+def numpy(*values: Tensor) -> list[np.ndarray]:
+    return [value.detach().double().numpy() for value in values]
 
 
 def noise() -> ImageNoise:
@@ -94,6 +101,50 @@ def test_free_bits_are_the_larger_of_lambda_and_the_kl(model: HierarchicalVAE) -
     torch.testing.assert_close(terms.loss.detach(), held.sum() - plain.log_px.detach())
     torch.testing.assert_close(terms.kl, plain.kl)  # reported as they are
     torch.testing.assert_close(terms.elbo, plain.elbo)
+
+
+@pytest.mark.parametrize("beta", [1.0, 0.3])
+def test_free_bits_of_elements_are_a_floor_of_each_in_every_image(
+    model: HierarchicalVAE, beta: float
+) -> None:
+    """max(lambda / C, .) of every unit, from scipy's densities; the top's in closed form."""
+    x = prepared(model, tiny_set(8))
+    host: Any = model
+    z: list[Tensor] = []
+    q: list[Any] = []
+    for spec in model.latents:
+        q.append(host.posterior(spec.index, x[None], z))
+        z.append(q[-1].sample(noise().normal(f"q{spec.index}", 1, 8, spec.shape)).detach())
+    p = [host.prior(i, z[i:]) for i in range(1, model.n_layers)]
+    units = [
+        norm(*numpy(a.mean, a.std)).logpdf(draw) - norm(*numpy(b.mean, b.std)).logpdf(draw)
+        for a, b, draw in zip(q, p, z, strict=False)
+    ]
+    mean, std = numpy(q[-1].mean, q[-1].std)
+    units.append((mean**2 + std**2 - 1) / 2 - np.log(std))
+    channels = [spec.shape[0] for spec in model.latents]
+    held = [np.maximum(0.8 / c, kl).sum() / 8 for kl, c in zip(units, channels, strict=True)]
+    lifted = [(kl < 0.8 / c).mean() for kl, c in zip(units, channels, strict=True)]
+    assert all(0.05 < share < 1 for share in lifted)
+    terms = elbo(model, x, noise(), beta=beta, free_bits=0.8, scope="element")
+    assert float((terms.loss + terms.log_px).detach()) == pytest.approx(beta * sum(held), rel=1e-5)
+    torch.testing.assert_close(terms.elbo, elbo(model, x, noise()).elbo)
+
+
+def test_free_bits_of_elements_need_gaussians() -> None:
+    model = tiny_model(tiny_config(pseudoinputs=2))
+    x = prepared(model, tiny_set(8))
+    with pytest.raises(ConfigError, match='set free_bits_scope to "layer"'):
+        elbo(model, x, noise(), free_bits=1.0, scope="element")
+
+
+def test_beta_weighs_what_free_bits_hold(model: HierarchicalVAE) -> None:
+    x = prepared(model, tiny_set(8))
+    plain = elbo(model, x, noise())
+    level = float(plain.kl.detach().sort().values[1])
+    terms = elbo(model, x, noise(), beta=0.3, free_bits=level)
+    held = 0.3 * sum(max(level, value) for value in plain.kl.tolist())
+    assert float((terms.loss + plain.log_px).detach()) == pytest.approx(held, rel=1e-5)
 
 
 def test_a_layer_within_its_free_bits_feels_no_kl(model: HierarchicalVAE) -> None:
@@ -188,6 +239,11 @@ def test_objective_module_follows_its_schedule(model: HierarchicalVAE) -> None:
     torch.testing.assert_close(again.loss, terms.loss)
     expected = elbo(model, prepared(model, images), noise(), beta=0.4, free_bits=25.0)
     torch.testing.assert_close(terms.loss, expected.loss)
+    by_element = Objective(model, replace(config, free_bits_scope="element"))(x, noise(), **at)
+    expected = elbo(
+        model, prepared(model, images), noise(), beta=0.4, free_bits=25.0, scope="element"
+    )
+    torch.testing.assert_close(by_element.loss, expected.loss)
     chosen = Objective(model, TrainConfig("bars", objective="informative"))(x, noise())
     torch.testing.assert_close(
         chosen.loss, informative(model, prepared(model, images), noise()).loss
@@ -215,7 +271,9 @@ def test_a_step_waits_for_no_copy_from_the_host(family: str) -> None:
     """
     with torch.device("meta"):
         model = model_from_config(FAMILIES[family])
+    held = {"free_bits": 1.0, "free_bits_constant": 1, "free_bits_scope": "element"}
     given: dict[str, Any] = {"beside": "moved", "consistency": 0.1} if family == "hvae" else {}
+    given |= held if family == "hvae" else {}
     batch = Batch(Objective(model, TrainConfig("bars", mutation=0.1, **given))).to("meta")
     pixels = torch.empty(2, *model.image_shape, dtype=torch.uint8, device="meta")
     keys = torch.empty(2, 2, dtype=torch.int64, device="meta")

@@ -53,14 +53,20 @@ class Gaussian:
 
     def log_prob(self, z: Tensor) -> Tensor:
         """Log-density in nats, summed over all but the leading (S, B)."""
-        term = -0.5 * ((z - self.mean) / self.std) ** 2 - self.std.log() - 0.5 * LOG_2PI
-        return term.flatten(2).sum(-1)
+        return self.log_prob_by_unit(z).flatten(2).sum(-1)
+
+    def log_prob_by_unit(self, z: Tensor) -> Tensor:
+        """Log-density of every unit in nats, (S, B, ...)."""
+        return -0.5 * ((z - self.mean) / self.std) ** 2 - self.std.log() - 0.5 * LOG_2PI
 
     def kl(self, other: Gaussian) -> Tensor:
         """KL(self || other) in closed form, nats, summed over all but the leading (S, B)."""
+        return self.kl_by_unit(other).flatten(2).sum(-1)
+
+    def kl_by_unit(self, other: Gaussian) -> Tensor:
+        """KL(self || other) of every unit in closed form, nats, (S, B, ...)."""
         ratio = self.std / other.std
-        term = 0.5 * (ratio**2 + ((self.mean - other.mean) / other.std) ** 2 - 1) - ratio.log()
-        return term.flatten(2).sum(-1)
+        return 0.5 * (ratio**2 + ((self.mean - other.mean) / other.std) ** 2 - 1) - ratio.log()
 
 
 @final
@@ -68,8 +74,7 @@ class Gaussian:
 class EvenedGaussian(Gaussian):
     """A Gaussian whose log-density divides by std^2 + 1e-10, as in dvp_vae; its KL does not."""
 
-    def log_prob(self, z: Tensor) -> Tensor:
-        """Log-density in nats, summed over all but the leading (S, B)."""
+    def log_prob_by_unit(self, z: Tensor) -> Tensor:
+        """Log-density of every unit in nats, (S, B, ...)."""
         variance = self.std**2
-        term = variance.log() + (z - self.mean) ** 2 / (variance + EVENED) + LOG_2PI
-        return -0.5 * term.flatten(2).sum(-1)
+        return -0.5 * (variance.log() + (z - self.mean) ** 2 / (variance + EVENED) + LOG_2PI)

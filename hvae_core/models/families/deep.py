@@ -83,8 +83,6 @@ class DeepVAE(ConfiguredVAE, TopDownVAE):
     """
 
     config: DeepConfig
-    features_from_prior = True
-    """Whether what a block's prior reads may reach h_dec without passing through a latent."""
 
     def __init__(self, config: DeepConfig) -> None:
         super().__init__()
@@ -121,7 +119,7 @@ class DeepVAE(ConfiguredVAE, TopDownVAE):
             config.scale_of[index - 1],
             inputs=self.prior_channels(),
             updates=updates,
-            features=self.features_from_prior,
+            features=config.features_from_prior,
         )
 
     def _build_output(self) -> None:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from hvae_core.config import DVPConfig, PseudoConfig
+from hvae_core.config.context import LOG_VARIANCE
 from hvae_core.models.distributions import Gaussian
 from hvae_core.models.families.topped import ToppedVAE
 from hvae_core.models.layers.bottleneck import resize
@@ -24,14 +25,17 @@ class DVPVAE(ToppedVAE):
     u ~ r(u | x) = N(f(x), sigma^2 I), sigma learnable; p(z_i | z_>i, u) (DVP Eq. 9-14). Brought
     back to the image domain and pooled, u stands beside h_dec where the parameters of a prior are
     read, and nowhere else: neither q(z | x) nor p(x | z) depends on it (Eq. 10, 12). For that a
-    block's prior gives no features to h_dec, as it does in the VDVAE.
+    block's prior gives no features to h_dec, as it does in the VDVAE and in the authors' code,
+    unless the configuration has ``features_from_prior``.
     """
-
-    features_from_prior = False
 
     def __init__(self, config: DVPConfig) -> None:
         super().__init__(config)
-        self.log_sigma = nn.Parameter(torch.full((), math.log(self.pseudo.sigma)))
+        start = math.log(self.pseudo.sigma)
+        if self.pseudo.sigma_scope == "scalar":
+            self.log_sigma = nn.Parameter(torch.full((), start))
+        else:
+            self.log_variance = nn.Parameter(torch.full(self.transform.shape, 2 * start))
 
     @property
     def pseudo(self) -> PseudoConfig:
@@ -47,11 +51,15 @@ class DVPVAE(ToppedVAE):
     def inference_weights(self) -> Iterable[nn.Parameter]:
         """Those of the VDVAE, and sigma; f is shared with the way down."""
         yield from super().inference_weights()
-        yield self.log_sigma
+        yield self.log_sigma if self.pseudo.sigma_scope == "scalar" else self.log_variance
 
     def posterior_u(self, u: Tensor) -> Gaussian:
         """r(u | x) = N(f(x), sigma^2 I) (DVP Eq. 9)."""
-        return Gaussian(u, self.log_sigma.exp().expand_as(u))
+        if self.pseudo.sigma_scope == "scalar":
+            sigma = self.log_sigma.exp()
+        else:
+            sigma = (self.log_variance.clamp(*LOG_VARIANCE) / 2).exp()
+        return Gaussian(u, sigma.expand_as(u))
 
     def prior_channels(self) -> int:
         """h_dec and the pseudoinput."""

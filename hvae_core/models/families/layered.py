@@ -13,6 +13,7 @@ from hvae_core.common.noise import StreamNoise
 from hvae_core.config import LayeredConfig
 from hvae_core.models.configured import ConfiguredVAE
 from hvae_core.models.distributions import Gaussian, Likelihood
+from hvae_core.models.inference.memory import remembered
 from hvae_core.models.layers.residual import (
     FromLatent,
     Stage,
@@ -122,13 +123,15 @@ class SkipVAE(LayeredVAE):
     """The generative path of HVAE and LVAE: z_i given z_{i+1} and z_{i+2} (HVK 3.2, Figure 4)."""
 
     def build_down(self) -> None:
-        """Stage i makes z_i (x for i = 0) from z_{i+1} and, as a skip, z_{i+2}."""
+        """Stage i makes z_i (x for i = 0) from z_{i+1} and, as a skip, what is above that."""
         config = self.config
         c, sizes, shapes = config.channels, config.stage_sizes, config.latent_shapes
         length = len(shapes)
+        features = [(c, *size) for size in sizes[1:]]  # of the stages above
+        skips = {"none": (), "latent": shapes[1:], "deterministic": features[:-1]}
         self.down_in = nn.ModuleList(FromLatent(shapes[i], c, sizes[i + 1]) for i in range(length))
         self.down_skip = nn.ModuleList(
-            FromLatent(shapes[i + 1], c, sizes[i + 1]) for i in range(length - 1) if config.skip
+            FromLatent(shape, c, sizes[i + 1]) for i, shape in enumerate(skips[config.down_skips])
         )
         self.down = nn.ModuleList(self.stage(i, sizes[i]) for i in range(length))
         self.to_p = nn.ModuleList(ToLatent(c, sizes[i + 1], shapes[i]) for i in range(length - 1))
@@ -142,8 +145,20 @@ class SkipVAE(LayeredVAE):
         return self.picture(self._downwards(0, z))
 
     def _downwards(self, index: int, above: Sequence[Tensor]) -> Tensor:
-        """Features for z_index (0: the image) from z_{index+1} and the skip from z_{index+2}."""
-        h = fold(self.down_in[index], above[0])
-        if self.config.skip and len(above) > 1:
-            h = h + fold(self.down_skip[index], above[1])
-        return fold(self.down[index], h)
+        """Features for z_index (0: the image) from z_{index+1} and the skip.
+
+        That is from z_{index+2}, or of the features for z_{index+1}, which come from all above it.
+        """
+
+        def compute() -> Tensor:
+            h = fold(self.down_in[index], above[0])
+            kind = self.config.down_skips
+            if kind == "latent" and len(above) > 1:
+                h = h + fold(self.down_skip[index], above[1])
+            elif kind == "deterministic" and len(above) > 1:
+                h = h + fold(self.down_skip[index], F.relu(self._downwards(index + 1, above[1:])))
+            return fold(self.down[index], h)
+
+        if self.config.down_skips != "deterministic":
+            return compute()
+        return remembered((id(self), "down", index), above, compute)  # the stage below asks too

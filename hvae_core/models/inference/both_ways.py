@@ -23,7 +23,7 @@ from hvae_core.models.inference.lower_bound import lower_both_ways
 from hvae_core.models.inference.steps import BidirectionalSteps, State
 from hvae_core.models.inference.top_down import assemble
 from hvae_core.models.priors.vamp import Prior
-from hvae_core.models.trace import Aggregate, Draw, Skipped, Trace, Up
+from hvae_core.models.trace import Aggregate, Draw, Drawn, Skipped, Trace, Up
 
 
 class BidirectionalVAE(BidirectionalSteps):
@@ -173,6 +173,7 @@ class _UpAndDown:
         self.log_q: dict[int, Tensor] = {}
         self.log_p: dict[int, Tensor] = {}
         self.kl: dict[int, Tensor] = {}
+        self.drawn: dict[int, Drawn] = {}
         self.d: dict[int, Tensor] = {}
         self._up(chain, by_mean=by_mean, lowest=lowest, draw=draw)
         state = model.start(self.d[model.n_levels].shape[1])
@@ -217,6 +218,7 @@ class _UpAndDown:
         self.z[last] = q.sample(draw("q", last))
         for index, p in zip(indices, priors, strict=True):
             z = self.z[index]
+            self.drawn[index] = Drawn(self.q[index], p, z)
             self.log_q[index] = self.q[index].log_prob(z)
             self.log_p[index] = p.log_prob(z)
             self.kl[index] = self.log_q[index] - self.log_p[index]

@@ -20,7 +20,7 @@ from hvae_core.models.inference.lower_bound import lower_bottom_up
 from hvae_core.models.inference.memory import remembering
 from hvae_core.models.inference.steps import BottomUpSteps
 from hvae_core.models.priors.vamp import Prior
-from hvae_core.models.trace import Aggregate, Draw, Skipped, Trace, Up
+from hvae_core.models.trace import Aggregate, Draw, Drawn, Skipped, Trace, Up
 
 
 class BottomUpVAE(BottomUpSteps):
@@ -163,6 +163,7 @@ class BottomUpVAE(BottomUpSteps):
             kl=torch.stack(kl),
             z=tuple(None if i < k else q.mean for i, q in enumerate(path.q)),
             likelihood=likelihood,
+            drawn=() if k else path.drawn(),
         )
 
 
@@ -237,6 +238,7 @@ class _WayUp:
         if not top:
             top.append(model.top_prior(chain.image.shape[1]))
         log_p = top[0].log_prob(self.z[-1])
+        self.top = top[0]
         self.top_kl = model.divergence(self.q[-1], top[0], self.log_q[-1] - log_p).expand_as(log_p)
         self._p: dict[int, Gaussian] = {}
         self._log_p = {model.n_layers: log_p}
@@ -246,6 +248,11 @@ class _WayUp:
         if index not in self._p:
             self._p[index] = self.model.prior(index, self.z[index:])
         return self._p[index]
+
+    def drawn(self) -> tuple[Drawn, ...]:
+        """Every layer with its draw, z_1 first."""
+        p = [*(self.prior(i) for i in range(1, self.model.n_layers)), self.top]
+        return tuple(map(Drawn, self.q, p, self.z))
 
     def log_prior(self, index: int) -> Tensor:
         """log p(z_i | z_>i) of the path's own draw (S, B)."""

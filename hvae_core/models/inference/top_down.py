@@ -23,6 +23,7 @@ from hvae_core.models.trace import (
     ANCESTRAL,
     Aggregate,
     Draw,
+    Drawn,
     Posterior,
     Sampler,
     Skipped,
@@ -116,6 +117,7 @@ class LayerTerms(Protocol):
     log_q: dict[int, Tensor]
     log_p: dict[int, Tensor]
     kl: dict[int, Tensor]
+    drawn: dict[int, Drawn]
 
 
 def assemble(x: Tensor, likelihood: Likelihood, terms: LayerTerms, *, k: int, skip: int) -> Trace:
@@ -138,6 +140,7 @@ def assemble(x: Tensor, likelihood: Likelihood, terms: LayerTerms, *, k: int, sk
         kl=rows(terms.kl),
         z=tuple(terms.q[i].mean if i > skip else None for i in layers),
         likelihood=likelihood,
+        drawn=() if k else tuple(terms.drawn[i] for i in layers),
     )
 
 
@@ -154,11 +157,13 @@ class _WayDown:
         self.log_q: dict[int, Tensor] = {}
         self.log_p: dict[int, Tensor] = {}
         self.kl: dict[int, Tensor] = {}
+        self.drawn: dict[int, Drawn] = {}
         self.below: dict[int, State] = {}
         for index in range(model.n_layers, lowest, -1):
             p = self.p[index] = model.prior(index, state)
             q = self.q[index] = model.posterior(index, state, p, features)
             z = q.sample(draw("q", index))  # (S, B, ...)
+            self.drawn[index] = Drawn(q, p, z)
             self.log_q[index] = q.log_prob(z)
             self.log_p[index] = model.log_prior(index, p, z, noise)
             # Both read the same draws above, so the KL has a closed form where p is Gaussian.
