@@ -55,7 +55,7 @@ def assert_narrow(tab: Any, name: str) -> None:
 
 
 # A fresh server: its first page decides how it finds the others. That of ``test_public`` is the
-# start; this one has a component of its own. The others are opened by their addresses below.
+# start; this one has a component of its own. The others are opened by their addresses there.
 def test_a_deep_link_is_the_first_thing_a_fresh_server_sees(tab: Any, tmp_path: Path) -> None:
     problems: list[str] = []
     tab.on("pageerror", lambda error: problems.append(str(error)))
@@ -137,21 +137,6 @@ def test_a_dropped_checkpoint_is_there_and_a_bad_file_gets_a_sentence(
     tab.get_by_text("Dropped model is now in the list of models").wait_for()
     tab.locator("[data-testid=stSidebar]").get_by_role("combobox").nth(1).click()
     tab.get_by_role("option", name="Dropped model").wait_for()
-
-
-def test_every_page_by_its_address_on_a_narrow_dark_screen(server: str, browser: Any) -> None:
-    """In the light theme ``test_public`` looks at the same."""
-    page = browser.new_page(viewport={"width": 400, "height": 800}, color_scheme="dark")
-    page.set_default_timeout(60_000)
-    try:
-        for name in PAGES:
-            page.goto(f"{server}/{name}")
-            settled(page)
-            assert_well(page)
-            assert_drawn(page, name)
-            assert_narrow(page, name)
-    finally:
-        page.close()
 
 
 def test_what_is_drawn_is_judged_and_found_by_its_link(server: str, tab: Any) -> None:

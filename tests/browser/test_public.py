@@ -6,6 +6,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
@@ -18,6 +19,8 @@ from tests.browser.test_app import PAGES, assert_drawn, assert_narrow, assert_we
 from tests.server import serve
 
 pytestmark = pytest.mark.browser
+
+GROUND = "getComputedStyle(document.querySelector('[data-testid=stApp]')).backgroundColor"
 
 
 @contextmanager
@@ -65,12 +68,18 @@ def test_no_other_host_is_asked_for_anything(browser: Any, tmp_path: Path) -> No
             tab.on("websocket", lambda one: hosts.add(urlsplit(one.url).netloc))
             refused: list[str] = []
             tab.on("console", lambda one: refused.append(one.text) if "Policy" in one.text else 0)
-            for name in PAGES:
+            grounds = set()
+            for name, themes in zip(PAGES, cycle((("light", "dark"), ("dark", "light")))):
+                tab.emulate_media(color_scheme=themes[0])
                 tab.goto(f"{address}/{name}")
-                settled(tab)
-                assert_well(tab)
-                assert_drawn(tab, name)
-                assert_narrow(tab, name)
+                for theme in themes:
+                    tab.emulate_media(color_scheme=theme)
+                    settled(tab)
+                    assert_well(tab)
+                    assert_drawn(tab, name)
+                    assert_narrow(tab, name)
+                    grounds.add((theme, tab.evaluate(GROUND)))
+            assert len(grounds) == len(dict(grounds)) == 2  # a colour each
             tab.wait_for_timeout(500)
             (cookie,) = [one for one in context.cookies() if one["name"] == "strata_visitor"]
             assert cookie["httpOnly"] and cookie["sameSite"] == "Lax"
