@@ -27,7 +27,8 @@ def score(
         str,
         Parameter(
             name="SOURCE",
-            help="a folder or file of images, PATH:SPLIT, or a set of the hub that was downloaded",
+            help="a folder or file of images: a path, a URL as s3://..., or one of them with :SPLIT; "
+            "or a set of the hub that was downloaded",
         ),
     ],
     /,
@@ -69,9 +70,9 @@ def score(
       python -m hvae_core score ~/images/ten-million --model runs/letters --out scored
       python -m hvae_core score train.parquet --model glyphs-hvae3-elbo --out scored --workers 8 \\
           --samples 1 --partial-samples 1
-      python -m hvae_core score shards --model runs/letters --out s3://bucket/scored \\
+      python -m hvae_core score s3://bucket/shards --model runs/letters --out s3://bucket/scored \\
           --scheduler tcp://host:8786
-          by the workers of a Dask cluster, which see shards and model under the same names
+          by the workers of a Dask cluster, which see the model under the same name
       python -m hvae_core score shards --model runs/letters --out s3://bucket/scored --part 17
           one part alone, as a batch system starts many such commands
 

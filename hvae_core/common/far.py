@@ -39,7 +39,7 @@ class Folder:
         if not text:
             raise DataError("No folder is named; give a path, or a URL as s3://bucket/run.")
         where = text if is_far(text) else str(home_path(text).absolute())
-        with _told(text):
+        with told(text):
             fs, root = url_to_fs(where)
         return cls(text, fs, root.rstrip("/"))
 
@@ -49,7 +49,7 @@ class Folder:
 
     def names(self, below: str = "") -> list[str]:
         """The names of the files in a folder below, sorted; none where it is not there."""
-        with _told(self.given):
+        with told(self.given):
             # What another process wrote meanwhile is seen too.
             self.fs.invalidate_cache()
             try:
@@ -61,7 +61,7 @@ class Folder:
 
     def sizes(self, below: str = "") -> dict[str, int]:
         """The bytes of every file in a folder below by its name, sorted; none where it is not."""
-        with _told(self.given):
+        with told(self.given):
             self.fs.invalidate_cache()
             try:
                 found = self.fs.ls(self.path(below), detail=True)
@@ -73,7 +73,7 @@ class Folder:
 
     def state(self, name: str) -> str:
         """What changes when a file does, "" where it is not there."""
-        with _told(f"{self.given}/{name}"):
+        with told(f"{self.given}/{name}"):
             self.fs.invalidate_cache()
             try:
                 return str(self.fs.ukey(self.path(name)))
@@ -83,14 +83,14 @@ class Folder:
     @contextmanager
     def opened(self, name: str) -> Iterator[Any]:
         """A file to read piece by piece; ``DataError`` where it is not there."""
-        with _told(f"{self.given}/{name}"):
+        with told(f"{self.given}/{name}"):
             file = self.fs.open(self.path(name), "rb")
         with file:
             yield file
 
     def read(self, name: str) -> bytes | None:
         """The bytes of a file, None where it is not there."""
-        with _told(f"{self.given}/{name}"):
+        with told(f"{self.given}/{name}"):
             try:
                 return bytes(self.fs.cat_file(self.path(name)))
             except FileNotFoundError:
@@ -100,8 +100,8 @@ class Folder:
         """Write a file, which appears whole or not at all, and the folders above it."""
         above, _, last = self.path(name).rpartition("/")
         draft = f"{above}/.writing-{secrets.token_hex(4)}.tmp"
-        with _told(f"{self.given}/{name}"):
-            if not _BUCKETS.intersection(_protocols(self.fs)):
+        with told(f"{self.given}/{name}"):
+            if not is_bucket(self.fs):
                 self.fs.makedirs(above, exist_ok=True)
             try:
                 self.fs.pipe_file(draft, data)
@@ -112,31 +112,49 @@ class Folder:
                 raise
 
 
-_BUCKETS = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az"})
-"""Stores without folders, where making one would make a bucket that somebody misspelt."""
+_PACKAGES = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs",
+             "abfs": "adlfs", "abfss": "adlfs", "az": "adlfs"}  # fmt: skip
+"""Stores without folders, where making one would make a bucket that somebody misspelt; and the
+package of each."""
 
 
-def _protocols(fs: Any) -> tuple[str, ...]:
+def protocols(fs: Any) -> tuple[str, ...]:
+    """How the URLs of a filesystem may begin."""
     return (fs.protocol,) if isinstance(fs.protocol, str) else tuple(fs.protocol)
 
 
+def is_bucket(fs: Any) -> bool:
+    """Whether the first part of a path is a bucket, and folders are only names."""
+    return any(protocol in _PACKAGES for protocol in protocols(fs))
+
+
 @contextmanager
-def _told(what: str) -> Iterator[None]:
-    """What a store's library raises, as one sentence."""
+def told(what: str, *, reading: bool = False) -> Iterator[None]:
+    """What a store's library raises, as one sentence: of a file that is written, or ``reading``."""
     try:
         yield
     except (DataError, Cancelled):
         raise
     except ImportError as exc:
-        need = plain(exc, 200).rstrip(".")
+        package = _PACKAGES.get(what.strip().partition("://")[0])
+        need = f"pip install {package}" if package else plain(exc, 200).rstrip(".")
         raise DataError(f"{plain(what)} needs a package that is not here: {need}.") from exc
     except OSError as exc:
-        if exc.errno is not None:
+        if isinstance(exc, PermissionError) and is_far(what):
+            raise DataError(
+                f"{plain(what)} may not be used with these credentials; check who may use it."
+            ) from exc
+        if exc.errno is not None and not reading:
             raise DataError(f"{plain(what)} cannot be used: {why_not(exc)}.") from exc
-        told = plain(exc, 200).rstrip(".") or type(exc).__name__
-        raise DataError(f"{plain(what)} cannot be used: {told}; check name and rights.") from exc
+        reason = _first(exc.strerror or str(exc)) or type(exc).__name__
+        raise DataError(f"{plain(what)} cannot be used: {reason}; check name and rights.") from exc
     except Exception as exc:  # every store's client has errors of its own
-        told = plain(exc, 200).rstrip(".") or type(exc).__name__
+        reason = _first(str(exc)) or type(exc).__name__
         raise DataError(
-            f"{plain(what)} cannot be used: {told}; check the name, and who may use it."
+            f"{plain(what)} cannot be used: {reason}; check the name, and who may use it."
         ) from exc
+
+
+def _first(text: str) -> str:
+    """What a library says, without its full stop."""
+    return plain(text, 200).rstrip(".")

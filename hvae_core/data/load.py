@@ -9,6 +9,7 @@ import numpy as np
 
 from hvae_core.common.arrays import Shape
 from hvae_core.common.errors import DataError, MissingImages
+from hvae_core.common.far import is_far
 from hvae_core.common.files import check_regular, named_path
 from hvae_core.common.places import COMMAND, root_of
 from hvae_core.common.progress import Progress, silent
@@ -145,6 +146,11 @@ def from_hub(text: str, allow_download: bool, progress: Progress) -> Path:
     """The file of a hub set by its name, which is fetched where that is allowed."""
     hub = read_hub_name(text)
     if hub is None:
+        if is_far(text):
+            raise DataError(
+                f"{text} is not on this machine, and only `{COMMAND} score` reads from there; "
+                "copy it here first."
+            )
         raise DataError(
             f"There is no file or folder {text}, and no set of that name; check the path, or see "
             f"the names that `{COMMAND} datasets` lists."

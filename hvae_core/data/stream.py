@@ -10,16 +10,18 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hvae_core.common.arrays import Shape
 from hvae_core.common.errors import DataError, ImageFileError
+from hvae_core.common.far import is_far
+from hvae_core.common.far_path import AnyPath, FarPath
 from hvae_core.common.files import check_regular
-from hvae_core.common.plain import printable
+from hvae_core.common.plain import plain, printable
 from hvae_core.common.progress import Progress, silent
+from hvae_core.data.fetched import fetched, has_to_be_fetched
 from hvae_core.data.guard import one_sentence
 from hvae_core.data.image_set import ImageSet, Pixels, fit_image, fit_note
 from hvae_core.data.load import from_hub, path_and_split
@@ -27,6 +29,7 @@ from hvae_core.data.prepare import NOTES, Step, prepared
 from hvae_core.data.readers.image_file import Contradicted
 from hvae_core.data.readers.parquet import shards_in
 from hvae_core.data.readers.read import ARCHIVES, opened
+from hvae_core.data.readers.splits import split_asked
 from hvae_core.data.readers.survey import Container, Item, Survey
 from hvae_core.data.readers.tar import tars_in
 from hvae_core.data.readers.wanted import Wanted, check_limit
@@ -39,7 +42,10 @@ _REPORT = 512
 
 @dataclass(frozen=True)
 class Source:
-    """What is read: a path, PATH:SPLIT or hub set as someone wrote it, to a shape (C, H, W)."""
+    """What is read, to a shape (C, H, W).
+
+    ``given`` is what someone wrote: a path or URL, also with :SPLIT, or a hub set.
+    """
 
     given: str
     image_shape: Shape
@@ -89,7 +95,8 @@ class Stream:
             streamed=True,
             progress=progress,
         )
-        check_regular(path)
+        if not isinstance(path, FarPath):
+            check_regular(path)
         with one_sentence(path.name):
             self._container: Container = opened(path, self.wanted)
             self._survey: Survey = self._container.survey(self.wanted)
@@ -174,10 +181,12 @@ class Stream:
         )
 
 
-def _found(source: Source, progress: Progress) -> tuple[Path, str | None]:
+def _found(source: Source, progress: Progress) -> tuple[AnyPath, str | None]:
     text = source.given.strip()
     if not text:
         raise DataError("No images are named; give a path, or a hub set as owner/name.")
+    if is_far(text):
+        return _found_far(text, progress)
     path, split = path_and_split(text)
     if path is None and find_named(text) is not None:
         raise DataError(
@@ -188,16 +197,41 @@ def _found(source: Source, progress: Progress) -> tuple[Path, str | None]:
     )
 
 
-def _contents(path: Path, survey: Survey) -> str:
+def _found_far(text: str, progress: Progress) -> tuple[AnyPath, str | None]:
+    """What lies at a URL, in the store or fetched from there; and the split after a colon."""
+    path, split = FarPath.of(text), None
+    asked = split_asked(text)
+    if not path.exists() and asked is not None:
+        path, split = FarPath.of(asked[0]), asked[1]
+    if not path.exists():
+        raise DataError(f"There is no file or folder {plain(text)}; check the path.")
+    if has_to_be_fetched(path):
+        return fetched(path, progress), split
+    return path, split
+
+
+def _contents(path: AnyPath, survey: Survey) -> str:
     """A digest of what a source is made of: names and sizes of its files, and the images' count."""
     hasher = hashlib.sha256(f"{len(survey)} images".encode())
     if path.is_file():
-        files = [path]
+        files: list[AnyPath] = [path]
     else:
         shards = shards_in(path) or tars_in(path)
-        files = shards or sorted(p for p in path.iterdir() if p.is_file())
+        beside: list[AnyPath] = [*path.iterdir()]
+        files = shards or sorted((p for p in beside if p.is_file()), key=_name)
         for name in () if shards else survey.files:
             hasher.update(f"\n{name}".encode(errors="surrogatepass"))
     for file in files:
-        hasher.update(f"\n{file.name} {file.stat().st_size}".encode(errors="surrogatepass"))
+        hasher.update(f"\n{file.name} {_state(file)}".encode(errors="surrogatepass"))
     return hasher.hexdigest()
+
+
+def _state(file: AnyPath) -> str:
+    """The size of a file, and the digest that a store has of it."""
+    if isinstance(file, FarPath):
+        return f"{file.size} {file.tag}".strip()
+    return str(file.stat().st_size)
+
+
+def _name(path: AnyPath) -> str:
+    return path.name

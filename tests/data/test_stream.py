@@ -120,6 +120,69 @@ def test_parts_are_the_set_that_is_read_as_a_whole(
     assert notes <= set(stream.notes)
 
 
+def stored(folder: Path, url: str) -> None:
+    """Everything below a folder, at a URL of fsspec's store in memory."""
+    import fsspec
+
+    for path in folder.rglob("*"):
+        if path.is_file():
+            with fsspec.open(f"{url}/{path.relative_to(folder).as_posix()}", "wb") as file:
+                file.write(path.read_bytes())
+
+
+@pytest.mark.parametrize("make", [parquet, pictures, zipped, npy, idx, tars])
+def test_a_source_in_a_store_is_read_as_the_one_at_hand(
+    make: Callable[[Path], Path], tmp_path: Path
+) -> None:
+    path = make(tmp_path)
+    if path.is_dir() and not list(path.glob("*.*")):
+        (path / "cow" / "without-ending").write_bytes(encode(MANY[0]))
+        (path / "ant" / "00.png").write_bytes(b"\x89PNG no more")
+        (path / "ant" / "03.png").write_bytes(b"")
+    url = f"memory://{tmp_path.name}"
+    stored(tmp_path, url)
+    near, far = Stream(Source(str(path), SHAPE)), Stream(Source(f"{url}/{path.name}", SHAPE))
+    assert (len(far), far.class_names, far.notes) == (len(near), near.class_names, near.notes)
+    assert far.contents == near.contents and far.title == near.title
+    for start in (8, 0, 4):  # as another worker may have any part
+        one, other = near.read(start, start + 4), far.read(start, start + 4)
+        np.testing.assert_array_equal(one.images.images, other.images.images)
+        np.testing.assert_array_equal(one.labels, other.labels)
+        assert (one.files, one.errors) == (other.files, other.errors)
+
+
+def test_what_a_store_does_not_give_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from fsspec.implementations.memory import MemoryFileSystem
+
+    url = f"memory://{tmp_path.name}"
+    stored(tmp_path / "nothing", url)
+    stored(pictures(tmp_path), f"{url}/pictures")
+    stored(parquet(tmp_path), f"{url}/shards")
+    stored(tars(tmp_path), f"{url}/tars")
+    with pytest.raises(DataError, match="There is no file or folder memory://.*/none"):
+        Stream(Source(f"{url}/none", SHAPE))
+    with pytest.raises(DataError, match="cannot be used: Protocol not known"):
+        Stream(Source("none-such://bucket/images", SHAPE))
+    with pytest.raises(DataError, match="only `.* score` reads from there"):
+        load_source(f"{url}/pictures")
+    streams = [Stream(Source(f"{url}/{name}", SHAPE)) for name in ("pictures", "shards", "tars")]
+    # A picture that is gone meanwhile is a row; a store that does not answer is no row's fault.
+    MemoryFileSystem().rm(f"{url}/pictures/bee/01.png")
+    read = streams[0].read(0, 12)
+    assert len(read.images) == 11 and "01.png" in str(read.errors[read.files.index("bee/01.png")])
+
+    def broken(*_: object, **__: object) -> bytes:
+        raise ConnectionError("the line is dead")
+
+    for name in ("cat_file", "_open"):
+        monkeypatch.setattr(MemoryFileSystem, name, broken)
+    for stream in streams:
+        with pytest.raises(DataError, match="cannot be used: the line is dead; check name"):
+            stream.read(0, 4)
+
+
 def test_labels_of_any_kind_are_counted_by_value(tmp_path: Path) -> None:
     kinds: dict[str, list[object]] = {
         "texts": ["b", "a", None, *"abcabcabc"],

@@ -12,9 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hvae_core.common.errors import DataError
+from hvae_core.common.far_path import AnyPath, FarPath
 from hvae_core.data.readers import names
 from hvae_core.data.readers.arrange import METADATA, Entry, arranged
 from hvae_core.data.readers.encoded import Pictures
+from hvae_core.data.readers.far_files import UnreadFar, pictures_among, read_far, walk_far
 from hvae_core.data.readers.image_file import looks_like_picture, read_bytes
 from hvae_core.data.readers.wanted import Wanted
 
@@ -40,7 +42,9 @@ class Files:
 
     def read(self, numbers: NDArray[np.int64]) -> Iterator[Callable[[], bytes]]:
         """Each file's own bytes."""
-        return (self.entries[number].read for number in numbers.tolist())
+        reads = [self.entries[number].read for number in numbers.tolist()]
+        far = [read for read in reads if isinstance(read, UnreadFar)]
+        return read_far(far) if far else iter(reads)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,27 +60,26 @@ class _Unread:
 
 @dataclass
 class _Found:
-    """What lies in a folder, by name from there: pictures, tables of labels, and all else."""
+    """What lies in a folder: pictures and tables of labels, by name from there, and all else."""
 
-    files: list[str] = field(default_factory=list)
-    tables: list[tuple[str, Path]] = field(default_factory=list)
+    files: list[tuple[str, Callable[[], bytes]]] = field(default_factory=list)
+    tables: list[tuple[str, Callable[[], bytes]]] = field(default_factory=list)
     others: list[str] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
     """Links that lead nowhere, pipes, devices."""
 
 
-def open_folder(path: Path, wanted: Wanted) -> Pictures:
+def open_folder(path: AnyPath, wanted: Wanted) -> Pictures:
     """Return the pictures of a folder and of all below it, unread."""
-    found = _found(path, MAX_STREAMED if wanted.streamed else MAX_FILES)
+    most = MAX_STREAMED if wanted.streamed else MAX_FILES
+    found = _found_far(path, most) if isinstance(path, FarPath) else _found(path, most)
     if not found.files:
         why = "".join(f": {note}" for note in names.other_pictures(found.others))
         raise DataError(
             f"{path} holds no {names.KINDS} image; choose a folder of images "
             f"(subfolders are taken as classes){why}."
         )
-    entries = [Entry(name, _Unread(path, name)) for name in found.files]
-    metadata = {name: partial(read_bytes, place, name) for name, place in found.tables}
-    kept = arranged(entries, wanted, metadata)
+    kept = arranged([Entry(*file) for file in found.files], wanted, dict(found.tables))
     lost = (f"{len(found.lost):,} entries lead to no file ({names.listed(found.lost)})",)
     return Pictures(
         Files(kept.entries),
@@ -93,12 +96,11 @@ def open_folder(path: Path, wanted: Wanted) -> Pictures:
     )
 
 
-def has_pictures(root: Path) -> bool:
+def has_pictures(root: AnyPath) -> bool:
     """Return whether a picture lies in a folder or below it."""
-    return any(
-        names.suffix_of(name) in names.SUFFIXES and entry.is_file()
-        for entry, name in _walk(root, "", seen=set(), depth=MAX_DEPTH)
-    )
+    far = isinstance(root, FarPath)
+    walk = walk_far(root, depth=MAX_DEPTH) if far else _walk(root, "", seen=set(), depth=MAX_DEPTH)
+    return any(names.suffix_of(name) in names.SUFFIXES and entry.is_file() for entry, name in walk)
 
 
 def _found(root: Path, most: int) -> _Found:
@@ -110,20 +112,51 @@ def _found(root: Path, most: int) -> _Found:
         if not entry.is_file():
             found.lost.append(name)
         elif parts_are(name, METADATA):
-            found.tables.append((name, path))
+            found.tables.append((name, partial(read_bytes, path, name)))
         elif names.suffix_of(name) in names.SUFFIXES or (
             not names.suffix_of(name) and _starts_as_picture(path)
         ):
-            found.files.append(name)
+            found.files.append((name, _Unread(root, name)))
         else:
             found.others.append(name)
-        if len(found.files) > most:
-            raise DataError(
-                f"{root} holds more than {most:,} images; choose one of its subfolders."
-            )
-    found.files.sort()
-    found.tables.sort()
+        _check_count(root, found, most)
+    found.files.sort(key=_name)
+    found.tables.sort(key=_name)
     return found
+
+
+def _found_far(root: FarPath, most: int) -> _Found:
+    found = _Found()
+    unsure: list[tuple[FarPath, str]] = []
+    for place, name in walk_far(root, depth=MAX_DEPTH):
+        read = UnreadFar(root, name, place.size)
+        if parts_are(name, METADATA):
+            found.tables.append((name, read))
+        elif names.suffix_of(name) in names.SUFFIXES:
+            found.files.append((name, read))
+        elif names.suffix_of(name):
+            found.others.append(name)
+        else:
+            unsure.append((place, name))
+        _check_count(root, found, most)
+    known = pictures_among([place for place, _ in unsure])
+    for place, name in unsure:
+        if place.path in known:
+            found.files.append((name, UnreadFar(root, name, place.size)))
+        else:
+            found.others.append(name)
+    found.files.sort(key=_name)
+    found.tables.sort(key=_name)
+    return found
+
+
+def _check_count(root: AnyPath, found: _Found, most: int) -> None:
+    if len(found.files) > most:
+        raise DataError(f"{root} holds more than {most:,} images; choose one of its subfolders.")
+
+
+def _name(file: tuple[str, Callable[[], bytes]]) -> str:
+    return file[0]
 
 
 def parts_are(name: str, wanted: tuple[str, ...]) -> bool:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hvae_core.common.errors import DataError
+from hvae_core.common.far_path import AnyPath, PathT
 from hvae_core.data.readers import splits
 from hvae_core.data.readers.arrays import Arrays
 from hvae_core.data.readers.limits import max_set_bytes
@@ -24,12 +25,12 @@ _IMAGES = re.compile(r"(.*?)[-_.]?images?([-_.]idx\d.*)", re.IGNORECASE)
 _TEST_NAMES = {"t10k": "test"}
 
 
-def is_idx(path: Path) -> bool:
+def is_idx(path: AnyPath) -> bool:
     """Return whether a file is IDX by its name: ...-images-idx3-ubyte, with or without .gz."""
     return bool(re.search(r"[-_.]idx\d", path.name, re.IGNORECASE))
 
 
-def is_idx_of_labels(path: Path) -> bool:
+def is_idx_of_labels(path: AnyPath) -> bool:
     """Return whether a file is IDX of labels by its name."""
     return is_idx(path) and _IMAGES.fullmatch(path.name) is None
 
@@ -83,7 +84,7 @@ def open_idx_folder(paths: list[Path], wanted: Wanted) -> Arrays:
     return opened
 
 
-def labels_of(path: Path) -> Path | None:
+def labels_of(path: PathT) -> PathT | None:
     """The file of labels beside one of images."""
     match = _IMAGES.fullmatch(path.name)
     if match is None:

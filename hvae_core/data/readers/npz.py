@@ -18,6 +18,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from hvae_core.common.errors import DataError
+from hvae_core.common.far_path import PathT
 from hvae_core.data.image_set import ImageSet
 from hvae_core.data.readers import splits
 from hvae_core.data.readers.arrays import Arrays
@@ -320,7 +321,7 @@ def _mapped(path: Path, start: int) -> NDArray[Any]:
         return np.memmap(path, dtype, mode="r", offset=file.tell(), shape=shape, order=order)
 
 
-def labels_place(path: Path) -> Path | None:
+def labels_place(path: PathT) -> PathT | None:
     """The file of labels beside one of images: images -> labels, x_test -> y_test."""
     stem = path.stem
     for old, new in (("images", "labels"), ("imgs", "labels"), ("x", "y"), ("X", "y")):

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from hvae_core.common.errors import DataError
+from hvae_core.common.far_path import AnyPath
 from hvae_core.common.files import whole
 from hvae_core.data.readers import splits
 from hvae_core.data.readers.arrays import Arrays
@@ -29,7 +30,7 @@ IMAGE_COLUMNS = ("image", "img", "images", "picture", "jpg", "png", "image_bytes
 PIXEL_COLUMNS = ("pixels", "image", "img", "images", "x", "data")
 
 
-def open_parquet(path: Path, wanted: Wanted) -> Pictures | Arrays:
+def open_parquet(path: AnyPath, wanted: Wanted) -> Pictures | Arrays:
     """Return the images of one Parquet file, or of a folder of shards in the order of names.
 
     Shards named as splits, ``train-00000-of-00002``, are splits.
@@ -50,11 +51,12 @@ def open_parquet(path: Path, wanted: Wanted) -> Pictures | Arrays:
         ) from exc
 
 
-def shards_in(folder: Path) -> list[Path]:
+def shards_in(folder: AnyPath) -> list[AnyPath]:
     """The Parquet files of images in a folder, or in its folder ``data`` as the hub has them."""
     for pattern in ("*.parquet", "data/*.parquet", "*/*.parquet"):
         try:
-            every = [p for p in sorted(folder.glob(pattern)) if p.name != "metadata.parquet"]
+            every: list[AnyPath] = [*sorted(folder.glob(pattern))]
+            every = [path for path in every if path.name != "metadata.parquet"]
             found = [path for path in every if path.is_file()]  # a pipe would never end
         except OSError:
             return []
@@ -63,7 +65,7 @@ def shards_in(folder: Path) -> list[Path]:
     return []
 
 
-def _of_one(shards: list[Path]) -> bool:
+def _of_one(shards: list[AnyPath]) -> bool:
     """Whether shards in folders are of one set: of one folder, or of folders that are splits."""
     folders = {shard.parent.name for shard in shards}
     return len(folders) == 1 or all(splits.split_of(name) for name in folders)
@@ -71,7 +73,7 @@ def _of_one(shards: list[Path]) -> bool:
 
 def row_count(path: str | Path) -> int:
     """Return the number of rows of a Parquet file or folder, from its footers alone."""
-    return sum(pq.ParquetFile(shard).metadata.num_rows for shard in _shards(Path(path)))
+    return rows_of([Shard(shard) for shard in _shards(Path(path))])
 
 
 def write_parquet(
@@ -105,7 +107,7 @@ def write_parquet(
             writer.write_table(pa.table({"image": images, "label": labels}, schema=schema))
 
 
-def _shards(path: Path) -> list[Path]:
+def _shards(path: AnyPath) -> list[AnyPath]:
     if not path.exists():
         raise DataError(f"There is no file {path}; check the path.")
     shards = shards_in(path) if path.is_dir() else [path]
@@ -114,9 +116,11 @@ def _shards(path: Path) -> list[Path]:
     return shards
 
 
-def _of_split(shards: list[Path], wanted: Wanted) -> tuple[list[Path], tuple[str, ...], str]:
+def _of_split(
+    shards: list[AnyPath], wanted: Wanted
+) -> tuple[list[AnyPath], tuple[str, ...], str]:
     """The shards of one split, where all are named as splits, a note, and which split that is."""
-    by_split: dict[str, list[Path]] = {}
+    by_split: dict[str, list[AnyPath]] = {}
     for shard in shards:
         split = splits.split_of_shard(shard.stem) or splits.split_of(shard.parent.name)
         by_split.setdefault(split or "", []).append(shard)
@@ -136,11 +140,11 @@ def _of_split(shards: list[Path], wanted: Wanted) -> tuple[list[Path], tuple[str
 class _Counted:
     """Shards that are counted from their footers."""
 
-    def __init__(self, shards: list[Path]) -> None:
+    def __init__(self, shards: list[AnyPath]) -> None:
         self.shards = shards
 
     def __len__(self) -> int:
-        return sum(pq.ParquetFile(shard).metadata.num_rows for shard in self.shards)
+        return rows_of([Shard(shard) for shard in self.shards])
 
 
 def _opened(

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property, partial
-from pathlib import Path
 from typing import Any, overload
 
 import numpy as np
@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from hvae_core.common.errors import DataError
+from hvae_core.common.far_path import AnyPath, FarPath
 from hvae_core.data.readers.image_file import read_bytes
 from hvae_core.data.readers.labels import MAX_CLASSES
 from hvae_core.data.readers.limits import max_set_bytes
@@ -36,22 +37,32 @@ BROKEN = (pa.ArrowException, OSError, ValueError, RecursionError, KeyError, Type
 class Shard:
     """One Parquet file: its footer is known, the file itself is open only while it is read."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: AnyPath) -> None:
         self.path = path
-        with pq.ParquetFile(path) as file:
+        with _opened(path) as file:
             self.metadata = file.metadata
             self.schema: pa.Schema = file.schema_arrow
 
     def batches(self, column: str, groups: list[int] | None = None) -> Iterator[pa.Array]:
         """A column in pieces of a few hundred rows, of some row groups or all."""
-        with pq.ParquetFile(self.path, metadata=self.metadata, buffer_size=_BUFFER) as file:
+        with _opened(self.path, metadata=self.metadata, buffer_size=_BUFFER) as file:
             for batch in file.iter_batches(_BATCH, row_groups=groups, columns=[column]):
                 yield batch.column(0)
 
     def column(self, name: str) -> pa.ChunkedArray:
         """A whole column."""
-        with pq.ParquetFile(self.path, metadata=self.metadata) as file:
+        with _opened(self.path, metadata=self.metadata) as file:
             return file.read(columns=[name]).column(0)
+
+
+@contextmanager
+def _opened(path: AnyPath, **options: Any) -> Iterator[pq.ParquetFile]:
+    if isinstance(path, FarPath):
+        with path.open() as source, pq.ParquetFile(source, **options) as file:
+            yield file
+    else:
+        with pq.ParquetFile(path, **options) as file:
+            yield file
 
 
 def coded(shards: Sequence[Shard], column: str) -> tuple[NDArray[np.int64], list[Any]]:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hvae_core.common.errors import DataError
+from hvae_core.common.far_path import AnyPath, FarPath
 from hvae_core.data.image_set import ImageSet
 from hvae_core.data.readers import splits
 from hvae_core.data.readers.csv_file import open_csv
@@ -48,7 +49,7 @@ def read_images(path: Path, wanted: Wanted) -> ImageSet:
     return read_set(opened(path, wanted), wanted)
 
 
-def opened(path: Path, wanted: Wanted) -> Container:
+def opened(path: AnyPath, wanted: Wanted) -> Container:
     """Open a file or folder of any kind that is known, at the split that is wanted."""
     container = open_source(path, wanted)
     if wanted.split and not container.split and not wanted.or_whole:
@@ -61,13 +62,15 @@ def opened(path: Path, wanted: Wanted) -> Container:
     return container
 
 
-def _told(path: Path) -> tuple[str | None, ...]:
+def _told(path: AnyPath) -> tuple[str | None, ...]:
     """The splits that the name of a file or folder says."""
     return split_of_shard(path.stem), splits.split_of(path.name)
 
 
-def open_source(path: Path, wanted: Wanted) -> Container:
+def open_source(path: AnyPath, wanted: Wanted) -> Container:
     """Open a file or folder by what it is; raises ``DataError`` for other kinds."""
+    if isinstance(path, FarPath):
+        return _open_far(path, wanted)
     if path.is_dir():
         return _open_folder(path, wanted)
     if not path.exists():
@@ -86,11 +89,31 @@ def open_source(path: Path, wanted: Wanted) -> Container:
         return opened(path, wanted)
     if suffix in SUFFIXES:
         return one_picture(read_bytes(path, wanted.title), wanted.title)
-    raise DataError(
+    raise _other_kind(path)
+
+
+def _other_kind(path: AnyPath) -> DataError:
+    return DataError(
         f"{path.name} is not a kind of file that holds images; choose a folder of images, "
         f"a .parquet, .npz, .npy, .zip, .tar, .csv or IDX file, or one {KINDS} "
-        f"image{_hint(suffix)}."
+        f"image{_hint(path.suffix.casefold())}."
     )
+
+
+def _open_far(path: FarPath, wanted: Wanted) -> Container:
+    """Open what a store has, if it can be read where it lies."""
+    if path.is_dir():
+        if not has_pictures(path):
+            if shards_in(path):
+                return open_parquet(path, wanted)
+            if tars_in(path):
+                return open_tar(path, wanted)
+        return open_folder(path, wanted)
+    if path.suffix.casefold() == ".parquet":
+        return open_parquet(path, wanted)
+    if path.suffix.casefold() == ".tar":
+        return open_tar(path, wanted)
+    raise _other_kind(path)
 
 
 def one_picture(data: bytes, title: str, *, alone: bool = False) -> Pictures:

@@ -9,15 +9,16 @@ from __future__ import annotations
 import json
 import tarfile
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
-from typing import Any, NamedTuple, overload
+from typing import Any, BinaryIO, NamedTuple, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hvae_core.common.errors import DataError, ImageFileError
+from hvae_core.common.far_path import AnyPath
 from hvae_core.data.readers import splits
 from hvae_core.data.readers.encoded import Pictures
 from hvae_core.data.readers.image_file import MAX_BYTES, read_bytes
@@ -29,7 +30,7 @@ _MOST_LABEL = 2**16  # bytes of a file that may say a label
 _BROKEN = (tarfile.TarError, OSError, EOFError, ValueError, OverflowError, UnicodeError)
 
 
-def open_tar(path: Path, wanted: Wanted) -> Pictures:
+def open_tar(path: AnyPath, wanted: Wanted) -> Pictures:
     """Return the pictures of one tar, or of a folder of tars in the order of names, unread.
 
     Tars named as splits, ``train-000000.tar``, are splits.
@@ -37,7 +38,7 @@ def open_tar(path: Path, wanted: Wanted) -> Pictures:
     shards = tars_in(path) if path.is_dir() else [path]
     notes: tuple[str, ...] = ()
     split = ""
-    by_split: dict[str, list[Path]] = {}
+    by_split: dict[str, list[AnyPath]] = {}
     for shard in shards:
         by_split.setdefault(splits.split_of_shard(shard.stem) or "", []).append(shard)
     if len(shards) > 1 and list(by_split) != [""]:
@@ -70,9 +71,10 @@ def open_tar(path: Path, wanted: Wanted) -> Pictures:
     )
 
 
-def tars_in(folder: Path) -> list[Path]:
+def tars_in(folder: AnyPath) -> list[AnyPath]:
     """The tars in a folder, in the order of their names."""
-    return sorted(p for p in folder.glob("*.tar") if p.is_file() and not is_junk(p.name))
+    found: list[AnyPath] = [*sorted(folder.glob("*.tar"))]
+    return [path for path in found if path.is_file() and not is_junk(path.name)]
 
 
 class _Member(NamedTuple):
@@ -84,7 +86,7 @@ class _Member(NamedTuple):
     read: Callable[[], bytes]
 
 
-def _members(path: Path, start: int = 0) -> Iterator[_Member]:
+def _members(path: AnyPath, start: int = 0) -> Iterator[_Member]:
     """The files of a tar from an entry on, one after another."""
     try:
         with path.open("rb") as file:
@@ -93,19 +95,20 @@ def _members(path: Path, start: int = 0) -> Iterator[_Member]:
                 while (info := tar.next()) is not None:
                     tar.members = []  # type: ignore[attr-defined]  # it would hold all of them
                     if info.isfile() and not info.issparse() and not is_junk(info.name):
-                        read = partial(_content, path, info.offset_data, info.size)
+                        read = partial(_content, file, path, info.offset_data, size=info.size)
                         yield _Member(info.name, info.offset, info.size, read)
     except _BROKEN as exc:
         raise DataError(f"{path.name} cannot be read as a tar; make or download it again.") from exc
 
 
-def _content(path: Path, start: int, size: int) -> bytes:
-    with path.open("rb") as file:
+def _content(tar: BinaryIO, path: AnyPath, start: int, *, size: int) -> bytes:
+    """The bytes of a file of a tar, which is opened again where it has been read to its end."""
+    with path.open("rb") if tar.closed else nullcontext(tar) as file:
         file.seek(start)
         return file.read(size)
 
 
-def _samples(path: Path, start: int = 0) -> Iterator[list[_Member]]:
+def _samples(path: AnyPath, start: int = 0) -> Iterator[list[_Member]]:
     """The samples of a tar: neighbouring files that are called the same up to the first dot."""
     sample: list[_Member] = []
     for member in _members(path, start):
@@ -148,7 +151,7 @@ def _label(sample: list[_Member]) -> Any:
 class _Found:
     """The samples that have a picture: where they begin, and which label each has by its code."""
 
-    def __init__(self, shards: list[Path]) -> None:
+    def __init__(self, shards: list[AnyPath]) -> None:
         self.starts: list[NDArray[np.int64]] = []
         self.shard_of: list[NDArray[np.int32]] = []
         self.codes: list[NDArray[np.int64]] = []
@@ -160,7 +163,7 @@ class _Found:
             self.codes.append(np.array(codes, np.int64))
             self.shard_of.append(np.full(len(starts), number, np.int32))
 
-    def _of(self, shard: Path) -> tuple[list[int], list[int]]:
+    def _of(self, shard: AnyPath) -> tuple[list[int], list[int]]:
         starts, codes = [], []
         for sample in _samples(shard):
             if _picture(sample) is None:
@@ -178,7 +181,7 @@ class _Samples:
     """The pictures of tars, read on from sample to sample."""
 
     def __init__(
-        self, shards: list[Path], shard_of: NDArray[np.int32], starts: NDArray[np.int64]
+        self, shards: list[AnyPath], shard_of: NDArray[np.int32], starts: NDArray[np.int64]
     ) -> None:
         self.shards, self.shard_of, self.starts = shards, shard_of, starts
         self._named = (-1, "")
