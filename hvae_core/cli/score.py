@@ -27,7 +27,7 @@ def score(
         str,
         Parameter(
             name="SOURCE",
-            help="a folder or file of images: a path, a URL as s3://..., or one of them with :SPLIT; "
+            help="a folder or file of images: a path, or a URL as s3://...; either with :SPLIT; "
             "or a set of the hub that was downloaded",
         ),
     ],

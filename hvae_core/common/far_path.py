@@ -124,6 +124,13 @@ AnyPath: TypeAlias = Path | FarPath
 PathT = TypeVar("PathT", Path, FarPath)
 
 
+def in_order(folder: AnyPath, pattern: str) -> list[AnyPath]:
+    """What in a folder is called as a pattern has it, by name."""
+    if isinstance(folder, FarPath):
+        return [*sorted(folder.glob(pattern))]
+    return [*sorted(folder.glob(pattern))]
+
+
 def first_bytes(places: Sequence[FarPath], most: int) -> list[bytes | DataError]:
     """The first ``most`` bytes of some files of one store, asked for at once.
 

@@ -48,8 +48,8 @@ def _fetch(path: FarPath, folder: Path, progress: Progress) -> None:
     make_folder(folder)
     if shutil.disk_usage(folder).free < path.size:
         raise DataError(
-            f"{plain(path)} has {path.size / 2**30:.1f} GiB, for which {plain(folder)} has no room; "
-            "make room, or set STRATA_CACHE to a folder of another disk."
+            f"{plain(path)} has {path.size / 2**30:.1f} GiB, for which {plain(folder)} has "
+            "no room; make room, or set STRATA_CACHE to a folder of another disk."
         )
     with written(target) as draft, path.open() as source, draft.open("wb") as copy:
         while data := source.read(BLOCK):

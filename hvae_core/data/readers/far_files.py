@@ -27,6 +27,7 @@ class UnreadFar:
     size: int
 
     def __call__(self) -> bytes:
+        """Its bytes."""
         return next(read_far([self]))()
 
 

@@ -98,8 +98,11 @@ def open_folder(path: AnyPath, wanted: Wanted) -> Pictures:
 
 def has_pictures(root: AnyPath) -> bool:
     """Return whether a picture lies in a folder or below it."""
-    far = isinstance(root, FarPath)
-    walk = walk_far(root, depth=MAX_DEPTH) if far else _walk(root, "", seen=set(), depth=MAX_DEPTH)
+    walk: Iterator[tuple[os.DirEntry[str] | FarPath, str]] = (
+        walk_far(root, depth=MAX_DEPTH)
+        if isinstance(root, FarPath)
+        else _walk(root, "", seen=set(), depth=MAX_DEPTH)
+    )
     return any(names.suffix_of(name) in names.SUFFIXES and entry.is_file() for entry, name in walk)
 
 

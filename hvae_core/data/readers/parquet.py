@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from hvae_core.common.errors import DataError
-from hvae_core.common.far_path import AnyPath
+from hvae_core.common.far_path import AnyPath, in_order
 from hvae_core.common.files import whole
 from hvae_core.data.readers import splits
 from hvae_core.data.readers.arrays import Arrays
@@ -55,8 +55,7 @@ def shards_in(folder: AnyPath) -> list[AnyPath]:
     """The Parquet files of images in a folder, or in its folder ``data`` as the hub has them."""
     for pattern in ("*.parquet", "data/*.parquet", "*/*.parquet"):
         try:
-            every: list[AnyPath] = [*sorted(folder.glob(pattern))]
-            every = [path for path in every if path.name != "metadata.parquet"]
+            every = [path for path in in_order(folder, pattern) if path.name != "metadata.parquet"]
             found = [path for path in every if path.is_file()]  # a pipe would never end
         except OSError:
             return []
@@ -116,9 +115,7 @@ def _shards(path: AnyPath) -> list[AnyPath]:
     return shards
 
 
-def _of_split(
-    shards: list[AnyPath], wanted: Wanted
-) -> tuple[list[AnyPath], tuple[str, ...], str]:
+def _of_split(shards: list[AnyPath], wanted: Wanted) -> tuple[list[AnyPath], tuple[str, ...], str]:
     """The shards of one split, where all are named as splits, a note, and which split that is."""
     by_split: dict[str, list[AnyPath]] = {}
     for shard in shards:

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hvae_core.common.errors import DataError, ImageFileError
-from hvae_core.common.far_path import AnyPath
+from hvae_core.common.far_path import AnyPath, in_order
 from hvae_core.data.readers import splits
 from hvae_core.data.readers.encoded import Pictures
 from hvae_core.data.readers.image_file import MAX_BYTES, read_bytes
@@ -73,8 +73,7 @@ def open_tar(path: AnyPath, wanted: Wanted) -> Pictures:
 
 def tars_in(folder: AnyPath) -> list[AnyPath]:
     """The tars in a folder, in the order of their names."""
-    found: list[AnyPath] = [*sorted(folder.glob("*.tar"))]
-    return [path for path in found if path.is_file() and not is_junk(path.name)]
+    return [path for path in in_order(folder, "*.tar") if path.is_file() and not is_junk(path.name)]
 
 
 class _Member(NamedTuple):
