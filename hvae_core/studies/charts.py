@@ -14,7 +14,13 @@ if TYPE_CHECKING:
     from hvae_core.figures.studies import Dot
     from hvae_core.figures.theme import Palette
 
-_FIRST = {"samplers": "frechet", "families": "nll", "units": "share", "collapse": "kl"}
+_FIRST = {
+    "samplers": "frechet",
+    "families": "nll",
+    "units": "share",
+    "collapse": "kl",
+    "remedies": "lost",
+}
 """The column that a chart shows where it is not the first one."""
 _SERIES = {"detection": "set", "grid": "score", "collapse": "layer", "bits": "k", "layers": "k"}
 

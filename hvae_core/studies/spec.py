@@ -20,7 +20,7 @@ from hvae_core.evaluation import SHIPPED_LIMIT
 from hvae_core.evaluation.evaluation import EvalSettings
 
 TableKind = Literal[
-    "detection", "grid", "collapse", "bits", "layers", "families", "units", "samplers"
+    "detection", "grid", "collapse", "bits", "layers", "families", "units", "samplers", "remedies"
 ]
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
 Seed = Annotated[int, Field(ge=0, le=2**31 - 1)]

@@ -17,6 +17,7 @@ from hvae_core.scores import get_score
 from hvae_core.studies.compare import Line, compare
 from hvae_core.studies.detection_tables import better, detection, grid
 from hvae_core.studies.members import Subject
+from hvae_core.studies.remedy_tables import remedies
 from hvae_core.studies.rows import (
     MODEL,
     SET,
@@ -229,5 +230,6 @@ _KINDS: dict[str, Callable[[TableSpec, Sequence[Subject]], Made]] = {
     "layers": layers,
     "families": families,
     "units": units,
+    "remedies": remedies,
 }
 """Tables from evaluations alone; those of samples are in ``sample_tables``."""

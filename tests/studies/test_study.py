@@ -30,7 +30,8 @@ from hvae_core.scores import get_score
 from hvae_core.studies import run as study_run
 from hvae_core.studies.compare import presets
 from hvae_core.studies.find import to_train, wanted
-from hvae_core.studies.members import Subject
+from hvae_core.studies.members import Member, Subject
+from hvae_core.studies.remedy_tables import remedies
 from hvae_core.studies.rows import shown_sets
 from hvae_core.studies.spec import ModelSpec, TableSpec, read_study
 from tests.cli.conftest import TINY
@@ -259,6 +260,41 @@ def test_layers_bits_and_families_are_those_of_the_evaluations(
         100 * np.mean(total) / sum(len(v) for v in inside[0].unit_variance)
     )
     assert rows(found["grid"], set="lower")[0]["figures"]["llr_1"]["mean"] > 0
+
+
+def test_remedies_are_held_against_the_first_model_seed_by_seed(runs: Path) -> None:
+    known = [{name: evaluated(runs, seed, name) for name in ("test", "lower")} for seed in (0, 1)]
+    paths = sorted(runs.glob("*/*/*.safetensors"))
+    infos = [inspect_checkpoint(path) for path in paths]
+
+    def subject(name: str, models: tuple[int, ...]) -> Subject:
+        """Of these models, which pass for seeds 0, 1, ..."""
+        members = [
+            Member(replace(infos[i], card=replace(infos[i].card, seed=seed)), "test", known[i])
+            for seed, i in enumerate(models)
+        ]
+        spec = ModelSpec(key=name, preset="tiny-study")
+        return Subject(spec, tuple(members), {}, inside="test", outside=("lower",))
+
+    spec = TableSpec("remedies", "remedies", "Remedies")
+    _, columns, rows = remedies(spec, [subject("plain", (0, 1)), subject("other", (1, 1))])
+    nll = [float(-of["test"].table.iw[:, 0].mean()) for of in known]
+    kl = [float(of["test"].table.kl[:, 1].mean()) for of in known]
+    plain, other = (row.figures for row in rows)
+    assert plain["nll"].mean == pytest.approx(np.mean(nll))
+    assert plain["lost"].mean == plain["lost"].deviation == 0
+    assert other["lost"].mean == pytest.approx((nll[1] - nll[0]) / 2)
+    assert plain["kl_2"].deviation == pytest.approx(np.std(kl, ddof=1))
+    areas = {
+        key: [detect(score(of["test"].table), score(of["lower"].table), 0).auroc for of in known]
+        for key in ("llr_1", "llr_2", "llr_ada")
+        if (score := get_score(key, 3))
+    }
+    best = max(("llr_1", "llr_2"), key=lambda key: sum(areas[key]))
+    assert plain["ada_lower"].mean == pytest.approx(np.mean(areas["llr_ada"]))
+    assert plain["best_lower"].mean == pytest.approx(np.mean(areas[best]))
+    assert best == f"llr_{plain['k_lower'].mean:.0f}"
+    assert set(plain) == {column.key for column in columns}
 
 
 def test_a_second_run_computes_nothing(
