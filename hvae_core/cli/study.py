@@ -72,7 +72,7 @@ def study(
       preset = "glyphs-hvae3-freebits"
       seeds = [0, 1, 2]
       [[tables]]
-      kind = "detection"     # grid, collapse, bits, layers, families, units, samplers
+      kind = "detection"     # grid, collapse, bits, layers, families, units, samplers, remedies
       key = "detection"
       title = "Lower case and digits against capital letters"
       scores = ["elbo", "llr_1"]
