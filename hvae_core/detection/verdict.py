@@ -169,7 +169,7 @@ def _reading(
         value = float(score(image)[0])
         if reference is None:
             raise ScoreError("There is no reference to hold it against yet.")
-        others = score(reference)
+        others = score.unseen(score(reference))
         p_value = float(conformal_p_values(others, [value])[0])
     except ScoreError as error:
         return Reading(score, value, reference=None, p_value=None, reason=str(error))

@@ -16,12 +16,13 @@ import numpy as np
 from hvae_core.common.errors import DataError, MissingImages, ScoreError
 from hvae_core.common.progress import Progress, part, silent
 from hvae_core.data.image_set import ImageSet
+from hvae_core.data.worlds import World
 from hvae_core.evaluation.bounds import BoundTable
 from hvae_core.evaluation.evaluation import EvalSettings, Evaluation
 from hvae_core.evaluation.lookup import evaluated, lookup
 from hvae_core.evaluation.sets import Described, Sets
 from hvae_core.scores.classifier.library import world_digest
-from hvae_core.scores.material import Material, Reference
+from hvae_core.scores.material import FITTED, Material, Reference
 from hvae_core.scores.measures import MEASURES, Measure, compute, stored
 from hvae_core.scores.reference import lookup_reference, reference_of, reference_to
 from hvae_core.scores.score import Score
@@ -66,6 +67,11 @@ def needed(scores: Sequence[Score]) -> tuple[set[str], list[Measure]]:
     return needs, [measure for name, measure in MEASURES.items() if name in names]
 
 
+def validation_set(world: World) -> str | None:
+    """The name of the world's held-out in-distribution set, or None."""
+    return next((spec.name for spec in world.with_role("validation")), None)
+
+
 def is_costly(measure: Measure) -> bool:
     """Whether a measure is offered for the first images of a set alone."""
     return measure.seconds >= _MANY_SECONDS
@@ -94,26 +100,46 @@ def assemble(
             reference = source.reference(evaluations[0].settings, step)
         except DataError as error:
             notes["reference"] = str(error)
+    # 2. Held-out images that densities are fitted to: one half of them, for every set.
+    held_out = None
+    if "held_out" in needs and evaluations:
+        try:
+            step = part(progress, 0, len(evaluations) + 1)
+            held_out = _held_out(source, evaluations[0].settings, scores, progress=step)
+        except DataError as error:
+            notes["held-out images"] = str(error)
     for done, evaluation in enumerate(evaluations, start=1):
         step = part(progress, done, len(evaluations) + 1, where=f"{done} of {len(evaluations)}")
         try:
-            # 2. The bounds stand first, so that a set whose images are missing keeps them.
-            whole = Material.of(evaluation, reference=reference)
+            # 3. The bounds stand first, so that a set whose images are missing keeps them.
+            whole = replace(Material.of(evaluation, reference=reference), held_out=held_out)
             materials[evaluation.set_name] = (whole,)
-            # 3. The same images under other models, by the settings of this evaluation.
+            # 4. The same images under other models, by the settings of this evaluation.
             others = beside.ensemble if "ensemble" in needs else ()
             tables = [source.table(other, evaluation, step) for other in others]
             whole = replace(whole, ensemble=tuple(table for table in tables if table is not None))
             if "background" in needs and beside.background is not None:
                 table = source.table(beside.background, evaluation, step)
                 whole = replace(whole, background=table)
-            # 4. What needs the pixels again: refits, classifiers, gradients.
+            # 5. What needs the pixels again: refits, classifiers, gradients.
             materials[evaluation.set_name] = _with_measures(
                 whole, [source.measure(measure, evaluation, step) for measure in measures]
             )
         except MissingImages as error:  # the bounds are shipped ones: they are all there is
             notes[evaluation.set_name] = str(error)
     return Assembled(materials, notes)
+
+
+def _held_out(
+    source: Source, settings: EvalSettings, scores: Sequence[Score], *, progress: Progress
+) -> Material | None:
+    """What densities are fitted to, with the measures that their scores read."""
+    known = source.held_out(settings, progress)
+    if known is None:
+        return None
+    _, measures = needed([score for score in scores if "held_out" in score.needs])
+    found = [source.measure(measure, known, progress) for measure in measures]
+    return _with_measures(Material.of(known), found)[0].take(FITTED)
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,6 +167,9 @@ class Source(Protocol):
     def reference(self, settings: EvalSettings, progress: Progress) -> Reference | None:
         """Statistics of the training images."""
 
+    def held_out(self, settings: EvalSettings, progress: Progress) -> Evaluation | None:
+        """The evaluation of held-out in-distribution images, the validation set of the world."""
+
     def table(
         self, other: Described, evaluation: Evaluation, progress: Progress
     ) -> BoundTable | None:
@@ -160,6 +189,13 @@ class AtHand:
     def reference(self, settings: EvalSettings, progress: Progress) -> Reference | None:
         """As it ships, or was fitted before."""
         return lookup_reference(self.checkpoint, self.sets, settings)
+
+    def held_out(self, settings: EvalSettings, progress: Progress) -> Evaluation | None:
+        """As it ships, or was evaluated before."""
+        name = validation_set(self.sets.world)
+        if name is None:
+            return None
+        return lookup(self.checkpoint, self.sets, name, settings=settings).evaluation
 
     def table(
         self, other: Described, evaluation: Evaluation, progress: Progress
@@ -188,6 +224,15 @@ class Computed:
     def reference(self, settings: EvalSettings, progress: Progress) -> Reference:
         """Raises ``DataError`` where there are no training images."""
         return reference_of(self.checkpoint, self.sets, settings, progress=progress)
+
+    def held_out(self, settings: EvalSettings, progress: Progress) -> Evaluation | None:
+        """Raises ``MissingImages`` where there are no validation images and no results of them."""
+        name = validation_set(self.sets.world)
+        if name is None:
+            return None
+        return evaluated(
+            self.checkpoint, self.sets, name, settings=settings, progress=progress
+        ).evaluation
 
     def table(self, other: Described, evaluation: Evaluation, progress: Progress) -> BoundTable:
         """Raises ``ScoreError`` where the other checkpoint reads images of another size."""

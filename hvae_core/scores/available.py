@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
+from hvae_core.common.progress import silent
 from hvae_core.data.worlds import World
 from hvae_core.evaluation.evaluation import EvalSettings
 from hvae_core.evaluation.sets import Described, Sets
-from hvae_core.scores.assemble import Beside
+from hvae_core.scores.assemble import AtHand, Beside, validation_set
 from hvae_core.scores.classifier.library import world_classifiers
 from hvae_core.scores.reference import lookup_reference, training_set
 from hvae_core.scores.score import REASONS, Score
@@ -24,13 +25,15 @@ def background_path(world: World) -> Path | None:
 
 def at_hand(checkpoint: Described, sets: Sets, beside: Beside[Described]) -> set[str]:
     """What scores may need that is here or can be computed here."""
-    training = training_set(sets.world)
+    training, held_out = training_set(sets.world), validation_set(sets.world)
     can = {
         "ensemble": bool(beside.ensemble),
         "background": beside.background is not None,
         "labels": bool(world_classifiers(sets.world.key)),
         "reference": (training is not None and sets.available(training))
         or lookup_reference(checkpoint, sets, EvalSettings()) is not None,
+        "held_out": (held_out is not None and sets.available(held_out))
+        or AtHand(checkpoint, sets).held_out(EvalSettings(), silent) is not None,
     }
     return {need for need, known in can.items() if known}
 

@@ -13,6 +13,9 @@ from hvae_core.common.errors import ScoreError
 from hvae_core.evaluation.bounds import BoundTable
 from hvae_core.evaluation.evaluation import Evaluation
 
+FITTED, JUDGED = slice(0, None, 2), slice(1, None, 2)
+"""Of the held-out images those that densities are fitted to, and those that p-values rest on."""
+
 
 @dataclass(frozen=True, eq=False)
 class ClassGaussians:
@@ -42,7 +45,8 @@ class Material:
     ``latents[i]`` are posterior means (N, units) of z_{i+1}, (N, 0) where they are not kept.
     ``ensemble`` holds the same images under other checkpoints, ``background`` those under the
     background checkpoint. ``measures`` are further figures an image by name, (N,) or (N, m).
-    ``names`` are those of the layers, where they are known.
+    ``names`` are those of the layers, where they are known. ``held_out`` is the material of
+    the held-out in-distribution images that densities are fitted to, ``FITTED`` of their set.
     """
 
     table: BoundTable
@@ -52,6 +56,7 @@ class Material:
     background: BoundTable | None = None
     measures: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     names: tuple[str, ...] = ()
+    held_out: Material | None = None
 
     def __post_init__(self) -> None:
         n = len(self.table)

@@ -11,15 +11,18 @@ import numpy as np
 from hvae_core.common.arrays import Floats
 from hvae_core.common.errors import ScoreError
 from hvae_core.evaluation.bounds import BoundTable
-from hvae_core.scores.material import Material
+from hvae_core.scores.material import JUDGED, Material
 
-Need = Literal["reference", "latents", "ensemble", "background", "labels", "gradient"]
+Need = Literal["reference", "held_out", "latents", "ensemble", "background", "labels", "gradient"]
 """What must be at hand beside the bounds; measures are named apart."""
 Cost = Literal["none", "seconds", "minutes", "hours"]
 """Time for 1,000 images beside their evaluation, on two processor cores."""
-Family = Literal["bound", "ratio", "kl", "lower", "measured", "compared", "labels", "own"]
+Family = Literal[
+    "bound", "ratio", "kl", "lower", "measured", "compared", "held_out", "labels", "own"
+]
 """What a score is made of: L_>k, its ratio to L, the KL of one layer, L_<l, a measure of the image,
-training images or other checkpoints, a classifier, or a function of the user's own."""
+training images or other checkpoints, held-out images, a classifier, or a function of the user's
+own."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +67,17 @@ class Score:
         for name in self.measures:
             if name not in material.measures:
                 return self.reason("labels" if "labels" in self.needs else "measure", name)
+            held_out = material.held_out
+            if held_out is not None and "held_out" in self.needs and name not in held_out.measures:
+                return self.reason("measure of held-out images", name)
         return ""
+
+    def unseen(self, values: Floats) -> Floats:
+        """Of its values (N,) for the held-out images those that it was not fitted to.
+
+        p-values and thresholds rest on these: among them a new image is one of many alike.
+        """
+        return values[JUDGED] if "held_out" in self.needs else values
 
     def reason(self, lacking: str, measure: str = "") -> str:
         """Why there is no score where this need, or a measure, is lacking."""
@@ -73,6 +86,8 @@ class Score:
 
 
 REASONS = {
+    "held_out": "It compares with held-out images of its world, whose bounds are not here: "
+    "evaluate the validation set first.",
     "latents": "It reads the posterior means of {layer}, which are not kept image by image: the "
     "layer has too many units, or these are stored results of a control set.",
     "reference": "It compares with statistics of the training images, which are not here: fit them "
@@ -82,6 +97,8 @@ REASONS = {
     "preset whose name ends in -background.",
     "labels": "It needs a classifier of the in-distribution classes, and none is here.",
     "measure": "It reads the measure {measure} of every image, which is not computed yet.",
+    "measure of held-out images": "It compares with the measure {measure} of held-out images, "
+    "which is not computed yet.",
 }
 """Why a score is missing, by what is lacking: the one list, for commands, pages and errors."""
 

@@ -65,6 +65,7 @@ def material_of(
         background=next(iter(alike([beside.background])), None),
         measures=_measures(ctx, handle, images),
         names=handle.names,
+        held_out=of_set[0].held_out,
     )
     return {name: of_set, IMAGE: (whole,)}
 

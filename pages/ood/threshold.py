@@ -76,7 +76,9 @@ def scored(model: ModelDetection, score: Score) -> ScoredModel:
             for name, evaluation in model.outs.items()
             if score.key in model.metrics(name)  # the table says why another is left out
         },
-        reference=model.values(score, model.reference) if model.reference else np.zeros(0),
+        reference=score.unseen(model.values(score, model.reference))
+        if model.reference
+        else np.zeros(0),
     )
 
 

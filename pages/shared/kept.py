@@ -40,7 +40,8 @@ def _material(material: Material) -> tuple[object, ...]:
     tables = (material.table, *material.ensemble, material.background)
     mean = None if material.reference is None else material.reference.mean
     bounds = [table and fingerprint.digest(table.bound) for table in tables]
-    return bounds, mean, sorted(material.measures)
+    fitted = material.held_out and _material(material.held_out)
+    return bounds, mean, sorted(material.measures), fitted
 
 
 _CONTENTS: Contents = {

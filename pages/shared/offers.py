@@ -50,6 +50,8 @@ def offers(
             lacking.append((score, reason))
         elif "reference" in score.needs and not _any(by_set).reference:
             waiting.setdefault("reference", []).append(score)
+        elif "held_out" in score.needs and not _any(by_set).held_out:
+            lacking.append((score, score.reason("held_out")))
         elif score.measures:
             waiting.setdefault(score.measures[0], []).append(score)
         else:

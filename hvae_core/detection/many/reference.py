@@ -151,7 +151,7 @@ def _alike(job: Job, layers: Sequence[str]) -> list[Score]:
     found = [
         score
         for score in all_scores(job.levels, layers)
-        if score.key in job.scores and "reference" not in score.needs
+        if score.key in job.scores and not {"reference", "held_out"} & set(score.needs)
     ]
     if not found:
         raise ScoreError(

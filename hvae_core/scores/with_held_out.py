@@ -1,0 +1,141 @@
+"""Scores that hold an image against a density fitted to held-out in-distribution images.
+
+The density is fitted to one half of the held-out images (``FITTED``); p-values and thresholds rest
+on the other half (``Score.unseen``), which keeps them honest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+import numpy as np
+
+from hvae_core.common.arrays import Floats
+from hvae_core.common.errors import ScoreError
+from hvae_core.evaluation.bounds import BoundTable
+from hvae_core.scores.material import Material
+from hvae_core.scores.score import Score
+
+_LPATH = (
+    "Huang et al. 2024, Rethinking Test-time Likelihood: The Likelihood Path Principle and Its "
+    "Application to OOD Detection"
+)
+_ROUNDING = 2e-3
+"""Nats to which tables are kept: a spread below it is none."""
+
+
+def path_statistics(table: BoundTable, k: int | None = None) -> Floats:
+    """(NLL_k, KL_1 .. KL_L) in nats, (N, 1 + L); of all k without one, (N, K + L)."""
+    nll = table.nll if k is None else table.nll[:, k : k + 1]
+    return np.concatenate([nll, table.kl], axis=1)
+
+
+def path_density(material: Material, k: int | None = None) -> Floats:
+    """-log N(s; m, C) in nats of the path statistics s of level k, or of all (Huang 2024), (N,).
+
+    They take reconstruction error and the norms of mean and scale of q(z|x); here the terms of the
+    bounds stand for these, level by level: s = (NLL_k, KL_1 .. KL_L). m and C are mean and
+    covariance over held-out images, with the tables' rounding added to every variance.
+    """
+    known, new = _path(material, k)
+    return gaussian_surprise(known, new, floor=_ROUNDING)
+
+
+def path_copod(material: Material) -> Floats:
+    """COPOD of the path statistics of all levels (Huang 2024, after Li et al. 2020), (N,).
+
+    Each image is held against the held-out images alone, so no other image moves its score.
+    """
+    return copod(*_path(material, None))
+
+
+def gaussian_surprise(known: Floats, new: Floats, floor: float) -> Floats:
+    """-log N(x; m, C) in nats of rows (N, D) under the Gaussian of known rows (M, D), (N,).
+
+    C is the covariance of the known rows (divided by M), ``floor`` squared added to its diagonal.
+    """
+    mean = known.mean(axis=0)
+    away = known - mean
+    covariance = away.T @ away / len(known) + floor**2 * np.eye(known.shape[1])
+    root = np.linalg.cholesky(covariance)
+    white = np.linalg.solve(root, (new - mean).T)  # (D, N)
+    constant = np.log(np.diag(root)).sum() + 0.5 * len(root) * np.log(2 * np.pi)
+    return np.asarray(0.5 * (white**2).sum(axis=0) + constant)
+
+
+def copod(known: Floats, new: Floats) -> Floats:
+    """Copula-based outlier score of rows (N, D) against known rows (M, D), (N,) (Li et al. 2020).
+
+    Per column, with tails counted among the known rows and the row itself,
+    l = -log P(X <= x), r = -log P(X >= x), and c = l where the column leans left, r where it leans
+    right, l + r where neither; the score is the sum over columns of max(c, (l + r) / 2).
+    """
+    ordered, n = np.sort(known, axis=0), len(known)
+    total = np.zeros(len(new))
+    for column, values in zip(ordered.T, new.T, strict=True):
+        below = -np.log((1 + np.searchsorted(column, values, "right")) / (1 + n))
+        above = -np.log((1 + n - np.searchsorted(column, values, "left")) / (1 + n))
+        leans = np.sign(((column - column.mean()) ** 3).mean())
+        corrected = below * (leans <= 0) + above * (leans >= 0)
+        total += np.maximum(corrected, (below + above) / 2)
+    return total
+
+
+def held_out_scores(n_levels: int, layers: Sequence[str]) -> tuple[Score, ...]:
+    """Densities of path statistics: of all levels, by COPOD, and of every single k."""
+    return (
+        Score(
+            key="path",
+            name="density of the path statistics",
+            symbol=r"-\mathrm{log}\,p(\mathrm{path})",
+            citation=_LPATH,
+            family="held_out",
+            function=path_density,
+            needs=("held_out",),
+        ),
+        Score(
+            key="path_copod",
+            name="tails of the path statistics (COPOD)",
+            symbol=r"\mathrm{COPOD}",
+            citation=_LPATH,
+            family="held_out",
+            function=path_copod,
+            needs=("held_out",),
+        ),
+        *(
+            Score(
+                key=f"path_{k}",
+                name=f"density of the path statistics of k = {k}",
+                symbol=rf"-\mathrm{{log}}\,p(\mathrm{{path}}_{{>{k}}})",
+                citation=_LPATH,
+                family="held_out",
+                function=partial(path_density, k=k),
+                needs=("held_out",),
+                k=k,
+            )
+            for k in range(n_levels)
+        ),
+    )
+
+
+def _path(material: Material, k: int | None) -> tuple[Floats, Floats]:
+    known = held_out_of(material)
+    if known.table.kl.shape[1] != material.table.kl.shape[1]:
+        raise ScoreError("The held-out images were evaluated under another model; evaluate anew.")
+    return path_statistics(known.table, k), path_statistics(material.table, k)
+
+
+def held_out_of(material: Material) -> Material:
+    """The held-out images that densities are fitted to; ScoreError where they are too few."""
+    known = material.held_out
+    if known is None or len(known) < FEWEST:
+        raise ScoreError(
+            f"A density needs at least {2 * FEWEST} held-out images, and there are "
+            f"{2 * len(known or ())}; raise the number of images."
+        )
+    return known
+
+
+FEWEST = 20
+"""Held-out images that a density is fitted to, at least."""
