@@ -15,6 +15,8 @@ from hvae_core.evaluation.evaluation import Evaluation
 
 FITTED, JUDGED = slice(0, None, 2), slice(1, None, 2)
 """Of the held-out images those that densities are fitted to, and those that p-values rest on."""
+FEWEST = 20
+"""Images that a density is fitted to, at least."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,7 +11,7 @@ import numpy as np
 from hvae_core.common.arrays import Floats
 from hvae_core.common.errors import ScoreError
 from hvae_core.evaluation.bounds import BoundTable
-from hvae_core.scores.material import JUDGED, Material
+from hvae_core.scores.material import FEWEST, JUDGED, Material
 
 Need = Literal["reference", "held_out", "latents", "ensemble", "background", "labels", "gradient"]
 """What must be at hand beside the bounds; measures are named apart."""
@@ -64,6 +64,8 @@ class Score:
         for need in self.needs:
             if need in REASONS and need != "labels" and not material.has(need, self.layer):
                 return self.reason(need)
+        if "held_out" in self.needs and len(material.held_out or ()) < FEWEST:
+            return self.reason("more held-out images")
         for name in self.measures:
             if name not in material.measures:
                 return self.reason("labels" if "labels" in self.needs else "measure", name)
@@ -88,6 +90,8 @@ class Score:
 REASONS = {
     "held_out": "It compares with held-out images of its world, whose bounds are not here: "
     "evaluate the validation set first.",
+    "more held-out images": "It fits a density to half of the held-out images, which takes at "
+    f"least {2 * FEWEST} of them; take more images of the validation set.",
     "latents": "It reads the posterior means of {layer}, which are not kept image by image: the "
     "layer has too many units, or these are stored results of a control set.",
     "reference": "It compares with statistics of the training images, which are not here: fit them "

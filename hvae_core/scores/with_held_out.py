@@ -120,22 +120,8 @@ def held_out_scores(n_levels: int, layers: Sequence[str]) -> tuple[Score, ...]:
 
 
 def _path(material: Material, k: int | None) -> tuple[Floats, Floats]:
-    known = held_out_of(material)
+    known = material.held_out
+    assert known is not None  # as ``needs`` says
     if known.table.kl.shape[1] != material.table.kl.shape[1]:
         raise ScoreError("The held-out images were evaluated under another model; evaluate anew.")
     return path_statistics(known.table, k), path_statistics(material.table, k)
-
-
-def held_out_of(material: Material) -> Material:
-    """The held-out images that densities are fitted to; ScoreError where they are too few."""
-    known = material.held_out
-    if known is None or len(known) < FEWEST:
-        raise ScoreError(
-            f"A density needs at least {2 * FEWEST} held-out images, and there are "
-            f"{2 * len(known or ())}; raise the number of images."
-        )
-    return known
-
-
-FEWEST = 20
-"""Held-out images that a density is fitted to, at least."""

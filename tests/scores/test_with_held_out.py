@@ -91,7 +91,7 @@ def test_what_is_missing_is_told() -> None:
     for one in known:
         with pytest.raises(ScoreError, match="evaluate the validation set first"):
             one(table(2))
-    with pytest.raises(ScoreError, match="at least 40 held-out images, and there are 20"):
+    with pytest.raises(ScoreError, match="takes at least 40 of them"):
         score("path")(Material(table(2), held_out=Material(table(10))))
     with pytest.raises(ScoreError, match="another model"):
         score("path")(Material(table(2), held_out=Material(table(60, layers=4))))
