@@ -46,6 +46,19 @@ class Perturbation:
         """Whether anything is done; where the box would be is nothing."""
         return (self.rotation, self.blur, self.contrast, self.noise, self.box) != (0, 0, 1, 0, 0)
 
+    @property
+    def in_words(self) -> list[str]:
+        """What is done, a few words each, in its order."""
+        said = {
+            "rotation": f"turned by {self.rotation:g}°",
+            "blur": f"blurred by {self.blur:g} px",
+            "contrast": f"contrast times {self.contrast:g}",
+            "noise": f"noise of {self.noise:g} levels",
+            "box": f"a grey box of {100 * self.box:.0f} % over it",
+        }
+        usual = Perturbation()
+        return [text for name, text in said.items() if getattr(self, name) != getattr(usual, name)]
+
 
 BOUNDS: dict[str, tuple[float, float]] = {
     "rotation": (-180, 180),

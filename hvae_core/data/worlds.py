@@ -34,7 +34,8 @@ from hvae_core.data.prepare import Step
 from hvae_core.data.readers.wanted import check_limit
 from hvae_core.data.stored import changed, find_named, folder_of
 
-Role = Literal["train", "validation", "in", "out", "control"]
+Role = Literal["train", "validation", "in", "out", "control", "shown"]
+"""``shown`` is a picture that somebody looks at: nothing is held against it."""
 OWN = "own-"
 WORLDS = Path(__file__).with_suffix(".toml")
 

@@ -18,8 +18,7 @@ from streamlit.components.v2 import component
 
 from hvae_core.common.arrays import Shape
 from hvae_core.common.deployment import upload_limit
-from hvae_core.data.image_set import Pixels, to_picture
-from hvae_core.figures import png_bytes
+from hvae_core.data.image_set import Pixels
 
 MOST_PASTED = 16 * 2**20
 """Bytes of a pasted picture."""
@@ -34,10 +33,10 @@ def draw(
     start: Pixels | None,
     *,
     light: bool,
-    on_drawn: Callable[[bytes], None],
+    on_drawn: Callable[[Pixels], None],
     on_cleared: Callable[[], None],
 ) -> None:
-    """A canvas of (C, H, W), first with ``start``; ``on_drawn`` gets a PNG after every stroke.
+    """A canvas of (C, H, W), first with ``start``; ``on_drawn`` gets its pixels after every stroke.
 
     ``light`` says whether the ground is white, and the pen black. ``start`` that the browser itself
     sent changes nothing there.
@@ -47,7 +46,7 @@ def draw(
         state = st.session_state.get("i_easel") or {}
         pixels = pixels_of(state.get("drawn"), shape)
         if pixels is not None:
-            on_drawn(png_bytes(to_picture(pixels)))
+            on_drawn(pixels)
         elif state.get("drawn") == "":
             on_cleared()
 

@@ -15,9 +15,9 @@ from hvae_core.data.image_set import Pixels, to_picture
 from hvae_core.data.prepare import STEPS, WORDS, Step
 from hvae_core.data.readers.names import KINDS
 from hvae_core.figures import png_bytes
-from pages.image import easel
-from pages.image.one_image import OneImage, steps_asked
-from pages.shared import ui, uploads
+from pages.image import changes, easel
+from pages.image.one_image import OneImage
+from pages.shared import ui, uploads, whole
 from pages.shared.apart import opened
 from pages.shared.state import Context
 
@@ -76,12 +76,14 @@ def drawing(ctx: Context) -> OneImage | None:
 
 def draw_on(image: Pixels) -> None:
     """Take an image (C, H, W) to the canvas, and what was done to it is not done again there."""
-    _drawn(png_bytes(to_picture(image)))
-    st.session_state.update({"i_from": "draw", "i_turn": "0°", "i_prepare": []})
+    _drawn(image)
+    changes.undo()
+    st.session_state["i_from"] = "draw"
 
 
-def _drawn(data: bytes) -> None:
-    uploads.received("i_drawn", data, "Drawing", _opened)
+def _drawn(image: Pixels) -> None:
+    data = png_bytes(to_picture(image))
+    uploads.received("i_drawn", data, "Drawing", _opened, linked=whole.to_text(image))
 
 
 SOURCES: dict[str, Callable[[Context], OneImage | None]] = {
@@ -97,7 +99,7 @@ def _prepared_as_asked(ctx: Context, file: _File | None) -> OneImage | None:
     """The picture after the steps that its visitor wants, with hints at those that would help."""
     if file is None:
         return None
-    steps = steps_asked(STEPS)
+    steps = changes.steps_asked(STEPS)
     image = file.image if not steps else _prepared(file.digest, file.name, steps, file)
     for hint in hints(image.images, ctx.a.image_shape, ctx.world.ground):
         st.caption(f":material/lightbulb: {ui.plain(hint.sentence)}")

@@ -19,7 +19,16 @@ from hvae_core.figures import (
     strip,
     tile,
 )
-from pages.image import batch, false_alarms, near, perturb, pixels, shown_scores, subject
+from pages.image import (
+    bands,
+    batch,
+    changes,
+    false_alarms,
+    near,
+    pixels,
+    shown_scores,
+    subject,
+)
 from pages.image.one_image import OneImage
 from pages.image.subject import JudgedImage
 from pages.shared import jobs, pictures, ui
@@ -67,17 +76,28 @@ def portrait(image: OneImage) -> None:
     st.markdown(f"**{ui.plain(image.title)}**")
     done = "; ".join(fitted.notes) or f"as stored, {describe_shape(fitted.image_shape)}"
     st.caption(ui.plain(done[0].upper() + done[1:] + "."))
+    if image.changes:
+        st.button(
+            "Undo the changes", key="i_undo", on_click=changes.undo, icon=":material/undo:",
+            help="Brings every control under Change the picture back.",
+        )  # fmt: skip
 
 
-def verdicts(judged: Sequence[JudgedImage]) -> None:
-    """The page's title is the verdict of model A; those of the others stand below it."""
+def verdicts(image: OneImage, judged: Sequence[JudgedImage]) -> None:
+    """The page's title is the verdict of model A; those of the others stand below it.
+
+    Of a changed image it says so.
+    """
     for letter, under in zip(SUFFIXES, judged, strict=False):
         if under.judgement is None:
             headline = "What the layers say of this image"
             why = under.problem or "There is no reference to judge it by yet; its scores are below."
         else:
             headline, why = in_words(under.judgement)
-        said = "\n\n".join(ui.plain(text) for text in (why, *shown_scores.sentences(under)))
+        sentences = [why, *shown_scores.sentences(under)]
+        if image.changes and letter == "A":
+            sentences.insert(0, f"This is the changed image: {'; '.join(image.changes)}.")
+        said = "\n\n".join(map(ui.plain, sentences))
         if letter == "A":
             ui.header(ui.plain(headline), LOOK_FOR, said)
         else:
@@ -152,7 +172,10 @@ def errs(tests: Sequence[Calibration], alpha: float, suffix: str) -> None:
 def details(
     image: OneImage, judged: Sequence[JudgedImage], alpha: float, *, correction: Correction
 ) -> None:
-    """The scores, jobs for more, and how often the verdict errs: of each model."""
+    """What changes did, the scores, jobs for more, and how often the verdict errs."""
+    if image.changes:
+        st.subheader("What the changes did", anchor=False, help=bands.HELP)
+        bands.draw(ctx, judged, image)
     st.subheader("The scores that decide, among held-out images", anchor=False)
     for under, (letter, handle) in zip(judged, ctx.lettered, strict=True):
         ui.model_title(ctx, letter, handle)
@@ -165,8 +188,6 @@ def details(
         ui.model_title(ctx, letter, handle)
         with ui.in_place():
             near.draw(ctx, under, image, letter)
-    st.subheader("What if it were changed?", anchor=False, help=perturb.HELP)
-    perturb.draw(ctx, judged, image, alpha=alpha, correction=correction)
     tests = [
         false_alarms.calibrations(ctx, under, alpha, correction=correction) for under in judged
     ]
@@ -226,13 +247,13 @@ def body() -> None:
             ui.header("Which image?", LOOK_FOR, "Choose an image at the left, and it is judged.")
         return
     below = st.container(key="i_below")
-    shown = (image.images.digest, image.title, *(handle.digest for handle in ctx.models))
+    shown = (image.at(ctx.a).digest, image.title, *(handle.digest for handle in ctx.models))
     stale = st.session_state.pop(SHOWN, None) != shown
     with ui.busy(mark, f"Judging {image.title}", RESULTS) if stale else nullcontext():
         judged = judge(image, alpha, correction)
         st.session_state[subject.JUDGEMENT] = judged[0].judgement
         with head, ui.in_place():
-            verdicts(judged)
+            verdicts(image, judged)
         with place:
             portrait(image)
         with right:

@@ -13,14 +13,13 @@ import streamlit as st
 from hvae_core.common.errors import HVAEError, ScoreError
 from hvae_core.common.words import RANGE, span
 from hvae_core.config import level_starts
-from hvae_core.data.prepare import Step
 from hvae_core.detection import verdict
 from hvae_core.detection.combine import Correction
 from hvae_core.detection.verdict import Judgement, Reading
 from hvae_core.evaluation.evaluation import Evaluation
-from pages.image import files, scores
-from pages.image.one_image import OneImage, steps_asked, turn_asked
-from pages.shared import current, image_names, same_pixels, ui
+from pages.image import changes, files, scores
+from pages.image.one_image import OneImage
+from pages.shared import current, image_names, same_pixels, shown, ui
 from pages.shared.controls import one_of, set_and_number, within
 from pages.shared.materials import Materials
 from pages.shared.state import Context
@@ -30,8 +29,7 @@ SOURCES = ("set", *files.SOURCES, "selection")
 VIEWS = ("one image", "many images")
 FILES = ("upload", "paste", "camera")
 """Sources whose own controls have the steps, since a file is read again for them."""
-CHANGES: tuple[Step, ...] = ("invert", "crop", "pad")
-"""Steps on an image that is read already."""
+_ASKER = "i_from"
 JUDGEMENT = "i_judgement"
 """In the session's state: the judgement of model A that the page shows."""
 RATES = {f"{rate:g} %": rate / 100 for rate in (0.1, 0.5, 1, 2, 5, 10)}
@@ -52,7 +50,7 @@ class JudgedImage:
 
 def choose(ctx: Context) -> OneImage | None:
     """The controls of where the image comes from, and the image; None where there is none."""
-    if current.moved(ctx, "i_from"):
+    if current.moved(ctx, _ASKER):
         st.session_state["i_from"] = "set"
     source = one_of(
         "Image from", SOURCES, "set", key="i_from", help="A set of this world, a file of your own, "
@@ -62,15 +60,26 @@ def choose(ctx: Context) -> OneImage | None:
     if image is None:
         return None
     with st.expander("Change the picture", expanded=False):
-        steps = () if source in FILES else steps_asked(CHANGES)
-        turn = turn_asked()
-        image = image.after(steps).turned(turn)
+        image = changes.asked(image, ctx.seed, steps=() if source in FILES else changes.STEPS)
         pixels = image.at(ctx.a).images[0]
         st.button(
             "Draw on it", key="i_draw_on", on_click=files.draw_on, args=(pixels,),
             icon=":material/draw:", help="Takes the image to the canvas, at the model's shape.",
         )  # fmt: skip
+    _is_current(ctx, image)
     return image
+
+
+def _is_current(ctx: Context, image: OneImage) -> None:
+    """Make what is judged the current image of every page: as it is, changed, drawn or brought."""
+    spot, done = image.spot, image.changes
+    if spot is None or done:
+        title = f"{image.title}, changed" if done else image.title
+        spot = shown.add(image.at(ctx.a).images[0], title, image.spot)
+    elif current.chosen(ctx) is None and spot == current.now(ctx):
+        return  # nobody chose one yet, and the default is shown
+    if current.settle(spot, _ASKER):
+        st.rerun()
 
 
 def is_drawn() -> bool:
@@ -178,7 +187,8 @@ def table(judged: Sequence[JudgedImage], image: OneImage) -> pd.DataFrame:
 def _from_set(ctx: Context) -> OneImage | None:
     """An image by set and number."""
     first = ((*ctx.out_names, ctx.in_name)[0], 0)
-    name, index = set_and_number(ctx, (f"i_set_{ctx.world.key}", "i_id"), first=first)
+    keys = (f"i_set_{ctx.world.key}", "i_id")
+    name, index = set_and_number(ctx, keys, first=first, pictures=False)
     image = _taken(ctx, image_names.name_of(name, index))
     if image is None:
         st.caption("Or upload an image of your own: choose *upload* above.")
@@ -197,7 +207,7 @@ def _taken(ctx: Context, image_name: str) -> OneImage | None:
     label = int(image.labels[0])
     of = f", class {image.class_names[label]}" if label >= 0 else ""
     file = f", {image.file(0)}" if image.file(0) else ""
-    return OneImage(image, f"{ctx.title(name)} {index}{of}{file}")
+    return OneImage(image, f"{ctx.title(name)} {index}{of}{file}", (name, index))
 
 
 def _from_selection(ctx: Context) -> OneImage | None:

@@ -89,13 +89,14 @@ def picture(
 def called(ctx: Context, spot: Spot) -> str:
     """An image for people: title of its set, number, class and file, as far as it has them."""
     name, number = spot
+    title = image_names.titled(name, ctx.title(name), number)
     try:
         images = ctx.images(name)
         label, file = int(images.labels[number]), images.file(number)
     except (HVAEError, IndexError):
-        return f"{ctx.title(name)} {number}"
+        return title
     of = f", class {images.class_names[label]}" if label >= 0 else ""
-    return f"{ctx.title(name)} {number}{of}{f', {file}' if file else ''}"
+    return f"{title}{of}{f', {file}' if file else ''}"
 
 
 def _shares(box: Box, size: tuple[int, int]) -> list[float]:

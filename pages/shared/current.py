@@ -1,7 +1,8 @@
 """The current image, one through all pages, and the one pinned beside it; both stand in links.
 
-An image is its set and its number there. Whoever shows one calls ``take``; the sidebar shows it
-(``current_view``), and a page's own controls of set and number follow it (``controls``).
+An image is its set and its number there. Whoever shows one calls ``take`` or ``settle``; the
+sidebar shows it (``current_view``), and a page's own controls of set and number follow it
+(``controls``). A picture of no set, as a drawing, is a set of one (``shown``).
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ import numpy as np
 import streamlit as st
 
 from hvae_core.common.errors import HVAEError
-from pages.shared import image_names, links, same_pixels, selection, ui
+from hvae_core.data.worlds import World
+from pages.shared import image_names, links, same_pixels, selection, shown, ui
 from pages.shared.state import Context
 
 Spot = tuple[str, int]
@@ -54,6 +56,24 @@ def take(spot: Spot, key: str = IMAGE) -> None:
         ui.redraw_all()
 
 
+def settle(spot: Spot, asker: str) -> bool:
+    """Make what ``asker`` shows the current image; whether it was another one.
+
+    The asker is not told of its own choice (``moved``).
+    """
+    seen: dict[str, Spot | None] = st.session_state.setdefault("image_seen", {})
+    seen[asker] = spot
+    other = st.session_state.get(IMAGE) != spot
+    take(spot)
+    return other
+
+
+def with_pictures(world: World) -> World:
+    """The world with the pictures of no set that are the current image or the pinned one."""
+    spots = (st.session_state.get(key) for key in (IMAGE, PINNED))
+    return shown.with_pictures(world, {spot[0] for spot in spots if spot})
+
+
 def unpin() -> None:
     """Take the pinned image away."""
     st.session_state.pop(PINNED, None)
@@ -69,9 +89,10 @@ def swap(ctx: Context) -> None:
 def walked(ctx: Context) -> Sequence[Spot]:
     """What previous and next walk through: the current subset if the image is in it, or its set.
 
-    The image alone where its set is not on this machine.
+    Of a changed image that of the image as it was; the image alone where its set is not on this
+    machine.
     """
-    spot, subset = now(ctx), selection.current(ctx)
+    spot, subset = _stands(ctx), selection.current(ctx)
     if spot in subset:
         return subset
     try:
@@ -80,15 +101,21 @@ def walked(ctx: Context) -> Sequence[Spot]:
         return [spot]
 
 
+def _stands(ctx: Context) -> Spot:
+    """Where the current image stands in its set; of a changed one, where it stood before."""
+    spot = now(ctx)
+    return shown.origin(spot) or spot
+
+
 def step(ctx: Context, by: int) -> None:
     """Go so many images on, round and round."""
-    line, spot = walked(ctx), now(ctx)
+    line, spot = walked(ctx), _stands(ctx)
     take(line[(line.index(spot) + by) % len(line)] if spot in line else line[0])
 
 
 def jump(ctx: Context) -> None:
     """Go to another image by the seed and the count of draws so far."""
-    line, spot = walked(ctx), now(ctx)
+    line, spot = walked(ctx), _stands(ctx)
     count = st.session_state[_DRAWN] = int(st.session_state.get(_DRAWN, 0)) + 1
     others = [one for one in line if one != spot] or line
     take(others[int(np.random.default_rng([ctx.seed, count]).integers(len(others)))])

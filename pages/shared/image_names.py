@@ -11,7 +11,7 @@ from hvae_core.common.deployment import public
 from hvae_core.common.errors import HVAEError, MissingImages
 from hvae_core.common.words import listed
 from hvae_core.data.image_set import ImageSet
-from pages.shared import same_pixels, selection
+from pages.shared import same_pixels, selection, shown
 from pages.shared.state import Context
 from pages.shared.store import Handle
 
@@ -31,8 +31,16 @@ class NamedImages:
     @property
     def labels(self) -> list[str]:
         """What stands before each row of the picture."""
-        numbers = (name.rpartition(" ")[2] for name in self.names)
-        return [f"{title} {number}" for title, number in zip(self.titles, numbers, strict=True)]
+        parts = (name.rpartition(" ") for name in self.names)
+        return [
+            titled(set_name, title, int(number))
+            for title, (set_name, _, number) in zip(self.titles, parts, strict=True)
+        ]
+
+
+def titled(set_name: str, title: str, index: int) -> str:
+    """An image for people: the title of its set and its number; a picture of no set has none."""
+    return title if shown.is_shown(set_name) else f"{title} {index}"
 
 
 def name_of(set_name: str, index: int) -> str:
@@ -114,7 +122,8 @@ def load(
 
 def digest_of(ctx: Context, set_name: str, index: int) -> dict[str, int]:
     """64 bits of an image's pixels as it lies in its set, by what the image is called."""
-    return {f"{ctx.title(set_name)} {index}": ctx.images(set_name).image_digests()[index]}
+    name = titled(set_name, ctx.title(set_name), index)
+    return {name: ctx.images(set_name).image_digests()[index]}
 
 
 def _without_images(ctx: Context, missing: Mapping[str, str]) -> list[str]:

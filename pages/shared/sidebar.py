@@ -19,6 +19,7 @@ from hvae_core.scores.available import background_path
 from pages.shared import (
     bring,
     brought,
+    current,
     downloads,
     kernel,
     links,
@@ -43,10 +44,9 @@ def build() -> Context:
             help="An in-distribution set, the sets held against it, and the models trained on it.",
         )  # fmt: skip
         brought.take_up()
-        world = store.with_own_sets(every[key])
-        choices = world
+        choices = store.with_own_sets(every[key])
         chosen = models.choose(choices)
-        world = own_training.with_held_out(world, chosen)
+        world = current.with_pictures(own_training.with_held_out(choices, chosen))
         out_names = _out_sets(world)
         seed = st.number_input(
             "Seed", 0, 999_999, 0, key="seed", bind="query-params",

@@ -89,7 +89,7 @@ class Context:
 
     def is_out(self, set_name: str) -> bool:
         """Whether a set is held against the model's own data."""
-        return self.world.spec(set_name).role in ("out", "control")
+        return self.world.spec(set_name).role in ("out", "control", "shown")
 
 
 def set_context(context: Context) -> None:

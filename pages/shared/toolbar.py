@@ -15,7 +15,7 @@ from streamlit.components.v2 import component
 
 from hvae_core.common.words import listed
 from hvae_core.data.worlds import OWN
-from pages.shared import links, ui
+from pages.shared import links, ui, uploads
 from pages.shared.state import Context
 
 if TYPE_CHECKING:
@@ -106,8 +106,30 @@ def without(ctx: Context, address: str) -> str:
     brought = [ctx.title(name) for name in ctx.out_names if name.startswith(OWN)]
     if brought:
         said.append(f"{listed(brought)} shows only where it was brought too.")
+    if _holds_a_file(address):
+        said.append(
+            "The picture is a file of yours, which opens in this browser alone, for a day: tick "
+            "Keep for links below it, and whoever has the link sees it."
+        )
     if address == "lab":
         said.append("Of the Lab the link holds the preset; knobs turned since are not in it.")
     if address == "many":
         said.append("The folder of scores is found only on a machine that has it.")
     return " ".join(said)
+
+
+_FILES = {
+    "image": ("i_from", {"upload": "i_file", "camera": "i_photo", "paste": "i_pasted",
+                         "draw": "i_drawn"}),
+    "compression": ("c_from", {"upload": "c_file"}),
+}  # fmt: skip
+"""By the page's address: the control of where its picture comes from, and the files held there."""
+
+
+def _holds_a_file(address: str) -> bool:
+    """Whether the page shows a file of the visitor's that its link does not bring along."""
+    if address not in _FILES:
+        return False
+    control, held = _FILES[address]
+    key = held.get(str(st.session_state.get(control)))
+    return key is not None and uploads.only_here(key)

@@ -2,7 +2,7 @@
 
 What was read stays in the session, since Streamlit forgets a file when another page is opened. The
 file itself lies on the visitor's shelf for a day, and for everyone who has the link if the visitor
-says so. The link has the digest of its bytes.
+says so. The link has the digest of its bytes; a small drawing stands in it whole.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ import streamlit as st
 
 from hvae_core.common import shelf
 from hvae_core.common.errors import HVAEError
-from pages.shared import links, ui, visitor
+from hvae_core.data.image_set import to_picture
+from hvae_core.figures.grids import png_bytes
+from pages.shared import links, ui, visitor, whole
 
 T = TypeVar("T")
 Read = Callable[[bytes, str], T]
@@ -34,6 +36,8 @@ class Held(Generic[T]):
     digest: str
     title: str
     value: T
+    linked: str = ""
+    """What stands in links where that is the picture itself."""
 
 
 @dataclass(frozen=True)
@@ -63,13 +67,25 @@ def brought(key: str, read: Read[T]) -> T | None:
     return _shown(key)
 
 
-def received(key: str, data: bytes, name: str, read: Read[T]) -> None:
-    """Read a file that was brought, and put it on its visitor's shelf; the last one is lost."""
-    held = _through(read, data, name)
+def received(key: str, data: bytes, name: str, read: Read[T], *, linked: str = "") -> None:
+    """Read a file that was brought, and put it on its visitor's shelf; the last one is lost.
+
+    ``linked`` is the picture as links can hold it whole.
+    """
+    held = _through(read, data, name, linked)
     if isinstance(held, Held):
         me = visitor.visitor()
         shelf.keep(me, KIND, shelf.Kept(held.digest, name, me, data))
     st.session_state[_held(key)] = held
+    ui.redraw_all()
+
+
+def only_here(key: str) -> bool:
+    """Whether a file is held that whoever opens this view's link does not get."""
+    held = st.session_state.get(_held(key))
+    if not isinstance(held, Held) or held.linked:
+        return False
+    return shelf.find((shelf.EVERYONE,), KIND, held.digest) is None
 
 
 def emptied(key: str) -> None:
@@ -96,10 +112,11 @@ def _shown(key: str) -> Any:
         show(ui.plain(held.sentence), icon=":material/error:")
         links.say(key, held.asked)
         return None
-    links.say(key, "" if held is None else held.digest[: shelf.LINKED])
+    links.say(key, "" if held is None else held.linked or held.digest[: shelf.LINKED])
     if held is None:
         return None
-    _keep_for_links(key, held)
+    if not held.linked:
+        _keep_for_links(key, held)
     return held.value
 
 
@@ -113,7 +130,10 @@ def _from_field(key: str, read: Read[T]) -> None:
 
 
 def _linked(asked: str, read: Read[T]) -> Held[T] | Refused:
-    """The file that a link names by the start of its digest."""
+    """The file that a link holds whole, or names by the start of its digest."""
+    pixels = whole.from_text(asked)
+    if pixels is not None:
+        return _through(read, png_bytes(to_picture(pixels)), "Drawing", asked)
     found = shelf.find((visitor.visitor(), shelf.EVERYONE), KIND, asked)
     if found is None or hashlib.sha256(found.data).hexdigest() != found.digest:
         return Refused(
@@ -125,9 +145,9 @@ def _linked(asked: str, read: Read[T]) -> Held[T] | Refused:
     return _through(read, found.data, found.title)
 
 
-def _through(read: Read[T], data: bytes, name: str) -> Held[T] | Refused:
+def _through(read: Read[T], data: bytes, name: str, linked: str = "") -> Held[T] | Refused:
     try:
-        return Held(hashlib.sha256(data).hexdigest(), name, read(data, name))
+        return Held(hashlib.sha256(data).hexdigest(), name, read(data, name), linked)
     except HVAEError as error:
         return Refused(str(error))
     except Exception:
@@ -151,6 +171,7 @@ def _keep_for_links(key: str, held: Held[T]) -> None:
 
 
 def _share(box: str, digest: str) -> None:
+    ui.redraw_all()  # what Share says
     me = visitor.visitor()
     if not st.session_state[box]:
         shelf.drop(shelf.EVERYONE, KIND, digest)

@@ -27,7 +27,7 @@ from hvae_core.scores import score_list
 from pages.image import batch, easel, files, subject
 from pages.image.one_image import OneImage
 from pages.image.subject import RATES, JudgedImage, table, terms, unusual_layers
-from pages.shared import ui
+from pages.shared import ui, visitor, whole
 from pages.shared.state import Context
 from pages.shared.store import Handle
 from tests.pages.conftest import LIMIT, Start, charts
@@ -74,7 +74,7 @@ def test_an_image_of_a_set_is_judged(start: Start) -> None:
     app = alive(start("image"))
     assert not [error.value for error in app.error]
     assert portrait_title(app).startswith("Lower-case letters 0, class ")
-    assert len(app.image) == 4  # the image, its reconstructions, neighbours, the changed one
+    assert len(app.image) == 3  # the image, its reconstructions, neighbours
     assert any("z1, of more than" in text.value for text in app.caption)
     assert any("of them in z2" in text.value for text in app.caption)
     assert charts(app) >= DRAWN
@@ -112,7 +112,7 @@ def test_rates_and_corrections(start: Start) -> None:
 
 def test_model_b_is_judged_too(start: Start) -> None:
     app = alive(start("image", b_glyphs="glyphs-hvae3-informative"))
-    assert len(app.image) == 6
+    assert len(app.image) == 5
     assert charts(app) >= DRAWN | {f"{name}-b" for name in DRAWN}
     assert {panel.label for panel in app.expander} >= {"More scores for A", "More scores for B"}
     assert any(text.value.startswith("**B** Tiny, informative: **") for text in app.markdown)
@@ -288,7 +288,9 @@ def test_a_prepared_picture_has_the_name_of_its_own_visitor() -> None:
     assert titles == ["mine.png", "yours.png"]
 
 
-def test_a_picture_of_a_set_is_changed_and_taken_to_the_canvas(start: Start) -> None:
+def test_a_picture_of_a_set_is_changed_and_its_drawing_opens_everywhere(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
     app = alive(start("image"))
     app.session_state["i_turn"] = "90°"
     app.session_state["i_prepare"] = ["invert"]
@@ -299,9 +301,14 @@ def test_a_picture_of_a_set_is_changed_and_taken_to_the_canvas(start: Start) -> 
     assert app.session_state["i_from"] == "draw" and portrait_title(app) == "Drawing"
     assert app.title[0].value == title  # the same pixels
     assert app.session_state["i_turn"] == "0°" and not app.session_state["i_prepare"]
-    link = {key: app.query_params[key] for key in ("i_from", "i_drawn")}
+    link = {key: app.query_params[key] for key in ("i_from", "i_drawn", "image", "shown")}
+    monkeypatch.setattr(visitor, "visitor", lambda: "somebody")
     again = alive(start("image", **link))
     assert again.title[0].value == title
+    elsewhere = start("generate", **link)  # every page has it for the current image
+    assert not elsewhere.exception and not elsewhere.warning
+    spots = [one.session_state["image"] for one in (again, elsewhere)]
+    assert spots[0] == spots[1] and spots[0][0].startswith("picture-")
 
 
 def test_what_a_browser_says_was_drawn_is_not_trusted() -> None:
@@ -311,6 +318,18 @@ def test_what_a_browser_says_was_drawn_is_not_trusted() -> None:
     assert found is not None and np.array_equal(found, drawn)
     for other in (None, "", 7, {"a": 1}, told[:-4], told + told, "!" * 16, "A" * 2**20):
         assert easel.pixels_of(other, (3, 2, 2)) is None
+
+
+def test_a_small_picture_stands_in_a_link_and_other_texts_are_none() -> None:
+    drawn = np.random.default_rng(0).integers(0, 256, (3, 20, 24), dtype=np.uint8)
+    text = whole.to_text(drawn)
+    found = whole.from_text(text)
+    assert found is not None and np.array_equal(found, drawn)
+    assert not whole.to_text(np.random.default_rng(0).integers(0, 256, (3, 64, 64), dtype=np.uint8))
+    bomb = base64.urlsafe_b64encode(zlib.compress(bytes(2**22))).decode().rstrip("=")
+    head, _, packed = text.partition(".")
+    for other in ("", "abc", f"3x20x25.{packed}", f"3x0x24.{packed}", f"{head}.!", f"1x9x9.{bomb}"):
+        assert whole.from_text(other) is None
 
 
 def test_a_quarter_turn_goes_to_the_right() -> None:
@@ -324,22 +343,30 @@ def test_every_source_waits_for_a_picture(start: Start, source: str) -> None:
     nothing_judged(start("image", i_from=source))
 
 
-def test_sliders_change_the_image_and_back_and_hand_it_over(start: Start) -> None:
+def shown_pixels(app: AppTest) -> np.ndarray:
+    """The pixels of the current image, which is a picture of no set."""
+    origin: Any = app.session_state["context"].world.spec(app.session_state["image"][0]).origin
+    return np.asarray(origin.images.images[0])
+
+
+def test_sliders_move_the_verdict_and_the_current_image_and_back(start: Start) -> None:
     app = alive(start("image"))
-    assert "image-bands" in charts(app) and app.button("i_take").disabled
+    assert "image-bands" not in charts(app) and "shown" not in app.query_params
     title = app.title[0].value
     app.slider("i_by_rotation").set_value(90.0)
-    app.slider("i_by_contrast").set_value(0.5)
+    app.session_state["i_keep_down"] = (0, 60)
     app = alive(app.run())
-    assert app.title[0].value == title  # the verdict above is of the image as it is
-    bold = [text.value.strip("*") for text in app.markdown]
-    changed = next(text for text in bold if text.startswith(HEADLINES))
-    app.button("i_back").click().run()
-    assert app.slider("i_by_rotation").value == 0 and app.slider("i_by_contrast").value == 1
-    app.slider("i_by_rotation").set_value(90.0)
-    app.slider("i_by_contrast").set_value(0.5).run()
-    app = alive(app.button("i_take").click().run())
-    assert portrait_title(app) == "Drawing" and app.title[0].value == changed
+    assert app.title[0].value != title and "image-bands" in charts(app)
+    said = "cut to 0 to 100 % across and 0 to 60 % down; turned by 90°"
+    words = [text.value.replace("\\", "") for text in (*app.markdown, *app.sidebar.markdown)]
+    assert any(f"This is the changed image: {said}" in text for text in words)
+    assert any("This image" in text and ", changed" in text for text in words)
+    first = shown_pixels(app)
+    app = alive(app.button("now_1").click().run())  # the next of the set, changed alike
+    assert portrait_title(app).startswith("Lower-case letters 1")
+    assert not np.array_equal(first, shown_pixels(app))
+    app = alive(app.button("i_undo").click().run())
+    assert app.session_state["image"] == ("lower", 1) and "image-bands" not in charts(app)
 
 
 def test_many_images_are_judged_at_once_and_one_is_opened(start: Start) -> None:

@@ -58,7 +58,7 @@ def link(app: AppTest, **bound: Any) -> dict[str, Any]:
 def test_an_uploaded_picture(start: Start, become: Become) -> None:
     app = opened_picture(start)
     address, claims = link(app, i_from="upload"), seen(app)
-    assert "me" not in str(address)
+    assert "me" not in address.values()
     assert seen(start("image", **address)) == claims
     become("you")
     assert warned(nothing_judged(start("image", **address)), "is not here")

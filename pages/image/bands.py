@@ -1,0 +1,60 @@
+"""Where the changes moved the scores of the image, held against the held-out images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from hvae_core.detection.verdict import Judgement, readings, verdict_keys
+from hvae_core.evaluation.bounds import BoundTable
+from hvae_core.evaluation.evaluation import Evaluation
+from hvae_core.figures import ScoreRow, score_bands, symbol_html
+from pages.image import scores
+from pages.image.one_image import OneImage
+from pages.image.subject import JudgedImage
+from pages.shared import ui
+from pages.shared.state import Context, colors
+
+HELP = (
+    "Each row is a score on a scale of its own: the bands hold 95 % and 50 % of the held-out "
+    "images, the ring is this image as it came, the diamond the changed one."
+)
+
+
+def draw(ctx: Context, judged: Sequence[JudgedImage], image: OneImage) -> None:
+    """The scores before and after the changes, under each model."""
+    for under, (letter, handle) in zip(judged, ctx.lettered, strict=True):
+        ui.model_title(ctx, letter, handle)
+        reference, said = under.reference, under.judgement
+        if reference is None or said is None:
+            st.caption("There is no reference yet to hold the scores against.")
+            continue
+        before, now = (
+            scores.evaluated(handle, one.at(handle), reference.settings)[0]
+            for one in (image.as_it_came(), image)
+        )
+        with ui.in_place():
+            figure = score_bands(_rows(before, now, said, reference), colors())
+            suffix = "" if handle is ctx.a else f"-{ctx.models.index(handle)}"
+            ui.chart(figure, f"image-bands{suffix}", "Scores before and after the changes")
+
+
+def _rows(
+    before: BoundTable, now: BoundTable, said: Judgement, reference: Evaluation
+) -> list[ScoreRow]:
+    """Every score of the bounds before and now, those of the verdict first with its p-values."""
+    keys = verdict_keys(now.n_levels)
+    of_verdict = dict(zip(keys, said.verdict.p_values, strict=True))
+    was = {each.score.key: each.value for each in readings(before, None)}
+    read = sorted(readings(now, reference.table), key=lambda each: each.score.key not in of_verdict)
+    return [
+        ScoreRow(
+            symbol_html(each.score.symbol), each.score.unit, each.reference,
+            before=before_it, now=each.value,
+            p=float(of_verdict.get(each.score.key, each.p_value)),
+        )
+        for each in read
+        if each.value is not None and each.reference is not None and each.p_value is not None
+        and (before_it := was.get(each.score.key)) is not None
+    ]  # fmt: skip

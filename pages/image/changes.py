@@ -1,0 +1,81 @@
+"""What a visitor changes of the one image: the controls, and the way back. All stand in links."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import streamlit as st
+
+from hvae_core.data.perturb import Perturbation
+from hvae_core.data.prepare import HELP, WORDS, Step
+from pages.image.one_image import PLAIN, OneImage, Window
+
+TURNS = {"0°": 0, "90°": 1, "180°": 2, "270°": 3}
+STEPS: tuple[Step, ...] = ("invert", "crop", "pad")
+"""On an image that is read already."""
+SLIDERS: dict[str, tuple[str, tuple[float, float, float], str]] = {
+    "rotation": ("Rotation", (-180, 180, 5), "%g°"),
+    "blur": ("Blur", (0, 4, 0.25), "%g px"),
+    "contrast": ("Contrast", (0, 2, 0.05), "%g"),
+    "noise": ("Noise", (0, 128, 4), "%g levels"),
+    "box": ("Grey box", (0, 1, 0.05), "%g"),
+    "across": ("Box across", (0, 1, 0.05), "%g"),
+    "down": ("Box down", (0, 1, 0.05), "%g"),
+}
+"""Label, range and step, and how the value is written."""
+_SIDES = {"across": "Keep across", "down": "Keep down"}
+
+
+def asked(image: OneImage, seed: int, *, steps: Sequence[Step] = STEPS) -> OneImage:
+    """The image with the changes that the controls ask for."""
+    across, down = (_kept(name) for name in _SIDES)
+    window: Window = (*across, *down)
+    return replace(
+        image, window=window, steps=steps_asked(steps) if steps else (), quarters=_turn(),
+        by=_sliders(), seed=seed,
+    )  # fmt: skip
+
+
+def steps_asked(steps: Sequence[Step]) -> tuple[Step, ...]:
+    """Which of these steps the visitor wants."""
+    asked = st.pills(
+        "Prepare", steps, selection_mode="multi", format_func=WORDS.__getitem__, key="i_prepare",
+        bind="query-params", help="  \n".join(f"{WORDS[step]}: {HELP[step]}" for step in steps),
+    )  # fmt: skip
+    return tuple(step for step in steps if step in asked)
+
+
+def undo() -> None:
+    """Bring every control of a change back, so that the image is as it came."""
+    state = st.session_state
+    state.update({"i_turn": "0°", "i_prepare": []})
+    state.update({f"i_keep_{name}": (0, 100) for name in _SIDES})
+    state.update({f"i_by_{name}": getattr(PLAIN, name) for name in SLIDERS})
+
+
+def _kept(name: str) -> tuple[float, float]:
+    """From where to where a side of the picture is kept, as shares of it."""
+    low, high = st.slider(
+        _SIDES[name], 0, 100, (0, 100), key=f"i_keep_{name}", bind="query-params", format="%d %%",
+        help="The part between the two ends is kept, and the rest cut off.",
+    )  # fmt: skip
+    return low / 100, high / 100
+
+
+def _turn() -> int:
+    """By how many quarters of a circle the picture is turned to the right."""
+    label = st.segmented_control(
+        "Turn", list(TURNS), default="0°", key="i_turn", bind="query-params", required=True
+    )
+    return TURNS[label]
+
+
+def _sliders() -> Perturbation:
+    chosen = {}
+    for name, (label, (low, high, step), written) in SLIDERS.items():
+        chosen[name] = st.slider(
+            label, float(low), float(high), getattr(PLAIN, name), float(step),
+            key=f"i_by_{name}", bind="query-params", format=written,
+        )  # fmt: skip
+    return Perturbation(**chosen)

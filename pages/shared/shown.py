@@ -1,0 +1,125 @@
+"""Pictures of no set as images that every page can show: a drawing, a file, a changed image.
+
+Each is a set of one in the world, named by a digest of its pixels, so that it can be the current
+image or the pinned one. Links hold it whole where it is small; a larger one lies on the visitor's
+shelf for a day.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import numpy as np
+import streamlit as st
+
+from hvae_core.common import shelf
+from hvae_core.common.plain import plain
+from hvae_core.data.image_set import ImageSet, Pixels
+from hvae_core.data.origins import InMemory
+from hvae_core.data.worlds import SetSpec, World
+from pages.shared import links, store, visitor, whole
+
+KEY = "shown"
+"""In the session's state and in links."""
+KIND = "shown"
+PREFIX = "picture-"
+Spot = tuple[str, int]
+_MOST = 2
+"""Pictures of a link: the current one and the pinned one."""
+_SIGNS = 2**20
+"""Of a picture on the shelf."""
+_TITLE = 80
+
+
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """A picture that pages show: its set of one, and the image of a set that it was made from."""
+
+    images: ImageSet
+    origin: Spot | None = None
+
+
+def add(pixels: Pixels, title: str, origin: Spot | None = None) -> Spot:
+    """Make a picture (C, H, W) an image of this session's world; how it is called there."""
+    images = ImageSet("picture", plain(title, _TITLE), pixels[None].copy(), np.full(1, -1))
+    images = store.as_text(images)
+    about = f"{images.title} {pixels.shape}".encode()
+    name = f"{PREFIX}{hashlib.sha256(about + pixels.tobytes()).hexdigest()[:8]}"
+    _held()[name] = Shown(images.renamed(name, images.title), origin)
+    return name, 0
+
+
+def origin(spot: Spot) -> Spot | None:
+    """The image of a set that a picture was made from; None for other images and pictures."""
+    held = _held().get(spot[0])
+    return None if held is None else held.origin
+
+
+def is_shown(set_name: str) -> bool:
+    """Whether a set is a picture of no set."""
+    return set_name.startswith(PREFIX)
+
+
+def with_pictures(world: World, needed: Collection[str]) -> World:
+    """The world with the pictures of a link, and those of this session that are ``needed``."""
+    held = _held()
+    if asked := links.arrived(KEY):
+        _take_up(asked)
+    else:
+        for name in set(held) - set(needed):
+            del held[name]
+    links.say(KEY, "~".join(_text(each.images) for each in held.values()))
+    for name, each in held.items():
+        world = world.with_set(SetSpec(name, each.images.title, "shown", InMemory(each.images)))
+    return world
+
+
+def _held() -> dict[str, Shown]:
+    held: dict[str, Shown] = st.session_state.setdefault(KEY, {})
+    return held
+
+
+def _text(images: ImageSet) -> str:
+    """A picture in a link: whole, with its title; or the digest under which it is kept."""
+    title = base64.urlsafe_b64encode(images.title.encode()).decode().rstrip("=")
+    if text := whole.to_text(images.images[0]):
+        return f"{text}.{title}"
+    data = f"{whole.to_text(images.images[0], _SIGNS)}.{title}".encode()
+    digest, me = hashlib.sha256(data).hexdigest(), visitor.visitor()
+    if shelf.find((me,), KIND, digest) is None:
+        shelf.keep(me, KIND, shelf.Kept(digest, images.title, me, data))
+    return digest[: shelf.LINKED]
+
+
+def _take_up(asked: str) -> None:
+    """Hold the pictures of a link, or say that they are not here."""
+    absent = False
+    for text in asked.split("~")[:_MOST]:
+        if "." not in text:
+            found = shelf.find((visitor.visitor(),), KIND, text)
+            text = "" if found is None else found.data.decode("ascii", "replace")
+        packed, _, title = text.rpartition(".")
+        pixels = whole.from_text(packed, _SIGNS)
+        if pixels is None:
+            absent = True
+        else:
+            add(pixels, _title(title))
+    links.absent(KEY, _ABSENT if absent else "")
+
+
+_ABSENT = (
+    "A picture of this link is not here: it is too large for a link, and was shown in another "
+    "browser or more than a day ago. Ask who sent the link for the file."
+)
+
+
+def _title(text: str) -> str:
+    try:
+        told = base64.b64decode(text + "=" * (-len(text) % 4), b"-_", validate=True).decode()
+    except (binascii.Error, ValueError):
+        return "Picture"
+    return plain(told) or "Picture"
