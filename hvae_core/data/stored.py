@@ -240,3 +240,20 @@ def folder_of(origin: object) -> DataFolder | None:
     while isinstance(origin, Control):
         origin = origin.of
     return origin if isinstance(origin, DataFolder) else None
+
+
+def share_images(origin: Origin, other: Origin) -> bool:
+    """Return whether two origins are known to hold images of the same file, changed or not."""
+    first, second = folder_of(origin), folder_of(other)
+    if first is None or second is None:
+        return _unchanged(origin) == _unchanged(other)
+    if (first.folder, first.split) != (second.folder, second.split):
+        return False
+    apart = first.span[1] <= second.span[0] or second.span[1] <= first.span[0]
+    return not (apart and first.shuffle == second.shuffle)
+
+
+def _unchanged(origin: Origin) -> Origin:
+    while isinstance(origin, Control):
+        origin = origin.of
+    return origin

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -20,7 +20,6 @@ from hvae_core.data.guard import one_sentence
 from hvae_core.data.hints import Ground
 from hvae_core.data.image_set import ImageSet
 from hvae_core.data.origins import (
-    Control,
     DataFolder,
     Drawn,
     HandwrittenDigits,
@@ -32,26 +31,34 @@ from hvae_core.data.origins import (
 )
 from hvae_core.data.prepare import Step
 from hvae_core.data.readers.wanted import check_limit
-from hvae_core.data.stored import changed, find_named, folder_of
+from hvae_core.data.stored import changed, find_named, folder_of, share_images
 
 Role = Literal["train", "validation", "in", "out", "control", "shown"]
 """``shown`` is a picture that somebody looks at: nothing is held against it."""
+Suite = Literal["near", "far", "shifted"]
 OWN = "own-"
 WORLDS = Path(__file__).with_suffix(".toml")
 
 
 @dataclass(frozen=True)
 class SetSpec:
-    """One set of a world: its name in code and URLs, its title for people, its role."""
+    """One set of a world: its name in code and URLs, its title for people, its role.
+
+    ``suite`` is how it counts in leaderboards (``data.suites``), and ``why``.
+    """
 
     name: str
     title: str
     role: Role
     origin: Origin
+    suite: Suite | None = None
+    why: str = ""
 
     def __post_init__(self) -> None:
         if self.role not in get_args(Role):
             raise DataError(f"A set cannot have the role {self.role}; choose in or out.")
+        if self.suite not in (None, *get_args(Suite)):
+            raise DataError(f"There is no suite {self.suite}; choose near, far or shifted.")
 
 
 @dataclass(frozen=True)
@@ -201,23 +208,6 @@ def distinct(spec: SetSpec, others: Iterable[SetSpec]) -> SetSpec:
     return named
 
 
-def share_images(origin: Origin, other: Origin) -> bool:
-    """Return whether two origins are known to hold images of the same file, changed or not."""
-    first, second = folder_of(origin), folder_of(other)
-    if first is None or second is None:
-        return _unchanged(origin) == _unchanged(other)
-    if (first.folder, first.split) != (second.folder, second.split):
-        return False
-    apart = first.span[1] <= second.span[0] or second.span[1] <= first.span[0]
-    return not (apart and first.shuffle == second.shuffle)
-
-
-def _unchanged(origin: Origin) -> Origin:
-    while isinstance(origin, Control):
-        origin = origin.of
-    return origin
-
-
 @cache
 def worlds() -> dict[str, World]:
     """Return the built-in worlds by key, in the order of their file; the first is the default."""
@@ -250,19 +240,27 @@ def _world(
     shape: Sequence[int],
     ground: Ground = "",
     models: Sequence[str] = (),
+    suites: Mapping[Suite, Mapping[str, str]] | None = None,
     **roles: dict[str, Any],
 ) -> World:
     """A built-in world: its checkpoints are the shipped files <key>-<model>.safetensors."""
     channels, height, width = shape
     files = {path.stem for path in (ASSETS / "checkpoints").glob(f"{key}-*.safetensors")}
+    counts = {name: each for each, whys in (suites or {}).items() for name in whys}
+    whys = {name: why for each in (suites or {}).values() for name, why in each.items()}
+    sets = tuple(
+        _built_in(name, role, **({"images": entry} if isinstance(entry, str) else entry))
+        for role, entries in roles.items()
+        for name, entry in entries.items()
+    )
+    if unknown := counts.keys() - {spec.name for spec in sets}:
+        raise DataError(f"its suites name {', '.join(sorted(unknown))}, which it has not.")
     return World(
         key=key,
         title=title,
         in_name="test",
         sets=tuple(
-            _built_in(name, role, **({"images": entry} if isinstance(entry, str) else entry))
-            for role, entries in roles.items()
-            for name, entry in entries.items()
+            replace(spec, suite=counts.get(spec.name), why=whys.get(spec.name, "")) for spec in sets
         ),
         checkpoints=(*(m for m in models if m in files), *sorted(files.difference(models))),
         image_shape=(channels, height, width),

@@ -17,8 +17,8 @@ from hvae_core.data.image_set import fit_image
 from hvae_core.data.origins import Control, DataFolder, Shipped
 from hvae_core.data.readers.parquet import write_parquet
 from hvae_core.data.registry import REGISTRY, read_registry
-from hvae_core.data.stored import find_named, folder_of
-from hvae_core.data.worlds import SetSpec, share_images
+from hvae_core.data.stored import find_named, folder_of, share_images
+from hvae_core.data.worlds import SetSpec
 
 Encode = Callable[..., bytes]
 NAMED_BY_THE_PAPERS = {

@@ -147,14 +147,14 @@ def placements(in_scores: ArrayLike, out_scores: ArrayLike) -> tuple[Floats, Flo
     scores below it; ties count half. Ranks make it n log n instead of n_in * n_out.
     """
     inside, outside = checked(in_scores, "in-distribution"), checked(out_scores, "OOD")
-    ranks = _midranks(np.concatenate([inside, outside]))
+    ranks = midranks(np.concatenate([inside, outside]))
     n_in, n_out = len(inside), len(outside)
-    in_place = 1 - (ranks[:n_in] - _midranks(inside)) / n_out
-    out_place = (ranks[n_in:] - _midranks(outside)) / n_in
+    in_place = 1 - (ranks[:n_in] - midranks(inside)) / n_out
+    out_place = (ranks[n_in:] - midranks(outside)) / n_in
     return in_place, out_place
 
 
-def _midranks(values: Floats) -> Floats:
+def midranks(values: Floats) -> Floats:
     """Ranks from 1; tied values share the mean of theirs."""
     _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
     ranks: Floats = np.cumsum(counts) - (counts - 1) / 2

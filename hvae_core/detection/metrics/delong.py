@@ -65,7 +65,7 @@ def contest(
         difference=difference,
         low=max(-1.0, difference - half),
         high=min(1.0, difference + half),
-        p_value=_two_sided(difference, error),
+        p_value=two_sided(difference, error),
         n=n,
     )
 
@@ -82,7 +82,7 @@ def holm(p_values: Sequence[float]) -> tuple[float, ...]:
     return tuple(map(float, corrected))
 
 
-def _two_sided(difference: float, error: float) -> float:
+def two_sided(difference: float, error: float) -> float:
     """P(|Z| >= |difference| / error); without any spread two areas are equal or they are not."""
     # Sums of placements meet a tie only to rounding.
     if abs(difference) <= 1e-12:

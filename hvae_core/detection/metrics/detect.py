@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from math import nan
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from hvae_core.common.arrays import Floats
 from hvae_core.detection.metrics.bootstrap import auprc_interval, fpr_interval
@@ -51,7 +51,7 @@ def equal_numbers(in_scores: ArrayLike, out_scores: ArrayLike, seed: int) -> tup
     """
     inside, outside = checked(in_scores, "in-distribution"), checked(out_scores, "OOD")
     n = min(len(inside), len(outside))
-    return _subsample(inside, n, seed), _subsample(outside, n, seed)
+    return inside[drawn(len(inside), n, seed)], outside[drawn(len(outside), n, seed)]
 
 
 def detect(
@@ -85,7 +85,8 @@ def detect(
     )
 
 
-def _subsample(values: Floats, n: int, seed: int) -> Floats:
-    if n == len(values):
-        return values
-    return values[np.random.default_rng(seed).choice(len(values), size=n, replace=False)]
+def drawn(size: int, n: int, seed: int) -> NDArray[np.int64]:
+    """The places of ``n`` of so many images: all in their order, or as many drawn by seed."""
+    if n == size:
+        return np.arange(size)
+    return np.random.default_rng(seed).choice(size, size=n, replace=False)

@@ -1,0 +1,278 @@
+"""``leaderboard``: every checkpoint and score of a world on its near, far and shifted sets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+from rich.text import Text
+
+from hvae_core.cli import show
+from hvae_core.cli.options import OPENED, PARTS, Json, kept, option, whole
+
+if TYPE_CHECKING:
+    from hvae_core.common.progress import Progress
+    from hvae_core.data import World
+    from hvae_core.data.worlds import Suite
+    from hvae_core.detection.leaderboard.standings import Board, Standing
+    from hvae_core.evaluation.sets import Sets
+
+
+@kept(PARTS)
+def leaderboard(
+    names: Annotated[
+        tuple[str, ...],
+        Parameter(name="CHECKPOINT", help="only these checkpoints (default: all of the world)"),
+    ] = (),
+    /,
+    *,
+    world: Annotated[
+        str | None, option("one world (default: every world that has results)", "NAME")
+    ] = None,
+    suite: Annotated[
+        tuple[str, ...],
+        Parameter(
+            help="near, far or shifted; may be given several times (default: near and far)",
+            metavar="NAME...",
+            consume_multiple=1,
+        ),
+    ] = (),
+    rows: Annotated[int, whole(0, "rows of each table; 0 for all")] = 10,
+    add: Annotated[
+        str | None,
+        option(
+            "evaluate a checkpoint of your own on the sets of its world, and keep its row: a file, "
+            "a folder of another project, or a network of your own as FILE.py:NAME",
+            "CHECKPOINT",
+        ),
+    ] = None,
+    sets: Annotated[
+        str | None,
+        option("folder of image sets, as --data-root of other commands", "DIR", name="--sets"),
+    ] = None,
+    remove: Annotated[
+        str | None, option("forget a row that was added: its name or digest", "NAME")
+    ] = None,
+    evaluating: Annotated[
+        bool,
+        Parameter(
+            name="--evaluate",
+            help="evaluate the sets that have no result yet, which takes minutes a set",
+        ),
+    ] = False,
+    seed: Annotated[int, whole(0, "seed of the equal numbers, where sets differ in size")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Which checkpoint and score tells a world's sets apart best, from stored results.
+
+    Rank every score of every checkpoint on the near, far or shifted sets of a world, as OpenOOD
+    has them: near sets hold other classes in images like the world's own, far sets images of
+    another kind, shifted ones the world's own classes, changed. Nothing is computed but what
+    follows from results at hand, so it needs no network and no images.
+
+    Examples:
+      python -m hvae_core leaderboard
+      python -m hvae_core leaderboard --world cutouts --suite near --rows 0
+      python -m hvae_core leaderboard cutouts-hvae3-elbo
+          the scores of one checkpoint among themselves
+
+      python -m hvae_core leaderboard --add runs/mine/mine.safetensors --world glyphs
+          a checkpoint of your own enters: it is evaluated once, and its row is kept
+
+      python -m hvae_core leaderboard --add mine.py:model --sets ~/images
+          a network of your own (docs/own-model.md)
+
+      python -m hvae_core leaderboard --world glyphs --remove mine
+
+    AUROC is the mean over the sets, with the 95 % interval of DeLong et al. 1988 for such a mean:
+    the sets share their in-distribution images. Rank is the mean over sets of the rank among all
+    rows. FPR95 is the share of in-distribution images flagged where 95 % of a set are. p is the
+    paired test against the first row, after Holm's correction; at 0.05 or more, in bold, no test
+    tells the row from the first. The last column holds the score against -L of the same checkpoint
+    on all near and far sets: the smallest difference, and on how many sets it is certainly worse.
+
+    Of shifted images nothing is to be found. There AUROC is the mean of max(AUROC, 1 - AUROC), the
+    first row is the one that reacts least, and the last but two column is the share of shifted
+    images flagged where 5 % of the unchanged ones are.
+    """
+    from hvae_core.common.errors import ConfigError
+    from hvae_core.data import worlds
+    from hvae_core.data.named import named_world
+    from hvae_core.data.suites import SUITES
+    from hvae_core.detection.leaderboard import own
+
+    if unknown := [each for each in suite if each not in SUITES]:
+        raise ConfigError(f"There is no suite {unknown[0]}; choose {', '.join(SUITES)}.")
+    suites: list[Suite] = [each for each in SUITES if each in (suite or ("near", "far"))]
+    key = world
+    with show.progress_bar() as bar:
+        if add:
+            key = _add(add, world, sets, progress=bar)
+        if remove:
+            gone = [own.remove(k, remove) for k in ([key] if key else worlds())]
+            if not sum(gone):
+                raise ConfigError(f"No row of your own is named {remove}; nothing was removed.")
+        chosen = _with_rows(names, [named_world(key)] if key else list(worlds().values()))
+        boards = {}
+        for each in chosen:
+            found = _of_world(
+                each, names, sets, suites=suites, evaluating=evaluating, seed=seed, progress=bar
+            )
+            if key or any(board.standings for board in found[1]):
+                boards[each.key] = found
+    if not any(board.standings for _, found in boards.values() for board in found):
+        show.lacking(
+            "No result of these sets is at hand; evaluate them with --evaluate, and name the "
+            "folder of their images with --sets."
+        )
+    if as_json:
+        show.as_json({k: _plain(board_sets, found) for k, (board_sets, found) in boards.items()})
+        return
+    for at, found in boards.values():
+        for board in found:
+            _print(at, board, rows)
+
+
+def _add(source: str, world: str | None, root: str | None, *, progress: Progress) -> str:
+    """Evaluate a checkpoint, keep its row, and return the key of its world."""
+    from hvae_core.common import own_models
+    from hvae_core.common.errors import CheckpointError
+    from hvae_core.detection.leaderboard import own
+    from hvae_core.detection.leaderboard.entries import board_sets
+    from hvae_core.door import load_checkpoint
+    from hvae_core.evaluation.sets import Sets
+    from hvae_core.evaluation.worlds import world_of
+
+    source = own_models.allow(source) if own_models.is_named(source) else source
+    checkpoint = load_checkpoint(source)
+    of = world_of(checkpoint, world)
+    if any(checkpoint.digest == model.described.digest for model in _shipped(of)):
+        raise CheckpointError(f"{checkpoint.name} ships with the program; it has its rows already.")
+    at = board_sets(Sets(of, root))
+    OPENED.append(at)
+    entries, missing = own.computed(checkpoint, at, progress=progress)
+    own.keep(checkpoint, of.key, entries)
+    for name, reason in missing.items():
+        show.note(f"left out {name}: {reason}")
+    return of.key
+
+
+def _with_rows(names: Sequence[str], among: list[World]) -> list[World]:
+    """The worlds that have one of these checkpoints, all where none is named."""
+    from hvae_core.common.errors import CheckpointError
+    from hvae_core.common.plain import plain
+    from hvae_core.detection.leaderboard import own
+
+    rows = {w.key: {*w.checkpoints, *(e.model for e in own.own_entries(w.key))} for w in among}
+    for name in names:
+        if not any(name in known for known in rows.values()):
+            raise CheckpointError(
+                f"No leaderboard has a row of {plain(name)}; add a checkpoint of your own with "
+                f"--add, or name one of {', '.join(sorted(set().union(*rows.values())))}."
+            )
+    return [w for w in among if not names or rows[w.key].intersection(names)]
+
+
+def _shipped(world: World) -> list[Any]:
+    """The shipped checkpoints of a world, but that of its background."""
+    from hvae_core.checkpoint import inspect_checkpoint
+    from hvae_core.checkpoint.library import shipped_checkpoints
+    from hvae_core.detection.leaderboard.entries import Model
+    from hvae_core.scores.available import background_path
+
+    background = background_path(world)
+    paths = {n: path for n, path in shipped_checkpoints().items() if path != background}
+    found = [inspect_checkpoint(paths[name]) for name in world.checkpoints if name in paths]
+    return [Model(info, info.card.title or info.name) for info in found]
+
+
+def _of_world(
+    world: World,
+    names: Sequence[str],
+    root: str | None,
+    *,
+    suites: Sequence[Suite],
+    evaluating: bool,
+    seed: int,
+    progress: Progress,
+) -> tuple[Sets, list[Board]]:
+    """The boards of a world on some suites."""
+    from hvae_core.detection.leaderboard import own
+    from hvae_core.detection.leaderboard.entries import board_sets, entries_of
+    from hvae_core.detection.leaderboard.standings import boards
+    from hvae_core.evaluation.sets import Sets
+
+    progress(0.0, world.title)
+    at = board_sets(Sets(world, root))
+    models = _shipped(world)
+    entries, missing = entries_of(models, at)
+    if evaluating and missing:
+        from hvae_core.door import load_checkpoint
+
+        for name in missing:
+            if not names or name in names:
+                own.computed(load_checkpoint(name), at, progress=progress)
+        entries, _ = entries_of(models, at)
+    entries += own.own_entries(world.key)
+    entries = [entry for entry in entries if not names or entry.model in names]
+    return at, boards(entries, at.world, suites, seed=seed)
+
+
+def _plain(at: Sets, found: Sequence[Board]) -> dict[str, Any]:
+    return {
+        board.suite: {"sets": list(board.sets), "rows": [row.to_dict() for row in board.standings]}
+        for board in found
+    }
+
+
+def _print(at: Sets, board: Board, most: int) -> None:
+    """One table, and below it what it rests on."""
+    from hvae_core.data.suites import SUITES, suite_sets
+
+    world, shifted = at.world, board.suite == "shifted"
+    titles = {spec.name: spec.title for spec in world.sets}
+    absent = [s.title for s in suite_sets(world, board.suite) if s.name not in board.sets]
+    if not board.standings:
+        show.say(f"{world.title}, {board.suite}: no results yet ({', '.join(absent)}).\n")
+        return
+    rows = [
+        [str(place), *_row(row, titles)]
+        for place, row in enumerate(board.standings[: most or None], start=1)
+    ]
+    area = "reaction, 95 % interval" if shifted else "AUROC, 95 % interval"
+    rate = "flagged at 5 %" if shifted else "FPR95"
+    heads = ("", "checkpoint", "score", area, "rank", rate, "p, Holm", "least against -L")
+    level = sum(row.level_with_first for row in board.standings)
+    judged = [row.worst for row in board.standings if row.worst]
+    never = sum(not worst.worse_on for worst in judged)
+    caption = [
+        f"Means over {', '.join(titles[name] for name in board.sets)}.",
+        f"No results: {', '.join(absent)}." if absent else "",
+        f"{len(board.standings)} rows; no test tells {level} of them from the first; {never} of "
+        f"{len(judged)} are on no set certainly worse than -L.",
+    ]
+    title = f"{world.title}, {board.suite}: {SUITES[board.suite]}"
+    show.table(title, heads, rows, left=3, caption=" ".join(filter(None, caption)))
+
+
+def _row(row: Standing, titles: dict[str, str]) -> list[str | Text]:
+    style = "bold" if row.p_value is None or row.level_with_first else ""
+    p = "" if row.p_value is None else "<0.0001" if row.p_value < 1e-4 else f"{row.p_value:.4f}"
+    return [
+        row.entry.model + (" (own)" if row.entry.own else ""),
+        row.entry.score.key,
+        Text(f"{row.area:.3f} [{row.low:.3f}, {row.high:.3f}]", style),
+        f"{row.rank:.1f}",
+        f"{100 * row.rate:.1f} %",
+        Text(p, style),
+        _against(row, titles),
+    ]
+
+
+def _against(row: Standing, titles: dict[str, str]) -> str:
+    worst = row.worst
+    if worst is None:
+        return ""
+    said = f"{worst.difference:+.3f} {titles[worst.set_name]}"
+    return said + (f", worse on {len(worst.worse_on)} of {worst.sets}" if worst.worse_on else "")

@@ -1,0 +1,1 @@
+"""Leaderboards: every checkpoint and score of a world on a suite of its sets, with paired tests."""

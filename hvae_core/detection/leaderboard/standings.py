@@ -1,0 +1,253 @@
+"""The table of a leaderboard: means over the sets of a suite, ranks, and paired tests.
+
+Which is first is chosen on the images that it is judged on; the paired tests against it are
+corrected for their number (Holm), not for that choice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from hvae_core.common.arrays import Floats
+from hvae_core.data.suites import SUITES, suite_sets
+from hvae_core.data.worlds import Suite, World
+from hvae_core.detection.conformal import threshold_at
+from hvae_core.detection.leaderboard.entries import LIKELIHOOD, Entry
+from hvae_core.detection.metrics import flagged, holm
+from hvae_core.detection.metrics.curves import fpr_at, midranks
+from hvae_core.detection.metrics.detect import equal_numbers
+from hvae_core.detection.metrics.mean_area import Area, area_of, compared, mean_of
+
+ALPHA = 0.05
+
+
+@dataclass(frozen=True)
+class OnSet:
+    """One score on one set: AUROC with its 95 % interval, and ``rate``, as in ``Standing``."""
+
+    auroc: float
+    low: float
+    high: float
+    rate: float
+
+
+@dataclass(frozen=True)
+class Worst:
+    """A score against -L of the same checkpoint, over all near and far sets.
+
+    ``difference`` is the smallest of the AUROC's with its 95 % interval, on ``set_name``.
+    ``worse_on`` names the sets on which it is certainly below zero: p at most 5 % after Holm's
+    correction for the sets, which number ``sets``.
+    """
+
+    difference: float
+    low: float
+    high: float
+    set_name: str
+    worse_on: tuple[str, ...]
+    sets: int
+
+
+@dataclass(frozen=True, eq=False)
+class Standing:
+    """One row: a score of a checkpoint over the sets of a suite.
+
+    ``area`` is the mean AUROC with its 95 % interval ``low``, ``high``; ``rank`` the mean over sets
+    of its rank among all rows, 1 first, ties shared. ``rate`` is the mean FPR95: the share of
+    in-distribution images flagged where 95 % of a set are.
+
+    In the suite of shifted images ``area`` is the mean of max(AUROC, 1 - AUROC): 0.5 for a score
+    that does not see the change, which comes first. ``rate`` is the mean share of shifted images
+    that are flagged where 5 % of the in-distribution ones are.
+
+    ``p_value`` is that of the paired test against the first row, Holm-corrected for all rows; None
+    for the first row, and where the images were not the same. ``worst`` is None for -L itself.
+    """
+
+    entry: Entry
+    area: float
+    low: float
+    high: float
+    rank: float
+    rate: float
+    p_value: float | None
+    worst: Worst | None
+    by_set: Mapping[str, OnSet]
+
+    @property
+    def level_with_first(self) -> bool:
+        """Whether no test tells it from the first row."""
+        return self.p_value is not None and self.p_value > ALPHA
+
+    def to_dict(self) -> dict[str, Any]:
+        """The row as plain values."""
+        return {
+            "checkpoint": self.entry.model,
+            "title": self.entry.title,
+            "digest": self.entry.digest,
+            "own": self.entry.own,
+            "score": self.entry.score.key,
+            "auroc": self.area,
+            "low": self.low,
+            "high": self.high,
+            "mean_rank": self.rank,
+            "rate": self.rate,
+            "p_against_first": self.p_value,
+            "against_likelihood": self.worst and vars(self.worst),
+            "sets": {name: vars(one) for name, one in self.by_set.items()},
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Board:
+    """A world's leaderboard on one suite, best row first; ``sets`` are those that it rests on."""
+
+    suite: Suite
+    sets: tuple[str, ...]
+    standings: tuple[Standing, ...]
+
+
+class Areas:
+    """The AUROCs of entries, each computed once; ``seed`` draws equal numbers of unequal sets."""
+
+    def __init__(self, seed: int = 0) -> None:
+        self.seed = seed
+        self._known: dict[tuple[int, str], Area] = {}
+
+    def __call__(self, entry: Entry, name: str) -> Area:
+        """The area of an entry, which must stay alive meanwhile, on a set."""
+        key = (id(entry), name)
+        if key not in self._known:
+            self._known[key] = area_of(entry.inside, entry.values[name], self.seed)
+        return self._known[key]
+
+
+def boards(
+    entries: Sequence[Entry], world: World, suites: Sequence[Suite], *, seed: int = 0
+) -> list[Board]:
+    """The boards of some suites of a world from ``board_sets``."""
+    known = Areas(seed)
+    named = {suite: [spec.name for spec in suite_sets(world, suite)] for suite in SUITES}
+    against = [*named["near"], *named["far"]]
+    return [board(entries, suite, named[suite], against, known=known) for suite in suites]
+
+
+def board(
+    entries: Sequence[Entry],
+    suite: Suite,
+    names: Sequence[str],
+    against: Sequence[str],
+    *,
+    known: Areas,
+) -> Board:
+    """The standings on the sets ``names``; ``against`` are those on which -L is the rival.
+
+    Of the sets those count that some entry has; an entry that lacks one of them is left out, as its
+    mean would be of something else. ``known`` serves the boards of all suites of the same entries.
+    """
+    sets = tuple(name for name in names if any(name in entry.values for entry in entries))
+    ranked = [entry for entry in entries if sets and all(name in entry.values for name in sets)]
+    if not ranked:
+        return Board(suite, sets, ())
+    shifted = suite == "shifted"
+    # 1. Every area once, and its mean; of a change either direction is a reaction to it.
+    areas = [{name: known(entry, name) for name in sets} for entry in ranked]
+    means = [mean_of([_reaction(a) if shifted else a for a in by.values()]) for by in areas]
+    # 2. Ranks on each set, the best first.
+    ranks = np.mean([_ranks(areas, name, shifted=shifted) for name in sets], axis=0)
+    order = np.lexsort((ranks, [mean.value if shifted else -mean.value for mean in means]))
+    # 3. Paired tests: each against the first, each against -L of its own checkpoint.
+    first = int(order[0])
+    tests = _against_first(ranked, means, first, sets)
+    rivals = {entry.digest: entry for entry in entries if entry.score.key == LIKELIHOOD}
+    rate = _flagged if shifted else _fpr95
+    rows = []
+    for at in map(int, order):
+        entry = ranked[at]
+        by_set = {
+            name: OnSet(area.value, *area.interval(), rate(entry, name, known.seed))
+            for name, area in areas[at].items()
+        }
+        rows.append(
+            Standing(
+                entry=entry,
+                area=means[at].value,
+                low=means[at].interval()[0],
+                high=means[at].interval()[1],
+                rank=float(ranks[at]),
+                rate=float(np.mean([one.rate for one in by_set.values()])),
+                p_value=tests.get(at),
+                worst=worst_against(entry, rivals.get(entry.digest), against, known=known),
+                by_set=by_set,
+            )
+        )
+    return Board(suite, sets, tuple(rows))
+
+
+def worst_against(
+    entry: Entry, rival: Entry | None, names: Sequence[str], *, known: Areas
+) -> Worst | None:
+    """Where a score falls behind another of the same checkpoint most (paired tests of DeLong).
+
+    None where there is no rival, it is the entry itself, or the two share no set.
+    """
+    shared = [n for n in names if rival and n in entry.values and n in rival.values]
+    if rival is None or rival is entry or not shared:
+        return None
+    tests = {name: compared(known(entry, name), known(rival, name)) for name in shared}
+    corrected = holm([test.p_value for test in tests.values()])
+    name = min(tests, key=lambda each: tests[each].difference)
+    worst = tests[name]
+    return Worst(
+        difference=worst.difference,
+        low=worst.low,
+        high=worst.high,
+        set_name=name,
+        worse_on=tuple(
+            each
+            for (each, test), p in zip(tests.items(), corrected, strict=True)
+            if test.difference < 0 and p <= ALPHA
+        ),
+        sets=len(tests),
+    )
+
+
+def _reaction(area: Area) -> Area:
+    """max(AUROC, 1 - AUROC)."""
+    return area if area.value >= 0.5 else area.turned()
+
+
+def _ranks(areas: Sequence[Mapping[str, Area]], name: str, *, shifted: bool) -> Floats:
+    """Ranks from 1 on one set, in the order of the entries."""
+    # Areas that are equal are so to rounding alone, as 0.3 and 1 - 0.7.
+    values = np.array([by[name].value for by in areas]).round(12)
+    return midranks(np.abs(values - 0.5).round(12) if shifted else -values)
+
+
+def _against_first(
+    entries: Sequence[Entry], means: Sequence[Area], first: int, sets: Sequence[str]
+) -> dict[int, float]:
+    """Corrected p-values by place in the list, of those that rated the same pixels as the first."""
+
+    def pixels(entry: Entry) -> list[str | None]:
+        return [entry.pixels.get(name) for name in ("", *sets)]
+
+    places = [
+        at
+        for at, entry in enumerate(entries)
+        if at != first and pixels(entry) == pixels(entries[first])
+    ]
+    tests = [compared(means[at], means[first]).p_value for at in places]
+    return dict(zip(places, holm(tests), strict=True))
+
+
+def _fpr95(entry: Entry, name: str, seed: int) -> float:
+    return fpr_at(0.95, *equal_numbers(entry.inside, entry.values[name], seed))
+
+
+def _flagged(entry: Entry, name: str, seed: int) -> float:
+    return flagged(threshold_at(ALPHA, entry.inside), entry.values[name]).value
