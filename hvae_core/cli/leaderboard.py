@@ -114,23 +114,23 @@ def leaderboard(
             if not sum(gone):
                 raise ConfigError(f"No row of your own is named {remove}; nothing was removed.")
         chosen = _with_rows(names, [named_world(key)] if key else list(worlds().values()))
-        boards = {}
+        found: dict[str, tuple[Sets, list[Board]]] = {}
         for each in chosen:
-            found = _of_world(
+            at, boards = _of_world(
                 each, names, sets, suites=suites, evaluating=evaluating, seed=seed, progress=bar
             )
-            if key or any(board.standings for board in found[1]):
-                boards[each.key] = found
-    if not any(board.standings for _, found in boards.values() for board in found):
+            if key or any(board.standings for board in boards):
+                found[each.key] = at, boards
+    if not any(board.standings for _, boards in found.values() for board in boards):
         show.lacking(
             "No result of these sets is at hand; evaluate them with --evaluate, and name the "
             "folder of their images with --sets."
         )
     if as_json:
-        show.as_json({k: _plain(board_sets, found) for k, (board_sets, found) in boards.items()})
+        show.as_json({name: _plain(boards) for name, (_, boards) in found.items()})
         return
-    for at, found in boards.values():
-        for board in found:
+    for at, boards in found.values():
+        for board in boards:
             _print(at, board, rows)
 
 
@@ -219,10 +219,10 @@ def _of_world(
     return at, boards(entries, at.world, suites, seed=seed)
 
 
-def _plain(at: Sets, found: Sequence[Board]) -> dict[str, Any]:
+def _plain(boards: Sequence[Board]) -> dict[str, Any]:
     return {
         board.suite: {"sets": list(board.sets), "rows": [row.to_dict() for row in board.standings]}
-        for board in found
+        for board in boards
     }
 
 
@@ -247,8 +247,8 @@ def _print(at: Sets, board: Board, most: int) -> None:
     judged = [row.worst for row in board.standings if row.worst]
     never = sum(not worst.worse_on for worst in judged)
     caption = [
-        f"Means over {', '.join(titles[name] for name in board.sets)}.",
-        f"No results: {', '.join(absent)}." if absent else "",
+        f"Means over {'; '.join(titles[name] for name in board.sets)}.",
+        f"No results: {'; '.join(absent)}." if absent else "",
         f"{len(board.standings)} rows; no test tells {level} of them from the first; {never} of "
         f"{len(judged)} are on no set certainly worse than -L.",
     ]

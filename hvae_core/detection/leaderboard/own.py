@@ -84,7 +84,7 @@ def keep(checkpoint: Checkpoint, world: str, entries: Sequence[Entry]) -> Path:
         "scores": [entry.score.key for entry in entries],
         "pixels": {name: first.pixels[name] for name in ("", *names)},
     }
-    arrays = {
+    arrays: dict[str, np.ndarray] = {
         "about": np.frombuffer(json.dumps(about).encode(), np.uint8),
         "inside": np.stack([entry.inside for entry in entries]),
     }
