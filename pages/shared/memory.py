@@ -3,6 +3,11 @@
 Streamlit keeps the session of a closed tab for two minutes, in case the tab comes back, and drops
 it when the next one comes or goes: on a quiet server, never. And each thread that draws a page
 would get a heap of its own, in which what is freed is of no use to another.
+
+Streamlit also has Python look for unused cycles after every redraw, while nothing else can run.
+With torch, pandas and plotly loaded that takes a tenth of a second, most of what a slider's redraw
+takes. What has lived through one such look is therefore set aside from the next ones, and all of it
+is looked through now and then.
 """
 
 from __future__ import annotations
@@ -11,9 +16,11 @@ import asyncio
 import contextlib
 import ctypes
 import gc
+import itertools
 import logging
 import sys
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 from streamlit import runtime
@@ -21,6 +28,10 @@ from streamlit import runtime
 _ARENA_MAX = -8  # M_ARENA_MAX of malloc.h
 _HEAPS = 2
 _SECONDS = 15.0
+_THOROUGH = 4
+"""Rounds of so many seconds between two looks at everything."""
+_LONG = 0.01
+"""Seconds of a look after which what it has left is set aside."""
 _log = logging.getLogger(__name__)
 
 
@@ -28,21 +39,47 @@ _log = logging.getLogger(__name__)
 async def tidied(app: object) -> AsyncIterator[dict[str, Any]]:
     """While the server runs, look every few seconds for what can be freed."""
     tidying = asyncio.create_task(_tidy())
+    aside = SetAside()
+    gc.callbacks.append(aside)
     try:
         yield {}
     finally:
         tidying.cancel()
+        gc.callbacks.remove(aside)
+        gc.unfreeze()
 
 
 async def _tidy() -> None:
-    while True:
+    for rounds in itertools.count(1):
         await asyncio.sleep(_SECONDS)
         try:
-            if end_left_sessions():
-                await asyncio.to_thread(gc.collect)  # a session's parts refer to each other
+            if end_left_sessions() or rounds % _THOROUGH == 0:
+                await asyncio.to_thread(look_through)  # a session's parts refer to each other
             await asyncio.to_thread(give_back)
         except Exception:
             _log.exception("what visitors left behind could not be freed")
+
+
+class SetAside:
+    """Called before and after every look for unused cycles: sets aside what a long one has left."""
+
+    def __init__(self, longest: float = _LONG) -> None:
+        self._longest, self._began = longest, 0.0
+
+    def __call__(self, phase: str, about: Mapping[str, int]) -> None:
+        """Take the time of a look at everything that is not set aside."""
+        if about["generation"] < 2:
+            return
+        if phase == "start":
+            self._began = time.thread_time()
+        elif time.thread_time() - self._began > self._longest:
+            gc.freeze()
+
+
+def look_through() -> None:
+    """Free unused cycles, also among what was set aside."""
+    gc.unfreeze()
+    gc.collect()
 
 
 def end_left_sessions() -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from types import SimpleNamespace
 from typing import Any
 
@@ -38,3 +40,25 @@ def test_left_sessions_are_ended_once_their_time_is_over(monkeypatch: pytest.Mon
 def test_memory_can_be_given_back_on_any_system() -> None:
     memory.share_heaps()
     memory.give_back()
+
+
+def test_what_has_lived_is_set_aside_and_still_freed() -> None:
+    class Part:
+        pass
+
+    part = Part()
+    part.itself = part  # type: ignore[attr-defined]
+    seen = weakref.ref(part)
+    aside = memory.SetAside(longest=-1.0)
+    gc.callbacks.append(aside)
+    try:
+        gc.collect()
+        assert gc.get_freeze_count() > 1000
+        del part
+        gc.collect()
+        assert seen() is not None
+        memory.look_through()
+        assert seen() is None
+    finally:
+        gc.callbacks.remove(aside)
+        gc.unfreeze()
