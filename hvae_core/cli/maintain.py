@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from hvae_core.cli import show
 from hvae_core.cli.options import DataOptions, Json, kept, option
 from hvae_core.common.errors import CheckpointError, ConfigError
+from hvae_core.common.files import named_path
 from hvae_core.common.places import INSTALLED
+
+if TYPE_CHECKING:
+    from hvae_core.studies.ledger import Line
 
 
 @kept("Files already written stay; `maintain results` computes only what is missing.")
 def maintain(
-    action: Annotated[Literal["ship", "results"], option("what to do")],
+    action: Annotated[Literal["ship", "results", "runs"], option("what to do")],
     names: Annotated[
         tuple[str, ...],
         option(
@@ -23,10 +29,12 @@ def maintain(
     ] = (),
     /,
     *,
+    runs: Annotated[str, option("folder of runs, DIR/STUDY/s<seed>/<preset>/", "DIR")] = "runs",
+    time: Annotated[bool, option("with runs: time an epoch of what was never timed")] = False,
     data: DataOptions = DataOptions(),
     as_json: Json = False,
 ) -> None:
-    """For maintainers: ship checkpoints in half precision, write their stored results.
+    """For maintainers: ship checkpoints, write their stored results, list what is to be trained.
 
     `ship` stores checkpoints in 16 bits under assets/checkpoints/, by the name of their file, if
     every bound L_>k of 200 validation images stays as it was within 0.1% on the mean.
@@ -37,7 +45,14 @@ def maintain(
     what scores read of 1,000 training images. Sets whose images are not on this machine are named
     and their files are left as they are.
 
+    `runs` lists the studies of docs/runs.toml, the most important first: what each decides, how
+    much of it is trained, and the core-hours that are left. `study NAME` trains what is missing;
+    stopped, it goes on from the last epoch. With --time a few steps of every recipe that is left
+    are timed on one core, and what an epoch takes is kept in the file.
+
     Examples:
+      python -m hvae_core maintain runs
+      python -m hvae_core maintain runs --time
       python -m hvae_core maintain ship runs/glyphs-hvae3-elbo/glyphs-hvae3-elbo.safetensors
       python -m hvae_core maintain ship assets/checkpoints/*.safetensors
           halves what is still in 32 bits
@@ -50,10 +65,43 @@ def maintain(
         raise ConfigError(
             "This writes what ships with the project: run it in a clone of its repository."
         )
-    if action == "ship":
+    if action == "runs":
+        _runs(runs, time=time, as_json=as_json)
+    elif action == "ship":
         _ship(names, data, as_json=as_json)
     else:
         _results(names, data)
+
+
+def _runs(folder: str, *, time: bool, as_json: bool) -> None:
+    """The ledger as it stands, timed first where that is asked for."""
+    from hvae_core.studies.ledger import keep_seconds, lines, read_ledger, time_epochs
+
+    ledger, place = read_ledger(), named_path(folder, ConfigError)
+    if time:
+        with show.progress_bar() as bar:
+            keep_seconds(ledger, time_epochs(ledger, place, bar))
+        ledger = read_ledger()
+    found = lines(ledger, place)
+    if as_json:
+        show.as_json(
+            [
+                {**asdict(line), "hours": None if math.isnan(line.hours) else line.hours}
+                for line in found
+            ]
+        )
+        return
+    rows = [
+        (str(rank), line.name, line.decides, line.state, _hours(line))
+        for rank, line in enumerate(found, start=1)
+    ]
+    head = ("", "study", "decides", "state", "core-hours left")
+    show.table("Runs, the most important first", head, rows, left=4)
+    show.say("python -m hvae_core study NAME  trains what is missing, and makes the tables.")
+
+
+def _hours(line: Line) -> str:
+    return "not timed" if math.isnan(line.hours) else f"{line.hours:.1f}"
 
 
 def _ship(files: Sequence[str], data: DataOptions, *, as_json: bool) -> None:

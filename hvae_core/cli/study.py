@@ -136,10 +136,12 @@ def _about(
         if value is not None
     )
     draws = s.evaluation
+    own = [f"S = {m.samples} for {m.title or m.name}" for m in study.models if m.samples]
     return {
         "date": datetime.now(UTC).date().isoformat(),
-        "settings": f"{images}, S = {draws.samples} and {draws.partial_samples} for k > 0, skipped "
-        f"layers pass a {draws.skipped} down and a {draws.up} up, seed {draws.seed}",
+        "settings": f"{images}, S = {draws.samples} and {draws.partial_samples} for k > 0, "
+        + "".join(f"{one}, " for one in own)
+        + f"skipped layers pass a {draws.skipped} down and a {draws.up} up, seed {draws.seed}",
         "hardware": f"{processor()}, {cores()} cores",
         "command": f"python -m hvae_core study {_shown(file)}{options}",
     }

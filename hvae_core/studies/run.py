@@ -133,7 +133,7 @@ def _member(
         step = part(progress, at, len(names))
         try:
             answer = evaluated(
-                checkpoint, sets, name, settings=study.settings.evaluation, progress=step
+                checkpoint, sets, name, settings=study.evaluation(run.model), progress=step
             )
             evaluations[name] = answer.evaluation
         except MissingImages:
@@ -247,7 +247,7 @@ def evaluations_left(study: StudySpec, place: Place) -> tuple[int, int]:
             if run.info is None:
                 here, there = False, sets.available(name)
             else:
-                answer = lookup(run.info, sets, name, settings=study.settings.evaluation)
+                answer = lookup(run.info, sets, name, settings=study.evaluation(run.model))
                 here, there = answer.evaluation is not None, not answer.missing
             left, total = left + (there and not here), total + (here or there)
     return left, total

@@ -65,6 +65,8 @@ class ModelSpec:
     """Epochs of training; the preset's if not given."""
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
     """Of training, as ``train --precision`` has it."""
+    samples: Count | None = None
+    """Draws of every bound of this model; those of the study's settings if not given."""
 
     def __post_init__(self) -> None:
         if bool(self.checkpoint) == bool(self.preset):
@@ -136,6 +138,13 @@ class StudySpec:
     background: Annotated[str, Field(max_length=1000)] = ""
     """Checkpoint trained on mutated pixels; the world's own if not given."""
     settings: SettingsSpec = SettingsSpec()
+
+    def evaluation(self, model: ModelSpec) -> EvalSettings:
+        """How the bounds of a model are made."""
+        if model.samples is None:
+            return self.settings.evaluation
+        own = replace(self.settings, samples=model.samples, partial_samples=model.samples)
+        return own.evaluation
 
 
 def _shipped(name: str) -> Path | None:

@@ -645,6 +645,15 @@ def test_shipped_studies_are_valid(path: Path) -> None:
         assert not list(folder.glob("*.html")) and not list(folder.glob("*.png"))
 
 
+def test_a_model_may_have_draws_of_its_own(toml: Callable[..., Path]) -> None:
+    spec = read_study(toml(table("detection")))
+    own, other = (
+        replace(model, samples=s) for model, s in zip(spec.models, (7, None), strict=True)
+    )
+    found = [(e.samples, e.partial_samples) for e in map(spec.evaluation, (own, other))]
+    assert found == [(7, 7), (SAMPLES, SAMPLES)]
+
+
 def test_sets_stand_in_the_order_of_the_table() -> None:
     subject = Subject(
         ModelSpec(preset="tiny-study"),

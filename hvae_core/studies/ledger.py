@@ -1,0 +1,137 @@
+"""Studies whose models are yet to be trained, ranked, with the hours that this takes.
+
+[[studies]]
+name = "dvp-table-5"        # one that ships: assets/studies/NAME.toml
+decides = "whether a pseudoinput lowers the NLL where nothing else changes"
+
+[seconds]                   # of one epoch on one core, as `maintain runs --time` measured it
+glyphs-dvp-small = 121.4
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+from pydantic.dataclasses import dataclass as checked
+
+from hvae_core.common.errors import ConfigError
+from hvae_core.common.files import written
+from hvae_core.common.places import ASSETS, HOME
+from hvae_core.common.progress import Progress, part, silent
+from hvae_core.config import STRICT, from_json
+from hvae_core.studies.find import Wanted, wanted
+from hvae_core.studies.spec import Key, Text, read_study
+
+PATH = HOME / "docs" / "runs.toml"
+
+
+@checked(frozen=True, config=STRICT)
+class Entry:
+    """A study by its name, and what its tables decide."""
+
+    name: Key
+    decides: Text
+
+
+@checked(frozen=True, config=STRICT)
+class Ledger:
+    """Studies, the most important first, and processor seconds of an epoch by preset."""
+
+    studies: tuple[Entry, ...]
+    seconds: dict[str, Annotated[float, Field(gt=0)]]
+
+
+@dataclass(frozen=True)
+class Line:
+    """A study of the ledger as it stands: runs that are here, runs in all, and hours that are left.
+
+    ``hours`` are of one core, NaN where the epoch of a preset that is left was never timed;
+    ``made`` says whether its tables are kept.
+    """
+
+    name: str
+    decides: str
+    done: int
+    runs: int
+    hours: float
+    made: bool
+
+    @property
+    def state(self) -> str:
+        """In words, as "2 of 14 runs trained"."""
+        if self.made:
+            return "tables made"
+        return "trained" if self.done == self.runs else f"{self.done} of {self.runs} runs trained"
+
+
+def read_ledger(path: Path | None = None) -> Ledger:
+    """The ledger, that of the project if none is named; ``ConfigError`` for a file that is none."""
+    path = path or PATH
+    try:
+        return from_json(Ledger, json.dumps(tomllib.loads(path.read_text("utf-8"))))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as exc:
+        raise ConfigError(f"{path.name}, the ledger of runs, cannot be read: {exc}.") from exc
+
+
+def lines(ledger: Ledger, runs: Path) -> list[Line]:
+    """Every study as it stands in a folder of runs, those of a study in a folder of its name."""
+    out = []
+    for entry in ledger.studies:
+        found = _trained(entry, runs)
+        left = [run for run in found if run.path is None]
+        seconds = [
+            (run.epochs - run.done) * ledger.seconds.get(run.model.preset, math.nan) for run in left
+        ]
+        made = ASSETS / "studies" / entry.name
+        out.append(
+            Line(
+                entry.name,
+                entry.decides,
+                done=len(found) - len(left),
+                runs=len(found),
+                hours=sum(seconds) / 3600,
+                made=any(made.glob("*.md")),
+            )
+        )
+    return out
+
+
+def time_epochs(ledger: Ledger, runs: Path, progress: Progress = silent) -> dict[str, float]:
+    """Processor seconds of an epoch of every preset that is yet to be trained and was not timed."""
+    from hvae_core.config.presets import get_preset
+    from hvae_core.training.timed import timed
+
+    left = {
+        run.model.preset: None
+        for entry in ledger.studies
+        for run in _trained(entry, runs)
+        if run.path is None and run.model.preset not in ledger.seconds
+    }
+    found = {}
+    for at, name in enumerate(left):
+        part(progress, at, len(left))(0.0, name)
+        found[name] = round(timed(get_preset(name)).epoch, 1)
+    return found
+
+
+def keep_seconds(ledger: Ledger, seconds: dict[str, float], path: Path | None = None) -> None:
+    """Write the table [seconds] anew; what stands above it in the file is left as it is."""
+    path = path or PATH
+    head = path.read_text("utf-8").partition("[seconds]")[0]
+    rows = sorted((ledger.seconds | seconds).items())
+    table = "".join(f"{name} = {value}\n" for name, value in rows)
+    with written(path, ConfigError) as draft:
+        draft.write_text(f"{head}[seconds]\n{table}", "utf-8")
+
+
+def _trained(entry: Entry, runs: Path) -> Sequence[Wanted]:
+    """The runs of a study, without the checkpoints that it names themselves."""
+    found = wanted(read_study(entry.name), [runs / entry.name])
+    return [run for run in found if run.model.preset]
