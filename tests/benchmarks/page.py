@@ -51,8 +51,9 @@ Scoring with all k, milliseconds. *Six passes* is one for L and one for L<sub>&g
 k, with the card's own noise and convolutions in TensorFloat-32, as torch has them unless told
 otherwise. Rows of float32 compute in full, so that a bound is the processor's; those marked
 *TensorFloat-32* are from before that. *Fused* is `--compile full`: replayed, and sums and
-activations of residual blocks one kernel. *Rows* are the images of a batch. While the rows with *fused* were measured the host unpacked
-images, which slows what waits for the host: compare those rows with each other.
+activations of residual blocks one kernel. *Rows* are the images of a batch. While the rows with
+*fused* were measured the host unpacked images, which slows what waits for the host: compare those
+rows with each other.
 
 """
 AFTER = """
