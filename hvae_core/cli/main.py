@@ -23,8 +23,9 @@ from hvae_core.common.plain import plain
 
 COMMANDS = (
     "train", "judge", "flag", "evaluate", "score", "compare", "contest", "leaderboard",
-    "calibration", "combine", "draws", "collapse", "information", "correlate", "compress", "attack",
-    "inspect", "convert", "datasets", "models", "scores", "sampling", "study", "app", "maintain",
+    "calibration", "combine", "draws", "shift", "collapse", "information", "correlate", "compress",
+    "attack", "inspect", "convert", "datasets", "models", "scores", "sampling", "study", "app",
+    "maintain",
 )  # fmt: skip
 """Each is a module of this folder with a function of its name."""
 _IN_A_CLONE = "python -m hvae_core"

@@ -20,7 +20,7 @@ from hvae_core.figures import (
     symbol_html,
 )
 from hvae_core.scores import Score
-from pages.ood import models, paired_tests, subset, tables, threshold
+from pages.ood import degrees, models, paired_tests, subset, tables, threshold
 from pages.ood.models import ModelDetection
 from pages.ood.threshold import Placed
 from pages.shared import offers, ui
@@ -242,4 +242,5 @@ with body:
         with ui.in_place():
             tests(detected)
     if detected:
+        degrees.draw(ctx, detected)
         more_scores(detected)

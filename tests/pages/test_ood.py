@@ -13,12 +13,13 @@ import pytest
 
 from hvae_core.common.cache import cache_dir
 from hvae_core.data.worlds import OWN, worlds
+from hvae_core.detection.by_degree import ByDegree, Change, Curve
 from hvae_core.detection.conformal import threshold_at
 from hvae_core.detection.metrics import Detection, Share
 from hvae_core.detection.report import report
 from hvae_core.evaluation.lookup import Answer
 from hvae_core.scores import Material, Reference, get_score, score_list
-from pages.ood import models, paired_tests, tables, threshold
+from pages.ood import degrees, models, paired_tests, tables, threshold
 from pages.ood.models import ModelDetection
 from pages.shared import jobs, store
 from pages.shared.state import Context
@@ -52,8 +53,32 @@ def study(start: Start) -> Callable[..., ModelDetection]:
     return make
 
 
-def test_page_draws_scores_threshold_and_table(start: Start) -> None:
+def by_degree(digest: str, areas: dict[str, tuple[float, ...]]) -> ByDegree:
+    """Stored curves of one change by two degrees."""
+    curves = tuple(Curve(key, area, area) for key, area in areas.items())
+    return ByDegree(
+        "glyphs-hvae3-elbo", digest, "test", images=20, references=30, samples=10, alpha=0.05,
+        date="2026-11-27", command="", changes=(Change("rotation", (0.0, 5.0, 10.0), curves),),
+    )  # fmt: skip
+
+
+def test_who_sees_a_change_is_said_in_the_order_of_its_degrees() -> None:
+    areas = {"elbo": (0.5, 0.5, 0.6), "llr_1": (0.5, 0.6, 0.9), "verdict": (0.5, 0.8, 0.9)}
+    (change,) = by_degree("0" * 64, areas).changes
+    assert degrees.in_words(change) == (
+        "Rotation is seen (AUROC 0.75 or more) by the verdict from 5 degrees on; by "
+        r"$\mathrm{LLR}_{>1}$ from 10 degrees on; not by $-\mathcal{L}$."
+    )
+
+
+def test_page_draws_scores_threshold_and_table(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    areas = {"elbo": (0.5, 0.6, 0.7)}
+    monkeypatch.setattr(degrees, "shipped", lambda _name, digest: by_degree(digest, areas))
     app = alive(start("ood"))
+    assert charts(app) >= {"o_degree_auroc0", "o_degree_flagged0"}
+    assert "Rotation is seen by none of them" in text(app)
     assert app.title[0].value.startswith("The likelihood")
     assert "AUROC" in app.title[0].value
     assert charts(app) >= DRAWN and "o_density1" not in charts(app)
@@ -68,6 +93,7 @@ def test_page_draws_scores_threshold_and_table(start: Start) -> None:
 def test_second_model_has_curves_rows_and_rates_of_its_own(start: Start) -> None:
     app = alive(start("ood", **B))
     assert charts(app) >= DRAWN | {"o_density1"}
+    assert "shift glyphs-hvae3-informative --chart" in text(app)  # nothing is stored of this file
     assert all(f"**{letter}** Flagged are" in text(app) for letter in "AB")
     assert {"Flagged A", "Flagged B"} <= set(app.dataframe[0].value.columns)
 

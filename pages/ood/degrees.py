@@ -1,0 +1,96 @@
+"""Shift by degrees on the detection page: which level sees which change, from stored curves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from hvae_core.common.ladders import LADDERS
+from hvae_core.common.places import COMMAND
+from hvae_core.common.words import listed
+from hvae_core.detection.by_degree import ByDegree, Change, first_seen, shipped
+from hvae_core.figures.by_degree import AREA, SHARE, degree_curves
+from pages.ood.models import ModelDetection
+from pages.shared import ui
+from pages.shared.controls import one_of
+from pages.shared.state import Context, colors
+
+SEEN = 0.75
+"""AUROC from which on a change counts as seen."""
+HELP = (
+    "Images of the model's own set are changed by degrees and held against what they were. AUROC "
+    "tells the two apart: 0.5 where nothing is changed. Flagged is the share of changed images "
+    "above the threshold that 5 % of held-out images pass: of a change that a person would not "
+    "mind, these are false alarms. The verdict is that of the page One image."
+)
+
+
+@ui.fragment
+def draw(ctx: Context, detected: Sequence[ModelDetection]) -> None:
+    """A chart of areas and one of shares for the chosen change, and in words who sees it."""
+    known = [(model, shipped(model.handle.name, model.handle.digest)) for model in detected]
+    st.subheader("Shift by degrees", anchor=False, help=HELP)
+    names = {ladder.title: name for name, ladder in LADDERS.items()}
+    if any(found for _, found in known):
+        chosen = names[one_of("Change", list(names), "Rotation", key="o_change")]
+    for model, found in known:
+        with ui.in_place():
+            if found is None:
+                st.caption(
+                    f"`{COMMAND} shift {model.handle.name} --chart shift.html` computes these "
+                    f"curves for {ui.plain(model.handle.title)}."
+                )
+                continue
+            ui.model_title(ctx, model.letter, model.handle)
+            change = next((c for c in found.changes if c.name == chosen), None)
+            if change is not None:
+                _change(found, change, model)
+
+
+def _change(found: ByDegree, change: Change, model: ModelDetection) -> None:
+    """Both charts of one change, and who sees it."""
+    ladder = LADDERS[change.name]
+    st.markdown(in_words(change))
+    halves = ((AREA, change.areas, 0.5), (SHARE, change.shares, 100 * found.alpha))
+    for place, (title, values, chance) in zip(st.columns(2, gap="large"), halves, strict=True):
+        figure = degree_curves(
+            change.degrees, values, colors(), x_title=ladder.axis, y_title=title, chance=chance
+        )
+        with place:
+            kind = "auroc" if title == AREA else "flagged"
+            alt = f"{title} of every level against {ladder.axis}"
+            key = f"o_degree_{kind}{model.index}"
+            ui.chart(figure, f"shift-{change.name}-{kind}", alt, key=key)
+    st.caption(
+        f"{found.images:,} images, threshold by {found.references:,} held-out ones, S = "
+        f"{found.samples}, {found.date}: `{found.command}`."
+    )
+
+
+def in_words(change: Change) -> str:
+    """Which scores see a change, and from what degree on; the first to see it first."""
+    unit = LADDERS[change.name].axis.partition("(")[2].rstrip(")")
+    seen = first_seen(change, SEEN)
+    by_degree: dict[float, list[str]] = {}
+    for key, degree in sorted(seen.items(), key=lambda item: item[1] or 0):
+        if degree is not None:
+            by_degree.setdefault(degree, []).append(_symbol(key))
+    parts = [f"{listed(names)} from {degree:g} {unit} on" for degree, names in by_degree.items()]
+    blind = [_symbol(key) for key, degree in seen.items() if degree is None]
+    title = LADDERS[change.name].title
+    if not parts:
+        return f"{title} is seen by none of them (AUROC {SEEN:g} or more)."
+    text = f"{title} is seen (AUROC {SEEN:g} or more) by {'; by '.join(parts)}"
+    return f"{text}; not by {listed(blind)}." if blind else f"{text}."
+
+
+def _symbol(key: str) -> str:
+    """A score in a sentence."""
+    if key == "verdict":
+        return "the verdict"
+    if key == "elbo":
+        return r"$-\mathcal{L}$"
+    sub = key.removeprefix("llr_")
+    below = f">{sub}" if sub.isdigit() else rf"\mathrm{{{sub}}}"
+    return rf"$\mathrm{{LLR}}_{{{below}}}$"
