@@ -21,6 +21,8 @@ COMPUTING = {
     "hvae_core.scores.classifier.network",
     "hvae_core.scores.classifier.training",
     "hvae_core.scores.measures.classifier_outputs",
+    "hvae_core.scores.measures.gradients",
+    "hvae_core.scores.measures.latent_draws",
     "hvae_core.scores.measures.lower_bound",
     "hvae_core.scores.measures.refit",
     "hvae_core.scores.measures.regret",

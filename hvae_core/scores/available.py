@@ -44,7 +44,8 @@ def why_not(score: Score, needs: Collection[str], layers: Collection[str]) -> st
     ``needs`` is what is ``at_hand``, ``layers`` names those whose posterior means are kept.
     """
     for need in score.needs:
-        kept = score.layer in layers if need == "latents" else need in needs
+        of_layer = need in ("latents", "narrow")
+        kept = score.layer in layers if of_layer else need in needs or need == "white"
         if need in REASONS and not kept:
             return score.reason(need)
     return ""

@@ -79,7 +79,17 @@ class Material:
         """Whether what a score needs is here, of a layer if one is named."""
         if need == "latents" and layer in self.names:
             return self.latents[self.names.index(layer)].shape[1] > 0
+        if need in ("narrow", "white"):
+            return self._layer_has(need, layer)
         return bool(getattr(self, need))
+
+    def _layer_has(self, need: str, layer: str) -> bool:
+        """What only a measure knows of a layer, True as long as it is not computed."""
+        name = {"narrow": "posteriors", "white": "noise"}[need]
+        if layer not in self.names or not len(self.measures.get(name, ())):
+            return True
+        value = self.measures[name][0, self.names.index(layer)]
+        return bool(value > 0 if need == "narrow" else value == value)  # NaN where not white
 
     def __len__(self) -> int:
         return len(self.table)

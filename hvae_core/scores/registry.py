@@ -8,9 +8,11 @@ from hvae_core.common.errors import ScoreError
 from hvae_core.common.places import COMMAND
 from hvae_core.scores.likelihood import kl_scores, likelihood_scores
 from hvae_core.scores.score import Score
+from hvae_core.scores.with_gradients import gradient_scores
 from hvae_core.scores.with_held_out import held_out_scores
 from hvae_core.scores.with_labels import label_scores
 from hvae_core.scores.with_measures import measured_scores
+from hvae_core.scores.with_posteriors import posterior_scores
 from hvae_core.scores.with_reference import comparing_scores
 
 
@@ -27,6 +29,8 @@ SCORES: tuple[Callable[[int, Sequence[str]], tuple[Score, ...]], ...] = (
     measured_scores,
     comparing_scores,
     held_out_scores,
+    posterior_scores,
+    lambda n_levels, _layers: gradient_scores(n_levels),
     lambda _levels, _layers: label_scores(),
 )
 """Each gives its scores for a model of K levels and named layers, in the order of the tables."""

@@ -13,7 +13,17 @@ from hvae_core.common.errors import ScoreError
 from hvae_core.evaluation.bounds import BoundTable
 from hvae_core.scores.material import FEWEST, JUDGED, Material
 
-Need = Literal["reference", "held_out", "latents", "ensemble", "background", "labels", "gradient"]
+Need = Literal[
+    "reference",
+    "held_out",
+    "latents",
+    "narrow",
+    "white",
+    "ensemble",
+    "background",
+    "labels",
+    "gradient",
+]
 """What must be at hand beside the bounds; measures are named apart."""
 Cost = Literal["none", "seconds", "minutes", "hours"]
 """Time for 1,000 images beside their evaluation, on two processor cores."""
@@ -96,6 +106,9 @@ REASONS = {
     "layer has too many units, or these are stored results of a control set.",
     "reference": "It compares with statistics of the training images, which are not here: fit them "
     "once with the training set on this machine.",
+    "narrow": "The layer {layer} has too many units for a mixture to be fitted to, or q is certain "
+    "there; take the score of another layer.",
+    "white": "The prior of {layer} is no Gaussian, so its noise cannot be whitened.",
     "ensemble": "It needs a second checkpoint trained on the same images; name one or more.",
     "background": "It needs a background checkpoint, trained on images with mutated pixels by a "
     "preset whose name ends in -background.",

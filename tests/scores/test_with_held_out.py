@@ -7,11 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from scipy.stats import multivariate_normal, skew
+from sklearn.covariance import LedoitWolf
 
 from hvae_core.common.errors import ScoreError
 from hvae_core.detection.verdict import readings
 from hvae_core.evaluation.bounds import BoundTable
-from hvae_core.scores import Material, Score, all_scores, get_score
+from hvae_core.scores import Material, Score, all_scores, get_score, with_posteriors
 from hvae_core.scores.material import FITTED
 from hvae_core.scores.with_held_out import copod, path_statistics
 
@@ -95,3 +96,94 @@ def test_what_is_missing_is_told() -> None:
         score("path")(Material(table(2), held_out=Material(table(10))))
     with pytest.raises(ScoreError, match="another model"):
         score("path")(Material(table(2), held_out=Material(table(60, layers=4))))
+
+
+def rows_of(posteriors: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+    """The measure of a model whose first two layers are too wide."""
+    mean, std = posteriors
+    return np.concatenate([np.tile([0.0, 0.0, mean.shape[1]], (len(mean), 1)), mean, std], axis=1)
+
+
+def test_a_later_prior_replaces_the_kl_of_its_layer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(with_posteriors, "_DRAWS", 8000)
+    rng = np.random.default_rng(3)
+    known = rng.normal(size=(300, 2)) @ [[1, 0.6], [0, 0.5]] + 2, np.full((300, 2), 0.2)
+    new = rng.normal(size=(4, 2)), rng.uniform(0.3, 2, (4, 2))
+    prior = with_posteriors.fitted_prior(*known)
+    assert prior.n_components == 1  # what it is by BIC
+    (m,), (c,) = prior.means_, prior.covariances_
+    expected = [
+        0.5 * (np.trace(np.linalg.solve(c, np.diag(std**2))) - 2 + np.linalg.slogdet(c)[1]
+               + (mean - m) @ np.linalg.solve(c, mean - m) - np.log(std**2).sum())
+        for mean, std in zip(*new, strict=True)
+    ]  # fmt: skip
+    given = table(4, seed=1)
+    held_out = Material(table(300), measures={"posteriors": rows_of(known)})
+    both = Material(
+        given,
+        measures={"posteriors": rows_of(new)},
+        names=("z1", "z2", "z3"),
+        held_out=held_out,
+    )
+    found = score("php_z3")(both)
+    np.testing.assert_allclose(
+        found, given.nll[:, 0] + given.kl[:, :2].sum(1) + expected, rtol=2e-3
+    )
+    with pytest.raises(ScoreError, match="too many units"):
+        score("php_z1")(both)
+
+
+def gradient_rows(n: int, seed: int) -> np.ndarray:
+    """Blocks of 10, 3 and 5 weights for three k; the last does not move with L_>2."""
+    norms = np.exp(np.random.default_rng(seed).normal(size=(n, 3, 3)))
+    norms[:, 2, 2] = 0
+    return np.concatenate([np.tile([10.0, 3, 5], (n, 1)), norms.reshape(n, -1)], axis=1)
+
+
+def with_gradients() -> Material:
+    held_out = Material(table(50), measures={"gradients": gradient_rows(50, 1)})
+    return Material(
+        table(6, seed=1), measures={"gradients": gradient_rows(6, 2)}, held_out=held_out
+    )
+
+
+@pytest.mark.parametrize(("key", "k"), [("score_test", 0), ("score_test_2", 2)])
+def test_score_test_by_counting(key: str, k: int) -> None:
+    given = with_gradients()
+    known = given.held_out
+    assert known
+    sizes = [10, 3, 5]
+    norms, new = (
+        each.measures["gradients"][:, 3:].reshape(-1, 3, 3)[:, k] for each in (known, given)
+    )
+    fisher = [norms[:, block].mean() / sizes[block] for block in range(3)]
+    live = [block for block in range(3) if fisher[block] > 0]
+    mean = -known.table.bound[:, k].mean()
+    expected = []
+    for i in range(6):
+        far = abs(-given.table.bound[i, k] - mean)
+        p_typ = (1 + sum(abs(-b - mean) >= far for b in known.table.bound[:, k])) / 51
+        rao = [sum(row[b] / fisher[b] for b in live) for row in (*norms, new[i])]
+        p_grad = (1 + sum(r >= rao[-1] for r in rao[:-1])) / 51
+        expected.append(-2 * np.log(p_typ * p_grad))
+    np.testing.assert_allclose(score(key)(given), expected)
+
+
+def test_gradient_density_is_that_of_scipy_and_scikit_learn() -> None:
+    given = with_gradients()
+    assert given.held_out
+    known, new = (np.log(each.measures["gradients"][:, 3:6]) for each in (given.held_out, given))
+    spread = known.std(0)
+    shrunk = LedoitWolf().fit((known - known.mean(0)) / spread).covariance_
+    twin = multivariate_normal(known.mean(0), shrunk * np.outer(spread, spread))
+    np.testing.assert_allclose(score("gradients")(given), -twin.logpdf(new), rtol=1e-9)
+
+
+def test_noise_adds_up_over_layers_that_are_white() -> None:
+    rows = np.array([[1.0, 2, np.nan, 0.5, 0.25, np.nan]])
+    given = Material(table(1), measures={"noise": rows}, names=("z1", "z2", "z3"))
+    assert score("noise")(given).tolist() == [6]
+    assert score("size_of_noise")(given).tolist() == [1.5]
+    assert score("noise_z2")(given).tolist() == [2]
+    with pytest.raises(ScoreError, match="prior of z3 is no Gaussian"):
+        score("noise_z3")(given)

@@ -8,7 +8,12 @@ from typing import Any
 from hvae_core.scores.classifier.config import OdinSettings
 from hvae_core.scores.measures.complexity import ComplexitySettings, compressed_bits
 from hvae_core.scores.measures.measure import Function, Measure
-from hvae_core.scores.measures.settings import LowerSettings, RegretSettings
+from hvae_core.scores.measures.settings import (
+    DrawSettings,
+    GradientSettings,
+    LowerSettings,
+    RegretSettings,
+)
 
 
 def _later(module: str, name: str) -> Function:
@@ -49,6 +54,27 @@ _ALL = (
         function=_later("regret_z", "regret_z"),
         settings=RegretSettings(learning_rate=0.1, epsilon=1.0),
         seconds=600,
+    ),
+    Measure(
+        name="noise",
+        doing="Testing the noise of the latents",
+        function=_later("latent_draws", "latent_noise"),
+        settings=DrawSettings(),
+        seconds=60,
+    ),
+    Measure(
+        name="posteriors",
+        doing="Inferring the narrow layers",
+        function=_later("latent_draws", "narrow_posteriors"),
+        settings=DrawSettings(samples=1),
+        seconds=20,
+    ),
+    Measure(
+        name="gradients",
+        doing="Differentiating the bounds of each image",
+        function=_later("gradients", "gradient_norms"),
+        settings=GradientSettings(),
+        seconds=200,
     ),
     Measure(
         name="logits",

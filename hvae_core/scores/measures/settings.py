@@ -40,3 +40,27 @@ class RegretSettings:
     def __post_init__(self) -> None:
         if min(self.steps, self.check, self.patience, self.samples) < 1:
             raise ConfigError("Regret needs at least one step, check, patience and sample.")
+
+
+@dataclass(frozen=True)
+class GradientSettings:
+    """``samples`` draws of the bounds whose gradient is taken, from ``seed``."""
+
+    samples: int = 1
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.samples < 1:
+            raise ConfigError(f"Gradients need at least one sample, not {self.samples}.")
+
+
+@dataclass(frozen=True)
+class DrawSettings:
+    """``samples`` draws of all layers from q(z | x), from ``seed``."""
+
+    samples: int = 5
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.samples < 1:
+            raise ConfigError(f"Latents need at least one draw, not {self.samples}.")
