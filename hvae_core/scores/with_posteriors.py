@@ -83,7 +83,7 @@ def fitted_prior(mean: Floats, std: Floats) -> GaussianMixture:
     fits = [
         GaussianMixture(n, reg_covar=_FLOOR, random_state=0).fit(z)
         for n in _COMPONENTS
-        if n <= len(z) // 10
+        if n <= max(1, len(z) // 10)
     ]
     return min(fits, key=lambda fit: fit.bic(z))
 

@@ -40,9 +40,10 @@ from hvae_core.evaluation.bounds import bound, iw_bound
 from hvae_core.models import HierarchicalVAE, Trace
 from hvae_core.models.adapted import laws
 from hvae_core.models.frozen import frozen
+from hvae_core.scores.measures.latent_draws import latent_noise
 from hvae_core.scores.measures.regret import regret
 from hvae_core.scores.measures.regret_z import regret_z
-from hvae_core.scores.measures.settings import RegretSettings
+from hvae_core.scores.measures.settings import DrawSettings, RegretSettings
 from tests.models.adapters import native, twins
 from tests.models.adapters.bottom_up import BottomUpVAE
 from tests.models.adapters.deep import DeepVAE
@@ -149,6 +150,14 @@ def test_likelihood_regret_is_that_of_the_family() -> None:
         )
         assert one.max() > 0
         np.testing.assert_allclose(other, one, rtol=1e-3, atol=1e-3)
+
+
+def test_noise_is_that_of_the_family() -> None:
+    family = tiny_model(FAMILIES["lvae"]).eval()
+    model = hv.adapt(native.TopDown(family), shape=family.image_shape, prepare="binarise")
+    given = tiny_set(1).images, tiny_set(1).image_digests()
+    one, other = (latent_noise(each, *given, DrawSettings(1)) for each in (family, model))
+    np.testing.assert_allclose(other, one, rtol=1e-3, atol=1e-3)
 
 
 def test_a_shared_encoder_runs_once_for_all_samples_and_all_k() -> None:
