@@ -31,7 +31,7 @@ def combine(
     *,
     each: Annotated[bool, Parameter(help="a table of each checkpoint, set by set")] = False,
     world: WorldName = None,
-    seed: Annotated[int, whole(0, "seed of the halves")] = 0,
+    seed: Annotated[int, whole(0, "seed of the first halves")] = 0,
     limit: Limit = SHIPPED_LIMIT,
     data: DataOptions = DataOptions(),
     as_json: Json = False,
@@ -48,8 +48,10 @@ def combine(
       python -m hvae_core combine fashion-hvae3-elbo cifar-hvae3-elbo --each
 
     A combination is itself ranked among the held-out images, so each keeps the promised rate
-    whatever the scores have to do with each other. Halves: one half of the validation images
-    judges the other. Test: all of them judge the test images, which may differ.
+    whatever the scores have to do with each other; Brown's table promises no more than its shape.
+    Halves: one half of the validation images judges the other, mean over 20 random halves. Test:
+    all of them judge the test images, which may differ. The density of the path statistics is
+    fitted to half of the validation images, so there the other half judges.
     """
     from hvae_core.detection.power import RULES, power
     from hvae_core.door import load_checkpoint

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from scipy.stats import chi2
 
 from hvae_core.common.errors import ScoreError
 from hvae_core.detection import combine
@@ -18,6 +19,7 @@ from hvae_core.detection.combine import (
     Combination,
     Correction,
     beyond,
+    brown_p_values,
     combined_p_values,
     verdict,
 )
@@ -160,6 +162,40 @@ def test_malformed_input_is_refused() -> None:
         verdict(reference, np.array([np.nan, 1.0]), alpha=0.1)
     with pytest.raises(ScoreError, match="between 0 and 1"):
         verdict(reference, np.zeros(2), alpha=1.5)
+
+
+@pytest.mark.parametrize("how", get_args(Combination))
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_the_rate_is_kept_whatever_scores_have_to_do_with_each_other(
+    how: Combination, share: float
+) -> None:
+    """p-values that are independent, half common, and the same: no more alarms than promised."""
+    rng = np.random.default_rng(5)
+    repeats, n, b = 60, 59, 40
+    alarms = np.zeros((repeats, 2))
+    for i in range(repeats):
+        common, own = rng.normal(size=(n + b, 1)), rng.normal(size=(n + b, 4))
+        data = np.sqrt(share) * common + np.sqrt(1 - share) * own
+        p = combined_p_values(data[:n], data[n:], how, two_sided=(0,)).calibrated
+        alarms[i] = [(p <= 0.05).mean(), (p <= 0.1).mean()]
+    slack = 3 * alarms.std(axis=0) / np.sqrt(repeats)
+    assert (alarms.mean(axis=0) <= np.array([0.05, 0.1]) + slack).all()
+    if share < 1:  # with equal scores ranks tie, and fewer images are called out
+        assert (alarms.mean(axis=0) >= np.array([0.05, 0.1]) - slack - 1 / (n + 1)).all()
+
+
+def test_brown_is_fisher_where_scores_are_independent_and_one_p_where_they_are_the_same() -> None:
+    rng = np.random.default_rng(6)
+    reference, images = rng.normal(size=(4000, 3)), rng.normal(size=(50, 3))
+    p = combined_p_values(reference, images, "fisher").p_values
+    fisher = chi2.sf(-2 * np.log(p).sum(1), 6)
+    np.testing.assert_allclose(brown_p_values(reference, images), fisher, atol=0.01)
+    same = brown_p_values(np.tile(reference[:, :1], 3), np.tile(images[:, :1], 3))
+    np.testing.assert_allclose(same, p[:, 0], atol=0.01)
+    kept = brown_p_values(correlated(rng, 2000), correlated(rng, 2000))
+    assert abs((kept <= 0.1).mean() - 0.1) < 0.03
+    plain = combined_p_values(correlated(rng, 2000), correlated(rng, 2000), "fisher").p_values
+    assert (chi2.sf(-2 * np.log(plain).sum(1), 6) <= 0.1).mean() > 0.13  # Fisher's own table errs
 
 
 def test_false_alarms_stay_below_alpha_under_both_corrections() -> None:
