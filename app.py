@@ -80,6 +80,7 @@ def _pages() -> dict[str, list[Page]]:
     detect = [
         page("ood", "OOD detection", "query_stats"),
         page("image", "One image", "image"),
+        page("leaderboard", "Leaderboard", "leaderboard"),
         page("compression", "Compression and attacks", "compress"),
     ]
     if not public():  # it reads folders of this machine

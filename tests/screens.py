@@ -35,6 +35,7 @@ QUERIES = {
     "ood": "",
     "image": "",
     "many": "",
+    "leaderboard": "",
     "compression": "",
 }
 """The pages by folder, and what their addresses say beside the world."""

@@ -244,6 +244,11 @@ def csv_button(make: Callable[[], pd.DataFrame], name: str, label: str = "Data (
     _download(lambda: csv_bytes(make()), f"{name}.csv", "text/csv", label=label)
 
 
+def json_button(make: Callable[[], str], name: str, label: str = "Table (JSON)") -> None:
+    """Offer a JSON text, made only when asked for."""
+    _download(lambda: make().encode(), f"{name}.json", "application/json", label=label)
+
+
 def picture_button(image: Image, name: str, label: str = "Picture (PNG)") -> None:
     """Offer a picture as PNG, packed only when asked for."""
     _download(partial(png_bytes, image), f"{name}.png", "image/png", label=label)

@@ -1,0 +1,251 @@
+"""Leaderboard: which checkpoint and score tells a world's near, far or shifted sets apart best."""
+
+from __future__ import annotations
+
+import json
+
+import pandas as pd
+import streamlit as st
+
+from hvae_core.common.deployment import public
+from hvae_core.common.places import COMMAND
+from hvae_core.common.words import MINUS, interval
+from hvae_core.data.suites import SUITES, suite_sets
+from hvae_core.data.worlds import Suite
+from hvae_core.detection.leaderboard.standings import Board, Standing
+from hvae_core.figures import symbol_text
+from pages.leaderboard import boards, tables
+from pages.leaderboard.boards import Shown
+from pages.ood.models import label
+from pages.shared import links, ui
+from pages.shared.controls import among, one_of, select
+from pages.shared.state import colors, context
+
+ctx = context()
+EVERY = "every"
+MANY = 10
+"""Rows that no test tells from the first, from which on none of them is called the best."""
+SPELLED = ("AUROC", "FPR95", "KL")
+HELP = (
+    "AUROC is the mean over the sets of the suite. Its 95 % interval is that of DeLong et al. 1988 "
+    "for such a mean: the sets share their in-distribution images. Mean rank is over sets, among "
+    "all rows. FPR95 is the share of in-distribution images flagged where 95 % of a set are. Each "
+    "row is tested against the first on the same images, with Holm's correction for all rows; "
+    "which row is first was chosen on these images too. The "
+    f"last column holds a score against {MINUS}L of the same checkpoint, on all near and far sets: "
+    "the smallest difference, and on how many sets it is certainly worse. The same figures as "
+    f"`{COMMAND} leaderboard`."
+)
+SHIFTED = (
+    "These images show what the model was trained on, changed. There is nothing to find in them: "
+    "the first row reacts least. AUROC here is max(AUROC, 1 − AUROC), 0.5 for a score that does "
+    "not see the change."
+)
+
+
+def controls(place: Shown) -> tuple[Suite, str]:
+    """The suite, and the digest of one checkpoint or "" for all."""
+    with ui.settings(horizontal=True):
+        suite = one_of("Suite", list(SUITES), "near", key="lb_suite")
+        names = {EVERY: "Every checkpoint", **place.titles}
+        among("lb_checkpoint", names)
+        chosen = select("Checkpoint", names, key="lb_checkpoint", width=320)
+    return suite, "" if chosen == EVERY else chosen
+
+
+def name_of(row: Standing) -> str:
+    """A row in words: its score and checkpoint."""
+    title = tables.checkpoint_title(row, ctx.choices or ctx.world)
+    if title[1:2].islower():  # no abbreviation
+        title = title[:1].lower() + title[1:]
+    return f"{symbol_text(row.entry.score.symbol)} of {title}"
+
+
+def claim(shown: Shown, board: Board, *, alone: bool) -> str:
+    """The title."""
+    first, world = board.standings[0], shown.world.title
+    who = symbol_text(first.entry.score.symbol) if alone else name_of(first)
+    area = interval(first.area, first.low, first.high)
+    if board.suite == "shifted":
+        return f"{who} reacts least to changed images of {world}: {area}"
+    level = sum(row.level_with_first for row in board.standings)
+    if level >= MANY:
+        return (
+            f"{level + 1} scores are level on the {board.suite} sets of {world}: "
+            f"AUROC up to {first.area:.3f}"
+        )
+    return f"{who} is best on the {board.suite} sets of {world}: AUROC {area}"
+
+
+def look_for(board: Board) -> str:
+    """How many rows are level with the first, and what the bars are."""
+    rows = board.standings
+    level = sum(row.level_with_first for row in rows)
+    judged = [row.worst for row in rows if row.worst]
+    never = sum(not worst.worse_on for worst in judged)
+    others = (
+        "No other row is level with it" if not level
+        else f"{level} of {len(rows) - 1} other rows are level with it: no test tells them apart"
+    )  # fmt: skip
+    said = f"{others}. Blue bars are those, grey ones are behind. "
+    if board.suite == "shifted":
+        return f"{SHIFTED} {said}"
+    return (
+        f"{said}On every near and far set, {never} of {len(judged)} rows are never certainly "
+        f"worse than {MINUS}L, the plain likelihood."
+    )
+
+
+def table(shown: Shown, board: Board) -> Standing:
+    """The rows; the one that is chosen, the first until another is."""
+    st.subheader("All rows", anchor=False, help=HELP)
+    only = st.toggle(
+        f"Only scores that are never certainly worse than {MINUS}L", key="lb_never",
+        bind="query-params",
+    )  # fmt: skip
+    frame = tables.of_board(board, shown.world, colors())
+    kept = [
+        place
+        for place, row in enumerate(board.standings)
+        if not only or not (row.worst and row.worst.worse_on)
+    ]
+    low, high = tables.span(board.standings)
+    event = st.dataframe(
+        frame.iloc[kept],
+        hide_index=True,
+        height=min(38 + 35 * max(len(kept), 1), 460),
+        key=f"lb_rows_{board.suite}",
+        on_select="rerun",
+        selection_mode="single-row",
+        alt="Scores and checkpoints from the best down, with intervals",
+        column_config={
+            "Place": st.column_config.NumberColumn("", width=40),
+            "Checkpoint": st.column_config.TextColumn(width=205),
+            "Score": st.column_config.TextColumn(width=70),
+            "95 % interval": st.column_config.ImageColumn(
+                f"{low:.1f} to {high:.0f}", width=140, help="The interval of the mean AUROC"
+            ),
+            "AUROC": st.column_config.TextColumn(width=145),
+            "Mean rank": st.column_config.NumberColumn(format="%.1f", width=70),
+            tables.RATE[board.suite]: st.column_config.NumberColumn(format="%.1f %%", width=75),
+            tables.AGAINST: st.column_config.TextColumn(width=125),
+            tables.LEAST: st.column_config.TextColumn(width=235),
+        },
+    )
+    picked = [at for at in event["selection"]["rows"] if at < len(kept)]
+    with st.container(horizontal=True):
+        ui.csv_button(lambda: tables.numbers(board), f"leaderboard-{board.suite}", "Table (CSV)")
+        ui.json_button(
+            lambda: json.dumps(tables.plain(board), indent=1), f"leaderboard-{board.suite}"
+        )
+    return board.standings[kept[picked[0]] if picked else (kept or [0])[0]]
+
+
+def one_row(shown: Shown, board: Board, row: Standing, titles: dict[str, str]) -> None:
+    """One row set by set, and the ways to the page that shows it."""
+    st.subheader(f"{ui.plain(name_of(row))}, set by set", anchor=False)
+    st.caption(
+        f"${row.entry.score.symbol}$, {row.entry.score.name} ({row.entry.score.citation}). "
+        "A click on the left of a row above chooses it."
+    )
+    frame = tables.of_row(row, board, titles, colors())
+    st.dataframe(
+        frame, hide_index=True, alt="The chosen row on every set",
+        column_config={
+            "95 % interval": st.column_config.ImageColumn(width=140),
+            tables.RATE[board.suite]: st.column_config.NumberColumn(format="%.1f %%"),
+        },
+    )  # fmt: skip
+    world = ctx.choices or ctx.world
+    if row.entry.digest not in shown.choosable:
+        st.caption("Open this checkpoint in the sidebar to see it on the other pages.")
+        return
+    there = {spec.name for spec in world.with_role("out", "control")}
+    with st.container(horizontal=True):
+        for name in row.by_set:
+            if name in there:
+                way_on(row, shown.choosable[row.entry.digest], name, titles[name])
+
+
+def way_on(row: Standing, model: str, name: str, title: str) -> None:
+    """A button that opens the page OOD detection on a row's checkpoint and score and one set."""
+    world = ctx.choices or ctx.world
+    outs = f"out_{world.key}"
+    chosen = list(dict.fromkeys([*st.session_state.get(outs, ()), name]))
+    controls = {
+        links.model_key("a", world): model,
+        outs: chosen,
+        "o_score": label(row.entry.score),
+        "o_sets": [name],
+    }
+    if st.button(
+        f"OOD detection: {ui.plain(title)}", key=f"lb_on_{name}", icon=":material/arrow_forward:",
+        type="tertiary", on_click=st.session_state.update, args=(controls,),
+    ):  # fmt: skip
+        # Controls that were drawn before heed the session, the others the address.
+        asked = {"o_score": label(row.entry.score), "o_sets": [title]}
+        st.switch_page("pages/ood/page.py", query_params=asked)
+
+
+def about(shown: Shown, titles: dict[str, str]) -> None:
+    """Which sets stand in which suite and why, and how a checkpoint enters."""
+    with st.expander("Which sets are near, far and shifted"):
+        rows = [
+            {"Suite": suite, "Set": titles[spec.name], "Why": spec.why,
+             "Results": "yes" if spec.name in shown.boards[suite].sets else "not yet"}
+            for suite in SUITES for spec in suite_sets(shown.world, suite)
+        ]  # fmt: skip
+        st.dataframe(pd.DataFrame(rows), hide_index=True, alt="The sets of each suite")
+        st.caption(
+            "Near sets hold other classes in images like the world's own, far sets images of "
+            "another kind; shifted ones show the world's own classes, changed (OpenOOD, Yang et "
+            "al. 2022, Zhang et al. 2023)."
+        )
+    if not public():
+        with st.expander("Enter a checkpoint of your own"):
+            st.markdown("It is evaluated once on every set, and its row stands here from then on:")
+            st.code(f"{COMMAND} leaderboard --add FILE --world {shown.world.key}", "sh")
+            st.caption("FILE is a checkpoint, or FILE.py:NAME a network of your own.")
+
+
+def empty(shown: Shown, suite: Suite) -> None:
+    """The page where no checkpoint has results of the suite."""
+    names = "; ".join(spec.title for spec in suite_sets(shown.world, suite))
+    ui.header(
+        f"No results yet on the {suite} sets of {ui.plain(shown.world.title)}",
+        f"These sets are not evaluated: {ui.plain(names)}.",
+    )
+    if not public():
+        st.markdown("This evaluates them once, some minutes for each set and checkpoint:")
+        st.code(f"{COMMAND} leaderboard --world {shown.world.key} --suite {suite} --evaluate", "sh")
+
+
+head, sheet, body = st.container(), st.container(), st.container()
+with body, st.spinner("Reading the stored results"):
+    whole = boards.shown(ctx, "")
+with sheet:
+    suite, checkpoint = controls(whole)
+with body, st.spinner("Ranking the scores"):
+    chosen = boards.shown(ctx, checkpoint) if checkpoint else whole
+board = chosen.boards[suite]
+titles = {spec.name: spec.title for spec in chosen.world.sets}
+with head:
+    if board.standings:
+        ui.header(
+            ui.plain(claim(chosen, board, alone=bool(checkpoint))), look_for(board), spelled=SPELLED
+        )
+        absent = [
+            spec.title for spec in suite_sets(chosen.world, suite) if spec.name not in board.sets
+        ]
+        over = "; ".join(titles[name] for name in board.sets)
+        lacking = f" Not evaluated yet: {'; '.join(absent)}." if absent else ""
+        st.caption(ui.plain(f"Means over {over}.{lacking}"))
+    else:
+        empty(chosen, suite)
+with body:
+    if board.standings:
+        with ui.in_place():
+            row = table(chosen, board)
+            one_row(chosen, board, row, titles)
+    with ui.in_place():
+        about(whole, titles)

@@ -1,0 +1,117 @@
+"""The tables of the leaderboard page: the rows of a board, and one row set by set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from hvae_core.common.words import MINUS, interval
+from hvae_core.data.worlds import World
+from hvae_core.detection.leaderboard.standings import Board, Standing
+from hvae_core.figures import symbol_text
+from hvae_core.figures.interval_bars import interval_bars
+from hvae_core.figures.theme import Palette
+
+LEAST = f"Least against {MINUS}L"
+AGAINST = "Against the first, p"
+RATE = {"near": "FPR95", "far": "FPR95", "shifted": "Flagged at 5 %"}
+
+
+def checkpoint_title(row: Standing, world: World) -> str:
+    """The checkpoint's title without the name of its world, which stands above the table."""
+    title = row.entry.title.removeprefix(f"{world.title}, ")
+    return title[:1].upper() + title[1:] + (" (own)" if row.entry.own else "")
+
+
+def of_board(board: Board, world: World, palette: Palette) -> pd.DataFrame:
+    """A row a standing: bars, figures, and the tests in words."""
+    titles = {spec.name: spec.title for spec in world.sets}
+    rows = board.standings
+    bars = interval_bars(
+        [(row.low, row.area, row.high) for row in rows],
+        palette,
+        span=span(rows),
+        strong=[row.p_value is None or row.level_with_first for row in rows],
+    )
+    return pd.DataFrame(
+        {
+            "Place": range(1, len(rows) + 1),
+            "Score": [symbol_text(row.entry.score.symbol) for row in rows],
+            "AUROC": [interval(row.area, row.low, row.high) for row in rows],
+            "95 % interval": bars,
+            "Checkpoint": [checkpoint_title(row, world) for row in rows],
+            "Mean rank": [row.rank for row in rows],
+            RATE[board.suite]: [100 * row.rate for row in rows],
+            AGAINST: [_against_first(row, first=not place) for place, row in enumerate(rows)],
+            LEAST: [_least(row, titles) for row in rows],
+        }
+    )
+
+
+def span(rows: Sequence[Standing]) -> tuple[float, float]:
+    """The axis of all bars: from the worst row, or 0.5, to 1."""
+    lowest = min([0.5, *(row.low for row in rows)])
+    return int(10 * lowest) / 10, 1.0
+
+
+def of_row(
+    row: Standing, board: Board, titles: Mapping[str, str], palette: Palette
+) -> pd.DataFrame:
+    """One standing, a row a set."""
+    sets = list(row.by_set.items())
+    lowest = min([0.5, *(one.low for _, one in sets)])
+    bars = interval_bars(
+        [(one.low, one.auroc, one.high) for _, one in sets],
+        palette,
+        span=(int(10 * lowest) / 10, 1.0),
+        strong=[True] * len(sets),
+    )
+    return pd.DataFrame(
+        {
+            "Set": [titles[name] for name, _ in sets],
+            "AUROC": [interval(one.auroc, one.low, one.high) for _, one in sets],
+            "95 % interval": bars,
+            RATE[board.suite]: [100 * one.rate for _, one in sets],
+        }
+    )
+
+
+def numbers(board: Board) -> pd.DataFrame:
+    """Every figure of a board as plain numbers, for a file."""
+    rows = []
+    for place, row in enumerate(board.standings, start=1):
+        plain = row.to_dict()
+        worst, by_set = plain.pop("against_likelihood"), plain.pop("sets")
+        plain |= {
+            "least_against_likelihood": worst and worst["difference"],
+            "least_on": worst and worst["set_name"],
+            "worse_on": worst and " ".join(worst["worse_on"]),
+        }
+        plain |= {f"auroc_{name}": one["auroc"] for name, one in by_set.items()}
+        rows.append({"place": place, "suite": board.suite, **plain})
+    return pd.DataFrame(rows)
+
+
+def plain(board: Board) -> dict[str, Any]:
+    """The same as the command line's JSON."""
+    rows = [row.to_dict() for row in board.standings]
+    return {board.suite: {"sets": list(board.sets), "rows": rows}}
+
+
+def _against_first(row: Standing, *, first: bool) -> str:
+    if first:
+        return "first"
+    if row.p_value is None:
+        return "other images"
+    p = "<0.0001" if row.p_value < 1e-4 else f"{row.p_value:.4f}"
+    return f"{'level' if row.level_with_first else 'behind'}, {p}"
+
+
+def _least(row: Standing, titles: Mapping[str, str]) -> str:
+    worst = row.worst
+    if worst is None:
+        return ""
+    said = f"{worst.difference:+.3f}, {titles[worst.set_name]}".replace("-", MINUS, 1)
+    return said + (f" (worse on {len(worst.worse_on)} of {worst.sets})" if worst.worse_on else "")
