@@ -124,10 +124,9 @@ def _spread(model: LayersFound, layers: Sequence[int]) -> str:
     units = sum(model.units[i - 1] for i in layers)
     active = sum(model.active[i - 1] for i in layers)
     nats = sum(float(model.kl[i - 1]) for i in layers)
-    kept = ", not lost" if nats >= 1 else ""
     are, their = ("is", "its") if len(layers) == 1 else ("are", "their")
     return (
-        f"{_list(model, layers)} {are} thin{kept}: {their} {fmt(nats, 'nats')} are spread over "
+        f"{_list(model, layers)} {are} thin: {their} {fmt(nats, 'nats')} are spread over "
         f"{units:,} units, {active:,} of them active."
     )
 

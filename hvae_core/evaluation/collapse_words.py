@@ -144,10 +144,11 @@ def _finding(model: LayersFound, layer: int, since: str) -> str:
     text = ", all by following the layers above." if layer in model.followers else "."
     if layer not in model.collapsed:
         return text
-    if not model.kept:
-        return f"{text} Collapsed."
-    if not since:
-        return f"{text} Collapsed on this set, not at the end of training."
-    text += f" Collapsed since {since}."
     thin = layer not in model.silent
-    return f"{text} What it says is spread thinly over its units." if thin else text
+    word = "Thin" if thin else "Collapsed"
+    tail = " What it says is spread over many units." if thin else ""
+    if not model.kept:
+        return f"{text} {word}.{tail}"
+    if not since:
+        return f"{text} {word} on this set, not at the end of training.{tail}"
+    return f"{text} {word} since {since}.{tail}"

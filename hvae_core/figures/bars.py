@@ -1,4 +1,4 @@
-"""Bars per layer: A filled, B outlined, a collapsed layer hatched grey."""
+"""Bars per layer: A filled, B outlined, a collapsed layer hatched grey, a thin one dotted."""
 
 from __future__ import annotations
 
@@ -32,6 +32,7 @@ class _Bars:
     labels: list[str]
     hover: list[str]
     collapsed: NDArray[np.bool_]
+    thin: NDArray[np.bool_]
 
 
 def kl_bars(
@@ -41,30 +42,35 @@ def kl_bars(
     names: Sequence[Sequence[str]] | None = None,
     per_dim: bool = False,
     threshold: float = COLLAPSE_THRESHOLD,
+    thin: Sequence[Sequence[int]] | None = None,
 ) -> go.Figure:
     """KL(q(z_i) || p(z_i)) per layer on a log axis; models are (name, mean KL in nats, units).
 
     ``names`` are those of each model's layers, z1 .. zL unless given; models of other layers stand
     beside each other, those of the same in groups. A layer within ``threshold`` nats per unit of
-    zero is hatched grey: it has collapsed. The dotted line is that threshold, at ``threshold``
-    times its units where bars count the whole layer.
+    zero is hatched grey: it has collapsed; unless ``thin`` has its number, from 1, among those of
+    its model: these say something all the same, and are dotted. The dotted line is that threshold,
+    at ``threshold`` times its units where bars count the whole layer.
     """
     unit = "nats/dim" if per_dim else "nats"
     bars, limits = [], []
     seats = Seats(names_or_numbers(names, [vector(units).size for _, _, units in models]))
     lowest = smallest([vector(kl) / (vector(n) if per_dim else 1) for _, kl, n in models])
-    for name, kl_mean, units in models:
+    for index, (name, kl_mean, units) in enumerate(models):
         kl, size = vector(kl_mean), vector(units)
         shown = kl / size if per_dim else kl
         hover = [f"{fmt(v, unit)}<br>{n:.0f} units" for v, n in zip(shown, size, strict=True)]
         heights = above_zero(shown, lowest)
+        speaks = np.isin(np.arange(1, kl.size + 1), thin[index] if thin else [])
+        under = np.abs(kl) / size < threshold
         bars.append(
             _Bars(
                 name=name,
                 heights=heights,
                 labels=[fmt(v) for v in shown],
                 hover=hover,
-                collapsed=np.abs(kl) / size < threshold,
+                collapsed=under & ~speaks,
+                thin=under & speaks,
             )
         )
         limits.append(np.full_like(kl, threshold) if per_dim else threshold * size)
@@ -116,6 +122,7 @@ def active_units(
                 labels=labels,
                 hover=hover,
                 collapsed=count == 0,
+                thin=np.zeros(count.size, bool),
             )
         )
     fig = go.Figure()
@@ -145,7 +152,7 @@ def _add_bars(fig: go.Figure, colors: Palette, bars: Sequence[_Bars], *, seats: 
                 textposition="outside",
                 textfont={"size": 12, "color": colors.text},
                 cliponaxis=False,
-                marker=_bar_style(colors, index, model.collapsed),
+                marker=_bar_style(colors, index, model),
                 customdata=hover,
                 hovertemplate=f"%{{customdata}}<extra>{model.name}</extra>",
             )
@@ -157,20 +164,22 @@ def _add_bars(fig: go.Figure, colors: Palette, bars: Sequence[_Bars], *, seats: 
 _FILLS = (0.28, 0.6, 0.0)  # of models B, C and D
 
 
-def _bar_style(colors: Palette, index: int, collapsed: NDArray[np.bool_]) -> dict[str, Any]:
-    """Model A filled, later ones outlined in the same layer colours, hatching for collapse."""
+def _bar_style(colors: Palette, index: int, bars: _Bars) -> dict[str, Any]:
+    """Model A filled, later ones outlined in the same layer colours, hatched or dotted."""
+    collapsed, thin = bars.collapsed, bars.thin
     edge = np.where(collapsed, colors.collapsed, np.array(colors.layers(collapsed.size)))
+    outlined = collapsed | thin | (index > 0)
     return {
         "color": edge if index == 0 else [faded(color, _FILLS[(index - 1) % 3]) for color in edge],
-        "line": {"color": edge, "width": np.where(collapsed | (index > 0), 1.75, 0.0)},
-        "pattern": _hatch(["/" if dead else "" for dead in collapsed], colors),
+        "line": {"color": edge, "width": np.where(outlined, 1.75, 0.0)},
+        "pattern": _pattern(np.where(collapsed, "/", np.where(thin, ".", "")), edge, colors),
     }
 
 
-def _hatch(shape: list[str], colors: Palette) -> dict[str, Any]:
+def _pattern(shape: ArrayLike, ink: ArrayLike, colors: Palette) -> dict[str, Any]:
     return {
-        "shape": shape,
-        "fgcolor": colors.collapsed,
+        "shape": np.asarray(shape).tolist(),
+        "fgcolor": np.asarray(ink).tolist(),
         "bgcolor": colors.background,
         "size": 7,
         "solidity": 0.3,
@@ -178,19 +187,21 @@ def _hatch(shape: list[str], colors: Palette) -> dict[str, Any]:
 
 
 def _add_legend(fig: go.Figure, colors: Palette, bars: Sequence[_Bars]) -> None:
-    """Swatches in neutral grey: which style is which model, and what hatching means."""
+    """Swatches in neutral grey: which style is which model, and what hatching and dots mean."""
     styles = [
         (model.name, colors.muted if i == 0 else faded(colors.muted, _FILLS[(i - 1) % 3]), "")
         for i, model in enumerate(bars)
     ]
     if any(model.collapsed.any() for model in bars):
         styles.append(("collapsed", colors.collapsed, "/"))
+    if any(model.thin.any() for model in bars):
+        styles.append(("thin", colors.muted, "."))
     for name, color, shape in styles:
         edge = colors.collapsed if shape else colors.muted
         marker = {
             "color": color,
             "line": {"color": edge, "width": 1.5},
-            "pattern": _hatch([shape], colors),
+            "pattern": _pattern([shape], [edge], colors),
         }
         fig.add_trace(go.Bar(x=[None], y=[None], name=name, marker=marker, hoverinfo="skip"))
 

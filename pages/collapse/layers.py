@@ -167,9 +167,9 @@ def headline(
         )
     return (
         ui.plain(claim(models, ctx.world.title)),
-        f"A hatched grey bar is a layer whose KL on {images} is under "
-        f"{settings.collapsed_below:g} nats per dimension; without an active unit it is empty, and "
-        "its latents stay on the prior whatever the image.",
+        f"A hatched grey bar is a collapsed layer: it says nothing, whichever of {images} it sees. "
+        f"A dotted bar is a thin layer: it says less than {settings.collapsed_below:g} nats a "
+        "unit, but not nothing.",
     )
 
 

@@ -64,10 +64,13 @@ def kl_part(models: list[Layers], settings: CollapseSettings) -> None:
     """KL of each layer on the set: a unit, as the threshold counts it, and in all."""
     st.subheader("KL per layer", anchor=False, help=KL_HELP)
     bars = [(m.handle.title, m.result.kl, m.handle.units) for m in models]
-    below, alt = settings.collapsed_below, "Bars of the KL of each layer, collapsed layers hatched"
+    below, thin = settings.collapsed_below, [m.found.thin for m in models]
+    alt = "Bars of the KL of each layer, collapsed layers hatched, thin ones dotted"
     left, right = st.columns(2, gap="large")
     for column, per_dim in ((left, True), (right, False)):
-        figure = kl_bars(bars, palette, names=names_of(models), per_dim=per_dim, threshold=below)
+        figure = kl_bars(
+            bars, palette, names=names_of(models), per_dim=per_dim, threshold=below, thin=thin
+        )
         with column:
             st.caption("A unit, as the threshold counts it" if per_dim else "The whole layer")
             ui.chart(figure, "collapse-kl-unit" if per_dim else "collapse-kl", alt)

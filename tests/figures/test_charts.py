@@ -95,6 +95,9 @@ def test_kl_bars_hatch_the_collapsed_layer() -> None:
     assert fig.layout.yaxis.type == "log"
     assert 10 ** fig.layout.yaxis.range[0] < 0.003
     assert {"plain", "informative", "collapsed"} <= {t.name for t in fig.data}
+    speaks = kl_bars([PLAIN, INFORMATIVE], LIGHT, thin=[(1, 3), (1,)])  # z1 is over the threshold
+    assert list(drawn(speaks, go.Bar)[0].marker.pattern.shape) == ["", "", "."]
+    assert "thin" in {t.name for t in speaks.data} and "thin" not in {t.name for t in fig.data}
     limit = drawn(fig, go.Scatter)[0]
     assert limit.name == "0.01 nats/dim"
     np.testing.assert_allclose(np.unique(limit.y[~np.isnan(limit.y)]), [0.08, 0.64, 7.84])

@@ -161,9 +161,10 @@ def test_layers_in_words_begin_with_the_collapsed() -> None:
     assert lines[0] == "z3 (4 units): 0.0004 nats/unit, no unit active. Collapsed since epoch 2."
     assert lines[1].startswith("z1 (98 units)") and lines[1].endswith("9 of 98 units active.")
     here = in_words(layers("A", (1,), (9, 6, 4), history=history).found)[0].text
-    assert here.endswith("Collapsed on this set, not at the end of training.")
+    spread = "What it says is spread over many units."
+    assert here.endswith(f"Thin on this set, not at the end of training. {spread}")
     thin = layers("A", (1,), (9, 6, 4), history=history, since=(1, None, None))
-    assert in_words(thin.found)[0].text.endswith("spread thinly over its units.")
+    assert in_words(thin.found)[0].text.endswith(f"Thin since epoch 1. {spread}")
     assert in_words(layers("A", (3,), (9, 6, 0)).found)[0].text.endswith("Collapsed.")
 
 

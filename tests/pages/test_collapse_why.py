@@ -103,8 +103,7 @@ KEPT = model([20.0, 2.6, 8.6], [500, 16, 8], ())
         (
             THIN,
             None,
-            "z1 is thin, not lost: its 4.46 nats are spread over 1,568 units, 1,240 of them "
-            "active.",
+            "z1 is thin: its 4.46 nats are spread over 1,568 units, 1,240 of them active.",
         ),
         (
             KEPT,
