@@ -58,6 +58,11 @@ def interval(value: float, low: float, high: float, unit: str = "") -> str:
     return f"{value_text} [{low_text}, {high_text}] {unit}".rstrip()
 
 
+def area(value: float) -> str:
+    """An AUROC, with the three decimals that its interval has: ``area(0.0042) == "0.004"``."""
+    return "–" if math.isnan(value) else f"{value:.3f}"
+
+
 def percent(fraction: float) -> str:
     """A fraction as a percentage with at most one decimal: ``percent(0.0512) == "5.1 %"``."""
     if math.isnan(fraction):

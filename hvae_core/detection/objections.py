@@ -64,11 +64,11 @@ def _sentence(judged: Judgement, reading: Reading, place: int, *, first: bool) -
     low = place == 0 and below < above
     who = f"level {place}" if place else "the likelihood"
     if objects:
-        does = f"{who} objects most" if first else f"{who} objects too"
+        does = f"{who} is the most unusual" if first else f"{who} is unusual too"
     elif first:
-        does = f"nothing objects; {who} comes closest"
+        does = f"nothing is unusual; {who} comes closest"
     else:
-        does = f"{who} does not object"
+        does = f"{who} is not unusual"
     unit, median = reading.score.unit, float(np.median(reference))
     return (
         f"{does[0].upper()}{does[1:]}: {symbol_text(reading.score.symbol)} is {fmt(value, unit)}, "

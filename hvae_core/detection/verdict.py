@@ -212,7 +212,7 @@ def _why_out(judged: Judgement) -> str:
             f"{_level_p(judged)}."
         )
     if likely:
-        shape = "it stands out from the guesses of" if judged.blind else "its shape is strange at"
+        shape = "it stands out from the guesses of" if judged.blind else "the whole is strange at"
         text = f"{_likelihood(judged)}, and {shape} {level} ({_level_p(judged)})."
     elif judged.blind:
         text = (
@@ -221,7 +221,7 @@ def _why_out(judged: Judgement) -> str:
         )
     else:
         text = (
-            f"Its strokes are familiar ({_bound_p(judged)}), its shape is not "
+            f"Its details are familiar ({_bound_p(judged)}), the whole is not "
             f"({_level_p(judged)}): its likelihood alone would let it pass."
         )
     return f"{text} {_blindness(judged)}".strip()
@@ -232,7 +232,7 @@ def _why_in(judged: Judgement) -> str:
     level = f"level {judged.level}"
     if judged.n_levels == 1:
         return _one_layer(judged)
-    shape = "no level finds it strange" if judged.blind else "its shape is familiar at every level"
+    shape = "no level finds it strange" if judged.blind else "the whole is familiar at every level"
     most = f"At its strangest, {level}, {_level_p(judged)}."
     corrected = (
         f"but not after the correction for having looked at {len(judged.verdict.p_values)} scores"
@@ -249,10 +249,10 @@ def _why_in(judged: Judgement) -> str:
         )
     if strange:
         return (
-            f"Its strokes are familiar ({_bound_p(judged)}). Level {judged.level} alone would flag "
+            f"Its details are familiar ({_bound_p(judged)}). Level {judged.level} alone would flag "
             f"it ({_level_p(judged)}), {corrected}."
         )
-    return f"Its strokes are familiar ({_bound_p(judged)}) and {shape}. {most}"
+    return f"Its details are familiar ({_bound_p(judged)}) and {shape}. {most}"
 
 
 def _likelihood(judged: Judgement) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike, NDArray
 
-from hvae_core.common.words import fmt, interval
+from hvae_core.common.words import area, interval
 from hvae_core.figures.theme import Palette, base_layout
 from hvae_core.figures.traces import dotted
 
@@ -120,7 +120,7 @@ def _point(curve: Curve, point: tuple[float, float], colors: Palette, *, hover: 
 
 def _area(curve: Curve) -> str:
     if np.isnan(curve.low) or np.isnan(curve.high):
-        return fmt(curve.area)
+        return area(curve.area)
     return interval(curve.area, curve.low, curve.high)
 
 

@@ -191,15 +191,15 @@ def kept_share(by_k: Sequence[Redrawn]) -> list[float]:
 
 
 def redraw_claim(handle: Handle, shares: Sequence[float]) -> str:
-    """What keeping the upper levels fixes of this picture, in one sentence made of its numbers."""
+    """What keeping the upper levels decides of a picture, in a sentence made of its numbers."""
     if not shares:
         return "A model of one level has nothing below to redraw"
     top, low = shares[-1], shares[0]
     names = handle.level_names[1:]
-    last = f"Keeping {names[-1]} alone fixes {_percent(top)} of how free draws vary"
+    last = f"Keeping {names[-1]} alone removes {_percent(top)} of the differences between samples"
     if len(shares) == 1:
         return last
-    return f"{last}; keeping {names[0]} and up fixes {_percent(low)}"
+    return f"{last}; keeping {names[0]} and up removes {_percent(low)}"
 
 
 def prior_claim(

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from hvae_core.common.words import area, symbol_text
 from hvae_core.detection.metrics import Detection
 from hvae_core.detection.report import Report, report, values_of
-from hvae_core.figures import symbol_text
 from hvae_core.scores import Score, score_list
 from hvae_core.scores.assemble import LEADING, is_costly
 from hvae_core.scores.measures import MEASURES
@@ -153,7 +153,7 @@ def headline(ctx: Context, detected: Sequence[ModelDetection]) -> tuple[str, str
         )
     if name is None:
         return (
-            "Choose a set to tell from the model's own images",
+            "Choose a set to tell from the model's own kind of image",
             "Choose out-of-distribution sets in the sidebar; each is compared with the blue curve.",
         )
     return (
@@ -177,13 +177,13 @@ def claim(model: ModelDetection, title: str, name: str) -> str:
             if likelihood.low <= 0.5
             else f"is weakest on {title}"
         )
-    text = f"The likelihood {finding} (AUROC {likelihood.auroc:.2f})"
+    text = f"The likelihood {finding} (AUROC {area(likelihood.auroc)})"
     if best is None:
         return text
-    area = metrics[best.key].auroc
-    if area <= likelihood.auroc:
+    best_area = metrics[best.key].auroc
+    if best_area <= likelihood.auroc:
         return f"{text}, and no likelihood ratio does better"
-    return f"{text}; {symbol_text(best.symbol)} reaches {area:.2f}"
+    return f"{text}; {symbol_text(best.symbol)} reaches {area(best_area)}"
 
 
 def equal_numbers_note(detected: Sequence[ModelDetection], titles: Mapping[str, str]) -> str:

@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from hvae_core.common.words import area
 from hvae_core.detection.metrics import auroc, auroc_interval
-from hvae_core.figures import fmt, interval
+from hvae_core.figures import interval
 from pages.ood.threshold import Placed, ScoredModel
 from pages.shared import selection
 from pages.shared.selection import Selection
@@ -54,8 +55,8 @@ def area_rows(
             row["Model"] = scored.model.letter
         several = min(len(inside), len(outside)) > 1  # one image has no interval
         found = auroc_interval(inside, outside) if several else (auroc(inside, outside),)
-        area = interval(*found) if several else fmt(found[0])
-        rows.append(row | {"AUROC": area, "Images": len(outside), "Against": len(inside)})
+        told = interval(*found) if several else area(found[0])
+        rows.append(row | {"AUROC": told, "Images": len(outside), "Against": len(inside)})
     return rows
 
 

@@ -24,8 +24,9 @@ palette = colors()
 LOOK_FOR = (
     "Each row starts with an image x. Each column rebuilds it from fewer layers, the last one from "
     "the top layer alone. Look for the column where an outsider becomes something that the model "
-    "knows. Below each picture stands what the rebuilding loses, −log p(x | z>k) in nats; the "
-    "largest loss of a row is underlined."
+    "knows. Below each picture stands what the image costs when it is rebuilt so, in nats: "
+    "−log p(x | z>k); the highest cost of a row is underlined. What an image loses is how much more it costs "
+    "than in the first column."
 )
 
 
@@ -79,7 +80,7 @@ def several(named: NamedImages, settings: ReconstructionSettings) -> None:
         means, nll = controls.draws_of(handle, image, k, n=n, **settings.noise)
         who = f"**{letter}** {handle.title}: " if len(ctx.models) > 1 else ""
         st.markdown(
-            f"{who}{'these' if who else 'These'} draws lose **{fmt(nll.mean(), 'nats')}** on "
+            f"{who}{'these' if who else 'These'} draws cost **{fmt(nll.mean(), 'nats')}** on "
             f"average, −log p(x | z>{k}), from {fmt(nll.min())} to {fmt(nll.max())}. Between "
             f"draws a pixel varies by **{fmt(pixel_variance(means))}** (variance; 0 means that all "
             "draws are alike)."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from hvae_core.common.errors import MissingImages
+from hvae_core.common.words import area
 from hvae_core.detection.story import story, telling_pair
 from hvae_core.figures import densities, png_bytes, strip, symbol_html
 from hvae_core.scores import Score, get_score
@@ -63,7 +64,7 @@ first, second, third = words.heads(told.likelihood, told.remedied)
 left, middle, right = st.columns([6, 7, 6], gap="small")
 with left, ui.in_place():
     st.subheader(first, anchor=False)
-    st.markdown(f"−L, larger for less likely images: AUROC **{told.likelihood:.3f}**.")
+    st.markdown(f"−L, larger for less likely images: AUROC **{area(told.likelihood)}**.")
     density_chart(elbo, "start-paradox", words.PARADOX_ALT)
     ui.link("ood", "All scores and sets")
 with middle, ui.in_place():
@@ -77,10 +78,11 @@ with middle, ui.in_place():
         rows, heads = pictures.story(ctx, model, pair)
         scale = 3 if model.n_levels <= 3 else 2
         st.image(
-            png_bytes(strip(rows, heads, scale=scale, colors=palette)),
+            png_bytes(strip(rows, heads, scale=scale, underlined=False, colors=palette)),
             alt="Two images and their reconstructions from each level up",
         )
         st.caption(
+            "Under each picture stands what its pixels cost the model, in nats. "
             "Chosen automatically: among outsiders that look at least as likely as a typical image "
             f"of {ui.plain(ctx.title(ctx.in_name))}, this one has the largest ${remedy.symbol}$."
         )

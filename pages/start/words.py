@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hvae_core.common.words import fmt
+from hvae_core.common.words import area
 
 NEARLY = 0.65
 """Up to this AUROC of the likelihood a set is called nearly as likely as the model's own data."""
@@ -15,19 +15,19 @@ ONE_LEVEL = (
 )
 
 
-def claim(title: str, area: float) -> str:
+def claim(title: str, likelihood: float) -> str:
     """The title, given the set with the smallest AUROC of the likelihood."""
-    if area < 0.5:
+    if likelihood < 0.5:
         return f"{title} look more likely to this model than its own data"
-    if area < NEARLY:
+    if likelihood < NEARLY:
         return f"{title} look nearly as likely to this model as its own data"
     return f"This model's likelihood has the most trouble telling {title} from its own data"
 
 
-def look_for(model: str, own: str, area: float) -> str:
+def look_for(model: str, own: str, likelihood: float) -> str:
     """What to see in the first chart."""
     start = f"{model}, trained on {own}."
-    if area < 0.5:
+    if likelihood < 0.5:
         return (
             f"{start} Blue: images of that kind. Orange: another kind. On the left, orange lies "
             "left of blue: the model finds these images more likely than its own."
@@ -38,25 +38,29 @@ def look_for(model: str, own: str, area: float) -> str:
     )
 
 
-def heads(area: float, remedied: float) -> tuple[str, str, str]:
+def heads(likelihood: float, remedied: float) -> tuple[str, str, str]:
     """The headings of the three parts: a paradox and a remedy only where the numbers show them."""
     return (
-        "1 The paradox" if area < 0.5 else "1 The likelihood",
+        "1 The paradox" if likelihood < 0.5 else "1 The likelihood",
         "2 The explanation",
-        "3 The remedy" if remedied > area else "3 The ratio",
+        "3 The remedy" if remedied > likelihood else "3 The ratio",
     )
 
 
-def ratio(symbol: str, area: float, remedied: float) -> str:
+def ratio(symbol: str, likelihood: float, remedied: float) -> str:
     """The sentence over the second chart, in Markdown."""
-    text = f"${symbol}$ compares all layers with the upper ones alone: AUROC **{remedied:.3f}**"
-    return f"{text}." if remedied > area else f"{text}, no better than the likelihood on this set."
+    text = f"${symbol}$ compares all layers with the upper ones alone: AUROC **{area(remedied)}**"
+    return (
+        f"{text}."
+        if remedied > likelihood
+        else f"{text}, no better than the likelihood on this set."
+    )
 
 
 def uncaught(sets: Sequence[tuple[str, float, float]]) -> str:
     """What fools the likelihood and every ratio: titles with the AUROC of -L and the best ratio."""
     named = "; ".join(
-        f"{title} (AUROC of the likelihood {fmt(area)}, of the best ratio {fmt(ratio)})"
-        for title, area, ratio in sets
+        f"{title} (AUROC of the likelihood {area(likelihood)}, of the best ratio {area(ratio)})"
+        for title, likelihood, ratio in sets
     )
     return f"More likely to this model than its own data, and not caught by any ratio: {named}."

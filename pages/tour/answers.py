@@ -14,7 +14,7 @@ import streamlit as st
 
 from hvae_core.common.errors import HVAEError
 from hvae_core.common.thresholds import ACTIVE_THRESHOLD, COLLAPSE_THRESHOLD
-from hvae_core.common.words import fmt, listed, symbol_text
+from hvae_core.common.words import area, fmt, listed, symbol_text
 from hvae_core.detection.metrics import auroc
 from hvae_core.detection.story import CAUGHT, story
 from hvae_core.detection.verdict import Judgement
@@ -52,12 +52,12 @@ def cheaper(step: Step, ctx: Context) -> Answer:
     """Which side has the smaller -L: by the AUROC of the set that the page shows."""
     inside, outside = _evaluations(ctx)
     told = story(inside, outside)
-    area, name = told.likelihood, ctx.title(told.name)
-    right = 2 if abs(area - 0.5) < EVEN else 1 if area < 0.5 else 0
+    likelihood, name = told.likelihood, ctx.title(told.name)
+    right = 2 if abs(likelihood - 0.5) < EVEN else 1 if likelihood < 0.5 else 0
     return Answer(
         right,
-        f"In {_percent(1 - area)} of all pairs, {name} cost less than {ctx.title(ctx.in_name)} "
-        f"(AUROC of −L: {fmt(area)}; chance is 0.5, and a good score comes near 1).",
+        f"In {_percent(1 - likelihood)} of all pairs, {name} cost less than "
+        f"{ctx.title(ctx.in_name)} (AUROC of −L: {area(likelihood)}; chance is 0.5, and a good score comes near 1).",
     )
 
 
@@ -76,16 +76,16 @@ def kept(step: Step, ctx: Context) -> Answer:
         )
     lowest, top = ctx.a.level_names[1], ctx.a.level_names[-1]
     right = int(np.argmax([shares[0], shares[-1] if len(shares) > 1 else -np.inf, 0.0]))
-    upper = f"; {top} alone fixes {_percent(shares[-1])}" if len(shares) > 1 else ""
+    upper = f"; {top} alone removes {_percent(shares[-1])}" if len(shares) > 1 else ""
     return Answer(
         right,
-        f"Kept from {lowest} up, the layers fix {_percent(shares[0])} of what samples vary in"
-        f"{upper}; keeping nothing fixes nothing.",
+        f"Kept from {lowest} up, the layers remove {_percent(shares[0])} of the differences "
+        f"between samples{upper}; keeping nothing removes none.",
     )
 
 
 def loses(step: Step, ctx: Context) -> Answer:
-    """Whether own images or outsiders lose more nats at the chosen k."""
+    """Whether images of the model's kind or outsiders lose more nats at the chosen k."""
     state = st.session_state
     names = state.get(f"r_rows_{ctx.world.key}") or image_names.first(ctx)
     named = _images(ctx, names)
@@ -101,7 +101,7 @@ def loses(step: Step, ctx: Context) -> Answer:
     groups = group_losses(rebuilt.nll, named.titles, named.outs, k=k)
     sides = [[group for group in groups if group.out is out] for out in (False, True)]
     if not all(sides):
-        raise HVAEError("Choose rows of both sides: images of the model's own set and outsiders.")
+        raise HVAEError("Choose rows of both sides: images of the model's own kind and outsiders.")
     own, other = (max(side, key=lambda group: group.lost) for side in sides)
     right = 2 if abs(own.lost - other.lost) < 1 else int(other.lost > own.lost)
     return Answer(
@@ -115,14 +115,14 @@ def enough(step: Step, ctx: Context) -> Answer:
     """For how many of the sets the chosen score tells them apart."""
     score = _score(ctx)
     areas = _areas(ctx, score)
-    caught = sum(area >= CAUGHT for area in areas.values())
+    caught = sum(each >= CAUGHT for each in areas.values())
     right = 0 if caught == len(areas) else 1 if caught else 2
     plain = _areas(ctx, score_list(ctx.a.n_levels)[0])
-    told = listed(f"{fmt(area)} on {title}" for title, area in areas.items())
+    told = listed(f"{area(each)} on {title}" for title, each in areas.items())
     return Answer(
         right,
         f"AUROC of {symbol_text(score.symbol)}: {told}. The likelihood of all layers has "
-        f"{listed(fmt(area) for area in plain.values())}.",
+        f"{listed(map(area, plain.values()))}.",
     )
 
 
@@ -133,7 +133,7 @@ def worst(step: Step, ctx: Context) -> Answer:
     if len(areas) < 2:
         raise HVAEError("Choose at least two of the sets of this question in the sidebar.")
     name = min(areas, key=areas.__getitem__)
-    told = listed(f"{title} {fmt(area)}" for title, area in sorted(areas.items(), key=_second))
+    told = listed(f"{title} {area(each)}" for title, each in sorted(areas.items(), key=_second))
     end = " Nothing catches everything: here the ratio is at chance." if areas[name] < 0.55 else ""
     return Answer(step.choices.index(name), f"AUROC of {symbol_text(score.symbol)}: {told}.{end}")
 
@@ -219,10 +219,10 @@ def _ratios(ctx: Context) -> str:
         inside, outside = _evaluations(ctx, handle)
         name, other = next(iter(outside.items()))
         ratios = [score for score in score_list(handle.n_levels) if score.family == "ratio"]
-        area, score = max(
+        best, score = max(
             ((auroc(s(inside.table), s(other.table)), s) for s in ratios), key=lambda pair: pair[0]
         )
-        parts.append(f"{fmt(area)} under {letter} ({symbol_text(score.symbol)})")
+        parts.append(f"{area(best)} under {letter} ({symbol_text(score.symbol)})")
     return f" The best ratio on {ctx.title(name)}: {listed(parts)}."
 
 

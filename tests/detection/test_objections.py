@@ -28,8 +28,10 @@ def judged(bound: list[float], levels: int = 4) -> tuple[Judgement, tuple[Readin
 def test_the_level_that_objects_is_named_with_its_place() -> None:
     said, read = judged([-100, -101, -190, -191])
     first, second = objections(said, read)
-    assert first.startswith("Level 2 objects most: LLR>2 is 90.0 nats, higher than for 99 of 99 ")
-    assert second.startswith("The likelihood does not object: ")
+    assert first.startswith(
+        "Level 2 is the most unusual: LLR>2 is 90.0 nats, higher than for 99 of 99 "
+    )
+    assert second.startswith("The likelihood is not unusual: ")
     below = int((-USUAL[:, 0] < 100).sum())
     above = int((-USUAL[:, 0] > 100).sum())
     assert f" than for {max(below, above)} of 99 held-out images" in second
@@ -38,15 +40,15 @@ def test_the_level_that_objects_is_named_with_its_place() -> None:
 
 def test_a_likelihood_that_is_too_high_objects() -> None:
     first, second = objections(*judged([-10, -11, -12, -13]))
-    assert first.startswith("The likelihood objects most: ")
+    assert first.startswith("The likelihood is the most unusual: ")
     assert "is 10.0 nats, lower than for 99 of 99 held-out images" in first
-    assert second.startswith("Level ") and "does not object" in second
+    assert second.startswith("Level ") and "is not unusual" in second
 
 
 def test_where_nothing_objects_the_closest_is_named() -> None:
     said, read = judged(list(np.median(USUAL, axis=0)))
     first, _ = objections(said, read)
-    assert first.startswith("Nothing objects; ") and "comes closest" in first
+    assert first.startswith("Nothing is unusual; ") and "comes closest" in first
     shown = deciding(said, read)
     assert [reading.score.key for reading, _ in shown].count("elbo") == 1 and len(shown) == 2
     assert [p for _, p in shown] == sorted(p for _, p in shown)

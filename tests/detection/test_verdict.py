@@ -45,7 +45,7 @@ def said(row: BoundTable, alpha: float = 0.05, correction: str = "calibrated", *
 def test_out_with_familiar_strokes() -> None:
     text = said(image([-100, -111, -190]))
     assert text.startswith("Out of distribution at level 2 (p = 0.0")
-    assert re.search(r"strokes are familiar \(p\(L\) = 0\.\d+\), its shape is not", text)
+    assert re.search(r"details are familiar \(p\(L\) = 0\.\d+\), the whole is not", text)
     assert "p(LLR>2) = 0.005" in text
 
 
@@ -53,7 +53,7 @@ def test_out_by_a_level_and_by_the_likelihood() -> None:
     text = said(image([-300, -400, -410]))
     assert text.startswith("Out of distribution at level ")
     assert "Its likelihood is too low (p(L) = 0.01" in text
-    assert "less likely than nearly all held-out images, and its shape is strange at level" in text
+    assert "less likely than nearly all held-out images, and the whole is strange at level" in text
 
 
 @pytest.mark.parametrize(("bound", "side"), [(-300.0, "low"), (-20.0, "high")])
@@ -74,8 +74,8 @@ def test_out_at_a_level_under_collapsed_layers_does_not_speak_of_shape() -> None
 def test_in_says_how_strange_it_is_at_most() -> None:
     text = said(image([-100, -110, -120]))
     assert text.startswith("Not flagged at a 5 % false-alarm rate (p = ")
-    assert "its shape is familiar at every level" in text
-    assert "strokes are familiar" in text
+    assert "the whole is familiar at every level" in text
+    assert "details are familiar" in text
 
 
 def test_rare_by_one_score_but_not_after_the_correction() -> None:
@@ -166,10 +166,10 @@ def _agrees(judged: Judgement, text: str) -> None:
     if not found.possible:
         return
     rare = judged.p_bound <= found.alpha
-    assert not ("strokes are familiar" in text and rare)
+    assert not ("details are familiar" in text and rare)
     assert not (f"too {judged.side}" in text and not rare)
     assert ("too high" in text) + ("too low" in text) <= 1
-    assert not ("its shape is not" in text and judged.p_level > found.alpha)
+    assert not ("the whole is not" in text and judged.p_level > found.alpha)
     assert not ("at every level" in text and judged.p_level <= found.alpha)
     assert ("No score alone" in text) == (found.out and found.p_values.min() > found.alpha)
     assert "nan" not in text

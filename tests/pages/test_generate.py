@@ -120,7 +120,8 @@ def test_shares_are_those_of_the_variance() -> None:
     np.testing.assert_allclose(shares, [1 - 1 / 16, 1 - 1 / 4])
     handle: Any = Three()
     assert redraw_claim(handle, shares) == (
-        "Keeping z3 alone fixes 75 % of how free draws vary; keeping z2 and up fixes 94 %"
+        "Keeping z3 alone removes 75 % of the differences between samples; "
+        "keeping z2 and up removes 94 %"
     )
     assert kept_share([(one, one), (one, one)]) == [0.0]
 

@@ -283,13 +283,13 @@ def _detection(auroc: float, low: float, high: float) -> Detection:
 @pytest.mark.parametrize(
     ("plain", "ratio", "words"),
     [
-        ((0.30, 0.27, 0.33), 0.83, "ranks Signs below chance (AUROC 0.30); LLR>1 reaches 0.83"),
+        ((0.30, 0.27, 0.33), 0.83, "ranks Signs below chance (AUROC 0.300); LLR>1 reaches 0.830"),
         (
             (0.49, 0.46, 0.52),
             0.45,
-            "than chance on Signs (AUROC 0.49), and no likelihood ratio does better",
+            "than chance on Signs (AUROC 0.490), and no likelihood ratio does better",
         ),
-        ((0.71, 0.68, 0.74), 0.72, "is weakest on Signs (AUROC 0.71); LLR>1 reaches 0.72"),
+        ((0.71, 0.68, 0.74), 0.72, "is weakest on Signs (AUROC 0.710); LLR>1 reaches 0.720"),
     ],
 )
 def test_claim_follows_the_numbers(plain: Any, ratio: float, words: str) -> None:
