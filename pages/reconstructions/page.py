@@ -25,8 +25,8 @@ LOOK_FOR = (
     "Each row starts with an image x. Each column rebuilds it from fewer layers, the last one from "
     "the top layer alone. Look for the column where an outsider becomes something that the model "
     "knows. Below each picture stands what the image costs when it is rebuilt so, in nats: "
-    "−log p(x | z>k); the highest cost of a row is underlined. What an image loses is how much more it costs "
-    "than in the first column."
+    "−log p(x | z>k); the highest cost of a row is underlined. What an image loses "
+    "is how much more it costs than in the first column."
 )
 
 

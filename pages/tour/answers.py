@@ -57,7 +57,8 @@ def cheaper(step: Step, ctx: Context) -> Answer:
     return Answer(
         right,
         f"In {_percent(1 - likelihood)} of all pairs, {name} cost less than "
-        f"{ctx.title(ctx.in_name)} (AUROC of −L: {area(likelihood)}; chance is 0.5, and a good score comes near 1).",
+        f"{ctx.title(ctx.in_name)} (AUROC of −L: {area(likelihood)}; chance is 0.5, "
+        "and a good score comes near 1).",
     )
 
 
