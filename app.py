@@ -41,6 +41,7 @@ def draw() -> None:
     jobs.attend()
     groups = _pages()
     page = st.navigation(groups, expanded=True)
+    links.follow()
     strip.arrive(page)
     toolbar.begin()
     tools = toolbar.place()

@@ -22,6 +22,19 @@ def model_key(letter: str, world: World) -> str:
     return f"{letter}_{world.key}"
 
 
+def follow() -> None:
+    """Let a link of the app's own set controls that this session has already.
+
+    Streamlit asks the address for a control's value once; so the old value is forgotten.
+    """
+    if not arrived(ui.GO):
+        return
+    said, query = _said(), st.query_params
+    for key in [key for key in query if key in st.session_state and key not in said]:
+        del st.session_state[key]
+    say(ui.GO, "")
+
+
 def arrived(key: str) -> str:
     """What a link says under ``key`` that this session has not taken up; "" where nothing new."""
     now = st.query_params.get(key, "")

@@ -36,6 +36,8 @@ P = ParamSpec("P")
 _WHOLE = "redraw_all"
 _JOINER = "\N{WORD JOINER}"
 _log = logging.getLogger(__name__)
+GO = "go"
+"""In the address of a link that sets controls, until it is followed."""
 PRESENT = "present"
 """In links, and in the session's state: whether the view is presented, in larger type."""
 
@@ -184,10 +186,11 @@ def model_title(ctx: Context, letter: str, handle: Handle) -> None:
 
 
 def link(page: str, label: str, query: Mapping[str, str | list[str]] | None = None) -> None:
-    """A way to another page, whose controls then stand as ``query`` says."""
+    """A way to another page, whose controls then stand as ``query`` says (``links.follow``)."""
     st.page_link(
-        f"pages/{page}/page.py", label=label, icon=":material/arrow_forward:", query_params=query
-    )
+        f"pages/{page}/page.py", label=label, icon=":material/arrow_forward:",
+        query_params={**query, GO: "1"} if query else None,
+    )  # fmt: skip
 
 
 def missing_images(sentence: str) -> None:

@@ -97,6 +97,13 @@ def choices(number: int) -> dict[str, Value]:
     return chosen
 
 
+def touched() -> set[str]:
+    """The keys in the session's state that any step changes."""
+    from pages.shared.current import IMAGE
+
+    return {IMAGE}.union(*(choices(number) for number in range(1, len(steps()) + 1)))
+
+
 def image(number: int) -> tuple[str, int] | None:
     """Set and number of the one image of a step, where it has one."""
     controls = steps()[number - 1].controls

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from hvae_core.common.errors import HVAEError
+from hvae_core.data.worlds import worlds
 from pages.shared import current, links, ui
 from pages.shared.state import Context, colors
 from pages.tour import steps as tour
@@ -17,13 +18,22 @@ if TYPE_CHECKING:
 
 _ALONE = {KEY, ui.PRESENT}
 """Keys of an address that choose nothing of a step's page."""
+_LAST, _BEFORE, _BACK, _SWITCHED = "tour_last", "tour_before", "tour_back", "tour_switched"
+"""In the session's state: the page of the last run, the view before the tour, the page to go back
+to, and the step that switched the world with the world that it left."""
 
 
 def arrive(page: st.Page) -> None:
     """Open the step that a link names, as ``?tour=3``, on its page and with its choices.
 
-    A link with choices of its own, as of a shared view, keeps them.
+    A link with choices of its own, as of a shared view, keeps them. After the tour the page is the
+    one on which it began.
     """
+    back = st.session_state.pop(_BACK, None)
+    if back is not None and back != page.url_path:
+        st.switch_page(f"pages/{back or 'start'}/page.py", query_params={})  # none, bound or not
+    before = st.session_state.get(_LAST)
+    st.session_state[_LAST] = page.url_path
     asked = links.arrived(KEY)
     if not asked:
         return
@@ -35,12 +45,16 @@ def arrive(page: st.Page) -> None:
     links.absent(KEY, "")
     links.say(KEY, asked)
     number = int(asked)
-    st.session_state[KEY] = number
     step = tour.steps()[number - 1]
     if "world" in st.session_state:  # its controls are there, and heed no address any more
+        if not opened() and before is not None:
+            _remember(before)
+        if (world := st.session_state["world"]) != step.world:
+            st.session_state[_SWITCHED] = (number, world)
         st.session_state.update(tour.choices(number))
         if spot := tour.image(number):
             st.session_state[current.IMAGE] = spot
+    st.session_state[KEY] = number
     if page.url_path != step.address or set(st.query_params) <= _ALONE:
         st.switch_page(f"pages/{step.page}/page.py", query_params=tour.query(number))
 
@@ -69,6 +83,8 @@ def draw(page: st.Page) -> DeltaGenerator | None:
         _bar(number, step)
         if absent := step.absent():
             st.warning(ui.plain(absent), icon=":material/info:")
+        if switched := _switched(number, step):
+            st.caption(f":material/swap_horiz: {switched}")
         left, right = st.columns(2, gap="large", vertical_alignment="center")
         with left:
             st.markdown(f"{step.look}\n\n**Try:** {step.try_}")
@@ -100,11 +116,19 @@ def _ask(number: int, step: Step, ctx: Context) -> None:
         st.info(ui.plain(str(error)))
         return
     text = ui.plain(found.because)
+    shown = f"tour_shown_{number}"
     if step.choices[found.right] == picked:
-        st.success(f"Yes. {text}", icon=":material/check:")
-    else:
+        st.success(f"Right. {text}", icon=":material/check:")
+    elif st.session_state.get(shown) == picked:
         right = ui.plain(step.choices[found.right])
-        st.info(f"Look again: **{right}**. {text}", icon=":material/visibility:")
+        st.info(f"The answer: **{right}**. {text}", icon=":material/visibility:")
+    else:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.warning("Not right: look again, and choose another.", icon=":material/close:")
+            st.button(
+                "Show the answer", key=f"tour_show_{number}", type="tertiary",
+                on_click=lambda: st.session_state.update({shown: picked}),
+            )  # fmt: skip
 
 
 def _style(done: float) -> None:
@@ -152,10 +176,41 @@ def _way(number: int, label: str, *, key: str, icon: str | None = None) -> None:
 
 
 def _leave() -> None:
-    st.button("Leave the tour", key="tour_leave", on_click=leave, type="tertiary")
+    st.button(
+        "Leave the tour", key="tour_leave", on_click=leave, type="tertiary",
+        help="Brings back the page, world, models, sets and image that you had before it.",
+    )  # fmt: skip
 
 
 def leave() -> None:
-    """Close the tour; the page stays as it is."""
-    st.session_state.pop(KEY, None)
+    """Close the tour; the visitor's view is as it was before, if there was one."""
+    state = st.session_state
+    for key in (KEY, _SWITCHED):
+        state.pop(key, None)
     links.say(KEY, "")
+    if (before := state.pop(_BEFORE, None)) is None:
+        return
+    page, choices = before
+    state[_BACK] = page
+    for key in tour.touched():
+        if key in choices:
+            state[key] = choices[key]
+        elif key in state:
+            del state[key]
+
+
+def _remember(page: str) -> None:
+    """Keep what the visitor has chosen of all that the tour changes, and on which page."""
+    kept = {key: st.session_state[key] for key in tour.touched() if key in st.session_state}
+    st.session_state[_BEFORE] = (page, kept)
+
+
+def _switched(number: int, step: Step) -> str:
+    """A sentence on the world, where this step is in another one than the page before; or ""."""
+    at, world = st.session_state.get(_SWITCHED, (0, ""))
+    known = worlds()
+    if at != number or world not in known or step.world not in known:
+        return ""
+    back = " Leaving the tour brings your own view back." if _BEFORE in st.session_state else ""
+    here, there = (ui.plain(known[key].title) for key in (step.world, world))
+    return f"The tour has switched from the world {there} to {here}.{back}"
