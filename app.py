@@ -65,6 +65,7 @@ def draw() -> None:
         downloads.of_page(context())
     with top:
         links.draw_absent()
+    links.settle()
 
 
 def _pages() -> dict[str, list[Page]]:

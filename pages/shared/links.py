@@ -15,6 +15,7 @@ from pages.shared import ui
 
 _SAID = "links_said"
 _ABSENT = "links_absent"
+_FOLLOWED, _SETTLED = "links_followed", "links_settled"
 
 
 def model_key(letter: str, world: World) -> str:
@@ -25,14 +26,27 @@ def model_key(letter: str, world: World) -> str:
 def follow() -> None:
     """Let a link of the app's own set controls that this session has already.
 
-    Streamlit asks the address for a control's value once; so the old value is forgotten.
+    Streamlit takes a control's value from the address, but the browser keeps showing the old one
+    until the script says the value itself: ``settle`` lets it do so in a second run.
     """
+    state = st.session_state
+    state.update(state.pop(_SETTLED, {}))
     if not arrived(ui.GO):
         return
-    said, query = _said(), st.query_params
-    for key in [key for key in query if key in st.session_state and key not in said]:
-        del st.session_state[key]
+    keys = [key for key in st.query_params if key not in _said() and key != ui.GO]
+    for key in keys:
+        if key in state:
+            del state[key]
+    state[_FOLLOWED] = keys
     say(ui.GO, "")
+
+
+def settle() -> None:
+    """After all controls were drawn: say the values that a link gave them, in a second run."""
+    state = st.session_state
+    if keys := state.pop(_FOLLOWED, None):
+        state[_SETTLED] = {key: state[key] for key in keys if key in state}
+        st.rerun()
 
 
 def arrived(key: str) -> str:

@@ -22,11 +22,14 @@ for number, step in enumerate(steps, start=1):
         st.page_link(
             f"pages/{step.page}/page.py",
             label=f"{number} · {step.title}",
-            query_params=tour.query(number),
+            query_params=tour.link(number),
             width=280,
         )
         st.markdown(f":gray[{step.question}]", width="stretch")
-ui.link(steps[0].page, "Start the tour", tour.query(1))
+st.page_link(
+    f"pages/{steps[0].page}/page.py", label="Start the tour", icon=":material/arrow_forward:",
+    query_params=tour.link(1),
+)  # fmt: skip
 st.caption(
     "A link opens a step: add `?tour=3` to the address of the app. *Present* at the top of every "
     "page makes type larger and turns the steps with the arrow keys."

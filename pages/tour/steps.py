@@ -112,6 +112,11 @@ def image(number: int) -> tuple[str, int] | None:
     return (name, at) if isinstance(name, str) and isinstance(at, int) else None
 
 
+def link(number: int) -> Query:
+    """What opens a step from within the app, whose controls are set there (``strip.arrive``)."""
+    return {KEY: str(number)}
+
+
 def query(number: int) -> Query:
     """What stands in the address of a step: itself, and what its controls show."""
     world = worlds().get(steps()[number - 1].world)

@@ -46,17 +46,18 @@ def arrive(page: st.Page) -> None:
     links.say(KEY, asked)
     number = int(asked)
     step = tour.steps()[number - 1]
-    if "world" in st.session_state:  # its controls are there, and heed no address any more
-        if not opened() and before is not None:
+    if before is not None:  # the controls are there, and heed no address any more
+        if not opened():
             _remember(before)
-        if (world := st.session_state["world"]) != step.world:
+        if (world := st.session_state.get("world")) != step.world:
             st.session_state[_SWITCHED] = (number, world)
         st.session_state.update(tour.choices(number))
         if spot := tour.image(number):
             st.session_state[current.IMAGE] = spot
     st.session_state[KEY] = number
-    if page.url_path != step.address or set(st.query_params) <= _ALONE:
-        st.switch_page(f"pages/{step.page}/page.py", query_params=tour.query(number))
+    if page.url_path != step.address or (before is None and set(st.query_params) <= _ALONE):
+        query = tour.query(number) if before is None else tour.link(number)
+        st.switch_page(f"pages/{step.page}/page.py", query_params=query)
 
 
 def draw(page: st.Page) -> DeltaGenerator | None:
@@ -172,7 +173,7 @@ def _bar(number: int, step: Step) -> None:
 def _way(number: int, label: str, *, key: str, icon: str | None = None) -> None:
     page = f"pages/{tour.steps()[number - 1].page}/page.py"
     with st.container(key=key, width="content"):
-        st.page_link(page, label=label, icon=icon, query_params=tour.query(number))
+        st.page_link(page, label=label, icon=icon, query_params=tour.link(number))
 
 
 def _leave() -> None:

@@ -55,8 +55,7 @@ def test_leaving_brings_the_view_of_before_back(start: Start) -> None:
     """From another world into the step on collapse and back, with a wrong answer on the way."""
     app = alive(start("generate", world="FashionMNIST"))
     app.multiselect("out_fashion").set_value(["mnist"]).run()
-    for key, value in steps.query(6).items():
-        app.query_params[key] = value
+    app.query_params["tour"] = steps.link(6)["tour"]
     app.switch_page("pages/collapse/page.py")
     app = app.run()
     assert app.session_state["context"].world.key == "glyphs"
