@@ -49,7 +49,7 @@ def test_redraw_makes_another_picture(start: Start) -> None:
 @pytest.mark.parametrize(
     ("view", "claim"),
     [
-        ("Redrawn", "z3 alone fixes"),
+        ("Redrawn", "z3 alone removes"),
         ("Interpolation", "z3 alone makes"),
         ("Traversal", "of z3"),
     ],
