@@ -72,13 +72,15 @@ def study(
       preset = "glyphs-hvae3-freebits"
       seeds = [0, 1, 2]
       [[tables]]
-      kind = "detection"     # grid, collapse, bits, layers, families, units, samplers, remedies
+      kind = "detection"     # grid, collapse, bits, layers, families, units, remedies, stability,
+                             # samplers, compression, attacks
       key = "detection"
       title = "Lower case and digits against capital letters"
       scores = ["elbo", "llr_1"]
     """
     from hvae_core.config.family import counted
-    from hvae_core.studies.run import Place, gather_all, make_table, train_missing
+    from hvae_core.studies.make import make_table
+    from hvae_core.studies.run import Place, gather_all, train_missing
     from hvae_core.studies.spec import read_study
 
     data.check_steps()

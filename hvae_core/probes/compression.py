@@ -84,11 +84,11 @@ def compress(
     pictures = np.stack([join(each, (height, width)) for each in rebuilt])
     progress(1.0, "measuring")
     near = [jpeg.nearest_rate(original, float(total)) for total in bits.sum(1)]
-    rated = zip(pictures, bits.sum(1), strict=True)
+    coded = zip(pictures, bits.sum(1), strict=True)
     return Compression(
         original=original,
         pictures=pictures,
-        ratings=tuple(_rated(original, picture, total) for picture, total in rated),
+        ratings=tuple(rated(original, picture, total) for picture, total in coded),
         jpeg_pictures=np.stack([coded.picture for coded in near]),
         jpeg=tuple(_of_jpeg(original, coded) for coded in near),
         curve=jpeg_curve(original),
@@ -106,8 +106,8 @@ def jpeg_curve(original: Pixels) -> tuple[Rating, ...]:
         _JPEG,
         key,
         measure,
-        pack=lambda curve: {"curve": _table(curve)},
-        unpack=lambda arrays: _ratings(arrays["curve"]),
+        pack=lambda curve: {"curve": table_of(curve)},
+        unpack=lambda arrays: ratings_of(arrays["curve"]),
     )
 
 
@@ -150,7 +150,7 @@ def rebuild(
 def pack(compression: Compression) -> dict[str, np.ndarray]:
     """As arrays, for the cache."""
     return {
-        name: _table(value) if name in _RATED else value
+        name: table_of(value) if name in _RATED else value
         for name, value in vars(compression).items()
     }
 
@@ -158,20 +158,23 @@ def pack(compression: Compression) -> dict[str, np.ndarray]:
 def unpack(arrays: Mapping[str, np.ndarray]) -> Compression:
     """Read back what ``pack`` wrote."""
     values: dict[str, Any] = {
-        name: _ratings(array) if name in _RATED else array for name, array in arrays.items()
+        name: ratings_of(array) if name in _RATED else array for name, array in arrays.items()
     }
     return Compression(**values)
 
 
-def _table(ratings: tuple[Rating, ...]) -> Floats:
+def table_of(ratings: tuple[Rating, ...]) -> Floats:
+    """Ratings as an array (N, 4), for the cache."""
     return np.array([astuple(rating) for rating in ratings], dtype=np.float64)
 
 
-def _ratings(table: Floats) -> tuple[Rating, ...]:
+def ratings_of(table: Floats) -> tuple[Rating, ...]:
+    """Read back what ``table_of`` made."""
     return tuple(Rating(bpp, near, like, quality=int(q)) for bpp, near, like, q in table.tolist())
 
 
-def _rated(original: Pixels, coded: Pixels, bits: float, *, quality: int = 0) -> Rating:
+def rated(original: Pixels, coded: Pixels, bits: float, *, quality: int = 0) -> Rating:
+    """What a copy of a picture (C, H, W) costs and how near it comes; both are bytes."""
     pixels = original.shape[1] * original.shape[2]
     return Rating(
         bpp=float(bits) / pixels,
@@ -182,7 +185,7 @@ def _rated(original: Pixels, coded: Pixels, bits: float, *, quality: int = 0) ->
 
 
 def _of_jpeg(original: Pixels, coded: jpeg.Jpeg) -> Rating:
-    return _rated(original, coded.picture, coded.bits, quality=coded.quality)
+    return rated(original, coded.picture, coded.bits, quality=coded.quality)
 
 
 def stored_compression(checkpoint: str, picture: Pixels, seed: int = 0) -> Compression | None:

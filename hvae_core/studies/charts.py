@@ -20,9 +20,17 @@ _FIRST = {
     "units": "share",
     "collapse": "kl",
     "remedies": "lost",
+    "stability": "later",
 }
 """The column that a chart shows where it is not the first one."""
-_SERIES = {"detection": "set", "grid": "score", "collapse": "layer", "bits": "k", "layers": "k"}
+_SERIES = {
+    "detection": "set",
+    "grid": "score",
+    "collapse": "layer",
+    "bits": "k",
+    "layers": "k",
+    "attacks": "k",
+}
 
 
 def chart(table: Table, colors: Palette) -> Chart | None:

@@ -10,7 +10,7 @@ from hvae_core.common.errors import ConfigError
 from hvae_core.studies.spec import TableSpec
 from hvae_core.studies.table import Column, Figure, Row, Table
 
-KEYS = ("model", "set", "score", "layer", "k", "sampler")
+KEYS = ("model", "set", "score", "layer", "k", "sampler", "radius")
 OTHER = "row"
 """Names a method of the paper that the study does not have."""
 RELATIVE = 0.25

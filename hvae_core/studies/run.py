@@ -1,4 +1,4 @@
-"""The slow part of ``study``: train what is missing, evaluate, draw samples; all resumable."""
+"""The slow part of ``study``: train what is missing and evaluate; all resumable."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from hvae_core.common.progress import Progress, Say, part, silent, unsaid
 from hvae_core.studies.find import Wanted, left_out, to_train, wanted
-from hvae_core.studies.spec import StudySpec, TableSpec
+from hvae_core.studies.spec import OUTSIDE, StudySpec
 
 if TYPE_CHECKING:
     from hvae_core.checkpoint import Checkpoint, CheckpointInfo
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from hvae_core.evaluation.sets import Sets
     from hvae_core.scores import Material, Score
     from hvae_core.studies.members import Member, Subject
-    from hvae_core.studies.sample_tables import Sampled
-    from hvae_core.studies.table import Table
 
 
 @dataclass(frozen=True)
@@ -85,11 +83,17 @@ def _world(run: Wanted, study: StudySpec) -> World:
     """The world of a checkpoint, or of the preset that is not trained yet, for a study."""
     from hvae_core.config.presets import get_preset
     from hvae_core.data import worlds
-    from hvae_core.evaluation.worlds import world_of
 
     if run.info is None:
         return _with_others(worlds()[get_preset(run.model.preset).world], study)
-    return _with_others(world_of(run.info), study)
+    return world_for(run.info, study)
+
+
+def world_for(checkpoint: CheckpointInfo, study: StudySpec) -> World:
+    """The world of a checkpoint, with what a study holds against it."""
+    from hvae_core.evaluation.worlds import world_of
+
+    return _with_others(world_of(checkpoint), study)
 
 
 def _with_others(world: World, study: StudySpec) -> World:
@@ -107,7 +111,7 @@ def sets_of(study: StudySpec, world: World, model: str) -> tuple[str, ...]:
     """The out-of-distribution sets of a world that tables of the study show of a model."""
     asked: set[str] = set()
     for table in study.tables:
-        if not table.models or model in table.models:
+        if table.kind in OUTSIDE and (not table.models or model in table.models):
             asked |= set(table.sets or study.sets or (s.name for s in world.with_role("out")))
     return tuple(s.name for s in world.with_role("validation", "out", "control") if s.name in asked)
 
@@ -119,13 +123,12 @@ def _member(
     from hvae_core.checkpoint import CheckpointInfo, load_checkpoint
     from hvae_core.common.errors import MissingImages
     from hvae_core.evaluation.lookup import evaluated
-    from hvae_core.evaluation.worlds import world_of
     from hvae_core.studies.members import Member
     from hvae_core.studies.rows import NO_IMAGES
 
     assert run.path is not None
     checkpoint = load_checkpoint(run.path)
-    world = _with_others(world_of(checkpoint), study)
+    world = world_for(checkpoint, study)
     sets = shelves.setdefault(world.key, _sets(study, world, place))
     names = (world.in_name, *sets_of(study, world, run.model.name))
     evaluations, missing = {}, {}
@@ -187,49 +190,6 @@ def _check_sets(study: StudySpec, worlds: Sequence[World]) -> None:
                     f"Table {table.key} names the set {name}, which no world of the study has; it "
                     f"has {', '.join(names)}."
                 )
-
-
-def make_table(
-    study: StudySpec, spec: TableSpec, subjects: Sequence[Subject], *, place: Place, bar: Progress
-) -> Table:
-    """One table of the study, with printed figures; samples are drawn where it is about them."""
-    from hvae_core.studies.printed import beside
-    from hvae_core.studies.sample_tables import samplers_table
-    from hvae_core.studies.tables import make
-
-    if spec.kind != "samplers":
-        return beside(make(spec, subjects, study.sets), spec)
-    chosen = [s for s in subjects if not spec.models or s.name in spec.models]
-    drawn = {s.name: _draws(spec, s, study, place=place, progress=bar) for s in chosen}
-    return beside(samplers_table(spec, chosen, drawn), spec)
-
-
-def _draws(
-    spec: TableSpec, subject: Subject, study: StudySpec, place: Place, progress: Progress
-) -> list[dict[str, Sampled]]:
-    """Samples of every seed of a model, read by the judge."""
-    from hvae_core.checkpoint import load_checkpoint
-    from hvae_core.common.errors import MissingImages
-    from hvae_core.evaluation.lookup import checkpoint_path
-    from hvae_core.evaluation.sets import Sets
-    from hvae_core.evaluation.worlds import world_of
-    from hvae_core.studies.sample_tables import sampled
-
-    judge = load_checkpoint(checkpoint_path(spec.judge))
-    world = world_of(judge)
-    sets = Sets(world, place.data_root, spec.draws, download=place.download)
-    try:
-        held = {name: sets.images(judge, name) for name in (world.in_name, "validation")}
-    except MissingImages:
-        return []
-    held["test"] = held[world.in_name]
-    runs = wanted(study, place.runs)
-    paths = [run.path for run in runs if run.model.name == subject.name and run.path is not None]
-    seed = study.settings.seed
-    return [
-        sampled(load_checkpoint(path), judge, held, spec=spec, seed=seed, progress=progress)
-        for path in paths
-    ]
 
 
 def evaluations_left(study: StudySpec, place: Place) -> tuple[int, int]:

@@ -20,8 +20,11 @@ from hvae_core.evaluation import SHIPPED_LIMIT
 from hvae_core.evaluation.evaluation import EvalSettings
 
 TableKind = Literal[
-    "detection", "grid", "collapse", "bits", "layers", "families", "units", "samplers", "remedies"
-]
+    "detection", "grid", "collapse", "bits", "layers", "families", "units", "remedies",
+    "stability", "samplers", "compression", "attacks",
+]  # fmt: skip
+OUTSIDE = ("detection", "grid", "bits", "layers", "remedies")
+"""Kinds that show sets beside the in-distribution one."""
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
 Seed = Annotated[int, Field(ge=0, le=2**31 - 1)]
 Key = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
@@ -87,8 +90,9 @@ class TableSpec:
     """One table: what it holds, of which models, sets and scores, and what a paper prints.
 
     An entry of ``printed`` names a row by its keys (``model``, ``set``, ``score``, ``layer``,
-    ``k``, ``sampler``; those that are the same in all rows may be left out) and gives columns as
-    printed; one with ``row`` stands for a method that the study does not have, in a row of its own.
+    ``k``, ``sampler``, ``radius``; those that are the same in all rows may be left out) and gives
+    columns as printed; one with ``row`` stands for a method that the study does not have, in a row
+    of its own.
     """
 
     kind: TableKind
@@ -111,6 +115,18 @@ class TableSpec:
     """The checkpoint that reads samples (kind ``samplers``)."""
     steps: tuple[Count, ...] = (50, 10)
     draws: Count = 1000
+    pictures: Annotated[tuple[Annotated[str, Field(max_length=1000)], ...], Field(min_length=1)] = (
+        "china",
+        "flower",
+    )
+    """Photographs by name, or picture files (kind ``compression``)."""
+    images: Count = 50
+    """Images of the in-distribution set that are attacked (kind ``attacks``)."""
+    radii: Annotated[
+        tuple[Annotated[float, Field(gt=0, le=1)], ...], Field(min_length=1, max_length=20)
+    ] = (0.1,)
+    ascent: Annotated[int, Field(ge=1, le=1000)] = 50
+    """Steps of an attack."""
     printed: tuple[dict[str, str | int | float], ...] = ()
 
     def __post_init__(self) -> None:

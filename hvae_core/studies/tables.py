@@ -31,6 +31,7 @@ from hvae_core.studies.rows import (
 )
 from hvae_core.studies.spec import TableSpec
 from hvae_core.studies.table import Column, Figure, Table
+from hvae_core.studies.training_tables import stability
 
 
 def make(spec: TableSpec, subjects: Sequence[Subject], sets: tuple[str, ...] = ()) -> Table:
@@ -231,5 +232,6 @@ _KINDS: dict[str, Callable[[TableSpec, Sequence[Subject]], Made]] = {
     "families": families,
     "units": units,
     "remedies": remedies,
+    "stability": stability,
 }
-"""Tables from evaluations alone; those of samples are in ``sample_tables``."""
+"""Tables from evaluations and histories alone; others are in ``make``."""
