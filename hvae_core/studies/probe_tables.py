@@ -64,7 +64,9 @@ def rebuilt(
     from hvae_core.probes.compression import compressed
 
     model = checkpoint.model
-    own, beside, curves = [], {name: [] for name in CODECS}, {name: [] for name in CODECS}
+    own: list[Floats] = []
+    beside: dict[str, list[Floats]] = {name: [] for name in CODECS}
+    curves: dict[str, list[Floats]] = {name: [] for name in CODECS}
     for at, (name, picture) in enumerate(pictures.items()):
         step = part(progress, at, len(pictures), where=f"{checkpoint.name}, {name}")
         coded = compressed(model, checkpoint.digest, picture, seed=seed, progress=step)

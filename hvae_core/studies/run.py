@@ -111,8 +111,9 @@ def sets_of(study: StudySpec, world: World, model: str) -> tuple[str, ...]:
     """The out-of-distribution sets of a world that tables of the study show of a model."""
     asked: set[str] = set()
     for table in study.tables:
-        if table.kind in OUTSIDE and (not table.models or model in table.models):
-            asked |= set(table.sets or study.sets or (s.name for s in world.with_role("out")))
+        if not table.models or model in table.models:
+            all_of_them = (s.name for s in world.with_role("out") if table.kind in OUTSIDE)
+            asked |= set(table.sets or study.sets or all_of_them)
     return tuple(s.name for s in world.with_role("validation", "out", "control") if s.name in asked)
 
 

@@ -1,4 +1,4 @@
-"""What studies ask of models beside evaluations: rates beside codecs, attacks, how training went."""
+"""What studies ask beside evaluations: rates beside codecs, attacks, how training went."""
 
 from __future__ import annotations
 
