@@ -17,6 +17,7 @@ from hvae_core.evaluation import SHIPPED_LIMIT
 from hvae_core.evaluation.evaluation import EvalSettings, Evaluation
 from hvae_core.evaluation.lookup import checkpoint_path, shipped_result
 from hvae_core.scores import Material, get_score
+from hvae_core.scores.material import FITTED
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "docs" / "results.md"
@@ -75,6 +76,23 @@ def test_auroc() -> None:
                 wrong.append(f"{name}, {title}, {key}: {figure} is {area:.3f}")
     assert rows > 10
     assert not wrong, "\n".join(wrong)
+
+
+def test_path_statistics() -> None:
+    """Of the first set of every checkpoint."""
+    keys, seen = ("elbo", "llr_1", "path", "path_copod", "path_0"), set()
+    for name, title, *printed in table("| checkpoint | against | −L"):
+        if not name:
+            continue
+        held_out = Material(stored(name, "validation").table.take(FITTED))
+        inside, outside = (
+            Material(stored(name, each).table, held_out=held_out) for each in ("test", SETS[title])
+        )
+        for key, figure in zip(keys, printed, strict=True):
+            score = get_score(key, inside.table.n_levels)
+            assert auroc(score(inside), score(outside)) == pytest.approx(float(figure), abs=6e-4)
+        seen.add(name)
+    assert len(seen) == 5
 
 
 def test_the_verdict_beside_other_rules() -> None:

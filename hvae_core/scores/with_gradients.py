@@ -83,7 +83,7 @@ def gradient_scores(n_levels: int) -> tuple[Score, ...]:
         Score(
             key="gradients",
             name="gradient norms by block of weights",
-            symbol=r"-\mathrm{log}\,p(|\mathrm{grad}|)",
+            symbol=r"|\mathrm{grad}|",
             citation=_DAUNCEY,
             family="held_out",
             function=gradient_surprise,
@@ -95,7 +95,7 @@ def gradient_scores(n_levels: int) -> tuple[Score, ...]:
             Score(
                 key=f"score_test_{k}" if k else "score_test",
                 name=f"score test and typicality of L>{k}" if k else "score test and typicality",
-                symbol=rf"\mathrm{{score test}}_{{>{k}}}" if k else r"\mathrm{score test}",
+                symbol=rf"\mathrm{{Rao}}_{{>{k}}}" if k else r"\mathrm{Rao}",
                 citation=_BERGAMIN,
                 family="held_out",
                 function=partial(score_test, k=k),

@@ -88,7 +88,7 @@ def held_out_scores(n_levels: int, layers: Sequence[str]) -> tuple[Score, ...]:
         Score(
             key="path",
             name="density of the path statistics",
-            symbol=r"-\mathrm{log}\,p(\mathrm{path})",
+            symbol=r"\mathrm{path}",
             citation=_LPATH,
             family="held_out",
             function=path_density,
@@ -107,7 +107,7 @@ def held_out_scores(n_levels: int, layers: Sequence[str]) -> tuple[Score, ...]:
             Score(
                 key=f"path_{k}",
                 name=f"density of the path statistics of k = {k}",
-                symbol=rf"-\mathrm{{log}}\,p(\mathrm{{path}}_{{>{k}}})",
+                symbol=rf"\mathrm{{path}}_{{>{k}}}",
                 citation=_LPATH,
                 family="held_out",
                 function=partial(path_density, k=k),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -62,10 +62,8 @@ def post_hoc_prior(material: Material, layer: int, name: str) -> Floats:
     KL(q, qhat) is the mean of log q - log qhat over the same 32 directions for every image.
     """
     assert material.held_out is not None  # as ``needs`` says
-    (known_mean, known_std), (mean, std) = (
-        _posterior(each, layer, name) for each in (material.held_out, material)
-    )
-    prior = fitted_prior(known_mean, known_std)
+    prior = _prior(material.held_out, layer, name)
+    mean, std = _posterior(material, layer, name)
     eps = np.random.default_rng(1).standard_normal((_DRAWS, 1, mean.shape[1]))
     z = mean + std * eps  # (S, N, U)
     log_q = (-0.5 * eps**2 - np.log(std) - 0.5 * np.log(2 * np.pi)).sum(-1)
@@ -73,6 +71,12 @@ def post_hoc_prior(material: Material, layer: int, name: str) -> Floats:
     kl = (log_q - log_prior).mean(axis=0)
     table = material.table
     return np.asarray(-table.bound[:, 0] - table.kl[:, layer] + kl)
+
+
+@lru_cache(maxsize=16)
+def _prior(held_out: Material, layer: int, name: str) -> GaussianMixture:
+    """Fitted once for all sets, which share their held-out images."""
+    return fitted_prior(*_posterior(held_out, layer, name))
 
 
 def fitted_prior(mean: Floats, std: Floats) -> GaussianMixture:
