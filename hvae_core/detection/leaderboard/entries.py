@@ -24,7 +24,7 @@ from hvae_core.scores.assemble import AtHand, assemble
 
 LIKELIHOOD = "elbo"
 """The score that the others are never to be worse than."""
-_READ = {"reference", "latents"}
+_READ = {"reference", "held_out", "latents"}
 
 
 @dataclass(frozen=True, eq=False)
