@@ -14,14 +14,15 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from hvae_core.checkpoint.foreign import HOW_TO, other_weights, what_it_is
 from hvae_core.common.errors import CheckpointError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 MAX_BYTES = 512 * 1024**2
 MAX_HEADER = 16 * 1024**2
@@ -31,8 +32,9 @@ OURS = "strata-"
 """How the mark of every kind of file begins that is written here."""
 _LENGTH = 8  # bytes of the header's length
 
-_DTYPES = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
-_NAMES = {dtype: name for name, dtype in _DTYPES.items()}
+_DTYPES = {"F32": ("float32", 4), "F16": ("float16", 2), "BF16": ("bfloat16", 2)}
+"""Numbers that are read: what torch calls them, and their bytes."""
+_NAMES = {f"torch.{dtype}": name for name, (dtype, _) in _DTYPES.items()}
 
 DAMAGED = "the file is damaged or was made by another program, get it again from its source"
 
@@ -41,7 +43,8 @@ DAMAGED = "the file is damaged or was made by another program, get it again from
 class TensorEntry:
     """Where one tensor lies: ``begin`` and ``end`` count from the first byte after the header."""
 
-    dtype: torch.dtype
+    dtype: str
+    """Of ``_DTYPES``."""
     shape: tuple[int, ...]
     begin: int
     end: int
@@ -182,8 +185,8 @@ def _entry(name: str, value: object) -> TensorEntry:
         raise CheckpointError(
             f"gives the tensor {quote(name)} an impossible place in the file; {DAMAGED}"
         )
-    entry = TensorEntry(_DTYPES[dtype], tuple(shape), *offsets)
-    if math.prod(shape) * entry.dtype.itemsize != entry.end - entry.begin:
+    entry = TensorEntry(dtype, tuple(shape), *offsets)
+    if math.prod(shape) * _DTYPES[dtype][1] != entry.end - entry.begin:
         raise CheckpointError(
             f"gives the tensor {quote(name)} a shape that does not fit its bytes; {DAMAGED}"
         )
@@ -209,15 +212,24 @@ def _check_cover(entries: Mapping[str, TensorEntry], size: int) -> None:
 
 def read_tensor(data: bytes, header: Header, name: str) -> Tensor:
     """Copy one tensor out of the file into contiguous float32 memory of its own."""
+    import torch
+
     entry = header.entries[name]
     start = header.start + entry.begin
     # Through a copy: a view into the file's bytes would be neither writable nor aligned.
     raw = np.frombuffer(data, np.uint8, entry.end - entry.begin, start).copy()
-    return torch.from_numpy(raw).view(entry.dtype).reshape(entry.shape).float()
+    return (
+        torch.from_numpy(raw)
+        .view(getattr(torch, _DTYPES[entry.dtype][0]))
+        .reshape(entry.shape)
+        .float()
+    )
 
 
 def write(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> bytes:
     """The safetensors file of these tensors; equal contents give equal bytes."""
+    import torch
+
     table: dict[str, Any] = {"__metadata__": dict(sorted(metadata.items()))}
     parts = []
     position = 0
@@ -225,7 +237,7 @@ def write(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> bytes:
         flat = tensor.detach().cpu().contiguous().reshape(-1)
         part = flat.view(torch.uint8).numpy().tobytes()
         table[name] = {
-            "dtype": _NAMES[tensor.dtype],
+            "dtype": _NAMES[str(tensor.dtype)],
             "shape": list(tensor.shape),
             "data_offsets": [position, position + len(part)],
         }

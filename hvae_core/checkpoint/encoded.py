@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from hvae_core.checkpoint import container, gate
+from hvae_core.checkpoint import container, contents
 from hvae_core.config import ModelCard, ModelConfig, TrainConfig, from_json, to_json
 
 
@@ -28,10 +28,10 @@ def encode(
     """
     dtype = torch.float16 if half else torch.float32
     metadata = {
-        "format": gate.FORMAT,
+        "format": contents.FORMAT,
         "config": to_json(config),
         "card": canonical(card),
-        "history": json.dumps(gate.plain_history(history), sort_keys=True),
+        "history": json.dumps(contents.plain_history(history), sort_keys=True),
     }
     if train is not None:
         metadata["train"] = canonical(train)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -13,41 +11,20 @@ from typing import Any
 from hvae_core.checkpoint import container, gate
 from hvae_core.checkpoint.convert import converted, is_foreign
 from hvae_core.checkpoint.encoded import encode
-from hvae_core.checkpoint.gate import History
 from hvae_core.checkpoint.importer import Given
+from hvae_core.checkpoint.said import (
+    CheckpointInfo,
+    about,
+    clean_name,
+    read_bytes,
+    said_by,
+    shown_name,
+)
 from hvae_core.common.errors import CheckpointError
 from hvae_core.common.files import whole, why_not
 from hvae_core.common.plain import plain
-from hvae_core.config import ModelCard, ModelConfig, TrainConfig
+from hvae_core.config import ModelCard, TrainConfig
 from hvae_core.models import HierarchicalVAE
-
-_STORED = re.compile(r"\.[0-9a-f]{64}$")
-
-
-@dataclass(frozen=True)
-class CheckpointInfo:
-    """What a checkpoint says of itself; ``digest`` is the SHA-256 of the file's bytes."""
-
-    name: str
-    digest: str
-    config: ModelConfig
-    card: ModelCard
-    history: History = field(repr=False)
-    train: TrainConfig | None
-    parameters: int
-    """Numbers in the weights, counted in the file."""
-    size: int
-    """Bytes of the file."""
-
-    @property
-    def image_shape(self) -> tuple[int, int, int]:
-        """(C, H, W) of the images that the model reads."""
-        return self.config.image_shape
-
-    @property
-    def latent_shapes(self) -> tuple[tuple[int, ...], ...]:
-        """Shape of each latent, z_1 first."""
-        return self.config.latent_shapes
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,27 +63,6 @@ def inspect_checkpoint(source: str | Path | bytes, *, name: str | None = None) -
         return replace(passed, name=shown) if passed else _inspect(data, shown)[0]
 
 
-def shown_name(source: str | Path | bytes, name: str | None) -> str:
-    """The name to show for a file: the one given, else the file's own without its digest."""
-    if name is None and not isinstance(source, bytes):
-        name = _STORED.sub("", Path(source).stem)
-    return clean_name(name or "")
-
-
-def clean_name(name: str) -> str:
-    """A name that can be shown anywhere: one line, printable, at most 120 characters."""
-    return container.one_line(name, 120) or "The file"
-
-
-@contextmanager
-def about(name: str) -> Iterator[None]:
-    """Make sentences of the gate's predicates by putting the file's name before them."""
-    try:
-        yield
-    except CheckpointError as exc:
-        raise CheckpointError(f"{name} {exc}.") from exc
-
-
 def native(source: str | Path | bytes, title: str, *, given: Given | None = None) -> bytes:
     """The bytes of a checkpoint here: as they are, or converted from those of another project."""
     brought = source if isinstance(source, bytes) else Path(source)
@@ -119,23 +75,6 @@ def native(source: str | Path | bytes, title: str, *, given: Given | None = None
     return converted(brought, title if isinstance(brought, bytes) else brought.name, given)
 
 
-def read_bytes(source: str | Path | bytes) -> bytes:
-    """The bytes of ``source``, of a file no more than the gate allows."""
-    if isinstance(source, bytes):
-        return source
-    path = Path(source)
-    try:
-        if path.is_dir():
-            raise CheckpointError("is a folder; give the path of a .safetensors file")
-        if not path.is_file():  # a device or a pipe would never end
-            raise CheckpointError("is not there; give the path of a .safetensors file")
-        container.check_size(path.stat().st_size)
-        with path.open("rb") as file:
-            return file.read(container.MAX_BYTES + 1)
-    except (OSError, ValueError) as exc:
-        raise CheckpointError("cannot be opened; check that the file may be read") from exc
-
-
 _PASSED: dict[str, CheckpointInfo] = {}
 """What files said of themselves that passed the gate, the last ``_MOST`` of them, by digest."""
 _MOST = 256
@@ -143,20 +82,9 @@ _MOST = 256
 
 def _inspect(data: bytes, name: str) -> tuple[CheckpointInfo, container.Header, HierarchicalVAE]:
     """The gate but for the values: header, words, and tensors against a model without memory."""
-    header = container.read_header(data)
-    contents = gate.read_contents(header.metadata)
-    model = gate.empty_model(contents.config)
+    info, header = said_by(data, name)
+    model = gate.empty_model(info.config)
     gate.check_shapes(model, header)
-    info = CheckpointInfo(
-        name=name,
-        digest=hashlib.sha256(data).hexdigest(),
-        config=contents.config,
-        card=contents.card,
-        history=contents.history,
-        train=contents.train,
-        parameters=sum(tensor.numel() for tensor in model.state_dict().values()),
-        size=len(data),
-    )
     _PASSED[info.digest] = info
     while len(_PASSED) > _MOST:
         _PASSED.pop(next(iter(_PASSED)))

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from hvae_core.checkpoint.file import (
-    Checkpoint,
-    about,
-    clean_name,
-    load_checkpoint,
-    native,
-    shown_name,
-    write_whole,
-)
-from hvae_core.checkpoint.importer import Given
+from hvae_core.checkpoint.said import about, clean_name, shown_name
 from hvae_core.common.cache import cache_dir
 from hvae_core.common.errors import CheckpointError
 from hvae_core.common.places import ASSETS
+
+if TYPE_CHECKING:
+    from hvae_core.checkpoint.file import Checkpoint
+    from hvae_core.checkpoint.importer import Given
 
 SHIPPED = ASSETS / "checkpoints"
 _SUFFIX = ".safetensors"
@@ -27,6 +23,11 @@ _ENDING = re.compile(r"\.(safetensors|zip|pth?|th|ckpt)$")
 def shipped_checkpoints() -> dict[str, Path]:
     """The checkpoints that come with the program, by name."""
     return {path.stem: path for path in sorted(SHIPPED.glob(f"*{_SUFFIX}"))}
+
+
+def is_shipped(source: object) -> bool:
+    """Whether a path is that of a checkpoint that comes with the program."""
+    return isinstance(source, str | Path) and Path(source).parent == SHIPPED
 
 
 def own_folder() -> Path:
@@ -53,6 +54,8 @@ def add_checkpoint(
     files lack, and kept as a checkpoint here. The first name a file came under stays. Raises
     ``CheckpointError`` in one sentence, with nothing stored, for a file the gate refuses.
     """
+    from hvae_core.checkpoint.file import load_checkpoint, native, write_whole
+
     folder = own_folder() if folder is None else folder
     name = _slug(filename)
     with about(name):

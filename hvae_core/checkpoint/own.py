@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from hvae_core.checkpoint.file import Checkpoint, clean_name
+from hvae_core.checkpoint.file import Checkpoint
+from hvae_core.checkpoint.said import clean_name
 from hvae_core.common import fingerprint
 from hvae_core.common.errors import ModelError
 from hvae_core.config import ModelCard

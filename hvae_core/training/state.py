@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 
 from hvae_core.checkpoint import History
 from hvae_core.checkpoint.container import strict_json
-from hvae_core.checkpoint.gate import plain_history
+from hvae_core.checkpoint.contents import plain_history
 from hvae_core.common.errors import CheckpointError, ConfigError
 from hvae_core.common.files import check_regular, make_folder, written
 from hvae_core.common.plain import plain

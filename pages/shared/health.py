@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import streamlit as st
 
+from hvae_core.checkpoint.library import is_shipped
 from hvae_core.common.errors import CheckpointError
 from hvae_core.data.image_set import ImageSet
 from hvae_core.evaluation.evaluation import EvalSettings
@@ -62,9 +63,7 @@ def _in_words(ctx: Context, letter: str, handle: Handle, *, finite: bool, blind:
 
 def _is_shipped(handle: Handle) -> bool:
     """Whether a model comes with the program, whose results are tested."""
-    from hvae_core.checkpoint.library import shipped_checkpoints  # it loads torch
-
-    return handle.path in map(str, shipped_checkpoints().values())
+    return is_shipped(handle.path)
 
 
 @by_content(512)

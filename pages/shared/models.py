@@ -13,7 +13,6 @@ from pathlib import Path
 import streamlit as st
 
 from hvae_core.checkpoint import named
-from hvae_core.checkpoint.convert import given_in
 from hvae_core.checkpoint.library import (
     admit_checkpoint,
     keep_checkpoint,
@@ -213,6 +212,8 @@ def _add(source: bytes | str, filename: str, *, given: str, keep: bool) -> tuple
 
     ``source`` is the bytes of a file, or a path on this machine.
     """
+    from hvae_core.checkpoint.convert import given_in
+
     try:
         if public() and len(own_checkpoints(own_folder())) >= MAX_CHECKPOINTS:
             raise CheckpointError(

@@ -19,12 +19,13 @@ from hvae_core.common import own_models
 from hvae_core.common.deployment import public
 from hvae_core.common.errors import HVAEError
 from pages.shared import album, kernel, memory
+from pages.shared.early import Early
 from pages.shared.guard import Guard
 from pages.shared.packed import Packed
 from pages.shared.visitor import Cookies
 from pages.shared.warm import warming
 
-MIDDLEWARE = [Middleware(Guard), Middleware(Cookies), Middleware(Packed)]
+MIDDLEWARE = [Middleware(Guard), Middleware(Cookies), Middleware(Early), Middleware(Packed)]
 """What sees every request before Streamlit does."""
 ROUTES = album.ROUTES
 """Addresses of its own."""

@@ -67,7 +67,12 @@ with left, ui.in_place():
     st.markdown(f"−L, larger for less likely images: AUROC **{area(told.likelihood)}**.")
     density_chart(elbo, "start-paradox", words.PARADOX_ALT)
     ui.link("ood", "All scores and sets")
-with middle, ui.in_place():
+with right, ui.in_place():
+    st.subheader(third, anchor=False)
+    st.markdown(words.ratio(remedy.symbol, told.likelihood, told.remedied))
+    density_chart(remedy, "start-remedy", "Densities of the likelihood ratio, in and out")
+    ui.link("image", "Judge one image")
+with middle, ui.in_place():  # last, as it has the model compute
     st.subheader(second, anchor=False)
     st.markdown(
         "From left to right fewer layers know the image: look at what becomes of the outsider."
@@ -89,11 +94,6 @@ with middle, ui.in_place():
     except MissingImages as missing:
         st.info(ui.plain(str(missing)), icon=":material/image_not_supported:")
     ui.link("reconstructions", "Reconstructions by layer")
-with right, ui.in_place():
-    st.subheader(third, anchor=False)
-    st.markdown(words.ratio(remedy.symbol, told.likelihood, told.remedied))
-    density_chart(remedy, "start-remedy", "Densities of the likelihood ratio, in and out")
-    ui.link("image", "Judge one image")
 if told.uncaught:
     missed = [(ctx.title(name), area, best) for name, area, best in told.uncaught]
     st.caption(words.uncaught(missed))

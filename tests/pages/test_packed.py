@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import gzip
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
+import streamlit
 from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
+from pages.shared.early import Early
 from pages.shared.packed import LEAST, Packed
 
 TEXT = b"let x = 1;\n" * (LEAST // 8)
@@ -68,3 +71,15 @@ def test_what_is_small_or_no_script_goes_as_it_is(client: Any, path: str) -> Non
     raw(client, path)
     time.sleep(0.05)
     assert "content-encoding" not in raw(client, path)[0].headers
+
+
+def test_a_page_names_plotlys_script_in_its_headers() -> None:
+    async def answer(request: Any) -> Response:
+        return Response(b"<html>", media_type=f"text/{request.path_params['kind']}")
+
+    client = TestClient(Early(Starlette(routes=[Route("/{kind}", answer)])))
+    link = client.get("/html").headers["link"]
+    name = link[link.index("<") + 1 : link.index(">")]
+    scripts = Path(streamlit.__file__).parent / "static"
+    assert link.endswith("; rel=modulepreload; crossorigin") and (scripts / name).is_file()
+    assert "link" not in client.get("/plain").headers

@@ -26,9 +26,6 @@ MODULES = sorted(
     for path in (ROOT / "pages").glob("*/*.py")
     if path.stem != "page"
 )
-OPENS = ("pages.shared.models", "pages.shared.own_training", "pages.shared.sidebar")
-"""Those that pass checkpoints through the gate, which builds a model, and whoever imports them."""
-
 HEAVY = "print([name for name in ('torch', 'sklearn', 'datasets') if name in sys.modules])"
 
 READ = """
@@ -72,8 +69,15 @@ def heavy(code: str, *argv: str) -> str:
 
 
 def test_no_page_brings_torch_along() -> None:
-    modules = ", ".join(name for name in MODULES if name not in OPENS)
-    assert heavy(f"import {modules}") == "[]"
+    assert heavy(f"import {', '.join(MODULES)}") == "[]"
+
+
+def test_checkpoints_that_ship_are_listed_without_torch() -> None:
+    listing = "from hvae_core.checkpoint import inspect_checkpoint, shipped_checkpoints"
+    assert (
+        heavy(f"{listing}\nassert [*map(inspect_checkpoint, shipped_checkpoints().values())]")
+        == "[]"
+    )
 
 
 def test_stored_results_are_read_without_torch(

@@ -14,7 +14,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from hvae_core.checkpoint.gate import MAX_LENGTHS, MAX_PARTS, plain_history
+from hvae_core.checkpoint.contents import MAX_LENGTHS, MAX_PARTS, plain_history
 from hvae_core.common.errors import ConfigError
 from hvae_core.common.progress import Cancelled
 from hvae_core.config import TrainConfig

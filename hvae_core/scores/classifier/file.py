@@ -12,26 +12,28 @@ from typing import Any
 import torch
 
 from hvae_core.checkpoint import container, gate
-from hvae_core.checkpoint.encoded import canonical
-from hvae_core.checkpoint.file import (
-    about,
-    clean_name,
-    read_bytes,
-    shown_name,
-    write_whole,
+from hvae_core.checkpoint.contents import (
+    CLASSIFIER_MARK,
+    FORMAT,
+    History,
+    Kind,
+    plain_history,
+    read_contents,
 )
-from hvae_core.checkpoint.gate import History
+from hvae_core.checkpoint.encoded import canonical
+from hvae_core.checkpoint.file import write_whole
+from hvae_core.checkpoint.said import about, clean_name, read_bytes, shown_name
 from hvae_core.common.errors import CheckpointError
 from hvae_core.config import ModelCard, to_json
 from hvae_core.scores.classifier.config import ClassifierConfig, ClassifierTraining
 from hvae_core.scores.classifier.network import Classifier
 
-KIND = gate.Kind(
-    mark=gate.CLASSIFIER_MARK,
+KIND = Kind(
+    mark=CLASSIFIER_MARK,
     config=ClassifierConfig,
     train=ClassifierTraining,
     foreign={
-        gate.FORMAT: "is a hierarchical VAE, not a classifier; "
+        FORMAT: "is a hierarchical VAE, not a classifier; "
         "open it as a model, or give the file of a classifier"
     },
 )
@@ -89,7 +91,7 @@ def save_classifier(
             "config": to_json(model.config),
             "card": canonical(card),
             "train": canonical(train),
-            "history": json.dumps(gate.plain_history(history), sort_keys=True),
+            "history": json.dumps(plain_history(history), sort_keys=True),
         }
         weights = {key: value.detach().half() for key, value in model.named_parameters()}
         tensors = weights | {key: value.detach() for key, value in model.named_buffers()}
@@ -109,7 +111,7 @@ def rounded(model: Classifier) -> Classifier:
 
 def _decode(data: bytes, name: str) -> ClassifierFile:
     header = container.read_header(data)
-    contents = gate.read_contents(header.metadata, KIND)
+    contents = read_contents(header.metadata, KIND)
     model = gate.empty(lambda: Classifier(contents.config))
     gate.check_shapes(model, header)
     return ClassifierFile(

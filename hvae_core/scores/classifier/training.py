@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hvae_core.checkpoint.gate import History
+from hvae_core.checkpoint.contents import History
 from hvae_core.common.errors import ConfigError, DataError
 from hvae_core.common.machine import hardware
 from hvae_core.common.progress import Progress, silent
