@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from scipy.integrate import quad
-from scipy.stats import norm
 from torch import Tensor
 
 from hvae_core.common.errors import DataError, ScoreError
@@ -184,15 +184,23 @@ def test_unit_kl_in_closed_form_sums_to_that_of_the_layer() -> None:
 
 
 def test_unit_kl_of_a_mixture_by_integration() -> None:
-    means, stds = torch.tensor([[-1.0], [2.0]]), torch.tensor([[0.5], [0.8]])
-    q = Gaussian(torch.tensor([[[0.3], [2.0]]]), torch.tensor([[[0.7], [0.2]]]))
-    found = unit_kl(q, GaussianMixture(means, stds))
-    assert found is not None
+    """To 1e-4 where components are as wide as q, and where one is a needle inside it."""
+    centres, spreads = [[-1.0, 0.1], [2.0, 3.0]], [[0.5, 0.02], [0.8, 0.5]]
+    mean, std = [[0.3, 0.0], [2.0, 2.5]], [[0.7, 1.0], [0.2, 0.05]]
+    q = Gaussian(torch.tensor([mean]), torch.tensor([std]))
+    found = unit_kl(q, GaussianMixture(torch.tensor(centres), torch.tensor(spreads)))
+    assert found is not None and found.shape == (1, 2, 2)
 
-    def integrand(z: float, m: float, s: float) -> float:
-        mixed = np.logaddexp(norm.logpdf(z, -1, 0.5), norm.logpdf(z, 2, 0.8)) - math.log(2)
-        return float(norm.pdf(z, m, s) * (norm.logpdf(z, m, s) - mixed))
+    def log_pdf(z: float, m: float, s: float) -> float:
+        return -0.5 * ((z - m) / s) ** 2 - math.log(s * math.sqrt(2 * math.pi))
 
-    for i, (m, s) in enumerate(((0.3, 0.7), (2.0, 0.2))):
-        exact = quad(integrand, m - 10 * s, m + 10 * s, args=(m, s), limit=200)[0]
-        assert float(found[0, i, 0]) == pytest.approx(exact, abs=2e-3)
+    def integrand(z: float, u: int, m: float, s: float) -> float:
+        first, second = (log_pdf(z, c[u], w[u]) for c, w in zip(centres, spreads, strict=True))
+        log_p = float(np.logaddexp(first, second)) - math.log(2)
+        return math.exp(log_pdf(z, m, s)) * (log_pdf(z, m, s) - log_p)
+
+    for i, u in np.ndindex(2, 2):
+        m, s = mean[i][u], std[i][u]
+        ends = [m - 10 * s, *sorted(c for c in (0.0, 0.1, 0.2) if abs(c - m) < 9 * s), m + 10 * s]
+        exact = sum(quad(integrand, *pair, args=(u, m, s), limit=200)[0] for pair in pairwise(ends))
+        assert float(found[0, i, u]) == pytest.approx(exact, abs=1e-4)
