@@ -98,7 +98,7 @@ def mutual_information(log_q: ArrayLike) -> Floats:
 
 def information_key(checkpoint: str, images: ImageSet, seed: int) -> str:
     """The digest under which the cache keeps the information of a set."""
-    return fingerprint.digest("information-2", checkpoint, images.digest, seed)
+    return fingerprint.digest("information-3", checkpoint, images.digest, seed)
 
 
 def stored_information(checkpoint: str, images: ImageSet, seed: int = 0) -> Information | None:
