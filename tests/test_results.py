@@ -95,6 +95,24 @@ def test_path_statistics() -> None:
     assert len(seen) == 5
 
 
+def test_near_and_far() -> None:
+    """The first rows; that they are first is the command's to say."""
+    wrong, rows = [], 0
+    for suite, names, _, checkpoint, key, printed, _ in table("| suite | sets "):
+        if not suite:
+            continue
+        inside, *outs = (
+            stored(checkpoint, name) for name in ("test", *names.replace("`", "").split())
+        )
+        score = get_score(key, inside.table.n_levels, inside.names)
+        area = np.mean([auroc(score(inside.table), score(out.table)) for out in outs])
+        rows += 1
+        if abs(area - float(printed.split()[0])) > 0.00051:
+            wrong.append(f"{checkpoint}, {key}, {suite}: {printed} is {area:.3f}")
+    assert rows > 5
+    assert not wrong, "\n".join(wrong)
+
+
 def test_the_verdict_beside_other_rules() -> None:
     """CIFAR10's columns, to what other draws of noise may move."""
     rows = {row[0]: row[1:3] for row in table("| decided by ")}

@@ -121,7 +121,12 @@ def leaderboard(
             )
             if key or any(board.standings for board in boards):
                 found[each.key] = at, boards
-    if not any(board.standings for _, boards in found.values() for board in boards):
+    if key and not _shipped(chosen[0]) and not found[key][1][0].standings:
+        show.lacking(
+            f"No checkpoint of {chosen[0].title} is here; add one of your own with --add, or train "
+            "one (`models` lists the recipes)."
+        )
+    elif not any(board.standings for _, boards in found.values() for board in boards):
         show.lacking(
             "No result of these sets is at hand; evaluate them with --evaluate, and name the "
             "folder of their images with --sets."
@@ -236,9 +241,12 @@ def _print(at: Sets, board: Board, most: int) -> None:
     if not board.standings:
         show.say(f"{world.title}, {board.suite}: no results yet ({', '.join(absent)}).\n")
         return
+    # The first so many, and of each checkpoint of the user's own its best.
+    own = {row.entry.digest: row for row in reversed(board.standings) if row.entry.own}
     rows = [
         [str(place), *_row(row, titles)]
-        for place, row in enumerate(board.standings[: most or None], start=1)
+        for place, row in enumerate(board.standings, start=1)
+        if not most or place <= most or row is own.get(row.entry.digest)
     ]
     area = "reaction, 95 % interval" if shifted else "AUROC, 95 % interval"
     rate = "flagged at 5 %" if shifted else "FPR95"
