@@ -24,6 +24,7 @@ def draw() -> None:
         health,
         jobs,
         links,
+        panel,
         selection_view,
         set_notes,
         sidebar,
@@ -66,6 +67,7 @@ def draw() -> None:
     with top:
         links.draw_absent()
     links.settle()
+    panel.view().locate()
 
 
 def _pages() -> dict[str, list[Page]]:

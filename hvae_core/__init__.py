@@ -14,10 +14,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from hvae_core import figures
     from hvae_core.checkpoint import save_checkpoint
     from hvae_core.common.errors import HVAEError
     from hvae_core.config.presets import get_preset
     from hvae_core.data import ImageSet, worlds
+    from hvae_core.detection.conformal import threshold_at
     from hvae_core.detection.detector import detector
     from hvae_core.detection.report import report
     from hvae_core.door import (
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
         load_checkpoint,
         load_images,
         reconstruct,
+        score_images,
     )
     from hvae_core.evaluation.evaluation import EvalSettings
     from hvae_core.models import HierarchicalVAE
@@ -49,6 +52,7 @@ __all__ = [
     "detector",
     "diagnose",
     "evaluate",
+    "figures",
     "get_preset",
     "get_score",
     "image",
@@ -60,7 +64,9 @@ __all__ = [
     "reconstruct",
     "report",
     "save_checkpoint",
+    "score_images",
     "show",
+    "threshold_at",
     "train",
     "worlds",
 ]
@@ -72,7 +78,16 @@ _HOMES = {
     "data": ("ImageSet", "worlds"),
     "detection.detector": ("detector",),
     "detection.report": ("report",),
-    "door": ("check", "diagnose", "evaluate", "load_checkpoint", "load_images", "reconstruct"),
+    "door": (
+        "check",
+        "diagnose",
+        "evaluate",
+        "load_checkpoint",
+        "load_images",
+        "reconstruct",
+        "score_images",
+    ),
+    "detection.conformal": ("threshold_at",),
     "evaluation.evaluation": ("EvalSettings",),
     "models": ("HierarchicalVAE",),
     "models.adapted.adapt": ("adapt",),
@@ -85,6 +100,8 @@ _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:
+    if name == "figures":  # a room, whose functions draw what the app shows
+        return import_module(f"{__name__}.figures")
     if name not in _HOME_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from hvae_core import checkpoint as room
 from hvae_core.checkpoint import Checkpoint
+from hvae_core.common.arrays import Floats
 from hvae_core.common.errors import ConfigError
 from hvae_core.common.files import named_path
 from hvae_core.common.progress import Progress, silent
@@ -17,17 +19,24 @@ from hvae_core.common.thresholds import COLLAPSE_THRESHOLD
 from hvae_core.data import ImageSet, worlds
 from hvae_core.data.given import as_array, given_images
 from hvae_core.data.load import array_images, load_source
+from hvae_core.data.named import own_world
 from hvae_core.data.prepare import parse_steps
 from hvae_core.data.readers.wanted import check_limit
+from hvae_core.data.worlds import custom_set
 from hvae_core.detection.judging import judging
 from hvae_core.evaluation import SHIPPED_LIMIT
 from hvae_core.evaluation.contract import Contract, check_model
 from hvae_core.evaluation.diagnosis import Diagnosis, diagnosis
 from hvae_core.evaluation.evaluation import EvalSettings, Evaluation
 from hvae_core.evaluation.lookup import checkpoint_path, evaluated_images
+from hvae_core.evaluation.sets import Sets
+from hvae_core.evaluation.worlds import world_key, world_of
 from hvae_core.models import HierarchicalVAE, Skipped, Up
 from hvae_core.probes import reconstruct as pictures
 from hvae_core.probes.reconstruct import Reconstructions
+from hvae_core.scores import get_score, richest
+from hvae_core.scores.assemble import Beside, Computed, assemble
+from hvae_core.scores.available import background_path
 
 Model = Checkpoint | HierarchicalVAE | str | Path
 """A checkpoint, a model in memory, or the name or path of one."""
@@ -131,6 +140,44 @@ def evaluate(
         )
     checkpoint = judging(model).checkpoint
     return evaluated_images(checkpoint, _given(images, checkpoint), settings, progress=progress)
+
+
+def score_images(
+    model: Model,
+    images: Images,
+    *keys: str,
+    beside: Sequence[Model] = (),
+    progress: Progress = silent,
+) -> dict[str, Floats]:
+    """Scores of every image by their keys, (N,) each; higher means more out of distribution.
+
+    All that a score reads is computed where it is not at hand: bounds, measures, statistics of the
+    training images. ``beside`` are other models of the same images, which an ensemble's scores
+    read. Raises ``ScoreError`` for a key that there is not, or a score that cannot be had.
+    """
+    checkpoint = judging(model).checkpoint
+    given = _given(images, checkpoint)
+    evaluation = evaluated_images(checkpoint, given, progress=progress)
+    table = evaluation.table
+    scores = [get_score(key, table.n_levels, evaluation.names) for key in keys]
+    if not any(score.needs or score.measures for score in scores):
+        return {score.key: score(table) for score in scores}
+    known = world_key(checkpoint) is not None
+    world = world_of(checkpoint) if known else own_world(checkpoint.image_shape)
+    spec = custom_set(given)
+    background = background_path(world)
+    others = Beside(
+        tuple(judging(other).checkpoint for other in beside),
+        None if background is None else judging(background).checkpoint,
+    )
+    read = assemble(
+        Computed(checkpoint, Sets(world.with_set(spec))),
+        [replace(evaluation, set_name=spec.name)],
+        scores,
+        beside=others,
+        progress=progress,
+    ).materials[spec.name]
+    return {score.key: score(richest(score, read)) for score in scores}
 
 
 def diagnose(

@@ -31,6 +31,7 @@ PAGES = (
     "docs/own-images.md",
     "docs/many-images.md",
     "docs/glossary.md",
+    "docs/export.md",
 )
 
 

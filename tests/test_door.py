@@ -27,7 +27,7 @@ def model() -> Checkpoint:
 def test_what_is_named_is_there_and_nothing_else() -> None:
     assert hv.__all__ == sorted(set(hv.__all__))
     for name in hv.__all__:
-        assert getattr(hv, name).__name__ == name
+        assert getattr(hv, name).__name__.removeprefix("hvae_core.") == name
     assert set(hv.__all__) <= set(dir(hv))
     assert hv.__version__.count(".") == 2
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):

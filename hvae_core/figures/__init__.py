@@ -19,11 +19,12 @@ from hvae_core.figures.pixel_map import map_limit, pixel_map
 from hvae_core.figures.rate_distortion import attack_curve, rate_distortion
 from hvae_core.figures.score_bands import ScoreRow, score_bands
 from hvae_core.figures.score_heat import metric_heat
-from hvae_core.figures.theme import LIGHT, Palette, figure_config
+from hvae_core.figures.theme import DARK, LIGHT, Palette, figure_config
 from hvae_core.figures.two_models import SetLine, layer_matrix, likeness_by_layer, score_pairs
 from hvae_core.figures.units import unit_heatmap
 
 __all__ = [
+    "DARK",
     "LIGHT",
     "Alarms",
     "Curve",

@@ -19,12 +19,14 @@ from hvae_core.figures import (
     unit_heatmap,
 )
 from hvae_core.probes.information import DELTAS
-from pages.collapse import information, layers, remedies, tables
+from pages.collapse import code, information, layers, remedies, tables
+from pages.collapse.helps import BITS_HELP, CURVES_HELP, INFORMATION_HELP, KL_HELP, UNITS_HELP
 from pages.collapse.information import Measured
 from pages.collapse.layers import CollapseSettings, Layers
-from pages.shared import jobs, store, ui
+from pages.shared import jobs, panel, store, ui
 from pages.shared.controls import one_of
 from pages.shared.state import colors, context
+from pages.shared.store import Handle
 
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
@@ -32,35 +34,8 @@ if TYPE_CHECKING:
 ctx = context()
 palette = colors()
 
-KL_HELP = (
-    "Mean over the images of each layer's term in the bound, log q − log p, in closed form where "
-    "there is one. With bottom-up inference only the top layer's term is a KL divergence in the "
-    "strict sense; the terms below it compare q(z | layers under it) with p(z | layers over it), "
-    "and may even be negative (Havtorn et al. 2021, App. F). A layer counts as collapsed when its "
-    "term is within the threshold of zero."
-)
-UNITS_HELP = (
-    "A unit is active when its posterior mean E[z | x] varies over the images by more than the "
-    "threshold (Burda et al. 2016). Units are sorted by that variance."
-)
-BITS_HELP = (
-    "−L>k bounds the bits that an image costs when only the layers above k see it; −log p(x | z>k) "
-    "is the part paid for the pixels. A flat step means that what is skipped there knew nothing."
-)
-INFORMATION_HELP = (
-    "I(x; z>k), what the levels above k know of the image: the KL term E KL(q(z>k | x) || p(z>k)) "
-    "less KL(q(z>k) || p(z>k)), with the aggregated posterior q(z>k) over these images (Li et al. "
-    "2022, App. A.1). N images cannot show more than log N nats: a mark at the dotted line says "
-    '"as much or more". Bars are 95 % intervals.'
-)
-CURVES_HELP = (
-    "*active*: units whose posterior mean varies over the images by more than a threshold "
-    "(Kuzina and Tomczak 2024, Eq. 23, 24). *collapsed*: units whose KL stays below eps for at "
-    "least 1 − δ of the images (Lucas et al. 2019). The dotted line is the threshold chosen above."
-)
 
-
-def kl_part(models: list[Layers], settings: CollapseSettings) -> None:
+def kl_part(models: list[Layers], settings: CollapseSettings, name: str) -> None:
     """KL of each layer on the set: a unit, as the threshold counts it, and in all."""
     st.subheader("KL per layer", anchor=False, help=KL_HELP)
     bars = [(m.handle.title, m.result.kl, m.handle.units) for m in models]
@@ -73,9 +48,15 @@ def kl_part(models: list[Layers], settings: CollapseSettings) -> None:
         )
         with column:
             st.caption("A unit, as the threshold counts it" if per_dim else "The whole layer")
-            ui.chart(figure, "collapse-kl-unit" if per_dim else "collapse-kl", alt)
+            made = code.kl(ctx, handles_of(models), name, below=below, per_dim=per_dim)
+            ui.chart(figure, "collapse-kl-unit" if per_dim else "collapse-kl", alt, code=made)
     table = tables.layer_table(models)
     ui.csv_button(lambda: table, "layers", "Layers (CSV)")
+
+
+def handles_of(models: list[Layers]) -> list[Handle]:
+    """The models themselves."""
+    return [model.handle for model in models]
 
 
 def names_of(models: list[Layers]) -> list[tuple[str, ...]]:
@@ -117,12 +98,14 @@ def history_part(split: str) -> None:
         names=[past.names for past in histories],
         unit="nats",
     )
-    ui.chart(figure, "collapse-history", "Lines of the KL of each layer over the epochs")
+    made = code.history(ctx, [h for h in ctx.models if h.title in titles], split)
+    alt = "Lines of the KL of each layer over the epochs"
+    ui.chart(figure, "collapse-history", alt, code=made)
     table = tables.history_table(histories, split, "nats")
     ui.csv_button(lambda: table, "history", "History (CSV)")
 
 
-def words_part(models: list[Layers]) -> None:
+def words_part(models: list[Layers], settings: CollapseSettings, name: str) -> None:
     """The layers in words, collapsed ones first."""
     st.subheader("Layers in words", anchor=False)
     for column, model in zip(st.columns(len(models), gap="large"), models, strict=True):
@@ -133,6 +116,10 @@ def words_part(models: list[Layers]) -> None:
         head = f"*{ui.plain(model.handle.title)}*"
         column.markdown("\n".join([head, "", *lines]))
         column.caption(ui.plain(model.spread))
+        with column:
+            below = settings.collapsed_below
+            made = code.finding(ctx, model.handle, name, below=below)
+            panel.offer(f"collapse-words-{model.handle.name}", made)
 
 
 def remedies_part(models: list[Layers]) -> None:
@@ -158,7 +145,7 @@ def remedies_part(models: list[Layers]) -> None:
                     st.code(command(remedy), language="sh")
 
 
-def active_part(models: list[Layers]) -> None:
+def active_part(models: list[Layers], settings: CollapseSettings, name: str) -> None:
     """Active units of each layer."""
     st.subheader("Active units", anchor=False, help=UNITS_HELP)
     figure = active_units(
@@ -167,10 +154,11 @@ def active_part(models: list[Layers]) -> None:
         names=names_of(models),
         height=300,
     )
-    ui.chart(figure, "collapse-active", "Share of active units of each layer")
+    made = code.active(ctx, handles_of(models), name, above=settings.active_above)
+    ui.chart(figure, "collapse-active", "Share of active units of each layer", code=made)
 
 
-def variance_part(models: list[Layers], settings: CollapseSettings) -> None:
+def variance_part(models: list[Layers], settings: CollapseSettings, name: str) -> None:
     """The variance of every unit's posterior mean."""
     st.subheader("Variance of every unit", anchor=False, help=UNITS_HELP)
     for model in models:
@@ -180,11 +168,12 @@ def variance_part(models: list[Layers], settings: CollapseSettings) -> None:
         threshold = settings.active_above
         figure = unit_heatmap(model.variances, palette, names=handle.names, threshold=threshold)
         alt = f"Variance of every unit, {handle.title}"
-        ui.chart(figure, f"collapse-units-{handle.name}", alt)
+        made = code.variance(ctx, handle, name, above=threshold)
+        ui.chart(figure, f"collapse-units-{handle.name}", alt, code=made)
     ui.csv_button(lambda: tables.unit_table(models), "units", "Units (CSV)")
 
 
-def bits_part(models: list[Layers]) -> None:
+def bits_part(models: list[Layers], name: str) -> None:
     """What an image costs when the lowest k layers have not seen it."""
     st.subheader("Bits per dimension by k", anchor=False, help=BITS_HELP)
     figure = bits_by_k(
@@ -193,7 +182,8 @@ def bits_part(models: list[Layers]) -> None:
         levels=[m.handle.level_names for m in models],
         counted=store.counted(ctx.models),
     )
-    ui.chart(figure, "collapse-bits", "Bits per dimension of the bound and of the pixels by k")
+    alt = "Bits per dimension of the bound and of the pixels by k"
+    ui.chart(figure, "collapse-bits", alt, code=code.bits(ctx, handles_of(models), name))
 
 
 def information_part(models: list[Layers], name: str) -> list[Measured]:
@@ -208,14 +198,18 @@ def information_part(models: list[Layers], name: str) -> list[Measured]:
             levels=[handle.level_names for handle, _ in measured],
             counted=store.counted(ctx.models),
         )
-        ui.chart(figure, "collapse-information", "Mutual information by k under its ceiling")
+        made = code.information(ctx, [handle for handle, _ in measured], name)
+        alt = "Mutual information by k under its ceiling"
+        ui.chart(figure, "collapse-information", alt, code=made)
         st.caption(" ".join(information.in_words(*pair) for pair in measured))
         table = information.information_table
         ui.csv_button(lambda: table(measured, name), "information", "Information (CSV)")
     return measured
 
 
-def curves_part(models: list[Layers], measured: list[Measured], settings: CollapseSettings) -> None:
+def curves_part(
+    models: list[Layers], measured: list[Measured], settings: CollapseSettings, *, name: str
+) -> None:
     """The share of units that are active, or collapsed, over thresholds."""
     with head_row():
         st.subheader("Units by threshold", anchor=False, width="content", help=CURVES_HELP)
@@ -229,12 +223,16 @@ def curves_part(models: list[Layers], measured: list[Measured], settings: Collap
             )  # fmt: skip
     if which == "active":
         figure = information.active_curves(models, settings, palette)
+        made = code.active_curve(ctx, handles_of(models), name, settings=settings)
     elif measured:
         figure = information.collapsed_curves(measured, settings, delta, colors=palette)
+        known, row = [handle for handle, _ in measured], DELTAS.index(delta)
+        made = code.collapsed_curve(ctx, known, name, settings=settings, row=row)
     else:
         st.caption("Measure the images on the left once, and the curves appear here.")
         return
-    ui.chart(figure, f"collapse-{which}-curve", f"Share of {which} units over thresholds")
+    alt = f"Share of {which} units over thresholds"
+    ui.chart(figure, f"collapse-{which}-curve", alt, code=made)
 
 
 def cards_part() -> None:
@@ -247,16 +245,16 @@ def measured_parts(models: list[Layers], settings: CollapseSettings, name: str) 
     """Units and bits, then information and curves, two parts beside each other."""
     left, right = st.columns(2, gap="large")
     with left, ui.in_place():
-        active_part(models)
-        bits_part(models)
+        active_part(models, settings, name)
+        bits_part(models, name)
     with right, ui.in_place():
-        variance_part(models, settings)
+        variance_part(models, settings, name)
     left, right = st.columns(2, gap="large")
     measured: list[Measured] = []
     with left, ui.in_place():
         measured = information_part(models, name)
     with right, ui.in_place():
-        curves_part(models, measured, settings)
+        curves_part(models, measured, settings, name=name)
 
 
 @ui.fragment
@@ -289,9 +287,9 @@ def body() -> None:
         history_part(split)
     if models:
         with bars, ui.in_place():
-            kl_part(models, settings)
+            kl_part(models, settings, name)
         with right, ui.in_place():
-            words_part(models)
+            words_part(models, settings, name)
         with ui.in_place():
             remedies_part(models)
         measured_parts(models, settings, name)

@@ -79,7 +79,8 @@ def pairs(handle: Handle, compression: Compression, k: int, letter: str) -> None
     columns = len(compression.pictures) + 1
     label = f"All k of {letter} (PNG)" if len(ctx.models) > 1 else "All k (PNG)"
     picture = tile(every, columns=columns, scale=1, colors=palette)
-    ui.picture_button(picture, f"compression-{letter}", label)
+    alt = f"The picture, rebuilt from each level up, and JPEG at the same rates, {handle.title}"
+    ui.picture_button(picture, f"compression-{letter}", label, alt=alt)
 
 
 def shown(pixels: np.ndarray, caption: str, *, alt: str, head: str) -> None:
@@ -143,8 +144,9 @@ def attack_view(beside: DeltaGenerator) -> str:
             unit=attacks.LOST, colors=palette,
         )  # fmt: skip
         scroll = f"a_{letter}"
-        ui.picture(picture, "An image, its twins, and what is rebuilt of them", scroll=scroll)
-        ui.picture_button(picture, f"attack-{letter}")
+        alt = "An image, its twins, and what is rebuilt of them"
+        ui.picture(picture, alt, scroll=scroll)
+        ui.picture_button(picture, f"attack-{letter}", alt=alt)
     if not attacked:
         return ""
     with chart:

@@ -46,7 +46,7 @@ LEARNED = 64  # learned images shown at once
 def show(picture: Image, alt: str, name: str) -> None:
     """A picture that scrolls on narrow screens, with its export."""
     ui.picture(picture, alt, scroll=name)
-    ui.picture_button(picture, name)
+    ui.picture_button(picture, name, alt=alt)
 
 
 def show_strip(rows: list[StripRow], heads: Sequence[str], alt: str, *, name: str) -> None:

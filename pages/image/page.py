@@ -121,8 +121,9 @@ def rebuilt(image: OneImage, judged: Sequence[JudgedImage]) -> None:
             )
             with st.container(width="content", gap="small"):
                 ui.model_title(ctx, letter, handle)
-                ui.picture(picture, "The image and its reconstructions from each layer up")
-                ui.picture_button(picture, f"image-rebuilt-{letter}")
+                alt = "The image and its reconstructions from each layer up"
+                ui.picture(picture, alt)
+                ui.picture_button(picture, f"image-rebuilt-{letter}", alt=alt)
 
 
 def lost(image: OneImage, judged: Sequence[JudgedImage]) -> None:

@@ -73,7 +73,10 @@ def chart(
     """
     key = f"l-map-{placed.running or map.map_key(placed, colouring)}"
     kept = not placed.running
-    picking: dict[str, Any] = {"on_select": lambda: map.lassoed(key, drawn)} if kept else {}
+    picking: dict[str, Any] = {}
+    if kept:
+        picking["on_select"] = lambda: map.lassoed(key, drawn)
+        picking["selection_mode"] = ("lasso", "box")
     taken = ui.chart(
         map.figure(ctx, drawn, placed, colouring=colouring),
         f"latents-{layer}",
@@ -81,7 +84,6 @@ def chart(
         key=key,
         lasso=kept,
         **picking,
-        **({"selection_mode": ("lasso", "box")} if kept else {}),
     )
     hover.thumbnails(key, drawn, pictures)
     clickable.chart_points(key, lambda row, _: lasso.look_at(drawn, row))

@@ -20,7 +20,7 @@ from hvae_core.figures import (
     symbol_html,
 )
 from hvae_core.scores import Score
-from pages.ood import degrees, models, paired_tests, subset, tables, threshold
+from pages.ood import code, degrees, models, paired_tests, subset, tables, threshold
 from pages.ood.models import ModelDetection
 from pages.ood.threshold import Placed
 from pages.shared import offers, ui
@@ -59,6 +59,7 @@ def density_charts(placed: Placed, drawn: list[str]) -> None:
     for scored, at in placed:
         model, score = scored.model, scored.score
         shown = [name for name in drawn if name in scored.outs]
+        height = 290 if len(placed) > 1 else 380
         ui.model_title(ctx, model.letter, model.handle)
         figure = densities(
             scored.inside,
@@ -71,11 +72,14 @@ def density_charts(placed: Placed, drawn: list[str]) -> None:
             places=[places[name] for name in shown],
             model_index=model.index if model.letter else None,
             span=scored.span,
-            height=290 if len(placed) > 1 else 380,
+            height=height,
         )
         alt = "Densities of the score, in and out of distribution"
         name = f"density-{score.key}-{model.letter or 'A'}"
-        ui.chart(figure, name, alt, key=f"o_density{model.index}")
+        made = code.density(
+            ctx, scored, at, places={name: places[name] for name in shown}, height=height
+        )
+        ui.chart(figure, name, alt, key=f"o_density{model.index}", code=made)
 
 
 def in_words(placed: Placed) -> None:
@@ -111,7 +115,8 @@ def curve_chart(placed: Placed, drawn: list[str]) -> None:
         return
     figure = (roc if kind == "ROC" else precision_recall)(curves, palette)
     alt = f"{kind} curves of the chosen sets, with areas"
-    ui.chart(figure, f"{kind}-{placed[0][0].score.key}", alt, key="o_curves")
+    made = code.curve(ctx, placed, {name: titles[name] for name in drawn}, places, kind=kind)
+    ui.chart(figure, f"{kind}-{placed[0][0].score.key}", alt, key="o_curves", code=made)
     area = "AUROC with 95 % interval" if kind == "ROC" else "AUPRC, as average precision"
     st.caption(f"In the legend: {area}. The marks show the threshold.")
 
@@ -127,7 +132,8 @@ def rates(placed: Placed) -> None:
         for column in rows
         if column.startswith("Flagged")
     }
-    st.dataframe(rows, hide_index=True, column_config=bars, alt="Share flagged of each set")
+    made = code.rates(ctx, placed, titles)
+    ui.table(rows, "flagged", "Share flagged of each set", code=made, column_config=bars)
 
 
 def versus(pair: tuple[ModelDetection, ModelDetection], score: Score) -> None:
@@ -140,7 +146,7 @@ def versus(pair: tuple[ModelDetection, ModelDetection], score: Score) -> None:
     )
     rows = paired_tests.table(titles, by_set, [score]).drop(columns="Score")
     rows = rows.rename(columns={"First": f"AUROC of {first}", "Second": f"AUROC of {second}"})
-    st.dataframe(rows, hide_index=True, alt=f"Tests of {first} against {second}")
+    ui.table(rows, f"tests-{first}-{second}", f"Tests of {first} against {second}")
 
 
 @ui.fragment
@@ -188,7 +194,8 @@ def table(detected: list[ModelDetection]) -> None:
     )  # fmt: skip
     with ui.columns_of_numbers("o_heat_place", len(scores)):
         alt = f"{metric} of every score on every set"
-        ui.chart(figure, f"table-{metric}", alt, key="o_heat")
+        made = code.heat(ctx, detected, titles, scores, metric=metric)
+        ui.chart(figure, f"table-{metric}", alt, key="o_heat", code=made)
     st.caption(models.equal_numbers_note(detected, titles))
     for score, reason in models.unavailable(detected):
         st.caption(f"${score.symbol}$ is not available: {ui.plain(reason)}")
@@ -216,7 +223,7 @@ def tests(detected: list[ModelDetection]) -> None:
             st.markdown(f"{who(model)}The best score of each set against $-\\mathcal{{L}}$:")
             rows = paired_tests.table(titles, by_set, model.report.scores)
             rows = rows.rename(columns={"First": "AUROC", "Second": "AUROC of −L"})
-            st.dataframe(rows, hide_index=True, alt="Tests against −L")
+            ui.table(rows, f"tests-{model.letter}", "Tests of the best score against −L")
 
 
 def more_scores(detected: list[ModelDetection]) -> None:

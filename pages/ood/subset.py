@@ -13,7 +13,7 @@ from hvae_core.common.words import area
 from hvae_core.detection.metrics import auroc, auroc_interval
 from hvae_core.figures import interval
 from pages.ood.threshold import Placed, ScoredModel
-from pages.shared import selection
+from pages.shared import selection, ui
 from pages.shared.selection import Selection
 from pages.shared.state import Context
 
@@ -34,7 +34,7 @@ def areas(ctx: Context, every: Sequence[ScoredModel], titles: Mapping[str, str])
     if not rows:
         st.caption("The current subset holds no image of the sets held against the model's own.")
         return
-    st.dataframe(pd.DataFrame(rows), hide_index=True, alt="AUROC on the current subset")
+    ui.table(pd.DataFrame(rows), "subset", "AUROC on the current subset")
 
 
 def area_rows(

@@ -8,7 +8,7 @@ import streamlit as st
 
 from hvae_core.figures import fmt, strip, strip_boxes, tile
 from hvae_core.probes.picture_quality import group_losses, pixel_variance
-from pages.reconstructions import controls
+from pages.reconstructions import code, controls
 from pages.reconstructions.controls import ReconstructionSettings
 from pages.shared import clickable, image_names, pictures, ui
 from pages.shared.controls import among, one_of, select
@@ -59,7 +59,8 @@ def strips(named: NamedImages, settings: ReconstructionSettings) -> list[Reconst
                     scrolls=True,
                 )
                 label = f"Picture {letter} (PNG)" if len(ctx.models) > 1 else "Picture (PNG)"
-                ui.picture_button(picture, f"reconstructions-{letter}", label)
+                made = code.strip(ctx, handle, named, settings, heads=heads)
+                ui.picture_button(picture, f"reconstructions-{letter}", label, alt=alt, code=made)
     known = list(zip(ctx.models, results, strict=True))
     ui.csv_button(lambda: controls.table(named, known, settings), "reconstructions")
     return results
@@ -90,7 +91,10 @@ def several(named: NamedImages, settings: ReconstructionSettings) -> None:
             ui.picture(x, "The image x")
             draws = tile(means, columns=8, scale=2, colors=palette)
             ui.picture(draws, f"{len(means)} draws of the image")
-        ui.picture_button(draws, f"draws-{letter}")
+        spot = image_names.parse(ctx, name)
+        made = code.draws(ctx, handle, spot, settings, n=n)
+        alt = f"{len(means)} draws of {labels[name]}, {handle.title}"
+        ui.picture_button(draws, f"draws-{letter}", alt=alt, code=made)
 
 
 @ui.fragment

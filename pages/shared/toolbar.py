@@ -1,4 +1,4 @@
-"""What every page offers at its top: the link of this view, and to present it.
+"""What every page offers at its top: the link and a report of this view, and to present it.
 
 A view that is presented has larger type, no sidebar, and arrow keys that turn the steps of the tour
 or the pages. ``?present=1`` opens it so.
@@ -15,7 +15,7 @@ from streamlit.components.v2 import component
 
 from hvae_core.common.words import listed
 from hvae_core.data.worlds import OWN
-from pages.shared import links, ui, uploads
+from pages.shared import links, report, ui, uploads
 from pages.shared.state import Context
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def place() -> DeltaGenerator:
 
 
 def draw(ctx: Context, page: Page, pages: Sequence[Page], *, touring: bool) -> None:
-    """Share, and present or the ways through the pages while that is done.
+    """Share, report, and present or the ways through the pages while that is done.
 
     Where a step of the tour is open, its own ways on stand in its strip.
     """
@@ -76,6 +76,7 @@ def draw(ctx: Context, page: Page, pages: Sequence[Page], *, touring: bool) -> N
         key="toolbar_share",
         data={"without": without(ctx, page.url_path), "keys": _KEYS if shown else {}},
     )
+    report.button(ctx, page.url_path)
     label, key = ("Leave (Esc)", "present_leave") if shown else ("Present", "present_begin")
     st.button(label, key=key, on_click=_turn, args=(not shown,), type="tertiary")
 

@@ -22,7 +22,8 @@ from hvae_core.common.errors import HVAEError
 from hvae_core.common.spreadsheet import csv_bytes
 from hvae_core.figures.grids import png_bytes
 from hvae_core.figures.theme import figure_config, larger
-from pages.shared import words
+from pages.shared import panel, words
+from pages.shared.program import Code
 from pages.shared.state import Context
 from pages.shared.store import Handle
 
@@ -75,6 +76,8 @@ def header(claim: str, look_for: str, why: str = "", spelled: Sequence[str] = ()
     if why:
         st.markdown(why)
     st.markdown(f":gray[{look_for}]")
+    now = panel.view()
+    now.title, now.texts = claim, (why, look_for)
     written = " ".join((claim, why, look_for)).replace("\\", "")
     words.draw(written, spelled)
 
@@ -156,8 +159,10 @@ def fragment(part: Callable[P, None], *, every: float | None = None) -> Callable
     def guarded(*args: P.args, **kwargs: P.kwargs) -> None:
         if st.session_state.get(_WHOLE):
             st.rerun()
-        with in_place():
+        now = panel.view()
+        with in_place(), now.redrawn(f"{part.__module__}.{part.__qualname__}"):
             part(*args, **kwargs)
+        now.locate()
 
     return guarded
 
@@ -170,6 +175,7 @@ def redraw_all() -> None:
 def drawn_whole() -> None:
     """Note that the whole app is being drawn."""
     st.session_state.pop(_WHOLE, None)
+    panel.begin()
 
 
 def each_model(ctx: Context) -> Iterator[tuple[str, Handle]]:
@@ -220,10 +226,12 @@ def chart(
     *,
     key: str | None = None,
     lasso: bool = False,
+    code: Code | None = None,
     **kwargs: Any,
 ) -> Any:
-    """Draw a figure; its mode bar saves it as SVG under ``name``."""
-    return st.plotly_chart(
+    """Draw a figure; its mode bar saves it as SVG under ``name``, and below it is what makes it."""
+    panel.shown(name, alt, figure, code)
+    drawn = st.plotly_chart(
         larger(figure) if presented() else figure,
         theme=None,
         key=key or name,
@@ -231,6 +239,8 @@ def chart(
         alt=alt,
         **kwargs,
     )
+    panel.offer(name, code, figure)
+    return drawn
 
 
 def picture(image: Image, alt: str, *, scroll: str = "") -> None:
@@ -240,6 +250,16 @@ def picture(image: Image, alt: str, *, scroll: str = "") -> None:
     """
     with st.container(key=f"scroll_{scroll}") if scroll else nullcontext():
         st.image(png_bytes(image), width=image.width, output_format="PNG", alt=alt)
+
+
+def table(
+    frame: pd.DataFrame, name: str, alt: str, *, code: Code | None = None, **kwargs: Any
+) -> Any:
+    """Draw a table, which the browser saves as CSV, and below it what makes it."""
+    panel.shown(name, alt, frame, code)
+    drawn = st.dataframe(frame, hide_index=True, alt=alt, **kwargs)
+    panel.offer(name, code)
+    return drawn
 
 
 def csv_button(make: Callable[[], pd.DataFrame], name: str, label: str = "Data (CSV)") -> None:
@@ -252,9 +272,14 @@ def json_button(make: Callable[[], str], name: str, label: str = "Table (JSON)")
     _download(lambda: make().encode(), f"{name}.json", "application/json", label=label)
 
 
-def picture_button(image: Image, name: str, label: str = "Picture (PNG)") -> None:
-    """Offer a picture as PNG, packed only when asked for."""
-    _download(partial(png_bytes, image), f"{name}.png", "image/png", label=label)
+def picture_button(
+    image: Image, name: str, label: str = "Picture (PNG)", *, alt: str, code: Code | None = None
+) -> None:
+    """Offer a picture as PNG, packed only when asked for, and the code that makes it."""
+    panel.shown(name, alt, image, code)
+    with st.container(horizontal=True, width="content"):
+        _download(partial(png_bytes, image), f"{name}.png", "image/png", label=label)
+        panel.offer(name, code)
 
 
 def zip_button(make: Callable[[], bytes], name: str, label: str) -> None:

@@ -11,7 +11,7 @@ from hvae_core.figures import densities, png_bytes, strip, symbol_html
 from hvae_core.scores import Score, get_score
 from pages.shared import jobs, links, pictures, ui
 from pages.shared.state import colors, context
-from pages.start import example, words
+from pages.start import code, example, words
 
 SPELLED = ("−L", "AUROC", "nats", "z1", "LLR>1")
 ctx = context()
@@ -46,7 +46,8 @@ def density_chart(score: Score, name: str, alt: str) -> None:
         in_name=ctx.title(ctx.in_name),
         height=300,
     )
-    ui.chart(figure, name, alt)
+    made = code.density(ctx, score, (ctx.in_name, fooled), height=300)
+    ui.chart(figure, name, alt, code=made)
 
 
 ui.header(
@@ -82,10 +83,13 @@ with middle, ui.in_place():  # last, as it has the model compute
         pair = list(zip((ctx.in_name, fooled), indices, strict=True))
         rows, heads = pictures.story(ctx, model, pair)
         scale = 3 if model.n_levels <= 3 else 2
-        st.image(
-            png_bytes(strip(rows, heads, scale=scale, underlined=False, colors=palette)),
-            alt="Two images and their reconstructions from each level up",
+        drawn, alt = (
+            strip(rows, heads, scale=scale, underlined=False, colors=palette),
+            words.STORY_ALT,
         )
+        st.image(png_bytes(drawn), alt=alt)
+        made = code.story(ctx, pair, heads, scale=scale)
+        ui.picture_button(drawn, "start-story", alt=alt, code=made)
         st.caption(
             "Under each picture stands what its pixels cost the model, in nats. "
             "Chosen automatically: among outsiders that look at least as likely as a typical image "

@@ -8,6 +8,7 @@ from hvae_core.common.words import area
 
 NEARLY = 0.65
 """Up to this AUROC of the likelihood a set is called nearly as likely as the model's own data."""
+STORY_ALT = "Two images and their reconstructions from each level up"
 PARADOX_ALT = "Densities of the negative bound, in and out of distribution"
 ONE_LEVEL = (
     "This model has one level, so no likelihood ratio can be formed: there is no level above to "

@@ -7,13 +7,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import streamlit as st
+from PIL import Image
 from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 from streamlit.util import calc_hash
 
+from hvae_core import door
 from hvae_core.checkpoint import library, load_checkpoint, save_checkpoint
 from hvae_core.common import cache
 from hvae_core.config import HVAEConfig, LatentConfig, ModelCard
@@ -145,7 +149,8 @@ def tiny_app(
     for module in (lookup, reference):
         monkeypatch.setattr(module, "RESULTS", assets / "results")
     monkeypatch.setattr(identity, "SHIPPED", assets / "results" / "identities.json")
-    monkeypatch.setattr(lookup, "SHIPPED_LIMIT", LIMIT)
+    for module in (lookup, door):
+        monkeypatch.setattr(module, "SHIPPED_LIMIT", LIMIT)
     monkeypatch.setattr(store, "SHOWN_LIMIT", LIMIT)
     monkeypatch.delenv("STRATA_DATA", raising=False)
     worlds_module.worlds.cache_clear()
@@ -194,3 +199,45 @@ def clickables(app: AppTest) -> set[str]:
     """The keys of the pictures on the page in which an image can be clicked."""
     parts = (part.proto for part in app.main.get("bidi_component"))
     return {part.id.split("-", 2)[2] for part in parts if part.component_name == "strata_clickable"}
+
+
+def run_codes(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Run the code of every panel of a page: each makes the figure that the page shows.
+
+    Returns the names of the panels that have code.
+    """
+    from plotly.basedatatypes import BaseFigure
+
+    monkeypatch.setattr(BaseFigure, "show", lambda figure: None)
+    monkeypatch.setattr(Image.Image, "show", lambda picture: None)
+    names = []
+    for _, panel in app.session_state["panels"].panels:
+        if panel.code is None:
+            continue
+        made: dict[str, Any] = {}
+        exec(compile(panel.code.python, panel.name, "exec"), made)
+        names.append(panel.name)
+        if isinstance(panel.content, Image.Image):
+            apart = np.asarray(panel.content, int) - np.asarray(made["figure"], int)
+            assert np.abs(apart).max() <= 1, panel.name
+        elif isinstance(panel.content, BaseFigure):
+            assert_same(panel.content.to_plotly_json(), made["figure"].to_plotly_json(), panel.name)
+    return names
+
+
+def assert_same(one: Any, other: Any, where: str) -> None:
+    """Two nestings are the same, numbers but for rounding."""
+    if isinstance(one, dict):
+        assert one.keys() == other.keys(), where
+        for key in one:
+            assert_same(one[key], other[key], f"{where}.{key}")
+    elif isinstance(one, np.ndarray) and one.dtype.kind == "f":
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6, err_msg=where)
+    elif isinstance(one, list | tuple | np.ndarray):
+        assert len(one) == len(other), where
+        for mine, its in zip(one, other, strict=True):
+            assert_same(mine, its, where)
+    elif isinstance(one, float):
+        assert one == pytest.approx(other, rel=1e-4, abs=1e-6, nan_ok=True), where
+    else:
+        assert one == other, where

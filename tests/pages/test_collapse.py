@@ -17,7 +17,7 @@ from pages.collapse import tables
 from pages.collapse.layers import Layers
 from pages.shared import store
 from pages.shared.store import Handle
-from tests.pages.conftest import LIMIT, Start, alive, charts, text
+from tests.pages.conftest import LIMIT, Start, alive, charts, run_codes, text
 
 B = {"b_glyphs": "glyphs-hvae3-informative"}
 DRAWN = {
@@ -37,11 +37,12 @@ def test_page_draws_layers_history_units_bits_and_card(start: Start) -> None:
     assert "z3 (4 units)" in text(app)
 
 
-def test_models_stand_side_by_side(start: Start) -> None:
+def test_models_stand_side_by_side(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     app = alive(start("collapse", **B))
     assert charts(app) >= DRAWN | {"collapse-units-glyphs-hvae3-informative"}
     assert "“Tiny, informative”" in app.title[0].value
     assert app.table[0].value.shape[1] == 2
+    assert set(run_codes(app, monkeypatch)) >= DRAWN
 
 
 def test_threshold_names_more_layers(start: Start) -> None:

@@ -23,7 +23,7 @@ from pages.ood import degrees, models, paired_tests, tables, threshold
 from pages.ood.models import ModelDetection
 from pages.shared import jobs, store
 from pages.shared.state import Context
-from tests.pages.conftest import LIMIT, Start, alive, charts, text
+from tests.pages.conftest import LIMIT, Start, alive, charts, run_codes, text
 
 B = {"b_glyphs": "glyphs-hvae3-informative"}
 DRAWN = {"o_density0", "o_curves", "o_heat"}
@@ -90,12 +90,16 @@ def test_page_draws_scores_threshold_and_table(
     assert (table["Images"] == LIMIT).all()
 
 
-def test_second_model_has_curves_rows_and_rates_of_its_own(start: Start) -> None:
+def test_second_model_has_curves_rows_and_rates_of_its_own(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
     app = alive(start("ood", **B))
     assert charts(app) >= DRAWN | {"o_density1"}
     assert "shift glyphs-hvae3-informative --chart" in text(app)  # nothing is stored of this file
     assert all(f"**{letter}** Flagged are" in text(app) for letter in "AB")
     assert {"Flagged A", "Flagged B"} <= set(app.dataframe[0].value.columns)
+    kinds = {name.partition("-")[0] for name in run_codes(app, monkeypatch)}
+    assert kinds == {"density", "ROC", "flagged", "table"}
 
 
 def test_threshold_moves_by_false_alarms_and_by_score(start: Start) -> None:

@@ -17,7 +17,7 @@ from streamlit.testing.v1 import AppTest
 from hvae_core.probes.picture_quality import GroupLoss
 from pages.reconstructions.controls import ReconstructionSettings, claim, starts, table
 from pages.shared.image_names import NamedImages
-from tests.pages.conftest import LIMIT, Start, alive, clickables
+from tests.pages.conftest import LIMIT, Start, alive, clickables, run_codes
 from tests.small import tiny_set
 
 ROWS = "r_rows_glyphs"
@@ -116,10 +116,12 @@ def test_no_rows(start: Start) -> None:
     assert app.title[0].value == "No image to reconstruct yet"
 
 
-def test_model_b_has_a_strip_of_its_own(start: Start) -> None:
+def test_model_b_has_a_strip_of_its_own(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     app = alive(start("reconstructions", b_glyphs="glyphs-hvae3-informative"))
     assert pictures(app) == 6
     assert any(text.value.startswith("**B**") for text in app.markdown)
+    names = {f"{name}-{letter}" for name in ("reconstructions", "draws") for letter in "AB"}
+    assert set(run_codes(app, monkeypatch)) == names
 
 
 def test_missing_images_leave_a_way_on(start: Start) -> None:

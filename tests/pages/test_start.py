@@ -12,13 +12,13 @@ from hvae_core.data import worlds
 from hvae_core.evaluation.compute import evaluate
 from hvae_core.evaluation.evaluation import EvalSettings
 from pages.start import words as story
-from tests.pages.conftest import LIMIT, Start, alive, charts
+from tests.pages.conftest import LIMIT, Start, alive, charts, run_codes
 from tests.small import tiny_model
 
 DRAWN = {"start-paradox", "start-remedy"}
 
 
-def test_the_story_is_told_in_three_parts(start: Start) -> None:
+def test_the_story_is_told_in_three_parts(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     app = start()
     alive(app)
     assert "this model" in app.title[0].value
@@ -29,6 +29,7 @@ def test_the_story_is_told_in_three_parts(start: Start) -> None:
     assert ("look more likely" in app.title[0].value) == (heads[0] == "1 The paradox")
     assert charts(app) >= DRAWN
     assert len(app.get("image")) == 1
+    assert set(run_codes(app, monkeypatch)) == DRAWN | {"start-story"}
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,140 @@
+"""The panels of the present view: what each offers as data and code, and all of them for a report.
+
+Whoever draws a panel says so here. Streamlit runs a page's parts in the order of its calls, and a
+fragment alone when one of its controls is turned: what it drew before is then replaced.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, TypeAlias
+
+import streamlit as st
+
+from hvae_core.common.spreadsheet import csv_bytes
+from hvae_core.figures.data import figure_table
+from pages.shared.program import Code
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import plotly.graph_objects as go
+    from PIL.Image import Image
+
+    Content: TypeAlias = "go.Figure | Image | pd.DataFrame"
+
+_KEY = "panels"
+NOTE = "The camera at the top right of the chart saves the figure as SVG."
+
+
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """A chart, a picture or a table of the page, in words, with the code that makes it."""
+
+    name: str
+    alt: str
+    content: Content
+    code: Code | None = None
+    heading: str = ""
+
+
+@dataclass(eq=False)
+class View:
+    """What stands on the page now: its title, claims and panels, in the order of the calls."""
+
+    title: str = ""
+    texts: tuple[str, ...] = ()
+    heading: str = ""
+    panels: list[tuple[tuple[str, ...], Panel]] = field(default_factory=list)
+    """Each with the parts of the page in which it stands, the outermost first."""
+    parts: tuple[str, ...] = ()
+    place: int | None = None
+    url: str = ""
+    query: list[tuple[str, str]] = field(default_factory=list)
+    """What stands in the address of the page, as it is drawn."""
+
+    def locate(self) -> None:
+        """Take note of the address, which the page's controls may have changed."""
+        params = st.query_params
+        self.url = st.context.url or ""
+        self.query = [(key, value) for key in params for value in params.get_all(key)]
+
+    def add(self, panel: Panel) -> None:
+        """Take note of a panel, where the part that draws it has its place."""
+        entry = (self.parts, panel)
+        if self.place is None:
+            self.panels.append(entry)
+        else:
+            self.panels.insert(self.place, entry)
+            self.place += 1
+
+    @contextmanager
+    def redrawn(self, part: str) -> Iterator[None]:
+        """Within, a part of the page is drawn anew, in the place of what it was before."""
+        before = self.parts, self.place
+        rows = [i for i, (parts, _) in enumerate(self.panels) if part in parts]
+        if rows:
+            parts = self.panels[rows[0]][0]
+            self.parts = parts[: parts.index(part) + 1]
+            self.place = rows[0]
+            self.panels = [entry for i, entry in enumerate(self.panels) if i not in set(rows)]
+        else:
+            self.parts = (*self.parts, part)
+        try:
+            yield
+        finally:
+            if rows:
+                self.parts, self.place = before
+            else:
+                self.parts = before[0]
+
+
+def view() -> View:
+    """The view of this session."""
+    found: View = st.session_state.setdefault(_KEY, View())
+    return found
+
+
+def begin() -> None:
+    """Forget the page before: the whole app is drawn."""
+    now = view()
+    now.title, now.texts, now.heading, now.panels = "", (), "", []
+    now.parts, now.place = (), None
+
+
+def shown(name: str, alt: str, content: Content, code: Code | None = None) -> None:
+    """Take note of a panel, drawn under a name and told in words."""
+    now = view()
+    now.add(Panel(name, alt, content, code, now.heading))
+
+
+@st.fragment
+def offer(name: str, code: Code | None = None, figure: go.Figure | None = None) -> None:
+    """A panel's code, behind a word; of a chart its data too. Filled only when it is opened."""
+    label = "Code" if figure is None else "Data and code"
+    if code is None and figure is None:
+        return
+    box = st.popover(
+        label if code is not None else "Data", key=f"code-{name}", icon=":material/code:",
+        type="tertiary", on_change="rerun",
+    )  # fmt: skip
+    if not box.open:
+        return
+    with box:
+        if figure is not None:
+            st.download_button(
+                "Data (CSV)", data=partial(_csv, figure), file_name=f"{name}.csv", mime="text/csv",
+                key=f"data-{name}", on_click="ignore", icon=":material/download:", type="tertiary",
+            )  # fmt: skip
+            st.caption(NOTE)
+        if code is not None:
+            st.code(code.python, language="python")
+            if code.command:
+                st.caption("The same numbers on the command line:")
+                st.code(code.command, language="sh", wrap_lines=True)
+
+
+def _csv(figure: go.Figure) -> bytes:
+    return csv_bytes(figure_table(figure))

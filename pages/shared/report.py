@@ -1,0 +1,174 @@
+"""A report of the present view: one HTML file with its title, panels, code, settings and link.
+
+It is made when it is asked for, of what the page drew last, in the colours in which the reader sees
+the page. It opens offline and loads nothing.
+"""
+
+from __future__ import annotations
+
+import platform
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+import streamlit as st
+
+import hvae_core
+from hvae_core.config.describe import card_rows
+from hvae_core.figures import Palette, fmt, png_bytes, symbol_text
+from hvae_core.figures.document import chart_of, data_url, document
+from pages.shared import links, panel, store
+from pages.shared.panel import Panel, View
+from pages.shared.state import Context, colors
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MOST_ROWS = 200
+"""Rows of a table in a report."""
+_CARD = ("Data", "Objective", "Network", "Parameters", "SHA-256")
+_OF_THIS_MACHINE = ("m_folder", "m_reference", "lab_run")
+"""Controls that hold a path of the reader's machine: they stand in no report."""
+_PATH = re.compile(r"(file:/*)?(~|[A-Za-z]:|)[/\\].*[/\\][^/\\]+")
+_TOLD = ("world", "seed", "present")
+HELP = (
+    "One HTML file of about 5 MB, which opens without a network: title, settings, link, every "
+    "chart, picture and table of this view, and the code of each."
+)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What stands at the head of a report: the choices of the sidebar, and the reader's colours."""
+
+    choices: tuple[tuple[str, str], ...]
+    own_keys: tuple[str, ...]
+    """Controls of the sidebar, which ``choices`` say in words."""
+    palette: Palette
+
+
+def button(ctx: Context, address: str) -> None:
+    """Offer the report of the page that is being drawn, packed only when asked for."""
+    now = panel.view()
+    name = f"strata-{address or 'start'}"
+    st.download_button(
+        "Report", data=partial(made, now, facts(ctx)), file_name=f"{name}.html", mime="text/html",
+        key="toolbar_report", on_click="ignore", type="tertiary", help=HELP,
+    )  # fmt: skip
+
+
+def facts(ctx: Context) -> Facts:
+    """The choices of the sidebar in words."""
+    own = [f"out_{ctx.world.key}"]
+    own += [links.model_key(letter.lower(), ctx.choices or ctx.world) for letter, _ in ctx.lettered]
+    rows = [("World", ctx.world.title), ("In-distribution set", ctx.title(ctx.in_name))]
+    if ctx.out_names:
+        rows.append(("Held against it", ", ".join(map(ctx.title, ctx.out_names))))
+    for letter, handle in ctx.lettered:
+        known = dict(card_rows(store.info(handle)))
+        said = "; ".join(f"{name}: {known[name]}" for name in _CARD if name in known)
+        rows.append((f"Model {letter}", f"{handle.title}. {said}"))
+    rows.append(("Seed", str(ctx.seed)))
+    return Facts(tuple(rows), (*own, *_TOLD), colors())
+
+
+def made(view: View, known: Facts) -> bytes:
+    """The report of a view as the bytes of an HTML file."""
+    panels = [one for _, one in list(view.panels)]
+    charts: dict[str, object] = {}
+    sections, before = [], ""
+    for number, one in enumerate(panels, start=1):
+        section: dict[str, Any] = dict.fromkeys(("chart", "picture", "table"), "")
+        section |= {"alt": plain(one.alt), "python": "", "command": "", "heading": ""}
+        section |= _content(one, f"chart-{number}", charts)
+        if one.heading != before:
+            section["heading"] = before = one.heading
+        if one.code is not None:
+            section |= {"python": one.code.python, "command": one.code.command}
+        sections.append(section)
+    controls = [(key, value) for key, value in view.query if key not in _OF_THIS_MACHINE]
+    told = [
+        (_words(key), value)
+        for key, value in controls
+        if key not in known.own_keys and not key.endswith("pixels")  # a digest is no word
+    ]
+    look = known.palette
+    page = document(
+        Path(__file__).with_name("report.html"),
+        charts,
+        {"light": look, "dark": look},
+        scheme=look.theme,
+        panel=look.panel,
+        title=plain(view.title) or "Strata",
+        texts=[text for text in map(plain, view.texts) if text],
+        settings=[*known.choices, *told],
+        link=f"{view.url}?{urlencode(controls)}" if view.url and controls else view.url,
+        sections=sections,
+        made=_versions(),
+    )
+    return page.encode()
+
+
+def _content(one: Panel, chart: str, charts: dict[str, object]) -> Mapping[str, Any]:
+    """What a panel shows, as the template takes it; a chart goes into ``charts``."""
+    content: Any = one.content
+    if hasattr(content, "to_plotly_json"):
+        charts[chart] = chart_of(one.name, only=content)
+        return {"chart": chart}
+    if hasattr(content, "columns"):
+        return {"table": table(content)}
+    return {"picture": data_url(png_bytes(content), "image/png")}
+
+
+def table(frame: pd.DataFrame) -> dict[str, Any]:
+    """Heads and cells of a table, numbers as people read them."""
+    shown = frame.head(MOST_ROWS)
+    rows: list[list[dict[str, Any]]] = [
+        [_cell(value) for value in row] for row in shown.itertuples(index=False, name=None)
+    ]
+    heads = [str(head) for head in frame.columns]
+    if frame.index.dtype == object:  # words before each row
+        heads = ["", *heads]
+        rows = [[_cell(name), *row] for name, row in zip(shown.index, rows, strict=True)]
+    return {"heads": heads, "rows": rows, "more": max(0, len(frame) - MOST_ROWS)}
+
+
+def _cell(value: Any) -> dict[str, Any]:
+    if isinstance(value, bool) or value is None:
+        return {"text": {True: "yes", False: "no", None: ""}[value], "number": False}
+    if isinstance(value, float):
+        return {"text": "" if value != value else fmt(value), "number": True}
+    return {"text": nameless(str(value)), "number": isinstance(value, int)}
+
+
+def nameless(text: str) -> str:
+    """A path of this machine as the name of its file alone; any other text as it is."""
+    if not _PATH.fullmatch(text.strip()):
+        return text
+    return PureWindowsPath(PurePosixPath(text.strip()).name).name
+
+
+def plain(markdown: str) -> str:
+    """What the app writes as Markdown, without its marks."""
+    text = re.sub(r"\$([^$]+)\$", lambda match: symbol_text(match[1]), markdown)
+    text = re.sub(r":\w+\[([^\]]*)\]", r"\1", text)
+    text = re.sub(r"(?<!\\)(\*\*|\*|`)", "", text)
+    return re.sub(r"\\([^\w\s])", r"\1", text).replace("\N{WORD JOINER}", "")
+
+
+def _words(key: str) -> str:
+    """The key of a control in links, for people: "r_skipped" is "Skipped"."""
+    words = re.sub(r"^[a-z]_", "", key).replace("_", " ")
+    return words[:1].upper() + words[1:]
+
+
+def _versions() -> str:
+    found = ", ".join(f"{name} {version(name)}" for name in ("torch", "streamlit", "plotly"))
+    return (
+        f"Made by Strata {hvae_core.__version__} with Python {platform.python_version()}, {found}."
+    )

@@ -1,0 +1,75 @@
+"""The report of a view: one file that needs nothing, and tells nothing of the reader's machine."""
+
+from __future__ import annotations
+
+import re
+
+import pandas as pd
+import plotly.graph_objects as go
+from PIL import Image
+
+from hvae_core.figures import LIGHT
+from hvae_core.figures.data import figure_table
+from pages.shared.panel import Panel, View
+from pages.shared.program import Code
+from pages.shared.report import Facts, made, nameless, plain
+
+
+def test_a_report_holds_every_panel_escaped_and_loads_nothing() -> None:
+    view = View(title=r"Layer z1 \(of **A**\)", texts=("", ":gray[Look for $-L$.]"))
+    view.url, view.query = (
+        "http://here/many",
+        [("m_folder", "/home/me/scored"), ("m_score", "elbo")],
+    )
+    code = Code("import hvae_core as hv  # <b>", "strata evaluate x")
+    view.add(Panel("bars", "Bars <script>", go.Figure(go.Bar(x=["a"], y=[1.0])), code))
+    view.add(Panel("rows", "Rows", pd.DataFrame({"File": ["/home/me/cat.png"], "p": [0.25]})))
+    view.add(Panel("strip", "A strip", Image.new("RGB", (4, 4))))
+    text = made(view, Facts((("World", "Glyphs & more"),), ("world",), LIGHT)).decode()
+    assert "<h1>Layer z1 (of A)</h1>" in text and "<p>Look for −L.</p>" in text
+    assert "Bars &lt;script&gt;" in text and "# &lt;b&gt;" in text and "Glyphs &amp; more" in text
+    assert "<td>cat.png</td>" in text and '<td class="number">0.25' in text
+    assert "<dt>Score</dt><dd>elbo</dd>" in text and "/home/me" not in text
+    assert 'href="http://here/many?m_score=elbo"' in text
+    assert '"type":"bar"' in text.replace(" ", "") and "data:image/png;base64," in text
+    assert not re.findall(r'<(?:script|link|img)[^>]+(?:src|href)="(?!data:)', text)
+
+
+def test_paths_and_marks() -> None:
+    for path in ("/home/me/a.png", r"C:\me\a.png", "~/x/a.png", "file:///x/a.png"):
+        assert nameless(path) == "a.png"
+    assert nameless("Cutouts, 3 / 5 layers") == "Cutouts, 3 / 5 layers"
+    assert plain(r"*Why?* \[a\]") == "Why? [a]"
+
+
+def test_what_a_part_drew_before_is_replaced_where_it_stood() -> None:
+    view = View()
+
+    def draw(*names: str) -> None:
+        for name in names:
+            view.add(Panel(name, name, pd.DataFrame()))
+
+    draw("head")
+    with view.redrawn("body"):
+        draw("a")
+        with view.redrawn("inner"):
+            draw("b", "c")
+    draw("end")
+    with view.redrawn("inner"):
+        draw("d")
+    assert [panel.name for _, panel in view.panels] == ["head", "a", "d", "end"]
+    with view.redrawn("body"):
+        draw("e")
+    assert [panel.name for _, panel in view.panels] == ["head", "e", "end"]
+
+
+def test_the_data_of_a_chart_has_a_row_a_point() -> None:
+    figure = go.Figure(
+        [go.Scatter(x=[1, 2], y=[3.0, 4.0], name="<b>a</b>"), go.Bar(x=["u"], y=[5])]
+    )
+    figure.add_heatmap(z=[[1.0, 2.0]], x=["p", "q"], y=["r"], name="map")
+    figure.update_layout(xaxis_title_text="k", yaxis_title_text="KL<br>(nats)")
+    rows = figure_table(figure)
+    assert list(rows.columns) == ["series", "k", "KL (nats)", "value"]
+    assert rows["series"].tolist() == ["a", "a", "trace 2", "map", "map"]
+    assert rows["value"].tolist()[-2:] == [1.0, 2.0]
