@@ -80,11 +80,12 @@ def thinned(
 
 def _add_curves(fig: go.Figure, curves: Sequence[Curve], colors: Palette, *, hover: str) -> None:
     several_models = len({curve.model_index for curve in curves}) > 1
+    traces = []
     for curve in curves:
         mark = colors.out_mark(curve.set_index)
         x, y = thinned(curve.x, curve.y)
         dash = colors.model_dash(curve.model_index) if several_models else mark.dash
-        fig.add_trace(
+        traces.append(
             go.Scatter(
                 x=x,
                 y=y,
@@ -94,9 +95,12 @@ def _add_curves(fig: go.Figure, curves: Sequence[Curve], colors: Palette, *, hov
                 hovertemplate=f"{hover}<extra>{curve.name}</extra>",
             )
         )
-    for curve in curves:
-        if curve.point is not None:
-            fig.add_trace(_point(curve, curve.point, colors, hover=hover))
+    traces += [
+        _point(curve, curve.point, colors, hover=hover)
+        for curve in curves
+        if curve.point is not None
+    ]
+    fig.add_traces(traces)
 
 
 def _point(curve: Curve, point: tuple[float, float], colors: Palette, *, hover: str) -> go.Scatter:
@@ -134,20 +138,30 @@ def _square(
 ) -> go.Figure:
     """Equal axes, with the legend in rows of its own below the plot."""
     rows = 21 * len(curves)
-    base_layout(fig, colors, x_title=x_title, y_title=y_title, height=420 + rows)
-    percent = {"tickvals": [0, 0.2, 0.4, 0.6, 0.8, 1], "tickformat": ".0%", "range": [-0.01, 1.01]}
-    fig.update_xaxes(**percent, constrain="domain")
-    fig.update_yaxes(**percent, constrain="domain", scaleanchor="x")
-    fig.update_layout(
-        margin_b=62 + rows,
-        legend={
-            "orientation": "v",
-            "yref": "container",
-            "y": 0,
-            "yanchor": "bottom",
-            "xref": "paper",
-            "x": 0.5,
-            "xanchor": "center",
+    percent = {
+        "tickvals": [0, 0.2, 0.4, 0.6, 0.8, 1],
+        "tickformat": ".0%",
+        "range": [-0.01, 1.01],
+        "constrain": "domain",
+    }
+    return base_layout(
+        fig,
+        colors,
+        x_title=x_title,
+        y_title=y_title,
+        height=420 + rows,
+        x_axis=percent,
+        y_axis={**percent, "scaleanchor": "x"},
+        more={
+            "margin": {"b": 62 + rows},
+            "legend": {
+                "orientation": "v",
+                "yref": "container",
+                "y": 0,
+                "yanchor": "bottom",
+                "xref": "paper",
+                "x": 0.5,
+                "xanchor": "center",
+            },
         },
     )
-    return fig

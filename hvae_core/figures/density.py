@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from hvae_core.common.arrays import Floats
 from hvae_core.common.words import fmt
 from hvae_core.figures.theme import Mark, Palette, base_layout, faded, labelled
-from hvae_core.figures.traces import BESIDE, note
+from hvae_core.figures.traces import BESIDE, note, strip_from, upright
 
 
 def bandwidth(values: ArrayLike) -> float:
@@ -101,18 +101,18 @@ def densities(
     if model_index is not None:
         dash = colors.model_dash(model_index)
         sets = [(name, scores, replace(mark, dash=dash)) for name, scores, mark in sets]
-    for i, (name, scores, mark) in enumerate(sets):
-        values = _finite(scores)
-        if values.size:
-            curve = _curve(name, values, mark, span=(low, high), unit=unit, filled=i == 0)
-            fig.add_trace(curve)
-    base_layout(
-        fig, colors, x_title=labelled(symbol, unit), y_title=_density_title(unit), height=height
+    fig.add_traces(
+        [
+            _curve(name, values, mark, span=(low, high), unit=unit, filled=i == 0)
+            for i, (name, scores, mark) in enumerate(sets)
+            if (values := _finite(scores)).size
+        ]
     )
-    fig.update_xaxes(range=[low, high])
-    fig.update_yaxes(showticklabels=False, rangemode="tozero")
-    if len(sets) > 5:
-        fig.update_layout(legend=BESIDE)
+    base_layout(
+        fig, colors, x_title=labelled(symbol, unit), y_title=_density_title(unit), height=height,
+        x_axis={"range": [low, high]}, y_axis={"showticklabels": False, "rangemode": "tozero"},
+        more={"legend": BESIDE} if len(sets) > 5 else {},
+    )  # fmt: skip
     if threshold is not None:
         _add_threshold(fig, colors, threshold, high=high)
     for name, value in marks:
@@ -153,10 +153,11 @@ def reference_density(
         )
     )
     base_layout(
-        fig, colors, x_title=labelled(symbol, unit), y_title="", height=height, legend=False
-    )
-    fig.update_xaxes(range=[low, high], nticks=5)
-    fig.update_yaxes(showticklabels=False, showgrid=False, rangemode="tozero")
+        fig, colors, x_title=labelled(symbol, unit), y_title="", height=height, legend=False,
+        x_axis={"range": [low, high], "nticks": 5},
+        y_axis={"showticklabels": False, "showgrid": False, "rangemode": "tozero"},
+        more={"margin": {"t": 28}},
+    )  # fmt: skip
     _add_mark(fig, colors, value, span=(low, high))
     # Above the plot: these charts are small, and beside the line it would lie on the curve.
     place = (value - low) / (high - low)
@@ -166,7 +167,6 @@ def reference_density(
     fig.add_annotation(
         note(text, value, 1, colors=colors, xanchor=side, yanchor="bottom", font=font)
     )
-    fig.update_layout(margin_t=28)
     return fig
 
 
@@ -189,14 +189,9 @@ def _curve(
 
 
 def _add_threshold(fig: go.Figure, colors: Palette, threshold: float, *, high: float) -> None:
-    fig.add_vrect(
-        x0=threshold,
-        x1=max(high, threshold),
-        line_width=0,
-        layer="below",
-        fillcolor=faded(colors.out_family[0], 0.07),
-    )
-    fig.add_vline(x=threshold, line={"color": colors.text, "width": 1.25})
+    beyond = faded(colors.out_family[0], 0.07)
+    fig.add_shape(strip_from(threshold, max(high, threshold), beyond))
+    fig.add_shape(upright(threshold, color=colors.text, width=1.25))
     fig.add_annotation(note("flagged →", threshold, 1, colors=colors, xanchor="left", xshift=4))
 
 
@@ -205,7 +200,7 @@ def _add_mark(
 ) -> None:
     """A vertical line with its name on the side where there is room."""
     right_half = value > (span[0] + span[1]) / 2
-    fig.add_vline(x=value, line={"color": colors.text, "width": 1.5, "dash": "dot"})
+    fig.add_shape(upright(value, color=colors.text, width=1.5, dash="dot"))
     if name:
         side, shift = ("right", -5) if right_half else ("left", 5)
         fig.add_annotation(note(name, value, 0.98, colors=colors, xanchor=side, xshift=shift))

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from html import escape
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 import plotly.graph_objects as go
@@ -219,14 +221,21 @@ def base_layout(
     y_title: str,
     height: int = HEIGHT,
     legend: bool = True,
+    x_axis: Mapping[str, Any] = MappingProxyType({}),
+    y_axis: Mapping[str, Any] = MappingProxyType({}),
+    more: Mapping[str, Any] = MappingProxyType({}),
 ) -> go.Figure:
-    """Give a figure the house's look; axis titles carry their units in parentheses."""
+    """Give a figure the house's look; axis titles carry their units in parentheses.
+
+    ``x_axis``, ``y_axis`` and ``more`` are what else the layout has: one call is quicker than four.
+    """
     fig.update_layout(
         template=_template(colors.theme),
         height=height,
         showlegend=legend,
-        xaxis_title_text=x_title,
-        yaxis_title_text=y_title,
+        xaxis={"title": {"text": x_title}, **x_axis},
+        yaxis={"title": {"text": y_title}, **y_axis},
+        **more,
     )
     return fig
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,9 @@ from hvae_core.figures.theme import Palette, contrast, faded, hex_color
 
 BESIDE = {"orientation": "v", "x": 1.01, "y": 1, "yanchor": "top"}
 """A legend of many names: a column beside the plot."""
+
+
+_WHOLE = {"y0": 0, "y1": 1, "yref": "y domain"}
 
 
 def dotted(x: ArrayLike, y: ArrayLike, colors: Palette, **style: Any) -> go.Scatter:
@@ -68,6 +72,20 @@ def note(text: str, x: float, y: float, colors: Palette, **style: Any) -> dict[s
     return {"text": text} | place | look | style
 
 
+def upright(x: float, **style: Any) -> dict[str, Any]:
+    """A line at x over the whole height of the plot, as a shape of the layout.
+
+    Plotly's own ``add_vline`` makes the same, after a search through all that the figure has.
+    """
+    return {"type": "line", "x0": x, "x1": x, "xref": "x"} | _WHOLE | {"line": style}
+
+
+def strip_from(x: float, to: float, color: str) -> dict[str, Any]:
+    """A stretch of x over the whole height of the plot, below all marks."""
+    place = {"type": "rect", "x0": x, "x1": to, "xref": "x"} | _WHOLE
+    return place | {"line": {"width": 0}, "layer": "below", "fillcolor": color}
+
+
 def color_bar(title: str = "", **style: Any) -> dict[str, Any]:
     """The bar beside a plot that says which colour is which value."""
     named = {"title": {"text": title, "side": "right", "font": {"size": 13}}} if title else {}
@@ -78,6 +96,13 @@ def cell_text(value: float, text: str, scale: list[list[Any]], *, colors: Palett
     """A cell's text in black or white, whichever its ground lets one read; a dash for no value."""
     if np.isnan(value):
         return f'<span style="color:{colors.muted}">–</span>'
-    ground = hex_color(sample_colorscale(scale, [min(max(float(value), 0.0), 1.0)])[0])
-    ink = max("#000000", "#FFFFFF", key=lambda color: contrast(color, ground))
+    stops = tuple((place, color) for place, color in scale)
+    ink = _ink(round(min(max(float(value), 0.0), 1.0), 3), stops)
     return f'<span style="color:{ink}">{text}</span>'
+
+
+@lru_cache(maxsize=8192)
+def _ink(value: float, stops: tuple[tuple[float, str], ...]) -> str:
+    """Black or white, whichever one reads better on a place of a scale of colours."""
+    ground = hex_color(sample_colorscale([*map(list, stops)], [value])[0])
+    return max("#000000", "#FFFFFF", key=lambda color: contrast(color, ground))
