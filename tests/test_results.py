@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 from hvae_core.checkpoint import inspect_checkpoint
+from hvae_core.common.ladders import LADDERS
 from hvae_core.common.places import ASSETS
+from hvae_core.detection.by_degree import first_seen, shipped
 from hvae_core.detection.metrics import auroc
 from hvae_core.detection.power import RULES, power
 from hvae_core.evaluation import SHIPPED_LIMIT
@@ -155,6 +157,32 @@ def study(path: str) -> Iterator[list[str]]:
     rows = [line for line in lines if line.startswith("|")]
     for line in rows[2:]:
         yield [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def test_remedies_one_at_a_time() -> None:
+    lines = (ASSETS / "studies/remedies/five-layers.md").read_text().splitlines()
+    heads = next(line for line in lines if line.startswith("| model")).strip("| ").split(" | ")
+    told = ("KL z5", "collapsed layers", "active units", "NLL (nats)", "NLL lost")
+    of_set = ("AUROC LLRada", "best LLR>k", "its k")
+    names = ["model", *told, *(f"{name}, Lower-case letters" for name in of_set)]
+    places = [[head.replace("&gt;", ">") for head in heads].index(name) for name in names]
+    known = [[row[place] for place in places] for row in study("remedies/five-layers")]
+    assert list(table("| remedy | KL of z5")) == known
+
+
+def test_shift_by_degrees() -> None:
+    axes = {ladder.axis: name for name, ladder in LADDERS.items()}
+    rows, checkpoint = 0, ""
+    for name, axis, *printed in table("| checkpoint | change"):
+        checkpoint = name or checkpoint
+        found = shipped(checkpoint, inspect_checkpoint(checkpoint_path(checkpoint)).digest)
+        assert found is not None
+        seen = first_seen(next(c for c in found.changes if c.name == axes[axis]))
+        top = max(key for key in seen if key[4:].isdigit())
+        ours = [seen[key] for key in ("elbo", "llr_1", top, "llr_ada", "verdict")]
+        assert printed == ["–" if degree is None else f"{degree:g}" for degree in ours]
+        rows += 1
+    assert rows == 4 * len(LADDERS)
 
 
 def test_families() -> None:
