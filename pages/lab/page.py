@@ -76,7 +76,7 @@ def _dot(all_runs: list[Run]) -> None:
 
 
 def current() -> list[Run]:
-    """The visitor's runs; before the first there is one that waits for Play."""
+    """The visitor's runs; before the first there is one of a single step that waits for Play."""
     asked = links.arrived("preset")
     first = next(iter(PRESETS))
     if asked in PRESETS:
@@ -85,8 +85,7 @@ def current() -> list[Run]:
     elif asked:
         links.absent("preset", f"There is no preset {asked[:40]}; choose one of the list.")
     if runs.find(A) is None:
-        runs.begin_preset(PRESETS[first], playing=False)
-        tell(runs.warm)
+        tell(runs.begin_preset, PRESETS[first], playing=False, until=1)
     found = [run for run in map(runs.find, (A, B)) if run is not None]
     links.say("preset", found[0].control.preset)
     return found

@@ -130,14 +130,15 @@ def begin(slot: str, control: Control) -> None:
         _start(slot, folder, control)
 
 
-def begin_preset(preset: LabPreset, *, seed: int = 0, playing: bool = True) -> None:
-    """The run or the two runs of a preset, from step 0."""
+def begin_preset(preset: LabPreset, *, seed: int = 0, playing: bool = True, until: int = 0) -> None:
+    """The run or the two runs of a preset, from step 0; where they do not play, so many steps."""
     end(B)
     for slot, knobs in ((A, preset.knobs), (B, preset.beside)):
         if knobs is not None:
             # The second run has nothing turned on its way: it is what the first is held against.
             acts = preset.acts if slot == A else ()
-            begin(slot, control_of(preset, replace(knobs, seed=seed), acts, playing=playing))
+            control = control_of(preset, replace(knobs, seed=seed), acts, playing=playing)
+            begin(slot, replace(control, until=until))
 
 
 def control_of(preset: LabPreset, knobs: Knobs, acts: tuple[Act, ...], *, playing: bool) -> Control:

@@ -50,7 +50,7 @@ STRANGER_HELP = (
 
 def claim(run: Run | None) -> str:
     """What the layers of run A do now, as a title."""
-    if run is None or run.frame is None or not len(run.frame.kl):
+    if run is None or run.frame is None or not len(run.frame.kl) or run.step <= 1:
         return "Watch a layer die and bring it back"
     names, now = run.frame.about["names"], run.frame.now
     dead = [name for name, kl in zip(names, now, strict=True) if abs(kl) < SILENT_NATS]
@@ -88,7 +88,7 @@ def parts(runs: Sequence[Run], palette: Palette, *, room: int) -> list[dict[str,
     """
     shown = [(run, run.frame) for run in runs if run.frame is not None]
     if not shown:
-        waits = any(run.control.playing for run in runs)
+        waits = any(run.control.playing or run.control.until for run in runs)
         words = (
             "The first steps are on their way." if waits else "Nothing is trained yet: press Play."
         )
@@ -120,6 +120,9 @@ def _curves(
     shown: Sequence[tuple[Run, LabFrame]], palette: Palette, *, room: int, half: int
 ) -> list[dict[str, object]]:
     """KL and loss by step."""
+    if all(len(frame.steps) < 2 for _, frame in shown):
+        note = '<p class="note">The lines begin after the first steps: press Play.</p>'
+        return [_part("kl", note, "KL per layer", KL_HELP, wide=True)]
     counted = shown[0][1].about["counted"]
     curves, losses = [], []
     for run, frame in shown:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 ctx = context()
 palette = colors()
+SHRINKS = 700
+"""Up to this width in pixels a picture shrinks on a narrow screen; a wider one scrolls there."""
 
 LOOK_FOR = (
     "Each row starts with an image x. Each column rebuilds it from fewer layers, the last one from "
@@ -56,7 +58,8 @@ def strips(named: NamedImages, settings: ReconstructionSettings) -> list[Reconst
                     key=f"r_strip_{letter}",
                     spots=[image_names.parse(ctx, name) for name in named.names],
                     boxes=strip_boxes(rows, heads, scale=settings.scale),
-                    scrolls=True,
+                    scrolls=picture.width > SHRINKS,
+                    most=picture.width,
                 )
                 label = f"Picture {letter} (PNG)" if len(ctx.models) > 1 else "Picture (PNG)"
                 made = code.strip(ctx, handle, named, settings, heads=heads)

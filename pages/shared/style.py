@@ -24,6 +24,9 @@ h1 {text-wrap: balance}
 }
 [class*="st-key-scroll_"] img {max-width: none !important; border-radius: 0;
     image-rendering: pixelated}
+/* the menu of a field in the sidebar is as wide as the names of models need */
+[data-testid="stSelectboxVirtualDropdown"] {min-width: min(26rem, 88vw)}
+[data-testid="stSelectboxVirtualDropdown"] [role="listbox"] {width: 100% !important}
 /* a chart narrower than this shows nothing: its column goes below instead */
 [data-testid="stColumn"]:has(.stPlotlyChart) {min-width: min(100%, 20rem)}
 /* the primary colour carries white text; as text on the dark ground it is too faint */
