@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
@@ -76,14 +76,17 @@ def calibration(
     from hvae_core.detection.false_alarms import calibrate, calibrate_halves
     from hvae_core.detection.verdict import BOTH_ENDS, verdict_scores
     from hvae_core.scores import Material, get_score
+    from hvae_core.scores.material import FITTED
 
     correction: Correction = "bonferroni" if bonferroni else "calibrated"
     calibrations: dict[str, tuple[Calibration, Calibration]] = {}
     for name in names:
         held_out, test = _splits(name, world, limit=limit, data=data)
         if score:
-            rule = get_score(score, held_out.table.n_levels)
-            reference, judged = (rule(Material.of(e))[:, None] for e in (held_out, test))
+            rule = get_score(score, held_out.table.n_levels, held_out.names)
+            fitted = Material.of(held_out).take(FITTED)
+            known, new = (rule(replace(Material.of(e), held_out=fitted)) for e in (held_out, test))
+            reference, judged = rule.unseen(known)[:, None], new[:, None]
         else:
             reference, judged = verdict_scores(held_out.table), verdict_scores(test.table)
         ends = () if score else BOTH_ENDS

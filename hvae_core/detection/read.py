@@ -67,6 +67,12 @@ def score_columns(
     needs what is not here, or is no finite number.
     """
     needs, measures = needed(scores)
+    if "held_out" in needs:
+        fitted = next(score for score in scores if "held_out" in score.needs)
+        raise ScoreError(
+            f"The score {fitted.key} fits a density to held-out images, and a detector keeps all "
+            "of its own for p-values; choose another score, or use `evaluate`."
+        )
     reference = _reference(known, evaluation, training) if "reference" in needs else None
     material = Material.of(evaluation, reference=reference)
     if measures:

@@ -202,6 +202,7 @@ def test_what_cannot_be_asked_for_is_said_in_a_sentence(
         ({"score": []}, ScoreError, "needs a score"),
         ({"score": "typicality"}, ScoreError, "training=..."),
         ({"score": "msp"}, ScoreError, "not at hand"),
+        ({"score": "path"}, ScoreError, "fits a density"),
         ({"model": 7}, ModelError, "An? int is no model"),
         ({"model": "nothing"}, CheckpointError, "no checkpoint nothing"),
         ({"scale": (1, 1)}, DataError, "no range"),
