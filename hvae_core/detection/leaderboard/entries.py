@@ -64,7 +64,7 @@ def counted_sets(world: World) -> tuple[str, ...]:
 
 
 def readable(n_levels: int, layers: Sequence[str]) -> tuple[Score, ...]:
-    """The scores of a model of K levels that follow from evaluations and a reference."""
+    """The scores of a model of K levels that follow from evaluations and a reference alone."""
     return tuple(
         score
         for score in all_scores(n_levels, layers)
