@@ -30,7 +30,7 @@ _HEAPS = 2
 _SECONDS = 15.0
 _THOROUGH = 4
 """Rounds of so many seconds between two looks at everything."""
-_LONG = 0.01
+_LONG = 0.004
 """Seconds of a look after which what it has left is set aside."""
 _log = logging.getLogger(__name__)
 
