@@ -10,9 +10,10 @@ import streamlit as st
 from hvae_core.common.errors import HVAEError
 from hvae_core.data.image_set import ImageSet
 from hvae_core.figures import StripRow, strip, tile
-from pages.generate import views
+from pages.generate import code, views
 from pages.shared import controls, current, image_names, ui
 from pages.shared.controls import View, draw_seed, one_of, set_and_number
+from pages.shared.program import Code
 from pages.shared.state import colors, context
 from pages.shared.store import Handle
 
@@ -24,34 +25,20 @@ if TYPE_CHECKING:
 ctx = context()
 palette = colors()
 
-LOOK_FOR = {
-    "Prior samples": "The model draws these pictures by itself: its top layer from the prior p(z), "
-    "then each layer below, then the picture. A lower temperature keeps the draws nearer to their "
-    "mean.",
-    "Redrawn": "The upper levels of one image are kept and the lower ones drawn again. The kept "
-    "levels decide what stays the same along a row. In the column “mean” the lower levels are at "
-    "their mean: from the bottom row upwards, each row adds one level of the image.",
-    "Interpolation": "Each row walks in a straight line from the latents of one image to those of "
-    "another, in the named level and all above. The levels below follow at their mean.",
-    "Pseudoinput": "This model has a picture above its layers, or a prior made of pictures. Each "
-    "row starts with one of them. Then come the mean picture that the model makes of it, and "
-    "random draws. The picture at the left decides what stays the same along its row.",
-    "Traversal": "In each row one unit of a layer moves from low to high, and the layers below "
-    "follow at their mean. If a row stays the same, its unit says nothing.",
-}
-PICTURES = 6  # rows of pictures drawn from their prior
-LEARNED = 64  # learned images shown at once
+PICTURES, LEARNED = 6, 64  # rows drawn from their prior; learned images shown at once
 
 
-def show(picture: Image, alt: str, name: str) -> None:
+def show(picture: Image, alt: str, name: str, *, made: Code) -> None:
     """A picture that scrolls on narrow screens, with its export."""
     ui.picture(picture, alt, scroll=name)
-    ui.picture_button(picture, name, alt=alt)
+    ui.picture_button(picture, name, alt=alt, code=made)
 
 
-def show_strip(rows: list[StripRow], heads: Sequence[str], alt: str, *, name: str) -> None:
+def show_strip(
+    rows: list[StripRow], heads: Sequence[str], alt: str, *, name: str, made: Code
+) -> None:
     """Rows of pictures, with their export."""
-    show(strip(rows, heads, scale=2, colors=palette), alt, name)
+    show(strip(rows, heads, scale=2, colors=palette), alt, name, made=made)
 
 
 def temperature(key: str) -> float:
@@ -116,7 +103,9 @@ def prior_view(beside: DeltaGenerator) -> str:
         warm = tuple(heat[level] for level in handle.level_names)
         samples = views.prior(handle, n, seed, heat=warm)
         picture = tile(samples, columns=round(n**0.5), scale=3, colors=palette)
-        show(picture, f"{n} samples from the prior of {handle.title}", f"prior-{letter}")
+        made = code.prior(ctx, handle, n, seed, heat=warm)
+        alt = f"{n} samples from the prior of {handle.title}"
+        show(picture, alt, f"prior-{letter}", made=made)
         claim = claim or views.prior_claim(handle, samples, warm, data=data_of(handle))
     return claim
 
@@ -132,7 +121,8 @@ def redrawn_view(beside: DeltaGenerator) -> str:
         by_k = views.redrawn(handle, images, seed, temperature=warm)
         rows, heads = views.redrawn_rows(handle, images, by_k)
         alt = f"Draws with the upper levels kept, {handle.title}"
-        show_strip(rows, heads, alt, name=f"redrawn-{letter}")
+        made = code.redrawn(ctx, handle, names, seed=seed, temperature=warm)
+        show_strip(rows, heads, alt, name=f"redrawn-{letter}", made=made)
         claim = claim or views.redraw_claim(handle, views.kept_share(by_k))
     return claim
 
@@ -152,7 +142,8 @@ def interpolation_view(beside: DeltaGenerator) -> str:
         labels = views.upwards(handle.level_names)
         rows = [views.row(label, walk) for label, walk in zip(labels, walks, strict=True)]
         alt = f"From {start} to {end} under {handle.title}"
-        show_strip(rows, heads, alt, name=f"path-{letter}")
+        made = code.path(ctx, handle, names, heads)
+        show_strip(rows, heads, alt, name=f"path-{letter}", made=made)
         claim = claim or views.path_claim(handle, walks)
     return claim
 
@@ -185,7 +176,8 @@ def drawn_pictures(handle: Handle, letter: str, seed: int, *, heat: float) -> st
     tops = views.from_prior(handle, PICTURES, seed, temperature=heat)
     rows, heads = views.picture_rows(tops, [""] * PICTURES, top)
     alt = f"Draws of {top} and what {handle.title} makes of them"
-    show_strip(rows, heads, alt, name=f"tops-{letter}")
+    made = code.tops(ctx, handle, seed, n=PICTURES, heat=heat)
+    show_strip(rows, heads, alt, name=f"tops-{letter}", made=made)
     return views.picture_claim(tops, top)
 
 
@@ -202,7 +194,8 @@ def latents_of_images(
         seen = named.images.images.astype("float32") / 255
         rows, heads = views.picture_rows(tops, named.labels, top, beside=seen)
         alt = f"{top} of images and what {handle.title} makes of it"
-        show_strip(rows, heads, alt, name=f"of-{letter}")
+        made = code.of_images(ctx, handle, names, named.labels, seed=seed, heat=heat)
+        show_strip(rows, heads, alt, name=f"of-{letter}", made=made)
 
 
 def learned_pictures(
@@ -220,9 +213,11 @@ def learned_pictures(
         ) - 1  # fmt: skip
     which = list(range(first, min(first + PICTURES, many)))
     some = views.from_learned(handle, which, n=views.DRAWS, seed=seed, temperature=heat)
-    rows, heads = views.picture_rows(some, [f"u {k + 1}" for k in which], "u")
+    labels = [f"u {k + 1}" for k in which]
+    rows, heads = views.picture_rows(some, labels, "u")
     alt = f"Pseudoinputs and what {handle.title} makes of them"
-    show_strip(rows, heads, alt, name=f"learned-{letter}")
+    made = code.learned(ctx, handle, which, labels, seed=seed, heat=heat)
+    show_strip(rows, heads, alt, name=f"learned-{letter}", made=made)
     shown = list(range(min(many, LEARNED)))
     every = views.from_learned(handle, shown, n=2, seed=seed, temperature=heat)
     st.caption(f"The first {len(shown)} of {many} pseudoinputs, and the mean picture of each.")
@@ -249,13 +244,19 @@ def traversal_view(beside: DeltaGenerator) -> str:
     for letter, handle, images in each_with_images(picked):
         # A second model without such a layer shows its top one.
         number = handle.names.index(layer) + 1 if layer in handle.names else handle.n_layers
-        walks = traversal(handle, letter, images, number=number, reach=reach)
+        walks = traversal(handle, letter, images, picked=picked, number=number, reach=reach)
         claim = claim or views.traversal_claim(handle, number, walks)
     return claim
 
 
 def traversal(
-    handle: Handle, letter: str, images: ImageSet, *, number: int, reach: float
+    handle: Handle,
+    letter: str,
+    images: ImageSet,
+    *,
+    picked: Sequence[str],
+    number: int,
+    reach: float,
 ) -> list[np.ndarray]:
     """A row a unit of the numbered layer, the most active ones where that is known."""
     layer = handle.names[number - 1]
@@ -267,7 +268,9 @@ def traversal(
     )
     rows = [views.row(f"unit {unit}", walk) for unit, walk in zip(units, walks, strict=True)]
     alt = f"Units of {layer} moved, {handle.title}"
-    show_strip(rows, [f"{value:+.1f}" for value in values], alt, name=f"traversal-{letter}")
+    heads = [f"{value:+.1f}" for value in values]
+    made = code.traversal(ctx, handle, picked, layer=number, units=units, reach=reach, heads=heads)
+    show_strip(rows, heads, alt, name=f"traversal-{letter}", made=made)
     st.caption(
         f"The most active units of {layer} first: those whose mean E[z | x] varies most over the "
         "test set."
@@ -281,7 +284,7 @@ def traversal(
 DRAWN = (prior_view, redrawn_view, interpolation_view, picture_view, traversal_view)
 VIEWS = {
     name: View(draw, look_for)
-    for draw, (name, look_for) in zip(DRAWN, LOOK_FOR.items(), strict=True)
+    for draw, (name, look_for) in zip(DRAWN, views.LOOK_FOR.items(), strict=True)
 }
 
 

@@ -23,6 +23,22 @@ DRAWS = 6
 UNITS = 8
 """Units shown in a traversal, the most active ones."""
 STEPS = 9
+LOOK_FOR = {
+    "Prior samples": "The model draws these pictures by itself: its top layer from the prior p(z), "
+    "then each layer below, then the picture. A lower temperature keeps the draws nearer to their "
+    "mean.",
+    "Redrawn": "The upper levels of one image are kept and the lower ones drawn again. The kept "
+    "levels decide what stays the same along a row. In the column “mean” the lower levels are at "
+    "their mean: from the bottom row upwards, each row adds one level of the image.",
+    "Interpolation": "Each row walks in a straight line from the latents of one image to those of "
+    "another, in the named level and all above. The levels below follow at their mean.",
+    "Pseudoinput": "This model has a picture above its layers, or a prior made of pictures. Each "
+    "row starts with one of them. Then come the mean picture that the model makes of it, and "
+    "random draws. The picture at the left decides what stays the same along its row.",
+    "Traversal": "In each row one unit of a layer moves from low to high, and the layers below "
+    "follow at their mean. If a row stays the same, its unit says nothing.",
+}
+"""What to look for in each view of the page."""
 VISIBLE = 0.002
 """Mean change of a pixel that counts: half of one of 255 grey levels."""
 

@@ -18,14 +18,17 @@ from pages.generate.views import (
     traversal_claim,
     upwards,
 )
-from tests.pages.conftest import Start, alive
+from tests.pages.conftest import Start, alive, run_codes
 
 
-def test_prior_samples_are_the_first_view(start: Start) -> None:
+def test_prior_samples_are_the_first_view(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
     app = alive(start("generate"))
     assert app.title[0].value.startswith("36 pictures drawn by this model, ")
     assert "as varied as the test images" in app.title[0].value
     assert len(app.image) == 1
+    assert run_codes(app, monkeypatch) == ["prior-A"]
     app.slider("g_temp").set_value(0.0)
     assert alive(app.run()).title[0].value == "At temperature 0 every sample is the same picture"
 
@@ -54,10 +57,13 @@ def test_redraw_makes_another_picture(start: Start) -> None:
         ("Traversal", "of z3"),
     ],
 )
-def test_every_view_says_and_shows_something(start: Start, view: str, claim: str) -> None:
+def test_every_view_says_and_shows_something(
+    start: Start, view: str, claim: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     app = alive(start("generate", g_view=view))
     assert claim in app.title[0].value
     assert len(app.image) == 1
+    assert len(run_codes(app, monkeypatch)) == 1
     app.radio("g_view").set_value("Prior samples")
     assert "pictures" in alive(app.run()).title[0].value
 
