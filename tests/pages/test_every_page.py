@@ -11,6 +11,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from hvae_core import door
 from hvae_core.checkpoint import inspect_checkpoint, library, load_checkpoint, save_checkpoint
 from hvae_core.config import ModelCard, ModelConfig, TrainConfig
 from hvae_core.data.worlds import worlds
@@ -18,7 +19,15 @@ from hvae_core.evaluation.compute import evaluate
 from hvae_core.evaluation.evaluation import EvalSettings
 from pages.shared import store
 from tests.conftest import ROOT
-from tests.pages.conftest import Start, alive, charts, open_page, with_glyphs, worlds_module
+from tests.pages.conftest import (
+    Start,
+    alive,
+    charts,
+    open_page,
+    run_codes,
+    with_glyphs,
+    worlds_module,
+)
 from tests.small import FAMILIES, tiny_model
 
 LIMIT = 8
@@ -109,10 +118,14 @@ def test_every_page_knows_the_family(family: str, with_families: Callable[..., O
 
 
 @pytest.mark.parametrize("family", sorted(PICTURED))
-def test_pictures_at_the_top_have_a_view(family: str, with_families: Callable[..., Open]) -> None:
+def test_pictures_at_the_top_have_a_view(
+    family: str, with_families: Callable[..., Open], monkeypatch: pytest.MonkeyPatch
+) -> None:
     app = alive(with_families(family)("generate", g_view="Pseudoinput"))
     assert " decides " in app.title[0].value
     assert len(app.image) == (3 if "vamp" in family else 2)
+    monkeypatch.setattr(door, "SHIPPED_LIMIT", LIMIT)
+    assert len(run_codes(app, monkeypatch)) == (1 if "vamp" in family else 2)
     app.slider("g_heat").set_value(0.0)
     assert alive(app.run()).title[0].value
 

@@ -21,9 +21,7 @@ from pages.generate.views import (
 from tests.pages.conftest import Start, alive, run_codes
 
 
-def test_prior_samples_are_the_first_view(
-    start: Start, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_prior_samples_are_the_first_view(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     app = alive(start("generate"))
     assert app.title[0].value.startswith("36 pictures drawn by this model, ")
     assert "as varied as the test images" in app.title[0].value
