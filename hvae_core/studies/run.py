@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from hvae_core.common.progress import Progress, Say, part, silent, unsaid
 from hvae_core.studies.find import Wanted, left_out, to_train, wanted
-from hvae_core.studies.spec import OUTSIDE, StudySpec
+from hvae_core.studies.spec import OUTSIDE, WITHOUT_BOUNDS, StudySpec
 
 if TYPE_CHECKING:
     from hvae_core.checkpoint import Checkpoint, CheckpointInfo
@@ -117,6 +117,14 @@ def sets_of(study: StudySpec, world: World, model: str) -> tuple[str, ...]:
     return tuple(s.name for s in world.with_role("validation", "out", "control") if s.name in asked)
 
 
+def evaluated_sets(study: StudySpec, world: World, model: str) -> tuple[str, ...]:
+    """The sets whose bounds the tables of a model read, the in-distribution one first, if any."""
+    kinds = {table.kind for table in study.tables if not table.models or model in table.models}
+    if kinds <= set(WITHOUT_BOUNDS):
+        return ()
+    return (world.in_name, *sets_of(study, world, model))
+
+
 def _member(
     run: Wanted, study: StudySpec, place: Place, *, shelves: dict[str, Sets], progress: Progress
 ) -> Member:
@@ -131,7 +139,7 @@ def _member(
     checkpoint = load_checkpoint(run.path)
     world = world_for(checkpoint, study)
     sets = shelves.setdefault(world.key, _sets(study, world, place))
-    names = (world.in_name, *sets_of(study, world, run.model.name))
+    names = evaluated_sets(study, world, run.model.name)
     evaluations, missing = {}, {}
     for at, name in enumerate(names):
         step = part(progress, at, len(names))
@@ -143,9 +151,8 @@ def _member(
         except MissingImages:
             missing[name] = NO_IMAGES
     scores = scores_of(study, checkpoint, run.model.name)
-    materials = materials_of(
-        checkpoint, sets, list(evaluations.values()), scores=scores, study=study
-    )
+    found = list(evaluations.values())
+    materials = materials_of(checkpoint, sets, found, scores=scores, study=study) if found else {}
     info = CheckpointInfo(**{f.name: getattr(checkpoint, f.name) for f in fields(CheckpointInfo)})
     seed = study.settings.seed
     return Member(
@@ -204,7 +211,7 @@ def evaluations_left(study: StudySpec, place: Place) -> tuple[int, int]:
     for run in wanted(study, place.runs):
         world = _world(run, study)
         sets = _sets(study, world, place)
-        for name in (world.in_name, *sets_of(study, world, run.model.name)):
+        for name in evaluated_sets(study, world, run.model.name):
             if run.info is None:
                 here, there = False, sets.available(name)
             else:

@@ -25,6 +25,8 @@ TableKind = Literal[
 ]  # fmt: skip
 OUTSIDE = ("detection", "grid", "bits", "layers", "remedies")
 """Kinds that show sets beside the in-distribution one."""
+WITHOUT_BOUNDS = ("stability", "samplers", "compression", "attacks")
+"""Kinds that read no bounds of any set."""
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
 Seed = Annotated[int, Field(ge=0, le=2**31 - 1)]
 Key = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]

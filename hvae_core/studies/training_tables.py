@@ -45,6 +45,7 @@ def stability(_spec: TableSpec, subjects: Sequence[Subject]) -> Made:
             continue
         each = [_of(member) for member in known]
         figures = {c.key: Figure.of([one[c.key] for one in each]) for c in columns}
+        figures |= {key: Figure(each[0][key]) for key in ("layers", "parameters", "steps")}
         rows.append(filled(row, figures))
     return MODEL, columns, rows
 

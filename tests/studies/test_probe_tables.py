@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -9,6 +10,7 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
+from hvae_core.data import worlds
 from hvae_core.evaluation.collapse import bits_per_dim
 from hvae_core.probes import attack as attack_probe
 from hvae_core.probes import codecs, compression
@@ -19,7 +21,8 @@ from hvae_core.probes.compression import compress
 from hvae_core.probes.picture_quality import psnr
 from hvae_core.studies.members import Subject
 from hvae_core.studies.probe_tables import attacks_table, compression_table, rebuilt, under_attack
-from hvae_core.studies.spec import ModelSpec, TableSpec
+from hvae_core.studies.run import evaluated_sets
+from hvae_core.studies.spec import ModelSpec, StudySpec, TableSpec
 from hvae_core.studies.training_tables import stability
 from tests.small import tiny_model, tiny_set
 
@@ -93,6 +96,18 @@ def test_attacks_of_a_table_are_those_of_the_probe() -> None:
     assert top.figures["own_random"].mean == pytest.approx(by_chance[2])
     assert top.figures["own"].high == pytest.approx(own[2] + there.interval()[0, 2])
     assert top.figures["moved"].mean == pytest.approx(there.similarity("moved")[0][2])
+
+
+def test_tables_without_bounds_evaluate_nothing() -> None:
+    model, world = ModelSpec(checkpoint="m"), worlds()["glyphs"]
+    alone = TableSpec(kind="stability", key="t", title="T")
+    study = StudySpec(title="S", models=(model,), tables=(alone,))
+    assert evaluated_sets(study, world, "m") == ()
+    units = TableSpec(kind="units", key="u", title="T")
+    assert evaluated_sets(replace(study, tables=(alone, units)), world, "m") == ("test",)
+    bits = TableSpec(kind="bits", key="b", title="T", sets=("lower",))
+    both = replace(study, tables=(alone, bits))
+    assert evaluated_sets(both, world, "m") == ("test", "lower")
 
 
 def test_how_training_went_is_read_from_the_history() -> None:
