@@ -128,6 +128,7 @@ def test_the_command_writes_what_it_can_read_again(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("STRATA_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setitem(LADDERS, "contrast", replace(LADDERS["contrast"], degrees=(0, 50)))
     out = tmp_path / "shift.json"
     argv = ["shift", "glyphs-hvae3-elbo", "--changes", "contrast", "--limit", "3"]
     assert main([*argv, "--out", str(out), "--json"]) == 0

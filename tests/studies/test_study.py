@@ -262,7 +262,10 @@ def test_layers_bits_and_families_are_those_of_the_evaluations(
     assert rows(found["grid"], set="lower")[0]["figures"]["llr_1"]["mean"] > 0
 
 
-def test_remedies_are_held_against_the_first_model_seed_by_seed(runs: Path) -> None:
+def test_remedies_are_held_against_the_first_model_seed_by_seed(
+    runs: Path, shared_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STRATA_CACHE", str(shared_cache))
     known = [{name: evaluated(runs, seed, name) for name in ("test", "lower")} for seed in (0, 1)]
     paths = sorted(runs.glob("*/*/*.safetensors"))
     infos = [inspect_checkpoint(path) for path in paths]
