@@ -33,8 +33,8 @@ MOST = 300
 """Rows of the table; the CSV file has all."""
 LOOK_FOR = (
     "Each image is judged alone, as under *one image*, and the most unusual stand first. Of images "
-    "that are in distribution, about the rate of false alarms is flagged all the same. Tick a row "
-    "to open its image."
+    "that are in distribution, about the rate of false alarms is flagged all the same. Tick a row, "
+    "and its image is the current one, which every page shows."
 )
 
 
@@ -87,15 +87,22 @@ def _draw(ctx: Context, shown: Evaluation, judged: JudgedMany, flagged: np.ndarr
     frame = table(shown, judged, flagged)
     some = frame.head(MOST)
     if images is not None:
-        numbers = some["Number"]
-        some = some.assign(Picture=[_as_url(images, int(i)) for i in numbers])
+        some = some.assign(Picture=[_as_url(images, int(i)) for i in some["Number"]])
         some = some[["Picture", *frame.columns]]
     if not any(shown.files):
         some = some.drop(columns="File")
     formats = {name: st.column_config.NumberColumn(format="%.4g") for name in frame.columns[5:]}
+    key, numbers = f"i_table_{shown.set_name}", some["Number"].tolist()
+
+    def ticked() -> None:
+        """The image of a row that is ticked is the current one, on every page."""
+        for row in st.session_state[key].selection.rows:
+            if row < len(numbers):
+                current.take((shown.set_name, int(numbers[row])))
+
     picked = st.dataframe(
-        some, hide_index=True, height=560, row_height=44, key=f"i_table_{shown.set_name}",
-        on_select=lambda: None, selection_mode="single-row", alt="Judged images by p",
+        some, hide_index=True, height=560, row_height=44, key=key,
+        on_select=ticked, selection_mode="single-row", alt="Judged images by p",
         column_config={
             "Picture": st.column_config.ImageColumn("", width=56),
             "p": st.column_config.ProgressColumn(

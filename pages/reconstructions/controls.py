@@ -165,6 +165,7 @@ def table(
             "model": handle.title,
             "set": name.rpartition(" ")[0],
             "image": int(name.rpartition(" ")[2]),
+            "file": named.images.file(i),
             "k": k,
             "nll_nats": float(rebuilt.nll[k, i]),
             **settings.drawing,

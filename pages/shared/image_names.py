@@ -27,6 +27,7 @@ class NamedImages:
     titles: tuple[str, ...]
     outs: tuple[bool, ...]
     images: ImageSet
+    """Each with the name of its file, where it has one."""
 
     @property
     def labels(self) -> list[str]:
@@ -94,7 +95,7 @@ def load(
     ctx: Context, handle: Handle, names: Sequence[str]
 ) -> tuple[NamedImages | None, list[str]]:
     """The images of the names at the model's shape, and a sentence for each that cannot be had."""
-    pixels, rows = [], []
+    pixels, rows, files = [], [], []
     pixels_here: dict[str, int] = {}
     missing: dict[str, str] = {}  # set: what its loader says
     problems: dict[str, None] = {}  # in order, each once
@@ -110,13 +111,16 @@ def load(
             problems[str(error)] = None
             continue
         pixels.append(image.images[0])
+        files.append(image.file(0))
         rows.append((name, ctx.title(set_name), ctx.is_out(set_name)))
     same_pixels.check(pixels_here)
     sentences = [*_without_images(ctx, missing), *problems]
     if not rows:
         return None, sentences
     names, titles, outs = zip(*rows, strict=True)
-    images = ImageSet("rows", "The rows", np.stack(pixels), labels=np.full(len(rows), -1))
+    images = ImageSet(
+        "rows", "The rows", np.stack(pixels), labels=np.full(len(rows), -1), files=tuple(files)
+    )
     return NamedImages(names, titles, outs, images=images), sentences
 
 
