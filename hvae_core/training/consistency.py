@@ -53,8 +53,10 @@ def moved(x: Tensor, config: TrainConfig, noise: Noise) -> Tensor:
 
 
 def consistent(model: HierarchicalVAE, x: Tensor, other: Tensor, *, noise: Noise) -> Tensor:
-    """KL(q(z | t(x)) || q(z | x)) in nats, (B,), of prepared images (Sinha and Dieng 2021, Eq. 2).
+    """KL(q(z | t(x)) || q(z | x)) in nats, (B,), of prepared images (Sinha and Dieng 2021).
 
+    The direction is that of the authors' public program, which has one layer; their bounds of x and
+    of t(x) stand beside it with equal weights (their Eq. 3), here all halved.
     Over all layers by the chain rule: the sum of KL(q(z_i | ., t(x)) || q(z_i | ., x)) in closed
     form, both given the same draws of the layers before, which are those of t(x). ``noise`` makes
     these. A layer whose posterior is certain, as a context, has no finite divergence and is left
