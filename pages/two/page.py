@@ -24,7 +24,7 @@ from hvae_core.scores import Score
 from pages.shared import clickable, current, jobs, models, store, ui
 from pages.shared.controls import one_of, select
 from pages.shared.state import colors, context
-from pages.two import layers, pair, scores
+from pages.two import code, layers, pair, scores
 from pages.two.scores import ScoredPair
 
 ctx = context()
@@ -74,7 +74,9 @@ def likeness_part(by_set: Mapping[str, Likeness], measure: str) -> None:
         palette,
         title=AXES[measure],
     )
-    ui.chart(figure, "two-likeness", "Lines of the likeness of the layers, one line a set")
+    made = code.by_layer(ctx, list(by_set), pairs, measure=measure, axis=AXES[measure])
+    alt = "Lines of the likeness of the layers, one line a set"
+    ui.chart(figure, "two-likeness", alt, code=made)
     shift = layers.shift_in_words(ctx, by_set, pairs) if measure == "correlation" else ""
     if shift:
         st.caption(shift)
@@ -94,7 +96,8 @@ def scores_part(pairs: list[ScoredPair], score: Score) -> None:
         unit=score.unit,
     )
     key = f"two-scores-{score.key}"
-    ui.chart(figure, key, "The score of every image under A and under B")
+    made = code.scores(ctx, pairs, score)
+    ui.chart(figure, key, "The score of every image under A and under B", code=made)
 
     def look(row: int, trace: int) -> None:
         if 0 <= trace < len(pairs) and 0 <= row < len(pairs[trace].a):
@@ -121,7 +124,8 @@ def matrix_part(name: str, by_set: Mapping[str, Likeness], measure: str) -> None
     st.markdown(f"**{ui.plain(ctx.title(name))}**")
     figure = layer_matrix(getattr(by_set[name], measure), a, b, colors=palette, title=AXES[measure])
     alt = f"Every layer of A against every layer of B on {ctx.title(name)}"
-    ui.chart(figure, f"two-{measure}-{name}", alt)
+    made = code.matrix(ctx, name, measure=measure, axis=AXES[measure])
+    ui.chart(figure, f"two-{measure}-{name}", alt, code=made)
 
 
 def bits_part(name: str, both: Sequence[Mapping[str, Evaluation]]) -> None:
@@ -141,7 +145,9 @@ def bits_part(name: str, both: Sequence[Mapping[str, Evaluation]]) -> None:
         counted=store.counted(ctx.models),
         height=320,
     )
-    ui.chart(figure, f"two-bits-{name}", f"Bits per dimension by k on {ctx.title(name)}")
+    alt = f"Bits per dimension by k on {ctx.title(name)}"
+    made = code.bits(ctx, name, height=320)
+    ui.chart(figure, f"two-bits-{name}", alt, code=made)
 
 
 def pictures_part(

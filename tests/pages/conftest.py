@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -19,6 +20,7 @@ from streamlit.util import calc_hash
 
 from hvae_core import door
 from hvae_core.checkpoint import library, load_checkpoint, save_checkpoint
+from hvae_core.cli.main import command_line
 from hvae_core.common import cache
 from hvae_core.config import HVAEConfig, LatentConfig, ModelCard
 from hvae_core.data import identity
@@ -204,6 +206,8 @@ def clickables(app: AppTest) -> set[str]:
 def run_codes(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Run the code of every panel of a page: each makes the figure that the page shows.
 
+    Their commands are read as the command line reads them.
+
     Returns the names of the panels that have code.
     """
     from plotly.basedatatypes import BaseFigure
@@ -214,6 +218,9 @@ def run_codes(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     for _, panel in app.session_state["panels"].panels:
         if panel.code is None:
             continue
+        if panel.code.command:
+            words = shlex.split(panel.code.command)[3:]  # behind python -m hvae_core
+            command_line().parse_args(words, exit_on_error=False, print_error=False)
         made: dict[str, Any] = {}
         exec(compile(panel.code.python, panel.name, "exec"), made)
         names.append(panel.name)

@@ -15,7 +15,7 @@ from hvae_core.probes.layer_likeness import Likeness, likeness_of_sets
 from pages.shared import jobs
 from pages.shared.store import handle_of
 from pages.two import layers, scores
-from tests.pages.conftest import LIMIT, Start, alive, charts, clickables, text
+from tests.pages.conftest import LIMIT, Start, alive, charts, clickables, run_codes, text
 
 B = {"b_glyphs": "glyphs-hvae3-informative"}
 SCORES = {"two-scores-elbo", "two-bits-test", "two-bits-lower"}
@@ -40,7 +40,9 @@ def test_one_model_alone_is_told_what_to_choose(start: Start) -> None:
     assert charts(app)
 
 
-def test_layers_are_offered_then_compared(start: Start, at_once: None) -> None:
+def test_layers_are_offered_then_compared(
+    start: Start, at_once: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     app = alive(start("two", **B, t_set="digits"))
     assert app.title[0].value == "What do “Tiny, plain” and “Tiny, informative” have in common?"
     assert "Not compared yet" in text(app)
@@ -57,6 +59,7 @@ def test_layers_are_offered_then_compared(start: Start, at_once: None) -> None:
     app.segmented_control(key="t_measure").set_value("CKA").run()
     matrices = {"two-cka-test", "two-cka-lower"}
     assert charts(alive(app)) >= SCORES | matrices | {"two-likeness"}
+    assert set(run_codes(app, monkeypatch)) >= matrices | {"two-likeness", "two-bits-test"}
 
 
 def test_another_score_and_set(start: Start) -> None:

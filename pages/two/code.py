@@ -1,0 +1,147 @@
+"""The programs behind the panels of the page of two models."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hvae_core.figures import symbol_html
+from hvae_core.scores import Score
+from pages.shared import program, store
+from pages.shared.program import Code, text
+from pages.shared.state import Context
+from pages.two.layers import SEED, place
+from pages.two.scores import ScoredPair
+
+_USES = [
+    "from hvae_core.evaluation.latents import encoded",
+    "from hvae_core.probes.layer_likeness import likeness",
+]
+
+
+def by_layer(
+    ctx: Context, names: Sequence[str], pairs: Sequence[tuple[int, int]], *, measure: str, axis: str
+) -> Code:
+    """How alike the layers are, a line a set."""
+    cka = measure == "cka"
+    a, b = (handle.names for handle in ctx.models)
+    sets = [
+        f"    ({text(ctx.title(name))}, {program.images(ctx, name)}, {place(ctx, name)}),"
+        for name in names
+    ]
+    return program.code(
+        ctx,
+        f"How alike the layers of {ctx.models[0].title} and {ctx.models[1].title} are",
+        *_models(ctx),
+        "sets = [",
+        *sets,
+        "]  # title, images, place in the legend",
+        f"pairs = {[tuple(map(int, pair)) for pair in pairs]}  # layers of A and of B, from 0",
+        "where = tuple(np.transpose(pairs))",
+        "lines = []",
+        "for title, images, place in sets:",
+        *_found(),
+        f"    values, chance = found.{measure}[where], found.chance[where]",
+        *(["    chance = np.zeros_like(chance)"] if cka else []),
+        "    lines.append(hv.figures.SetLine(title, values, chance, place=place))",
+        "figure = hv.figures.likeness_by_layer(",
+        "    lines,",
+        f"    {[(a[i], b[j]) for i, j in pairs]},",
+        f"    {program.theme()},",
+        f"    title={text(axis)},",
+        ")",
+        uses=["import numpy as np", *_USES],
+        command=_correlate(ctx, names),
+    )
+
+
+def matrix(ctx: Context, name: str, *, measure: str, axis: str) -> Code:
+    """Every layer of A against every layer of B on one set."""
+    a, b = (program.listing(handle.names, 4) for handle in ctx.models)
+    return program.code(
+        ctx,
+        f"Every layer of A against every layer of B on {ctx.title(name)}",
+        *_models(ctx),
+        f"images = {program.images(ctx, name)}",
+        *(line.removeprefix("    ") for line in _found()),
+        "figure = hv.figures.layer_matrix(",
+        f"    found.{measure},",
+        f"    {a},",
+        f"    {b},",
+        f"    colors={program.theme()},",
+        f"    title={text(axis)},",
+        ")",
+        uses=_USES,
+        command=_correlate(ctx, [name]),
+    )
+
+
+def scores(ctx: Context, pairs: Sequence[ScoredPair], score: Score) -> Code:
+    """One score of every image under both models."""
+    key = text(score.key)
+    return program.code(
+        ctx,
+        f"{score.name} of every image under A and under B",
+        *_models(ctx),
+        "sets = [",
+        *(
+            f"    ({text(pair.title)}, {program.images(ctx, pair.name)}, {pair.place}),"
+            for pair in pairs
+        ),
+        "]  # title, images, place in the legend",
+        "pairs = [",
+        "    (",
+        "        title,",
+        f"        hv.score_images(a, images, {key})[{key}],",
+        f"        hv.score_images(b, images, {key})[{key}],",
+        "        place,",
+        "    )",
+        "    for title, images, place in sets",
+        "]",
+        "figure = hv.figures.score_pairs(",
+        f"    pairs, {program.theme()}, symbol={text(symbol_html(score.symbol))}, "
+        f"unit={text(score.unit)}",
+        ")",
+    )
+
+
+def bits(ctx: Context, name: str, *, height: int) -> Code:
+    """Bits per dimension by k of both models on one set."""
+    return program.code(
+        ctx,
+        f"Bits per dimension by k on {ctx.title(name)}",
+        program.named(ctx.models),
+        f"images = {program.images(ctx, name)}",
+        "results = []",
+        "for title, model in models:",
+        "    result = hv.report(hv.evaluate(model, images), []).inside",
+        "    results.append((title, result.bound_bits, result.nll_bits))",
+        "figure = hv.figures.bits_by_k(",
+        "    results,",
+        f"    {program.theme()},",
+        f"    levels={program.levels(ctx.models)},",
+        f"    counted={text(store.counted(ctx.models))},",
+        f"    height={height},",
+        ")",
+    )
+
+
+def _models(ctx: Context) -> list[str]:
+    first, second = ctx.models
+    return [f"a = {program.load(first)}", f"b = {program.load(second)}"]
+
+
+def _found() -> list[str]:
+    """Lines of a loop that make ``found``, the likeness of the layers on ``images``."""
+    return [
+        "    means = [",
+        f"        encoded(model, images.fit(model.image_shape), {SEED}) for model in (a, b)",
+        "    ]  # posterior means of every layer",
+        f"    found = likeness(*means, {SEED})",
+    ]
+
+
+def _correlate(ctx: Context, names: Sequence[str]) -> str:
+    first, second = map(program.name_of, ctx.models)
+    return program.command(
+        "correlate", first, second, *(w for name in names for w in ("--sets", name))
+    )
