@@ -74,7 +74,8 @@ def claim(shown: Shown, board: Board, *, alone: bool) -> str:
             f"{level + 1} scores are level on the {board.suite} sets of {world}: "
             f"AUROC up to {first.area:.3f}"
         )
-    return f"{who} is best on the {board.suite} sets of {world}: AUROC {area}"
+    leads = "leads" if level else "is best"
+    return f"{who} {leads} on the {board.suite} sets of {world}: AUROC {area}"
 
 
 def look_for(board: Board) -> str:

@@ -113,5 +113,6 @@ def _least(row: Standing, titles: Mapping[str, str]) -> str:
     worst = row.worst
     if worst is None:
         return ""
-    said = f"{worst.difference:+.3f}, {titles[worst.set_name]}".replace("-", MINUS, 1)
-    return said + (f" (worse on {len(worst.worse_on)} of {worst.sets})" if worst.worse_on else "")
+    count = f" (worse on {len(worst.worse_on)} of {worst.sets})" if worst.worse_on else ""
+    difference = f"{worst.difference:+.3f}".replace("-", MINUS)
+    return f"{difference}{count}, {titles[worst.set_name]}"
