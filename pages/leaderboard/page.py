@@ -17,7 +17,7 @@ from hvae_core.figures import symbol_text
 from pages.leaderboard import boards, tables
 from pages.leaderboard.boards import Shown
 from pages.ood.models import label
-from pages.shared import links, ui
+from pages.shared import links, panel, ui
 from pages.shared.controls import among, one_of, select
 from pages.shared.state import colors, context
 
@@ -110,6 +110,8 @@ def table(shown: Shown, board: Board) -> Standing:
         for place, row in enumerate(board.standings)
         if not only or not (row.worst and row.worst.worse_on)
     ]
+    alt = "Scores and checkpoints from the best down, with intervals"
+    panel.shown(f"leaderboard-{board.suite}", alt, frame.iloc[kept].drop(columns=tables.BARS))
     low, high = tables.span(board.standings)
     event = st.dataframe(
         frame.iloc[kept],
@@ -118,12 +120,12 @@ def table(shown: Shown, board: Board) -> Standing:
         key=f"lb_rows_{board.suite}",
         on_select="rerun",
         selection_mode="single-row",
-        alt="Scores and checkpoints from the best down, with intervals",
+        alt=alt,
         column_config={
             "Place": st.column_config.NumberColumn("", width=40),
             "Checkpoint": st.column_config.TextColumn(width=205),
             "Score": st.column_config.TextColumn(width=70),
-            "95 % interval": st.column_config.ImageColumn(
+            tables.BARS: st.column_config.ImageColumn(
                 f"{low:.1f} to {high:.0f}", width=140, help="The interval of the mean AUROC"
             ),
             "AUROC": st.column_config.TextColumn(width=145),
@@ -150,10 +152,12 @@ def one_row(shown: Shown, board: Board, row: Standing, titles: dict[str, str]) -
         "A click on the left of a row above chooses it."
     )
     frame = tables.of_row(row, board, titles, colors())
+    alt = "The chosen row on every set"
+    panel.shown("leaderboard-row", alt, frame.drop(columns=tables.BARS))
     st.dataframe(
-        frame, hide_index=True, alt="The chosen row on every set",
+        frame, hide_index=True, alt=alt,
         column_config={
-            "95 % interval": st.column_config.ImageColumn(width=140),
+            tables.BARS: st.column_config.ImageColumn(width=140),
             tables.RATE[board.suite]: st.column_config.NumberColumn(format="%.1f %%"),
         },
     )  # fmt: skip
@@ -196,7 +200,7 @@ def about(shown: Shown, titles: dict[str, str]) -> None:
              "Results": "yes" if spec.name in shown.boards[suite].sets else "not yet"}
             for suite in SUITES for spec in suite_sets(shown.world, suite)
         ]  # fmt: skip
-        st.dataframe(pd.DataFrame(rows), hide_index=True, alt="The sets of each suite")
+        ui.table(pd.DataFrame(rows), "leaderboard-sets", "The sets of each suite")
         st.caption(
             "Near sets hold other classes in images like the world's own, far sets images of "
             "another kind; shifted ones show the world's own classes, changed (OpenOOD, Yang et "

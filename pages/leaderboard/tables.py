@@ -15,6 +15,7 @@ from hvae_core.figures.interval_bars import interval_bars
 from hvae_core.figures.theme import Palette
 
 LEAST = f"Least against {MINUS}L"
+BARS = "95 % interval"
 AGAINST = "Against the first, p"
 RATE = {"near": "FPR95", "far": "FPR95", "shifted": "Flagged at 5 %"}
 
@@ -40,7 +41,7 @@ def of_board(board: Board, world: World, palette: Palette) -> pd.DataFrame:
             "Place": range(1, len(rows) + 1),
             "Score": [symbol_text(row.entry.score.symbol) for row in rows],
             "AUROC": [interval(row.area, row.low, row.high) for row in rows],
-            "95 % interval": bars,
+            BARS: bars,
             "Checkpoint": [checkpoint_title(row, world) for row in rows],
             "Mean rank": [row.rank for row in rows],
             RATE[board.suite]: [100 * row.rate for row in rows],
@@ -72,7 +73,7 @@ def of_row(
         {
             "Set": [titles[name] for name, _ in sets],
             "AUROC": [interval(one.auroc, one.low, one.high) for _, one in sets],
-            "95 % interval": bars,
+            BARS: bars,
             RATE[board.suite]: [100 * one.rate for _, one in sets],
         }
     )
