@@ -79,7 +79,7 @@ def study(
       scores = ["elbo", "llr_1"]
     """
     from hvae_core.config.family import counted
-    from hvae_core.studies.make import make_table
+    from hvae_core.studies.make import make_table, settings
     from hvae_core.studies.run import Place, gather_all, train_missing
     from hvae_core.studies.spec import read_study
 
@@ -96,7 +96,10 @@ def study(
         subjects = gather_all(spec, place, bar, say=bar.line)
         about = _about(spec, file, limit=limit, samples=samples)
         tables = [
-            replace(make_table(spec, table, subjects, place=place, bar=bar), about=about)
+            replace(
+                make_table(spec, table, subjects, place=place, bar=bar),
+                about=about | settings(table, spec.settings.seed),
+            )
             for table in spec.tables
         ]
     folder = named_path(out or Path("studies") / _name(spec), ConfigError)

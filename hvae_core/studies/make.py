@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hvae_core.common.progress import Progress, part
@@ -29,6 +30,20 @@ def make_table(
         return beside(make(spec, subjects, study.sets), spec)
     chosen = [s for s in subjects if not spec.models or s.name in spec.models]
     return beside(asked[spec.kind](study, spec, chosen, place=place, bar=bar), spec)
+
+
+def settings(spec: TableSpec, seed: int) -> dict[str, str]:
+    """What a table was made with, in words, where that is not how the study's bounds are made."""
+    radii = ", ".join(f"{radius:g}" for radius in spec.radii)
+    words = {
+        "attacks": f"{spec.images} images, {spec.ascent} steps of ascent from one start, radius "
+        f"{radii}, seed {seed}",
+        "compression": f"pictures {', '.join(Path(name).name for name in spec.pictures)}, "
+        f"seed {seed}",
+        "samplers": f"{spec.draws:,} draws, seed {seed}",
+        "stability": "what each checkpoint keeps of its training",
+    }
+    return {"settings": words[spec.kind]} if spec.kind in words else {}
 
 
 def _checkpoints(study: StudySpec, subject: Subject, place: Place) -> Iterator[Checkpoint]:

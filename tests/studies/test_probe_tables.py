@@ -19,6 +19,7 @@ from hvae_core.probes.attack_record import AttackSettings
 from hvae_core.probes.codecs import CODECS, at_psnr
 from hvae_core.probes.compression import compress
 from hvae_core.probes.picture_quality import psnr
+from hvae_core.studies.make import settings
 from hvae_core.studies.members import Subject
 from hvae_core.studies.probe_tables import attacks_table, compression_table, rebuilt, under_attack
 from hvae_core.studies.run import evaluated_sets
@@ -88,6 +89,8 @@ def test_attacks_of_a_table_are_those_of_the_probe() -> None:
     found = under_attack(checkpoint, images, spec)
     table = attacks_table(spec, [subject()], {"m": [found]})
     assert [row.keys["radius"] for row in table.rows] == ["0.05"] * 3 + ["0.2"] * 3
+    said = settings(spec, 7)["settings"]
+    assert said == "50 images, 1 steps of ascent from one start, radius 0.05, 0.2, seed 7"
     there = attack(model, images, AttackSettings(0.2, 1))
     top = table.rows[3]
     assert top.keys["k"] == "2"
