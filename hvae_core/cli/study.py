@@ -141,12 +141,16 @@ def _about(
         if value is not None
     )
     draws = s.evaluation
-    own = [f"S = {m.samples} for {m.title or m.name}" for m in study.models if m.samples]
+    others = {m.samples for m in study.models} - {None, s.samples}
+    own = [
+        f" (S = {n} for {'; '.join(m.title or m.name for m in study.models if m.samples == n)})"
+        for n in sorted(filter(None, others))
+    ]
     return {
         "date": datetime.now(UTC).date().isoformat(),
-        "settings": f"{images}, S = {draws.samples} and {draws.partial_samples} for k > 0, "
-        + "".join(f"{one}, " for one in own)
-        + f"skipped layers pass a {draws.skipped} down and a {draws.up} up, seed {draws.seed}",
+        "settings": f"{images}, S = {draws.samples} and {draws.partial_samples} for k > 0"
+        f"{''.join(own)}, skipped layers pass a {draws.skipped} down and a {draws.up} up, "
+        f"seed {draws.seed}",
         "hardware": f"{processor()}, {cores()} cores",
         "command": f"python -m hvae_core study {_shown(file)}{options}",
     }

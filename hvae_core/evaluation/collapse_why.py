@@ -26,6 +26,8 @@ class Recipe:
     """Whether z_i, i > 1, is inferred from a draw of z_{i-1} and nothing else."""
     terms: tuple[int, ...]
     """In how many of the informative objective's reconstruction terms each layer takes part."""
+    by_element: bool = False
+    """Whether free bits are a floor of every element, not of a layer."""
 
     @property
     def all_terms(self) -> int:
@@ -48,6 +50,7 @@ def recipe(info: Any) -> Recipe | None:
         free_until=train.free_bits_constant + train.free_bits_annealed,
         read_by_draws_alone=info.config.read_by_draws_alone,
         terms=tuple(order.index(level) + 1 for level in levels),
+        by_element=train.free_bits_scope == "element",
     )
 
 
@@ -97,7 +100,8 @@ def _empty(model: LayersFound, empty: Sequence[int], how: Recipe) -> str:
     text = f"{cost}, while {carry} {nats} without {it}"
     if how.read_by_draws_alone and min(empty) > 1:
         seen = "it sees" if len(empty) == 1 else "they see"
-        return f"{text}; with no skip connections {seen} only draws of the layer below."
+        seen += " only draws of the layer below"
+        return f"{text}; with no skip connections on the way up {seen}."
     if how.free_bits and how.free_until <= (how.trained or how.epochs):
         return f"{text}; no nats have been free since epoch {how.free_until:g}."
     return f"{text}: the cheapest posterior is the prior."
@@ -140,8 +144,9 @@ def _numbers(counts: Sequence[int]) -> str:
 def _all_kept(model: LayersFound, how: Recipe) -> list[str]:
     """What in the recipe is there to keep layers from collapse."""
     if how.free_bits:
+        of = "for the channels at each place of a layer" if how.by_element else "a layer"
         return [
-            f"{how.free_bits:g} nats a layer were free at first and ever fewer until epoch "
+            f"{how.free_bits:g} nats {of} were free at first and ever fewer until epoch "
             f"{how.free_until:g}: no layer had to be empty to save them."
         ]
     if how.objective == "informative":

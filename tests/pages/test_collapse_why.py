@@ -80,7 +80,7 @@ KEPT = model([20.0, 2.6, 8.6], [500, 16, 8], ())
             BARE,
             replace(ELBO, read_by_draws_alone=True),
             "Filling z2 and z3 would cost their whole KL, while z1 below carries 40.0 nats without "
-            "them; with no skip connections they see only draws of the layer below.",
+            "them; with no skip connections on the way up they see only draws of the layer below.",
         ),
         (
             TOP,
@@ -159,6 +159,12 @@ def test_the_recipe_is_read_from_the_file() -> None:
         "elbo", 9, 5, free_bits=2.0, free_until=7.0, read_by_draws_alone=True, terms=(1, 2, 3)
     )
     assert recipe(SimpleNamespace(config=config, train=None, history={})) is None
+    config = replace(config, skip=True, skips_up="none")
+    train = replace(train, free_bits_scope="element")
+    found = recipe(SimpleNamespace(config=config, train=train, history=history))
+    assert found is not None and found.read_by_draws_alone and found.by_element
+    (told,) = sentences(KEPT, found)
+    assert told.startswith("2 nats for the channels at each place of a layer were free at first")
     pairs = BIVAConfig((1, 8, 8), latents[:2], skip=False)
     found = recipe(SimpleNamespace(config=pairs, train=train, history={}))
     assert found is not None
