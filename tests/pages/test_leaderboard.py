@@ -9,7 +9,7 @@ from hvae_core.figures.interval_bars import interval_bars
 from tests.pages.conftest import Start, alive, text
 
 
-def test_rows_and_what_is_not_evaluated(start: Start) -> None:
+def test_rows_of_a_suite(start: Start) -> None:
     app = alive(start("leaderboard", lb_suite="far"))
     rows, by_set = app.dataframe[0].value, app.dataframe[1].value
     best, *others = rows["AUROC"]
@@ -20,9 +20,6 @@ def test_rows_and_what_is_not_evaluated(start: Start) -> None:
     )
     assert "Means over Punctuation and signs" in text(app)  # of the tiny world's far sets alone
     assert list(by_set["Set"]) == ["Punctuation and signs"]
-    app.segmented_control(key="lb_suite").set_value("shifted").run()
-    assert "No results yet on the shifted sets of Glyphs" in alive(app).title[0].value
-    assert any("--suite shifted --evaluate" in code.value for code in app.code)
 
 
 def test_bars_stand_on_one_axis() -> None:
