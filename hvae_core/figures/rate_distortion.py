@@ -11,6 +11,8 @@ from numpy.typing import ArrayLike
 from hvae_core.figures.layers import log_axis, vector
 from hvae_core.figures.theme import Palette, base_layout, labelled, layer_label
 
+_DASHES = ("solid", "dot", "dash", "dashdot")
+
 
 def rate_distortion(
     models: Sequence[tuple[str, ArrayLike, ArrayLike, Sequence[str]]],
@@ -27,14 +29,14 @@ def rate_distortion(
     qualities asked for).
     """
     fig = go.Figure()
-    for name, bpp, values, asked in jpegs:
+    for index, (name, bpp, values, asked) in enumerate(jpegs):
         fig.add_trace(
             go.Scatter(
                 x=vector(bpp).astype(np.float32),
                 y=_finite(values),
                 mode="lines+markers",
                 name=name,
-                line={"color": colors.muted, "width": 2},
+                line={"color": colors.muted, "width": 2, "dash": _DASHES[index % len(_DASHES)]},
                 marker={"symbol": "square", "size": 6},
                 customdata=np.asarray(asked, dtype=np.int32),
                 hovertemplate="%{x:.3r} bits a pixel<br>%{y:.3r} "

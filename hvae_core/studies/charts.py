@@ -37,6 +37,8 @@ def chart(table: Table, colors: Palette) -> Chart | None:
     """Dots with their spread, hollow diamonds for printed figures; None where there is nothing."""
     from hvae_core.figures.studies import MOST_ROWS, dots
 
+    if table.kind == "compression":
+        return _rates(table, colors)
     columns = _columns(table)
     entries = [
         _dot(table, row, column, series=series)
@@ -49,6 +51,25 @@ def chart(table: Table, colors: Palette) -> Chart | None:
     title = columns[0].title if len(columns) == 1 else _quantity(table)
     log = table.kind in ("collapse", "layers") and all(dot.value > 0 for dot in entries)
     return dots(entries, colors, x_title=title, kind=kind, log=log)
+
+
+def _rates(table: Table, colors: Palette) -> Chart | None:
+    """MS-SSIM against bits a pixel: a curve a model, and one a codec."""
+    from hvae_core.figures.rate_distortion import rate_distortion
+
+    curves: dict[str, list[Row]] = {}
+    for row in table.rows:
+        if row.figures:
+            curves.setdefault(row.labels["model"], []).append(row)
+
+    def curve(name: str) -> tuple[str, list[float], list[float]]:
+        bpp, like = ([r.figures[key].mean for r in curves[name]] for key in ("bpp", "ms_ssim"))
+        return name, bpp, like
+
+    own = [name for name, rows in curves.items() if rows[0].checkpoints]
+    models = [(*curve(n), [r.labels["k"].removesuffix(" up") for r in curves[n]]) for n in own]
+    codecs = [(*curve(n), [int(r.keys["k"]) for r in curves[n]]) for n in curves if n not in own]
+    return rate_distortion(models, codecs, colors, measure="MS-SSIM", unit="") if models else None
 
 
 def _quantity(table: Table) -> str:
