@@ -68,8 +68,27 @@ def smirnov_surprise(e: Floats) -> Floats:
     distance = np.maximum(steps[1:] - u, u - steps[:-1]).max(axis=1)
     with np.errstate(divide="ignore"):
         surprise = -np.log(kstwo.sf(distance, n))
-    # Beyond what a number can hold, the first term of the tail stands: p = 2 exp(-2 n D^2).
-    return np.asarray(np.where(np.isfinite(surprise), surprise, 2 * n * distance**2 - np.log(2)))
+    for row in np.flatnonzero(~np.isfinite(surprise)):
+        surprise[row] = _far_smirnov(float(distance[row]), n)
+    return np.asarray(surprise)
+
+
+def _far_smirnov(distance: float, n: int) -> float:
+    """-ln p of a distance D whose p is smaller than a number can hold.
+
+    Twice the exact tail of one side, D sum_j C(n, j) (D + j/n)^(j-1) (1 - D - j/n)^(n-j) over
+    j <= n (1 - D) (Birnbaum and Tingey 1951): both sides at once are rarer by far.
+    """
+    from scipy.special import gammaln, logsumexp, xlogy
+
+    rest = max(1 - distance, np.finfo(np.float64).eps)
+    j = np.arange(int(n * rest) + 1)
+    terms = (
+        gammaln(n + 1) - gammaln(j + 1) - gammaln(n - j + 1)
+        + (j - 1) * np.log(1 - rest + j / n)
+        + xlogy(n - j, np.maximum(rest - j / n, 0.0))
+    )  # fmt: skip
+    return float(-np.log(2 * (1 - rest)) - logsumexp(terms))
 
 
 def square_surprise(e: Floats) -> Floats:
