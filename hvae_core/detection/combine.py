@@ -121,6 +121,10 @@ class JointReference:
             calibrated=self._place(scores, self._joined(ranks)) / (1 + self.n),
         )
 
+    def own_p_values(self) -> Floats:
+        """p-values (N, K) of the reference itself, each image among the others, in some order."""
+        return np.minimum(self.n, self._ranks(self._high, self._low)) / self.n
+
     def _place(self, scores: Floats, mine: Floats) -> NDArray[np.int64]:
         """#{numbers <= the image's} in the joint set, itself included, for images (B, K)."""
         mine = mine + 1e-12 * self.k  # sums of the same terms in another order differ by rounding
@@ -165,14 +169,15 @@ def brown_p_values(
     """Fisher's method for dependent scores (Brown 1975), p-values (B,) of images (B, K).
 
     X = -2 sum_j ln p_j is held against c chi^2(f) with the mean 2 K and the variance that X has
-    over the reference (N, K), which is how dependence is estimated on held-out images (Poole et al.
-    2016; Kost and McDermott 2002 take it from correlations): c = var / 4 K, f = 8 K^2 / var. Unlike
-    ``combined_p_values`` this promises its rate only as far as X has that shape.
+    over the reference (N, K), each image by its p-values among the others, which is how dependence
+    is estimated on held-out images (Poole et al. 2016; Kost and McDermott 2002 take it from
+    correlations): c = var / 4 K, f = 8 K^2 / var. Unlike ``combined_p_values`` this promises its
+    rate only as far as X has that shape.
     """
     from scipy.stats import chi2  # slow to import
 
     joint = JointReference(reference, "fisher", two_sided=two_sided)
-    known, new = (-2 * np.log(joint.p_values(each).p_values) for each in (reference, scores))
+    known, new = (-2 * np.log(p) for p in (joint.own_p_values(), joint.p_values(scores).p_values))
     mean, variance = 2.0 * joint.k, max(float(known.sum(axis=1).var()), _ROUNDING)
     scale, freedom = variance / (2 * mean), 2 * mean**2 / variance
     return np.asarray(chi2.sf(new.sum(axis=1) / scale, freedom))

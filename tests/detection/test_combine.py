@@ -198,6 +198,25 @@ def test_brown_is_fisher_where_scores_are_independent_and_one_p_where_they_are_t
     assert (chi2.sf(-2 * np.log(plain).sum(1), 6) <= 0.1).mean() > 0.13  # Fisher's own table errs
 
 
+def test_brown_measures_each_image_of_the_reference_by_the_others_alone() -> None:
+    rng = np.random.default_rng(8)
+    reference, images = rng.normal(size=(30, 2)), rng.normal(size=(5, 2))
+
+    def product(rows: np.ndarray, others: list[np.ndarray]) -> np.ndarray:
+        ends = [
+            [1 + (sign * other >= sign * row).sum(axis=0) for sign in (1, -1)]
+            for row, other in zip(rows, others, strict=True)
+        ]
+        most = 1 + len(others[0])
+        ranks = [[min(most, 2 * min(high[0], low[0])), high[1]] for high, low in ends]
+        return -2 * np.log(np.array(ranks) / most).sum(axis=1)
+
+    known = product(reference, [np.delete(reference, i, axis=0) for i in range(30)])
+    scale, freedom = known.var() / 8, 32 / known.var()
+    expected = chi2.sf(product(images, [reference] * 5) / scale, freedom)
+    np.testing.assert_allclose(brown_p_values(reference, images, two_sided=(0,)), expected)
+
+
 def test_false_alarms_stay_below_alpha_under_both_corrections() -> None:
     rng = np.random.default_rng(11)
     repeats, n = 1500, 60
