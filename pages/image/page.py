@@ -23,6 +23,7 @@ from pages.image import (
     bands,
     batch,
     changes,
+    code,
     false_alarms,
     near,
     pixels,
@@ -112,10 +113,11 @@ def rebuilt(image: OneImage, judged: Sequence[JudgedImage]) -> None:
         for under, (letter, handle) in zip(judged, ctx.lettered, strict=True):
             images = image.at(handle)
             results = pictures.of_images(handle, images, seed=ctx.seed)
+            highlight = None if under.judgement is None else under.judgement.k + 1
             picture = strip(
                 pictures.rows_of([""], [False], results, images=images),
                 pictures.heads(handle),
-                highlight=None if under.judgement is None else under.judgement.k + 1,
+                highlight=highlight,
                 scale=3,
                 colors=palette,
             )
@@ -123,7 +125,8 @@ def rebuilt(image: OneImage, judged: Sequence[JudgedImage]) -> None:
                 ui.model_title(ctx, letter, handle)
                 alt = "The image and its reconstructions from each layer up"
                 ui.picture(picture, alt)
-                ui.picture_button(picture, f"image-rebuilt-{letter}", alt=alt)
+                made = code.rebuilt(ctx, handle, image, pictures.heads(handle), highlight=highlight)
+                ui.picture_button(picture, f"image-rebuilt-{letter}", alt=alt, code=made)
 
 
 def lost(image: OneImage, judged: Sequence[JudgedImage]) -> None:
@@ -138,7 +141,7 @@ def lost(image: OneImage, judged: Sequence[JudgedImage]) -> None:
                 pixels.draw(ctx, under, image.at(handle), suffix=SUFFIXES[letter])
 
 
-def layers(judged: JudgedImage, suffix: str) -> None:
+def layers(image: OneImage, judged: JudgedImage, suffix: str) -> None:
     """KL per layer against the reference; ``suffix`` tells the charts of two models apart."""
     names, kl = judged.handle.names, judged.kl
     if judged.reference is None:
@@ -153,7 +156,10 @@ def layers(judged: JudgedImage, suffix: str) -> None:
         else "Every layer lies within the central 95 % of the reference."
     )
     figure = layer_band(reference, kl, palette, names=names, height=330)
-    ui.chart(figure, f"image-kl{suffix}", "KL of each layer for this image, against the reference")
+    name = judged.reference.set_name
+    made = code.band(ctx, judged.handle, image, reference=name, height=330)
+    alt = "KL of each layer for this image, against the reference"
+    ui.chart(figure, f"image-kl{suffix}", alt, code=made)
 
 
 def errs(tests: Sequence[Calibration], alpha: float, suffix: str) -> None:
@@ -181,7 +187,7 @@ def details(
     for under, (letter, handle) in zip(judged, ctx.lettered, strict=True):
         ui.model_title(ctx, letter, handle)
         with ui.in_place():
-            shown_scores.decisive(under, SUFFIXES[letter])
+            shown_scores.decisive(ctx, under, image, suffix=SUFFIXES[letter])
             shown_scores.folded(ctx, image, under, letter)
     ui.csv_button(lambda: subject.table(judged, image), "image-scores", "All scores (CSV)")
     st.subheader("Nearest held-out images, layer by layer", anchor=False, help=near.HELP)
@@ -265,7 +271,7 @@ def body() -> None:
             for under, (letter, handle) in zip(judged, ctx.lettered, strict=True):
                 ui.model_title(ctx, letter, handle)
                 with ui.in_place():
-                    layers(under, SUFFIXES[letter])
+                    layers(image, under, SUFFIXES[letter])
         with below:
             details(image, judged, alpha, correction=correction)
         with maps:  # last: the first image of a model waits for those that it is held against

@@ -11,10 +11,11 @@ import streamlit as st
 from hvae_core.detection.objections import deciding, objections
 from hvae_core.detection.verdict import Reading
 from hvae_core.figures import fmt, reference_density, symbol_html, symbol_text
-from pages.image import scores
+from pages.image import code, scores
 from pages.image.one_image import OneImage
 from pages.image.subject import JudgedImage
 from pages.shared import ui
+from pages.shared.program import Code
 from pages.shared.state import Context, colors
 
 HEIGHT = 230
@@ -29,18 +30,22 @@ def sentences(judged: JudgedImage) -> list[str]:
     return [" ".join(said)] if said else []
 
 
-def decisive(judged: JudgedImage, suffix: str) -> None:
+def decisive(ctx: Context, judged: JudgedImage, image: OneImage, *, suffix: str) -> None:
     """The two or three densities that decide the verdict, large."""
-    if judged.judgement is None:
+    if judged.judgement is None or judged.reference is None:
         return
+    name = judged.reference.set_name
     shown = deciding(judged.judgement, judged.readings)
     row = st.container(horizontal=True, gap="large")
     for reading, p_value in shown:
         with row.container(width=400, gap="small"), ui.in_place():
-            _density(reading, p_value, suffix)
+            made = code.density(
+                ctx, judged.handle, image, reading, p_value=p_value, reference=name, height=HEIGHT
+            )
+            _density(reading, p_value, suffix, made=made)
 
 
-def _density(reading: Reading, p_value: float, suffix: str) -> None:
+def _density(reading: Reading, p_value: float, suffix: str, *, made: Code) -> None:
     """One score in the reference's density, with its p-value in the verdict."""
     score, value = reading.score, reading.value
     if value is None or reading.reference is None:
@@ -56,7 +61,7 @@ def _density(reading: Reading, p_value: float, suffix: str) -> None:
         height=HEIGHT,
     )
     alt = f"{score.name}: {fmt(value, score.unit)}, p = {fmt(p_value)}"
-    ui.chart(figure, f"image-{score.key}{suffix}", alt)
+    ui.chart(figure, f"image-{score.key}{suffix}", alt, code=made)
     if reading.error is not None:
         st.caption(f"± {fmt(reading.error, 'nats')} of sampling noise")
 

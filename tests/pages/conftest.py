@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import shutil
+from base64 import b64decode
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from importlib import import_module
@@ -234,7 +235,11 @@ def run_codes(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def assert_same(one: Any, other: Any, where: str) -> None:
     """Two nestings are the same, numbers but for rounding."""
-    if isinstance(one, dict):
+    if isinstance(one, dict) and "bdata" in one:  # numbers as plotly packs them
+        assert one.keys() == other.keys() and one["dtype"] == other["dtype"], where
+        numbers = [np.frombuffer(b64decode(v["bdata"]), v["dtype"]) for v in (one, other)]
+        assert_same(*numbers, where)
+    elif isinstance(one, dict):
         assert one.keys() == other.keys(), where
         for key in one:
             assert_same(one[key], other[key], f"{where}.{key}")

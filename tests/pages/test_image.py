@@ -30,7 +30,7 @@ from pages.image.subject import RATES, JudgedImage, table, terms, unusual_layers
 from pages.shared import ui, visitor, whole
 from pages.shared.state import Context
 from pages.shared.store import Handle
-from tests.pages.conftest import LIMIT, Start, charts
+from tests.pages.conftest import LIMIT, Start, charts, run_codes
 from tests.small import tiny_set
 
 DRAWN = {"image-kl", "image-calibration", "image-elbo", "image-pixels-1", "image-pixels-2"}
@@ -70,7 +70,7 @@ def portrait_title(app: AppTest) -> str:
     return bold[0].strip("*")
 
 
-def test_an_image_of_a_set_is_judged(start: Start) -> None:
+def test_an_image_of_a_set_is_judged(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     app = alive(start("image"))
     assert not [error.value for error in app.error]
     assert portrait_title(app).startswith("Lower-case letters 0, class ")
@@ -80,6 +80,7 @@ def test_an_image_of_a_set_is_judged(start: Start) -> None:
     assert charts(app) >= DRAWN
     p_values = app.dataframe[0].value["p"].dropna()
     assert p_values.is_monotonic_increasing and len(p_values) >= len(score_list(3))
+    assert {"image-rebuilt-A", "image-kl", "image-elbo"} <= set(run_codes(app, monkeypatch))
 
 
 def test_set_and_number_come_from_the_address(start: Start) -> None:
