@@ -87,5 +87,5 @@ def test_jobs_on_its_model_go_there_and_no_others(
 def test_pages_never_read_the_model_themselves() -> None:
     """All that reads a model is asked for by name, so that it can run where the model is."""
     for file in Path(kernel.__file__).parents[1].rglob("*.py"):
-        text = file.read_text("utf-8")
+        text = file.read_text("utf-8").replace('f"hv.load_checkpoint(', "")  # in code to copy
         assert "load_checkpoint(" not in text or file.name in ("store.py", "serve.py"), file
