@@ -32,6 +32,27 @@ class Beside(Noise):
         return self.noise.uniform(f"beside {name}", samples, batch, shape)
 
 
+@final
+class _Again(Noise):
+    """The numbers of another noise, and the same ones again under a name that was asked for."""
+
+    def __init__(self, noise: Noise) -> None:
+        self.noise = noise
+        self._given: dict[str, Tensor] = {}
+
+    def normal(self, name: str, samples: int, batch: int, shape: Sequence[int]) -> Tensor:
+        """Standard normal numbers (S, B, *shape)."""
+        if name not in self._given:
+            self._given[name] = self.noise.normal(name, samples, batch, shape)
+        return self._given[name]
+
+    def uniform(self, name: str, samples: int, batch: int, shape: Sequence[int]) -> Tensor:
+        """Uniform numbers (S, B, *shape)."""
+        if name not in self._given:
+            self._given[name] = self.noise.uniform(name, samples, batch, shape)
+        return self._given[name]
+
+
 def moved(x: Tensor, config: TrainConfig, noise: Noise) -> Tensor:
     """Return t(x): grey images (B, C, H, W) in [0, 1], each turned, shifted and scaled by chance.
 
@@ -73,6 +94,7 @@ def consistent(model: HierarchicalVAE, x: Tensor, other: Tensor, *, noise: Noise
         ours[index] = q
         return theirs[index]  # so that what comes next is given the draws of t(x)
 
+    noise = _Again(noise)  # a stream would give the second pass other draws
     model.with_posteriors(note).posteriors(other, noise=noise, up="sample")
     model.with_posteriors(follow).posteriors(x, noise=noise, up="sample")
     terms = [q.kl(ours[index]) for index, q in theirs.items() if isinstance(q, Gaussian)]

@@ -16,7 +16,7 @@ from hvae_core.config import TrainConfig, from_json
 from hvae_core.training.consistency import Beside, consistent, moved
 from hvae_core.training.objectives import Objective, elbo
 from tests.linear_gaussian import Chain, LinearGaussian, TopDownGaussian
-from tests.small import FAMILIES, prepared, tiny_model, tiny_set
+from tests.small import FAMILIES, prepared, stream, tiny_model, tiny_set
 
 
 class Given(Noise):
@@ -58,6 +58,7 @@ def test_of_equal_images_it_is_nothing_and_of_others_more(family: str) -> None:
     assert not consistent(model, x, x, noise=noise).any()
     apart = consistent(model, x, x.flip(0), noise=noise)
     assert apart.shape == (4,) and (apart > 0).all()
+    assert not consistent(model, x, x, noise=stream()).any()  # whose numbers come but once
 
 
 def test_the_loss_is_the_mean_of_both_bounds_and_half_the_weighted_term() -> None:
