@@ -93,8 +93,8 @@ def leaderboard(
     on all near and far sets: the smallest difference, and on how many sets it is certainly worse.
 
     Of shifted images nothing is to be found. There AUROC is the mean of max(AUROC, 1 - AUROC), the
-    first row is the one that reacts least, and the last but two column is the share of shifted
-    images flagged where 5 % of the unchanged ones are.
+    first row is the score that reacts least, and "flagged at 5 %" is the share of shifted images
+    flagged where 5 % of the unchanged images are.
     """
     from hvae_core.common.errors import ConfigError
     from hvae_core.data import worlds

@@ -22,7 +22,7 @@ def kl(ctx: Context, handles: Sequence[Handle], name: str, *, below: float, per_
     return program.code(
         ctx,
         f"KL of each layer on {ctx.title(name)}, {'a unit' if per_dim else 'the whole layer'}",
-        *_models(ctx, handles, name),
+        *program.models(ctx, handles, name),
         "reports = [(title, hv.report(hv.evaluate(model, images), [])) for title, model in models]",
         "figure = hv.figures.kl_bars(",
         "    [(title, report.inside.kl, report.units) for title, report in reports],",
@@ -61,7 +61,7 @@ def active(ctx: Context, handles: Sequence[Handle], name: str, *, above: float) 
     return program.code(
         ctx,
         f"Active units of each layer on {ctx.title(name)}",
-        *_models(ctx, handles, name),
+        *program.models(ctx, handles, name),
         *_EVALUATED,
         "bars = []",
         "for title, evaluation in found:",
@@ -94,18 +94,7 @@ def bits(ctx: Context, handles: Sequence[Handle], name: str, *, height: int = 36
     return program.code(
         ctx,
         f"Bits per dimension by k on {ctx.title(name)}",
-        *_models(ctx, handles, name),
-        "results = []",
-        "for title, model in models:",
-        "    result = hv.report(hv.evaluate(model, images), []).inside",
-        "    results.append((title, result.bound_bits, result.nll_bits))",
-        "figure = hv.figures.bits_by_k(",
-        "    results,",
-        f"    {program.theme()},",
-        f"    levels={program.levels(handles)},",
-        f"    counted={text(store.counted(handles))},",
-        f"    height={height},",
-        ")",
+        *program.bits(ctx, handles, name, height=height),
         command=program.command("evaluate", program.name_of(handles[0]), "--in", name),
     )
 
@@ -115,7 +104,7 @@ def information(ctx: Context, handles: Sequence[Handle], name: str) -> Code:
     return program.code(
         ctx,
         f"Mutual information by k on {ctx.title(name)}",
-        *_models(ctx, handles, name),
+        *program.models(ctx, handles, name),
         "measured = []",
         "for title, model in models:",
         f"    given = images.fit(model.image_shape).sample({IMAGES})",
@@ -139,7 +128,7 @@ def active_curve(
     return program.code(
         ctx,
         f"Share of active units over thresholds on {ctx.title(name)}",
-        *_models(ctx, handles, name),
+        *program.models(ctx, handles, name),
         *_EVALUATED,
         "grid = np.geomspace(1e-5, 10, 121)",
         "figure = hv.figures.unit_curves(",
@@ -170,7 +159,7 @@ def collapsed_curve(
     return program.code(
         ctx,
         f"Share of collapsed units over eps on {ctx.title(name)}",
-        *_models(ctx, handles, name),
+        *program.models(ctx, handles, name),
         "grid, lines = np.geomspace(1e-5, 10, 121), []",
         "for title, model in models:",
         f"    given = images.fit(model.image_shape).sample({IMAGES})",
@@ -207,10 +196,6 @@ def finding(ctx: Context, handle: Handle, name: str, *, below: float) -> Code:
         shows="print(found)",
         command=_collapse([handle], name, below),
     )
-
-
-def _models(ctx: Context, handles: Sequence[Handle], name: str) -> list[str]:
-    return [program.named(handles), f"images = {program.images(ctx, name)}"]
 
 
 def _collapse(handles: Sequence[Handle], name: str, below: float | None) -> str:

@@ -98,7 +98,7 @@ def look_for(board: Board) -> str:
 
 
 def table(shown: Shown, board: Board) -> Standing:
-    """The rows; the one that is chosen, the first until another is."""
+    """All rows as a table; returns the chosen row, which is the first until a reader chooses."""
     st.subheader("All rows", anchor=False, help=HELP)
     only = st.toggle(
         f"Only scores that are never certainly worse than {MINUS}L", key="lb_never",

@@ -37,7 +37,6 @@ class Panel:
     alt: str
     content: Content
     code: Code | None = None
-    heading: str = ""
 
 
 @dataclass(eq=False)
@@ -46,7 +45,6 @@ class View:
 
     title: str = ""
     texts: tuple[str, ...] = ()
-    heading: str = ""
     panels: list[tuple[tuple[str, ...], Panel]] = field(default_factory=list)
     """Each with the parts of the page in which it stands, the outermost first."""
     parts: tuple[str, ...] = ()
@@ -100,14 +98,13 @@ def view() -> View:
 def begin() -> None:
     """Forget the page before: the whole app is drawn."""
     now = view()
-    now.title, now.texts, now.heading, now.panels = "", (), "", []
+    now.title, now.texts, now.panels = "", (), []
     now.parts, now.place = (), None
 
 
 def shown(name: str, alt: str, content: Content, code: Code | None = None) -> None:
     """Take note of a panel, drawn under a name and told in words."""
-    now = view()
-    now.add(Panel(name, alt, content, code, now.heading))
+    view().add(Panel(name, alt, content, code))
 
 
 @st.fragment

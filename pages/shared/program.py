@@ -16,6 +16,7 @@ from pathlib import PurePath
 from hvae_core.common.places import COMMAND
 from hvae_core.data.origins import InMemory
 from hvae_core.data.worlds import worlds
+from pages.shared import store
 from pages.shared.state import Context, colors
 from pages.shared.store import Handle
 
@@ -99,6 +100,29 @@ def _to_fill_in(ctx: Context) -> list[str]:
     ):
         said.append("# Images that were brought: put the paths of their files.")
     return said
+
+
+def models(ctx: Context, handles: Iterable[Handle], set_name: str) -> list[str]:
+    """Lines that make ``models`` and ``images``."""
+    return [named(handles), f"images = {images(ctx, set_name)}"]
+
+
+def bits(ctx: Context, handles: Sequence[Handle], set_name: str, *, height: int) -> list[str]:
+    """Lines that make the figure of bits per dimension by k, of each model on a set."""
+    return [
+        *models(ctx, handles, set_name),
+        "results = []",
+        "for title, model in models:",
+        "    result = hv.report(hv.evaluate(model, images), []).inside",
+        "    results.append((title, result.bound_bits, result.nll_bits))",
+        "figure = hv.figures.bits_by_k(",
+        "    results,",
+        f"    {theme()},",
+        f"    levels={levels(handles)},",
+        f"    counted={text(store.counted(handles))},",
+        f"    height={height},",
+        ")",
+    ]
 
 
 def picked(ctx: Context, rows: Iterable[tuple[str, str, int]]) -> list[str]:

@@ -81,13 +81,11 @@ def made(view: View, known: Facts) -> bytes:
     """The report of a view as the bytes of an HTML file."""
     panels = [one for _, one in list(view.panels)]
     charts: dict[str, object] = {}
-    sections, before = [], ""
+    sections = []
     for number, one in enumerate(panels, start=1):
         section: dict[str, Any] = dict.fromkeys(("chart", "picture", "table"), "")
-        section |= {"alt": plain(one.alt), "python": "", "command": "", "heading": ""}
+        section |= {"alt": plain(one.alt), "python": "", "command": ""}
         section |= _content(one, f"chart-{number}", charts)
-        if one.heading != before:
-            section["heading"] = before = one.heading
         if one.code is not None:
             section |= {"python": one.code.python, "command": one.code.command}
         sections.append(section)

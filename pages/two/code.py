@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from hvae_core.figures import symbol_html
 from hvae_core.scores import Score
-from pages.shared import program, store
+from pages.shared import program
 from pages.shared.program import Code, text
 from pages.shared.state import Context
 from pages.two.layers import SEED, place
@@ -109,19 +109,7 @@ def bits(ctx: Context, name: str, *, height: int) -> Code:
     return program.code(
         ctx,
         f"Bits per dimension by k on {ctx.title(name)}",
-        program.named(ctx.models),
-        f"images = {program.images(ctx, name)}",
-        "results = []",
-        "for title, model in models:",
-        "    result = hv.report(hv.evaluate(model, images), []).inside",
-        "    results.append((title, result.bound_bits, result.nll_bits))",
-        "figure = hv.figures.bits_by_k(",
-        "    results,",
-        f"    {program.theme()},",
-        f"    levels={program.levels(ctx.models)},",
-        f"    counted={text(store.counted(ctx.models))},",
-        f"    height={height},",
-        ")",
+        *program.bits(ctx, ctx.models, name, height=height),
     )
 
 

@@ -20,13 +20,21 @@ from hvae_core.training import timed
 DIGITS = Entry("hvk-table-8", "whether MNIST's model needs a ratio")
 
 
-def test_hours_are_those_of_epochs_that_are_left(tmp_path: Path) -> None:
+def test_hours_are_those_of_epochs_that_are_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "ASSETS", tmp_path)  # where no tables are made yet
     preset = "mnist-paper-hvae3-freebits"
     (line,) = lines(Ledger((DIGITS,), {preset: 1800.0}), tmp_path)
     assert line.hours == pytest.approx(get_preset(preset).train.epochs / 2)
-    assert (line.done, line.runs, line.state) == (0, 1, "tables made")
+    assert (line.done, line.runs, line.state) == (0, 1, "0 of 1 runs trained")
     (line,) = lines(Ledger((DIGITS,), {}), tmp_path)
     assert line.hours != line.hours
+    made = tmp_path / "studies" / DIGITS.name
+    made.mkdir(parents=True)
+    (made / "table-8.md").touch()
+    (line,) = lines(Ledger((DIGITS,), {}), tmp_path)
+    assert line.state == "tables made"
 
 
 def test_what_was_never_timed_is_timed_and_kept(
