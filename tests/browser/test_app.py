@@ -9,7 +9,6 @@ import pytest
 
 from hvae_core.checkpoint import save_checkpoint
 from hvae_core.config import HVAEConfig, LatentConfig, ModelCard
-from tests.server import serve
 from tests.small import tiny_model
 
 pytestmark = pytest.mark.browser
@@ -54,19 +53,19 @@ def assert_narrow(tab: Any, name: str) -> None:
     assert wide <= 1, name
 
 
-# A fresh server: its first page decides how it finds the others. That of ``test_public`` is the
-# start; this one has a component of its own. The others are opened by their addresses there.
-def test_a_deep_link_is_the_first_thing_a_fresh_server_sees(tab: Any, tmp_path: Path) -> None:
+# First of all here: what a fresh server is asked for first decides how it finds the rest. That of
+# ``test_public`` is asked for the start; this page has a component of its own. The others are
+# opened by their addresses there.
+def test_a_deep_link_is_the_first_thing_a_fresh_server_sees(server: str, tab: Any) -> None:
     problems: list[str] = []
     tab.on("pageerror", lambda error: problems.append(str(error)))
-    with serve(STRATA_CACHE=str(tmp_path), STRATA_DATA="") as address:
-        tab.goto(f"{address}/latents")
-        settled(tab)
-        # The sidebar is drawn by app.py: without it the page script ran alone.
-        tab.locator("[data-testid=stSidebar]").get_by_text("World").wait_for()
-        assert_drawn(tab, "latents")
-        assert_well(tab)
-        assert len(tab.locator("h1").first.inner_text()) > 10
+    tab.goto(f"{server}/latents")
+    settled(tab)
+    # The sidebar is drawn by app.py: without it the page script ran alone.
+    tab.locator("[data-testid=stSidebar]").get_by_text("World").wait_for()
+    assert_drawn(tab, "latents")
+    assert_well(tab)
+    assert len(tab.locator("h1").first.inner_text()) > 10
     assert problems == []
 
 
