@@ -14,6 +14,8 @@ from hvae_core.figures.theme import Mark, Palette, base_layout, labelled
 from hvae_core.figures.traces import BESIDE, color_bar
 
 WEBGL_ABOVE = 1000
+SMALL_ABOVE = 4000
+"""Points from which they are so small that markers are hard to tell apart."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +93,8 @@ def _points(
 ) -> go.Scatter | go.Scattergl:
     """One trace of points; WebGL where the whole map is large."""
     kind = go.Scattergl if webgl and len(data.ids) > WEBGL_ABOVE else go.Scatter
-    size = 5 if len(data.ids) > WEBGL_ABOVE else 7
+    size = 7 if len(data.ids) <= SMALL_ABOVE else 5
+    edge = {"width": 0.4, "color": colors.background}  # tells overlapping points apart
     texts = data.hover
     marks = [_set_mark(int(code), colors).symbol for code in data.sets[picks]]
     return kind(
@@ -103,7 +106,7 @@ def _points(
         name=name,
         legendgroup=name,
         showlegend=False,
-        marker={"size": size, "opacity": 0.8, "symbol": marks} | style,
+        marker={"size": size, "opacity": 0.85, "symbol": marks, "line": edge} | style,
         selected={"marker": {"opacity": 1, "size": size + 2}},
         unselected={"marker": {"opacity": 0.12}},
         hovertemplate=(f"%{{text}}<br>{hover}" if texts is not None else hover)

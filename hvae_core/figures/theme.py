@@ -76,6 +76,19 @@ class Palette:
         """The set with this place among the out-of-distribution ones; None is inside."""
         return self.in_mark if place is None else self.out_mark(place)
 
+    def out_shades(self, count: int) -> tuple[str, ...]:
+        """A shade for each of so many out-of-distribution sets, where colour alone tells them.
+
+        Those of ``out_mark``; where these would repeat, others between the darkest and lightest.
+        """
+        if count <= len(self.out_family):
+            return self.out_family[:count]
+        scale = sorted(self.out_family, key=luminance)
+        places = [i / (count - 1) for i in range(count)]
+        shades = [hex_color(color) for color in sample_colorscale(scale, places)]
+        half = -(-count // 2)  # dark and light ones in turn, so that neighbours lie apart
+        return tuple(shades[i // 2 + half * (i % 2)] for i in range(count))
+
     def layers(self, count: int) -> tuple[str, ...]:
         """Colours of z_1 ... z_L as hex, dark to light."""
         low, high = self.layer_ends

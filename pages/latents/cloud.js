@@ -407,14 +407,14 @@ class PointMap {
   // Pictures follow the map at once; which of them stand there is asked when it rests.
   moved() {
     if (!this.data) return;
-    if (this.shown?.length) this.frame ??= requestAnimationFrame(() => { this.frame = null; this.paint(); });
+    if (this.shown?.length || this.data.current !== null) this.frame ??= requestAnimationFrame(() => { this.frame = null; this.paint(); });
     clearTimeout(this.rest);
     this.rest = setTimeout(() => this.look(), 140);
   }
 
   async look() {
-    if (this.gone || !this.data.album) return;
-    const rows = this.inView();
+    if (this.gone) return;
+    const rows = this.data.album ? this.inView() : [];
     this.shown = rows.length <= PICTURES ? rows : [];
     this.paint();
     if (this.shown.length && await this.fetch(this.shown)) this.paint();
@@ -465,6 +465,21 @@ class PointMap {
       count++;
     }
     this.box.dataset.pictures = String(count);
+    this.ring(pen);
+  }
+
+  // Round the current image's point, where it is among the points that are shown.
+  ring(pen) {
+    const { current, groups, colors } = this.data;
+    const at = current === null || this.off.has(groups[current]) ? null : this.plot.getScreenPosition(current);
+    this.box.dataset.current = at ? String(current) : "";
+    if (!at) return;
+    for (const [width, color] of [[5.5, colors.background], [2.5, colors.text]]) {
+      Object.assign(pen, { lineWidth: width, strokeStyle: color });
+      pen.beginPath();
+      pen.arc(at[0], at[1], this.shown?.includes(current) ? SIDE * 0.8 : 8.5, 0, 2 * Math.PI);
+      pen.stroke();
+    }
   }
 
   destroy() {

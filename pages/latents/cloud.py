@@ -79,11 +79,12 @@ def draw(
     theme: Theme,
     on_pick: Callable[[list[int]], None],
     on_look: Callable[[int], None],
+    current: int | None = None,
 ) -> list[int] | None:
     """Draw the map; the rows that it outlines, None where this browser cannot draw it.
 
-    ``on_pick`` gets the rows that the lasso takes, ``on_look`` one that is clicked. View
-    and outline stay while places and colours of the same points change.
+    A ring marks the row ``current``. ``on_pick`` gets the rows that the lasso takes, ``on_look``
+    one that is clicked. View and outline stay while places and colours of the same points change.
     """
     if (st.session_state.get(KEY) or {}).get("missing"):
         st.session_state[MISSING] = True
@@ -98,7 +99,9 @@ def draw(
     _library(key=f"{KEY}-library", height=1)
     found = _mount(
         key=KEY,
-        data=packed(points, shown, look, address=_album(points, pictures), cleared=cleared),
+        data=packed(
+            points, shown, look, address=_album(points, pictures), cleared=cleared, current=current
+        ),
         on_picked_change=lambda: on_pick(rows_of(st.session_state[KEY], points)),
         on_looked_change=looked,
         on_missing_change=lambda: None,
@@ -131,6 +134,7 @@ def packed(
     *,
     address: Mapping[str, Any] | None,
     cleared: int = 0,
+    current: int | None = None,
 ) -> bytes:
     """The block of bytes that cloud.js draws."""
     classes = sorted(set(points.classes) | {""})
@@ -150,6 +154,7 @@ def packed(
         "classes": classes,
         "height": HEIGHT,
         "cleared": cleared,
+        "current": current,
         "album": address,
         "colors": {"background": colors.background, "text": colors.text},
     }

@@ -11,7 +11,7 @@ import streamlit as st
 from hvae_core.data.image_set import ImageSet
 from hvae_core.figures import percent
 from hvae_core.scores import Score, score_list
-from pages.latents import cloud, hover, lasso, map, points
+from pages.latents import cloud, hover, lasso, map, points, ring
 from pages.latents.map import Colouring, PlacedPoints
 from pages.latents.points import Points
 from pages.shared import clickable, jobs, ui
@@ -54,6 +54,7 @@ def map_and_selection(
                 shown,
                 pictures,
                 theme=colors().theme,
+                current=ring.row_of(ctx, drawn),
                 on_pick=partial(lasso.keep, drawn),
                 on_look=partial(lasso.look_at, drawn),
             )
@@ -86,6 +87,8 @@ def chart(
         **picking,
     )
     hover.thumbnails(key, drawn, pictures)
+    row = ring.row_of(ctx, drawn)
+    ring.draw(key, None if row is None else placed.coords[row])
     clickable.chart_points(key, lambda row, _: lasso.look_at(drawn, row))
     return bool(kept and taken and taken["selection"]["points"])
 

@@ -343,6 +343,13 @@ def test_a_threshold_is_marked_on_its_curve() -> None:
         assert mark.marker.color == LIGHT.out_mark(2).color
 
 
+def test_every_set_has_a_shade_of_its_own() -> None:
+    for colors in (LIGHT, DARK):
+        assert colors.out_shades(3) == colors.out_family[:3]
+        for count in (6, 9, 20):
+            assert len(set(colors.out_shades(count))) == count
+
+
 def test_a_term_far_below_zero_is_no_collapse() -> None:
     first, *_ = drawn(kl_bars([("odd", [-50.0, -0.004], [8, 8])], LIGHT), go.Bar)
     assert list(first.marker.pattern.shape) == ["", "/"]

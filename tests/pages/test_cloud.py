@@ -13,9 +13,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from hvae_core.figures import LIGHT
-from pages.latents import cloud
+from pages.latents import cloud, ring
 from pages.latents.points import Points
-from pages.shared import album
+from pages.shared import album, current
 
 
 def points(n: int = 5) -> Points:
@@ -54,6 +54,17 @@ def test_the_bytes_hold_every_array() -> None:
     assert [found["classes"][label] for label in found["labels"]] == ["b", "", "a", "b", "ü"]
     assert found["palette"] == ["#000000", "#FFFFFF"]
     assert "files" not in found and found["album"] is None
+
+
+def test_the_ring_is_round_the_current_image_where_it_is_shown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ctx: Any = None
+    for spot, row in ((("out", 70_003), 3), (("out", 70_002), None), (("else", 70_003), None)):
+        monkeypatch.setattr(current, "now", lambda _, spot=spot: spot)
+        assert ring.row_of(ctx, points()) == row
+    found = cloud.packed(points(), shown(values=np.ones(5)), LIGHT, address=None, current=3)
+    assert unpacked(found)["current"] == 3
 
 
 def test_a_score_becomes_a_place_on_the_scale() -> None:
