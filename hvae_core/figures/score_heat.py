@@ -10,7 +10,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike, NDArray
 
-from hvae_core.common.words import MINUS, fmt, interval
+from hvae_core.common.words import MINUS, area, interval
 from hvae_core.figures.theme import Palette, base_layout
 from hvae_core.figures.traces import cell_text
 
@@ -77,7 +77,7 @@ def _cells(
 ) -> list[list[str]]:
     """Cell texts, each row's best in bold."""
     texts = [
-        [f"<b>{fmt(value)}</b>" if bold else fmt(value) for value, bold in zip(*row, strict=True)]
+        [f"<b>{area(value)}</b>" if bold else area(value) for value, bold in zip(*row, strict=True)]
         for row in zip(table, best, strict=True)
     ]
     return [

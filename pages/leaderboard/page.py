@@ -85,15 +85,16 @@ def look_for(board: Board) -> str:
     judged = [row.worst for row in rows if row.worst]
     never = sum(not worst.worse_on for worst in judged)
     others = (
-        "No other row is level with it" if not level
-        else f"{level} of {len(rows) - 1} other rows are level with it: no test tells them apart"
+        "No other row is level with the first, whose bar is blue" if not level
+        else f"{level} of {len(rows) - 1} other rows are level with the first: no test tells them "
+        "apart. Their bars are blue too"
     )  # fmt: skip
-    said = f"{others}. Blue bars are those, grey ones are behind. "
+    said = f"{others}; grey bars are behind. "
     if board.suite == "shifted":
         return f"{SHIFTED} {said}"
     return (
-        f"{said}On every near and far set, {never} of {len(judged)} rows are never certainly "
-        f"worse than {MINUS}L, the plain likelihood."
+        f"{said}{never} of {len(judged)} rows are on no near or far set certainly worse than "
+        f"{MINUS}L, the plain likelihood."
     )
 
 
