@@ -5,8 +5,8 @@ it when the next one comes or goes: on a quiet server, never. And each thread th
 would get a heap of its own, in which what is freed is of no use to another.
 
 Streamlit also has Python look for unused cycles after every redraw, while nothing else can run.
-With torch, pandas and plotly loaded that takes a tenth of a second. What has lived through one such look is therefore set aside from the next ones, and all of it
-is looked through now and then.
+With torch, pandas and plotly loaded that takes a tenth of a second. What has lived through one such
+look is therefore set aside from the next ones, and all of it is looked through now and then.
 """
 
 from __future__ import annotations

@@ -59,7 +59,9 @@ rows with each other.
 AFTER = """
 The aims were 10 times the six passes at S = 1 and 8 times at S = 50; they are missed: the best are
 {best[1]:.1f} and {best[50]:.1f} times. Against the authors' own code, 126.8 ms for these 512
-images, bf16 replayed is {authors:.1f} times as fast. In bf16 the AUROC of digits against letters moves by at most {auroc:.4f} in any score, on {half:,}
+images, bf16 replayed is {authors:.1f} times as fast.
+
+In bf16 the AUROC of digits against letters moves by at most {auroc:.4f} in any score, on {half:,}
 images (allowed are 0.002).
 
 """
