@@ -62,7 +62,7 @@ def paragraph(models: Sequence[tuple[LayersFound, Recipe | None]]) -> str:
             text and f"**{letter}** {text}" for letter, text in zip(LETTERS, texts, strict=False)
         ]
     lines = "  \n".join(filter(None, texts))
-    return f"*Why?* {lines}" if lines else ""
+    return f"*A guess at why:* {lines}" if lines else ""
 
 
 def sentences(model: LayersFound, how: Recipe | None) -> list[str]:

@@ -74,9 +74,9 @@ product reaches. The aim for the paper's size is 90 % of it.
 """
 NARROW = """
 The narrow networks are far from the bound, and the aim of 1.5 times their first step is met by the
-informative objective alone. The profile says why: 61 % of a step of `glyphs-hvae3-elbo` are
-convolutions, most of them of 24 channels, which do not fill vectors of 16. What such a convolution
-reaches of the same product, by itself (`python -m tests.benchmarks.convolutions`):
+informative objective alone. By the profile 61 % of a step of `glyphs-hvae3-elbo` are convolutions,
+most of them of 24 channels, and one so narrow reaches about half of the same product by itself
+(`python -m tests.benchmarks.convolutions`):
 
 """
 SCORING = """
@@ -85,8 +85,8 @@ Scoring with all k (`python -m tests.benchmarks.throughput`), one thread, other 
 given as a multiple of `evaluate`, beside the multiple of its operations, which bounds the gain of
 sharing. At S = 1 it is reached. At S = 20 the aim of 95 % is missed: convolutions are 61 % of the
 time, and sums, activations and copies of maps, which no count of operations has, most of the rest.
-In bf16 nothing is gained here: this processor does not compute in it (it has neither AMX
-nor AVX-512 BF16), so every product is made of float32 ones and conversions come on top.
+In bf16 nothing is gained here. A guess at why: this processor does not compute in it (it has
+neither AMX nor AVX-512 BF16), so every product is made of float32 ones, with conversions on top.
 
 """
 START = """

@@ -142,7 +142,7 @@ def test_a_few_hundredths_of_a_nat_are_not_praised() -> None:
 
 def test_two_models_are_told_apart() -> None:
     text = paragraph([(THIN, ELBO), (BOTTOM, INFORMATIVE)])
-    assert text.startswith("*Why?* **A** z1 is thin")
+    assert text.startswith("*A guess at why:* **A** z1 is thin")
     assert "**B** Filling z1 would cost" in text
     assert "**A**" not in paragraph([(KEPT, ELBO), (BOTTOM, INFORMATIVE)])
 
@@ -175,7 +175,7 @@ def test_the_page_says_why_under_its_claim(start: Start) -> None:
     app = start("collapse", c_below="1000.0")
     assert not app.exception
     assert not app.error
-    assert any(text.value.startswith("*Why?* ") for text in app.markdown)
+    assert any(text.value.startswith("*A guess at why:* ") for text in app.markdown)
 
 
 def test_units_that_only_follow_are_explained() -> None:

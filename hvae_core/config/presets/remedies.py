@@ -51,8 +51,7 @@ _MEANS = (
     _Means(
         "Warm-up",
         lambda train: train.warmup_epochs > 0,
-        "the KL terms count little at first, so that layers are in use before they cost; alone it "
-        "is often not enough",
+        "the KL terms count little at first, so that layers are in use before they cost",
         "S\N{LATIN SMALL LETTER O WITH STROKE}nderby et al. 2016",
         "warm-up",
     ),
@@ -66,7 +65,7 @@ _MEANS = (
     _Means(
         "The informative objective",
         lambda train: train.objective == "informative",
-        "the image is asked for from the layers above every k too, which fills the top",
+        "the image is asked for from the layers above every k too",
         "Li et al. 2022, Eq. 10",
         "informative",
     ),
