@@ -40,8 +40,8 @@ def _in_words(ctx: Context, letter: str, handle: Handle, *, finite: bool, blind:
     if not finite:
         rest = "" if letter == "A" else ", and is left out"
         return (
-            f"{who} gives no finite numbers for images{rest}. Perhaps its training diverged. Choose "
-            "another model in the sidebar."
+            f"{who} gives no finite numbers for images{rest}. Perhaps its training diverged. "
+            "Choose another model in the sidebar."
         )
     if blind:
         return (
