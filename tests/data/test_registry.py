@@ -207,14 +207,6 @@ def test_a_set_that_thresholds_rest_on_cannot_be_judged() -> None:
 
 
 @pytest.mark.shared
-def test_real_test_images_are_not_those_of_training(shared_data: Path) -> None:
-    world = worlds()["fashion"]
-    test = set(world.load("test", shared_data).image_digests())
-    held = set(world.load("validation", shared_data).image_digests())
-    assert not test & held
-
-
-@pytest.mark.shared
 def test_real_sets_by_name(shared_data: Path) -> None:
     found = load_source("omniglot_inverted", data_root=shared_data, limit=50)
     again = load_source("omniglot+inverted", data_root=shared_data, limit=50)

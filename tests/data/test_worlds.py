@@ -254,7 +254,9 @@ def test_fashion_mnist_is_the_official_one(shared_data: Path) -> None:
     column = pq.read_table(shared_data / "fashion_mnist" / "test.parquet")["image"]
     blob = column[1234]["bytes"].as_py()
     assert (found.images[1234, 0] == np.asarray(Image.open(io.BytesIO(blob)))).all()
-    assert len(world.load("validation", shared_data)) == 5_000
+    held = world.load("validation", shared_data)
+    assert len(held) == 5_000
+    assert not set(found.image_digests()) & set(held.image_digests())
 
 
 @pytest.mark.shared
@@ -269,10 +271,8 @@ def test_omniglot_comes_in_both_polarities(shared_data: Path) -> None:
 @pytest.mark.shared
 def test_colour_sets_are_there(shared_data: Path) -> None:
     world = worlds()["cifar"]
-    sizes = {"test": 10_000, "validation": 5_000, "signs": 6_000, "street": 6_283, "tiny": 10_000}
-    for name, size in sizes.items():
+    for name in ("test", "validation", "signs", "street", "tiny"):
         assert world.available(name, shared_data)
-        found = world.load(name, shared_data, limit=50)
-        assert found.image_shape == (3, 32, 32)
-        if name == "validation":
-            assert len(world.load(name, shared_data)) == size
+    for name in ("test", "street"):
+        assert world.load(name, shared_data, limit=50).image_shape == (3, 32, 32)
+    assert len(world.load("validation", shared_data)) == 5_000

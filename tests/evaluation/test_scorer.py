@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from hvae_core.evaluation.evaluation import EvalSettings
-from hvae_core.evaluation.replay import WARM, Replay
+from hvae_core.evaluation.replay import Replay
 from hvae_core.evaluation.scorer import Scored, Scorer
 from hvae_core.models import model_from_config
 from hvae_core.models.frozen import frozen
@@ -88,8 +88,9 @@ def test_nothing_in_a_pass_asks_the_device(family: str) -> None:
     with torch.inference_mode():
         x = scorer._prepare(pixels, keys)
         kind = range(model.n_levels), 2
-        for _ in range(WARM):
-            row = scorer._pass(kind)(x, keys, first)
+        replay = scorer._pass(kind)
+        replay.warm = 2
+        row = [replay(x, keys, first) for _ in range(replay.warm)][-1]
         with FromTheHost() as copies:
             scorer._once(kind, x, keys, first)
     assert copies.found == []

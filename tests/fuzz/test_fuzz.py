@@ -11,7 +11,7 @@ from hvae_core.common.errors import HVAEError
 from tests.fuzz import checkpoints, images, runner
 
 
-@pytest.mark.parametrize(("kind", "count"), [("checkpoints", 200), ("images", 200)])
+@pytest.mark.parametrize(("kind", "count"), [("checkpoints", 80), ("images", 80)])
 def test_damaged_files_are_refused_or_harmless(kind: str, count: int) -> None:
     summary = runner.fuzz(kind, count)
     assert not summary.faults, f"{summary}\n" + "\n".join(summary.faults)
