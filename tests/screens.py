@@ -60,8 +60,10 @@ def shot(page: Page, address: str, path: Path, width: int) -> list[str]:
     page.set_viewport_size({"width": width, "height": 1000})
     page.goto(address)
     settle(page)
-    page.set_viewport_size({"width": width, "height": min(page.evaluate(_HEIGHT) + 40, TALLEST)})
-    page.wait_for_timeout(800)
+    for _ in range(2):  # what is narrower or lower once it has room changes the height again
+        height = min(page.evaluate(_HEIGHT) + 40, TALLEST)
+        page.set_viewport_size({"width": width, "height": height})
+        page.wait_for_timeout(800)
     path.parent.mkdir(parents=True, exist_ok=True)
     page.screenshot(path=path)
     beyond = page.evaluate(_BEYOND)
@@ -75,6 +77,8 @@ def settle(page: Page) -> None:
     page.locator("h1").first.wait_for()
     page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
     page.wait_for_timeout(2500)
+    # What is drawn later has a grey place until then.
+    page.wait_for_function("!document.querySelector('[data-testid=stSkeleton]')")
 
 
 def every(browser: Browser, address: str, asked: argparse.Namespace) -> int:

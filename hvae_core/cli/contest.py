@@ -22,6 +22,7 @@ from hvae_core.cli.options import (
 )
 from hvae_core.cli.score_options import ScoreOptions
 from hvae_core.common.errors import ScoreError
+from hvae_core.common.words import area, p_value
 
 if TYPE_CHECKING:
     from hvae_core.checkpoint import Checkpoint
@@ -157,16 +158,12 @@ def _rows(entries: Sequence[PairedTest], titles: Mapping[str, str]) -> list[list
             [
                 titles.get(entry.set_name, entry.set_name),
                 entry.first,
-                f"{result.first:.3f}",
-                f"{result.second:.3f}",
+                area(result.first),
+                area(result.second),
                 Text(f"{result.difference:+.3f} [{result.low:+.3f}, {result.high:+.3f}]", style),
                 str(result.n),
-                _p(result.p_value),
-                Text(_p(entry.corrected), style),
+                p_value(result.p_value),
+                Text(p_value(entry.corrected), style),
             ]
         )
     return rows
-
-
-def _p(value: float) -> str:
-    return "<0.0001" if value < 1e-4 else f"{value:.4f}"

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from hvae_core.cli import show
 from hvae_core.cli.options import OPENED, PARTS, Json, kept, option, whole
+from hvae_core.common.words import p_value
 
 if TYPE_CHECKING:
     from hvae_core.common.progress import Progress
@@ -266,7 +267,7 @@ def _print(at: Sets, board: Board, most: int) -> None:
 
 def _row(row: Standing, titles: dict[str, str]) -> list[str | Text]:
     style = "bold" if row.p_value is None or row.level_with_first else ""
-    p = "" if row.p_value is None else "<0.0001" if row.p_value < 1e-4 else f"{row.p_value:.4f}"
+    p = "" if row.p_value is None else p_value(row.p_value)
     return [
         row.entry.model + (" (own)" if row.entry.own else ""),
         row.entry.score.key,

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from rich.text import Text
 
 from hvae_core.cli import show
+from hvae_core.common import words
 from hvae_core.common.words import layers_in_words
 from hvae_core.detection.report import Report, SetResult
 
@@ -67,7 +68,7 @@ def _detection_cells(outside: SetResult, keys: Sequence[str], metric: str) -> li
     values = {key: getattr(area, metric) for key, area in outside.detections.items()}
     best = (min if metric.startswith("fpr") else max)(values.values(), default=None)
     cells: list[str | Text] = [
-        Text(f"{values[key]:.3f}", style="bold" if values[key] == best else "")
+        Text(words.area(values[key]), style="bold" if values[key] == best else "")
         if key in values
         else "-"
         for key in keys

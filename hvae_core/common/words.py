@@ -63,6 +63,11 @@ def area(value: float) -> str:
     return "–" if math.isnan(value) else f"{value:.3f}"
 
 
+def p_value(p: float) -> str:
+    """A p-value with three significant digits; what is smaller than 0.0001 is told as that."""
+    return "< 0.0001" if p < 1e-4 else fmt(p)
+
+
 def percent(fraction: float) -> str:
     """A fraction as a percentage with at most one decimal: ``percent(0.0512) == "5.1 %"``."""
     if math.isnan(fraction):

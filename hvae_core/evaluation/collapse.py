@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike
 from hvae_core.common.arrays import Floats
 from hvae_core.common.errors import ScoreError
 from hvae_core.common.thresholds import ACTIVE_THRESHOLD, COLLAPSE_THRESHOLD
+from hvae_core.common.words import fmt
 
 SILENT_NATS = 0.1  # a layer that says less than this of an image in all says nothing
 
@@ -66,8 +67,11 @@ def layer_in_words(name: str, units: int, nats_per_unit: float) -> str:
 
 
 def amount(nats_per_unit: float) -> str:
-    """A KL term a unit with four decimals, or "under 0.0001"."""
-    return "under 0.0001" if abs(nats_per_unit) < 0.00005 else f"{nats_per_unit:.4f}"
+    """A KL term a unit: three significant digits, four decimals below 0.01."""
+    size = abs(nats_per_unit)
+    if size < 0.00005:
+        return "under 0.0001"
+    return fmt(nats_per_unit) if size >= 0.01 else f"{nats_per_unit:.4f}"
 
 
 def collapsed_since(

@@ -9,7 +9,7 @@ import streamlit as st
 
 from hvae_core.common.deployment import public
 from hvae_core.common.places import COMMAND
-from hvae_core.common.words import MINUS, interval
+from hvae_core.common.words import MINUS, area, interval
 from hvae_core.data.suites import SUITES, suite_sets
 from hvae_core.data.worlds import Suite
 from hvae_core.detection.leaderboard.standings import Board, Standing
@@ -65,17 +65,17 @@ def claim(shown: Shown, board: Board, *, alone: bool) -> str:
     """The title."""
     first, world = board.standings[0], shown.world.title
     who = symbol_text(first.entry.score.symbol) if alone else name_of(first)
-    area = interval(first.area, first.low, first.high)
+    told = interval(first.area, first.low, first.high)
     if board.suite == "shifted":
-        return f"{who} reacts least to changed images of {world}: {area}"
+        return f"{who} reacts least to changed images of {world}: {told}"
     level = sum(row.level_with_first for row in board.standings)
     if level >= MANY:
         return (
             f"{level + 1} scores are level on the {board.suite} sets of {world}: "
-            f"AUROC up to {first.area:.3f}"
+            f"AUROC up to {area(first.area)}"
         )
     leads = "leads" if level else "is best"
-    return f"{who} {leads} on the {board.suite} sets of {world}: AUROC {area}"
+    return f"{who} {leads} on the {board.suite} sets of {world}: AUROC {told}"
 
 
 def look_for(board: Board) -> str:

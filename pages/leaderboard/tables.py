@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from hvae_core.common.words import MINUS, interval
+from hvae_core.common.words import MINUS, interval, p_value
 from hvae_core.data.worlds import World
 from hvae_core.detection.leaderboard.standings import Board, Standing
 from hvae_core.figures import symbol_text
@@ -106,8 +106,7 @@ def _against_first(row: Standing, *, first: bool) -> str:
         return "first"
     if row.p_value is None:
         return "other images"
-    p = "<0.0001" if row.p_value < 1e-4 else f"{row.p_value:.4f}"
-    return f"{'level' if row.level_with_first else 'behind'}, {p}"
+    return f"{'level' if row.level_with_first else 'behind'}, {p_value(row.p_value)}"
 
 
 def _least(row: Standing, titles: Mapping[str, str]) -> str:

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
+from hvae_core.common.words import area, p_value
 from hvae_core.detection.paired_tests import PairedTest, Side, between_models, between_scores
-from hvae_core.figures import fmt, interval, symbol_text
+from hvae_core.figures import interval, symbol_text
 from hvae_core.scores import Score
 from pages.ood.models import ModelDetection
 from pages.shared.kept import by_content
@@ -57,10 +58,10 @@ def table(
             {
                 "Set": title,
                 "Score": symbols[test.first],
-                "First": result.first,
-                "Second": result.second,
+                "First": area(result.first),
+                "Second": area(result.second),
                 "Difference, 95 % interval": interval(result.difference, result.low, result.high),
-                "p, corrected": "< 0.0001" if test.corrected < 1e-4 else fmt(test.corrected),
+                "p, corrected": p_value(test.corrected),
                 "Certain at 5 %": test.corrected <= 0.05,
             }
         )

@@ -37,7 +37,7 @@ def test_scores_against_one(capsys: pytest.CaptureFixture[str]) -> None:
     rows = [line for line in told.splitlines() if line.strip().startswith("MNIST")]
     assert len(rows) == 2
     assert "0.994" in rows[0] and "0.316" in rows[0]  # as docs/results.md has them
-    assert "<0.0001" in rows[0]
+    assert "< 0.0001" in rows[0]
 
 
 def test_two_checkpoints(capsys: pytest.CaptureFixture[str]) -> None:

@@ -225,9 +225,9 @@ def test_many_layers_are_told_in_ranges() -> None:
     assert [line.text for line in in_words(model.found)] == [
         "z3 to z8 (6 layers of 4 units): 0.0012 to 0.0032 nats/unit, no unit active. Collapsed.",
         "z9 and z10 (2 layers of 4 units): 0.0036 to 0.0040 nats/unit, no unit active. Collapsed.",
-        "z1 and z2 (2 layers of 4 units): 2.5000 to 3.5000 nats/unit, 4 of 4 units active.",
-        "z11 to z13 (3 layers of 4 units): 12.5000 to 14.5000 nats/unit, 4 of 4 units active.",
-        "u (4 units): 15.5000 nats/unit, 2 of 4 units active.",
+        "z1 and z2 (2 layers of 4 units): 2.50 to 3.50 nats/unit, 4 of 4 units active.",
+        "z11 to z13 (3 layers of 4 units): 12.5 to 14.5 nats/unit, 4 of 4 units active.",
+        "u (4 units): 15.5 nats/unit, 2 of 4 units active.",
     ]
     assert [line.collapsed for line in in_words(model.found)] == [True, True, *[False] * 3]
     told = deep(flat, (4,) * 14, since=(None, None, *range(2, 10), *(None,) * 4),
