@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -18,23 +19,37 @@ from hvae_core.probes.attack_record import (
     attacks_key,
     stored_attacks,
 )
-from pages.shared import jobs
+from pages.shared import current, image_names, jobs, selection
 from pages.shared.controls import one_of
+from pages.shared.current import Spot
 from pages.shared.state import Context
 from pages.shared.store import Handle
 
 Attacked = tuple[Handle, Attacks]
 COUNTS = (4, 16, 50)
 RADII = (0.02, 0.05, 0.1, 0.2)
+FIRST, SUBSET = "the first of the set", "the subset"
 LOST = "lost"
 """What stands under a picture: 1 - MS-SSIM."""
 
 
-def controls(ctx: Context) -> tuple[AttackSettings, int]:
-    """How strong the attack is, and on how many images of the in-distribution set."""
+@dataclass(frozen=True, eq=False)
+class ImagesToAttack:
+    """Images at a model's shape, and the place of each in its set."""
+
+    images: ImageSet
+    spots: Sequence[Spot]
+
+
+def controls(ctx: Context) -> tuple[AttackSettings, int, bool]:
+    """How strong the attack is, on how many images at most, and whether on the current subset."""
+    subset = False
+    if selection.current(ctx):
+        subset = one_of("Images from", [FIRST, SUBSET], FIRST, key="a_from") == SUBSET
     count = one_of(
         "Images", COUNTS, COUNTS[0], key="a_count", help="The first images of the in-distribution "
-        "set. The intervals of the chart are over images.",
+        "set; of the current subset some of every set and class. The intervals of the chart are "
+        "over images.",
     )  # fmt: skip
     radius = st.select_slider(
         "Radius", RADII, 0.1, key="a_radius", bind="query-params",
@@ -45,15 +60,29 @@ def controls(ctx: Context) -> tuple[AttackSettings, int]:
         help="Steps of projected gradient ascent on the symmetric KL of the attacked layers; more "
         "steps attack harder.",
     )  # fmt: skip
-    return AttackSettings(radius, steps, starts=1, seed=ctx.seed), count
+    return AttackSettings(radius, steps, starts=1, seed=ctx.seed), count, subset
 
 
-def images_of(ctx: Context, handle: Handle, count: int) -> ImageSet:
-    """The images that are attacked."""
+def images_of(ctx: Context, handle: Handle, count: int, *, subset: bool) -> ImagesToAttack:
+    """The images that are attacked: the first of the set, or some of the current subset."""
+    if subset:
+        named, problems = image_names.load(ctx, handle, image_names.from_selection(ctx, count))
+        if named is None:
+            raise DataError(" ".join(problems))
+        return ImagesToAttack(named.images, [image_names.parse(ctx, n) for n in named.names])
     images = ctx.images(ctx.in_name, handle).take(count)
     if not len(images):
         raise DataError(f"{images.title} holds no images; choose another set.")
-    return images
+    return ImagesToAttack(images, [(ctx.in_name, number) for number in range(len(images))])
+
+
+def way_to(ctx: Context, spot: Spot) -> None:
+    """A button that makes the image shown the current one of every page."""
+    st.button(
+        "Make it the current image", key="a_take", on_click=current.take, args=(spot,),
+        icon=":material/center_focus_strong:", type="tertiary",
+        disabled=current.chosen(ctx) == spot,
+    )  # fmt: skip
 
 
 def attacks_on(handle: Handle, images: ImageSet, settings: AttackSettings) -> Attacks | None:
@@ -111,15 +140,19 @@ def claim(attacks: Attacks, handle: Handle, radius: float) -> str:
     )
 
 
-def table(attacked: Sequence[Attacked], settings: AttackSettings) -> pd.DataFrame:
-    """Every figure of every image and k, a line each."""
+def table(
+    attacked: Sequence[Attacked], settings: AttackSettings, images: ImagesToAttack
+) -> pd.DataFrame:
+    """Every figure of every image and k, a line each, with the image's set, number and file."""
     return pd.DataFrame(
         {
             "model": handle.title,
             "change": kind,
             "k": k,
             "from": level,
-            "image": image,
+            "set": images.spots[image][0],
+            "image": images.spots[image][1],
+            "file": images.images.file(image),
             "moved_nats": attacks.moved[i, k, 0, image],
             "ms_ssim_images": attacks.inputs[i, k, 0, image],
             "ms_ssim_attacked_layers": attacks.own[i, k, 0, image],

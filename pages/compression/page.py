@@ -9,9 +9,9 @@ import numpy as np
 import streamlit as st
 
 from hvae_core.figures import attack_curve, fmt, png_bytes, rate_distortion, strip, tile
-from pages.compression import attacks, pictures
-from pages.compression.attacks import Attacked
-from pages.compression.pictures import Coded
+from pages.compression import attacks, code, pictures
+from pages.compression.attacks import Attacked, ImagesToAttack
+from pages.compression.pictures import Coded, Picture
 from pages.shared import controls, ui
 from pages.shared.controls import View, k_slider, one_of
 from pages.shared.state import colors, context
@@ -47,17 +47,20 @@ def compression_view(beside: DeltaGenerator) -> str:
             compression = pictures.compression_of(handle, picture, ctx.seed)
             if compression is not None:
                 coded.append((handle, compression))
-                pairs(handle, compression, min(k, handle.n_levels - 1), letter=letter)
+                k_of = min(k, handle.n_levels - 1)
+                pairs(handle, compression, k_of, letter=letter, picture=picture)
     if not coded:
         return ""
-    rates(coded, measure)
+    rates(coded, measure, picture)
     ui.csv_button(lambda: pictures.table(picture, coded, ctx.seed), "compression")
     handle, compression = coded[0]
     k = min(k, handle.n_levels - 1)
     return pictures.claim(compression, k, handle.level_names[k])
 
 
-def pairs(handle: Handle, compression: Compression, k: int, letter: str) -> None:
+def pairs(
+    handle: Handle, compression: Compression, k: int, *, letter: str, picture: Picture
+) -> None:
     """The original, what the layers above k rebuild, and JPEG at that rate."""
     channels, height, width = compression.original.shape
     size = f"{width}x{height}, {'luminance' if channels == 1 else 'colour'}"
@@ -78,9 +81,10 @@ def pairs(handle: Handle, compression: Compression, k: int, letter: str) -> None
     every = np.concatenate([x[None], compression.pictures, jpegs])
     columns = len(compression.pictures) + 1
     label = f"All k of {letter} (PNG)" if len(ctx.models) > 1 else "All k (PNG)"
-    picture = tile(every, columns=columns, scale=1, colors=palette)
+    tiles = tile(every, columns=columns, scale=1, colors=palette)
+    made = code.pairs(ctx, handle, picture)
     alt = f"The picture, rebuilt from each level up, and JPEG at the same rates, {handle.title}"
-    ui.picture_button(picture, f"compression-{letter}", label, alt=alt)
+    ui.picture_button(tiles, f"compression-{letter}", label, alt=alt, code=made)
 
 
 def shown(pixels: np.ndarray, caption: str, *, alt: str, head: str) -> None:
@@ -98,7 +102,7 @@ def shown(pixels: np.ndarray, caption: str, *, alt: str, head: str) -> None:
         st.caption(ui.plain(caption))
 
 
-def rates(coded: Sequence[Coded], measure: str) -> None:
+def rates(coded: Sequence[Coded], measure: str, picture: Picture) -> None:
     """The measure against the rate: a curve a model, and JPEG's of each way to code the picture."""
     field, unit = MEASURES[measure]
 
@@ -117,24 +121,28 @@ def rates(coded: Sequence[Coded], measure: str) -> None:
         measure=measure,
         unit=unit,
     )
-    ui.chart(figure, "rate-distortion", f"{measure} against bits a pixel, models and JPEG")
+    handles = [handle for handle, _ in coded]
+    made = code.rates(ctx, handles, picture, measure, field=field, unit=unit)
+    alt = f"{measure} against bits a pixel, models and JPEG"
+    ui.chart(figure, "rate-distortion", alt, code=made)
 
 
 def attack_view(beside: DeltaGenerator) -> str:
     """The curve of MS-SSIM by attacked levels, and one image with its twins."""
     with beside:
-        settings, count = attacks.controls(ctx)
-        sets = [attacks.images_of(ctx, handle, count) for handle in ctx.models]
+        settings, count, of_subset = attacks.controls(ctx)
+        sets = [attacks.images_of(ctx, handle, count, subset=of_subset) for handle in ctx.models]
         # A set of the reader's own may have fewer images than are asked for.
-        last = len(sets[0]) - 1
+        last = len(sets[0].spots) - 1
         controls.within("a_which", last)
         which = 0
         if last:
             which = st.number_input("Image shown", 0, last, key="a_which", bind="query-params")
+        attacks.way_to(ctx, sets[0].spots[which])
     chart = st.container()
     attacked: list[Attacked] = []
     for images, (letter, handle) in zip(sets, ctx.lettered, strict=True):
-        result = attacks.attacks_on(handle, images, settings)
+        result = attacks.attacks_on(handle, images.images, settings)
         if result is None:
             continue
         attacked.append((handle, result))
@@ -146,23 +154,30 @@ def attack_view(beside: DeltaGenerator) -> str:
         scroll = f"a_{letter}"
         alt = "An image, its twins, and what is rebuilt of them"
         ui.picture(picture, alt, scroll=scroll)
-        ui.picture_button(picture, f"attack-{letter}", alt=alt)
+        made = code.attack_strip(
+            ctx, handle, images, settings, which=which, heads=attacks.heads(handle)
+        )
+        ui.picture_button(picture, f"attack-{letter}", alt=alt, code=made)
     if not attacked:
         return ""
     with chart:
-        attack_chart(attacked, settings)
+        attack_chart(attacked, settings, sets[0])
     handle, result = attacked[0]
     return attacks.claim(result, handle, settings.radius)
 
 
-def attack_chart(attacked: Sequence[Attacked], settings: AttackSettings) -> None:
+def attack_chart(
+    attacked: Sequence[Attacked], settings: AttackSettings, images: ImagesToAttack
+) -> None:
     """MS-SSIM by the number of attacked levels, and how far model A's posterior moved."""
     figure = attack_curve(
         [(handle.title, *result.similarity("own"), result.interval("own"), handle.level_names)
          for handle, result in attacked],
         palette,
     )  # fmt: skip
-    ui.chart(figure, "attack-curve", "MS-SSIM after an attack, by the number of attacked levels")
+    made = code.attack_curve(ctx, [handle for handle, _ in attacked], images, settings)
+    alt = "MS-SSIM after an attack, by the number of attacked levels"
+    ui.chart(figure, "attack-curve", alt, code=made)
     handle, result = attacked[0]
     count, moved = len(result.seen), result.moved.mean((2, 3))
     st.caption(
@@ -170,7 +185,7 @@ def attack_chart(attacked: Sequence[Attacked], settings: AttackSettings) -> None
         f"posterior of {handle.level_names[-1]} moves by {fmt(moved[0, -1], 'nats')} (symmetric "
         f"KL), under a random change by {fmt(moved[1, -1])}."
     )
-    ui.csv_button(lambda: attacks.table(attacked, settings), "attacks")
+    ui.csv_button(lambda: attacks.table(attacked, settings, images), "attacks")
 
 
 VIEWS = {

@@ -38,10 +38,16 @@ SOURCES = {"set": "a picture of a set", **PHOTOGRAPHS, "upload": "a file of your
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """Pixels (C, H, W) of any size, and their name for people."""
+    """Pixels (C, H, W) of any size, their name for people, and where they are from.
+
+    That is an image of a set, the name of a photograph, or neither for a visitor's own file.
+    """
 
     title: str
     pixels: np.ndarray
+    spot: current.Spot | None = None
+    photograph: str = ""
+    file: str = ""
 
 
 def choose(ctx: Context) -> Picture | None:
@@ -54,7 +60,7 @@ def choose(ctx: Context) -> Picture | None:
         st.session_state["c_from"] = "set"
     source = select("Picture", SOURCES, key="c_from", help=tiles)
     if source in PHOTOGRAPHS:
-        return Picture(PHOTOGRAPHS[source], _photograph(source))
+        return Picture(PHOTOGRAPHS[source], _photograph(source), photograph=source)
     if source == "upload":
         label = f"A {KINDS} picture"
         return uploaded(label, "c_file", _read)
@@ -72,10 +78,13 @@ def _read(data: bytes, filename: str) -> Picture:
 
 def _from_set(ctx: Context) -> Picture | None:
     """One picture of the world, by set and number."""
-    name = image_names.name_of(*set_and_number(ctx, (f"c_set_{ctx.world.key}", "c_id")))
-    named, problems = image_names.load(ctx, ctx.a, [name])
+    spot = set_and_number(ctx, (f"c_set_{ctx.world.key}", "c_id"))
+    named, problems = image_names.load(ctx, ctx.a, [image_names.name_of(*spot)])
     ui.not_here(problems, st.info)
-    return None if named is None else Picture(named.labels[0], named.images.images[0])
+    if named is None:
+        return None
+    images = named.images
+    return Picture(named.labels[0], images.images[0], spot, file=images.file(0))
 
 
 def tiles_of(handle: Handle, picture: Picture) -> int:
@@ -127,7 +136,12 @@ def table(picture: Picture, coded: Sequence[Coded], seed: int) -> pd.DataFrame:
     """Every rating, a line each: models by k, JPEG at their rates, and JPEG's curve."""
     records: list[dict[str, Any]] = []
     for handle, compression in coded:
-        about = {"picture": picture.title, "model": handle.title, "seed": seed}
+        about = {
+            "picture": picture.title,
+            "file": picture.file,
+            "model": handle.title,
+            "seed": seed,
+        }
         lists = (compression.ratings, compression.jpeg, compression.curve)
         for kind, ratings in zip(("model", "jpeg at the rate", "jpeg"), lists, strict=True):
             for k, rating in enumerate(ratings):

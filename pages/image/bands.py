@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from hvae_core.detection.combine import Correction
 from hvae_core.detection.verdict import Judgement, readings, verdict_keys
 from hvae_core.evaluation.bounds import BoundTable
 from hvae_core.evaluation.evaluation import Evaluation
 from hvae_core.figures import ScoreRow, score_bands, symbol_html
-from pages.image import scores
+from pages.image import code, scores
 from pages.image.one_image import OneImage
 from pages.image.subject import JudgedImage
 from pages.shared import ui
@@ -22,7 +23,14 @@ HELP = (
 )
 
 
-def draw(ctx: Context, judged: Sequence[JudgedImage], image: OneImage) -> None:
+def draw(
+    ctx: Context,
+    judged: Sequence[JudgedImage],
+    image: OneImage,
+    *,
+    alpha: float,
+    correction: Correction,
+) -> None:
     """The scores before and after the changes, under each model."""
     for under, (letter, handle) in zip(judged, ctx.lettered, strict=True):
         ui.model_title(ctx, letter, handle)
@@ -37,7 +45,11 @@ def draw(ctx: Context, judged: Sequence[JudgedImage], image: OneImage) -> None:
         with ui.in_place():
             figure = score_bands(_rows(before, now, said, reference), colors())
             suffix = "" if handle is ctx.a else f"-{ctx.models.index(handle)}"
-            ui.chart(figure, f"image-bands{suffix}", "Scores before and after the changes")
+            made = code.bands(
+                ctx, handle, image, reference=reference.set_name, alpha=alpha, correction=correction
+            )
+            alt = "Scores before and after the changes"
+            ui.chart(figure, f"image-bands{suffix}", alt, code=made)
 
 
 def _rows(

@@ -7,9 +7,10 @@ from dataclasses import replace
 
 import streamlit as st
 
+from hvae_core.data.changed import UNMOVED, Window
 from hvae_core.data.perturb import Perturbation
 from hvae_core.data.prepare import HELP, WORDS, Step
-from pages.image.one_image import PLAIN, OneImage, Window
+from pages.image.one_image import OneImage
 
 TURNS = {"0°": 0, "90°": 1, "180°": 2, "270°": 3}
 STEPS: tuple[Step, ...] = ("invert", "crop", "pad")
@@ -51,7 +52,7 @@ def undo() -> None:
     state = st.session_state
     state.update({"i_turn": "0°", "i_prepare": []})
     state.update({f"i_keep_{name}": (0, 100) for name in _SIDES})
-    state.update({f"i_by_{name}": getattr(PLAIN, name) for name in SLIDERS})
+    state.update({f"i_by_{name}": getattr(UNMOVED, name) for name in SLIDERS})
 
 
 def _kept(name: str) -> tuple[float, float]:
@@ -75,7 +76,7 @@ def _sliders() -> Perturbation:
     chosen = {}
     for name, (label, (low, high, step), written) in SLIDERS.items():
         chosen[name] = st.slider(
-            label, float(low), float(high), getattr(PLAIN, name), float(step),
+            label, float(low), float(high), getattr(UNMOVED, name), float(step),
             key=f"i_by_{name}", bind="query-params", format=written,
         )  # fmt: skip
     return Perturbation(**chosen)

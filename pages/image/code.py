@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from hvae_core.data.changed import UNMOVED, WHOLE
+from hvae_core.detection.combine import Correction
 from hvae_core.detection.verdict import Reading
 from hvae_core.figures import symbol_html
 from pages.image.one_image import OneImage
@@ -31,6 +33,7 @@ def rebuilt(
         "    scale=3,",
         f"    colors={program.theme()},",
         ")",
+        uses=_uses(image),
     )
 
 
@@ -48,6 +51,7 @@ def band(ctx: Context, handle: Handle, image: OneImage, *, reference: str, heigh
         "    names=reference.names,",
         f"    height={height},",
         ")",
+        uses=_uses(image),
     )
 
 
@@ -79,16 +83,214 @@ def density(
         f"    unit={text(score.unit)},",
         f"    height={height},",
         ")",
+        uses=_uses(image),
     )
 
 
+def lost(
+    ctx: Context, handle: Handle, image: OneImage, k: int, *, held_out: bool, height: int
+) -> Code:
+    """The map of the pixels that the layers above k lose, less what held-out images lose there."""
+    lines = ["settings = hv.EvalSettings()"]
+    against = []
+    if held_out:
+        lines = [
+            f"held_out = {program.images(ctx, ctx.reference_name)}.fit(model.image_shape)",
+            "known = hv.evaluate(model, held_out)",
+            "settings, nll = known.settings, known.table.nll",
+        ]
+        against = [
+            "few = held_out.sample(USUAL_IMAGES)",
+            "usual = mean_changes(",
+            "    model.model, few.images, few.image_digests(), settings, checkpoint=model.digest",
+            ")",
+            "maps = against_usual(maps, usual, np.median(nll[:, :1] - nll, axis=0))",
+        ]
+    names = ["USUAL_IMAGES", "against_usual", "mean_changes"] if held_out else []
+    return program.code(
+        ctx,
+        f"Where the layers from {handle.level_names[k]} up lose the image, {handle.title}",
+        *_image(ctx, handle, image),
+        *lines,
+        "maps = pixel_changes(model.model, image.images, image.image_digests(), settings)[0]",
+        *against,
+        "limit = hv.figures.map_limit(maps[1:])  # of all maps",
+        f"figure = hv.figures.pixel_map(maps[{k}], limit, {program.theme()}, height={height})",
+        uses=_uses(
+            image,
+            *(["import numpy as np"] if held_out else []),
+            program.from_import("hvae_core.probes.pixel_loss", *names, "pixel_changes"),
+        ),
+    )
+
+
+def near(ctx: Context, handle: Handle, image: OneImage, *, reference: str, heads: int) -> Code:
+    """The held-out images nearest to the image in each layer whose means are kept."""
+    return program.code(
+        ctx,
+        f"Nearest images of {ctx.title(reference)} by layer, {handle.title}",
+        *_image(ctx, handle, image),
+        f"held_out = {program.images(ctx, reference)}.fit(model.image_shape)",
+        "known, found = hv.evaluate(model, held_out), hv.evaluate(model, image)",
+        "rows = []",
+        "for name, others, own in zip(known.names, known.latents, found.latents):",
+        "    if not others.shape[1]:  # too many units: its means are not kept",
+        "        continue",
+        f"    number, distance = nearest(own, others, {heads - 1})",
+        "    cells = [image.images[0], *held_out.images[number[0]]]",
+        "    below = [None, *map(float, distance[0])]",
+        "    rows.append(hv.figures.StripRow(name, cells, below, out=None))",
+        'heads = ["this image", "nearest", "2nd", "3rd", "4th", "5th"]',
+        "figure = hv.figures.strip(",
+        "    rows,",
+        f"    heads[:{heads}],",
+        '    unit="",',
+        "    underlined=False,",
+        f"    colors={program.theme()},",
+        ")",
+        uses=_uses(image, "from hvae_core.probes.neighbours import nearest"),
+    )
+
+
+def bands(
+    ctx: Context,
+    handle: Handle,
+    image: OneImage,
+    *,
+    reference: str,
+    alpha: float,
+    correction: Correction,
+) -> Code:
+    """The scores of the bounds before and after the changes, in the bands of held-out images."""
+    came = [
+        line.replace("image = ", "before = ", 1)
+        for line in _image(ctx, handle, image.as_it_came())[1:]
+    ]
+    return program.code(
+        ctx,
+        f"Scores before and after the changes, {handle.title}",
+        *_image(ctx, handle, image),
+        *came,
+        f"held_out = hv.evaluate(model, {program.images(ctx, reference)})",
+        "known = held_out.table",
+        "before, now = (",
+        "    hv.evaluate(model, one, held_out.settings).table for one in (before, image)",
+        ")",
+        f"units, levels = {list(handle.units)}, {program.listing(handle.levels)}",
+        f"judged = judge(now, known, units, levels, {alpha!r}, {text(correction)})",
+        "of_verdict = dict(zip(verdict_keys(now.n_levels), judged.verdict.p_values))",
+        "was = {one.score.key: one.value for one in readings(before, None)}",
+        "rows = [",
+        "    hv.figures.ScoreRow(",
+        "        hv.figures.symbol_html(one.score.symbol),",
+        "        one.score.unit,",
+        "        one.reference,",
+        "        before=was[one.score.key],",
+        "        now=one.value,",
+        "        p=float(of_verdict.get(one.score.key, one.p_value)),",
+        "    )",
+        "    for one in sorted(",
+        "        readings(now, known), key=lambda one: one.score.key not in of_verdict",
+        "    )",
+        "    if one.p_value is not None",
+        "]",
+        f"figure = hv.figures.score_bands(rows, {program.theme()})",
+        uses=_uses(image, "from hvae_core.detection.verdict import judge, readings, verdict_keys"),
+    )
+
+
+def alarms(
+    ctx: Context,
+    handle: Handle,
+    names: Sequence[str],
+    *,
+    alpha: float,
+    correction: Correction,
+    height: int,
+) -> Code:
+    """False-alarm rates asked for and obtained; ``names`` of the tests, halves first."""
+    on_test = [
+        f"test = verdict_scores(hv.evaluate(model, {program.images(ctx, ctx.in_name)}).table)",
+        "tests.append(",
+        f'    calibrate(scores, test, "test", correction={text(correction)}, rates=rates,',
+        "              two_sided=BOTH_ENDS)",
+        ")",
+    ]
+    words = ["bonferroni"] if correction == "bonferroni" else []
+    return program.code(
+        ctx,
+        f"False alarms obtained against those asked for, {handle.title}",
+        f"model = {program.load(handle)}",
+        f"held_out = hv.evaluate(model, {program.images(ctx, ctx.reference_name)})",
+        "scores = verdict_scores(held_out.table)",
+        f"rates = sorted({{*RATES, {alpha!r}}})",
+        "tests = [",
+        f"    calibrate_halves(scores, {ctx.seed}, {text(correction)}, rates=rates,",
+        "                     two_sided=BOTH_ENDS)",
+        "]",
+        *(on_test if len(names) > 1 else []),
+        "series = []",
+        f"for name, test in zip({program.listing(names)}, tests):",
+        "    obtained = [(p.obtained.value, p.obtained.low, p.obtained.high) for p in test.points]",
+        "    value, low, high = np.array(obtained).T",
+        "    chance = np.array([(p.low, p.high) for p in test.points]).T",
+        "    series.append(",
+        "        hv.figures.Alarms(",
+        '            name, value, low, high, *chance, quiet=test.kind == "halves"',
+        "        )",
+        "    )",
+        "figure = hv.figures.calibration(",
+        f"    rates, series, {program.theme()}, chosen={alpha!r}, height={height}",
+        ")",
+        uses=[
+            "import numpy as np",
+            program.from_import(
+                "hvae_core.detection.false_alarms", "RATES", "calibrate", "calibrate_halves"
+            ),
+            "from hvae_core.detection.verdict import BOTH_ENDS, verdict_scores",
+        ],
+        command=program.command(
+            "calibration", program.name_of(handle), *(f"--{word}" for word in words)
+        ),
+    )
+
+
+def _uses(image: OneImage, *more: str) -> list[str]:
+    """The imports of a program that has ``_image``."""
+    changes = "from hvae_core.data.changed import changed"
+    by = "from hvae_core.data.perturb import Perturbation"
+    return [
+        *more,
+        *([changes] if image.changes else []),
+        *([by] if image.changes and image.by.changes else []),
+    ]
+
+
 def _image(ctx: Context, handle: Handle, image: OneImage) -> list[str]:
-    """Lines that load the model, and the image at its shape."""
+    """Lines that load the model, and the image at its shape, with the changes made to it."""
     lines = [f"model = {program.load(handle)}"]
-    if image.spot is None or image.changes:
-        lines += ["# The image was brought or changed: put the path of its file."]
+    if image.spot is None:
+        lines += ["# The image was brought: put the path of its file."]
         loaded = 'hv.load_images("path/to/image.png")'
     else:
         name, number = image.spot
         loaded = f"{program.images(ctx, name)}.take([{number}])"
-    return [*lines, f"image = {loaded}.fit(model.image_shape)"]
+    if not image.changes:
+        return [*lines, f"image = {loaded}.fit(model.image_shape)"]
+    moved = {
+        name: value for name, value in vars(image.by).items() if value != getattr(UNMOVED, name)
+    }
+    by = ", ".join(f"{name}={value!r}" for name, value in moved.items())
+    return [
+        *lines,
+        f"image = {loaded}",
+        "image = changed(",
+        "    image,",
+        "    model.image_shape,",
+        *([f"    window={image.window},"] if image.window != WHOLE else []),
+        *([f"    steps={image.steps},"] if image.steps else []),
+        *([f"    quarters={image.quarters},"] if image.quarters else []),
+        *([f"    by=Perturbation({by}),"] if image.by.changes else []),
+        f"    seed={image.seed},",
+        ")",
+    ]

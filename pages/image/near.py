@@ -11,7 +11,7 @@ from hvae_core.common.words import listed, percent
 from hvae_core.evaluation.evaluation import STORED_UNITS, Evaluation
 from hvae_core.figures import StripRow, strip
 from hvae_core.probes.neighbours import nearest, own_distances
-from pages.image import scores
+from pages.image import code, scores
 from pages.image.one_image import OneImage
 from pages.image.subject import JudgedImage
 from pages.shared import ui
@@ -54,10 +54,12 @@ def draw(ctx: Context, judged: JudgedImage, image: OneImage, letter: str) -> Non
         beyond = float((_own(reference, i) < distance[0, 0]).mean())
         sentences.append(f"{percent(beyond)} of them in {name}")
     if rows:
-        picture = strip(
-            rows, HEADS[: len(rows[0].images)], unit="", underlined=False, colors=colors()
-        )
-        ui.picture(picture, "Nearest held-out images by layer", scroll=f"i_near_{letter}")
+        heads = HEADS[: len(rows[0].images)]
+        picture = strip(rows, heads, unit="", underlined=False, colors=colors())
+        alt = "Nearest held-out images by layer"
+        ui.picture(picture, alt, scroll=f"i_near_{letter}")
+        made = code.near(ctx, handle, image, reference=reference.set_name, heads=len(heads))
+        ui.picture_button(picture, f"image-near-{letter}", alt=alt, code=made)
         st.caption(
             ui.plain(
                 "Its nearest held-out image is farther away than held-out images are from theirs: "

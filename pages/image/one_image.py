@@ -4,18 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import numpy as np
-
-from hvae_core.data.image_set import ImageSet, Pixels
-from hvae_core.data.perturb import Perturbation, perturbed
-from hvae_core.data.prepare import NOTES, Step, prepared, turned
+from hvae_core.data.changed import UNMOVED, WHOLE, Window, changed
+from hvae_core.data.image_set import ImageSet
+from hvae_core.data.perturb import Perturbation
+from hvae_core.data.prepare import NOTES, Step
 from pages.shared.current import Spot
 from pages.shared.store import Handle
-
-PLAIN = Perturbation()
-Window = tuple[float, float, float, float]
-WHOLE: Window = (0.0, 1.0, 0.0, 1.0)
-"""Left, right, top and bottom of the part that is kept, as shares of the picture."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +26,7 @@ class OneImage:
     window: Window = WHOLE
     steps: tuple[Step, ...] = ()
     quarters: int = 0
-    by: Perturbation = PLAIN
+    by: Perturbation = UNMOVED
     seed: int = 0
 
     @property
@@ -49,29 +43,12 @@ class OneImage:
 
     def at(self, handle: Handle) -> ImageSet:
         """The image at the shape of a model, changed, with notes on all that was done."""
-        pixels = _cut(self.images.images[0], self.window)
-        if self.steps:
-            pixels = prepared(pixels, self.steps)
-        if self.quarters:
-            pixels = turned(pixels, self.quarters)
-        fitted = replace(self.images, images=pixels[None]).fit(handle.image_shape)
-        if self.by.changes:
-            moved = perturbed(fitted.images[0], self.by, seed=self.seed)
-            fitted = replace(fitted, images=moved[None])
+        fitted = changed(
+            self.images, handle.image_shape, window=self.window, steps=self.steps,
+            quarters=self.quarters, by=self.by, seed=self.seed,
+        )  # fmt: skip
         return replace(fitted, notes=(*fitted.notes, *self.changes))
 
     def as_it_came(self) -> OneImage:
         """The image before the changes."""
         return OneImage(self.images, self.title, self.spot)
-
-
-def _cut(image: Pixels, window: Window) -> Pixels:
-    """The part of a picture (C, H, W) within the window, at least one pixel of it."""
-    _, height, width = image.shape
-    left, right, top, bottom = window
-
-    def kept(low: float, high: float, size: int) -> slice:
-        first = min(round(low * size), size - 1)
-        return slice(first, max(round(high * size), first + 1))
-
-    return np.ascontiguousarray(image[:, kept(top, bottom, height), kept(left, right, width)])

@@ -35,6 +35,7 @@ from pages.image.subject import JudgedImage
 from pages.shared import jobs, pictures, ui
 from pages.shared.controls import one_of
 from pages.shared.state import colors, context
+from pages.shared.store import Handle
 
 ctx = context()
 palette = colors()
@@ -138,7 +139,7 @@ def lost(image: OneImage, judged: Sequence[JudgedImage]) -> None:
         if handle.n_levels > 1:
             ui.model_title(ctx, letter, handle)
             with ui.in_place():
-                pixels.draw(ctx, under, image.at(handle), suffix=SUFFIXES[letter])
+                pixels.draw(ctx, under, image, suffix=SUFFIXES[letter])
 
 
 def layers(image: OneImage, judged: JudgedImage, suffix: str) -> None:
@@ -162,7 +163,10 @@ def layers(image: OneImage, judged: JudgedImage, suffix: str) -> None:
     ui.chart(figure, f"image-kl{suffix}", alt, code=made)
 
 
-def errs(tests: Sequence[Calibration], alpha: float, suffix: str) -> None:
+def errs(
+    tests: Sequence[Calibration], handle: Handle, suffix: str, *, alpha: float,
+    correction: Correction,
+) -> None:  # fmt: skip
     """How often the verdict errs: the rate asked for against the one obtained."""
     left, right = st.columns([3, 2], gap="large")
     with left:
@@ -170,7 +174,15 @@ def errs(tests: Sequence[Calibration], alpha: float, suffix: str) -> None:
         series = false_alarms.series(ctx, tests)
         figure = calibration(rates, series, palette, chosen=alpha, height=360)
         alt = "False alarms obtained against those asked for, on held-out images"
-        ui.chart(figure, f"image-calibration{suffix}", alt)
+        made = code.alarms(
+            ctx,
+            handle,
+            [one.name for one in series],
+            alpha=alpha,
+            correction=correction,
+            height=360,
+        )
+        ui.chart(figure, f"image-calibration{suffix}", alt, code=made)
     with right:
         for sentence in false_alarms.in_words(ctx, tests, alpha):
             st.markdown(ui.plain(sentence))
@@ -182,7 +194,7 @@ def details(
     """What changes did, the scores, jobs for more, and how often the verdict errs."""
     if image.changes:
         st.subheader("What the changes did", anchor=False, help=bands.HELP)
-        bands.draw(ctx, judged, image)
+        bands.draw(ctx, judged, image, alpha=alpha, correction=correction)
     st.subheader("The scores that decide, among held-out images", anchor=False)
     for under, (letter, handle) in zip(judged, ctx.lettered, strict=True):
         ui.model_title(ctx, letter, handle)
@@ -205,7 +217,7 @@ def details(
         if of_model:
             ui.model_title(ctx, letter, handle)
             with ui.in_place():
-                errs(of_model, alpha, SUFFIXES[letter])
+                errs(of_model, handle, SUFFIXES[letter], alpha=alpha, correction=correction)
 
 
 def judge(image: OneImage, alpha: float, correction: Correction) -> list[JudgedImage]:

@@ -10,6 +10,8 @@ from hvae_core.common.errors import MissingImages
 from hvae_core.data.image_set import ImageSet
 from hvae_core.evaluation.evaluation import EvalSettings
 from hvae_core.figures import fmt, map_limit, pixel_map
+from pages.image import code
+from pages.image.one_image import OneImage
 from pages.image.subject import JudgedImage
 from pages.shared import store, ui
 from pages.shared.kept import by_content
@@ -26,9 +28,10 @@ HELP = (
 )
 
 
-def draw(ctx: Context, judged: JudgedImage, images: ImageSet, *, suffix: str) -> None:
-    """A map for each k under one model, on one scale; ``images`` is the image at its shape."""
+def draw(ctx: Context, judged: JudgedImage, image: OneImage, *, suffix: str) -> None:
+    """A map for each k under one model, on one scale."""
     handle, reference = judged.handle, judged.reference
+    images = image.at(handle)
     settings = EvalSettings() if reference is None else reference.settings
     maps = _changes(handle, images, settings)
     totals = maps.sum(axis=(1, 2))
@@ -58,7 +61,8 @@ def draw(ctx: Context, judged: JudgedImage, images: ImageSet, *, suffix: str) ->
             st.markdown(words)
             figure = pixel_map(maps[k], limit, colors(), height=SIDE + 40)
             alt = f"Map of the pixels where log p is lost from {level} up"
-            ui.chart(figure, f"image-pixels-{k}{suffix}", alt)
+            made = code.lost(ctx, handle, image, k, held_out=not without, height=SIDE + 40)
+            ui.chart(figure, f"image-pixels-{k}{suffix}", alt, code=made)
 
 
 def _lost(change: float) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from hvae_core.common.ladders import LADDERS
+from hvae_core.detection.by_degree import Change
 from hvae_core.detection.conformal import threshold_at
 from hvae_core.figures import symbol_html
 from hvae_core.scores import Score
@@ -176,6 +178,34 @@ def heat(
         ")",
         uses=["import numpy as np", METRICS + "detect"],
         command=_evaluate(detected[0], names, _wanted(scores)),
+    )
+
+
+def by_degree(
+    ctx: Context, model: ModelDetection, change: Change, command: str, *, areas: bool, alpha: float
+) -> Code:
+    """Areas or flagged shares of one change by its degrees, from the curves that ship."""
+    ladder = LADDERS[change.name]
+    which, title = ("areas", "AREA") if areas else ("shares", "SHARE")
+    return program.code(
+        ctx,
+        f"{ladder.title} by degrees: {which} of every score, {model.handle.title}",
+        f"model = {program.load(model.handle)}",
+        "stored = shipped(model.name, model.digest)  # the command below computes them anew",
+        f"change = next(one for one in stored.changes if one.name == {text(change.name)})",
+        "figure = degree_curves(",
+        "    change.degrees,",
+        f"    change.{which},",
+        f"    {program.theme()},",
+        f"    x_title={text(ladder.axis)},",
+        f"    y_title={title},",
+        f"    chance={0.5 if areas else 100 * alpha},",
+        ")",
+        uses=[
+            "from hvae_core.detection.by_degree import shipped",
+            f"from hvae_core.figures.by_degree import {title}, degree_curves",
+        ],
+        command=command,
     )
 
 

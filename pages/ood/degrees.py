@@ -11,6 +11,7 @@ from hvae_core.common.places import COMMAND
 from hvae_core.common.words import listed
 from hvae_core.detection.by_degree import ByDegree, Change, first_seen, shipped
 from hvae_core.figures.by_degree import AREA, SHARE, degree_curves
+from pages.ood import code
 from pages.ood.models import ModelDetection
 from pages.shared import ui
 from pages.shared.controls import one_of
@@ -45,10 +46,10 @@ def draw(ctx: Context, detected: Sequence[ModelDetection]) -> None:
             ui.model_title(ctx, model.letter, model.handle)
             change = next((c for c in found.changes if c.name == chosen), None)
             if change is not None:
-                _change(found, change, model)
+                _change(ctx, found, change, model=model)
 
 
-def _change(found: ByDegree, change: Change, model: ModelDetection) -> None:
+def _change(ctx: Context, found: ByDegree, change: Change, *, model: ModelDetection) -> None:
     """Both charts of one change, and who sees it."""
     ladder = LADDERS[change.name]
     st.markdown(in_words(change))
@@ -61,7 +62,10 @@ def _change(found: ByDegree, change: Change, model: ModelDetection) -> None:
             kind = "auroc" if title == AREA else "flagged"
             alt = f"{title} of every level against {ladder.axis}"
             key = f"o_degree_{kind}{model.index}"
-            ui.chart(figure, f"shift-{change.name}-{kind}", alt, key=key)
+            made = code.by_degree(
+                ctx, model, change, found.command, areas=title == AREA, alpha=found.alpha
+            )
+            ui.chart(figure, f"shift-{change.name}-{kind}", alt, key=key, code=made)
     st.caption(
         f"{found.images:,} images, threshold by {found.references:,} held-out ones, S = "
         f"{found.samples}, {found.date}: `{found.command}`."

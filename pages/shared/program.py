@@ -162,6 +162,15 @@ def levels(handles: Sequence[Handle]) -> str:
     return f"[{', '.join(listing(handle.level_names) for handle in handles)}]"
 
 
+def from_import(module: str, *names: str) -> str:
+    """An import of these names, in the order of Python's own tools; a long one has a line each."""
+    ordered = sorted(names, key=lambda name: (name != name.upper(), name.islower(), name))
+    line = f"from {module} import {', '.join(ordered)}"
+    if len(line) <= 88:
+        return line
+    return "\n".join([f"from {module} import (", *(f"    {name}," for name in ordered), ")"])
+
+
 def command(*words: str) -> str:
     """A line for the shell."""
     return f"{COMMAND} {shlex.join(words)}"

@@ -204,8 +204,10 @@ def clickables(app: AppTest) -> set[str]:
     return {part.id.split("-", 2)[2] for part in parts if part.component_name == "strata_clickable"}
 
 
-def run_codes(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def run_codes(app: AppTest, monkeypatch: pytest.MonkeyPatch, only: str = "") -> list[str]:
     """Run the code of every panel of a page: each makes the figure that the page shows.
+
+    With ``only``, of those whose names begin so.
 
     Their commands are read as the command line reads them.
 
@@ -217,7 +219,7 @@ def run_codes(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(Image.Image, "show", lambda picture: None)
     names = []
     for _, panel in app.session_state["panels"].panels:
-        if panel.code is None:
+        if panel.code is None or not panel.name.startswith(only):
             continue
         if panel.code.command:
             words = shlex.split(panel.code.command)[3:]  # behind python -m hvae_core

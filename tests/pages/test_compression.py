@@ -18,8 +18,8 @@ from hvae_core.probes.attack import attack
 from hvae_core.probes.attack_record import AttackSettings
 from hvae_core.probes.compression import Rating
 from pages.compression import attacks, pictures
-from pages.shared import jobs
-from tests.pages.conftest import LIMIT, Start, alive, charts
+from pages.shared import jobs, ui
+from tests.pages.conftest import LIMIT, Start, alive, charts, run_codes
 from tests.small import tiny_set
 
 
@@ -27,7 +27,9 @@ def button(app: AppTest, words: str) -> Any:
     return next(one for one in app.button if one.label.startswith(words))
 
 
-def test_a_picture_of_the_world_is_there_at_once(start: Start) -> None:
+def test_a_picture_of_the_world_is_there_at_once(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
     app = alive(start("compression"))
     assert app.title[0].value.startswith("From z2 up, ")
     assert "JPEG" in app.title[0].value
@@ -37,6 +39,7 @@ def test_a_picture_of_the_world_is_there_at_once(start: Start) -> None:
     assert alive(app.run()).title[0].value.startswith("From z3 up, ")
     app.segmented_control("c_measure").set_value("MS-SSIM")
     assert "MS-SSIM against the rate" in [one.value for one in alive(app.run()).subheader]
+    assert run_codes(app, monkeypatch) == ["compression-A", "rate-distortion"]
 
 
 def test_two_models_beside_each_other(start: Start) -> None:
@@ -138,6 +141,25 @@ def test_buttons_start_what_the_page_then_shows(
     button(app, "Attack 4 images").click()
     assert alive(app.run()).title[0].value.startswith("A change of at most 0.1 a pixel")
     assert [name.partition("-")[0] for name in done] == ["compress", "attack"]
+    assert sorted(run_codes(app, monkeypatch)) == ["attack-A", "attack-curve"]
+
+
+def test_the_current_subset_is_attacked_and_named_in_the_table(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inline(monkeypatch)
+    tables: list[Any] = []
+    monkeypatch.setattr(ui, "csv_button", lambda make, *_: tables.append(make()))
+    picks = [("lower", 3), ("test", 2)]
+    query = {"c_view": "Attacks", "a_steps": "10", "a_from": attacks.SUBSET}
+    app = start("compression", {"selection": picks}, **query)
+    button(alive(app), "Attack 2 images").click()
+    alive(app.run())
+    assert set(zip(tables[-1]["set"], tables[-1]["image"], strict=True)) == set(picks)
+    assert tables[-1]["file"].notna().all()
+    assert sorted(run_codes(app, monkeypatch)) == ["attack-A", "attack-curve"]
+    alive(button(app, "Make it the current image").click().run())
+    assert app.session_state["image"] in picks
 
 
 def coded(bpp: float, psnr: float, quality: int = 0) -> Rating:

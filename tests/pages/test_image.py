@@ -80,7 +80,8 @@ def test_an_image_of_a_set_is_judged(start: Start, monkeypatch: pytest.MonkeyPat
     assert charts(app) >= DRAWN
     p_values = app.dataframe[0].value["p"].dropna()
     assert p_values.is_monotonic_increasing and len(p_values) >= len(score_list(3))
-    assert {"image-rebuilt-A", "image-kl", "image-elbo"} <= set(run_codes(app, monkeypatch))
+    known = {"image-rebuilt-A", "image-elbo", "image-near-A"} | DRAWN
+    assert known <= set(run_codes(app, monkeypatch))
 
 
 def test_set_and_number_come_from_the_address(start: Start) -> None:
@@ -350,7 +351,9 @@ def shown_pixels(app: AppTest) -> np.ndarray:
     return np.asarray(origin.images.images[0])
 
 
-def test_sliders_move_the_verdict_and_the_current_image_and_back(start: Start) -> None:
+def test_sliders_move_the_verdict_and_the_current_image_and_back(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
     app = alive(start("image"))
     assert "image-bands" not in charts(app) and "shown" not in app.query_params
     title = app.title[0].value
@@ -358,6 +361,7 @@ def test_sliders_move_the_verdict_and_the_current_image_and_back(start: Start) -
     app.session_state["i_keep_down"] = (0, 60)
     app = alive(app.run())
     assert app.title[0].value != title and "image-bands" in charts(app)
+    assert run_codes(app, monkeypatch, "image-bands") == ["image-bands"]
     said = "cut to 0 to 100 % across and 0 to 60 % down; turned by 90°"
     words = [text.value.replace("\\", "") for text in (*app.markdown, *app.sidebar.markdown)]
     assert any(f"This is the changed image: {said}" in text for text in words)

@@ -13,6 +13,7 @@ import pytest
 
 from hvae_core.common.cache import cache_dir
 from hvae_core.data.worlds import OWN, worlds
+from hvae_core.detection import by_degree as by_degree_module
 from hvae_core.detection.by_degree import ByDegree, Change, Curve
 from hvae_core.detection.conformal import threshold_at
 from hvae_core.detection.metrics import Detection, Share
@@ -58,7 +59,9 @@ def by_degree(digest: str, areas: dict[str, tuple[float, ...]]) -> ByDegree:
     curves = tuple(Curve(key, area, area) for key, area in areas.items())
     return ByDegree(
         "glyphs-hvae3-elbo", digest, "test", images=20, references=30, samples=10, alpha=0.05,
-        date="2026-11-27", command="", changes=(Change("rotation", (0.0, 5.0, 10.0), curves),),
+        date="2026-11-27",
+        command="python -m hvae_core shift glyphs-hvae3-elbo",
+        changes=(Change("rotation", (0.0, 5.0, 10.0), curves),),
     )  # fmt: skip
 
 
@@ -75,8 +78,10 @@ def test_page_draws_scores_threshold_and_table(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     areas = {"elbo": (0.5, 0.6, 0.7)}
-    monkeypatch.setattr(degrees, "shipped", lambda _name, digest: by_degree(digest, areas))
+    for place in (degrees, by_degree_module):
+        monkeypatch.setattr(place, "shipped", lambda _name, digest: by_degree(digest, areas))
     app = alive(start("ood"))
+    assert len(run_codes(app, monkeypatch, "shift-")) == 2
     assert charts(app) >= {"o_degree_auroc0", "o_degree_flagged0"}
     assert "Rotation is seen by none of them" in text(app)
     assert app.title[0].value.startswith("The likelihood")
