@@ -8,7 +8,7 @@ from hvae_core.figures.density import densities, reference_density
 from hvae_core.figures.false_alarms import Alarms, calibration
 from hvae_core.figures.grids import StripRow, png_bytes, strip, strip_boxes, tile, tile_boxes
 from hvae_core.figures.information import information_by_k, unit_curves
-from hvae_core.figures.latent_map import MapData, latent_map
+from hvae_core.figures.latent_map import MapData, class_codes, image_lines, latent_map
 from hvae_core.figures.layers import bits_by_k, kl_history, layer_band
 from hvae_core.figures.live import (
     Progress,
@@ -39,9 +39,11 @@ __all__ = [
     "auroc_by_draws",
     "bits_by_k",
     "calibration",
+    "class_codes",
     "densities",
     "figure_config",
     "fmt",
+    "image_lines",
     "information_by_k",
     "interval",
     "kl_bars",

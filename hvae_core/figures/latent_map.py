@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from html import escape
 from typing import Any, Literal
 
 import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike, NDArray
 
+from hvae_core.common.words import fmt
 from hvae_core.figures.theme import Mark, Palette, base_layout, labelled
 from hvae_core.figures.traces import BESIDE, color_bar
 
@@ -31,6 +33,38 @@ class MapData:
     sets: NDArray[np.integer[Any]]
     set_names: Sequence[str]
     hover: Sequence[str] | None = None
+
+
+def image_lines(
+    titles: Sequence[str],
+    sets: ArrayLike,
+    numbers: ArrayLike,
+    *,
+    classes: Sequence[str],
+    files: Sequence[str],
+    value_name: str = "",
+    values: ArrayLike | None = None,
+) -> list[str]:
+    """What is said of each point under the cursor: its set and number, class, file and score.
+
+    Titles, classes and files are plain text; ``value_name`` is HTML, its values are in nats.
+    """
+    lines = []
+    for row, (code, number) in enumerate(zip(np.asarray(sets), np.asarray(numbers), strict=True)):
+        said = [f"{escape(titles[code])} {number}"]
+        said += [f"class {escape(classes[row])}"] if classes[row] else []
+        said += [escape(files[row])] if files[row] else []
+        if values is not None:
+            said.append(f"{value_name} {fmt(float(np.asarray(values)[row]), 'nats')}")
+        lines.append("<br>".join(said))
+    return lines
+
+
+def class_codes(classes: Sequence[str], of: ArrayLike) -> tuple[NDArray[np.int64], list[str]]:
+    """Codes (N,) of the classes of those points that ``of`` (N,) picks, -1 elsewhere; the names."""
+    mine = [name if one else "" for name, one in zip(classes, np.asarray(of), strict=True)]
+    names = sorted(set(mine) - {""})
+    return np.array([names.index(name) if name else -1 for name in mine]), names
 
 
 def latent_map(

@@ -12,11 +12,12 @@ from hvae_core.data.image_set import ImageSet
 from hvae_core.data.readers.npz import npz_bytes
 from hvae_core.evaluation.evaluation import Evaluation, class_of
 from hvae_core.figures import tile, tile_boxes
-from pages.latents import cloud
+from pages.latents import cloud, code
 from pages.latents.points import Points
 from pages.shared import clickable, current, image_names, selection, ui
 from pages.shared.selection import Selection, spread
 from pages.shared.state import Context, colors
+from pages.shared.store import Handle
 
 SHOWN = 60
 """Pictures in the strip; the words count all."""
@@ -29,6 +30,12 @@ def keep(points: Points, rows: Sequence[int]) -> None:
         [(points.set_names[points.sets[row]], int(points.indices[row])) for row in inside],
         of=len(points),
     )
+
+
+def taken(key: str, points: Points) -> None:
+    """Keep what the lasso took; a double click on the map clears it."""
+    inside = st.session_state[key]["selection"]["points"]
+    keep(points, [int(np.ravel(point["customdata"])[0]) for point in inside])
 
 
 def look_at(points: Points, row: int) -> None:
@@ -76,6 +83,7 @@ def panel(
     evaluations: Mapping[str, Evaluation],
     pictures: Mapping[str, ImageSet],
     *,
+    handle: Handle,
     outlined: bool = True,
 ) -> None:
     """Draw the selection beside the map: words, pictures, and where they can go.
@@ -104,7 +112,7 @@ def panel(
     )
     visible = [pick for pick in picks if pick[0] in pictures]
     if visible:
-        _strip(ctx, visible, pictures, class_in)
+        _strip(ctx, visible, pictures, class_in, handle=handle)
     else:
         st.caption("Their images are not on this machine; see *Images* in the sidebar.")
     some = spread(picks, image_names.MOST, class_in)
@@ -135,22 +143,27 @@ def _strip(
     visible: Selection,
     pictures: Mapping[str, ImageSet],
     class_in: Callable[[str, int], str],
+    *,
+    handle: Handle,
 ) -> None:
     some = set(spread(visible, SHOWN, class_in))
     shown = [pick for pick in visible if pick in some]
     pixels = np.stack([pictures[name].images[index] for name, index in shown])
     size = pixels.shape[2:]
     laid = {"columns": 6, "scale": max(1, round(36 / size[0])) + 1, "gap": 3}
+    picture, alt = tile(pixels, **laid, colors=colors()), f"{len(shown)} selected images"
     clickable.picture(
         ctx,
-        tile(pixels, **laid, colors=colors()),
-        f"{len(shown)} selected images",
+        picture,
+        alt,
         key="l_strip",
         spots=shown,
         boxes=tile_boxes(len(shown), size, **laid),
     )
     if len(visible) > SHOWN:
         st.caption(f"{len(shown)} of {len(visible):,}, of every set and class.")
+    made = code.pictures(ctx, handle, shown, **laid)
+    ui.picture_button(picture, "latents-selection", alt=alt, code=made)
 
 
 def as_file(visible: Selection, pictures: Mapping[str, ImageSet]) -> bytes:

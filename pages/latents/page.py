@@ -11,11 +11,13 @@ import streamlit as st
 from hvae_core.data.image_set import ImageSet
 from hvae_core.figures import percent
 from hvae_core.scores import Score, score_list
-from pages.latents import cloud, hover, lasso, map, points, ring
-from pages.latents.map import Colouring, PlacedPoints
+from pages.latents import cloud, code, hover, lasso, map, place, points, ring
+from pages.latents.map import Colouring
+from pages.latents.place import PlacedPoints
 from pages.latents.points import Points
-from pages.shared import clickable, jobs, ui
+from pages.shared import clickable, jobs, panel, ui
 from pages.shared.controls import among, one_of, select
+from pages.shared.program import Code
 from pages.shared.state import colors, context
 from pages.shared.store import Handle
 
@@ -42,9 +44,14 @@ def map_and_selection(
     drawn: Points, placed: PlacedPoints, colouring: Colouring, *, pictures: Mapping[str, ImageSet]
 ) -> None:
     """The map, and what its lasso took, redrawn alone when it takes something else."""
-    placed = map.latest(placed)
+    placed = place.latest(placed)
     left, right = st.columns([3, 1], gap="medium")
     outlined = False
+    name = f"latents-{layer}"
+    alt = f"Map of {layer}: {len(drawn):,} images, coloured by {colouring.by}"
+    made = None
+    if not placed.running:
+        made = code.of_map(ctx, model, drawn, placed, colouring=colouring, level=level, count=count)
     with left, ui.in_place():
         taken = None
         if cloud.wanted(drawn):
@@ -58,15 +65,29 @@ def map_and_selection(
                 on_pick=partial(lasso.keep, drawn),
                 on_look=partial(lasso.look_at, drawn),
             )
+        if taken is not None:
+            figure = map.figure(ctx, drawn, placed, colouring=colouring)
+            panel.shown(name, alt, figure, made)
+            panel.offer(name, made, figure)
         outlined = (
-            bool(taken) if taken is not None else chart(drawn, placed, colouring, pictures=pictures)
+            bool(taken)
+            if taken is not None
+            else chart(drawn, placed, colouring, pictures=pictures, made=made, alt=alt)
         )
     with right, ui.in_place():
-        lasso.panel(ctx, len(drawn), evaluations, pictures=pictures, outlined=outlined)
+        lasso.panel(
+            ctx, len(drawn), evaluations, pictures=pictures, handle=model, outlined=outlined
+        )
 
 
 def chart(
-    drawn: Points, placed: PlacedPoints, colouring: Colouring, *, pictures: Mapping[str, ImageSet]
+    drawn: Points,
+    placed: PlacedPoints,
+    colouring: Colouring,
+    *,
+    pictures: Mapping[str, ImageSet],
+    made: Code | None,
+    alt: str,
 ) -> bool:
     """The map of fewer points, or where the browser has no WebGL; whether it outlines a lasso.
 
@@ -76,13 +97,14 @@ def chart(
     kept = not placed.running
     picking: dict[str, Any] = {}
     if kept:
-        picking["on_select"] = lambda: map.lassoed(key, drawn)
+        picking["on_select"] = lambda: lasso.taken(key, drawn)
         picking["selection_mode"] = ("lasso", "box")
     taken = ui.chart(
-        map.figure(ctx, drawn, placed, colouring=colouring),
+        map.figure(ctx, drawn, placed, colouring=colouring)(),
         f"latents-{layer}",
-        f"Map of {layer}: {len(drawn)} images, coloured by {colouring.by}",
+        alt,
         key=key,
+        code=made,
         lasso=kept,
         **picking,
     )
@@ -123,7 +145,7 @@ inside = evaluations[ctx.in_name]
 with bar:
     layer = points.layer_control(model, points.default_layer(model, inside))
     level = model.names.index(layer)
-    method = one_of("Method", map.METHODS, "PCA", key="l_method")
+    method = one_of("Method", place.METHODS, "PCA", key="l_method")
     by = one_of("Colour", map.COLOURS, "set", key="l_by")
     of, score = ctx.in_name, None
     if by == "class":
@@ -149,7 +171,7 @@ with ui.in_place():
         )
     if mapped is None:
         raise ui.PageEnd
-    placed = map.place(ctx, mapped, method)
+    placed = place.place(ctx, mapped, method)
     colouring = Colouring(by, of)
     if score is not None:
         colouring = map.score_values(score, mapped, evaluations)

@@ -15,6 +15,7 @@ from hvae_core.data.image_set import ImageSet
 from hvae_core.evaluation.collapse import active_units
 from hvae_core.evaluation.evaluation import Evaluation
 from hvae_core.evaluation.latents import latents_of_sets, stored_latents
+from hvae_core.evaluation.points import layer_points
 from hvae_core.figures import fmt, percent
 from hvae_core.probes.neighbours import separation
 from pages.shared import jobs, ui
@@ -45,6 +46,8 @@ class Points:
     indices: np.ndarray
     classes: tuple[str, ...]
     files: tuple[str, ...]
+    stored: bool = True
+    """Whether the evaluations hold the means; those of wide layers were encoded once more."""
 
     def __len__(self) -> int:
         return len(self.sets)
@@ -105,7 +108,7 @@ def gather(
     key = fingerprint.digest(
         handle.digest, layer, tuple(rows), digests, source, count, words, *labels
     )
-    return _points(key, count, rows, _evaluations=mapped)
+    return _points(key, count, rows, _evaluations=mapped, stored=source != ("encoded",))
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
@@ -114,23 +117,18 @@ def _points(
     count: int,
     _rows: Mapping[str, np.ndarray],
     _evaluations: Mapping[str, Evaluation],
+    stored: bool,
 ) -> Points:
-    parts = [latents[:count] for latents in _rows.values()]
-    sizes = [len(part) for part in parts]
-    classes: list[str] = []
-    files: list[str] = []
-    for name, size in zip(_rows, sizes, strict=True):
-        names = (*_evaluations[name].class_names, "")  # label -1 is the last one
-        classes += [names[label] for label in _evaluations[name].labels[:size]]
-        files += _evaluations[name].files[:size] or [""] * size
+    flat = layer_points(list(_rows.values()), [_evaluations[name] for name in _rows], count)
     return Points(
         digest,
-        np.concatenate(parts).astype(np.float32),
-        sets=np.repeat(np.arange(len(sizes)), sizes),
+        flat.latents,
+        sets=flat.sets,
         set_names=tuple(_rows),
-        indices=np.concatenate([np.arange(size) for size in sizes]),
-        classes=tuple(classes),
-        files=tuple(files),
+        indices=flat.numbers,
+        classes=flat.classes,
+        files=flat.files,
+        stored=stored,
     )
 
 

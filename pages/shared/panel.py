@@ -6,7 +6,7 @@ fragment alone when one of its controls is turned: what it drew before is then r
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     Content: TypeAlias = "go.Figure | Image | pd.DataFrame"
+    Later: TypeAlias = Callable[[], Content]
 
 _KEY = "panels"
 NOTE = "The camera at the top right of the chart saves the figure as SVG."
@@ -31,12 +32,19 @@ NOTE = "The camera at the top right of the chart saves the figure as SVG."
 
 @dataclass(frozen=True, eq=False)
 class Panel:
-    """A chart, a picture or a table of the page, in words, with the code that makes it."""
+    """A chart, a picture or a table of the page, in words, with the code that makes it.
+
+    What is drawn in the browser alone, or moves there, is made when it is asked for.
+    """
 
     name: str
     alt: str
-    content: Content
+    content: Content | Later
     code: Code | None = None
+
+    def made(self) -> Content:
+        """The chart, picture or table."""
+        return self.content() if callable(self.content) else self.content
 
 
 @dataclass(eq=False)
@@ -102,13 +110,15 @@ def begin() -> None:
     now.parts, now.place = (), None
 
 
-def shown(name: str, alt: str, content: Content, code: Code | None = None) -> None:
+def shown(name: str, alt: str, content: Content | Later, code: Code | None = None) -> None:
     """Take note of a panel, drawn under a name and told in words."""
     view().add(Panel(name, alt, content, code))
 
 
 @st.fragment
-def offer(name: str, code: Code | None = None, figure: go.Figure | None = None) -> None:
+def offer(
+    name: str, code: Code | None = None, figure: go.Figure | Callable[[], go.Figure] | None = None
+) -> None:
     """A panel's code, behind a word; of a chart its data too. Filled only when it is opened."""
     label = "Code" if figure is None else "Data and code"
     if code is None and figure is None:
@@ -133,5 +143,5 @@ def offer(name: str, code: Code | None = None, figure: go.Figure | None = None) 
                 st.code(code.command, language="sh", wrap_lines=True)
 
 
-def _csv(figure: go.Figure) -> bytes:
-    return csv_bytes(figure_table(figure))
+def _csv(figure: go.Figure | Callable[[], go.Figure]) -> bytes:
+    return csv_bytes(figure_table(figure() if callable(figure) else figure))

@@ -114,7 +114,7 @@ def made(view: View, known: Facts) -> bytes:
 
 def _content(one: Panel, chart: str, charts: dict[str, object]) -> Mapping[str, Any]:
     """What a panel shows, as the template takes it; a chart goes into ``charts``."""
-    content: Any = one.content
+    content: Any = one.made()
     if hasattr(content, "to_plotly_json"):
         charts[chart] = chart_of(one.name, only=content)
         return {"chart": chart}

@@ -227,11 +227,12 @@ def run_codes(app: AppTest, monkeypatch: pytest.MonkeyPatch, only: str = "") -> 
         made: dict[str, Any] = {}
         exec(compile(panel.code.python, panel.name, "exec"), made)
         names.append(panel.name)
-        if isinstance(panel.content, Image.Image):
-            apart = np.asarray(panel.content, int) - np.asarray(made["figure"], int)
+        content = panel.made()
+        if isinstance(content, Image.Image):
+            apart = np.asarray(content, int) - np.asarray(made["figure"], int)
             assert np.abs(apart).max() <= 1, panel.name
-        elif isinstance(panel.content, BaseFigure):
-            assert_same(panel.content.to_plotly_json(), made["figure"].to_plotly_json(), panel.name)
+        elif isinstance(content, BaseFigure):
+            assert_same(content.to_plotly_json(), made["figure"].to_plotly_json(), panel.name)
     return names
 
 

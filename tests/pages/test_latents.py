@@ -16,11 +16,11 @@ from hvae_core.data import ImageSet, load_source
 from hvae_core.evaluation.bounds import BoundTable
 from hvae_core.evaluation.evaluation import EvalSettings, Evaluation
 from hvae_core.probes.embedding import TSNEParams
-from pages.latents import hover, lasso, map
+from pages.latents import hover, lasso, map, place
 from pages.latents import points as latents
 from pages.latents.points import Points
 from pages.shared import jobs
-from tests.pages.conftest import LIMIT, Start, alive
+from tests.pages.conftest import LIMIT, Start, alive, run_codes
 
 
 def figure(app: AppTest) -> dict:
@@ -48,7 +48,9 @@ def decoded(value: object) -> np.ndarray:
     return np.asarray(value)
 
 
-def test_every_layer_that_is_stored_is_there_at_once(start: Start) -> None:
+def test_every_layer_that_is_stored_is_there_at_once(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
     app = start("latents")
     alive(app)
     assert app.title[0].value.startswith(("In z", "z", "How z"))
@@ -61,6 +63,7 @@ def test_every_layer_that_is_stored_is_there_at_once(start: Start) -> None:
         app.segmented_control(key="l_by").set_value(by).run()
         alive(app)
         assert ids(app) == list(range(4 * LIMIT))
+        assert len(run_codes(app, monkeypatch)) == 1
 
 
 def test_the_url_says_what_is_shown(start: Start) -> None:
@@ -107,7 +110,7 @@ def test_a_slow_map_starts_by_its_button_and_stands_when_ready(
     next(b for b in app.button if b.label == "Compute t-SNE").click().run()
     alive(app)
     name, _, run, points, params = asked[0]
-    assert (name, params) == (map.JOB, TSNEParams(7.0, 250, 0))
+    assert (name, params) == (place.JOB, TSNEParams(7.0, 250, 0))
     run(points, params)  # as the worker would
     app.run()
     alive(app)
@@ -159,18 +162,18 @@ def test_a_job_shows_progress_and_can_be_cancelled(
         active=True, status="running", digest="a" * 64, progress=(0.4, "half", 12.0), kept=set()
     )
     let_go = []
-    monkeypatch.setattr(jobs, "current", lambda name: job if name == map.JOB else None)
+    monkeypatch.setattr(jobs, "current", lambda name: job if name == place.JOB else None)
     monkeypatch.setattr(jobs, "cancel", let_go.append)
-    monkeypatch.setattr(map.embedding, "embedding_digest", lambda *_: "a" * 64)
-    monkeypatch.setattr(map.embedding, "stored_map", lambda *_: None)
+    monkeypatch.setattr(place.embedding, "embedding_digest", lambda *_: "a" * 64)
+    monkeypatch.setattr(place.embedding, "stored_map", lambda *_: None)
     so_far = np.full((4 * LIMIT, 2), 7.0, np.float32)
-    monkeypatch.setattr(map.embedding, "live_map", lambda digest: so_far)
+    monkeypatch.setattr(place.embedding, "live_map", lambda digest: so_far)
     app = start("latents", l_method="UMAP")
     alive(app)
     assert set(places(app).values()) == {(7.0, 7.0)}  # where the job has brought them by now
     assert any("while UMAP runs" in caption.value for caption in app.caption)
     next(b for b in app.button if b.label == "Cancel").click().run()
-    assert let_go == [map.JOB]
+    assert let_go == [place.JOB]
 
 
 def test_a_wide_layer_is_encoded_once(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -246,10 +249,10 @@ def points(n: int = 6) -> Points:
 def test_a_lasso_becomes_set_and_index(monkeypatch: pytest.MonkeyPatch) -> None:
     state = {"map": {"selection": {"points": [{"customdata": [4]}, {"customdata": 0}]}}}
     monkeypatch.setattr(map.st, "session_state", state)
-    map.lassoed("map", points())
+    lasso.taken("map", points())
     assert state["selection"] == [("in", 0), ("out", 1)]
     state["map"] = {"selection": {"points": []}}
-    map.lassoed("map", points())
+    lasso.taken("map", points())
     assert state["selection"] == []
 
 
