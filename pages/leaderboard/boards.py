@@ -27,13 +27,15 @@ _NOTHING = np.zeros(0)
 class Shown:
     """The boards of a world by suite, and the titles of the checkpoints that have rows by digest.
 
-    ``choosable`` are the names, by digest, of those that other pages can show.
+    ``choosable`` are the names, by digest, of those that other pages can show, ``handles`` what is
+    known of them.
     """
 
     world: World
     boards: dict[Suite, Board]
     titles: dict[str, str]
     choosable: dict[str, str]
+    handles: tuple[Handle, ...]
 
 
 def shown(ctx: Context, checkpoint: str) -> Shown:
@@ -46,7 +48,7 @@ def shown(ctx: Context, checkpoint: str) -> Shown:
     key = (world.key, digests, str(ctx.data_root), SHOWN_LIMIT, _state())
     of_suites, titles = _boards(key, checkpoint, handles, sets)
     names = {handle.digest: handle.name for handle in handles}
-    return Shown(sets.world, of_suites, titles, names)
+    return Shown(sets.world, of_suites, titles, names, tuple(handles))
 
 
 def _state() -> tuple[float, ...]:

@@ -14,7 +14,7 @@ from hvae_core.data.suites import SUITES, suite_sets
 from hvae_core.data.worlds import Suite
 from hvae_core.detection.leaderboard.standings import Board, Standing
 from hvae_core.figures import symbol_text
-from pages.leaderboard import boards, tables
+from pages.leaderboard import boards, code, tables
 from pages.leaderboard.boards import Shown
 from pages.ood.models import label
 from pages.shared import links, panel, ui
@@ -98,7 +98,7 @@ def look_for(board: Board) -> str:
     )
 
 
-def table(shown: Shown, board: Board) -> Standing:
+def table(shown: Shown, board: Board, checkpoint: str) -> Standing:
     """All rows as a table; returns the chosen row, which is the first until a reader chooses."""
     st.subheader("All rows", anchor=False, help=HELP)
     only = st.toggle(
@@ -112,7 +112,8 @@ def table(shown: Shown, board: Board) -> Standing:
         if not only or not (row.worst and row.worst.worse_on)
     ]
     alt = "Scores and checkpoints from the best down, with intervals"
-    panel.shown(f"leaderboard-{board.suite}", alt, frame.iloc[kept].drop(columns=tables.BARS))
+    name, made = f"leaderboard-{board.suite}", code.rows(ctx, shown, board.suite, checkpoint)
+    panel.shown(name, alt, frame.iloc[kept].drop(columns=tables.BARS), made)
     low, high = tables.span(board.standings)
     event = st.dataframe(
         frame.iloc[kept],
@@ -138,14 +139,15 @@ def table(shown: Shown, board: Board) -> Standing:
     )
     picked = [at for at in event["selection"]["rows"] if at < len(kept)]
     with st.container(horizontal=True):
-        ui.csv_button(lambda: tables.numbers(board), f"leaderboard-{board.suite}", "Table (CSV)")
-        ui.json_button(
-            lambda: json.dumps(tables.plain(board), indent=1), f"leaderboard-{board.suite}"
-        )
+        ui.csv_button(lambda: tables.numbers(board), name, "Table (CSV)")
+        ui.json_button(lambda: json.dumps(tables.plain(board), indent=1), name)
+        panel.offer(name, made)
     return board.standings[kept[picked[0]] if picked else (kept or [0])[0]]
 
 
-def one_row(shown: Shown, board: Board, row: Standing, titles: dict[str, str]) -> None:
+def one_row(
+    shown: Shown, board: Board, row: Standing, *, titles: dict[str, str], checkpoint: str
+) -> None:
     """One row set by set, and the ways to the page that shows it."""
     st.subheader(f"{ui.plain(name_of(row))}, set by set", anchor=False)
     st.caption(
@@ -154,7 +156,8 @@ def one_row(shown: Shown, board: Board, row: Standing, titles: dict[str, str]) -
     )
     frame = tables.of_row(row, board, titles, colors())
     alt = "The chosen row on every set"
-    panel.shown("leaderboard-row", alt, frame.drop(columns=tables.BARS))
+    made = code.one_row(ctx, shown, board.suite, checkpoint, row=row)
+    panel.shown("leaderboard-row", alt, frame.drop(columns=tables.BARS), made)
     st.dataframe(
         frame, hide_index=True, alt=alt,
         column_config={
@@ -162,6 +165,7 @@ def one_row(shown: Shown, board: Board, row: Standing, titles: dict[str, str]) -
             tables.RATE[board.suite]: st.column_config.NumberColumn(format="%.1f %%"),
         },
     )  # fmt: skip
+    panel.offer("leaderboard-row", made)
     world = ctx.choices or ctx.world
     if row.entry.digest not in shown.choosable:
         st.caption("Open this checkpoint in the sidebar to see it on the other pages.")
@@ -251,7 +255,7 @@ with head:
 with body:
     if board.standings:
         with ui.in_place():
-            row = table(chosen, board)
-            one_row(chosen, board, row, titles)
+            row = table(chosen, board, checkpoint)
+            one_row(chosen, board, row, titles=titles, checkpoint=checkpoint)
     with ui.in_place():
         about(whole, titles)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from html import escape
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
@@ -15,15 +16,16 @@ from hvae_core.detection.many.sketch import Sketch, area, flags_from
 from hvae_core.detection.metrics import roc_curve
 from hvae_core.figures import Curve, densities, fmt, percent, roc, symbol_html, symbol_text
 from hvae_core.scores import Score, get_score
-from pages.many import folders, unusual
+from pages.many import code, folders, unusual
 from pages.many.folders import Measure, Opened
 from pages.shared import ui
 from pages.shared.controls import among
-from pages.shared.state import colors
+from pages.shared.state import colors, context
 
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
 
+ctx = context()
 ALARMS = [0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0]  # percent
 LOOK_FOR = (
     "Look for orange to the right of the threshold: images that this score finds more unusual than "
@@ -87,29 +89,38 @@ def claim(shown: Opened, key: str, at: float | None, *, alpha: float) -> str:
     )
 
 
-def short(source: str) -> str:
-    """The name of a source, without the folders above it."""
-    return ui.plain(PurePath(source).name or source)
-
-
-def charts(shown: Opened, measure: Measure, key: str, *, at: float | None) -> None:
-    """Densities of both, and the ROC curve with its area."""
+def view_of(
+    shown: Opened, measure: Measure | None, key: str, *, alpha: float, other: bool
+) -> code.View:
+    """What the programs say of the view; sources are named without the folders above them."""
     symbol, unit, _ = named(shown.job.levels, key)
+    title, against = (
+        escape(PurePath(source).name or source)
+        for source in (shown.job.source, "" if measure is None else measure.title)
+    )
+    return code.View(key, alpha, symbol_html(symbol), unit, title, against=against, other=other)
+
+
+def charts(shown: Opened, measure: Measure, view: code.View, *, at: float | None) -> None:
+    """Densities of both, and the ROC curve with its area."""
+    key = view.key
     outside, inside = shown.summary.scores[key].sketch, measure.sketches[key]
     draw_in, draw_out = inside.sample(), outside.sample()
-    title = short(shown.job.source)
     left, right = st.columns([3, 2], gap="large")
     with left, ui.in_place():
         figure = densities(
-            draw_in, [(title, draw_out)], colors(), symbol=symbol_html(symbol), unit=unit,
-            in_name=short(measure.title), threshold=at, height=380,
+            draw_in, [(view.title, draw_out)], colors(), symbol=view.symbol, unit=view.unit,
+            in_name=view.against, threshold=at, height=380,
         )  # fmt: skip
-        ui.chart(figure, "many-density", "Densities of the score, reference and images")
+        made = code.density(ctx, view, threshold=at is not None, height=380)
+        alt = "Densities of the score, reference and images"
+        ui.chart(figure, "many-density", alt, code=made)
     with right, ui.in_place():
         found = area(inside, outside)
         points = roc_curve(draw_in, draw_out)
-        curve = Curve(title, points.x, points.y, found.value, low=found.low, high=found.high)
-        ui.chart(roc([curve], colors()), "many-roc", "ROC curve with its area")
+        curve = Curve(view.title, points.x, points.y, found.value, low=found.low, high=found.high)
+        made = code.curve(ctx, view)
+        ui.chart(roc([curve], colors()), "many-roc", "ROC curve with its area", code=made)
         exact = "exact" if not found.error else f"within {found.error:.1g} of the exact area"
         st.caption(f"In the legend: AUROC with 95 % interval, {exact}.")
 
@@ -124,8 +135,9 @@ def rates(outside: Sketch, at: float, unit: str) -> None:
     )
 
 
-def details(shown: Opened, key: str, reference: Sketch | None) -> None:
+def details(shown: Opened, view: code.View, reference: Sketch | None) -> None:
     """The most unusual images, the errors, and how to have every flagged row."""
+    key = view.key
     symbol = symbol_text(named(shown.job.levels, key)[0])
     images = shown.summary.scores[key].unusual
     st.subheader("The most unusual images", anchor=False)
@@ -133,12 +145,22 @@ def details(shown: Opened, key: str, reference: Sketch | None) -> None:
         unusual.pictures(shown.job, images)
     frame = unusual.table(images, symbol, reference)
     formats = {symbol: "%.4g", "p": "%.3g"}
-    st.dataframe(
-        frame, hide_index=True, height=320, alt="The most unusual images",
+    place = f"m_unusual_{key}"
+
+    def ticked() -> None:
+        rows = st.session_state[place].selection.rows
+        if rows and rows[0] < len(images):
+            unusual.take(ctx, shown.job, images[rows[0]])
+
+    ui.table(
+        frame, "unusual", "The most unusual images",
+        code=code.unusual(ctx, view, against=reference is not None), height=320, key=place,
+        on_select=ticked, selection_mode="single-row",
         column_config={
             name: st.column_config.NumberColumn(format=text) for name, text in formats.items()
         },
     )  # fmt: skip
+    st.caption("Tick a row, and its image is the current one, which every page shows.")
     unusual.write_button(frame)
     if shown.summary.failed:
         with st.expander(f"{shown.summary.failed:,} images were not scored"):
@@ -169,6 +191,7 @@ def draw(given: str, other: str, head: DeltaGenerator) -> None:
         measure = folders.against_folder(shown, other) if other else folders.against_held_out(shown)
     key, alpha = choose(shown, measure)
     reference = None if measure is None else measure.sketches.get(key)
+    view = view_of(shown, measure, key, alpha=alpha, other=bool(other))
     outside, at = shown.summary.scores[key].sketch, None
     if measure is not None and reference is None:
         st.caption("The reference lacks this score; choose another one.")
@@ -181,10 +204,10 @@ def draw(given: str, other: str, head: DeltaGenerator) -> None:
         if of is not None and there < of:
             st.caption(f"{there:,} of {of:,} parts are read; the others are yet to be scored.")
     if measure is not None and reference is not None:
-        charts(shown, measure, key, at=at)
+        charts(shown, measure, view, at=at)
     if at is not None:
         rates(outside, at, named(shown.job.levels, key)[1])
-    details(shown, key, reference)
+    details(shown, view, reference)
 
 
 if public():

@@ -19,8 +19,8 @@ from hvae_core.detection.many.layout import Job
 from hvae_core.detection.many.sketch import Sketch, p_values
 from hvae_core.detection.many.summary import FolderSummary, Unusual
 from hvae_core.figures import tile
-from pages.shared import ui
-from pages.shared.state import colors
+from pages.shared import current, shown, ui
+from pages.shared.state import Context, colors
 
 PICTURES = 24
 SIZE = (3, 64, 64)
@@ -70,18 +70,33 @@ def pictures(job: Job, images: Sequence[Unusual]) -> None:
 @st.cache_resource(max_entries=32, show_spinner=False, hash_funcs={Job: repr, Unusual: repr})
 def _read(job: Job, images: tuple[Unusual, ...]) -> list[np.ndarray]:
     """Pictures (3, 64, 64) that can be read, by their files in a folder or their rows in a file."""
+    return _pixels(job, images, SIZE)
+
+
+def _pixels(job: Job, images: Sequence[Unusual], shape: tuple[int, int, int]) -> list[np.ndarray]:
+    """Those that can be read, at a shape (C, H, W)."""
     steps = parse_steps(",".join(job.prepare))
     stream = None
     if not is_far(job.source) and Path(job.source).is_file():
-        stream = Stream(Source(job.source, SIZE, prepare=steps))  # rows are places in all of it
+        stream = Stream(Source(job.source, shape, prepare=steps))  # rows are places in all of it
     found: list[np.ndarray] = []
     for image in images:
         with suppress(HVAEError):  # a file may have changed since
             if stream is not None:
                 found.extend(stream.read(image.row, image.row + 1).images.images[:1])
             elif path := _path(job.source, image.file):
-                found.append(load_source(str(path), prepare=steps).fit(SIZE).images[0])
+                found.append(load_source(str(path), prepare=steps).fit(shape).images[0])
     return found
+
+
+def take(ctx: Context, job: Job, image: Unusual) -> None:
+    """Make an image of the folder the current one, at the shape of model A, if it can be read."""
+    found = _pixels(job, [image], ctx.a.image_shape)
+    if found:
+        name = image.file or f"{Path(job.source).name} {image.row}"
+        current.take(shown.add(found[0], name))
+    else:
+        st.toast("This picture cannot be read on this machine.")
 
 
 def _path(source: str, file: str) -> Path | None:

@@ -143,6 +143,7 @@ def test_a_further_set_is_placed_into_a_finished_map(
     after = places(app)
     assert len(after) == 4 * LIMIT
     assert after.items() >= before.items()  # those of the finished map did not move
+    assert len(run_codes(app, monkeypatch)) == 1
 
 
 def places(app: AppTest) -> dict[int, tuple[float, float]]:
@@ -189,6 +190,7 @@ def test_a_wide_layer_is_encoded_once(start: Start, monkeypatch: pytest.MonkeyPa
     app.run()
     alive(app)
     assert ids(app) == list(range(4 * LIMIT))
+    assert len(run_codes(app, monkeypatch)) == 1
 
 
 def test_without_images_stored_layers_show_and_wide_ones_say_why_not(start: Start) -> None:
@@ -210,7 +212,9 @@ def test_without_results_they_are_offered(start: Start, tiny_app: Path) -> None:
     assert any(button.label.startswith("Evaluate 4 sets") for button in app.button)
 
 
-def test_a_selection_is_named_shown_and_cleared(start: Start) -> None:
+def test_a_selection_is_named_shown_and_cleared(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
     chosen = [("test", 0), ("test", 1), ("digits", 3), ("gone", 1), ("digits", 10**6)]
     app = start("latents", {"selection": chosen})
     alive(app)
@@ -219,7 +223,7 @@ def test_a_selection_is_named_shown_and_cleared(start: Start) -> None:
     # This session drew no lasso on this map: the words say that the images stay.
     assert any("Still selected from before" in part.value for part in app.caption)
     assert "Digits 1: " in words
-    assert app.get("download_button")
+    assert run_codes(app, monkeypatch, "latents-selection")
     next(b for b in app.button if b.label == "Clear selection").click().run()
     assert not app.session_state["selection"]
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from base64 import b64decode
+from typing import Any
 
+from hvae_core.common.words import interval
 from hvae_core.figures import LIGHT
 from hvae_core.figures.interval_bars import interval_bars
-from tests.pages.conftest import Start, alive, text
+from tests.pages.conftest import LIMIT, Start, alive, text
 
 
 def test_rows_of_a_suite(start: Start) -> None:
@@ -20,6 +22,14 @@ def test_rows_of_a_suite(start: Start) -> None:
     )
     assert "Means over Punctuation and signs" in text(app)  # of the tiny world's far sets alone
     assert list(by_set["Set"]) == ["Punctuation and signs"]
+    made = [panel.code for _, panel in app.session_state["panels"].panels if panel.code]
+    for code, shown in zip(made, (rows, by_set), strict=True):
+        found: dict[str, Any] = {}
+        sets = 'Sets(hv.worlds()["glyphs"]'  # those of the tests are small
+        program = code.python.replace(sets, f"{sets}, None, {LIMIT}")
+        exec(compile(program, "leaderboard", "exec"), found)
+        told = found["table"][["AUROC", "low", "high"]].itertuples(index=False, name=None)
+        assert [interval(*row) for row in told] == list(shown["AUROC"])
 
 
 def test_bars_stand_on_one_axis() -> None:

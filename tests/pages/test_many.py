@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,8 +17,9 @@ from hvae_core.detection.many import reference
 from hvae_core.detection.many.summarise import summarised
 from hvae_core.detection.many.summary import Unusual
 from pages.many import folders, unusual
+from pages.shared import current, shown
 from tests.detection.many import scored_folder
-from tests.pages.conftest import Start, alive, charts, text
+from tests.pages.conftest import Start, alive, charts, run_codes, text
 
 
 @pytest.fixture
@@ -28,7 +32,9 @@ def pictures(tmp_path: Path) -> Path:
     return folder
 
 
-def test_a_folder_is_held_against_another(start: Start, tmp_path: Path, pictures: Path) -> None:
+def test_a_folder_is_held_against_another(
+    start: Start, tmp_path: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     out, against = str(tmp_path / "out"), str(tmp_path / "reference")
     folder, values = scored_folder(
         60, part=25, failed={7: "cut off"}, shift=1.0, out=out, source=str(pictures)
@@ -48,11 +54,21 @@ def test_a_folder_is_held_against_another(start: Start, tmp_path: Path, pictures
     table = app.dataframe[0].value
     assert list(table["−L"]) == sorted(scores, reverse=True)
     assert [list(frame.value["Why"]) for frame in app.dataframe[1:]] == [["cut off"]]
+    given = {"path/to/scored": out, "path/to/reference": against}
+    panels = app.session_state["panels"].panels
+    for at, (parts, panel) in enumerate(panels):
+        for place, path in given.items():
+            filled = replace(panel.code, python=panel.code.python.replace(place, path))
+            panels[at] = parts, replace(panel, code=filled)
+            panel = panels[at][1]
+    assert run_codes(app, monkeypatch) == ["many-density", "many-roc", "unusual"]
     app.select_slider(key="m_alarm").set_value(0.1).run()
     assert "needs more than the 99 images" in app.error[0].value and app.dataframe
 
 
-def test_pictures_come_from_a_file_by_their_rows(start: Start, tmp_path: Path) -> None:
+def test_pictures_come_from_a_file_by_their_rows(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     source, out = tmp_path / "source.npz", str(tmp_path / "out")
     np.savez(source, images=np.arange(8 * 16, dtype=np.uint8).reshape(8, 4, 4))
     folder, _ = scored_folder(8, part=8, failed={2: "cut off"}, out=out, source=str(source))
@@ -62,6 +78,13 @@ def test_pictures_come_from_a_file_by_their_rows(start: Start, tmp_path: Path) -
     read = unusual._read(folders.job_of(folder), (Unusual(1.0, 5, "", None),))
     expected = load_source(str(source)).fit((3, 64, 64)).images[5]
     np.testing.assert_array_equal(read[0], expected)
+    took: list[Any] = []
+    monkeypatch.setattr(current, "take", took.append)
+    ctx: Any = SimpleNamespace(a=SimpleNamespace(image_shape=(1, 4, 4)))
+    unusual.take(ctx, folders.job_of(folder), Unusual(1.0, 5, "", None))
+    images = shown._held()[took[0][0]].images
+    np.testing.assert_array_equal(images.images[0], load_source(str(source)).images[5])
+    assert images.title == "source.npz 5"
 
 
 def test_parts_that_are_not_read_are_offered(start: Start, tmp_path: Path) -> None:
