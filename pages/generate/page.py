@@ -10,7 +10,7 @@ import streamlit as st
 from hvae_core.common.errors import HVAEError
 from hvae_core.data.image_set import ImageSet
 from hvae_core.figures import StripRow, strip, tile
-from pages.generate import code, views
+from pages.generate import ahead, code, views
 from pages.shared import controls, current, image_names, ui
 from pages.shared.controls import View, draw_seed, one_of, set_and_number
 from pages.shared.program import Code
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 ctx = context()
 palette = colors()
-
 PICTURES, LEARNED = 6, 64  # rows drawn from their prior; learned images shown at once
 
 
@@ -102,10 +101,11 @@ def prior_view(beside: DeltaGenerator) -> str:
     for letter, handle in ui.each_model(ctx):
         warm = tuple(heat[level] for level in handle.level_names)
         samples = views.prior(handle, n, seed, heat=warm)
-        picture = tile(samples, columns=round(n**0.5), scale=3, colors=palette)
+        picture = ahead.tiled(samples, palette)
         made = code.prior(ctx, handle, n, seed, heat=warm)
         alt = f"{n} samples from the prior of {handle.title}"
         show(picture, alt, f"prior-{letter}", made=made)
+        ahead.of_prior(ctx, f"prior-{letter}", handle, n, seed=seed, heat=warm)
         claim = claim or views.prior_claim(handle, samples, warm, data=data_of(handle))
     return claim
 
@@ -123,6 +123,7 @@ def redrawn_view(beside: DeltaGenerator) -> str:
         alt = f"Draws with the upper levels kept, {handle.title}"
         made = code.redrawn(ctx, handle, names, seed=seed, temperature=warm)
         show_strip(rows, heads, alt, name=f"redrawn-{letter}", made=made)
+        ahead.of_redrawn(ctx, f"redrawn-{letter}", handle, images, seed=seed, heat=warm)
         claim = claim or views.redraw_claim(handle, views.kept_share(by_k))
     return claim
 

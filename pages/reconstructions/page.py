@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import io
 from typing import TYPE_CHECKING
 
 import streamlit as st
+from PIL import Image
 
-from hvae_core.figures import fmt, strip, strip_boxes, tile
+from hvae_core.figures import fmt, strip_boxes, tile
 from hvae_core.probes.picture_quality import group_losses, pixel_variance
-from pages.reconstructions import code, controls
+from pages.reconstructions import ahead, code, controls
 from pages.reconstructions.controls import ReconstructionSettings
 from pages.shared import clickable, image_names, pictures, ui
-from pages.shared.controls import among, one_of, select
+from pages.shared.controls import among, next_seed, one_of, select
 from pages.shared.image_names import NamedImages
 from pages.shared.state import colors, context
 
@@ -37,17 +39,10 @@ def strips(named: NamedImages, settings: ReconstructionSettings) -> list[Reconst
     results = []
     with st.container(horizontal=True, gap="large", key="scroll_r_strips"):
         for letter, handle in ctx.lettered:
-            rebuilt = pictures.of_images(handle, named.images, **settings.drawing)
-            results.append(rebuilt)
-            rows = pictures.rows_of(named.labels, named.outs, rebuilt, images=named.images)
-            heads = pictures.heads(handle)
-            picture = strip(
-                rows,
-                heads,
-                highlight=min(settings.k, handle.n_levels - 1) + 1,
-                scale=settings.scale,
-                colors=palette,
-            )
+            results.append(pictures.of_images(handle, named.images, **settings.drawing))
+            rows, heads = ahead.rows_of(handle, named, settings)
+            png = ahead.packed(handle, named, settings, palette)
+            picture = Image.open(io.BytesIO(png))
             with st.container(width="content", gap="small"):
                 ui.model_title(ctx, letter, handle)
                 alt = f"Images and their reconstructions from each layer up, {handle.title}"
@@ -60,6 +55,11 @@ def strips(named: NamedImages, settings: ReconstructionSettings) -> list[Reconst
                     boxes=strip_boxes(rows, heads, scale=settings.scale),
                     scrolls=picture.width > SHRINKS,
                     most=picture.width,
+                    png=png,
+                    says={"r_k": settings.k, "r_temp": settings.temperature},
+                    neighbours=ahead.neighbours(
+                        handle, named, settings, palette, following=next_seed(ctx, "r_draw")
+                    ),
                 )
                 label = f"Picture {letter} (PNG)" if len(ctx.models) > 1 else "Picture (PNG)"
                 made = code.strip(ctx, handle, named, settings, heads=heads)

@@ -1,15 +1,21 @@
 // A picture of several images: a click on one makes it the current image, with Shift the pinned one.
+// `follow` is of ahead.js, which stands before this.
 const element = (name, className) => {
   const made = document.createElement(name);
   made.className = className;
   return made;
 };
 
+// The picture of each place stays when its neighbour comes, so that nothing is blank between them.
+const pictures = new WeakMap();
+
 export default function ({ data, parentElement, setTriggerValue }) {
   const focused = parentElement.querySelector("button:focus")?.dataset.name;
   const frame = element("div", data.scrolls ? "frame whole" : "frame");
-  const picture = element("img", "");
-  Object.assign(picture, { src: data.src, alt: data.alt, width: data.width });
+  const picture = pictures.get(parentElement) ?? element("img", "");
+  pictures.set(parentElement, picture);
+  Object.assign(picture, { alt: data.alt, width: data.width });
+  if (picture.src !== data.src) picture.src = data.src;
   frame.append(picture);
   for (const [name, title, left, top, width, height] of data.spots) {
     const spot = element("button", name === data.now ? "now" : name === data.beside ? "beside" : "");
@@ -25,5 +31,9 @@ export default function ({ data, parentElement, setTriggerValue }) {
   parentElement.querySelector(".frame")?.remove();
   parentElement.append(frame);
   if (focused) [...frame.querySelectorAll("button")].find((one) => one.dataset.name === focused)?.focus();
-  return () => frame.remove();
+  const end = data.ready.length ? follow(() => picture, data) : () => {};
+  return () => {
+    end();
+    frame.remove();
+  };
 }

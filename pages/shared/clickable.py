@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,8 +13,9 @@ from streamlit.components.v2 import component
 
 from hvae_core.common.errors import HVAEError
 from hvae_core.figures.grids import Box, png_bytes
-from pages.shared import current, image_names
+from pages.shared import current, image_names, ready
 from pages.shared.current import Spot
+from pages.shared.ready import Neighbour
 from pages.shared.state import Context
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 _HERE = Path(__file__)
 _mount = component(
     "strata_clickable",
-    js=_HERE.with_suffix(".js").read_text("utf-8"),
+    js=ready.SCRIPT + _HERE.with_suffix(".js").read_text("utf-8"),
     css=_HERE.with_suffix(".css").read_text("utf-8"),
 )
 _points = component("strata_points", js=_HERE.with_name("points.js").read_text("utf-8"))
@@ -55,15 +56,19 @@ def picture(
     boxes: Sequence[Box] = (),
     scrolls: bool = False,
     most: int = 0,
+    png: bytes = b"",
+    says: Mapping[str, float] | None = None,
+    neighbours: Sequence[Neighbour] = (),
 ) -> None:
     """Draw a picture pixel by pixel, in which each of ``spots`` has its box.
 
     On a narrow screen it shrinks, or scrolls in its place where ``scrolls``; it is never wider than
-    ``most`` screen pixels, where given.
+    ``most`` screen pixels, where given. ``png`` is the picture packed, where that is at hand.
+    ``neighbours`` are shown as soon as one control moves from what it ``says`` now, by its key.
     """
     names = [image_names.name_of(*spot) for spot in spots]
     beside = current.chosen(ctx, current.PINNED)
-    source = base64.b64encode(png_bytes(image)).decode()
+    source = base64.b64encode(png or png_bytes(image)).decode()
     data = {
         "src": f"data:image/png;base64,{source}",
         "alt": alt,
@@ -75,6 +80,7 @@ def picture(
             [name, called(ctx, spot), *_shares(box, image.size)]
             for name, spot, box in zip(names, spots, boxes, strict=True)
         ],
+        **ready.addresses(key, says or {}, neighbours),
     }
     with st.container(key=f"scroll_{key}") if scrolls else nullcontext():
         _mount(

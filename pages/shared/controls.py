@@ -18,6 +18,10 @@ from pages.shared.state import Context
 
 T = TypeVar("T")
 Width = int | Literal["stretch"]
+NEXT = "_next"
+"""What the key of a button that draws anew has after that of its number."""
+STEP = 0.1
+"""Of the temperature."""
 SEED_STEP = 1_000_000
 """Every redraw takes noise far from that of any seed of the sidebar."""
 
@@ -68,7 +72,7 @@ def temperature(key: str, scales: str, idle: str = "") -> float:
     ``idle`` says why no picture depends on it as things are: then it cannot be moved.
     """
     value = st.slider(
-        "Temperature", 0.0, 2.0, 1.0, 0.1, key=key, bind="query-params", help=scales,
+        "Temperature", 0.0, 2.0, 1.0, STEP, key=key, bind="query-params", help=scales,
         disabled=bool(idle),
     )  # fmt: skip
     if idle:
@@ -76,16 +80,33 @@ def temperature(key: str, scales: str, idle: str = "") -> float:
     return value
 
 
+def warmer(heat: float) -> list[float]:
+    """The temperatures one step up and down, as far as the control has them."""
+    steps = (round(heat + step, 1) for step in (STEP, -STEP))
+    return [other for other in steps if 0 <= other <= 2]
+
+
 def draw_seed(ctx: Context, key: str, **more: Any) -> int:
     """Which draw, with a button for the next; with the seed it makes the picture again."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         draw = st.number_input("Draw", 0, 9999, key=key, bind="query-params", width=120, **more)
-        st.button("Redraw", on_click=_next_draw, args=(key,), icon=":material/casino:")
+        st.button(
+            "Redraw", key=f"{key}{NEXT}", on_click=_redraw, args=(key,), icon=":material/casino:"
+        )
     return ctx.seed + SEED_STEP * draw
 
 
-def _next_draw(key: str) -> None:
-    st.session_state[key] = (int(st.session_state.get(key) or 0) + 1) % 10_000
+def next_seed(ctx: Context, key: str) -> int:
+    """What ``draw_seed`` of this key gives after one more press of its button."""
+    return ctx.seed + SEED_STEP * _next_draw(key)
+
+
+def _redraw(key: str) -> None:
+    st.session_state[key] = _next_draw(key)
+
+
+def _next_draw(key: str) -> int:
+    return (int(st.session_state.get(key) or 0) + 1) % 10_000
 
 
 def set_titles(ctx: Context) -> dict[str, str]:

@@ -18,7 +18,7 @@ from streamlit.web import cli
 from hvae_core.common import own_models
 from hvae_core.common.deployment import public
 from hvae_core.common.errors import HVAEError
-from pages.shared import album, kernel, memory
+from pages.shared import album, kernel, memory, ready
 from pages.shared.early import Early
 from pages.shared.guard import Guard
 from pages.shared.packed import Packed
@@ -27,7 +27,7 @@ from pages.shared.warm import warming
 
 MIDDLEWARE = [Middleware(Guard), Middleware(Cookies), Middleware(Early), Middleware(Packed)]
 """What sees every request before Streamlit does."""
-ROUTES = album.ROUTES
+ROUTES = [*album.ROUTES, *ready.ROUTES]
 """Addresses of its own."""
 OFFLINE = ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "TRANSFORMERS_OFFLINE")
 """Switches of the hub's libraries, which the workers of jobs inherit."""

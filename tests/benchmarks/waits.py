@@ -72,6 +72,8 @@ PICTURE = """(() => { const inside = (root) => root.querySelector("img[alt^='Ima
   const i = inside(document);
   return i && i.complete && i.naturalWidth ? i.src : ""; })()"""
 """The strip of Reconstructions, which may be in a component's own tree."""
+SAMPLES = """(() => { const i = document.querySelector(".st-key-scroll_prior-A img");
+  return i && i.complete && i.naturalWidth ? i.src : ""; })()"""
 CURVES = """[...document.querySelectorAll(".st-key-o_density0 .scatterlayer path")]
   .map((path) => path.getAttribute("d")).join()"""
 LINE = """[...document.querySelectorAll(".st-key-o_density0 .shapelayer path")]
@@ -87,8 +89,9 @@ PAGES = {
     "compression": "Compression and attacks", "": "Start",
 }  # fmt: skip
 AIMS = {
-    "first picture": 6000, "k": 100, "temperature": 100, "another draw": 100, "score": 250,
-    "threshold": 250, "page": 700,
+    "first picture": 6000, "k": 100, "temperature": 100, "another draw": 100,
+    "samples by temperature": 100, "samples drawn again": 100, "score": 250, "threshold": 250,
+    "page": 700,
 }  # fmt: skip
 """Milliseconds, of the median."""
 
@@ -142,8 +145,8 @@ def summary(name: str, waits: list[dict[str, float]]) -> dict[str, Any]:
     return row
 
 
-def controls(tab: Watched, address: str, times: int) -> list[dict[str, Any]]:
-    """Reconstructions by k, temperature and draw; score and threshold of OOD detection."""
+def redraws(tab: Watched, address: str, times: int) -> list[dict[str, Any]]:
+    """Reconstructions by k, temperature and draw."""
     page = tab.page
     page.goto(f"{address}/reconstructions?world=Glyphs")
     page.wait_for_function(f"() => {PICTURE}")
@@ -157,7 +160,26 @@ def controls(tab: Watched, address: str, times: int) -> list[dict[str, Any]]:
     rows.append(summary("temperature", heat))
     redraw = page.get_by_role("button", name="Redraw")
     rows.append(summary("another draw", [tab.wait(PICTURE, redraw.click) for _ in keys]))
+    return rows
 
+
+def samples(tab: Watched, address: str, times: int) -> list[dict[str, Any]]:
+    """Generate by temperature and draw."""
+    page = tab.page
+    page.goto(f"{address}/generate?world=Glyphs")
+    page.wait_for_function(f"() => {SAMPLES}")
+    page.wait_for_timeout(3000)
+    slider = page.locator(".st-key-g_temp").get_by_role("slider")
+    keys = (["ArrowLeft", "ArrowRight"] * times)[:times]
+    heat = [tab.wait(SAMPLES, lambda k=k: slider.press(k)) for k in keys]
+    redraw = page.get_by_role("button", name="Redraw")
+    drawn = [tab.wait(SAMPLES, redraw.click) for _ in keys]
+    return [summary("samples by temperature", heat), summary("samples drawn again", drawn)]
+
+
+def judging(tab: Watched, address: str, times: int) -> list[dict[str, Any]]:
+    """Score and threshold of OOD detection."""
+    page = tab.page
     page.goto(f"{address}/ood?world=Glyphs")
     page.locator(".st-key-o_density0 .scatterlayer path").first.wait_for()
     page.wait_for_timeout(3000)
@@ -173,9 +195,10 @@ def controls(tab: Watched, address: str, times: int) -> list[dict[str, Any]]:
         page.wait_for_timeout(300)
         return tab.wait(CURVES, options.nth(number).click)
 
-    rows.append(summary("score", [chosen(i % count) for i in range(times)]))
+    rows = [summary("score", [chosen(i % count) for i in range(times)])]
     page.wait_for_timeout(2000)  # the last score's chart moves its line
     slider = page.locator(".st-key-o_alarm").get_by_role("slider")
+    keys = (["ArrowRight", "ArrowLeft"] * times)[:times]
     moved = [tab.wait(LINE, lambda k=k: slider.press(k)) for k in keys]
     rows.append(summary("threshold", moved))
     return rows
@@ -272,7 +295,9 @@ def main() -> None:
             aim = AIMS["first picture"]
             rows = [{"what": "first picture", "aim": aim, "times": 1, "median": first}]
             visits = loaded(browser, address)
-            rows += controls(Watched(browser.new_page()), address, asked.times)
+            rows += redraws(Watched(browser.new_page()), address, asked.times)
+            rows += samples(Watched(browser.new_page()), address, asked.times)
+            rows += judging(Watched(browser.new_page()), address, asked.times)
             rows += changes(Watched(browser.new_page()), address)
         browser.close()
     found = {
