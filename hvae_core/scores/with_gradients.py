@@ -26,9 +26,10 @@ _STILL = 1e-12
 def gradient_surprise(material: Material) -> Floats:
     """-log density of f_l = ln |d L / d theta_l|^2, l = 1 .. P, in nats (Dauncey 2024), (N,).
 
-    A Gaussian of the P features is fitted to held-out images, where they take training images. As
-    there may be more blocks than images say, its covariance is shrunk (Ledoit and Wolf 2004).
-    Blocks on which L does not depend are left out.
+    A Gaussian of the P features is fitted to held-out images. As there may be more blocks than
+    images say, its covariance is shrunk (Ledoit and Wolf 2004); the authors' code has independent
+    Gaussians, and a block for each tensor of weights, where a block here is a module. Blocks on
+    which L does not depend are left out, as there.
     """
     from sklearn.covariance import LedoitWolf
 
@@ -50,7 +51,8 @@ def score_test(material: Material, k: int) -> Floats:
     p_typ is that of |-L_>k - mean|, p_grad that of Rao's statistic g^T F^-1 g with g = d L_>k /
     d theta and F the Fisher information, both among held-out images. Of F the diagonal stands, one
     number for each block of weights: the mean of |g_l|^2 over held-out images divided by the
-    block's weights.
+    block's weights. The authors' code has a number for every weight, takes it and the mean of L
+    from training images, and p as the plain share of held-out images above; k > 0 is added here.
     """
     known = _held_out(material)
     bounds = -known.table.bound[:, k], -material.table.bound[:, k]

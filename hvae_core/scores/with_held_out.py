@@ -34,9 +34,11 @@ def path_statistics(table: BoundTable, k: int | None = None) -> Floats:
 def path_density(material: Material, k: int | None = None) -> Floats:
     """-log N(s; m, C) in nats of the path statistics s of level k, or of all (Huang 2024), (N,).
 
-    They take reconstruction error and the norms of mean and scale of q(z|x); here the terms of the
-    bounds stand for these, level by level: s = (NLL_k, KL_1 .. KL_L). m and C are mean and
-    covariance over held-out images, with the tables' rounding added to every variance.
+    They take |x - mean of p(x|z)| and the norms of mean and scale of q(z|x) and of the scale of
+    p(x|z), at the mean of q; here the terms of the bounds stand for these, level by level:
+    s = (NLL_k, KL_1 .. KL_L). m and C are mean and covariance over held-out images, theirs over
+    training images, with the tables' rounding added to every variance. Images are ranked as by
+    their Mahalanobis distance.
     """
     known, new = _path(material, k)
     return gaussian_surprise(known, new, floor=_ROUNDING)
@@ -45,7 +47,8 @@ def path_density(material: Material, k: int | None = None) -> Floats:
 def path_copod(material: Material) -> Floats:
     """COPOD of the path statistics of all levels (Huang 2024, after Li et al. 2020), (N,).
 
-    Each image is held against the held-out images alone, so no other image moves its score.
+    Each image is held against the held-out images alone, so no other image moves its score; the
+    authors' library counts tails and skewness among all images that are scored together.
     """
     return copod(*_path(material, None))
 

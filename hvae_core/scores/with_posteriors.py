@@ -37,7 +37,9 @@ def noise_test(material: Material, test: int) -> Floats:
     ``test`` 0 takes each layer's Kolmogorov-Smirnov test, 1 that of its sum of squares. Given the
     layers above, the noise of a layer is independent of theirs, so that for images drawn by the
     model itself, at exact inference, one draw is chi^2 with 2 L degrees of freedom. Layers without
-    a Gaussian prior take no part.
+    a Gaussian prior take no part. The authors have one layer, a flow's, and take the larger rank
+    among held-out images of two statistics, Anderson and Darling's and the spread of the noise's
+    power spectrum; whether the noise of neighbours is independent is not tested here.
     """
     found = _tests(material)[:, test]
     live = ~np.isnan(found).any(axis=0)
@@ -58,7 +60,8 @@ def post_hoc_prior(material: Material, layer: int, name: str) -> Floats:
     """-(E_q log p(x|z) - KL) with KL(q, qhat) for KL_i of one layer, in nats (Li 2024), (N,).
 
     qhat is a mixture of Gaussians fitted to draws of z_i ~ q(z_i|x) of held-out images, where the
-    authors take training images; the number of components is the best of 1, 2, 4 and 8 by BIC.
+    authors train a network on training images; the number of components is the best of 1, 2, 4
+    and 8 by BIC. One layer at a time is replaced.
     KL(q, qhat) is the mean of log q - log qhat over the same 32 directions for every image.
     """
     assert material.held_out is not None  # as ``needs`` says
