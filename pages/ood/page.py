@@ -21,7 +21,7 @@ from hvae_core.figures import (
     symbol_html,
 )
 from hvae_core.scores import Score
-from pages.ood import code, degrees, models, paired_tests, subset, tables, threshold
+from pages.ood import code, degrees, line, models, paired_tests, subset, tables, threshold
 from pages.ood.models import ModelDetection
 from pages.ood.threshold import Placed
 from pages.shared import offers, ui
@@ -162,6 +162,7 @@ def detection(detected: list[ModelDetection]) -> None:
         placed = threshold.control(every)
         with slot, ui.in_place():
             density_charts(placed, drawn)
+            line.follow(placed, by_score=st.session_state.get("o_by") == "score")
         with ui.in_place():
             in_words(placed)
     with right, ui.in_place():

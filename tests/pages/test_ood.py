@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -22,6 +23,7 @@ from hvae_core.evaluation.lookup import Answer
 from hvae_core.scores import Material, Reference, get_score, score_list
 from pages.ood import degrees, models, paired_tests, tables, threshold
 from pages.ood.models import ModelDetection
+from pages.ood.threshold import ALARMS
 from pages.shared import jobs, store
 from pages.shared.state import Context
 from tests.pages.conftest import LIMIT, Start, alive, charts, run_codes, text
@@ -384,3 +386,21 @@ def test_tests_beside_another_model_are_made_anew(
         for material in materials:
             paired_tests.against_likelihood(replace(one, materials={name: (material,)}))
     assert len(made) == len(materials)
+
+
+def test_the_line_moves_to_where_the_redraw_puts_it(start: Start) -> None:
+    app = alive(start("ood"))
+
+    def drawn() -> float:
+        chart = next(c for c in app.get("plotly_chart") if c.proto.id.endswith("o_density0"))
+        found: float = json.loads(chart.proto.spec)["layout"]["shapes"][1]["x0"]
+        return found
+
+    told = next(c for c in app.main.get("bidi_component") if c.proto.id.endswith("o_line"))
+    follows = json.loads(told.proto.json)
+    assert follows["control"] == "o_alarm"
+    (chart,) = follows["charts"]
+    assert chart["thresholds"][0] is None  # 24 held-out images are too few for it
+    for rate in (50.0, 7.0):
+        app.select_slider(key="o_alarm").set_value(rate).run()
+        assert chart["thresholds"][ALARMS.index(rate)] == drawn()
