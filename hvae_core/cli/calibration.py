@@ -74,9 +74,9 @@ def calibration(
     (beta-binomial: the threshold is drawn too), and "no" where the share lies outside it.
     """
     from hvae_core.detection.false_alarms import calibrate, calibrate_halves
-    from hvae_core.detection.verdict import BOTH_ENDS, verdict_scores
+    from hvae_core.detection.standard import BOTH_ENDS, standard_of
     from hvae_core.scores import Material, get_score
-    from hvae_core.scores.material import FITTED
+    from hvae_core.scores.material import fitted_half
 
     correction: Correction = "bonferroni" if bonferroni else "calibrated"
     calibrations: dict[str, tuple[Calibration, Calibration]] = {}
@@ -84,11 +84,14 @@ def calibration(
         held_out, test = _splits(name, world, limit=limit, data=data)
         if score:
             rule = get_score(score, held_out.table.n_levels, held_out.names)
-            fitted = Material.of(held_out).take(FITTED)
+            fitted = Material.of(held_out).take(fitted_half(held_out.table))
             known, new = (rule(replace(Material.of(e), held_out=fitted)) for e in (held_out, test))
-            reference, judged = rule.unseen(known)[:, None], new[:, None]
+            reference, judged = rule.unseen(known, held_out.table)[:, None], new[:, None]
         else:
-            reference, judged = verdict_scores(held_out.table), verdict_scores(test.table)
+            standard = standard_of(held_out.table, min(rates), correction)
+            if standard.note:
+                show.note(f"{name}: {standard.note}")
+            reference, judged = standard.scores, standard.read(test.table)
         ends = () if score else BOTH_ENDS
         calibrations[name] = (
             calibrate_halves(reference, seed, correction, rates=rates, two_sided=ends),

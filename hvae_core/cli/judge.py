@@ -39,13 +39,14 @@ Alpha = Annotated[
 class Judged:
     """One image with its verdict: ``p_value`` of all scores together, ``level`` k it is at.
 
-    The level is 0 where the likelihood decides, or where scores were named.
+    The level is 0 where no level decides, ``by`` the score that is the most unusual.
     """
 
     image: str
     out: bool
     p_value: float
     level: int
+    by: str
     headline: str
     why: str
 
@@ -71,8 +72,8 @@ def judge(
     scores: Annotated[
         tuple[str, ...],
         options(
-            "decide by these scores (default: the likelihood and the ratios of all levels); "
-            "`scores` lists them",
+            "decide by these scores, as `scores` lists them (default: the likelihood, the ratios "
+            "of all levels and the path through them; `bounds`: these without the path)",
             "KEY",
         ),
     ] = (),
@@ -83,9 +84,11 @@ def judge(
     """Is an image out of distribution under a model, and at which level?
 
     Judge images as the page One image does: by the likelihood, which may be too low or too high,
-    and the likelihood ratios of all levels at once. Their p-values against held-out images are
-    joined by the harmonic mean, which is ranked among those of the held-out images: of images like
-    these, a share of at most --alpha is called out. The model is a checkpoint's name or file, or
+    the likelihood ratios of all levels, and the path through the levels, which is how usual the
+    terms of the bounds are together. Their p-values against held-out images are joined by the
+    harmonic mean, which is ranked among those of the held-out images: of images like these, a share
+    of at most --alpha is called out. The density of the path is fitted to one half of the held-out
+    images, and the other half ranks; with fewer than 200 the path has no say, and all rank. The model is a checkpoint's name or file, or
     the folder of a run, before the images or after them as --model.
 
     Examples:
@@ -119,11 +122,12 @@ def calibrated(
     """A detector by likelihood and levels, or by some scores, fitted to held-out images."""
     from hvae_core.detection.detector import Detector
     from hvae_core.detection.judging import held_out_images
-    from hvae_core.detection.read import LEVELS
+    from hvae_core.detection.read import BOUNDS, LEVELS, RATIOS
 
     reference = held_out_images(known, held_out)
+    ways = {(way,): way for way in (LEVELS, BOUNDS, RATIOS)}
     with _notes(""):
-        return Detector(known.source, by or LEVELS, alpha).fit(reference)
+        return Detector(known.source, ways.get(by, by or LEVELS), alpha).fit(reference)
 
 
 @contextmanager
@@ -140,8 +144,7 @@ def judged_rows(detector: Detector, sources: tuple[str, ...], prepare: str = "")
     """The verdict on every image of several files, folders or sets."""
     from hvae_core.data.given import given_images
     from hvae_core.data.prepare import parse_steps
-    from hvae_core.detection.read import LEVELS
-    from hvae_core.detection.verdict import in_words
+    from hvae_core.detection.verdict_words import in_words
 
     rows: list[Judged] = []
     for source in sources:
@@ -153,7 +156,7 @@ def judged_rows(detector: Detector, sources: tuple[str, ...], prepare: str = "")
             for number in range(len(images))
         ]
         with _notes(f"{images.title}: "):
-            if detector.by != LEVELS:
+            if not detector.by_verdict:
                 rows += _by_scores(detector, images, names)
                 continue
             judgements = detector.judgements(images)
@@ -161,8 +164,11 @@ def judged_rows(detector: Detector, sources: tuple[str, ...], prepare: str = "")
             headline, why = in_words(judgement)
             decided = judgement.verdict
             rows.append(
-                Judged(name, decided.out, decided.p_value, judgement.k, headline=headline, why=why)
-            )
+                Judged(
+                    name, decided.out, decided.p_value, 0 if judgement.by_path else judgement.k,
+                    by=judgement.keys[decided.place], headline=headline, why=why,
+                )
+            )  # fmt: skip
     return rows
 
 
@@ -185,7 +191,7 @@ def _by_scores(detector: Detector, images: ImageSet, names: list[str]) -> list[J
         each = zip(detector.keys_, single.p_values[number], strict=True)
         rows.append(
             Judged(
-                name, out, float(p[number]), 0,
+                name, out, float(p[number]), 0, by=detector.keys_[int(single.place[number])],
                 headline=f"{headline} at {percent(detector.alpha)} false alarms "
                 f"(p = {fmt(float(p[number]))})",
                 why="By itself: " + ", ".join(f"{key} p = {fmt(float(one))}" for key, one in each),
@@ -201,18 +207,26 @@ def _name(source: str, number: int, count: int) -> str:
 
 def tell(rows: list[Judged], detector: Detector) -> None:
     """Print the verdicts: of one image in sentences, of several as a table."""
+    from hvae_core.detection.standard import NO_SAY
+
     if len(rows) == 1:
         show.say(f"{rows[0].image}: {rows[0].headline}")
         show.say(rows[0].why)
     else:
         cells = [
-            (row.image, "out" if row.out else "in", fmt(row.p_value),
-             f"{row.level}" if row.out and row.level else "") for row in rows
-        ]  # fmt: skip
-        show.table("Verdicts", ("image", "verdict", "p", "level"), cells, left=2)
+            (row.image, "out" if row.out else "in", fmt(row.p_value), row.by if row.out else "")
+            for row in rows
+        ]
+        show.table("Verdicts", ("image", "verdict", "p", "most unusual"), cells, left=2)
         out = sum(row.out for row in rows)
         show.say(
             f"{out:,} of {len(rows):,} called out; of images like the model's own, at most "
             f"{percent(detector.alpha)} are."
         )
-    show.say(f"Held against {len(detector.reference_):,} held-out images of {detector.model_name_}")
+    told = f"Held against {len(detector.reference_):,} held-out images of {detector.model_name_}"
+    if detector.held_out_ is not None:
+        told += f"; to {len(detector.held_out_):,} others densities were fitted"
+    show.say(f"{told}. Decided by {', '.join(detector.keys_)}.")
+    for note in detector.notes_:
+        if note.startswith(NO_SAY):
+            show.note(note)

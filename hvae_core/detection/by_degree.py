@@ -17,7 +17,7 @@ from hvae_core.config import STRICT, from_json
 from hvae_core.detection.conformal import threshold_at
 from hvae_core.detection.judged_many import judge_many
 from hvae_core.detection.metrics import auroc
-from hvae_core.detection.verdict import verdict_keys
+from hvae_core.detection.standard import verdict_keys
 from hvae_core.evaluation.bounds import BoundTable
 from hvae_core.scores import get_score
 
@@ -87,13 +87,13 @@ def curves(
     """
     found = []
     levels = inside.n_levels
-    for key in (*verdict_keys(levels), *(["llr_ada"] if levels > 1 else [])):
+    for key in (*verdict_keys(levels, "bounds"), *(["llr_ada"] if levels > 1 else [])):
         score = get_score(key, levels)
         threshold = threshold_at(alpha, score(reference))
         values = [score(table) for table in changed]
         found.append(_curve(score.key, score(inside), values, threshold))
     # 1 - p is higher for what is more unusual, as a score is.
-    verdicts = [1 - judge_many(table, reference).p for table in (inside, *changed)]
+    verdicts = [1 - judge_many(table, reference, alpha).p for table in (inside, *changed)]
     found.append(_curve(VERDICT, verdicts[0], verdicts[1:], 1 - alpha))
     return tuple(found)
 

@@ -121,6 +121,11 @@ class JointReference:
             calibrated=self._place(scores, self._joined(ranks)) / (1 + self.n),
         )
 
+    def smallest(self, correction: Correction = "calibrated") -> float:
+        """The p-value of an image above the whole reference by every score: none is smaller."""
+        above = np.nextafter(self._sorted[:, -1], np.inf)
+        return float(getattr(self.p_values(above[None]), correction)[0])
+
     def own_p_values(self) -> Floats:
         """p-values (N, K) of the reference itself, each image among the others, in some order."""
         return np.minimum(self.n, self._ranks(self._high, self._low)) / self.n
@@ -183,13 +188,8 @@ def brown_p_values(
     return np.asarray(chi2.sf(new.sum(axis=1) / scale, freedom))
 
 
-def beyond(reference: ArrayLike) -> Floats:
-    """Scores (K,) above those of the whole reference (N, K): no image has a smaller p-value."""
-    return np.asarray(np.nextafter(score_table(reference, "reference").max(axis=0), np.inf))
-
-
 def verdict(
-    reference: ArrayLike,
+    reference: ArrayLike | JointReference,
     scores: ArrayLike,
     alpha: float,
     *,
@@ -199,14 +199,15 @@ def verdict(
     """In or out: one image's K scores (K,) against the reference (N, K) at false-alarm rate alpha.
 
     Havtorn et al. 2021, section 5, "Selection of k": out when any k differs significantly, the k
-    that differs the most being named; here with the correction for having looked at K of them.
+    that differs the most being named; here with the correction for having looked at K of them. A
+    ``JointReference`` has its ends itself.
     """
-    reference = score_table(reference, "reference")
-    attainable(alpha, len(reference))  # refuses an alpha outside (0, 1)
-    joint = JointReference(reference, two_sided=two_sided)
-    result = joint.p_values(checked(scores, "image")[None])
+    if not isinstance(reference, JointReference):
+        reference = JointReference(reference, two_sided=two_sided)
+    attainable(alpha, reference.n)  # refuses an alpha outside (0, 1)
+    result = reference.p_values(checked(scores, "image")[None])
     p_value = float(getattr(result, correction)[0])
-    floor = float(getattr(joint.p_values(beyond(reference)[None]), correction)[0])
+    floor = reference.smallest(correction)
     return Verdict(
         out=p_value <= alpha,
         p_value=p_value,

@@ -11,6 +11,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
+from dataclasses import replace
 from typing import Any, Self, cast
 
 import numpy as np
@@ -23,7 +24,7 @@ from hvae_core.common.errors import DataError, ScoreError
 from hvae_core.data.given import Range, given_images, is_rows, row_shape
 from hvae_core.data.image_set import ImageSet
 from hvae_core.data.prepare import parse_steps
-from hvae_core.detection.combine import beyond, combined_p_values
+from hvae_core.detection.combine import combined_p_values
 from hvae_core.detection.conformal import (
     conformal_p_values,
     smallest_p_value,
@@ -32,10 +33,18 @@ from hvae_core.detection.conformal import (
 from hvae_core.detection.detector_html import as_html
 from hvae_core.detection.judging import Judging, Weights, judging, same_weights
 from hvae_core.detection.overlap import overlaps, training_digests
-from hvae_core.detection.read import LEVELS, score_columns, scores_asked
-from hvae_core.detection.verdict import BOTH_ENDS, Judgement, judge
+from hvae_core.detection.read import (
+    BOUNDS,
+    LEVELS,
+    halves,
+    material_of,
+    score_columns,
+    scores_asked,
+)
+from hvae_core.detection.standard import BOTH_ENDS, PATH, By, standard_of
+from hvae_core.detection.verdict import Judgement, judge
 from hvae_core.evaluation.evaluation import EvalSettings, Evaluation
-from hvae_core.scores import Score
+from hvae_core.scores import Material, Score
 
 
 class DetectorWarning(UserWarning):
@@ -55,9 +64,12 @@ class Detector(OutlierMixin, BaseEstimator):
 
     ``model`` is a checkpoint's name, the path or the bytes of its file, the folder of a run, a
     ``Checkpoint`` or a ``HierarchicalVAE``. ``by`` is "levels" for the verdict that pages give, by
-    -L at both ends and all ratios LLR_{>k}; "ratios" for the ratios alone; the key of a score, a
-    ``Score``, or several of them. Several share one pass through the model and are decided by the
-    calibrated harmonic mean of their p-values. (It is ``score`` in ``hv.detector``; here that name
+    -L at both ends, all ratios LLR_{>k} and the path through the levels; "bounds" for the same
+    without the path, "ratios" for the ratios alone; the key of a score, a ``Score``, or several of
+    them. Several share one pass through the model and are decided by the calibrated harmonic mean
+    of their p-values. Where a score fits a density to held-out images, as the path does, one half
+    of them is fitted to and the other ranks; of too few for both the path has no say, which
+    ``notes_`` then tells. (It is ``score`` in ``hv.detector``; here that name
     would stand for a method of scikit-learn's.) ``alpha`` is the rate of false alarms.
 
     Images are uint8 (N, C, H, W), an ``ImageSet``, a path, a list of files, or rows (N, pixels) of
@@ -68,8 +80,9 @@ class Detector(OutlierMixin, BaseEstimator):
     those of the bounds.
 
     After ``fit``: ``offset_`` (``score_samples`` below it are out), ``reference_`` the scores of
-    the N held-out images (N, K), ``keys_`` of the K scores, ``evaluation_`` their bounds,
-    ``model_name_`` and ``model_digest_``, and ``notes_`` on what makes the rate doubtful, which
+    the N held-out images that rank (N, K), ``keys_`` of the K scores, ``evaluation_`` the bounds of
+    all held-out images, ``held_out_`` what densities were fitted to, ``model_name_`` and
+    ``model_digest_``, and ``notes_`` on what decides and what makes the rate doubtful; the latter
     ``fit`` and the others also say as a ``DetectorWarning``.
     """
 
@@ -100,8 +113,16 @@ class Detector(OutlierMixin, BaseEstimator):
         scores = scores_asked(self.by, known)
         images = self._images(X, known, reset=True)
         evaluation = known.evaluate(images, self.settings or EvalSettings())
+        told: tuple[str, ...] = ()
+        if self._by_levels:
+            standard = standard_of(evaluation.table, self.alpha)
+            scores = scores_asked(standard.by, known)
+            told = (standard.note,) if standard.note else ()
         # 1. The reference: one row a held-out image, one column a score.
-        self.reference_ = self._columns(known, scores, images, evaluation=evaluation)
+        ranking, self.held_out_ = halves(
+            scores, self._material(known, scores, images, evaluation=evaluation)
+        )
+        self.reference_ = score_columns(scores, ranking)
         self.keys_ = tuple(score.key for score in scores)
         self.evaluation_ = evaluation
         self.model_name_, self.model_digest_ = known.name, known.digest
@@ -113,12 +134,13 @@ class Detector(OutlierMixin, BaseEstimator):
         trained = training_digests(known, self._training(known))
         self.notes_ = (
             *images.notes,
+            *told,
             *overlaps(images, trained, "those that the model was trained on, so it calls out too "
                       "many others: fit it to held-out images"),
         )  # fmt: skip
         if not np.isfinite(self.offset_):
-            self.notes_ = (*self.notes_, _too_few(self.alpha, len(images)))
-        self._warn(self.notes_[len(images.notes) :])
+            self.notes_ = (*self.notes_, _too_few(self.alpha, len(self.reference_)))
+        self._warn(self.notes_[len(images.notes) + len(told) :])
         return self
 
     def score_samples(self, X: Any) -> Floats:
@@ -147,14 +169,14 @@ class Detector(OutlierMixin, BaseEstimator):
     def judgements(self, X: Any) -> list[Judgement]:
         """The verdict over all levels of every image, for ``detection.verdict.in_words``.
 
-        It decides as a detector by "levels" does, whatever the score of this one.
+        It decides as a detector by "levels" does, or one by "bounds", as this one is fitted.
         """
         _, evaluation = self._evaluated(X)
         reference = self.evaluation_.table
         return [
             judge(
                 evaluation.table.take([row]), reference, self.units_, levels=self.levels_,
-                alpha=self.alpha,
+                alpha=self.alpha, by=self._decided_by,
             )
             for row in range(len(evaluation))
         ]  # fmt: skip
@@ -205,15 +227,15 @@ class Detector(OutlierMixin, BaseEstimator):
             prepare=parse_steps(self.prepare),
         )  # fmt: skip
 
-    def _columns(
+    def _material(
         self,
         known: Judging,
         scores: Sequence[Score],
         images: ImageSet,
         *,
         evaluation: Evaluation,
-    ) -> Floats:
-        return score_columns(
+    ) -> Material:
+        return material_of(
             known, scores, images, evaluation=evaluation, training=lambda: self._training(known)
         )
 
@@ -229,7 +251,9 @@ class Detector(OutlierMixin, BaseEstimator):
         """Scores of the images (N, K), higher for more out of distribution."""
         images, evaluation = self._evaluated(X)
         known = self._judging()
-        return self._columns(known, scores_asked(self.by, known), images, evaluation=evaluation)
+        scores = scores_asked(self._decided_by if self.by_verdict else self.by, known)
+        material = self._material(known, scores, images, evaluation=evaluation)
+        return score_columns(scores, replace(material, held_out=self.held_out_))
 
     def _normal(self, scores: Floats) -> Floats:
         return -scores[:, 0] if self._by_one else self._p_values(scores)
@@ -237,7 +261,7 @@ class Detector(OutlierMixin, BaseEstimator):
     def _p_values(self, scores: Floats) -> Floats:
         if self._by_one:
             return conformal_p_values(self.reference_[:, 0], scores[:, 0])
-        ends = BOTH_ENDS if self._by_levels else ()
+        ends = BOTH_ENDS if self.by_verdict else ()
         return combined_p_values(self.reference_, scores, two_sided=ends).calibrated
 
     @property
@@ -245,16 +269,27 @@ class Detector(OutlierMixin, BaseEstimator):
         return isinstance(self.by, str) and self.by == LEVELS
 
     @property
+    def by_verdict(self) -> bool:
+        """Whether it decides as the verdict does, with or without the path."""
+        return isinstance(self.by, str) and self.by in (LEVELS, BOUNDS)
+
+    @property
+    def _decided_by(self) -> By:
+        """What decides since ``fit``, which looked at how many held-out images there are."""
+        return "bounds" if self.by_verdict and PATH not in self.keys_ else "levels"
+
+    @property
     def _by_one(self) -> bool:
         """Whether one score decides, where it is high: then there is a threshold on it."""
-        return self.reference_.shape[1] == 1 and not self._by_levels
+        return self.reference_.shape[1] == 1 and not self.by_verdict
 
     def _offset(self) -> float:
         """The number that ``score_samples`` of what is out lie below; -inf where none can be."""
         smallest_p_value(self.alpha, len(self.reference_))  # refuses an alpha outside (0, 1)
         if not self._by_one:
             # p <= alpha is out, and a number is out where it lies below the offset.
-            possible = self._p_values(beyond(self.reference_)[None])[0] <= self.alpha
+            above = np.nextafter(self.reference_.max(axis=0), np.inf)
+            possible = self._p_values(above[None])[0] <= self.alpha
             return float(np.nextafter(self.alpha, 1.0)) if possible else -np.inf
         try:
             out = threshold_at(self.alpha, self.reference_[:, 0])

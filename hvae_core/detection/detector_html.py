@@ -50,6 +50,6 @@ def _rule(detector: Any) -> str:
         return "none: there are too few held-out images"
     if len(detector.keys_) > 1:
         return f"calibrated harmonic mean of {len(detector.keys_)} p-values ≤ {detector.alpha:g}"
-    if detector.by == "levels":
+    if isinstance(detector.by, str) and detector.by in ("levels", "bounds"):
         return f"p-value of {detector.keys_[0]}, both ends, ≤ {detector.alpha:g}"
     return f"{detector.keys_[0]} > {fmt(-detector.offset_)}"

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from hvae_core.common.words import fmt, symbol_text
-from hvae_core.detection.verdict import Judgement, Reading, verdict_keys
+from hvae_core.detection.standard import PATH
+from hvae_core.detection.verdict import Judgement, Reading
 
 MOST = 3
 """Scores that are said to decide, at most."""
@@ -20,12 +21,13 @@ def deciding(judged: Judgement, readings: Sequence[Reading]) -> list[tuple[Readi
     """The two or three readings that decide the verdict, the most unusual first, with its p-values.
 
     The likelihood is always among them: the verdict is about what it would let pass. So is the
-    level that differs the most, and a third where its p-value alone is at most alpha.
+    level that differs the most, and a third where it differs more than these, or where its p-value
+    alone is at most alpha.
     """
     known = _of_verdict(judged, readings)
     p_values = judged.verdict.p_values
     by_p = sorted(known, key=lambda place: (p_values[place], place))
-    first = [place for place in by_p if place in (0, judged.level)]
+    first = [place for place in by_p if place in (0, judged.level, judged.verdict.place)]
     more = [p for p in by_p if p not in first and p_values[p] <= judged.verdict.alpha]
     chosen = {*first, *more[: MOST - len(first)]}
     return [(known[place], float(p_values[place])) for place in by_p if place in chosen]
@@ -34,11 +36,13 @@ def deciding(judged: Judgement, readings: Sequence[Reading]) -> list[tuple[Readi
 def objections(judged: Judgement, readings: Sequence[Reading]) -> list[str]:
     """Two sentences: what objects the most, and what the likelihood, or else a level, says.
 
-    Of a model with one level there is one sentence, as only the likelihood can object. None
-    where a reading of the verdict's scores is missing.
+    Where only the likelihood can object there is one sentence. None where a reading of the
+    verdict's scores is missing.
     """
     known = _of_verdict(judged, readings)
-    places = [judged.k] if judged.n_levels == 1 else [judged.k, judged.level if not judged.k else 0]
+    most = judged.verdict.place
+    other = judged.k if judged.by_path else judged.level if not most else 0
+    places = [most] if other == most else [most, other]
     if any(place not in known for place in places):
         return []
     return [_sentence(judged, known[place], place, first=not i) for i, place in enumerate(places)]
@@ -47,7 +51,7 @@ def objections(judged: Judgement, readings: Sequence[Reading]) -> list[str]:
 def _of_verdict(judged: Judgement, readings: Sequence[Reading]) -> dict[int, Reading]:
     """Readings of the verdict's scores by their place there, where they have a reference."""
     by_key = {reading.score.key: reading for reading in readings}
-    keys = enumerate(verdict_keys(judged.n_levels))
+    keys = enumerate(judged.keys)
     return {
         place: by_key[key]
         for place, key in keys
@@ -62,7 +66,9 @@ def _sentence(judged: Judgement, reading: Reading, place: int, *, first: bool) -
     value = float(reading.value or 0.0)
     below, above = int((reference < value).sum()), int((reference > value).sum())
     low = place == 0 and below < above
-    who = f"level {place}" if place else "the likelihood"
+    path = judged.keys[place] == PATH
+    who = "the path through the levels" if path else f"level {place}" if place else "the likelihood"
+    symbol = "its surprise" if path else symbol_text(reading.score.symbol)
     if objects:
         does = f"{who} is the most unusual" if first else f"{who} is unusual too"
     elif first:
@@ -71,7 +77,7 @@ def _sentence(judged: Judgement, reading: Reading, place: int, *, first: bool) -
         does = f"{who} is not unusual"
     unit, median = reading.score.unit, float(np.median(reference))
     return (
-        f"{does[0].upper()}{does[1:]}: {symbol_text(reading.score.symbol)} is {fmt(value, unit)}, "
+        f"{does[0].upper()}{does[1:]}: {symbol} is {fmt(value, unit)}, "
         f"{'lower' if low else 'higher'} than for {above if low else below:,} of "
         f"{len(reference):,} held-out images, whose median is {fmt(median, unit)}."
     )

@@ -17,10 +17,10 @@ from hvae_core.common.arrays import Floats
 from hvae_core.detection.combine import Combination, brown_p_values, combined_p_values
 from hvae_core.detection.false_alarms import CLAIMED, halves
 from hvae_core.detection.metrics import auroc
-from hvae_core.detection.verdict import verdict_scores
+from hvae_core.detection.standard import verdict_scores
 from hvae_core.evaluation.bounds import BoundTable
 from hvae_core.scores import Material, get_score
-from hvae_core.scores.material import FITTED, JUDGED
+from hvae_core.scores.material import fitted_half
 
 
 @dataclass(frozen=True)
@@ -49,13 +49,14 @@ class Rule:
         scores = verdict_scores(table)
         if not self.path:
             return scores
-        fitted = Material(table, held_out=Material(reference.take(FITTED)))
+        fitted = Material(table, held_out=Material(reference.take(fitted_half(reference))))
         density = get_score("path", table.n_levels)(fitted)
         return np.column_stack([scores, density])
 
     def held_out(self, reference: BoundTable) -> Floats:
         """The same of the reference itself: of the images to which no density was fitted."""
-        return self.read(reference, reference)[JUDGED if self.path else slice(None)]
+        ranking = reference.take(~fitted_half(reference)) if self.path else reference
+        return self.read(reference, ranking)
 
     def p_values(self, reference: Floats, scores: Floats) -> Floats:
         """Conformal p-values (B,) of images (B, K) against a reference (N, K)."""

@@ -11,11 +11,11 @@ import numpy as np
 from hvae_core.common.arrays import Floats
 from hvae_core.common.errors import DataError, ScoreError
 from hvae_core.data.image_set import ImageSet
-from hvae_core.detection.verdict import verdict_keys
+from hvae_core.detection.standard import verdict_keys
 from hvae_core.evaluation.evaluation import Evaluation
 from hvae_core.scores import Material, Score, get_score
 from hvae_core.scores.assemble import needed
-from hvae_core.scores.material import Reference
+from hvae_core.scores.material import Reference, fitted_half
 from hvae_core.scores.measures import compute
 from hvae_core.scores.reference import fit_reference
 
@@ -23,21 +23,24 @@ if TYPE_CHECKING:
     from hvae_core.detection.judging import Judging
 
 LEVELS = "levels"
-"""As a score: the verdict's own test, of the likelihood at both ends and every ratio LLR_{>k}."""
+"""As a score: the verdict's own test, of the likelihood at both ends, every ratio LLR_{>k}, and the
+path through the levels."""
+BOUNDS = "bounds"
+"""As a score: the same without the path, which was the verdict before it."""
 RATIOS = "ratios"
 """As a score: every ratio LLR_{>k}, and not the likelihood."""
 
 
 def scores_asked(score: Any, known: Judging) -> tuple[Score, ...]:
-    """The scores of a detector: a key, a ``Score``, several, "levels" or "ratios".
+    """The scores of a detector: a key, a ``Score``, several, "levels", "bounds" or "ratios".
 
     Raises ``ScoreError``.
     """
     n_levels = known.model.n_levels
     ratios = [f"llr_{k}" for k in range(1, n_levels)]
     keys: Sequence[Any]
-    if isinstance(score, str) and score == LEVELS:
-        keys = verdict_keys(n_levels)
+    if isinstance(score, str) and score in (LEVELS, BOUNDS):
+        keys = verdict_keys(n_levels, score)
     elif isinstance(score, str) and score == RATIOS:
         keys = ratios or ["elbo"]  # a model of one level has no ratio
     else:
@@ -45,7 +48,8 @@ def scores_asked(score: Any, known: Judging) -> tuple[Score, ...]:
     if not keys or not all(isinstance(key, str | Score) for key in keys):
         raise ScoreError(
             'A detector needs a score: a key such as "llr_1", several, "levels" for the '
-            'likelihood and every ratio at once, or "ratios" for the ratios alone.'
+            'likelihood, every ratio and the path through the levels at once, "bounds" for the '
+            'first two, or "ratios" for the ratios alone.'
         )
     found = [get_score(key, n_levels, known.names) if isinstance(key, str) else key for key in keys]
     if len({one.key for one in found}) < len(found):
@@ -53,43 +57,55 @@ def scores_asked(score: Any, known: Judging) -> tuple[Score, ...]:
     return tuple(found)
 
 
-def score_columns(
+def material_of(
     known: Judging,
     scores: Sequence[Score],
     images: ImageSet,
     *,
     evaluation: Evaluation,
     training: Callable[[], ImageSet | None],
-) -> Floats:
-    """Scores of evaluated images, (N, K), higher for more out of distribution.
+) -> Material:
+    """What scores read of evaluated images, held-out images aside.
 
     ``training`` gives the images that some scores compare with. Raises ``ScoreError`` where a score
-    needs what is not here, or is no finite number.
+    needs what is not here.
     """
     needs, measures = needed(scores)
-    if "held_out" in needs:
-        fitted = next(score for score in scores if "held_out" in score.needs)
-        raise ScoreError(
-            f"The score {fitted.key} fits a density to held-out images, and a detector keeps all "
-            "of its own for p-values; choose another score, or use `evaluate`."
-        )
     reference = _reference(known, evaluation, training) if "reference" in needs else None
     material = Material.of(evaluation, reference=reference)
-    if measures:
-        values = {}
-        for measure in measures:
-            if measure.of not in ("", "checkpoint"):
-                raise ScoreError(
-                    f"The measure {measure.name} reads a {measure.of}, which is not at hand for "
-                    f"{known.name}; choose another score."
-                )
-            values[measure.name] = compute(measure, known.model, known.digest, images)
-        material = replace(material, measures=values)
+    values = {}
+    for measure in measures:
+        if measure.of not in ("", "checkpoint"):
+            raise ScoreError(
+                f"The measure {measure.name} reads a {measure.of}, which is not at hand for "
+                f"{known.name}; choose another score."
+            )
+        values[measure.name] = compute(measure, known.model, known.digest, images)
+    return replace(material, measures=values)
+
+
+def halves(scores: Sequence[Score], held_out: Material) -> tuple[Material, Material | None]:
+    """Of held-out images those that p-values rest on, and those that densities are fitted to.
+
+    Where no score fits a density they all are the first, and there is no second.
+    """
+    if "held_out" not in needed(scores)[0]:
+        return held_out, None
+    half = fitted_half(held_out.table)
+    fitted = held_out.take(half)
+    return replace(held_out.take(~half), held_out=fitted), fitted
+
+
+def score_columns(scores: Sequence[Score], material: Material) -> Floats:
+    """Scores of images, (N, K), higher for more out of distribution.
+
+    Raises ``ScoreError`` where a score needs what is not here, or is no finite number.
+    """
     columns = np.stack([score(material) for score in scores], axis=1)
     wrong = ~np.isfinite(columns).all(axis=1)
     if wrong.any():
         raise ScoreError(
-            f"The model gives no finite score for {int(wrong.sum())} of {len(images)} images; "
+            f"The model gives no finite score for {int(wrong.sum())} of {len(material)} images; "
             "choose another model or score."
         )
     return np.asarray(columns, dtype=np.float64)

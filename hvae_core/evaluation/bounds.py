@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from hvae_core.common.arrays import Floats
 from hvae_core.common.errors import ScoreError
@@ -192,7 +192,8 @@ class BoundTable:
     ``kl`` holds the KL terms of the full trace (k = 0), ``dims`` is D = C*H*W of the images, and
     ``samples`` the number of importance samples S of k = 0. The ``_error`` columns are Monte-Carlo
     standard errors: of L_{>k}, of L^S_{>k}, and of L^S - L_{>k}; NaN after one draw, None where
-    they were not recorded. Raises ScoreError when the shapes do not belong together.
+    they were not recorded. ``digests`` are those of the images' pixels, None where they are not
+    known. Raises ScoreError when the shapes do not belong together.
     """
 
     bound: Floats  # (N, K)
@@ -204,6 +205,7 @@ class BoundTable:
     bound_error: Floats | None = None  # (N, K)
     iw_error: Floats | None = None  # (N, K)
     ratio_error: Floats | None = None  # (N, K)
+    digests: NDArray[np.uint64] | None = None  # (N,)
 
     def __post_init__(self) -> None:
         for name in (*COLUMNS, *self.errors):
@@ -272,7 +274,8 @@ class BoundTable:
             rows = rows.astype(np.int64)  # an empty list has a float dtype
         columns = {name: getattr(self, name)[rows] for name in COLUMNS}
         columns |= {name: values[rows] for name, values in self.errors.items()}
-        return BoundTable(**columns, dims=self.dims, samples=self.samples)
+        digests = None if self.digests is None else self.digests[rows]
+        return replace(self, **columns, digests=digests)
 
     @classmethod
     def concat(cls, tables: Sequence[BoundTable]) -> BoundTable:

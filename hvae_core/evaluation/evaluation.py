@@ -78,9 +78,11 @@ class Evaluation:
 
 
 def as_of(evaluation: Evaluation, images: ImageSet) -> Evaluation:
-    """With names and labels of this set: a stored evaluation is known by its pixels alone."""
+    """With names, labels and digests of this set: what is kept is known by its pixels alone."""
+    digests = np.array(images.image_digests(), dtype=np.uint64)
     return replace(
         evaluation,
+        table=replace(evaluation.table, digests=digests),
         set_name=images.name,
         labels=np.asarray(images.labels),
         class_names=images.class_names,

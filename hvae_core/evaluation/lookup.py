@@ -132,7 +132,8 @@ def evaluated_images(
     settings, images = settings or EvalSettings(), images.fit(checkpoint.image_shape)
     shipped = shipped_result(checkpoint, images.name, settings, limit=SHIPPED_LIMIT)
     if shipped is not None and shipped.set_digest == images.digest:
-        return as_of(shipped, images)
+        # Its table stays as ``lookup`` gives it, which may have no images to take digests of.
+        return replace(as_of(shipped, images), table=shipped.table)
     model, digest = checkpoint.model, checkpoint.digest
     return evaluate(model, digest, images, settings=settings, progress=progress)
 

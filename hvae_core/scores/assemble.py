@@ -22,7 +22,7 @@ from hvae_core.evaluation.evaluation import EvalSettings, Evaluation
 from hvae_core.evaluation.lookup import evaluated, lookup
 from hvae_core.evaluation.sets import Described, Sets
 from hvae_core.scores.classifier.library import world_digest
-from hvae_core.scores.material import FITTED, Material, Reference
+from hvae_core.scores.material import Material, Reference, fitted_half
 from hvae_core.scores.measures import MEASURES, Measure, compute, stored
 from hvae_core.scores.reference import lookup_reference, reference_of, reference_to
 from hvae_core.scores.score import Score
@@ -139,7 +139,7 @@ def _held_out(
         return None
     _, measures = needed([score for score in scores if "held_out" in score.needs])
     found = [source.measure(measure, known, progress) for measure in measures]
-    return _with_measures(Material.of(known), found)[0].take(FITTED)
+    return _with_measures(Material.of(known), found)[0].take(fitted_half(known.table))
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,7 +11,7 @@ import numpy as np
 from hvae_core.common.arrays import Floats
 from hvae_core.common.errors import ScoreError
 from hvae_core.evaluation.bounds import BoundTable
-from hvae_core.scores.material import FEWEST, JUDGED, Material
+from hvae_core.scores.material import FEWEST, Material, fitted_half
 
 Need = Literal[
     "reference",
@@ -84,12 +84,14 @@ class Score:
                 return self.reason("measure of held-out images", name)
         return ""
 
-    def unseen(self, values: Floats) -> Floats:
+    def unseen(self, values: Floats, held_out: Material | BoundTable) -> Floats:
         """Of its values (N,) for the held-out images those that it was not fitted to.
 
         p-values and thresholds rest on these: among them a new image is one of many alike.
         """
-        return values[JUDGED] if "held_out" in self.needs else values
+        if "held_out" not in self.needs:
+            return values
+        return values[~fitted_half(held_out.table if isinstance(held_out, Material) else held_out)]
 
     def reason(self, lacking: str, measure: str = "") -> str:
         """Why there is no score where this need, or a measure, is lacking."""

@@ -1,7 +1,7 @@
 """Scores that hold an image against a density fitted to held-out in-distribution images.
 
-The density is fitted to one half of the held-out images (``FITTED``); p-values and thresholds rest
-on the other half (``Score.unseen``), which keeps them honest.
+The density is fitted to one half of the held-out images (``fitted_half``); p-values and thresholds
+rest on the other half (``Score.unseen``), which keeps them honest.
 """
 
 from __future__ import annotations
@@ -57,14 +57,60 @@ def gaussian_surprise(known: Floats, new: Floats, floor: float) -> Floats:
     """-log N(x; m, C) in nats of rows (N, D) under the Gaussian of known rows (M, D), (N,).
 
     C is the covariance of the known rows (divided by M), ``floor`` squared added to its diagonal.
+    Raises ``ScoreError`` where that is no covariance.
     """
-    mean = known.mean(axis=0)
-    away = known - mean
-    covariance = away.T @ away / len(known) + floor**2 * np.eye(known.shape[1])
-    root = np.linalg.cholesky(covariance)
-    white = np.linalg.solve(root, (new - mean).T)  # (D, N)
+    mean, root = _gaussian(known, floor)
     constant = np.log(np.diag(root)).sum() + 0.5 * len(root) * np.log(2 * np.pi)
-    return np.asarray(0.5 * (white**2).sum(axis=0) + constant)
+    # Term by term, not by a product of matrices, which rounds by how many rows stand beside a row.
+    away, squares = (new - mean).T, np.zeros(len(new))
+    for row in np.linalg.inv(root):
+        white = np.zeros(len(new))
+        for weight, each in zip(row, away, strict=True):
+            white += weight * each
+        squares += white**2
+    return np.asarray(constant + 0.5 * squares)
+
+
+def conditional_deviations(known: Floats, new: Floats, floor: float) -> Floats:
+    """How far each x_j lies from what the others lead to expect, in its standard deviations, (N, D).
+
+    Under the Gaussian of ``gaussian_surprise`` with precision P: (P (x - m))_j / sqrt(P_jj), which
+    is (x_j - E[x_j | others]) / sd(x_j | others).
+    """
+    mean, root = _gaussian(known, floor)
+    white = np.linalg.inv(root)
+    precision = white.T @ white
+    return np.asarray((new - mean) @ precision / np.sqrt(np.diag(precision)))
+
+
+def path_outlier(held_out: BoundTable, table: BoundTable) -> tuple[int, bool]:
+    """Which path statistic of a table's first image is farthest from where the others put it.
+
+    Its column in ``path_statistics`` of all k, and whether it is too large; ``held_out`` is the
+    half to which the density was fitted.
+    """
+    known, new = path_statistics(held_out), path_statistics(table.take([0]))
+    away = conditional_deviations(known, new, floor=_ROUNDING)[0]
+    place = int(np.abs(away).argmax())
+    return place, bool(away[place] > 0)
+
+
+def _gaussian(known: Floats, floor: float) -> tuple[Floats, Floats]:
+    """Mean (D,) and Cholesky factor (D, D) of the covariance of rows (M, D)."""
+    with np.errstate(all="ignore"):
+        mean = known.mean(axis=0)
+        away = known - mean
+        covariance = away.T @ away / len(known) + floor**2 * np.eye(known.shape[1])
+    try:
+        root = np.linalg.cholesky(covariance)
+    except np.linalg.LinAlgError:
+        root = np.full_like(covariance, np.nan)
+    if not np.isfinite(root).all():
+        raise ScoreError(
+            "No density can be fitted to the held-out images: the model gives some of them numbers "
+            "that are not finite, or that differ by too much. Choose another model or other images."
+        )
+    return mean, root
 
 
 def copod(known: Floats, new: Floats) -> Floats:

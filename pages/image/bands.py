@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import streamlit as st
 
 from hvae_core.detection.combine import Correction
-from hvae_core.detection.verdict import Judgement, readings, verdict_keys
+from hvae_core.detection.standard import Standard
+from hvae_core.detection.verdict import Judgement, with_path
 from hvae_core.evaluation.bounds import BoundTable
 from hvae_core.evaluation.evaluation import Evaluation
 from hvae_core.figures import ScoreRow, score_bands, symbol_html
@@ -34,8 +35,8 @@ def draw(
     """The scores before and after the changes, under each model."""
     for under, (letter, handle) in zip(judged, ctx.lettered, strict=True):
         ui.model_title(ctx, letter, handle)
-        reference, said = under.reference, under.judgement
-        if reference is None or said is None:
+        reference, said, standard = under.reference, under.judgement, under.standard
+        if reference is None or said is None or standard is None:
             st.caption("There is no reference yet to hold the scores against.")
             continue
         before, now = (
@@ -43,7 +44,7 @@ def draw(
             for one in (image.as_it_came(), image)
         )
         with ui.in_place():
-            figure = score_bands(_rows(before, now, said, reference), colors())
+            figure = score_bands(_rows(before, now, said, standard, reference=reference), colors())
             suffix = "" if handle is ctx.a else f"-{ctx.models.index(handle)}"
             made = code.bands(
                 ctx, handle, image, reference=reference.set_name, alpha=alpha, correction=correction
@@ -53,13 +54,20 @@ def draw(
 
 
 def _rows(
-    before: BoundTable, now: BoundTable, said: Judgement, reference: Evaluation
+    before: BoundTable,
+    now: BoundTable,
+    said: Judgement,
+    standard: Standard,
+    *,
+    reference: Evaluation,
 ) -> list[ScoreRow]:
     """Every score of the bounds before and now, those of the verdict first with its p-values."""
-    keys = verdict_keys(now.n_levels)
-    of_verdict = dict(zip(keys, said.verdict.p_values, strict=True))
-    was = {each.score.key: each.value for each in readings(before, None)}
-    read = sorted(readings(now, reference.table), key=lambda each: each.score.key not in of_verdict)
+    of_verdict = dict(zip(said.keys, said.verdict.p_values, strict=True))
+    was = {each.score.key: each.value for each in with_path(before, None, standard)}
+    read = sorted(
+        with_path(now, reference.table, standard),
+        key=lambda each: each.score.key not in of_verdict,
+    )
     return [
         ScoreRow(
             symbol_html(each.score.symbol), each.score.unit, each.reference,

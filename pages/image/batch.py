@@ -17,6 +17,7 @@ from hvae_core.common.spreadsheet import csv_bytes
 from hvae_core.common.words import percent
 from hvae_core.data.image_set import ImageSet, to_picture
 from hvae_core.detection.judged_many import JudgedMany, judge_many
+from hvae_core.detection.standard import PATH
 from hvae_core.evaluation.evaluation import Evaluation
 from hvae_core.figures import png_bytes, symbol_text
 from hvae_core.scores import get_score
@@ -57,7 +58,7 @@ def draw(ctx: Context, head: DeltaGenerator) -> None:
         found = jobs.evaluations(ctx, ctx.a, names)
         reference, shown = found.get(ctx.reference_name), found.get(name)
         if reference is not None and shown is not None:
-            judged = judge_many(shown.table, reference.table, correction)
+            judged = judge_many(shown.table, reference.table, alpha, correction=correction)
             flagged = judged.flagged(alpha)
             with head:
                 ui.header(
@@ -66,6 +67,8 @@ def draw(ctx: Context, head: DeltaGenerator) -> None:
                     LOOK_FOR,
                 )
             _draw(ctx, shown, judged, flagged)
+            if judged.note:
+                st.caption(judged.note)
             return
     with head:
         ui.header("Which images?", LOOK_FOR, "Choose a set at the left, or open files.")
@@ -143,17 +146,18 @@ def table(shown: Evaluation, judged: JudgedMany, flagged: np.ndarray) -> pd.Data
     """A row an image, by p: its number and file, p, what differs the most, and its scores."""
     order = judged.order
     files = shown.files or ("",) * len(shown)
-    levels = ("likelihood", *(f"level {k}" for k in range(1, len(judged.keys))))
+    names = ["path" if key == PATH else f"level {k}" if k else "likelihood"
+             for k, key in enumerate(judged.keys)]  # fmt: skip
     known = ~np.isnan(judged.p)
     columns: dict[str, object] = {
         "Number": order,
         "File": [files[i] for i in order],
         "p": judged.p[order],
-        "Most unusual": [levels[judged.place[i]] if known[i] else "not finite" for i in order],
+        "Most unusual": [names[judged.place[i]] if known[i] else "not finite" for i in order],
         "Flagged": flagged[order],
     }
     for column, key in enumerate(judged.keys):
-        symbol = get_score(key, len(judged.keys)).symbol
+        symbol = get_score(key, shown.table.n_levels).symbol
         columns[symbol_text(symbol)] = judged.scores[order, column]
     return pd.DataFrame(columns)
 

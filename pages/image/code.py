@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from hvae_core.data.changed import UNMOVED, WHOLE
 from hvae_core.detection.combine import Correction
+from hvae_core.detection.standard import PATH
 from hvae_core.detection.verdict import Reading
 from hvae_core.figures import symbol_html
 from pages.image.one_image import OneImage
@@ -67,13 +68,26 @@ def density(
 ) -> Code:
     """One score of the image in the density of held-out images."""
     score = reading.score
-    key = text(score.key)
+    key, held_out = text(score.key), program.images(ctx, reference)
+    lines = [
+        f"reference = hv.score_images(model, {held_out}, {key})[{key}]",
+        f"value = hv.score_images(model, image, {key})[{key}][0]",
+    ]
+    uses = []
+    if score.key == PATH:  # of the half that its density was not fitted to
+        uses = ["from hvae_core.detection.standard import Standard"]
+        lines = [
+            f"held_out = hv.evaluate(model, {held_out})",
+            "standard = Standard(held_out.table)",
+            "reference = standard.scores[:, -1]",
+            "image = hv.evaluate(model, image, held_out.settings)",
+            "value = standard.read(image.table)[0, -1]",
+        ]
     return program.code(
         ctx,
         f"{score.name} of this image among {ctx.title(reference)}",
         *_image(ctx, handle, image),
-        f"reference = hv.score_images(model, {program.images(ctx, reference)}, {key})[{key}]",
-        f"value = hv.score_images(model, image, {key})[{key}][0]",
+        *lines,
         "figure = hv.figures.reference_density(",
         "    reference,",
         "    value,",
@@ -83,7 +97,7 @@ def density(
         f"    unit={text(score.unit)},",
         f"    height={height},",
         ")",
-        uses=_uses(image),
+        uses=_uses(image, *uses),
     )
 
 
@@ -177,9 +191,12 @@ def bands(
         "    hv.evaluate(model, one, held_out.settings).table for one in (before, image)",
         ")",
         f"units, levels = {list(handle.units)}, {program.listing(handle.levels)}",
-        f"judged = judge(now, known, units, levels, {alpha!r}, {text(correction)})",
-        "of_verdict = dict(zip(verdict_keys(now.n_levels), judged.verdict.p_values))",
-        "was = {one.score.key: one.value for one in readings(before, None)}",
+        f"standard = standard_of(known, {alpha!r}, {text(correction)})",
+        "judged = judge(",
+        f"    now, known, units, levels=levels, alpha={alpha!r}, correction={text(correction)}",
+        ")",
+        "of_verdict = dict(zip(judged.keys, judged.verdict.p_values))",
+        "was = {one.score.key: one.value for one in with_path(before, None, standard)}",
         "rows = [",
         "    hv.figures.ScoreRow(",
         "        hv.figures.symbol_html(one.score.symbol),",
@@ -190,12 +207,17 @@ def bands(
         "        p=float(of_verdict.get(one.score.key, one.p_value)),",
         "    )",
         "    for one in sorted(",
-        "        readings(now, known), key=lambda one: one.score.key not in of_verdict",
+        "        with_path(now, known, standard),",
+        "        key=lambda one: one.score.key not in of_verdict,",
         "    )",
         "    if one.p_value is not None",
         "]",
         f"figure = hv.figures.score_bands(rows, {program.theme()})",
-        uses=_uses(image, "from hvae_core.detection.verdict import judge, readings, verdict_keys"),
+        uses=_uses(
+            image,
+            "from hvae_core.detection.standard import standard_of",
+            "from hvae_core.detection.verdict import judge, with_path",
+        ),
     )
 
 
@@ -210,7 +232,7 @@ def alarms(
 ) -> Code:
     """False-alarm rates asked for and obtained; ``names`` of the tests, halves first."""
     on_test = [
-        f"test = verdict_scores(hv.evaluate(model, {program.images(ctx, ctx.in_name)}).table)",
+        f"test = standard.read(hv.evaluate(model, {program.images(ctx, ctx.in_name)}).table)",
         "tests.append(",
         f'    calibrate(scores, test, "test", correction={text(correction)}, rates=rates,',
         "              two_sided=BOTH_ENDS)",
@@ -222,7 +244,8 @@ def alarms(
         f"False alarms obtained against those asked for, {handle.title}",
         f"model = {program.load(handle)}",
         f"held_out = hv.evaluate(model, {program.images(ctx, ctx.reference_name)})",
-        "scores = verdict_scores(held_out.table)",
+        f"standard = standard_of(held_out.table, {alpha!r}, {text(correction)})",
+        "scores = standard.scores",
         f"rates = sorted({{*RATES, {alpha!r}}})",
         "tests = [",
         f"    calibrate_halves(scores, {ctx.seed}, {text(correction)}, rates=rates,",
@@ -247,7 +270,7 @@ def alarms(
             program.from_import(
                 "hvae_core.detection.false_alarms", "RATES", "calibrate", "calibrate_halves"
             ),
-            "from hvae_core.detection.verdict import BOTH_ENDS, verdict_scores",
+            "from hvae_core.detection.standard import BOTH_ENDS, standard_of",
         ],
         command=program.command(
             "calibration", program.name_of(handle), *(f"--{word}" for word in words)

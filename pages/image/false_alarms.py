@@ -14,7 +14,7 @@ from hvae_core.detection.false_alarms import (
     calibrate,
     calibrate_halves,
 )
-from hvae_core.detection.verdict import BOTH_ENDS, verdict_scores
+from hvae_core.detection.standard import BOTH_ENDS, standard_of
 from hvae_core.evaluation.evaluation import Evaluation
 from hvae_core.figures import Alarms
 from pages.image.subject import JudgedImage
@@ -53,10 +53,11 @@ def _calibrations(
     seed: int,
 ) -> list[Calibration]:
     rates = sorted({*RATES, alpha})
-    scores = verdict_scores(reference.table)
+    standard = standard_of(reference.table, alpha, correction)
+    scores = standard.scores
     tests = [calibrate_halves(scores, seed, correction, rates=rates, two_sided=BOTH_ENDS)]
     if test is not None:
-        of_test = verdict_scores(test.table)
+        of_test = standard.read(test.table)
         found = calibrate(
             scores, of_test, "test", correction=correction, rates=rates, two_sided=BOTH_ENDS
         )

@@ -11,7 +11,7 @@ from hvae_core.common.places import COMMAND
 from hvae_core.data import describe_shape
 from hvae_core.detection.combine import Correction
 from hvae_core.detection.false_alarms import Calibration
-from hvae_core.detection.verdict import in_words
+from hvae_core.detection.verdict_words import in_words
 from hvae_core.figures import (
     calibration,
     fmt,
@@ -41,9 +41,9 @@ ctx = context()
 palette = colors()
 LOOK_FOR = (
     "p is the share of held-out in-distribution images that are at least as unusual as this one; "
-    "the p of the title allows for having looked at the likelihood, too low or too high, and at "
-    "every level. A small p at level k says that the layers above the k lowest do not know what it "
-    "shows."
+    "the p of the title allows for having looked at the likelihood, too low or too high, at every "
+    "level, and at the path, which is how all of these go together. A small p at level k says that "
+    "the layers above the k lowest do not know what it shows."
 )
 
 SUFFIXES = {

@@ -15,6 +15,7 @@ from hvae_core.common.words import RANGE, span
 from hvae_core.config import level_starts
 from hvae_core.detection import verdict
 from hvae_core.detection.combine import Correction
+from hvae_core.detection.standard import Standard, standard_of
 from hvae_core.detection.verdict import Judgement, Reading
 from hvae_core.evaluation.evaluation import Evaluation
 from pages.image import changes, files, scores
@@ -46,6 +47,7 @@ class JudgedImage:
     judgement: Judgement | None
     problem: str = ""
     materials: Materials | None = None
+    standard: Standard | None = None
 
 
 def choose(ctx: Context) -> OneImage | None:
@@ -126,21 +128,24 @@ def judge(
         )
     materials = scores.material_of(ctx, handle, images, reference=reference)
     readings = scores.read(handle, table, materials)
-    judgement, problem = None, ""
+    judgement, standard, problem = None, None, ""
     try:
         if not np.isfinite(table.bound).all():
             raise ScoreError(
                 "The model gives no finite numbers for this image, so there is no verdict; choose "
                 "another model."
             )
-        judgement = verdict.judge(
+        standard = standard_of(reference.table, alpha, correction)
+        judgement = verdict.judge_by(
+            standard,
             table,
             reference.table,
-            handle.units,
+            units=handle.units,
             levels=handle.levels,
             alpha=alpha,
             correction=correction,
         )
+        readings = scores.with_path(readings, verdict.path_reading(standard, table))
     except ScoreError as error:
         problem = str(error)
     return JudgedImage(
@@ -151,6 +156,7 @@ def judge(
         judgement=judgement,
         problem=problem,
         materials=materials,
+        standard=standard,
     )
 
 

@@ -76,7 +76,7 @@ def scored(model: ModelDetection, score: Score) -> ScoredModel:
             for name, evaluation in model.outs.items()
             if score.key in model.metrics(name)  # the table says why another is left out
         },
-        reference=score.unseen(model.values(score, model.reference))
+        reference=score.unseen(model.values(score, model.reference), model.reference.table)
         if model.reference
         else np.zeros(0),
     )

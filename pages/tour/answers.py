@@ -159,12 +159,13 @@ def judged(step: Step, ctx: Context) -> Answer:
     if judgement is None:
         raise HVAEError("There is no verdict on the page yet: choose an image there.")
     decided = judgement.verdict
-    right = 0 if not decided.out else 1 if judgement.k else 2
+    right = 0 if not decided.out else 3 if judgement.by_path else 1 if judgement.k else 2
+    path = f", by the path through the levels p = {fmt(judgement.p_path)}" if judgement.path else ""
     return Answer(
         right,
         f"The joined p-value is {fmt(decided.p_value)}, at {_percent(decided.alpha)} false "
         f"alarms. By the likelihood alone p = {fmt(judgement.p_bound)}, by the ratio at "
-        f"k = {judgement.level} p = {fmt(judgement.p_level)}.",
+        f"k = {judgement.level} p = {fmt(judgement.p_level)}{path}.",
     )
 
 

@@ -90,7 +90,10 @@ def test_unchanged_images_have_an_area_of_a_half_and_areas_grow_with_the_change(
         replace(t, **{c: getattr(t, c)[order] for c in ("bound", "iw", "nll", "kl")})
         for t in tables
     ]
-    assert curves(toy(reference), toy(inside), mixed, alpha=0.05) == tuple(found.values())
+    for again in curves(toy(reference), toy(inside), mixed, alpha=0.05):
+        # an area may end in half of the last digit kept, which is rounded either way
+        assert again.auroc == pytest.approx(found[again.key].auroc, abs=1.01e-4)
+        assert again.flagged == found[again.key].flagged
 
 
 def test_first_seen_is_where_a_curve_stays_above() -> None:

@@ -33,7 +33,7 @@ from hvae_core.data.held_out import SUFFIX, keep_held_out
 from hvae_core.data.origins import InMemory
 from hvae_core.detection import judging
 from hvae_core.detection.detector import Detector, DetectorWarning
-from hvae_core.detection.verdict import in_words
+from hvae_core.detection.verdict_words import in_words
 from hvae_core.evaluation.compute import evaluate
 from hvae_core.evaluation.evaluation import EvalSettings
 from hvae_core.evaluation.scorer import Scorer
@@ -202,7 +202,6 @@ def test_what_cannot_be_asked_for_is_said_in_a_sentence(
         ({"score": []}, ScoreError, "needs a score"),
         ({"score": "typicality"}, ScoreError, "training=..."),
         ({"score": "msp"}, ScoreError, "not at hand"),
-        ({"score": "path"}, ScoreError, "fits a density"),
         ({"model": 7}, ModelError, "An? int is no model"),
         ({"model": "nothing"}, CheckpointError, "no checkpoint nothing"),
         ({"scale": (1, 1)}, DataError, "no range"),

@@ -25,7 +25,8 @@ from hvae_core.detection.false_alarms import (
     expected_alarms,
 )
 from hvae_core.detection.metrics import share_of
-from hvae_core.detection.verdict import BOTH_ENDS, judge, verdict_scores
+from hvae_core.detection.standard import BOTH_ENDS, verdict_scores
+from hvae_core.detection.verdict import judge
 from hvae_core.evaluation.byte_planes import from_planes
 from hvae_core.evaluation.evaluation import Evaluation, unpack
 from tests.detection.test_verdict import LEVELS, UNITS, table

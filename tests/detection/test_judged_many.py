@@ -21,7 +21,7 @@ def table(n: int, far: float) -> BoundTable:
 @pytest.mark.parametrize("correction", ["calibrated", "bonferroni"])
 def test_each_image_gets_the_verdict_that_it_gets_alone(correction: Correction) -> None:
     images, known = table(12, 9), table(60, 3)
-    many = judge_many(images, known, correction)
+    many = judge_many(images, known, 0.1, correction=correction)
     for i in range(12):
         row = {name: getattr(images, name)[i : i + 1] for name in ("bound", "iw", "nll", "kl")}
         alone = judge(
@@ -37,6 +37,6 @@ def test_each_image_gets_the_verdict_that_it_gets_alone(correction: Correction) 
 def test_an_image_without_finite_numbers_has_no_verdict_and_comes_last() -> None:
     images = table(4, 9)
     images.bound[1] = np.nan
-    many = judge_many(images, table(60, 3))
+    many = judge_many(images, table(60, 3), 0.1)
     assert np.isnan(many.p).tolist() == [False, True, False, False]
     assert many.order[-1] == 1 and not many.flagged(0.999)[1]

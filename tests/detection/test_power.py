@@ -8,7 +8,8 @@ import pytest
 from hvae_core.detection.conformal import conformal_p_values
 from hvae_core.detection.metrics import auroc
 from hvae_core.detection.power import RULES, Rule, power
-from hvae_core.detection.verdict import judge, verdict_scores
+from hvae_core.detection.standard import verdict_scores
+from hvae_core.detection.verdict import judge
 from hvae_core.scores import Material, get_score
 from tests.detection.test_verdict import LEVELS, UNITS, table
 

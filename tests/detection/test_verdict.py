@@ -10,7 +10,8 @@ import pytest
 
 from hvae_core.common.errors import ScoreError
 from hvae_core.detection.combine import verdict
-from hvae_core.detection.verdict import Judgement, in_words, judge, needed_references, readings
+from hvae_core.detection.verdict import Judgement, judge, readings
+from hvae_core.detection.verdict_words import in_words, needed_references
 from hvae_core.evaluation.bounds import BoundTable
 from hvae_core.probes.picture_quality import group_losses, pixel_variance
 from hvae_core.scores import Material, score_list

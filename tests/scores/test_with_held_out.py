@@ -13,7 +13,7 @@ from hvae_core.common.errors import ScoreError
 from hvae_core.detection.verdict import readings
 from hvae_core.evaluation.bounds import BoundTable
 from hvae_core.scores import Material, Score, all_scores, get_score, with_posteriors
-from hvae_core.scores.material import FITTED
+from hvae_core.scores.material import fitted_half
 from hvae_core.scores.with_held_out import copod, path_statistics
 
 
@@ -76,7 +76,7 @@ def test_no_other_image_moves_a_score(key: str) -> None:
 
 def test_p_values_rest_on_images_that_the_density_has_not_seen() -> None:
     held_out = Material(table(80))
-    reference = replace(held_out, held_out=held_out.take(FITTED))
+    reference = replace(held_out, held_out=held_out.take(fitted_half(held_out.table)))
     image = replace(material(1), held_out=reference.held_out)
     (read,) = readings(image, reference, [score("path")])
     assert read.reference is not None and read.value is not None

@@ -22,7 +22,7 @@ from hvae_core.common.plain import plain
 from hvae_core.common.progress import Progress, part, silent
 from hvae_core.detection.many.columns import figures, job_of, part_columns
 from hvae_core.detection.many.layout import Job, parts_there
-from hvae_core.detection.verdict import BOTH_ENDS, verdict_keys
+from hvae_core.detection.standard import BOTH_ENDS, verdict_keys
 
 if TYPE_CHECKING:
     from hvae_core.scores import Score

@@ -1,0 +1,209 @@
+"""The verdict on one image in words: a function of its numbers, so that no page says more."""
+
+from __future__ import annotations
+
+import math
+
+from hvae_core.common.words import fmt, percent
+from hvae_core.detection.verdict import Judgement
+
+
+def in_words(judged: Judgement) -> tuple[str, str]:
+    """The verdict as a headline and the sentences that explain it."""
+    decision = judged.verdict
+    if not decision.possible:
+        return _undecided(judged)
+    p = f"p = {fmt(decision.p_value)}"
+    rate = percent(decision.alpha)
+    why = _why_out(judged) if decision.out else _why_in(judged)
+    told = f"{why} {judged.note}".strip()
+    if decision.out:
+        return f"Out of distribution{_where(judged)} ({p})", told
+    return f"Not flagged at a {rate} false-alarm rate ({p})", told
+
+
+def needed_references(judged: Judgement) -> int:
+    """The smallest reference with which an image could be flagged at this rate."""
+    # The likelihood alone is rare at either end, so one of the reference may be as rare.
+    ends = 2 if judged.n_levels == 1 else 1
+    scores = 1 if judged.verdict.correction == "calibrated" else len(judged.verdict.p_values)
+    return max(1, math.ceil(ends * scores / judged.verdict.alpha - 1 - 1e-9))
+
+
+def _level_p(judged: Judgement) -> str:
+    return f"p(LLR>{judged.level}) = {fmt(judged.p_level)}"
+
+
+def _bound_p(judged: Judgement) -> str:
+    return f"p(L) = {fmt(judged.p_bound)}"
+
+
+def _path_p(judged: Judgement) -> str:
+    return f"p(path) = {fmt(judged.p_path)}"
+
+
+def _rare(judged: Judgement) -> tuple[bool, bool, bool]:
+    """Whether the likelihood, the strangest level, and the path are rare by themselves."""
+    alpha = judged.verdict.alpha
+    return judged.p_bound <= alpha, judged.p_level <= alpha, judged.p_path <= alpha
+
+
+def _where(judged: Judgement) -> str:
+    if not any(_rare(judged)):
+        return ""
+    if judged.by_path:
+        return ": its way through the levels is unusual"
+    return f" at level {judged.k}" if judged.k else f": its likelihood is too {judged.side}"
+
+
+def _why_out(judged: Judgement) -> str:
+    likely, strange, path = _rare(judged)
+    if not (likely or strange or path):
+        told = f"No score alone is that rare, but together they are: {_bound_p(judged)}"
+        if judged.level:
+            told = f"{told}, and at its strangest, level {judged.level}, {_level_p(judged)}"
+        told = f"{told}; {_path_p(judged)}." if judged.path else f"{told}."
+    elif judged.by_path:
+        told = f"{_path(judged)} {_beside_path(judged)}"
+    elif judged.n_levels == 1:
+        told = _one_layer(judged)
+    else:
+        told = _by_bounds(judged)
+    if path and not judged.by_path:
+        told = f"{told} Its way through the levels is unusual too ({_path_p(judged)})."
+    return f"{told} {_blindness(judged)}".strip() if strange or not likely else told
+
+
+def _by_bounds(judged: Judgement) -> str:
+    """Why it is out where the likelihood or a level is the most unusual, and rare."""
+    likely, strange, _ = _rare(judged)
+    level = f"level {judged.level}"
+    if not strange:
+        return (
+            f"{_likelihood(judged)}. No level finds it strange: at most {level}, "
+            f"{_level_p(judged)}."
+        )
+    if likely:
+        shape = "it stands out from the guesses of" if judged.blind else "the whole is strange at"
+        return f"{_likelihood(judged)}, and {shape} {level} ({_level_p(judged)})."
+    if judged.blind:
+        return (
+            f"Its likelihood alone would let it pass ({_bound_p(judged)}); held against what this "
+            f"model paints without looking at it, it stands out ({_level_p(judged)})."
+        )
+    return (
+        f"Its details are familiar ({_bound_p(judged)}), the whole is not "
+        f"({_level_p(judged)}): its likelihood alone would let it pass."
+    )
+
+
+def _path(judged: Judgement) -> str:
+    """What is wrong with the path."""
+    term = judged.path
+    assert term is not None  # the path is what differs the most
+    return (
+        "What is unusual is the way it passes through the levels: what each of them finds does not "
+        f"go together as in held-out images ({_path_p(judged)}). Given the rest, {term.name} is "
+        f"too {term.side}."
+    )
+
+
+def _beside_path(judged: Judgement) -> str:
+    """What likelihood and levels say where the path decides."""
+    likely, strange, _ = _rare(judged)
+    level = f"level {judged.level}"
+    if likely and strange:
+        return f"{_likelihood(judged)}, and {level} is unusual too ({_level_p(judged)})."
+    if likely:
+        return f"{_likelihood(judged)}."
+    if strange:
+        return f"Level {judged.level} is unusual too ({_level_p(judged)})."
+    if not judged.level:
+        return f"Its likelihood alone would let it pass ({_bound_p(judged)})."
+    return (
+        f"Its likelihood alone ({_bound_p(judged)}) or any one level, at most {level} "
+        f"({_level_p(judged)}), would let it pass."
+    )
+
+
+def _why_in(judged: Judgement) -> str:
+    likely, strange, path = _rare(judged)
+    told = _one_layer(judged) if judged.n_levels == 1 else _in_by_bounds(judged)
+    if judged.path is None:
+        return told
+    if not path:
+        return f"{told} Its way through the levels is usual ({_path_p(judged)})."
+    if likely or strange:
+        return f"{told} So would its way through the levels ({_path_p(judged)})."
+    return (
+        f"{told} Its way through the levels alone would flag it ({_path_p(judged)}), "
+        f"{_corrected(judged)}."
+    )
+
+
+def _in_by_bounds(judged: Judgement) -> str:
+    """What likelihood and levels say of an image that is not flagged."""
+    likely, strange, _ = _rare(judged)
+    level = f"level {judged.level}"
+    shape = "no level finds it strange" if judged.blind else "the whole is familiar at every level"
+    most = f"At its strangest, {level}, {_level_p(judged)}."
+    if likely and strange:
+        return (
+            f"Its likelihood, too {judged.side} ({_bound_p(judged)}), and {level} "
+            f"({_level_p(judged)}) would each flag it alone, {_corrected(judged)}."
+        )
+    if likely:
+        return (
+            f"Its likelihood alone would flag it as too {judged.side} ({_bound_p(judged)}), "
+            f"{_corrected(judged)}; {shape}. {most}"
+        )
+    if strange:
+        return (
+            f"Its details are familiar ({_bound_p(judged)}). Level {judged.level} alone would flag "
+            f"it ({_level_p(judged)}), {_corrected(judged)}."
+        )
+    return f"Its details are familiar ({_bound_p(judged)}) and {shape}. {most}"
+
+
+def _corrected(judged: Judgement) -> str:
+    return f"but not after the correction for having looked at {len(judged.keys)} scores"
+
+
+def _likelihood(judged: Judgement) -> str:
+    """What is wrong with the likelihood, without a full stop."""
+    than = "less" if judged.side == "low" else "more"
+    return (
+        f"Its likelihood is too {judged.side} ({_bound_p(judged)}): the model finds it {than} "
+        "likely than nearly all held-out images"
+    )
+
+
+def _one_layer(judged: Judgement) -> str:
+    found = f"Its likelihood is familiar ({_bound_p(judged)})"
+    if judged.p_bound <= judged.verdict.alpha:
+        found = _likelihood(judged)
+        found = found if judged.verdict.out else f"{found}, {_corrected(judged)}"
+    rest = "its terms" if judged.path else "only the likelihood itself"
+    return f"{found}. This model has one layer, so {rest} could be tested."
+
+
+def _undecided(judged: Judgement) -> tuple[str, str]:
+    decision = judged.verdict
+    rate = percent(decision.alpha)
+    return (
+        f"No verdict at {rate} false alarms: the reference is too small",
+        f"Among {judged.n} reference images no image can be rare enough; it takes "
+        f"{needed_references(judged)}, or a higher false-alarm rate. The most unusual score here "
+        f"is {'LLR>' + str(judged.k) if judged.k else 'the likelihood'}, with p = "
+        f"{fmt(float(decision.p_values[decision.place]))} before the correction.",
+    )
+
+
+def _blindness(judged: Judgement) -> str:
+    if not judged.blind or not judged.level:
+        return ""
+    above = judged.above + (" and above are" if judged.level + 1 < judged.n_levels else " is")
+    return (
+        f"(In this model {above} collapsed: level {judged.level} sees no shape, only blind "
+        "guesses.)"
+    )
