@@ -126,10 +126,15 @@ def test_near_and_far() -> None:
 
 def test_the_verdict_beside_other_rules() -> None:
     """CIFAR10's columns, to what other draws of noise may move."""
-    rows = {row[0]: row[1:3] for row in table("| decided by ")}
+    rows = {row[0].strip("*"): row[1:3] for row in table("| decided by ")}
     printed = {
         "ratios": rows["LLR<sub>&gt;k</sub> alone, minimum (the verdict of 0.1)"],
-        "harmonic_both": rows["both ends of −L and LLR<sub>&gt;k</sub>, harmonic mean"],
+        "harmonic_both": rows[
+            "both ends of −L and LLR<sub>&gt;k</sub>, harmonic mean (`bounds`)"
+        ],
+        "path_harmonic": rows[
+            "path, both ends of −L and LLR<sub>&gt;k</sub>, harmonic mean (`levels`)"
+        ],
     }
     found = []
     for name in ("cifar-hvae3-elbo", "cifar-hvae3-informative"):

@@ -88,8 +88,10 @@ def judge(
     terms of the bounds are together. Their p-values against held-out images are joined by the
     harmonic mean, which is ranked among those of the held-out images: of images like these, a share
     of at most --alpha is called out. The density of the path is fitted to one half of the held-out
-    images, and the other half ranks; with fewer than 200 the path has no say, and all rank. The model is a checkpoint's name or file, or
-    the folder of a run, before the images or after them as --model.
+    images, and the other half ranks; with fewer than 200 the path has no say, and all rank.
+
+    The model is a checkpoint's name or file, or the folder of a run, before the images or after
+    them as --model.
 
     Examples:
       python -m hvae_core judge photo.png --model runs/letters
@@ -125,9 +127,9 @@ def calibrated(
     from hvae_core.detection.read import BOUNDS, LEVELS, RATIOS
 
     reference = held_out_images(known, held_out)
-    ways = {(way,): way for way in (LEVELS, BOUNDS, RATIOS)}
+    way = by[0] if len(by) == 1 and by[0] in (LEVELS, BOUNDS, RATIOS) else by or LEVELS
     with _notes(""):
-        return Detector(known.source, ways.get(by, by or LEVELS), alpha).fit(reference)
+        return Detector(known.source, way, alpha).fit(reference)
 
 
 @contextmanager

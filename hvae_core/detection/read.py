@@ -40,7 +40,7 @@ def scores_asked(score: Any, known: Judging) -> tuple[Score, ...]:
     ratios = [f"llr_{k}" for k in range(1, n_levels)]
     keys: Sequence[Any]
     if isinstance(score, str) and score in (LEVELS, BOUNDS):
-        keys = verdict_keys(n_levels, score)
+        keys = verdict_keys(n_levels, "levels" if score == LEVELS else "bounds")
     elif isinstance(score, str) and score == RATIOS:
         keys = ratios or ["elbo"]  # a model of one level has no ratio
     else:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -129,7 +129,9 @@ def unpack(arrays: Mapping[str, np.ndarray]) -> Evaluation:
     """Read back what ``pack`` wrote."""
     about = json.loads(arrays["about"].tobytes())
     settings = EvalSettings(**about["settings"])
-    columns = {n: arrays[n].astype(np.float64) for n in (*COLUMNS, *ERRORS) if n in arrays}
+    columns: dict[str, Any] = {
+        n: arrays[n].astype(np.float64) for n in (*COLUMNS, *ERRORS) if n in arrays
+    }
     table = BoundTable(
         **columns,
         dims=about["dims"],

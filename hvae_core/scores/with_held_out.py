@@ -72,7 +72,7 @@ def gaussian_surprise(known: Floats, new: Floats, floor: float) -> Floats:
 
 
 def conditional_deviations(known: Floats, new: Floats, floor: float) -> Floats:
-    """How far each x_j lies from what the others lead to expect, in its standard deviations, (N, D).
+    """How far each x_j lies from what the others lead to expect, in standard deviations, (N, D).
 
     Under the Gaussian of ``gaussian_surprise`` with precision P: (P (x - m))_j / sqrt(P_jj), which
     is (x_j - E[x_j | others]) / sd(x_j | others).

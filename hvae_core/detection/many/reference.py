@@ -51,7 +51,8 @@ class HeldScores:
 def deciding(job: Job, asked: Sequence[str] = ()) -> tuple[tuple[str, ...], tuple[int, ...]]:
     """The scores that decide, and places of those that are unusual at both ends.
 
-    They are those asked for, else those of the verdict, else all that the folder has. Raises
+    They are those asked for, else those of the verdict that are of bounds alone, else all that the
+    folder has. Raises
     ``ScoreError`` for a score that it does not have.
     """
     for key in asked:
@@ -60,7 +61,7 @@ def deciding(job: Job, asked: Sequence[str] = ()) -> tuple[tuple[str, ...], tupl
             raise ScoreError(f"There is no score {plain(key)} in this folder; it has {there}.")
     if asked:
         return tuple(dict.fromkeys(asked)), ()
-    keys = verdict_keys(job.levels)
+    keys = verdict_keys(job.levels, "bounds")
     return (keys, BOTH_ENDS) if set(keys) <= set(job.scores) else (job.scores, ())
 
 
@@ -105,7 +106,7 @@ def held_out(
     other images than those that the model's training set apart. Computed once.
     """
     from hvae_core.detection.judging import held_out_images, judging
-    from hvae_core.detection.read import score_columns
+    from hvae_core.detection.read import material_of, score_columns
     from hvae_core.evaluation.evaluation import EvalSettings
 
     job = job_of(folder)
@@ -131,7 +132,8 @@ def held_out(
     # 2. Scored as those of the folder were.
     evaluation = known.evaluate(images, EvalSettings(**job.settings), part(progress, 0, 1))
     scores = _alike(job, known.names)
-    values = score_columns(known, scores, images, evaluation=evaluation, training=lambda: None)
+    material = material_of(known, scores, images, evaluation=evaluation, training=lambda: None)
+    values = score_columns(scores, material)
     keys = [score.key for score in scores]
     found = HeldScores(images.title, dict(zip(keys, values.T, strict=True)))
     if source is None:
