@@ -129,9 +129,7 @@ def test_the_verdict_beside_other_rules() -> None:
     rows = {row[0].strip("*"): row[1:3] for row in table("| decided by ")}
     printed = {
         "ratios": rows["LLR<sub>&gt;k</sub> alone, minimum (the verdict of 0.1)"],
-        "harmonic_both": rows[
-            "both ends of −L and LLR<sub>&gt;k</sub>, harmonic mean (`bounds`)"
-        ],
+        "harmonic_both": rows["both ends of −L and LLR<sub>&gt;k</sub>, harmonic mean (`bounds`)"],
         "path_harmonic": rows[
             "path, both ends of −L and LLR<sub>&gt;k</sub>, harmonic mean (`levels`)"
         ],

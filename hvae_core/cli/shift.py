@@ -59,8 +59,8 @@ def shift(
     Degrees are degrees of angle, pixels of blur (standard deviation), grey levels of noise (of
     256), and per cent of contrast taken away. AUROC tells changed from unchanged images: 0.5 where
     nothing is changed. Flagged is the share of changed images above the threshold that 5 % of
-    held-out images pass; the verdict is that of the page One image. A change that is small to a
-    person should flag little: what is flagged then is a false alarm.
+    held-out images pass; the verdict is that of the page One image without the path. A change that
+    is small to a person should flag little: what is flagged then is a false alarm.
     """
     found = _computed(name, changes or tuple(LADDERS), world, limit=limit, data=data)
     if out:

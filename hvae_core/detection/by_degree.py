@@ -83,7 +83,7 @@ def curves(
     ``changed`` has the bounds of the images ``inside`` after the change, a table a degree, and is
     held against these; ``reference`` those of held-out images, by which a score flags a share
     ``alpha`` of what is like them (conformal, as ``threshold_at``). The verdict (``judge_many``)
-    ranks by its p-value. Where nothing is changed, every AUROC is 1/2. Raises ``ScoreError``.
+    is that of bounds, without the path, and ranks by its p-value. Where nothing is changed, every AUROC is 1/2. Raises ``ScoreError``.
     """
     found = []
     levels = inside.n_levels
@@ -93,7 +93,9 @@ def curves(
         values = [score(table) for table in changed]
         found.append(_curve(score.key, score(inside), values, threshold))
     # 1 - p is higher for what is more unusual, as a score is.
-    verdicts = [1 - judge_many(table, reference, alpha).p for table in (inside, *changed)]
+    verdicts = [
+        1 - judge_many(table, reference, alpha, by="bounds").p for table in (inside, *changed)
+    ]
     found.append(_curve(VERDICT, verdicts[0], verdicts[1:], 1 - alpha))
     return tuple(found)
 

@@ -23,7 +23,7 @@ HELP = (
     "Images of the model's own set are changed by degrees and held against what they were. AUROC "
     "tells the two apart: 0.5 where nothing is changed. Flagged is the share of changed images "
     "above the threshold that 5 % of held-out images pass: of a change that a person would not "
-    "mind, these are false alarms. The verdict is that of the page One image."
+    "mind, these are false alarms. The verdict is that of the page One image without the path."
 )
 
 
