@@ -83,7 +83,8 @@ def curves(
     ``changed`` has the bounds of the images ``inside`` after the change, a table a degree, and is
     held against these; ``reference`` those of held-out images, by which a score flags a share
     ``alpha`` of what is like them (conformal, as ``threshold_at``). The verdict (``judge_many``)
-    is that of bounds, without the path, and ranks by its p-value. Where nothing is changed, every AUROC is 1/2. Raises ``ScoreError``.
+    is that of bounds, without the path, and ranks by its p-value. Where nothing is changed, every
+    AUROC is 1/2. Raises ``ScoreError``.
     """
     found = []
     levels = inside.n_levels
