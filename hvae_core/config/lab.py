@@ -7,6 +7,7 @@ at, and what the layers' KL does then, by the number of steps. ``python -m tests
 from __future__ import annotations
 
 import json
+import math
 import tomllib
 from dataclasses import asdict, replace
 from functools import cache
@@ -114,17 +115,23 @@ class Act:
 
 @dataclass(frozen=True, config=STRICT)
 class Check:
-    """What a preset shows: the KL of a layer at a step lies below or above so many nats."""
+    """What a preset shows: a figure at a step lies below or above a bound."""
 
     step: Annotated[int, Field(ge=1, le=MOST_STEPS)]
-    layer: Annotated[int, Field(ge=1, le=5)]
-    """1 is the layer next to the image."""
+    of: Literal["kl", "holes", "dot"] = "kl"
+    """KL of a layer in nats; the share of draws of the prior that lie in holes; the share of
+    held-out images that are likelier than the dot in the middle."""
+    layer: Annotated[int, Field(ge=1, le=5)] = 1
+    """Of the KL: 1 is the layer next to the image."""
+    beside: bool = False
+    """Whether it is of the second run."""
     below: float | None = None
     above: float | None = None
 
-    def holds(self, kl: float) -> bool:
-        """Whether a KL in nats is as it says."""
-        return (self.below is None or kl < self.below) and (self.above is None or kl > self.above)
+    def holds(self, figure: float) -> bool:
+        """Whether the figure is as it says."""
+        low = -math.inf if self.above is None else self.above
+        return low < figure < (math.inf if self.below is None else self.below)
 
 
 @dataclass(frozen=True, config=STRICT)

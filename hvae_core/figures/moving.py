@@ -112,22 +112,33 @@ def moving_posteriors(
     *,
     names: Sequence[str],
     side: int = 210,
+    holes: NDArray[np.bool_] | None = None,
 ) -> tuple[str, ...]:
     """A picture a layer of two units: q(z | x) as ellipses of one std over draws of p(z).
 
     ``means`` and ``stds`` are (L, N, 2), ``draws`` (L, M, 2). Where the ellipses lie on one another
     and on the grey dots, the layer says nothing of the image. All layers have the same scale.
+    ``holes`` (M,) says which draws of the last layer are orange.
     """
     reach = 1.1 * max(3.0, float(np.abs(draws).max()), float((np.abs(means) + stds).max()))
     scale, pictures = side / (2 * reach), []
     for i, ink in enumerate(colors.layers(len(names))):
         x0, y0 = side / 2, 24 + side / 2
-        dots = "".join(f"M{x0 + scale * x:.0f} {y0 - scale * y:.0f}h0" for x, y in draws[i, :_DOTS])
-        parts = [
-            f'<text x="{x0:.0f}" y="16" text-anchor="middle">{escape(names[i])}</text>',
-            f'<path d="{dots}" stroke="{colors.muted}" stroke-width="3" stroke-opacity="0.5" '
-            'stroke-linecap="round"/>',
-        ]
+        within = np.zeros(len(draws[i]), bool)
+        if holes is not None and len(holes) and i == len(names) - 1:
+            within = holes
+        parts = [f'<text x="{x0:.0f}" y="16" text-anchor="middle">{escape(names[i])}</text>']
+        for points, dot, opacity in (
+            (draws[i, :_DOTS][~within[:_DOTS]], colors.muted, 0.5),
+            (draws[i, :_DOTS][within[:_DOTS]], colors.out_mark(0).color, 0.9),
+        ):
+            if not len(points):
+                continue
+            dots = "".join(f"M{x0 + scale * x:.0f} {y0 - scale * y:.0f}h0" for x, y in points)
+            parts.append(
+                f'<path d="{dots}" stroke="{dot}" stroke-width="3" stroke-opacity="{opacity}" '
+                'stroke-linecap="round"/>'
+            )
         parts += [
             f'<ellipse cx="{x0 + scale * m[0]:.1f}" cy="{y0 - scale * m[1]:.1f}" '
             f'rx="{scale * s[0]:.1f}" ry="{scale * s[1]:.1f}" fill="none" stroke="{ink}"/>'

@@ -75,19 +75,26 @@ def _dot(all_runs: list[Run]) -> None:
         tell(runs.change, run, dot=at)
 
 
+def _mark(run: Run) -> str:
+    """What stands in the address for this run: a page that is reloaded goes on with it."""
+    return fingerprint.digest("lab-run", str(run.folder))[:12]
+
+
 def current() -> list[Run]:
     """The visitor's runs; before the first there is one of a single step that waits for Play."""
-    asked = links.arrived("preset")
+    asked, known = links.arrived("preset"), runs.find(A)
     first = next(iter(PRESETS))
-    if asked in PRESETS:
+    reloaded = known is not None and links.arrived("run") == _mark(known)
+    if asked in PRESETS and not reloaded:
         tell(runs.begin_preset, PRESETS[asked])
         links.absent("preset", "")
-    elif asked:
+    elif asked and asked not in PRESETS:
         links.absent("preset", f"There is no preset {asked[:40]}; choose one of the list.")
     if runs.find(A) is None:
         tell(runs.begin_preset, PRESETS[first], playing=False, until=1)
     found = [run for run in map(runs.find, (A, B)) if run is not None]
     links.say("preset", found[0].control.preset)
+    links.say("run", _mark(found[0]))
     return found
 
 

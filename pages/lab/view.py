@@ -21,11 +21,12 @@ from hvae_core.figures import (
     moving_lines,
     moving_marks,
     moving_posteriors,
+    percent,
     png_bytes,
     tile,
     units_by_sigma,
 )
-from hvae_core.training.lab.frame import LabFrame
+from hvae_core.training.lab.frame import KNOWN, LabFrame
 from pages.lab.runs import Run
 from pages.shared import ui
 
@@ -150,11 +151,14 @@ def _of_run(
     if frame.means.size:
         side = min(210, max(90, (room - 16 * len(names)) // len(names)))
         pictures = moving_posteriors(
-            frame.means, frame.stds, frame.draws, palette, names=names, side=side
-        )
+            frame.means, frame.stds, frame.draws, palette, names=names, side=side,
+            holes=frame.holes,
+        )  # fmt: skip
         html = f'<div class="row">{"".join(pictures)}</div>'
         if exact(run.control.knobs) and len(frame.unit_kl) and not run.control.run:
             html += f'<p class="note">{escape(_units_in_words(run, frame))}</p>'
+        if frame.holes.any():
+            html += f'<p class="note">{escape(_holes_in_words(frame, names[-1]))}</p>'
         found.append(_part(f"latents-{run.slot}", html, f"Latents{of}", ELLIPSES_HELP, wide=True))
     rows = np.concatenate([frame.originals[None], frame.reconstructions])
     picture = tile(
@@ -165,6 +169,15 @@ def _of_run(
     html = _image(picture, note) + f'<p class="note">{escape(note)}</p>'
     found.append(_part(f"pictures-{run.slot}", html, f"Reconstructions{of}", wide=True))
     return found
+
+
+def _holes_in_words(frame: LabFrame, name: str) -> str:
+    """How many draws of the top layer's prior no image knows."""
+    share = percent(float(frame.holes.mean()))
+    return (
+        f"Orange: {share} of the draws of p({name}) lie in holes, where the posteriors of {KNOWN} "
+        "training images together have less than a tenth of the prior's density."
+    )
 
 
 def _units_in_words(run: Run, frame: LabFrame) -> str:

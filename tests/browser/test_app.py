@@ -45,6 +45,12 @@ def assert_drawn(tab: Any, name: str) -> None:
         tab.locator(".js-plotly-plot, [data-testid=stImageContainer] img").first.wait_for()
 
 
+def wrong(said: Any) -> bool:
+    """Whether a line of the console is an error of ours."""
+    # Streamlit asks below a page's own address first, and is told that nothing is there.
+    return said.type == "error" and "_stcore" not in said.location["url"]
+
+
 def assert_narrow(tab: Any, name: str) -> None:
     """Nothing of the page stands beyond the right edge of the screen."""
     wide = tab.evaluate(
@@ -158,3 +164,35 @@ def test_what_is_drawn_is_judged_and_found_by_its_link(server: str, tab: Any) ->
     tab.reload()
     settled(tab)
     assert title.inner_text() == verdict
+
+
+def test_a_run_of_the_lab_is_turned_left_found_again_and_kept(server: str, tab: Any) -> None:
+    problems: list[str] = []
+    tab.on("pageerror", lambda error: problems.append(str(error)))
+    tab.on("console", lambda said: problems.append(said.text) if wrong(said) else None)
+    tab.goto(f"{server}/lab")
+    tab.locator(".stage").get_by_text("An image that is no letter").wait_for()
+    tab.get_by_role("button", name="Play").click()
+    bits = tab.get_by_role("slider", name="Free bits (nats a layer)")
+    bits.press("ArrowRight")
+    tab.locator(".stage").get_by_text("free bits 0.25").wait_for()  # where it was turned
+    step = "parseInt(document.querySelector('h1').innerText.slice(8))"
+    tab.wait_for_function(f"{step} >= 50")  # a whole stretch of 25 steps is kept on disk
+    tab.get_by_role("button", name="Pause").click()
+    rests = tab.get_by_text("Run A is paused at step")
+    rests.wait_for()
+    before = int(rests.inner_text().split()[-1].rstrip("."))
+    for reloads in (False, True):
+        if reloads:
+            tab.reload()
+        else:
+            tab.get_by_role("link", name="Many images").click()
+            tab.get_by_role("heading", name="No folder of scores is open").wait_for()
+            tab.get_by_role("link", name="Lab", exact=True).click()
+        rests.wait_for()
+        assert before <= int(rests.inner_text().split()[-1].rstrip(".")) <= before + 100
+        assert bits.input_value() == "0.25"
+    tab.get_by_role("button", name="Keep").click()
+    tab.get_by_text("Kept as of step").wait_for()
+    assert_well(tab)
+    assert problems == []

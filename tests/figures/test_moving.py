@@ -36,6 +36,12 @@ def test_an_ellipse_is_a_posterior() -> None:
     assert np.isclose(2 * float(small.attrib["rx"]), float(large.attrib["ry"]), atol=0.2)
     (dots,) = svg.iter(f"{SPACE}path")
     assert dots.attrib["d"].count("M") == 5
+    within = np.array([True, True, False, False, False])
+    (picture,) = moving_posteriors(means, stds, np.ones((1, 5, 2), np.float32), LIGHT, names=["z1"],
+                                   holes=within)  # fmt: skip
+    _, orange = ElementTree.fromstring(picture).iter(f"{SPACE}path")
+    assert orange.attrib["d"].count("M") == 2
+    assert orange.attrib["stroke"] == LIGHT.out_mark(0).color
 
 
 def test_the_image_s_mark_stands_among_those_of_the_others() -> None:

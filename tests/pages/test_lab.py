@@ -70,11 +70,20 @@ def frame_of(run: runs.Run, **asked: str) -> Response:
     return stream.answer(Request(scope))
 
 
-def test_a_link_starts_a_preset_and_the_title_says_what_died(start: Start, table: Table) -> None:
+def test_a_link_starts_a_preset_and_the_title_says_what_died(
+    start: Start, table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runs, "visitor", lambda: "a" * 32)
     app = alive(start("lab", preset="free-bits"))
     assert {name.partition(":")[2] for name in table.jobs} == {"lab-a", "lab-b"}
     assert app.query_params["preset"] == "free-bits"
     assert lab_presets()["free-bits"].look in text(app)
+    # The page's own address finds the run again; another's link starts one.
+    run, there = runs.find("a"), {key: values[0] for key, values in app.query_params.items()}
+    alive(start("lab", **there))
+    assert runs.find("a") == run
+    alive(start("lab", preset="free-bits", run="0" * 12))
+    assert runs.find("a") != run
 
 
 def test_knobs_reach_the_run_and_the_view_follows(
@@ -127,8 +136,16 @@ def test_knobs_reach_the_run_and_the_view_follows(
     anew = alive(start("lab"))
     assert anew.slider("lab_a_depth").value == 2 and anew.toggle("lab_two").value is True
     # 4. Somebody else has runs of their own.
+    before = runs.find("a")
     monkeypatch.setattr(runs, "visitor", lambda: "b" * 32)
     assert runs.find("a") is None
+    runs.begin_preset(lab_presets()["holes"])
+    theirs = runs.find("a")
+    assert theirs is not None and before is not None and theirs.folder != before.folder
+    runs.turn(theirs, "beta", 2.0)
+    runs.change(theirs, playing=False)
+    monkeypatch.setattr(runs, "visitor", lambda: "a" * 32)
+    assert runs.find("a") == before
 
 
 def test_a_training_is_followed_by_local_users_alone(

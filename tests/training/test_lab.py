@@ -29,6 +29,7 @@ from hvae_core.training.lab.frame import (
     read_frame,
     write_control,
 )
+from hvae_core.training.lab.scene import in_holes
 from hvae_core.training.state import model_in
 from tests.small import tiny_set
 
@@ -114,6 +115,19 @@ def test_a_run_is_kept_as_a_checkpoint_and_followed_like_any_other(
     assert seen is not None and np.allclose(seen.kl, history["valid_kl"])
     with pytest.raises(ConfigError, match="no run in"):
         jobs.follow_run(str(page), str(shelf))
+
+
+def test_a_hole_is_where_the_aggregate_posterior_has_a_tenth_of_the_prior() -> None:
+    draw = torch.Generator().manual_seed(0)
+    z, means = torch.randn(50, 2, generator=draw), 0.5 * torch.randn(20, 2, generator=draw)
+    stds = 0.1 + 0.3 * torch.rand(20, 2, generator=draw)
+    normal = torch.distributions.Normal
+    q = torch.stack(
+        [normal(m, s).log_prob(z).sum(1).exp() for m, s in zip(means, stds, strict=True)]
+    )
+    expected = q.mean(0) < normal(0.0, 1.0).log_prob(z).sum(1).exp() / 10
+    found = in_holes(z.numpy(), means.numpy(), stds.numpy())
+    assert np.array_equal(found, expected.numpy()) and 10 < found.sum() < 40
 
 
 def test_a_run_ends_when_nobody_looks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,6 +29,8 @@ Array = NDArray[Any]
 CONTROL, FRAME, SEEN, STATE = "control.json", "frame.npz", "seen", "state.safetensors"
 MOST_BYTES = 2**22
 """Bytes of a frame at most."""
+KNOWN = 512
+"""Training images whose posteriors together say where images are: fewer leave gaps of their own."""
 POINTS = 1000
 """Points of a curve at most; then neighbours are joined."""
 
@@ -49,6 +51,7 @@ class LabFrame:
     means: Array  # (L, N, 2) of q(z_i | x); empty unless every layer has two units
     stds: Array  # (L, N, 2)
     draws: Array  # (L, M, 2) of p(z)
+    holes: Array  # (M,) which draws of the top layer lie in holes; empty where nobody knows
     unit_kl: Array  # (units,) of the top layer, nats
     eigenvalues: Array  # (8,) the largest of the data's covariance
     bounds: Array  # (K, N) L_>k of images that were held out, nats

@@ -16,10 +16,11 @@ from hvae_core.evaluation.linear import data_eigenvalues
 from hvae_core.models import HierarchicalVAE
 from hvae_core.models.distributions import Gaussian
 from hvae_core.models.pixels import prepared
-from hvae_core.training.lab.frame import LabFrame
+from hvae_core.training.lab.frame import KNOWN, LabFrame
 
 SHOWN, DRAWN, PRIOR = 8, 96, 200
 """Images that are reconstructed, images whose posteriors and bounds are shown, draws of p(z)."""
+_HOLE = np.log(10)
 
 
 class Scene:
@@ -27,6 +28,8 @@ class Scene:
 
     def __init__(self, images: ImageSet, held_out: ImageSet) -> None:
         self.held_out = held_out
+        known = images.take(KNOWN) if len(images) >= KNOWN else None
+        self._known = None if known is None else (known.images, known.image_digests())
         # Of large images it would take a minute, and no toy is made of them.
         few = images.images[0].size <= SIDE**2
         self.eigenvalues = data_eigenvalues(images.images)[:8] if few else np.zeros(0)
@@ -47,6 +50,7 @@ class Scene:
             samples = model.sample(32, noise=noise).mean[0]
             q = model.posteriors(x[:-1], noise=ImageNoise(digests[:-1]))
             means, stds, draws = _of_two_units(model, q)
+            holes = self._holes(model, draws)
         top = q[-1]
         unit_kl = np.zeros(0)
         if isinstance(top, Gaussian):
@@ -56,10 +60,31 @@ class Scene:
             about=about, steps=np.zeros(0), kl=np.zeros((0, model.n_layers)), loss=np.zeros(0),
             originals=np.asarray(self.held_out.images[:SHOWN]),
             reconstructions=_bytes(pictures), samples=_bytes(samples),
-            means=means, stds=stds, draws=draws, unit_kl=unit_kl,
+            means=means, stds=stds, draws=draws, holes=holes, unit_kl=unit_kl,
             eigenvalues=self.eigenvalues, bounds=bounds[:, :-1], dot=light,
             dot_bounds=bounds[:, -1],
         )  # fmt: skip
+
+    def _holes(self, model: HierarchicalVAE, draws: Any) -> Any:
+        """Which draws (M, 2) of the top layer lie in holes of the training images' posteriors."""
+        if self._known is None or not len(draws):
+            return np.zeros(0, bool)
+        images, digests = self._known
+        q = model.posteriors(prepared(model, images, digests), noise=ImageNoise(digests))[-1]
+        if not isinstance(q, Gaussian):
+            return np.zeros(0, bool)
+        return in_holes(draws[-1], q.mean[0].numpy(), q.std[0].numpy())
+
+
+def in_holes(z: Any, means: Any, stds: Any) -> Any:
+    """Whether points z (M, 2) lie in holes: q(z) < p(z) / 10, (M,).
+
+    p is the standard normal; q, the aggregate posterior, is the mean of N images' Gaussians, by
+    ``means`` and ``stds`` (N, 2) (Rosca et al. 2018).
+    """
+    far = (((z[:, None] - means) / stds) ** 2).sum(-1) / 2 + np.log(stds).sum(-1)
+    log_q = np.logaddexp.reduce(-far, axis=1) - np.log(len(means))
+    return log_q < -(z**2).sum(-1) / 2 - _HOLE
 
 
 def _of_two_units(model: HierarchicalVAE, q: Any) -> tuple[Any, Any, Any]:
