@@ -6,7 +6,15 @@ from hvae_core.figures.by_draws import auroc_by_draws
 from hvae_core.figures.curves import Curve, precision_recall, roc
 from hvae_core.figures.density import densities, reference_density
 from hvae_core.figures.false_alarms import Alarms, calibration
-from hvae_core.figures.grids import StripRow, png_bytes, strip, strip_boxes, tile, tile_boxes
+from hvae_core.figures.grids import (
+    StripRow,
+    png_bytes,
+    strip,
+    strip_boxes,
+    strip_cells,
+    tile,
+    tile_boxes,
+)
 from hvae_core.figures.information import information_by_k, unit_curves
 from hvae_core.figures.latent_map import MapData, class_codes, image_lines, latent_map
 from hvae_core.figures.layers import bits_by_k, kl_history, layer_band
@@ -68,6 +76,7 @@ __all__ = [
     "score_pairs",
     "strip",
     "strip_boxes",
+    "strip_cells",
     "symbol_html",
     "symbol_text",
     "tile",

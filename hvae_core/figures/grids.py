@@ -82,6 +82,24 @@ def strip_boxes(
     ]
 
 
+def strip_cells(
+    rows: Sequence[StripRow], heads: Sequence[str], *, scale: int = 3, unit: str = "nats"
+) -> list[list[Box]]:
+    """Where ``strip`` puts each picture, row by row: left, top, width, height in pixels."""
+    plan = _Plan.of(rows, heads, scale=scale, unit=unit)
+    cells = []
+    for i, row in enumerate(rows):
+        top = HEAD_HEIGHT + i * plan.row_height
+        sizes = [(scale * one.shape[-1], scale * one.shape[-2]) for one in row.images]
+        cells.append(
+            [
+                (plan.middle(column) - width // 2, top, width, height)
+                for column, (width, height) in enumerate(sizes)
+            ]
+        )
+    return cells
+
+
 def strip(
     rows: Sequence[StripRow],
     heads: Sequence[str],

@@ -269,9 +269,10 @@ def larger(figure: go.Figure, factor: float = 1.3) -> go.Figure:
     return grown
 
 
-def figure_config(filename: str, *, lasso: bool = False) -> dict[str, Any]:
+def figure_config(filename: str, *, lasso: bool = False, box: bool = False) -> dict[str, Any]:
     """Plotly's config: a short mode bar, SVG export under this name, and nothing sent anywhere."""
-    select = ["lasso2d", "select2d", "pan2d"] if lasso else []
+    taking = [*(["lasso2d"] if lasso else []), *(["select2d"] if lasso or box else [])]
+    select = [*taking, "pan2d"] if taking else []
     return {
         "displaylogo": False,
         # Listed one by one: the default bar also offers to upload the chart to a web service.

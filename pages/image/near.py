@@ -9,12 +9,13 @@ from hvae_core.common.arrays import Floats
 from hvae_core.common.errors import MissingImages
 from hvae_core.common.words import listed, percent
 from hvae_core.evaluation.evaluation import STORED_UNITS, Evaluation
-from hvae_core.figures import StripRow, strip
+from hvae_core.figures import StripRow, strip, strip_cells
 from hvae_core.probes.neighbours import nearest, own_distances
 from pages.image import code, scores
 from pages.image.one_image import OneImage
 from pages.image.subject import JudgedImage
-from pages.shared import ui
+from pages.shared import clickable, ui
+from pages.shared.current import Spot
 from pages.shared.kept import by_content
 from pages.shared.state import Context, colors
 
@@ -23,7 +24,7 @@ HEADS = ("this image", "nearest", "2nd", "3rd", "4th", "5th")
 HELP = (
     "In each layer the image stands at the mean of its posterior. Shown are the held-out images "
     "that stand nearest there, with the Euclidean distance. An image may be near in one layer and "
-    "far in another."
+    "far in another. A click makes one the current image."
 )
 
 
@@ -41,6 +42,7 @@ def draw(ctx: Context, judged: JudgedImage, image: OneImage, letter: str) -> Non
         ui.not_here([str(error)], st.info)
         return
     rows: list[StripRow] = []
+    spots: list[Spot] = []
     sentences: list[str] = []
     wide: list[str] = []
     for i, name in enumerate(handle.names):
@@ -51,13 +53,18 @@ def draw(ctx: Context, judged: JudgedImage, image: OneImage, letter: str) -> Non
         index, distance = nearest(means[i], known, COUNT)
         cells = [shown.images[0], *pictures.images[index[0]]]
         rows.append(StripRow(name, cells, [None, *map(float, distance[0])], out=None))
+        spots += [(reference.set_name, int(number)) for number in index[0]]
         beyond = float((_own(reference, i) < distance[0, 0]).mean())
         sentences.append(f"{percent(beyond)} of them in {name}")
     if rows:
         heads = HEADS[: len(rows[0].images)]
         picture = strip(rows, heads, unit="", underlined=False, colors=colors())
         alt = "Nearest held-out images by layer"
-        ui.picture(picture, alt, scroll=f"i_near_{letter}")
+        boxes = [box for row in strip_cells(rows, heads, unit="") for box in row[1:]]
+        clickable.picture(
+            ctx, picture, alt, key=f"i_near_{letter}", spots=spots, boxes=boxes, scrolls=True,
+            most=picture.width,
+        )  # fmt: skip
         made = code.near(ctx, handle, image, reference=reference.set_name, heads=len(heads))
         ui.picture_button(picture, f"image-near-{letter}", alt=alt, code=made)
         st.caption(

@@ -80,7 +80,8 @@ def density_charts(placed: Placed, drawn: list[str]) -> None:
         made = code.density(
             ctx, scored, at, places={name: places[name] for name in shown}, height=height
         )
-        ui.chart(figure, name, alt, key=f"o_density{model.index}", code=made)
+        taking = subset.from_chart(f"o_density{model.index}", scored, shown)
+        ui.chart(figure, name, alt, code=made, **taking)
 
 
 def in_words(placed: Placed) -> None:

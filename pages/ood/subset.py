@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -73,6 +74,32 @@ def takers(placed: Placed, drawn: Sequence[str]) -> None:
                     f"{words} ({len(picks):,})", key=f"o_take_{words}_{letter}", type="tertiary",
                     on_click=partial(selection.keep, picks, of), disabled=not picks,
                 )  # fmt: skip
+
+
+def from_chart(key: str, scored: ScoredModel, drawn: Sequence[str]) -> dict[str, Any]:
+    """Options of a chart of scores in which a box takes the images that score within it."""
+
+    def told() -> None:
+        boxes = st.session_state[key]["selection"]["box"]
+        selection.keep(*within(scored, drawn, [sorted(box["x"]) for box in boxes]))
+
+    return {"key": key, "box": True, "on_select": told, "selection_mode": "box"}
+
+
+def within(
+    scored: ScoredModel, drawn: Sequence[str], spans: Sequence[Sequence[float]]
+) -> tuple[Selection, int]:
+    """The images of the drawn sets that score within one of the spans, and of how many."""
+    sets = {name: values for name, values in scored.sets.items()
+            if name in (scored.model.inside.set_name, *drawn)}  # fmt: skip
+    picks = [
+        (name, int(row))
+        for name, values in sets.items()
+        for row in np.flatnonzero(
+            np.any([(values >= low) & (values <= high) for low, high in spans], axis=0)
+        )
+    ]
+    return picks, sum(map(len, sets.values()))
 
 
 def parted(

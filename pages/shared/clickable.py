@@ -6,14 +6,14 @@ import base64
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 from streamlit.components.v2 import component
 
 from hvae_core.common.errors import HVAEError
 from hvae_core.figures.grids import Box, png_bytes
-from pages.shared import current, image_names, ready
+from pages.shared import current, image_names, ready, selection
 from pages.shared.current import Spot
 from pages.shared.ready import Neighbour
 from pages.shared.state import Context
@@ -44,6 +44,37 @@ def chart_points(plot_key: str, on_click: Callable[[int, int], None]) -> None:
             on_click(row, trace)
 
     _points(key=key, data={"plot": plot_key}, height=1, on_clicked_change=told)
+
+
+def chart_area(
+    plot_key: str, spot_of: Callable[[int, int], Spot | None], of: int
+) -> dict[str, Any]:
+    """Options of ``ui.chart`` by which a lasso or a box makes the current subset.
+
+    ``spot_of`` says which image a point is, by its customdata and the number of its trace; there
+    are ``of`` images in the chart. A double click on the chart clears the subset.
+    """
+
+    def told() -> None:
+        points = st.session_state[plot_key]["selection"]["points"]
+        known = (
+            spot_of(_whole(point.get("customdata")), _whole(point.get("curve_number")))
+            for point in points
+        )
+        selection.keep(list(dict.fromkeys(spot for spot in known if spot)), of)
+
+    return {
+        "key": plot_key,
+        "lasso": True,
+        "on_select": told,
+        "selection_mode": ("lasso", "box"),
+    }
+
+
+def _whole(value: object) -> int:
+    """A number that the browser sent, alone or in a list; -1 for anything else."""
+    first = value[0] if isinstance(value, list | tuple) and value else value
+    return first if type(first) is int else -1
 
 
 def picture(

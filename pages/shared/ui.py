@@ -226,6 +226,7 @@ def chart(
     *,
     key: str | None = None,
     lasso: bool = False,
+    box: bool = False,
     code: Code | None = None,
     **kwargs: Any,
 ) -> Any:
@@ -235,7 +236,7 @@ def chart(
         larger(figure) if presented() else figure,
         theme=None,
         key=key or name,
-        config=figure_config(name, lasso=lasso),
+        config=figure_config(name, lasso=lasso, box=box),
         alt=alt,
         **kwargs,
     )

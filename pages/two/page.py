@@ -46,7 +46,8 @@ CKA_HELP = (
 AXES = {"correlation": "mean |<i>r</i>| of matched units", "cka": "linear CKA"}
 SCORES_HELP = (
     "Each mark is an image: its score under A to the right, under B upwards. Above the line, B "
-    "finds the image more unusual than A does."
+    "finds the image more unusual than A does. A click makes an image the current one, a "
+    "lasso or a box those within it the current subset."
 )
 
 
@@ -83,8 +84,10 @@ def likeness_part(by_set: Mapping[str, Likeness], measure: str) -> None:
     ui.csv_button(lambda: layers.likeness_table(ctx, by_set), "likeness", "Layers (CSV)")
 
 
-def scores_part(pairs: list[ScoredPair], score: Score) -> None:
-    """One score of every image under both models."""
+def scores_part(
+    pairs: list[ScoredPair], score: Score, evaluations: Mapping[str, Evaluation]
+) -> None:
+    """One score of every image under both models; ``evaluations`` are those under A."""
     st.subheader("One score under both", anchor=False, help=SCORES_HELP)
     if not pairs:
         st.caption("Evaluate a set under both models; its images then appear here.")
@@ -97,15 +100,21 @@ def scores_part(pairs: list[ScoredPair], score: Score) -> None:
     )
     key = f"two-scores-{score.key}"
     made = code.scores(ctx, pairs, score)
-    ui.chart(figure, key, "The score of every image under A and under B", code=made)
+
+    def spot_of(row: int, trace: int) -> current.Spot | None:
+        there = 0 <= trace < len(pairs) and 0 <= row < len(pairs[trace].a)
+        return (pairs[trace].name, row) if there else None
 
     def look(row: int, trace: int) -> None:
-        if 0 <= trace < len(pairs) and 0 <= row < len(pairs[trace].a):
-            current.take((pairs[trace].name, row))
+        if spot := spot_of(row, trace):
+            current.take(spot)
 
+    area = clickable.chart_area(key, spot_of, sum(len(pair.a) for pair in pairs))
+    ui.chart(figure, key, "The score of every image under A and under B", code=made, **area)
     clickable.chart_points(key, look)
     st.caption(". ".join(scores.agreement_in_words(pair, score.unit) for pair in pairs) + ".")
-    ui.csv_button(lambda: scores.score_table(score, pairs), "scores", "Scores (CSV)")
+    files = {pair.name: evaluations[pair.name].files for pair in pairs}
+    ui.csv_button(lambda: scores.score_table(score, pairs, files), "scores", "Scores (CSV)")
 
 
 def side_by_side(heading: str, names: Sequence[str], part: Callable[[str], None]) -> None:
@@ -201,7 +210,7 @@ def body() -> None:
     with left, ui.in_place():
         likeness_part(by_set, measure)
     with right, ui.in_place():
-        scores_part(pairs, score)
+        scores_part(pairs, score, both[0])
     if any(name in by_set for name in shown):
         heading = "Every layer against every layer"
         side_by_side(heading, shown, lambda name: matrix_part(name, by_set, measure))

@@ -94,11 +94,14 @@ def pictures(
     return images.images[picks]
 
 
-def score_table(score: Score, pairs: Sequence[ScoredPair]) -> pd.DataFrame:
-    """The score under both models and its difference, one row an image."""
+def score_table(
+    score: Score, pairs: Sequence[ScoredPair], files: Mapping[str, Sequence[str]]
+) -> pd.DataFrame:
+    """The score under both models and its difference, one row an image with its file."""
     frames = []
     for pair in pairs:
-        columns = {"set": pair.name, "image": np.arange(len(pair.a))}
+        known = files.get(pair.name) or [""] * len(pair.a)
+        columns = {"set": pair.name, "image": np.arange(len(pair.a)), "file": known}
         values = {f"{score.key}_a": pair.a, f"{score.key}_b": pair.b, "a_minus_b": pair.a - pair.b}
         frames.append(pd.DataFrame({**columns, **values}))
     return pd.concat(frames, ignore_index=True)

@@ -10,7 +10,7 @@ import streamlit as st
 
 from pages.ood import subset
 from pages.ood.threshold import ScoredModel
-from pages.shared import selection
+from pages.shared import clickable, selection
 from tests.pages.conftest import Start, alive
 
 
@@ -75,3 +75,23 @@ def test_a_threshold_parts_the_images() -> None:
         "missed outsiders": ([("one", 0)], 3),
         "false alarms": ([("in", 2), ("in", 3)], 4),
     }
+
+
+def test_a_box_on_the_densities_takes_those_that_score_within_it() -> None:
+    assert subset.within(scored(), ["one"], [(1.0, 2.0)]) == (
+        [("in", 1), ("in", 2), ("one", 2)], 7,
+    )  # fmt: skip
+    assert subset.within(scored(), ["one", "few"], []) == ([], 8)
+
+
+def test_a_lasso_on_points_takes_their_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    points = [
+        {"customdata": [1], "curve_number": 0}, {"customdata": 0, "curve_number": 1},
+        {"curve_number": 2}, {"customdata": ["x"], "curve_number": 0},
+    ]  # fmt: skip
+    state: dict[str, object] = {"chart": {"selection": {"points": points}}}
+    monkeypatch.setattr(st, "session_state", state)
+    known = {(1, 0): ("in", 1), (0, 1): ("out", 0)}
+    options = clickable.chart_area("chart", lambda *at: known.get(at), of=9)
+    options["on_select"]()
+    assert (state["selection"], selection.total()) == ([("in", 1), ("out", 0)], 9)
