@@ -25,8 +25,11 @@ def kl_history(
     *,
     names: Sequence[Sequence[str]] | None = None,
     unit: str = "nats",
+    counted: str = "epoch",
 ) -> go.Figure:
     """KL per layer over training; models are (name, epochs (E,), KL (E, L)), A solid, B dashed.
+
+    ``counted`` says what stands for the epochs.
 
     ``names`` are those of each model's layers; of many lines some are named at their end, all in
     the hover text.
@@ -56,14 +59,14 @@ def kl_history(
                     name=f"{label} {name}",
                     showlegend=False,
                     customdata=measured[:, i].astype(np.float32),
-                    hovertemplate=f"epoch %{{x}}<br>%{{customdata:.3r}} {unit}"
+                    hovertemplate=f"{counted} %{{x}}<br>%{{customdata:.3r}} {unit}"
                     f"<extra>{label} {name}</extra>",
                 )
             )
             if steps.size and i in named:
                 end = label + letter + (" &lt; 0" if measured[-1, i] < 0 else "")
                 ends.append((steps[-1], table[-1, i], end, color))
-    base_layout(fig, colors, x_title="epoch", y_title=f"KL ({unit})")
+    base_layout(fig, colors, x_title=counted, y_title=f"KL ({unit})")
     fig.update_yaxes(**log_axis([trace.y for trace in fig.data]))
     fig.update_layout(margin_r=60 if any("0" in end[2] for end in ends) else 40)
     _label_ends(fig, ends)

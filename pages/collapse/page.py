@@ -40,7 +40,6 @@ def kl_part(models: list[Layers], settings: CollapseSettings, name: str) -> None
     st.subheader("KL per layer", anchor=False, help=KL_HELP)
     bars = [(m.handle.title, m.result.kl, m.handle.units) for m in models]
     below, thin = settings.collapsed_below, [m.found.thin for m in models]
-    alt = "Bars of the KL of each layer, collapsed layers hatched, thin ones dotted"
     left, right = st.columns(2, gap="large")
     for column, per_dim in ((left, True), (right, False)):
         figure = kl_bars(
@@ -48,6 +47,8 @@ def kl_part(models: list[Layers], settings: CollapseSettings, name: str) -> None
         )
         with column:
             st.caption("A unit, as the threshold counts it" if per_dim else "The whole layer")
+            kind = "a unit of each layer" if per_dim else "each layer"
+            alt = f"Bars of the KL of {kind}, collapsed layers hatched, thin ones dotted"
             made = code.kl(ctx, handles_of(models), name, below=below, per_dim=per_dim)
             ui.chart(figure, "collapse-kl-unit" if per_dim else "collapse-kl", alt, code=made)
     table = tables.layer_table(models)

@@ -20,7 +20,7 @@ def curve(ratings):
 """
 
 
-def pairs(ctx: Context, handle: Handle, picture: Picture) -> Code:
+def pairs(ctx: Context, handle: Handle, picture: Picture, scale: int) -> Code:
     """The picture, what is rebuilt of it from each level up, and JPEG at the same rates."""
     lines, uses = _picture(ctx, picture, "model")
     return program.code(
@@ -31,7 +31,10 @@ def pairs(ctx: Context, handle: Handle, picture: Picture) -> Code:
         f"found = compressed(model.model, model.digest, picture, {ctx.seed})",
         "every = np.concatenate([found.original[None], found.pictures, found.jpeg_pictures])",
         "columns = len(found.pictures) + 1",
-        f"figure = hv.figures.tile(every, columns=columns, scale=1, colors={program.theme()})",
+        f"look = {{'columns': columns, 'scale': {scale}, 'colors': {program.theme()}}}".replace(
+            "'", '"'
+        ),
+        "figure = hv.figures.tile(every, **look)",
         uses=["import numpy as np", COMPRESSED, *uses],
         command=_command(ctx, handle, picture),
     )

@@ -81,8 +81,9 @@ def pairs(
     every = np.concatenate([x[None], compression.pictures, jpegs])
     columns = len(compression.pictures) + 1
     label = f"All k of {letter} (PNG)" if len(ctx.models) > 1 else "All k (PNG)"
-    tiles = tile(every, columns=columns, scale=1, colors=palette)
-    made = code.pairs(ctx, handle, picture)
+    scale = max(1, SMALL // 2 // max(height, width))
+    tiles = tile(every, columns=columns, scale=scale, colors=palette)
+    made = code.pairs(ctx, handle, picture, scale)
     alt = f"The picture, rebuilt from each level up, and JPEG at the same rates, {handle.title}"
     ui.picture_button(tiles, f"compression-{letter}", label, alt=alt, code=made)
 

@@ -13,7 +13,7 @@ from hvae_core.common.deployment import MAX_CHECKPOINTS, public
 from hvae_core.common.errors import CheckpointError
 from hvae_core.config.lab import lab_presets
 from hvae_core.training.lab.frame import look
-from pages.lab import runs, stream, view
+from pages.lab import code, runs, stream, view
 from pages.lab.knobs import PROBLEM, panel, tell
 from pages.lab.runs import A, B, Run
 from pages.shared import jobs, links, models, ui
@@ -228,7 +228,9 @@ def page() -> None:
         head_controls(found)
         _mount(key="lab-moving", data={"address": stream.address(found, palette, owner=visitor())})
         view.units(found, palette)
-        ui.csv_button(lambda: view.curve_table(found), "lab", "KL over steps (CSV)")
+        with st.container(horizontal=True):
+            ui.csv_button(lambda: view.curve_table(found), "lab", "KL over steps (CSV)")
+            code.say(found, palette)
     with beside, ui.in_place():
         if len(found) > 1:
             slot = st.segmented_control(

@@ -75,7 +75,7 @@ def density_charts(placed: Placed, drawn: list[str]) -> None:
             span=scored.span,
             height=height,
         )
-        alt = "Densities of the score, in and out of distribution"
+        alt = f"Densities of {score.name}, in and out of distribution"
         name = f"density-{score.key}-{model.letter or 'A'}"
         made = code.density(
             ctx, scored, at, places={name: places[name] for name in shown}, height=height
@@ -116,7 +116,7 @@ def curve_chart(placed: Placed, drawn: list[str]) -> None:
         st.caption("Choose an out-of-distribution set to draw.")
         return
     figure = (roc if kind == "ROC" else precision_recall)(curves, palette)
-    alt = f"{kind} curves of the chosen sets, with areas"
+    alt = f"{kind} curves of {placed[0][0].score.name} on the chosen sets, with areas"
     made = code.curve(ctx, placed, {name: titles[name] for name in drawn}, places, kind=kind)
     ui.chart(figure, f"{kind}-{placed[0][0].score.key}", alt, key="o_curves", code=made)
     area = "AUROC with 95 % interval" if kind == "ROC" else "AUPRC, as average precision"

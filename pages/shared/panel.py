@@ -24,7 +24,10 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     Content: TypeAlias = "go.Figure | Image | pd.DataFrame"
-    Later: TypeAlias = Callable[[], Content]
+    Later: TypeAlias = Callable[[], Content | None]
+
+Program: TypeAlias = Code | Callable[[], Code | None]
+"""The code of a panel, or what says it when it is asked for; a moving one's changes meanwhile."""
 
 _KEY = "panels"
 NOTE = "The camera at the top right of the chart saves the figure as SVG."
@@ -34,17 +37,22 @@ NOTE = "The camera at the top right of the chart saves the figure as SVG."
 class Panel:
     """A chart, a picture or a table of the page, in words, with the code that makes it.
 
-    What is drawn in the browser alone, or moves there, is made when it is asked for.
+    What is drawn in the browser alone, or moves there, is made when it is asked for; there may be
+    nothing yet.
     """
 
     name: str
     alt: str
     content: Content | Later
-    code: Code | None = None
+    code: Program | None = None
 
-    def made(self) -> Content:
+    def made(self) -> Content | None:
         """The chart, picture or table."""
         return self.content() if callable(self.content) else self.content
+
+    def written(self) -> Code | None:
+        """The code."""
+        return self.code() if callable(self.code) else self.code
 
 
 @dataclass(eq=False)
@@ -110,14 +118,16 @@ def begin() -> None:
     now.parts, now.place = (), None
 
 
-def shown(name: str, alt: str, content: Content | Later, code: Code | None = None) -> None:
+def shown(name: str, alt: str, content: Content | Later, code: Program | None = None) -> None:
     """Take note of a panel, drawn under a name and told in words."""
     view().add(Panel(name, alt, content, code))
 
 
 @st.fragment
 def offer(
-    name: str, code: Code | None = None, figure: go.Figure | Callable[[], go.Figure] | None = None
+    name: str,
+    code: Program | None = None,
+    figure: go.Figure | Callable[[], go.Figure] | None = None,
 ) -> None:
     """A panel's code, behind a word; of a chart its data too. Filled only when it is opened."""
     label = "Code" if figure is None else "Data and code"
@@ -136,11 +146,14 @@ def offer(
                 key=f"data-{name}", on_click="ignore", icon=":material/download:", type="tertiary",
             )  # fmt: skip
             st.caption(NOTE)
-        if code is not None:
-            st.code(code.python, language="python")
-            if code.command:
+        written = code() if callable(code) else code
+        if written is not None:
+            st.code(written.python, language="python")
+            if written.command:
                 st.caption("The same numbers on the command line:")
-                st.code(code.command, language="sh", wrap_lines=True)
+                st.code(written.command, language="sh", wrap_lines=True)
+        elif figure is None:
+            st.caption("There is no code for this yet.")
 
 
 def _csv(figure: go.Figure | Callable[[], go.Figure]) -> bytes:

@@ -23,7 +23,7 @@ from hvae_core.config.describe import card_rows
 from hvae_core.figures import Palette, fmt, png_bytes, symbol_text
 from hvae_core.figures.document import chart_of, data_url, document
 from pages.shared import links, panel, store
-from pages.shared.panel import Panel, View
+from pages.shared.panel import View
 from pages.shared.state import Context, colors
 
 if TYPE_CHECKING:
@@ -83,11 +83,14 @@ def made(view: View, known: Facts) -> bytes:
     charts: dict[str, object] = {}
     sections = []
     for number, one in enumerate(panels, start=1):
+        content = one.made()
+        if content is None:
+            continue
         section: dict[str, Any] = dict.fromkeys(("chart", "picture", "table"), "")
         section |= {"alt": plain(one.alt), "python": "", "command": ""}
-        section |= _content(one, f"chart-{number}", charts)
-        if one.code is not None:
-            section |= {"python": one.code.python, "command": one.code.command}
+        section |= _content(one.name, content, f"chart-{number}", charts=charts)
+        if code := one.written():
+            section |= {"python": code.python, "command": code.command}
         sections.append(section)
     controls = [(key, value) for key, value in view.query if key not in _OF_THIS_MACHINE]
     told = [
@@ -112,11 +115,12 @@ def made(view: View, known: Facts) -> bytes:
     return page.encode()
 
 
-def _content(one: Panel, chart: str, charts: dict[str, object]) -> Mapping[str, Any]:
+def _content(
+    name: str, content: Any, chart: str, *, charts: dict[str, object]
+) -> Mapping[str, Any]:
     """What a panel shows, as the template takes it; a chart goes into ``charts``."""
-    content: Any = one.made()
     if hasattr(content, "to_plotly_json"):
-        charts[chart] = chart_of(one.name, only=content)
+        charts[chart] = chart_of(name, only=content)
         return {"chart": chart}
     if hasattr(content, "columns"):
         return {"table": table(content)}

@@ -1,10 +1,14 @@
-// Copies the address of the view; while a view is presented, arrow keys press the links on the page.
+// Lists the parts of the page, copies the address of the view; while a view is presented, arrow keys
+// press the links on the page.
+const LEAST = 3;  // a page of fewer parts needs no list of them
 export default function ({ data, parentElement }) {
   const find = (name) => parentElement.querySelector(name);
-  const [button, box, field, said] = ["button", ".box", "input", "p"].map(find);
+  const names = [".share", ".link", "input", "p", ".parts", "nav"];
+  const [button, box, field, said, jump, list] = names.map(find);
   const share = async () => {
     if (!box.hidden) { box.hidden = true; return; }
     box.hidden = false;
+    close();
     field.value = window.location.href;
     field.select();
     let copied = true;
@@ -16,6 +20,52 @@ export default function ({ data, parentElement }) {
     said.textContent = (copied ? "Copied. " : "Copy it with Ctrl-C. ") + data.without;
   };
   button.onclick = share;
+  const headings = () =>
+    [...document.querySelectorAll('[data-testid="stMain"] :is(h2, h3)')]
+      .filter((one) => one.textContent.trim() && one.offsetParent);
+  const close = () => { list.hidden = true; jump.setAttribute("aria-expanded", "false"); };
+  const open = () => {
+    const found = headings();
+    // The part that is read: the last whose heading stands above the middle of the screen.
+    const now = found.filter((one) => one.getBoundingClientRect().top < innerHeight / 2).pop();
+    list.replaceChildren(...found.map((heading) => {
+      const way = document.createElement("button");
+      way.type = "button";
+      way.textContent = heading.textContent.trim();
+      if (heading === now) way.setAttribute("aria-current", "true");
+      way.onclick = () => {
+        close();
+        heading.tabIndex = -1;
+        Object.assign(heading.style, { scrollMarginTop: "4rem", outline: "none" });
+        heading.scrollIntoView({ block: "start" });
+        heading.focus({ preventScroll: true });
+      };
+      return way;
+    }));
+    box.hidden = true;
+    list.hidden = false;
+    jump.setAttribute("aria-expanded", "true");
+    (list.querySelector("[aria-current]") ?? list.firstChild)?.focus();
+  };
+  jump.onclick = () => (list.hidden ? open() : close());
+  const steer = (event) => {
+    if (event.key === "Escape") { close(); jump.focus(); }
+    const by = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (!by) return;
+    event.preventDefault();
+    event.stopPropagation();
+    const ways = [...list.children], at = ways.indexOf(event.composedPath()[0]);
+    ways[(at + by + ways.length) % ways.length]?.focus();
+  };
+  list.onkeydown = steer;
+  const away = (event) => { if (!event.composedPath().includes(jump.parentNode)) close(); };
+  document.addEventListener("pointerdown", away);
+  let waits = 0;
+  const count = () => { waits = 0; jump.hidden = headings().length < LEAST; };
+  const watch = new MutationObserver(() => { waits ||= setTimeout(count, 400); });
+  const main = document.querySelector('[data-testid="stMain"]');
+  if (main) watch.observe(main, { childList: true, subtree: true });
+  count();
   const press = (names) => names.map((name) => document.querySelector(name)).find(Boolean)?.click();
   const keys = (event) => {
     const taken = "input, textarea, select, [contenteditable=true], [role=slider], [role=radio]," +
@@ -28,5 +78,10 @@ export default function ({ data, parentElement }) {
     press(names);
   };
   document.addEventListener("keydown", keys);
-  return () => document.removeEventListener("keydown", keys);
+  return () => {
+    document.removeEventListener("keydown", keys);
+    document.removeEventListener("pointerdown", away);
+    watch.disconnect();
+    clearTimeout(waits);
+  };
 }

@@ -1,4 +1,4 @@
-"""What every page offers at its top: the link and a report of this view, and to present it.
+"""What every page offers at its top: its parts, the link and a report of this view, to present it.
 
 A view that is presented has larger type, no sidebar, and arrow keys that turn the steps of the tour
 or the pages. ``?present=1`` opens it so.
@@ -16,7 +16,7 @@ from streamlit.components.v2 import component
 from hvae_core.common.words import listed
 from hvae_core.data.worlds import OWN
 from pages.shared import links, report, ui, uploads
-from pages.shared.state import Context
+from pages.shared.state import Context, colors
 
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 _HERE = Path(__file__).parent
 _mount = component(
     "strata_toolbar",
-    html='<button type="button">Share</button><div class="box" hidden>'
+    html='<button type="button" class="parts" aria-expanded="false" hidden>Parts</button>'
+    '<nav class="box" aria-label="Parts of this page" hidden></nav>'
+    '<button type="button" class="share">Share</button><div class="box link" hidden>'
     '<input readonly aria-label="The link of this view"><p role="status"></p></div>',
     css=(_HERE / "toolbar.css").read_text("utf-8"),
     js=(_HERE / "toolbar.js").read_text("utf-8"),
@@ -33,8 +35,10 @@ _mount = component(
 PLACE = "toolbar"
 _STYLE = """<style>
     .st-key-toolbar {position: fixed; top: .6rem; right: 4.5rem; width: auto; z-index: 999992;
-        flex-wrap: nowrap; gap: .25rem}
+        flex-wrap: nowrap; gap: 1rem; padding: 0 .5rem; border-radius: .25rem;
+        background: GROUND}
     .st-key-toolbar > div {width: auto; flex: 0 0 auto}
+    @media (max-width: 640px) {.st-key-present_begin {display: none}}
     </style>"""
 _PRESENTED = """<style>
     html {font-size: 20px !important}
@@ -54,7 +58,8 @@ def begin() -> None:
     if asked := links.arrived(ui.PRESENT):
         st.session_state[ui.PRESENT] = asked == "1"
     links.say(ui.PRESENT, "1" if ui.presented() else "")
-    st.html(_STYLE + (_PRESENTED if ui.presented() else ""))
+    style = _STYLE.replace("GROUND", colors().background)
+    st.html(style + (_PRESENTED if ui.presented() else ""))
 
 
 def place() -> DeltaGenerator:

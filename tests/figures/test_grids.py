@@ -9,7 +9,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hvae_core.figures import LIGHT, StripRow, png_bytes, strip, strip_boxes, tile, tile_boxes
+from hvae_core.figures import (
+    LIGHT,
+    StripRow,
+    png_bytes,
+    strip,
+    strip_boxes,
+    strip_cells,
+    tile,
+    tile_boxes,
+)
 from hvae_core.figures.grids import FONTS, font
 from hvae_core.figures.theme import DARK, channels
 
@@ -35,6 +44,10 @@ def test_a_box_holds_its_image_and_nothing_else() -> None:
     rows = [StripRow(str(i), [image, image], [None, 1.0]) for i, image in enumerate(images)]
     band = np.asarray(strip(rows, ["x", "y"], scale=2, colors=LIGHT))
     found = zip(tile_boxes(5, (3, 4), **laid), strip_boxes(rows, ["x", "y"], scale=2), strict=True)
+    for tone, cells in zip(tones, strip_cells(rows, ["x", "y"], scale=2), strict=True):
+        for left, top, width, height in cells:
+            assert (width, height) == (8, 6)
+            assert (band[top : top + height, left : left + width] == tone).all()
     for tone, ((left, top, width, height), row) in zip(tones, found, strict=True):
         assert (picture[top : top + height, left : left + width] == tone).all()
         left, top, width, height = row

@@ -219,13 +219,14 @@ def run_codes(app: AppTest, monkeypatch: pytest.MonkeyPatch, only: str = "") -> 
     monkeypatch.setattr(Image.Image, "show", lambda picture: None)
     names = []
     for _, panel in app.session_state["panels"].panels:
-        if panel.code is None or not panel.name.startswith(only):
+        code = panel.written() if panel.name.startswith(only) else None
+        if code is None:
             continue
-        if panel.code.command:
-            words = shlex.split(panel.code.command)[3:]  # behind python -m hvae_core
+        if code.command:
+            words = shlex.split(code.command)[3:]  # behind python -m hvae_core
             command_line().parse_args(words, exit_on_error=False, print_error=False)
         made: dict[str, Any] = {}
-        exec(compile(panel.code.python, panel.name, "exec"), made)
+        exec(compile(code.python, panel.name, "exec"), made)
         names.append(panel.name)
         content = panel.made()
         if isinstance(content, Image.Image):

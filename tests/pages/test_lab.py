@@ -13,14 +13,16 @@ import pytest
 from starlette.requests import Request
 from starlette.responses import Response
 
-from hvae_core.config.lab import STEPS, lab_presets
+from hvae_core.config.lab import STEPS, Act, lab_presets
 from hvae_core.figures import LIGHT
 from hvae_core.models import model_from_config
+from hvae_core.training.lab import again as lab_again
+from hvae_core.training.lab.again import LabCurves
 from hvae_core.training.lab.frame import write_frame
 from hvae_core.training.lab.scene import Scene
 from pages.lab import runs, stream
 from pages.shared import jobs
-from tests.pages.conftest import Start, alive, text
+from tests.pages.conftest import Start, alive, run_codes, text
 from tests.small import tiny_set
 
 
@@ -57,7 +59,9 @@ def seen(run: runs.Run, step: int = 2 * STEPS) -> None:
     model = model_from_config(run.control.knobs.model())
     scene = Scene(tiny_set(80), tiny_set(96, seed=1))
     about = {"step": step, "rate": 300.0, "names": [s.name for s in model.latents],
-             "counted": "step", "marks": [[5, "beta 2"]], "images": "Bars"}  # fmt: skip
+             "counted": "step", "marks": [[5, "beta 2"]], "images": "Bars",
+             "began": {**vars(run.control.knobs), "beta": 1.0}, "turned": [[5, {"beta": 2.0}]],
+             }  # fmt: skip
     frame = scene.frame(model, about, run.control.dot)
     kl = np.tile([2.0, 0.01, 0.004][: model.n_layers], (4, 1))
     write_frame(run.folder, replace(frame, steps=np.arange(4), kl=kl, loss=np.ones(4)))
@@ -97,6 +101,16 @@ def test_knobs_reach_the_run_and_the_view_follows(
     # 1. What it shows.
     app = alive(app.run())
     assert app.title[0].value == f"At step {2 * STEPS} z2 and z3 say nothing"
+    frame = runs.read("a", run.folder).frame  # type: ignore[union-attr]
+    asked = []
+
+    def train_again(*given: Any) -> LabCurves:
+        asked.append(given)
+        return LabCurves(tuple(frame.about["names"]), frame.steps, frame.kl, frame.loss)
+
+    monkeypatch.setattr(lab_again, "train_again", train_again)
+    assert run_codes(app, monkeypatch) == ["lab-kl"]
+    assert asked == [(run.control.knobs, [Act(5, {"beta": 2.0})], 3)]
     answer = frame_of(run)
     assert answer.status_code == 200
     told = json.loads(bytes(answer.body))

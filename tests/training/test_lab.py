@@ -18,6 +18,7 @@ from hvae_core.config.lab import STEPS, Act, Control, Knobs, after
 from hvae_core.evaluation.bounds import bound
 from hvae_core.models.pixels import prepared
 from hvae_core.training.lab import jobs, watch
+from hvae_core.training.lab.again import train_again
 from hvae_core.training.lab.frame import (
     FRAME,
     POINTS,
@@ -78,6 +79,14 @@ def test_a_run_is_turned_paused_and_goes_on_where_it_was_kept(tmp_path: Path) ->
     assert np.array_equal(second.kl[:5], first.kl[:5])
     config, recipe = jobs.settings_in(tmp_path / STATE)
     assert recipe.free_bits == 1.0 and config.std == 0.15  # as they stood when it was kept
+    # 4. What is written of it trains it once more.
+    for frame in (first, second):
+        turned = [Act(at, turn) for at, turn in frame.about["turned"]]
+        found = train_again(Knobs(**frame.about["began"]), turned, int(frame.steps[-1]))
+        assert found.names == ("z1", "z2") and np.array_equal(found.steps, frame.steps)
+        np.testing.assert_allclose(found.kl, frame.kl, rtol=1e-5)
+        np.testing.assert_allclose(found.loss, frame.loss, rtol=1e-5)
+    assert [one.step for one in turned] == [10, STEPS]
 
 
 def test_what_is_shown_are_the_bounds_of_the_model(tmp_path: Path) -> None:

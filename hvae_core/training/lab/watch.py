@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import final
+from typing import Any, final
 
 import numpy as np
 from torch import Tensor
@@ -53,6 +53,7 @@ class Watch:
         self._scene = Scene(images, held_out)
         self._curve, self._marks = Curve(), list[tuple[int, str]]()
         self._told: Knobs | None = None
+        self._began, self._turned = control.knobs, list[tuple[int, dict[str, Any]]]()
         self._last, self._stepped, self._rate = 0.0, time.monotonic(), 0.0
         self._counted = 0
 
@@ -77,11 +78,20 @@ class Watch:
             rows = np.column_stack([before.loss, before.kl])[known]
             self._curve = Curve(steps=before.steps[known].tolist(), rows=list(rows))
             self._marks = [(at, word) for at, word in before.about["marks"] if at <= self.step]
+            if "began" in before.about:  # a run of an older version does not say
+                self._began = Knobs(**before.about["began"])
+                turns = before.about["turned"]
+                self._turned = [(at, turn) for at, turn in turns if at <= self.step]
+                self._told = self._began
+                for _, turn in self._turned:
+                    self._told = self._told.turned(turn)
         self._turn(running, self.control.knobs)
 
     def _turn(self, running: RunState, knobs: Knobs) -> None:
         if knobs != self._told:
             running.change(knobs.train(), knobs.model())
+            if self._told is not None:
+                self._turned.append((self.step, changes(self._told, knobs)))
         self._told = knobs
 
     def _act(self, running: RunState) -> None:
@@ -136,6 +146,8 @@ class Watch:
             "names": [spec.name for spec in model.latents],
             "counted": "step",
             "marks": self._marks[-12:],
+            "began": vars(self._began),
+            "turned": self._turned,
             "images": self._scene.held_out.title,
         }
         frame = self._scene.frame(model, about, self.control.dot)
@@ -145,5 +157,9 @@ class Watch:
 
 def turned_in_words(before: Knobs, now: Knobs) -> str:
     """What was turned, as "free bits 1"."""
-    changed = {k: v for k, v in vars(now).items() if vars(before)[k] != v}
-    return Act(0, changed).in_words
+    return Act(0, changes(before, now)).in_words
+
+
+def changes(before: Knobs, now: Knobs) -> dict[str, Any]:
+    """The knobs that were turned, with their new values."""
+    return {name: value for name, value in vars(now).items() if vars(before)[name] != value}
