@@ -132,7 +132,10 @@ def test_traces_are_one_trace_for_every_k(member: Member) -> None:
     model, x = member.model, member.x()
     ks = list(range(model.n_levels))
     ks = [ks[-1], *ks[:-1]]  # in no order
-    for (skipped, up), samples, heat in itertools.product(WAYS, (1, 3), (1.0, 0.6)):
+    # Of four choices any two meet in every way.
+    for (skipped, up), turned in itertools.product(WAYS, (False, True)):
+        samples = 3 if turned else 1
+        heat = 1.0 if turned == (skipped == up) else 0.6
         ways: Any = {"skipped": skipped, "up": up, "samples": samples, "temperature": heat}
         together = model.traces(x, ks, noise=member.noise(), **ways)
         for k, trace in zip(ks, together, strict=True):
@@ -233,7 +236,7 @@ def test_log_p_is_a_sum_over_pixels_each_of_its_own(member: Member) -> None:
 
 def test_importance_weighting_does_not_lower_the_bound(member: Member) -> None:
     """E[L^S] >= E[L], estimated from draws of their own; the KL of the one is in closed form."""
-    model, runs, samples = member.model, 40, 16
+    model, runs, samples = member.model, 24, 12
     x = member.x()[:2]
     for k in range(model.n_levels):
         many = model.trace(x, k=k, noise=stream(2), samples=runs * samples)
@@ -242,9 +245,9 @@ def test_importance_weighting_does_not_lower_the_bound(member: Member) -> None:
         torch.testing.assert_close(
             iw_bound(many), groups.flatten(0, 1).logsumexp(0) - np.log(runs * samples), **CLOSE
         )
-        one = model.trace(x, k=k, noise=stream(3), samples=800)
+        one = model.trace(x, k=k, noise=stream(3), samples=400)
         plain = one.log_px - one.kl[one.skip :].sum(0)
-        error = (weighted.var(0) / runs + plain.var(0) / 800).sqrt()
+        error = (weighted.var(0) / runs + plain.var(0) / 400).sqrt()
         assert (weighted.mean(0) - plain.mean(0) > -4 * error).all(), k
 
 

@@ -227,7 +227,7 @@ def test_mixture_mean_is_that_of_its_draws(colours: int) -> None:
 @pytest.mark.parametrize("kind", ["wide", "narrow", "dark", "extreme"])
 @pytest.mark.parametrize("colours", [1, 2, 3, 4])
 def test_mixture_mode_is_the_largest_of_each_channel(colours: int, kind: str) -> None:
-    for seed in range(5):
+    for seed in range(2):
         m = mixture(colours, kind, seed)
         mode = m.mode.flatten()
         for c in range(colours):

@@ -187,10 +187,10 @@ def shipped_app(monkeypatch: pytest.MonkeyPatch, _shared_memory: None) -> Open:
 
 @pytest.mark.parametrize("name", library.shipped_checkpoints())
 def test_every_shipped_checkpoint_opens(name: str, shipped_app: Open) -> None:
-    """On the pages that show its results; one checkpoint of each kind opens on every page."""
+    """On the page that shows all its results; one checkpoint of each kind opens on every page."""
     world = next(w for w in worlds().values() if name in w.checkpoints)
     evaluated = (ROOT / "assets" / "results" / name).is_dir()
-    for page in PAGES if name in _one_of_each() else ("collapse", "ood"):
+    for page in PAGES if name in _one_of_each() else ("ood",):
         app = alive(shipped_app(page, world=world.title, **{f"a_{world.key}": name}))
         assert app.selectbox(f"a_{world.key}").value == name
         offered = any(button.label.startswith("Evaluate") for button in app.button)
