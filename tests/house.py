@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -46,7 +47,8 @@ def _dotted(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-def imports() -> list[Import]:
+@cache
+def imports() -> tuple[Import, ...]:
     """Every import of a module of the project by another."""
     known = modules()
     found = []
@@ -57,7 +59,7 @@ def imports() -> list[Import]:
                 module = of if of in known else of.rpartition(".")[0]
                 if module in known and module != name:
                     found.append(Import(name, module, at_import))
-    return found
+    return tuple(found)
 
 
 def _nodes(tree: ast.Module) -> Iterator[tuple[ast.Import | ast.ImportFrom, bool]]:
