@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from hvae_core.checkpoint import gate, importers, torch_file
+from hvae_core.checkpoint import gate, importers, torch_file, torch_outline
 from hvae_core.checkpoint.container import one_line, quote, strict_json
 from hvae_core.checkpoint.encoded import encode
 from hvae_core.checkpoint.foreign import TWO_WAYS, listed
@@ -31,7 +31,7 @@ def is_foreign(brought: Path | bytes) -> bool:
     else:
         with brought.open("rb") as file:
             start = file.read(512)
-    return start[:2] == b"PK" or torch_file.is_torch_file(start)
+    return start[:2] == b"PK" or torch_outline.is_torch_file(start)
 
 
 def converted(brought: str | Path | bytes, title: str, given: Given | None = None) -> bytes:
@@ -149,4 +149,4 @@ def _weights_of(source: Source, name: str) -> dict[str, tuple[int, ...]]:
     tables = [outline]
     if isinstance(outline, Mapping):
         tables += list(outline.values())
-    return max((torch_file.shapes(table) for table in tables), key=len)
+    return max((torch_outline.shapes(table) for table in tables), key=len)

@@ -15,7 +15,7 @@ from typing import Any, final
 
 from torch import Tensor
 
-from hvae_core.checkpoint import torch_file
+from hvae_core.checkpoint import torch_file, torch_outline
 from hvae_core.checkpoint.container import quote, strict_json
 from hvae_core.checkpoint.pickled import read_pickle
 from hvae_core.common.errors import CheckpointError
@@ -93,8 +93,8 @@ class Source:
             self._outlines[name] = None
             with contextlib.suppress(CheckpointError):
                 data = self.data(name)
-                if torch_file.is_torch_file(data):
-                    self._outlines[name] = torch_file.outline(data)
+                if torch_outline.is_torch_file(data):
+                    self._outlines[name] = torch_outline.outline(data)
         return self._outlines[name]
 
     def load(self, name: str) -> Any:
@@ -120,10 +120,10 @@ def source_of(brought: str | Path | bytes, title: str) -> Source:
     try:
         if path.is_dir():
             return Source(title, "", _files(path), "folder", lambda name: _bytes(path / name))
-        torch_file.check_size(path.stat().st_size)
+        torch_outline.check_size(path.stat().st_size)
         with path.open("rb") as file:
             start = file.read(512)
-        if start[:2] == b"PK" and not torch_file.is_torch_file(start):
+        if start[:2] == b"PK" and not torch_outline.is_torch_file(start):
             return _of_bytes(_bytes(path), title)
         names, folder = _files(path.parent, path.name), path.parent
         return Source(title, path.name, names, "file", lambda name: _bytes(folder / name))
@@ -137,17 +137,17 @@ def _files(folder: Path, *always: str) -> tuple[str, ...]:
 
 
 def _bytes(path: Path) -> bytes:
-    torch_file.check_size(path.stat().st_size)
+    torch_outline.check_size(path.stat().st_size)
     try:
         with path.open("rb") as file:
-            return file.read(torch_file.MAX_FILE + 1)
+            return file.read(torch_outline.MAX_FILE + 1)
     except OSError as exc:
         raise CheckpointError("cannot be opened; check that the file may be read") from exc
 
 
 def _of_bytes(data: bytes, title: str) -> Source:
-    torch_file.check_size(len(data))
-    if data[:2] != b"PK" or torch_file.is_torch_file(data):
+    torch_outline.check_size(len(data))
+    if data[:2] != b"PK" or torch_outline.is_torch_file(data):
         return Source(title, title, (title,), "file", lambda name: data)
     return _of_zip(data, title)
 
@@ -164,9 +164,9 @@ def _of_zip(data: bytes, title: str) -> Source:
             f"holds {len(entries):,} files where {MAX_FILES:,} is the most; zip the folder of one "
             "checkpoint alone"
         )
-    if sum(entry.file_size for entry in entries) > torch_file.MAX_FILE:
+    if sum(entry.file_size for entry in entries) > torch_outline.MAX_FILE:
         raise CheckpointError(
-            f"unpacks to more than {torch_file.MAX_FILE // 1024**2:,} MB; zip the files of one "
+            f"unpacks to more than {torch_outline.MAX_FILE // 1024**2:,} MB; zip the files of one "
             "checkpoint alone"
         )
     paths = [PurePosixPath(entry.filename.replace("\\", "/")) for entry in entries]
@@ -178,7 +178,7 @@ def _of_zip(data: bytes, title: str) -> Source:
 
     def read(name: str) -> bytes:
         entry = by_name[name]
-        torch_file.check_size(entry.file_size)
+        torch_outline.check_size(entry.file_size)
         try:
             with zipfile.ZipFile(io.BytesIO(data)) as archive, archive.open(entry) as file:
                 return file.read(entry.file_size + 1)

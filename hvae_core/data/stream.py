@@ -26,7 +26,7 @@ from hvae_core.data.guard import one_sentence
 from hvae_core.data.image_set import ImageSet, Pixels, fit_image, fit_note
 from hvae_core.data.load import from_hub, path_and_split
 from hvae_core.data.prepare import NOTES, Step, prepared
-from hvae_core.data.readers.image_file import Contradicted
+from hvae_core.data.readers.look import Contradicted
 from hvae_core.data.readers.parquet import shards_in
 from hvae_core.data.readers.read import ARCHIVES, opened
 from hvae_core.data.readers.splits import split_asked

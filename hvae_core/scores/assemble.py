@@ -9,30 +9,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast
-
-import numpy as np
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar, cast
 
 from hvae_core.common.errors import DataError, MissingImages, ScoreError
 from hvae_core.common.progress import Progress, part, silent
-from hvae_core.data.image_set import ImageSet
 from hvae_core.data.worlds import World
 from hvae_core.evaluation.bounds import BoundTable
 from hvae_core.evaluation.evaluation import EvalSettings, Evaluation
 from hvae_core.evaluation.lookup import evaluated, lookup
 from hvae_core.evaluation.sets import Described, Sets
-from hvae_core.scores.classifier.library import world_digest
 from hvae_core.scores.material import Material, Reference, fitted_half
-from hvae_core.scores.measures import MEASURES, Measure, compute, stored
-from hvae_core.scores.reference import lookup_reference, reference_of, reference_to
+from hvae_core.scores.measured import LEADING, Values, measured, model_of
+from hvae_core.scores.measures import MEASURES, Measure, compute
+from hvae_core.scores.reference import lookup_reference, reference_of
 from hvae_core.scores.score import Score
 
 if TYPE_CHECKING:
     from hvae_core.checkpoint import Checkpoint
-
-LEADING = 100
-"""Images of a set for which a costly measure may be had alone."""
-_MANY_SECONDS = 300.0
 
 
 Other = TypeVar("Other", bound=Described, covariant=True)
@@ -70,11 +63,6 @@ def needed(scores: Sequence[Score]) -> tuple[set[str], list[Measure]]:
 def validation_set(world: World) -> str | None:
     """The name of the world's held-out in-distribution set, or None."""
     return next((spec.name for spec in world.with_role("validation")), None)
-
-
-def is_costly(measure: Measure) -> bool:
-    """Whether a measure is offered for the first images of a set alone."""
-    return measure.seconds >= _MANY_SECONDS
 
 
 def assemble(
@@ -140,15 +128,6 @@ def _held_out(
     _, measures = needed([score for score in scores if "held_out" in score.needs])
     found = [source.measure(measure, known, progress) for measure in measures]
     return _with_measures(Material.of(known), found)[0].take(fitted_half(known.table))
-
-
-@dataclass(frozen=True, eq=False)
-class Values:
-    """A measure of all images of a set, or of its first alone, or None."""
-
-    name: str
-    whole: np.ndarray | None
-    leading: np.ndarray | None = None
 
 
 def _with_measures(material: Material, measures: Sequence[Values]) -> tuple[Material, ...]:
@@ -254,58 +233,3 @@ class Computed:
             return Values(measure.name, None)
         images = self.sets.images(self.checkpoint, evaluation.set_name, progress)
         return Values(measure.name, compute(measure, model, digest, images, progress=progress))
-
-
-def measured(measure: Measure, checkpoint: str, world: str, pixels: str) -> Values:
-    """A measure of the images of a digest, as far as the cache has it."""
-    digest: str | None = checkpoint
-    if measure.of == "classifier":
-        digest = world_digest(world)
-    if digest is None:
-        return Values(measure.name, None)
-    whole = stored(measure, digest, pixels)
-    if whole is not None or not is_costly(measure):
-        return Values(measure.name, whole)
-    return Values(measure.name, None, stored(measure, digest, pixels, first=LEADING))
-
-
-def model_of(measure: Measure, checkpoint: Checkpoint, world: str) -> tuple[Any, str]:
-    """The model that a measure reads, with its digest; (None, "") where there is none."""
-    from hvae_core.scores.classifier.ensemble import world_ensemble
-
-    if measure.of == "classifier":
-        classifiers = world_ensemble(world)
-        return (classifiers, classifiers.digest) if classifiers is not None else (None, "")
-    return (checkpoint.model, checkpoint.digest) if measure.of else (None, "")
-
-
-def measure_sets(
-    path: str,
-    world: str,
-    names: Sequence[str],
-    sets: Sequence[ImageSet],
-    first: int | None = None,
-    *,
-    progress: Progress = silent,
-) -> None:
-    """A job: measures of sets by name under a checkpoint file, left in the cache.
-
-    ``first`` leaves out all images of a set but the first.
-    """
-    from hvae_core.checkpoint import load_checkpoint
-
-    checkpoint = load_checkpoint(path)
-    work = [(MEASURES[name], images) for name in names for images in sets]
-    for done, (measure, images) in enumerate(work):
-        model, digest = model_of(measure, checkpoint, world)
-        fitted, step = images.fit(checkpoint.image_shape), part(progress, done, len(work))
-        compute(measure, model, digest, fitted, first=first, progress=step)
-
-
-def fit_reference_to(path: str, images: ImageSet, *, progress: Progress = silent) -> None:
-    """A job: statistics of training images under a checkpoint file, left in the cache."""
-    from hvae_core.checkpoint import load_checkpoint
-
-    checkpoint = load_checkpoint(path)
-    fitted = images.fit(checkpoint.image_shape)
-    reference_to(checkpoint, fitted, EvalSettings(), progress=progress)

@@ -13,7 +13,7 @@ from hvae_core.detection.verdict import Reading, readings
 from hvae_core.evaluation.bounds import BoundTable
 from hvae_core.evaluation.evaluation import STORED_UNITS, EvalSettings, Evaluation
 from hvae_core.scores import Material, richest, score_list
-from hvae_core.scores.assemble import measured
+from hvae_core.scores.measured import measured
 from hvae_core.scores.measures import MEASURES, compute
 from pages.shared import materials, offers, store
 from pages.shared.kept import by_content

@@ -13,7 +13,7 @@ from hvae_core.common.words import area, symbol_text
 from hvae_core.detection.metrics import Detection
 from hvae_core.detection.report import Report, report, values_of
 from hvae_core.scores import Score, score_list
-from hvae_core.scores.assemble import LEADING, is_costly
+from hvae_core.scores.measured import LEADING, is_costly
 from hvae_core.scores.measures import MEASURES
 from pages.shared import jobs, materials, ui
 from pages.shared.kept import by_content

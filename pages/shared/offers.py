@@ -12,8 +12,8 @@ from hvae_core.common.words import listed
 from hvae_core.data.image_set import ImageSet
 from hvae_core.figures import symbol_text
 from hvae_core.scores import Material, Score
-from hvae_core.scores.assemble import LEADING, fit_reference_to, is_costly, measure_sets
 from hvae_core.scores.available import at_hand, why_not
+from hvae_core.scores.measured import LEADING, fit_reference_to, is_costly, measure_sets
 from hvae_core.scores.measures import MEASURES
 from hvae_core.scores.reference import training_set
 from pages.shared import jobs, materials, store, ui

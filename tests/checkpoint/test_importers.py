@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import torch
 
-from hvae_core.checkpoint import load_checkpoint, source, torch_file
+from hvae_core.checkpoint import load_checkpoint, source, torch_file, torch_outline
 from hvae_core.checkpoint.convert import given_in, read_given
 from hvae_core.checkpoint.pickled import Call, Named, read_pickle
 from hvae_core.checkpoint.source import source_of
@@ -38,7 +38,7 @@ def test_what_torch_saved_comes_back() -> None:
     held = {"epoch": 3, "size": torch.Size([1, 2]), "name": "VAE", "none": None, "state": tensors}
     for old in (False, True):
         data = saved(held, old=old)
-        found, seen = torch_file.load(data), torch_file.outline(data)
+        found, seen = torch_file.load(data), torch_outline.outline(data)
         assert (found["epoch"], found["size"], found["name"]) == (3, (1, 2), "VAE")
         assert seen["size"] == (1, 2)
         for name, tensor in tensors.items():
@@ -146,7 +146,7 @@ def test_what_lies_beside_a_checkpoint_does_no_harm(
     for i in range(9):
         (tmp_path / f"{i}.txt").write_bytes(b"")
     with (tmp_path / "latest-opt.th").open("wb") as file:
-        file.truncate(torch_file.MAX_FILE + 1)
+        file.truncate(torch_outline.MAX_FILE + 1)
     (tmp_path / "zz.pt").write_bytes(saved(WEIGHTS))
     with pytest.raises(CheckpointError, match="9 weights in 2 tensors"):
         load_checkpoint(tmp_path / "zz.pt")

@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 from hvae_core.checkpoint.library import shipped_checkpoints
 from hvae_core.data.worlds import worlds
 from hvae_core.scores import all_scores, assemble
-from hvae_core.scores.assemble import fit_reference_to, measure_sets
+from hvae_core.scores.measured import fit_reference_to, measure_sets
 from pages.ood import models
 from pages.shared import jobs, offers, store
 from tests.pages.conftest import LIMIT, Start, text

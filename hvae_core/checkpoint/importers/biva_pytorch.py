@@ -15,10 +15,10 @@ from hvae_core.checkpoint.source import Source
 from hvae_core.common.errors import CheckpointError
 from hvae_core.config.families.biva_pytorch import (
     GatedBIVAConfig,
-    GatedConfig,
     GatedLVAEConfig,
     GatedVAEConfig,
 )
+from hvae_core.config.gated import GatedConfig
 
 OPTIONS, STATE, RUN = "hyperparameters.p", "model.pth", "config.json"
 _STAGES: dict[str, type[GatedConfig]] = {

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from hvae_core.checkpoint import torch_file
+from hvae_core.checkpoint import torch_file, torch_outline
 from hvae_core.checkpoint.importer import Converted, Given, Importer, built, register
 from hvae_core.checkpoint.source import Source
 from hvae_core.common.errors import CheckpointError
@@ -33,7 +33,7 @@ def recognises(source: Source) -> bool:
 
 def _file(source: Source) -> str | None:
     for name in source.named(".pth", ".pt", ".ckpt", source.main or ".pth"):
-        if _MARK in torch_file.shapes(_table(source.outline(name), "model_state_dict")):
+        if _MARK in torch_outline.shapes(_table(source.outline(name), "model_state_dict")):
             return name
     return None
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from hvae_core.checkpoint import gate, torch_file
+from hvae_core.checkpoint import gate, torch_outline
 from hvae_core.checkpoint.importer import Converted, Given, Importer, built, register
 from hvae_core.checkpoint.source import Source
 from hvae_core.common.errors import CheckpointError
@@ -60,7 +60,7 @@ def convert(source: Source, given: Given) -> Converted:
     """Hyper-parameters from the user, else the log, else the set whose shapes are the file's."""
     name = _weight_file(source)
     assert name is not None  # it was recognised
-    shapes = _unwrapped(torch_file.shapes(source.outline(name)))
+    shapes = _unwrapped(torch_outline.shapes(source.outline(name)))
     found = _said(given) or _logged(source, name) or _matching(shapes)
     config = config_of({**found, **{key: given[key] for key in _FIELDS if key in given}})
     tensors = _unwrapped(source.state_dict(name))
@@ -92,7 +92,7 @@ def _weight_file(source: Source) -> str | None:
     """The file of the project's weights to take: the moving average before others, the latest."""
     named = source.named(".th", ".pt", ".pth", source.main or ".th")
     for name in sorted(named, key=_later, reverse=True):
-        if set(_MARKS) <= set(_unwrapped(torch_file.shapes(source.outline(name)))):
+        if set(_MARKS) <= set(_unwrapped(torch_outline.shapes(source.outline(name)))):
             return name
     return None
 

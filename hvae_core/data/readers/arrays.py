@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from hvae_core.common.errors import DataError
 from hvae_core.data.image_set import Pixels
 from hvae_core.data.readers.axes import as_nchw
-from hvae_core.data.readers.image_file import Contradicted, Ground, composed
 from hvae_core.data.readers.labels import Labels, read_labels
+from hvae_core.data.readers.look import Contradicted, Ground, composed
 from hvae_core.data.readers.scale import Scale, scale_of
 from hvae_core.data.readers.survey import Item, Survey
 from hvae_core.data.readers.wanted import Wanted

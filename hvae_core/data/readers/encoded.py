@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from hvae_core.common.errors import ImageFileError
 from hvae_core.data.image_set import Pixels
-from hvae_core.data.readers.image_file import Look, decode, is_jpeg
+from hvae_core.data.readers.image_file import decode, is_jpeg
 from hvae_core.data.readers.labels import Labels
+from hvae_core.data.readers.look import Look
 from hvae_core.data.readers.survey import Item, Survey
 from hvae_core.data.readers.wanted import Wanted
 

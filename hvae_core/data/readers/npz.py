@@ -1,20 +1,15 @@
-"""Images in NumPy files, every declared size checked before anything is read."""
+"""Which arrays of NumPy files are images, labels and names of a set."""
 
 from __future__ import annotations
 
 import io
-import math
 import re
-import struct
-import tokenize
 import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any
 
 import numpy as np
-from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from hvae_core.common.errors import DataError
@@ -23,18 +18,13 @@ from hvae_core.data.image_set import ImageSet
 from hvae_core.data.readers import splits
 from hvae_core.data.readers.arrays import Arrays
 from hvae_core.data.readers.labels import NAMES, not_taken
-from hvae_core.data.readers.limits import max_set_bytes
-from hvae_core.data.readers.survey import in_words
+from hvae_core.data.readers.numpy_file import BROKEN, Members, read_npy
 from hvae_core.data.readers.wanted import Wanted
 
 IMAGE_KEYS = ("images", "image", "x", "data", "imgs", "img", "pictures", "pixels", "arr_0")
 LABEL_KEYS = (*NAMES, "arr_1")
 CLASS_KEYS = ("class_names", "label_names", "target_names", "names", "categories", "classes")
 FILE_KEYS = ("files", "file_names", "filenames", "paths")
-MAX_ENTRIES = 256
-_BROKEN = (OSError, ValueError, zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError,
-           KeyError, SyntaxError, TypeError, MemoryError, OverflowError, AttributeError, IndexError,
-           UnicodeError, zlib.error, tokenize.TokenError, AssertionError)  # fmt: skip
 _SIDES = "|".join(sorted((n for names in splits.SPLITS.values() for n in names), key=len)[::-1])
 _LONG = "train|training|test|testing|val|valid|validation"  # may stand without a sign between
 _BEFORE = re.compile(rf"(?:({_SIDES})[_\-. ]|({_LONG}))(.+)", re.IGNORECASE)
@@ -45,11 +35,11 @@ def open_npz(path: Path, wanted: Wanted) -> Arrays:
     """Return the images of an .npz: one array of them, or one a split, and their labels."""
     try:
         with zipfile.ZipFile(path) as archive:
-            members = _Members(archive, path.name, path if wanted.streamed else None)
+            members = Members(archive, path.name, path if wanted.streamed else None)
             return _chosen(members, path.name, wanted)
     except DataError:
         raise
-    except _BROKEN as exc:
+    except BROKEN as exc:
         raise DataError(
             f"{path.name} cannot be read as a NumPy archive; save it again with numpy.savez."
         ) from exc
@@ -58,7 +48,7 @@ def open_npz(path: Path, wanted: Wanted) -> Arrays:
 def open_npy(path: Path, wanted: Wanted) -> Arrays:
     """Return the images of an .npy, with labels from the file beside it that is named so."""
     return Arrays(
-        _read_npy(path, mapped=wanted.streamed),
+        read_npy(path, mapped=wanted.streamed),
         _beside(path),
         what=path.name,
         notes=_labels_beside(path),
@@ -80,53 +70,7 @@ def npz_bytes(images: ImageSet, **more: NDArray[Any]) -> bytes:
     return file.getvalue()
 
 
-class _Members:
-    """The arrays of an archive by name, each read when it is asked for.
-
-    Of an archive whose ``path`` is given, arrays that are not compressed are read where they lie.
-    """
-
-    def __init__(self, archive: zipfile.ZipFile, name: str, path: Path | None = None) -> None:
-        infos = [info for info in archive.infolist() if not info.is_dir()]
-        keys = [info.filename.removesuffix(".npy") for info in infos]
-        if len(infos) > MAX_ENTRIES or len(set(keys)) < len(keys):
-            raise DataError(f"{name} holds too many or repeated arrays; save the images alone.")
-        self.path = path
-        if sum(info.file_size for info in infos if not self._lies(info)) > max_set_bytes():
-            raise DataError(
-                f"{name} unpacks to more than {in_words(max_set_bytes())}; save fewer images."
-            )
-        self.archive = archive
-        self.infos = dict(zip(keys, infos, strict=True))
-
-    def _lies(self, info: zipfile.ZipInfo) -> bool:
-        return self.path is not None and info.compress_type == zipfile.ZIP_STORED
-
-    def header(self, key: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
-        """Shape and type, from the header alone."""
-        with self.archive.open(self.infos[key]) as file:
-            return _header(file)
-
-    def read(self, key: str, kinds: str = "biuf") -> NDArray[Any]:
-        """The array; its header may claim any shape, which must be what the archive holds."""
-        info = self.infos[key]
-        shape, dtype = self.header(key)
-        lies = self._lies(info) and math.prod(shape) > 0
-        _check_plain(key, shape, dtype, held=info.file_size, kinds=kinds, any_size=lies)
-        if lies and self.path is not None:
-            return _mapped(self.path, _begin(self.path, info))
-        with self.archive.open(info) as file:
-            return npy.read_array(file, allow_pickle=False)
-
-    def words(self, key: str) -> str:
-        """A name with its shape."""
-        try:
-            return f"{key} {self.header(key)[0]}"
-        except _BROKEN:
-            return key
-
-
-def _chosen(members: _Members, name: str, wanted: Wanted) -> Arrays:
+def _chosen(members: Members, name: str, wanted: Wanted) -> Arrays:
     images, others = _images_by_split(members, name)
     if list(images) == [""]:
         split, notes = "", []
@@ -162,14 +106,14 @@ def _chosen(members: _Members, name: str, wanted: Wanted) -> Arrays:
 class _Counted:
     """An array that is counted from its header."""
 
-    def __init__(self, members: _Members, key: str) -> None:
+    def __init__(self, members: Members, key: str) -> None:
         self.shape = members.header(key)[0]
 
     def __len__(self) -> int:
         return self.shape[0] if self.shape else 0
 
 
-def _images_by_split(members: _Members, name: str) -> tuple[dict[str, str], list[str]]:
+def _images_by_split(members: Members, name: str) -> tuple[dict[str, str], list[str]]:
     """Which array has the images of each split ("" without splits), and all others."""
     found: dict[str, str] = {}
     for key in members.infos:
@@ -196,7 +140,7 @@ def _images_by_split(members: _Members, name: str) -> tuple[dict[str, str], list
     return found, [key for key in keys if key not in found.values()]
 
 
-def _positional(members: _Members, name: str) -> str:
+def _positional(members: Members, name: str) -> str:
     """The images of arrays without names: the first, where a second can be its labels alone."""
     arrays = [key for key in members.infos if re.fullmatch(r"arr_\d+", key)]
     first = members.header("arr_0")[0]
@@ -236,7 +180,7 @@ def _key_of(wanted: tuple[str, ...], keys: Mapping[str, object], split: str) -> 
     return next((parsed[place] for place in places if place in parsed), None)
 
 
-def _labels_key(members: _Members, split: str, shape: tuple[int, ...]) -> str | None:
+def _labels_key(members: Members, split: str, shape: tuple[int, ...]) -> str | None:
     """The array of labels; ``classes`` may be the names of the classes instead."""
     names = {"classes", "class", "class_name"}
     plain = [
@@ -247,7 +191,7 @@ def _labels_key(members: _Members, split: str, shape: tuple[int, ...]) -> str | 
 
 
 def _stored_labels(
-    members: _Members, key: str | None, *, name: str, pixels: NDArray[Any]
+    members: Members, key: str | None, *, name: str, pixels: NDArray[Any]
 ) -> tuple[NDArray[Any] | None, tuple[str, ...]]:
     if key is None:
         return None, ()
@@ -265,14 +209,14 @@ def _stored_labels(
     return stored, ()
 
 
-def _may_be_labels(members: _Members, key: str, count: int) -> bool:
+def _may_be_labels(members: Members, key: str, count: int) -> bool:
     if key in CLASS_KEYS or key in FILE_KEYS:
         return False
     shape, dtype = members.header(key)
     return shape in ((count,), (count, 1)) and dtype.kind in "biuUS"
 
 
-def _texts(members: _Members, key: str | None) -> tuple[str, ...]:
+def _texts(members: Members, key: str | None) -> tuple[str, ...]:
     if key is None:
         return ()
     shape, dtype = members.header(key)
@@ -280,45 +224,6 @@ def _texts(members: _Members, key: str | None) -> tuple[str, ...]:
         return ()
     texts = members.read(key, "US").tolist()
     return tuple(t.decode("utf-8", "replace") if isinstance(t, bytes) else t for t in texts)
-
-
-def _read_npy(path: Path, kinds: str = "biuf", *, mapped: bool = False) -> NDArray[Any]:
-    try:
-        with path.open("rb") as file:
-            shape, dtype = _header(file)
-            mapped = mapped and math.prod(shape) > 0
-            held = path.stat().st_size
-            _check_plain(path.stem, shape, dtype, held=held, kinds=kinds, any_size=mapped)
-        if mapped:
-            return _mapped(path, 0)
-        with path.open("rb") as file:
-            return npy.read_array(file, allow_pickle=False)
-    except DataError:
-        raise
-    except _BROKEN as exc:
-        raise DataError(
-            f"{path.name} cannot be read as a NumPy array; save it again with numpy.save."
-        ) from exc
-
-
-def _begin(path: Path, info: zipfile.ZipInfo) -> int:
-    """Where the bytes of a file begin that an archive holds as they are."""
-    with path.open("rb") as file:
-        file.seek(info.header_offset)
-        head = file.read(30)
-    name, extra = struct.unpack("<HH", head[26:30])
-    return info.header_offset + 30 + int(name) + int(extra)
-
-
-def _mapped(path: Path, start: int) -> NDArray[Any]:
-    """An array as it lies in a file, of which only what is asked for is read."""
-    with path.open("rb") as file:
-        file.seek(start)
-        version = npy.read_magic(file)
-        reader = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-        shape, fortran, dtype = reader(file)
-        order: Literal["F", "C"] = "F" if fortran else "C"
-        return np.memmap(path, dtype, mode="r", offset=file.tell(), shape=shape, order=order)
 
 
 def labels_place(path: PathT) -> PathT | None:
@@ -333,37 +238,9 @@ def labels_place(path: PathT) -> PathT | None:
 
 def _beside(path: Path) -> NDArray[Any] | None:
     place = labels_place(path)
-    return None if place is None else _read_npy(place, "biufUS")
+    return None if place is None else read_npy(place, "biufUS")
 
 
 def _labels_beside(path: Path) -> tuple[str, ...]:
     place = labels_place(path)
     return () if place is None else (f"labels from {place.name} beside it",)
-
-
-def _header(file: BinaryIO | Any) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    version = npy.read_magic(file)
-    reader = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-    shape, _, dtype = reader(file)
-    return tuple(int(side) for side in shape), dtype
-
-
-def _check_plain(
-    key: str,
-    shape: tuple[int, ...],
-    dtype: np.dtype[Any],
-    *,
-    held: int,
-    kinds: str = "biuf",
-    any_size: bool = False,
-) -> None:
-    declared = int(np.prod(shape, dtype=object)) * dtype.itemsize
-    if dtype.hasobject or dtype.kind not in kinds or declared > held or min(shape, default=0) < 0:
-        what = (
-            "holds Python objects, which could run code"
-            if dtype.hasobject
-            else (f"is not a plain array of numbers of the size it claims ({dtype}, {shape})")
-        )
-        raise DataError(f"The array {key} {what}; save plain numbers, as uint8, with numpy.savez.")
-    if declared > max_set_bytes() and not any_size:
-        raise DataError(f"{key} holds more than {in_words(max_set_bytes())}; save fewer images.")

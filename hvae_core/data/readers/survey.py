@@ -20,9 +20,9 @@ from hvae_core.common.errors import DataError, ImageFileError
 from hvae_core.common.progress import Progress
 from hvae_core.data.image_set import ImageSet, Pixels, Rule, describe_shape, fit_image, fit_note
 from hvae_core.data.prepare import NOTES, prepared
-from hvae_core.data.readers.image_file import Contradicted
 from hvae_core.data.readers.labels import Labels
 from hvae_core.data.readers.limits import max_set_bytes
+from hvae_core.data.readers.look import Contradicted
 from hvae_core.data.readers.names import listed
 from hvae_core.data.readers.scale import dark_note
 from hvae_core.data.readers.wanted import Wanted

@@ -17,10 +17,10 @@ from torch import Tensor, nn
 from hvae_core.common.noise import Noise, StreamNoise
 from hvae_core.config.families.biva_pytorch import (
     GatedBIVAConfig,
-    GatedConfig,
     GatedLVAEConfig,
     GatedVAEConfig,
 )
+from hvae_core.config.gated import GatedConfig
 from hvae_core.config.paths import Act, Map
 from hvae_core.models.configured import ConfiguredVAE
 from hvae_core.models.distributions import Bernoulli, ColourMixture, Gaussian, Likelihood
