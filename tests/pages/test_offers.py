@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from hvae_core.checkpoint.library import shipped_checkpoints
 from hvae_core.data.worlds import worlds
-from hvae_core.scores import all_scores, assemble
+from hvae_core.scores import all_scores, assemble, measured
 from hvae_core.scores.measured import fit_reference_to, measure_sets
 from pages.ood import models
 from pages.shared import jobs, offers, store
@@ -106,13 +106,13 @@ def test_one_image_has_the_same_scores(start: Start, tmp_path: Path) -> None:
 def test_costly_measures_are_of_the_first_images(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (assemble, models):
+    for module in (assemble, measured, models):
         monkeypatch.setattr(module, "LEADING", 20)
 
     def given(measure: Any, digest: str, pixels: str, first: int | None = None) -> Any:
         return np.arange(20.0) if measure.name == "regret_z" and first == 20 else None
 
-    monkeypatch.setattr(assemble, "stored", given)
+    monkeypatch.setattr(measured, "stored", given)
     app = start("ood")
     label = next(o for o in app.selectbox(key="o_score").options if o.startswith("LRz"))
     app.selectbox(key="o_score").set_value(label).run()
