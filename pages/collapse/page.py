@@ -230,7 +230,9 @@ def curves_part(
         known, row = [handle for handle, _ in measured], DELTAS.index(delta)
         made = code.collapsed_curve(ctx, known, name, settings=settings, row=row)
     else:
-        st.caption("Measure the images on the left once, and the curves appear here.")
+        st.caption(
+            "Measure the images once, under *Mutual information by k*, and the curves appear here."
+        )
         return
     alt = f"Share of {which} units over thresholds"
     ui.chart(figure, f"collapse-{which}-curve", alt, code=made)
@@ -243,18 +245,19 @@ def cards_part() -> None:
 
 
 def measured_parts(models: list[Layers], settings: CollapseSettings, name: str) -> None:
-    """Units and bits, then information and curves, two parts beside each other."""
-    left, right = st.columns(2, gap="large")
+    """Units, counted and one by one, then what is known by k: no part without a neighbour."""
+    left, curves = st.columns(2, gap="large")
     with left, ui.in_place():
         active_part(models, settings, name)
-        bits_part(models, name)
-    with right, ui.in_place():
+    with ui.in_place():
         variance_part(models, settings, name)
     left, right = st.columns(2, gap="large")
     measured: list[Measured] = []
     with left, ui.in_place():
-        measured = information_part(models, name)
+        bits_part(models, name)
     with right, ui.in_place():
+        measured = information_part(models, name)
+    with curves, ui.in_place():
         curves_part(models, measured, settings, name=name)
 
 

@@ -203,6 +203,14 @@ def keeping(a: Run) -> None:
         st.rerun()
 
 
+def _place_of_dot(found: list[Run], chosen: Run) -> None:
+    """Where the dot of light is, for those who cannot drag it."""
+    st.markdown(f"**A dot of light, which is no {chosen.control.knobs.data.removesuffix('s')}**")
+    st.session_state["lab_row"], st.session_state["lab_column"] = chosen.control.dot
+    st.slider("Row", 0.0, 7.0, step=0.25, key="lab_row", on_change=_dot, args=(found,))
+    st.slider("Column", 0.0, 7.0, step=0.25, key="lab_column", on_change=_dot, args=(found,))
+
+
 def attaching() -> None:
     """Follow a training of the command line."""
     with st.expander("Follow a training on this machine", icon=":material/monitoring:"):
@@ -241,14 +249,9 @@ def page() -> None:
         else:
             chosen = found[0]
         if not chosen.control.run:
-            panel(chosen)
-            st.markdown("**A dot of light, which is no letter**")
-            row, column = chosen.control.dot
-            st.session_state["lab_row"], st.session_state["lab_column"] = row, column
-            st.slider("Row", 0.0, 7.0, step=0.25, key="lab_row", on_change=_dot, args=(found,))
-            st.slider(
-                "Column", 0.0, 7.0, step=0.25, key="lab_column", on_change=_dot, args=(found,)
-            )
+            with ui.settings():
+                panel(chosen)
+                _place_of_dot(found, chosen)
             keeping(found[0])
         if not public():
             attaching()

@@ -43,9 +43,9 @@ ELLIPSES_HELP = (
 )
 STRANGER_HELP = (
     "−L, the negative evidence lower bound, says how unlikely an image is; LLR>k = L − L>k says "
-    "how much the k lowest layers had to help. Blue: letters that were held out; orange: the dot. "
-    "Above nearly 100 % of the letters the score tells the dot from them, near 50 % it does not, "
-    "and below that it takes the dot for a better letter than most."
+    "how much the k lowest layers had to help. Blue: images that were held out; orange: the dot. "
+    "Above nearly 100 % of the images the score tells the dot from them, near 50 % it does not, "
+    "and below that it takes the dot for more usual than most of them."
 )
 
 
@@ -99,10 +99,8 @@ def parts(runs: Sequence[Run], palette: Palette, *, room: int) -> list[dict[str,
     for run, frame in shown:
         found += _of_run(run, frame, palette, many=len(shown) > 1, room=room)
     if not shown[0][0].control.run:
-        help_of = STRANGER_HELP
-        found.append(
-            _part("dot", _dot(shown, palette), "An image that is no letter", help_of, wide=True)
-        )
+        title = f"An image that is no {shown[0][0].control.knobs.data.removesuffix('s')}"
+        found.append(_part("dot", _dot(shown, palette), title, STRANGER_HELP, wide=True))
     return found
 
 
@@ -149,7 +147,7 @@ def _of_run(
     samples = tile(frame.samples, columns=8, scale=scale, colors=palette)
     found = [_part(f"samples-{run.slot}", _image(samples, "Samples of the model"), f"Samples{of}")]
     if frame.means.size:
-        side = min(210, max(90, (room - 16 * len(names)) // len(names)))
+        side = min(300 if len(names) == 1 else 210, max(90, (room - 16 * len(names)) // len(names)))
         pictures = moving_posteriors(
             frame.means, frame.stds, frame.draws, palette, names=names, side=side,
             holes=frame.holes,
@@ -225,15 +223,16 @@ def _image(picture: Image, alt: str) -> str:
 
 
 def _dot(shown: Sequence[tuple[Run, LabFrame]], palette: Palette) -> str:
-    """What the scores say of the dot of light, beside the letters that were held out."""
+    """What the scores say of the dot of light, beside the images that were held out."""
     html = ""
     for run, frame in shown:
         of = f"Run {run.title}, " if len(shown) > 1 else ""
         for name, (own, others) in scores_of_dot(frame).items():
-            share = float((others < own).mean())
+            share = percent(float((others < own).mean()))
             html += (
                 f'<div class="score"><div>{of}{escape(name)}: {fmt(own)} nats, above '
-                f"{share:.0%} of held-out letters</div>{moving_marks(others, own, palette)}</div>"
+                f"{share} of held-out {run.control.knobs.data}</div>"
+                f"{moving_marks(others, own, palette)}</div>"
             )
     return html + '<p class="note">Drag the dot, or move it by the arrow keys.</p>'
 
