@@ -113,6 +113,7 @@ def densities(
         x_axis={"range": [low, high]}, y_axis={"showticklabels": False, "rangemode": "tozero"},
         more={"legend": BESIDE} if len(sets) > 5 else {},
     )  # fmt: skip
+    fig.update_layout(selectdirection="h")  # a box takes a range of scores
     if threshold is not None:
         _add_threshold(fig, colors, threshold, high=high)
     for name, value in marks:

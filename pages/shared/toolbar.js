@@ -1,6 +1,9 @@
 // Lists the parts of the page, copies the address of the view; while a view is presented, arrow keys
 // press the links on the page.
 const LEAST = 3;  // a page of fewer parts needs no list of them
+// The heading's own words, without the mark of its help.
+const told = (heading) => (heading.firstChild?.textContent ?? "").trim();
+
 export default function ({ data, parentElement }) {
   const find = (name) => parentElement.querySelector(name);
   const names = [".share", ".link", "input", "p", ".parts", "nav"];
@@ -20,9 +23,17 @@ export default function ({ data, parentElement }) {
     said.textContent = (copied ? "Copied. " : "Copy it with Ctrl-C. ") + data.without;
   };
   button.onclick = share;
-  const headings = () =>
-    [...document.querySelectorAll('[data-testid="stMain"] :is(h2, h3)')]
-      .filter((one) => one.textContent.trim() && one.offsetParent);
+  // Components have headings of their own in a shadow root, as the Lab's moving pieces.
+  const headings = () => {
+    const page = document.querySelector('[data-testid="stMain"]');
+    if (!page) return [];
+    const roots = [...page.querySelectorAll('[data-testid="stBidiComponentIsolated"]')]
+      .map((one) => one.shadowRoot).filter(Boolean);
+    return [page, ...roots]
+      .flatMap((root) => [...root.querySelectorAll("h2, h3")])
+      .filter((one) => one.offsetParent && told(one))
+      .sort((a, b) => a.getBoundingClientRect().top - b.getBoundingClientRect().top);
+  };
   const close = () => { list.hidden = true; jump.setAttribute("aria-expanded", "false"); };
   const open = () => {
     const found = headings();
@@ -31,7 +42,7 @@ export default function ({ data, parentElement }) {
     list.replaceChildren(...found.map((heading) => {
       const way = document.createElement("button");
       way.type = "button";
-      way.textContent = heading.textContent.trim();
+      way.textContent = told(heading);
       if (heading === now) way.setAttribute("aria-current", "true");
       way.onclick = () => {
         close();

@@ -164,6 +164,13 @@ def test_what_is_drawn_is_judged_and_found_by_its_link(server: str, tab: Any) ->
     tab.reload()
     settled(tab)
     assert title.inner_text() == verdict
+    # The list of parts leads to one, and the keyboard goes along.
+    tab.get_by_role("button", name="Parts", exact=True).click()
+    way = tab.locator("nav.box button").last
+    words = way.inner_text()
+    way.press("Enter")
+    assert tab.evaluate("document.activeElement.textContent").startswith(words)
+    assert tab.evaluate("document.activeElement.getBoundingClientRect().top") < 900
 
 
 def test_a_run_of_the_lab_is_turned_left_found_again_and_kept(server: str, tab: Any) -> None:
