@@ -21,6 +21,7 @@ from hvae_core.models.adapted.running import counted, hear, short
 from hvae_core.models.adapted.seen import Rows, Seen, Whole, likelihood_of
 from hvae_core.models.adapted.shared import Shared
 from hvae_core.models.adapted.source import source_of
+from hvae_core.models.adapted.traced import trace_of, unreached
 from hvae_core.models.base import Change, HierarchicalVAE
 from hvae_core.models.distributions import Likelihood
 from hvae_core.models.pixels import binarise, dequantise
@@ -135,34 +136,14 @@ class AdaptedVAE(HierarchicalVAE):
                 x, replace(plan, lead=(len(skips), len(x)), skips=skips), shared
             )
             log_px, whole = likelihood.log_prob(x), Whole(likelihood)
+            terms = [run.terms[spec.index] for spec in self.latents]
             for place, k in enumerate(some):
                 rows = slice(place * samples, (place + 1) * samples)
                 part = likelihood if len(some) == 1 else Rows(whole, rows)
-                traces.append(self._trace(k, run, part, log_px=log_px[rows], rows=rows))
+                traces.append(
+                    trace_of(terms, k, part, skip=self.skips[k], log_px=log_px[rows], rows=rows)
+                )
         return traces
-
-    def _trace(
-        self, k: int, run: Run, likelihood: Likelihood, *, log_px: Tensor, rows: slice
-    ) -> Trace:
-        skip, zero = self.skips[k], torch.zeros_like(log_px)
-        terms = [run.terms[spec.index] for spec in self.latents]
-
-        def of(name: str) -> Tensor:
-            found = [getattr(term, name) for term in terms]
-            kept = [zero if row is None else row[rows] for row in found]
-            return torch.stack([row.to(zero.dtype) for row in kept])
-
-        means = (term.q.mean for term in terms)
-        return Trace(
-            k=k,
-            skip=skip,
-            log_px=log_px,
-            log_q=of("log_q"),
-            log_p=of("log_p"),
-            kl=of("kl"),
-            z=tuple(m[rows] if i >= skip else None for i, m in enumerate(means)),
-            likelihood=likelihood,
-        )
 
     def posteriors(
         self, x: Tensor, *, noise: Noise, samples: int = 1, up: Up = "mean"
@@ -267,15 +248,7 @@ class AdaptedVAE(HierarchicalVAE):
         weights = [weight for weight in self.parameters() if weight.is_floating_point()]
         with torch.enable_grad(), counted(weights):
             run, likelihood = self._down(self._black(1), StillNoise())
-            total = likelihood.log_prob(self._black(1))
-            for term in run.terms.values():
-                total = total + term.p.log_prob(term.z)
-            reached = (
-                torch.autograd.grad(total.sum(), weights, allow_unused=True)
-                if total.requires_grad
-                else [None] * len(weights)
-            )
-        return [w for w, slope in zip(weights, reached, strict=True) if slope is None]
+            return unreached(run, likelihood.log_prob(self._black(1)), weights)
 
     @property
     def posterior_steps(self) -> Mapping[str, Callable[[int], int]]:
