@@ -42,8 +42,8 @@ palette = colors()
 LOOK_FOR = (
     "p is the share of held-out in-distribution images that are at least as unusual as this one; "
     "the p of the title allows for having looked at the likelihood, too low or too high, at every "
-    "level, and at the path, which is how all of these go together. A small p at level k says that "
-    "the layers above the k lowest do not know what it shows."
+    "level, and at the path, which is how all of these go together. A small p at level k: "
+    "the upper layers alone cannot explain this image."
 )
 
 SUFFIXES = {

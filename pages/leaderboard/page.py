@@ -84,17 +84,18 @@ def look_for(board: Board) -> str:
     level = sum(row.level_with_first for row in rows)
     judged = [row.worst for row in rows if row.worst]
     never = sum(not worst.worse_on for worst in judged)
+    are, bars = ("is", "Its bar is") if level == 1 else ("are", "Their bars are")
     others = (
         "No other row is level with the first, whose bar is blue" if not level
-        else f"{level} of {len(rows) - 1} other rows are level with the first: no test tells them "
-        "apart. Their bars are blue too"
+        else f"{level} of {len(rows) - 1} other rows {are} level with the first: no test tells "
+        f"them apart. {bars} blue too"
     )  # fmt: skip
     said = f"{others}; grey bars are behind. "
     if board.suite == "shifted":
         return f"{SHIFTED} {said}"
     return (
-        f"{said}{never} of {len(judged)} rows are on no near or far set certainly worse than "
-        f"{MINUS}L, the plain likelihood."
+        f"{said}{never} of {len(judged)} rows are not certainly worse than {MINUS}L, the plain "
+        "likelihood, on any near or far set."
     )
 
 

@@ -46,7 +46,8 @@ TESTS_HELP = (
     "Paired test of DeLong et al. 1988: both scores rate the same images, so what they have in "
     "common cancels and a small difference can be certain where two intervals overlap. p is "
     "corrected for all tests of all scores on all sets (Holm), because the best score is known "
-    f"only after all were tried. The same figures as `{COMMAND} contest`."
+    "only after all were tried. Certain: this p is at most 0.05. The same figures as "
+    f"`{COMMAND} contest`."
 )
 
 

@@ -62,7 +62,7 @@ def table(
                 "Second": area(result.second),
                 "Difference, 95 % interval": interval(result.difference, result.low, result.high),
                 "p, corrected": p_value(test.corrected),
-                "Certain at 5 %": test.corrected <= 0.05,
+                "Certain": test.corrected <= 0.05,
             }
         )
     return pd.DataFrame(rows)

@@ -170,7 +170,7 @@ class View:
 def show_view(views: Mapping[str, View], key: str) -> None:
     """A page that has views: the claim, the chosen view, and beside it its controls."""
     head = st.container()
-    pictured, beside = st.columns([3, 1], gap="large")
+    pictured, beside = st.columns([5, 2], gap="large")
     sheet = ui.settings(place=beside)
     with sheet:
         among(key, views)
