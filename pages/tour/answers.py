@@ -208,8 +208,12 @@ def _score(ctx: Context) -> Score:
 
 def _areas(ctx: Context, score: Score) -> dict[str, float]:
     inside, outside = _evaluations(ctx)
-    own = score(inside.table)
-    return {ctx.title(name): auroc(own, score(each.table)) for name, each in outside.items()}
+    return {ctx.title(name): _told(score, inside, each) for name, each in outside.items()}
+
+
+def _told(score: Score, inside: Evaluation, outside: Evaluation) -> float:
+    """AUROC of a score, one set held against the other."""
+    return auroc(score(inside.table), score(outside.table))
 
 
 def _ratios(ctx: Context) -> str:
@@ -221,9 +225,7 @@ def _ratios(ctx: Context) -> str:
         inside, outside = _evaluations(ctx, handle)
         name, other = next(iter(outside.items()))
         ratios = [score for score in score_list(handle.n_levels) if score.family == "ratio"]
-        best, score = max(
-            ((auroc(s(inside.table), s(other.table)), s) for s in ratios), key=lambda pair: pair[0]
-        )
+        best, score = max(((_told(s, inside, other), s) for s in ratios), key=lambda pair: pair[0])
         parts.append(f"{area(best)} under {letter} ({symbol_text(score.symbol)})")
     return f" The best ratio on {ctx.title(name)}: {listed(parts)}."
 
