@@ -76,20 +76,22 @@ def flag(
     from hvae_core.detection.many import flagging
     from hvae_core.detection.many import reference as references
     from hvae_core.detection.many.columns import job_of
+    from hvae_core.detection.many.fitted import kept_fitted
     from hvae_core.detection.many.summarise import summarised
 
     if reference is not None and (held_out is not None or checkpoint is not None):
         raise ConfigError("Give --reference, or --held-out and --checkpoint, not both.")
     out = Folder.of(folder)
     job = job_of(out)
-    keys, ends = references.deciding(job, scores)
+    references.deciding(job, scores)  # refuses a score that is not there before anything is read
     with show.progress_bar() as bar:
         whole = summarised(out, bar)
         against = (
-            references.of_folder(job, Folder.of(reference), bar)
+            references.of_folder(job, Folder.of(reference), bar, fitted=kept_fitted(out))
             if reference is not None
             else references.held_out(out, checkpoint, held_out, progress=bar)
         )
+        keys, ends = references.deciding(job, scores, against, alpha=alpha)
         rows = flagging.written_rows(flagged, keys) if flagged else nullcontext(_ignored)
         with rows as take:
             count = flagging.flag(
@@ -105,6 +107,7 @@ def flag(
         )  # fmt: skip
         return
     _tell(whole, against, areas, count=count, alpha=alpha)
+    show.say(f"Decided by {', '.join(keys)}.")
     if job.parts is not None and len(whole.parts) < job.parts:
         show.note(f"{len(whole.parts):,} of {job.parts:,} parts are there yet.")
     if whole.repeated:
@@ -126,9 +129,9 @@ def _areas(whole: FolderSummary, against: HeldScores) -> dict[str, Area]:
     from hvae_core.detection.many.sketch import Sketch, area
 
     return {
-        key: area(Sketch.of(against.scores[key]), one.sketch)
+        key: area(Sketch.of(against.measure(key)), one.sketch)
         for key, one in whole.scores.items()
-        if key in against.scores and min(one.n, len(against)) >= 2
+        if key in against.scores and min(one.n, len(against.measure(key))) >= 2
     }
 
 

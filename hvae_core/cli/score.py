@@ -11,6 +11,7 @@ from hvae_core.cli.options import BoundOptions, CheckpointName, Json, kept, opti
 
 if TYPE_CHECKING:
     from hvae_core.checkpoint import Checkpoint
+    from hvae_core.common.far import Folder
     from hvae_core.common.progress import Progress
     from hvae_core.detection.judging import Judging
     from hvae_core.detection.many.executor import Executor
@@ -36,7 +37,9 @@ def score(
     out: Annotated[str, option("folder of the results: a path, or a URL as s3://...", "DIR")],
     scores: Annotated[
         tuple[str, ...],
-        options("scores by key, as `scores` lists them (default: those of the bounds)", "KEY"),
+        options(
+            "scores by key, as `scores` lists them (default: those of the bounds, and path)", "KEY"
+        ),
     ] = (),
     own_score: Annotated[
         tuple[str, ...],
@@ -84,16 +87,19 @@ def score(
     from hvae_core.data.stream import Source
     from hvae_core.detection.judging import judging
     from hvae_core.detection.many import run as many
+    from hvae_core.detection.many.fitted import fitted_to, keep_fitted
     from hvae_core.detection.many.layout import parts_there
     from hvae_core.detection.many.summarise import summarised
     from hvae_core.detection.many.task import Task, check_scores
 
     known = judging(name)
-    chosen = _chosen(known.checkpoint, scores, own_score)
-    check_scores(chosen)
     bounds.place(known.checkpoint)
-    settings = bounds.settings()
+    settings, folder = bounds.settings(), Folder.of(out)
+    asked = scores or _default(known, folder, own_score)
+    chosen = _chosen(known.checkpoint, asked, own_score)
+    check_scores(chosen)
     with show.progress_bar() as bar:
+        held_out, fitted = fitted_to(known, chosen, settings, bar)
         task = Task(
             source=Source(source, known.image_shape, limit or None, parse_steps(prepare), download),
             model=str(known.path or name),
@@ -106,9 +112,12 @@ def score(
             device=bounds.device,
             compiling=bounds.compiling,
             reference=_reference(known, chosen, settings, bar),
+            held_out=held_out,
         )
         levels = known.model.n_levels
         task, job, notes = many.begin(task, name=known.name, levels=levels, progress=bar)
+        if fitted is not None:
+            keep_fitted(folder, fitted)
         executor = _executor(workers, scheduler)
         done = many.run(task, job, executor=executor, only=part, progress=bar)
         if part is None and len(parts_there(Folder.of(out))):
@@ -127,6 +136,33 @@ def _executor(workers: int, scheduler: str | None) -> Executor:
             raise ConfigError("Give --workers for this machine, or --scheduler, not both.")
         return Cluster(scheduler)
     return Processes(workers) if workers > 1 else Here()
+
+
+def _default(known: Judging, out: Folder, own: tuple[str, ...]) -> tuple[str, ...]:
+    """The scores of a folder that is begun already, else those of the bounds and the path.
+
+    The path is left out where the model has too few held-out images here, and a note says so.
+    """
+    from hvae_core.common.errors import DataError
+    from hvae_core.detection.judging import held_out_images
+    from hvae_core.detection.many.layout import read_job
+    from hvae_core.detection.standard import PATH, fewest_for_path
+    from hvae_core.scores import score_list
+
+    job = read_job(out)
+    if job is not None:
+        mine = {text.rpartition(":")[2] for text in own}
+        return tuple(key for key in job.scores if key not in mine)
+    keys = tuple(score.key for score in score_list(known.model.n_levels))
+    try:
+        count = len(held_out_images(known))
+    except DataError:
+        count = 0
+    needed = fewest_for_path(known.model.n_levels, len(known.units))
+    if count >= needed:
+        return (*keys, PATH)
+    show.note(f"Without the score {PATH}: it takes {needed} held-out images, and {count} are here.")
+    return keys
 
 
 def _chosen(

@@ -80,7 +80,7 @@ def standard_of(
     attainable(alpha, len(held_out))
     if by == "bounds":
         return _standard(held_out, by)
-    needed = max(FEWEST_FOR_PATH, 2 * A_STATISTIC * (held_out.n_levels + held_out.n_layers))
+    needed = fewest_for_path(held_out.n_levels, held_out.n_layers)
     if len(held_out) < needed:
         return _standard(
             held_out, "bounds", f"{NO_SAY}: that takes {needed:,} "
@@ -94,6 +94,11 @@ def standard_of(
         f"{len(held_out):,} held-out images to rank by, nothing could be called out at "
         f"{percent(alpha)}."
     )  # fmt: skip
+
+
+def fewest_for_path(n_levels: int, n_layers: int) -> int:
+    """Held-out images from which on the path has a say, for K levels of L layers."""
+    return max(FEWEST_FOR_PATH, 2 * A_STATISTIC * (n_levels + n_layers))
 
 
 @lru_cache(maxsize=32)

@@ -178,21 +178,27 @@ def judge_by(
     )
 
 
-def with_path(
-    image: BoundTable, reference: BoundTable | None, standard: Standard
+def with_standard(
+    found: Sequence[Reading], image: BoundTable, standard: Standard
 ) -> tuple[Reading, ...]:
-    """The scores of the bounds of one image, and its path where that has a say."""
-    path = path_reading(standard, image)
-    return (*readings(image, reference), *((path,) if path else ()))
+    """Readings of one image, the verdict's scores held against the images that rank them.
 
-
-def path_reading(standard: Standard, image: BoundTable) -> Reading | None:
-    """The path of one image as the verdict reads it; None where it has no say."""
-    if standard.fitted is None:
-        return None
-    score, value = get_score(PATH, image.n_levels), float(standard.read(image)[0, -1])
-    others = standard.scores[:, -1]
-    return Reading(score, value, others, float(conformal_p_values(others, [value])[0]))
+    The path stands last, where it has a say.
+    """
+    scores = standard.read(image)[0]
+    columns = dict(zip(standard.keys, zip(scores, standard.scores.T, strict=True), strict=True))
+    path = get_score(PATH, image.n_levels)
+    known = [one for one in found if one.score.key != PATH or PATH not in columns]
+    if PATH in columns:
+        known.append(Reading(path, value=None, reference=None, p_value=None))
+    ranked = []
+    for one in known:
+        if one.score.key in columns:
+            value, others = columns[one.score.key]
+            p_value = float(conformal_p_values(others, [value])[0])
+            one = replace(one, value=float(value), reference=others, p_value=p_value)
+        ranked.append(one)
+    return tuple(ranked)
 
 
 def _path_term(fitted: BoundTable, image: BoundTable, levels: Sequence[str]) -> PathTerm:

@@ -8,7 +8,7 @@ import streamlit as st
 
 from hvae_core.detection.combine import Correction
 from hvae_core.detection.standard import Standard
-from hvae_core.detection.verdict import Judgement, with_path
+from hvae_core.detection.verdict import Judgement, readings, with_standard
 from hvae_core.evaluation.bounds import BoundTable
 from hvae_core.evaluation.evaluation import Evaluation
 from hvae_core.figures import ScoreRow, score_bands, symbol_html
@@ -63,9 +63,12 @@ def _rows(
 ) -> list[ScoreRow]:
     """Every score of the bounds before and now, those of the verdict first with its p-values."""
     of_verdict = dict(zip(said.keys, said.verdict.p_values, strict=True))
-    was = {each.score.key: each.value for each in with_path(before, None, standard)}
+    was = {
+        each.score.key: each.value
+        for each in with_standard(readings(before, None), before, standard)
+    }
     read = sorted(
-        with_path(now, reference.table, standard),
+        with_standard(readings(now, reference.table), now, standard),
         key=lambda each: each.score.key not in of_verdict,
     )
     return [

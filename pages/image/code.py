@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from hvae_core.data.changed import UNMOVED, WHOLE
 from hvae_core.detection.combine import Correction
-from hvae_core.detection.standard import PATH
+from hvae_core.detection.standard import Standard
 from hvae_core.detection.verdict import Reading
 from hvae_core.figures import symbol_html
 from pages.image.one_image import OneImage
@@ -62,6 +62,7 @@ def density(
     image: OneImage,
     reading: Reading,
     *,
+    standard: Standard,
     p_value: float,
     reference: str,
     height: int,
@@ -74,14 +75,15 @@ def density(
         f"value = hv.score_images(model, image, {key})[{key}][0]",
     ]
     uses = []
-    if score.key == PATH:  # of the half that its density was not fitted to
+    if standard.by == "levels":  # of the half that ranks, to which no density is fitted
         uses = ["from hvae_core.detection.standard import Standard"]
         lines = [
             f"held_out = hv.evaluate(model, {held_out})",
             "standard = Standard(held_out.table)",
-            "reference = standard.scores[:, -1]",
+            f"column = standard.keys.index({key})",
+            "reference = standard.scores[:, column]",
             "image = hv.evaluate(model, image, held_out.settings)",
-            "value = standard.read(image.table)[0, -1]",
+            "value = standard.read(image.table)[0, column]",
         ]
     return program.code(
         ctx,
@@ -196,7 +198,8 @@ def bands(
         f"    now, known, units, levels=levels, alpha={alpha!r}, correction={text(correction)}",
         ")",
         "of_verdict = dict(zip(judged.keys, judged.verdict.p_values))",
-        "was = {one.score.key: one.value for one in with_path(before, None, standard)}",
+        "came = with_standard(readings(before, None), before, standard)",
+        "was = {one.score.key: one.value for one in came}",
         "rows = [",
         "    hv.figures.ScoreRow(",
         "        hv.figures.symbol_html(one.score.symbol),",
@@ -207,7 +210,7 @@ def bands(
         "        p=float(of_verdict.get(one.score.key, one.p_value)),",
         "    )",
         "    for one in sorted(",
-        "        with_path(now, known, standard),",
+        "        with_standard(readings(now, known), now, standard),",
         "        key=lambda one: one.score.key not in of_verdict,",
         "    )",
         "    if one.p_value is not None",
@@ -216,7 +219,7 @@ def bands(
         uses=_uses(
             image,
             "from hvae_core.detection.standard import standard_of",
-            "from hvae_core.detection.verdict import judge, with_path",
+            "from hvae_core.detection.verdict import judge, readings, with_standard",
         ),
     )
 

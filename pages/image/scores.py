@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
@@ -103,14 +103,6 @@ def read(handle: Handle, table: BoundTable, by_name: Materials | None) -> tuple[
         for score in (*of_bounds, *beyond)
         for reading in readings(richest(score, by_name[IMAGE]), richest(score, reference), [score])
     )
-
-
-def with_path(found: Sequence[Reading], path: Reading | None) -> tuple[Reading, ...]:
-    """The readings with that of the path as the verdict has it, after those of the bounds."""
-    if path is None:
-        return tuple(found)
-    others = [one for one in found if one.score.key != path.score.key]
-    return (*others, path)
 
 
 def draw_offers(

@@ -32,7 +32,7 @@ def sentences(judged: JudgedImage) -> list[str]:
 
 def decisive(ctx: Context, judged: JudgedImage, image: OneImage, *, suffix: str) -> None:
     """The two or three densities that decide the verdict, large."""
-    if judged.judgement is None or judged.reference is None:
+    if judged.judgement is None or judged.reference is None or judged.standard is None:
         return
     name = judged.reference.set_name
     shown = deciding(judged.judgement, judged.readings)
@@ -40,8 +40,9 @@ def decisive(ctx: Context, judged: JudgedImage, image: OneImage, *, suffix: str)
     for reading, p_value in shown:
         with row.container(width=400, gap="small"), ui.in_place():
             made = code.density(
-                ctx, judged.handle, image, reading, p_value=p_value, reference=name, height=HEIGHT
-            )
+                ctx, judged.handle, image, reading, standard=judged.standard, p_value=p_value,
+                reference=name, height=HEIGHT,
+            )  # fmt: skip
             _density(reading, p_value, suffix, made=made)
 
 

@@ -145,7 +145,7 @@ def judge(
             alpha=alpha,
             correction=correction,
         )
-        readings = scores.with_path(readings, verdict.path_reading(standard, table))
+        readings = verdict.with_standard(readings, table, standard)
     except ScoreError as error:
         problem = str(error)
     return JudgedImage(

@@ -98,7 +98,7 @@ def _folder(view: View) -> list[str]:
 def _sketches(view: View) -> list[str]:
     """Lines that make ``outside`` and ``inside``: the ranks of a score in the folder and beside."""
     key = text(view.key)
-    inside = f"Sketch.of(held_out(folder).scores[{key}])"
+    inside = f"Sketch.of(held_out(folder).measure({key}))"
     if view.other:
         inside = f'summarised(Folder.of("path/to/reference")).scores[{key}].sketch'
     return [*_folder(view), "outside = summary.sketch", f"inside = {inside}"]

@@ -10,6 +10,7 @@ from hvae_core.common.errors import ConfigError
 from hvae_core.common.far import Folder
 from hvae_core.common.progress import Progress, silent
 from hvae_core.detection.many.columns import job_of
+from hvae_core.detection.many.fitted import kept_fitted
 from hvae_core.detection.many.layout import SUMMARY, Job
 from hvae_core.detection.many.reference import HELD_OUT, held_out, kept_held_out
 from hvae_core.detection.many.sketch import Sketch
@@ -79,7 +80,12 @@ def against_folder(shown: Opened, given: str) -> Measure | None:
             f"{given} was scored by another model or under other settings, so its scores cannot be "
             "a measure here; score it in the same way."
         )
-    sketches = {key: one.sketch for key, one in other.summary.scores.items() if one.n}
+    # A summary does not say which of its images a density is fitted to, so it measures none.
+    fitted = kept_fitted(shown.folder)
+    fits = fitted.keys if fitted else ()
+    sketches = {
+        key: one.sketch for key, one in other.summary.scores.items() if one.n and key not in fits
+    }
     return Measure(other.job.source, sketches)
 
 
@@ -87,7 +93,7 @@ def against_held_out(shown: Opened) -> Measure | None:
     """The model's held-out images as the measure; None where they are yet to be scored."""
     held = kept_held_out(shown.folder, shown.job)
     if held is not None:
-        return Measure(held.title, {key: Sketch.of(held.scores[key]) for key in held.scores})
+        return Measure(held.title, {key: Sketch.of(held.measure(key)) for key in held.scores})
     name = jobs.name_of("held-out", shown.folder.root, HELD_OUT)
     note = ui.plain(
         f"The held-out images of {shown.job.model}, by which a threshold is placed, are not yet "

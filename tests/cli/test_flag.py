@@ -15,8 +15,10 @@ from hvae_core.checkpoint import save_checkpoint
 from hvae_core.cli.main import main
 from hvae_core.common.far import Folder
 from hvae_core.config import ModelCard
-from hvae_core.detection import judging
+from hvae_core.detection import judging, standard
 from hvae_core.detection.combine import combined_p_values
+from hvae_core.detection.judged_many import judge_many
+from hvae_core.detection.many import fitted, reference
 from hvae_core.detection.many.columns import job_of
 from hvae_core.detection.many.layout import Job, Part, read_part, write_job, write_part
 from hvae_core.detection.many.reference import HELD_OUT
@@ -101,6 +103,39 @@ def test_the_models_own_held_out_images_are_scored_once(
     write_part(Folder.of(str(scored)), 0, replace(part, scores=more))
     assert tell("flag", scored, "--checkpoint", model, "--alpha", "0.4")["flagged"] > 0
     assert asked == [None, None]
+
+
+def test_scores_have_the_path_and_flag_decides_as_the_verdict_does(
+    tell: Tell,
+    model: Path,
+    stripes: dict[str, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    noise, other = (hv.load_images(str(stripes[name])) for name in ("noise", "other"))
+    monkeypatch.setattr(standard, "FEWEST_FOR_PATH", len(other))
+    monkeypatch.setattr(reference, "FEWEST_FOR_PATH", len(other))
+    for module in (judging, fitted):
+        monkeypatch.setattr(module, "held_out_images", lambda known, source=None: other)
+    folders = tmp_path / "many", tmp_path / "validation"
+    for images, out in zip(("noise", "other"), folders, strict=True):
+        tell("score", stripes[images], "--model", model, "--out", out,
+             "--samples", "1", "--partial-samples", "1")  # fmt: skip
+    told = tell("flag", folders[0], "--checkpoint", model, "--alpha", "0.2")
+    tables = (
+        hv.evaluate(hv.load_checkpoint(model), images, settings=SETTINGS).table
+        for images in (noise, other)
+    )
+    found = judge_many(*tables, 0.2)
+    assert told["decided_by"] == list(found.keys) == [*KEYS, "path"]
+    assert told["references"] == found.n < len(other) and not found.note
+    assert told["flagged"] == found.flagged(0.2).sum()
+    # as a reference the folder of the held-out images says the same: those fitted to have no say
+    again = tell("flag", folders[0], "--reference", folders[1], "--alpha", "0.2")
+    assert again["flagged"] == told["flagged"] and again["references"] == told["references"]
+    (folders[1] / fitted.FITTED).unlink()  # nobody knows to what its densities are fitted
+    old = tell("flag", folders[0], "--reference", folders[1], "--alpha", "0.2")
+    assert old["decided_by"] == list(KEYS) and old["references"] == len(other)
 
 
 def test_flagged_in_words_by_another_folder(

@@ -11,7 +11,7 @@ from scipy.stats import multivariate_normal
 from hvae_core.common.errors import ScoreError
 from hvae_core.detection.judged_many import judge_many
 from hvae_core.detection.standard import FEWEST_FOR_PATH, Standard, standard_of
-from hvae_core.detection.verdict import judge, path_reading
+from hvae_core.detection.verdict import judge, readings, with_standard
 from hvae_core.detection.verdict_words import in_words
 from hvae_core.evaluation.bounds import BoundTable
 from hvae_core.scores.material import fitted_half
@@ -106,8 +106,12 @@ def test_the_path_decides_where_only_it_sees_the_image() -> None:
     assert not old.verdict.out and old.path is None and not old.note
     assert "way through" not in " ".join(in_words(old))
     standard = standard_of(held_out, 0.05)
-    reading = path_reading(standard, image)
-    assert reading is not None and reading.p_value == judged.p_path
+    read = with_standard(readings(image, held_out), image, standard)
+    assert read[-1].score.key == "path" and read[-1].p_value == judged.p_path
+    by_key = {one.score.key: one for one in read}
+    assert by_key["llr_2"].p_value == judged.verdict.p_values[2]
+    sizes = [np.size(by_key[key].reference) for key in ("llr_1", "bound_1")]
+    assert sizes == [200, 400]
     assert standard_of(held_out, 0.01) is standard  # the same table: fitted once
 
 

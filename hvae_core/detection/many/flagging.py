@@ -69,14 +69,14 @@ def flag(
         raise ScoreError(
             f"{plain(reference.title)} has no score {plain(lacking[0])}; decide by others."
         )
-    n = len(reference)
+    joint = JointReference(reference.table(keys), two_sided=two_sided)
+    n = joint.n
     if smallest_p_value(alpha, n) > alpha:
         needed = int(np.ceil(1 / alpha)) - 1
         raise ScoreError(
             f"A false-alarm rate of {alpha:g} needs at least {needed} reference images and there "
             f"are {n}: raise the rate or take more images."
         )
-    joint = JointReference(reference.table(keys), two_sided=two_sided)
     judged = flagged = rows = 0
     numbers = parts_there(folder)
     for place, number in enumerate(numbers):

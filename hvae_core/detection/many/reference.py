@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,9 +20,11 @@ from hvae_core.common.errors import CheckpointError, ConfigError, DataError, Sco
 from hvae_core.common.far import Folder
 from hvae_core.common.plain import plain
 from hvae_core.common.progress import Progress, part, silent
+from hvae_core.detection.conformal import smallest_p_value
 from hvae_core.detection.many.columns import figures, job_of, part_columns
+from hvae_core.detection.many.fitted import Fitted, fitted_to, kept_fitted
 from hvae_core.detection.many.layout import Job, parts_there
-from hvae_core.detection.standard import BOTH_ENDS, verdict_keys
+from hvae_core.detection.standard import BOTH_ENDS, FEWEST_FOR_PATH, verdict_keys
 
 if TYPE_CHECKING:
     from hvae_core.scores import Score
@@ -35,7 +37,11 @@ MOST = 5_000_000
 
 @dataclass(frozen=True, eq=False)
 class HeldScores:
-    """Finite scores (N,) of the same N images by their keys, and what these images are."""
+    """Scores (N,) of the same N images by their keys, and what these images are.
+
+    They are finite, but for scores of a density of the images to which it was fitted: these are no
+    measure of it, and are NaN.
+    """
 
     title: str
     scores: Mapping[str, Floats]
@@ -44,16 +50,23 @@ class HeldScores:
         return len(next(iter(self.scores.values()), ()))
 
     def table(self, keys: Sequence[str]) -> Floats:
-        """Some of the scores as (N, K)."""
-        return np.stack([self.scores[key] for key in keys], axis=1)
+        """Some of the scores as (n, K), of the images that are a measure of all of these."""
+        table = np.stack([self.scores[key] for key in keys], axis=1)
+        return table[np.isfinite(table).all(axis=1)]
+
+    def measure(self, key: str) -> Floats:
+        """One score (n,), of the images that are a measure of it."""
+        return self.table([key])[:, 0]
 
 
-def deciding(job: Job, asked: Sequence[str] = ()) -> tuple[tuple[str, ...], tuple[int, ...]]:
+def deciding(
+    job: Job, asked: Sequence[str] = (), reference: HeldScores | None = None, *, alpha: float = 0.05
+) -> tuple[tuple[str, ...], tuple[int, ...]]:
     """The scores that decide, and places of those that are unusual at both ends.
 
-    They are those asked for, else those of the verdict that are of bounds alone, else all that the
-    folder has. Raises
-    ``ScoreError`` for a score that it does not have.
+    They are those asked for, else those of the verdict, else all that the folder has. The path has
+    a say under the conditions of ``standard_of``. Raises ``ScoreError`` for a score that the folder
+    does not have.
     """
     for key in asked:
         if key not in job.scores:
@@ -61,12 +74,21 @@ def deciding(job: Job, asked: Sequence[str] = ()) -> tuple[tuple[str, ...], tupl
             raise ScoreError(f"There is no score {plain(key)} in this folder; it has {there}.")
     if asked:
         return tuple(dict.fromkeys(asked)), ()
-    keys = verdict_keys(job.levels, "bounds")
-    return (keys, BOTH_ENDS) if set(keys) <= set(job.scores) else (job.scores, ())
+    whole, bounds = verdict_keys(job.levels), verdict_keys(job.levels, "bounds")
+    held = () if reference is None else tuple(reference.scores)
+    if reference is not None and set(whole) <= {*job.scores} & {*held}:
+        ranking = len(reference.table(whole))
+        if len(reference) >= FEWEST_FOR_PATH and smallest_p_value(alpha, ranking) <= alpha:
+            return whole, BOTH_ENDS
+    return (bounds, BOTH_ENDS) if set(bounds) <= set(job.scores) else (job.scores, ())
 
 
-def of_folder(job: Job, other: Folder, progress: Progress = silent) -> HeldScores:
+def of_folder(
+    job: Job, other: Folder, progress: Progress = silent, *, fitted: Fitted | None = None
+) -> HeldScores:
     """The scores of another folder, all of whose images are the reference.
+
+    ``fitted`` says what the densities of the folder that is judged are fitted to.
 
     Raises ``ConfigError`` where these were made by another model or otherwise.
     """
@@ -77,14 +99,21 @@ def of_folder(job: Job, other: Folder, progress: Progress = silent) -> HeldScore
             f"{plain(other.given)} was scored {what} ({plain(theirs.model)}), so its scores cannot "
             "be a measure here; score it in the same way."
         )
-    keys = [key for key in job.scores if key in theirs.scores]
+    # Densities compare where they are fitted to the same images, which then are no measure.
+    fits = set(fitted.keys) if fitted else set()
+    alike = kept_fitted(other) == fitted
+    keys = [key for key in job.scores if key in theirs.scores and (alike or key not in fits)]
     if not keys:
         raise ScoreError(f"{plain(other.given)} has none of the scores {', '.join(job.scores)}.")
     numbers, found = parts_there(other), [np.zeros((0, len(keys)))]
     for place, number in enumerate(numbers):
         progress(place / len(numbers), "reading the reference")
-        values = figures(part_columns(other, number, keys), keys)
-        found.append(values[np.isfinite(values).all(axis=1)])
+        part = part_columns(other, number, ["digest", *keys])
+        values = figures(part, keys)
+        finite = np.isfinite(values).all(axis=1)
+        if fitted is not None:
+            _unmeasured(values, keys, fitted, digests=part["digest"].to_pylist())
+        found.append(values[finite])
         if sum(map(len, found)) > MOST:
             raise DataError(
                 f"{plain(other.given)} has more than {MOST:,} images, too many for a reference; "
@@ -110,6 +139,7 @@ def held_out(
     from hvae_core.evaluation.evaluation import EvalSettings
 
     job = job_of(folder)
+    fitted = kept_fitted(folder)
     if source is None and (kept := kept_held_out(folder, job)) is not None:
         return kept
     progress(0.0, "held-out images")
@@ -131,29 +161,52 @@ def held_out(
     images = held_out_images(known, source).fit(known.image_shape)
     # 2. Scored as those of the folder were.
     evaluation = known.evaluate(images, EvalSettings(**job.settings), part(progress, 0, 1))
-    scores = _alike(job, known.names)
+    scores = _alike(job, known.names, fitted)
     material = material_of(known, scores, images, evaluation=evaluation, training=lambda: None)
-    values = score_columns(scores, material)
+    half, own = fitted_to(known, scores, evaluation.settings)
+    if own is not None and fitted is not None and own.digests != fitted.digests:
+        raise DataError(
+            "The densities of this folder are fitted to other held-out images than "
+            f"{plain(known.name)} has here; name another folder of scores with --reference."
+        )
+    values = score_columns(scores, replace(material, held_out=half))
     keys = [score.key for score in scores]
+    if own is not None:
+        _unmeasured(values, keys, own, digests=images.image_digests())
     found = HeldScores(images.title, dict(zip(keys, values.T, strict=True)))
     if source is None:
-        stored = {key: column.tolist() for key, column in found.scores.items()}
+        stored = {
+            key: [None if value != value else value for value in column.tolist()]
+            for key, column in found.scores.items()
+        }
         text = json.dumps({"job": _scored_by(job), "title": found.title, "scores": stored})
         with suppress(DataError):  # who may only read the folder scores them again next time
             folder.write(HELD_OUT, text.encode())
     return found
 
 
-def _alike(job: Job, layers: Sequence[str]) -> list[Score]:
+def _unmeasured(
+    values: Floats, keys: Sequence[str], fitted: Fitted, *, digests: Sequence[int | None]
+) -> None:
+    """Take out of scores (n, K) those of densities, of the images to which they are fitted."""
+    seen = np.array([digest in fitted.digests for digest in digests], dtype=bool)
+    for column, key in enumerate(keys):
+        if key in fitted.keys:
+            values[seen, column] = np.nan
+
+
+def _alike(job: Job, layers: Sequence[str], fitted: Fitted | None) -> list[Score]:
     """The scores of a folder that can be had of any images: not somebody's own, nor those that
-    compare with training images. Raises ``ScoreError`` where there are none.
+    compare with training images, nor densities of which nobody noted what they are fitted to.
+    Raises ``ScoreError`` where there are none.
     """
+    cannot = {"reference"} if fitted is not None else {"reference", "held_out"}
     from hvae_core.scores import all_scores
 
     found = [
         score
         for score in all_scores(job.levels, layers)
-        if score.key in job.scores and not {"reference", "held_out"} & set(score.needs)
+        if score.key in job.scores and not cannot & set(score.needs)
     ]
     if not found:
         raise ScoreError(
@@ -176,7 +229,7 @@ def kept_held_out(folder: Folder, job: Job) -> HeldScores | None:
             if key in job.scores
         }
         columns = np.stack(list(scores.values()))
-        if stored["job"] != _scored_by(job) or not columns.size or not np.isfinite(columns).all():
+        if stored["job"] != _scored_by(job) or not np.isfinite(columns).any(axis=1).all():
             return None
         return HeldScores(str(stored["title"]), scores)
     except (ValueError, KeyError, TypeError, AttributeError):

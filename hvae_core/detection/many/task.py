@@ -31,7 +31,7 @@ from hvae_core.scores.own import own_score
 if TYPE_CHECKING:
     from hvae_core.models import HierarchicalVAE
 
-CAN = frozenset({"reference", "latents", "gradient"})
+CAN = frozenset({"reference", "held_out", "latents", "gradient"})
 """What scores may need beside bounds, where images are scored part by part."""
 
 
@@ -41,8 +41,9 @@ class Task:
 
     ``model`` is a name, a path or the bytes of a checkpoint, ``digest`` that of its file; scores
     are keys, ``own`` those of the user's own as FILE.py:FUNCTION. ``reference`` are statistics of
-    training images, where a score compares with them. ``contents`` is the digest of the source,
-    which every worker must find the same.
+    training images, where a score compares with them, ``held_out`` what densities are fitted to,
+    where a score has one. ``contents`` is the digest of the source, which every worker must find
+    the same.
     """
 
     source: Source
@@ -57,6 +58,7 @@ class Task:
     compiling: Literal["auto", "off", "full"] = "auto"
     contents: str = ""
     reference: Reference | None = field(default=None, compare=False, repr=False)
+    held_out: Material | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -190,7 +192,7 @@ class Worker:
                 for start in range(0, len(images), PART_IMAGES)
             ]
             values[measure.name] = np.concatenate(some).astype(np.float64)
-        material = replace(material, measures=values)
+        material = replace(material, measures=values, held_out=self.task.held_out)
         return np.stack([score(material) for score in self.scores], axis=1)
 
 

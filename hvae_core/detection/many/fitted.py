@@ -1,0 +1,83 @@
+"""What densities are fitted to where many images are scored: one half of the model's held-out ones.
+
+Which images they are stands in the folder, so that none of them is ever a measure of others.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from hvae_core.common.errors import DataError
+from hvae_core.common.far import Folder
+from hvae_core.common.progress import Progress, silent
+from hvae_core.detection.judging import held_out_images
+from hvae_core.detection.read import halves, material_of
+from hvae_core.evaluation.evaluation import EvalSettings
+from hvae_core.scores import Material
+from hvae_core.scores.material import fitted_half
+
+if TYPE_CHECKING:
+    from hvae_core.detection.judging import Judging
+    from hvae_core.scores import Score
+
+FITTED = "fitted.json"
+"""Which scores fit a density, and digests of the images that they are fitted to."""
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """Keys of the scores of a folder that fit a density, and digests of the images fitted to."""
+
+    keys: tuple[str, ...]
+    digests: frozenset[int]
+
+
+def fitted_to(
+    known: Judging, scores: Sequence[Score], settings: EvalSettings, progress: Progress = silent
+) -> tuple[Material | None, Fitted | None]:
+    """What the densities of these scores are fitted to; None where no score has one.
+
+    Raises ``DataError`` where the model has no held-out images on this machine.
+    """
+    fits = [score for score in scores if "held_out" in score.needs]
+    if not fits:
+        return None, None
+    images = held_out_images(known).fit(known.image_shape)
+    evaluation = known.evaluate(images, settings, progress)
+    whole = material_of(known, fits, images, evaluation=evaluation, training=lambda: None)
+    half = fitted_half(evaluation.table)
+    digests = np.array(images.image_digests(), dtype=np.uint64)[half]
+    fitted = Fitted(tuple(score.key for score in fits), frozenset(digests.tolist()))
+    return halves(fits, replace(whole, names=known.names))[1], fitted
+
+
+def keep_fitted(folder: Folder, fitted: Fitted) -> None:
+    """Note in a folder what its densities are fitted to.
+
+    Raises ``DataError`` where they are fitted to other images already.
+    """
+    before = kept_fitted(folder)
+    if before is not None and before.digests != fitted.digests:
+        raise DataError(
+            "The densities of this folder are fitted to other held-out images than the model has "
+            "here. Name a new folder, or give the model the same images."
+        )
+    told = {"scores": list(fitted.keys), "digests": sorted(fitted.digests)}
+    folder.write(FITTED, json.dumps(told).encode())
+
+
+def kept_fitted(folder: Folder) -> Fitted | None:
+    """What the densities of a folder are fitted to; None where nothing is noted."""
+    data = folder.read(FITTED)
+    if data is None:
+        return None
+    with suppress(ValueError, KeyError, TypeError):
+        told = json.loads(data)
+        return Fitted(tuple(map(str, told["scores"])), frozenset(map(int, told["digests"])))
+    return None
