@@ -24,6 +24,7 @@ from hvae_core.probes.information import (
 )
 from pages.collapse.layers import CollapseSettings, Layers
 from pages.shared import jobs, ui
+from pages.shared.remembered import remembered
 from pages.shared.state import Context
 from pages.shared.store import Handle
 
@@ -83,7 +84,8 @@ def active_curves(
     models: Sequence[Layers], settings: CollapseSettings, colors: Palette
 ) -> go.Figure:
     """Shares of active units over thresholds on the variance, a line a layer."""
-    return unit_curves(
+    return remembered(
+        unit_curves,
         [(m.handle.title, [active_curve(v, GRID) for v in m.variances]) for m in models],
         GRID,
         colors,
@@ -103,7 +105,8 @@ def collapsed_curves(
 ) -> go.Figure:
     """Shares of collapsed units over eps, a line a layer; a layer without such figures has none."""
     row = DELTAS.index(delta)
-    return unit_curves(
+    return remembered(
+        unit_curves,
         [
             (
                 handle.title,

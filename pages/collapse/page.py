@@ -6,10 +6,8 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from hvae_core.common.deployment import public
 from hvae_core.evaluation.collapse_why import paragraph, recipe
 from hvae_core.evaluation.collapse_words import in_words
-from hvae_core.evaluation.diagnosis import command
 from hvae_core.figures import (
     active_units,
     bits_by_k,
@@ -25,6 +23,7 @@ from pages.collapse.information import Measured
 from pages.collapse.layers import CollapseSettings, Layers
 from pages.shared import jobs, panel, store, ui
 from pages.shared.controls import one_of
+from pages.shared.remembered import remembered
 from pages.shared.state import colors, context
 from pages.shared.store import Handle
 
@@ -42,8 +41,14 @@ def kl_part(models: list[Layers], settings: CollapseSettings, name: str) -> None
     below, thin = settings.collapsed_below, [m.found.thin for m in models]
     left, right = st.columns(2, gap="large")
     for column, per_dim in ((left, True), (right, False)):
-        figure = kl_bars(
-            bars, palette, names=names_of(models), per_dim=per_dim, threshold=below, thin=thin
+        figure = remembered(
+            kl_bars,
+            bars,
+            palette,
+            names=names_of(models),
+            per_dim=per_dim,
+            threshold=below,
+            thin=thin,
         )
         with column:
             st.caption("A unit, as the threshold counts it" if per_dim else "The whole layer")
@@ -93,7 +98,8 @@ def history_part(split: str) -> None:
             )
     if not histories:
         return
-    figure = kl_history(
+    figure = remembered(
+        kl_history,
         [(past.title, past.epochs, past.kl) for past in histories],
         palette,
         names=[past.names for past in histories],
@@ -123,33 +129,11 @@ def words_part(models: list[Layers], settings: CollapseSettings, name: str) -> N
             panel.offer(f"collapse-words-{model.handle.name}", made)
 
 
-def remedies_part(models: list[Layers]) -> None:
-    """What the literature tries for this network, as recipes; only where a layer collapsed."""
-    for model in models:
-        lines = remedies.lines(ctx.world, model)
-        if not lines:
-            continue
-        title = f"What to try on {ui.plain(model.handle.title)}"
-        with st.expander(title, icon=":material/healing:"):
-            st.caption(
-                "Each changes one thing of the training. The Lab shows it on a network that trains "
-                "in seconds; the command trains the recipe."
-            )
-            for remedy, shipped in lines:
-                st.markdown(f"**{ui.plain(remedy.title)}**: {remedy.does} ({remedy.source}).")
-                row = st.container(horizontal=True)
-                with row:
-                    ui.link("lab", "See it in the Lab", {"preset": remedy.lab})
-                    if shipped:
-                        ui.link("collapse", "See its layers beside this model", shipped)
-                if not public():
-                    st.code(command(remedy), language="sh")
-
-
 def active_part(models: list[Layers], settings: CollapseSettings, name: str) -> None:
     """Active units of each layer."""
     st.subheader("Active units", anchor=False, help=UNITS_HELP)
-    figure = active_units(
+    figure = remembered(
+        active_units,
         [(m.handle.title, m.active, m.handle.units) for m in models],
         palette,
         names=names_of(models),
@@ -167,7 +151,9 @@ def variance_part(models: list[Layers], settings: CollapseSettings, name: str) -
         if len(models) > 1:
             st.caption(ui.plain(handle.title))
         threshold = settings.active_above
-        figure = unit_heatmap(model.variances, palette, names=handle.names, threshold=threshold)
+        figure = remembered(
+            unit_heatmap, model.variances, palette, names=handle.names, threshold=threshold
+        )
         alt = f"Variance of every unit, {handle.title}"
         made = code.variance(ctx, handle, name, above=threshold)
         ui.chart(figure, f"collapse-units-{handle.name}", alt, code=made)
@@ -177,7 +163,8 @@ def variance_part(models: list[Layers], settings: CollapseSettings, name: str) -
 def bits_part(models: list[Layers], name: str) -> None:
     """What an image costs when the lowest k layers have not seen it."""
     st.subheader("Bits per dimension by k", anchor=False, help=BITS_HELP)
-    figure = bits_by_k(
+    figure = remembered(
+        bits_by_k,
         [(m.handle.title, m.result.bound_bits, m.result.nll_bits) for m in models],
         palette,
         levels=[m.handle.level_names for m in models],
@@ -193,7 +180,8 @@ def information_part(models: list[Layers], name: str) -> list[Measured]:
     by_model = information.measured(ctx, name)
     measured = [(m.handle, by_model[m.handle.name]) for m in models if m.handle.name in by_model]
     if measured:
-        figure = information_by_k(
+        figure = remembered(
+            information_by_k,
             [(handle.title, i.mean, i.error, i.ceiling) for handle, i in measured],
             palette,
             levels=[handle.level_names for handle, _ in measured],
@@ -295,7 +283,7 @@ def body() -> None:
         with right, ui.in_place():
             words_part(models, settings, name)
         with ui.in_place():
-            remedies_part(models)
+            remedies.draw(ctx, models)
         measured_parts(models, settings, name)
     with ui.in_place():
         cards_part()

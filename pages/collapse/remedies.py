@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import streamlit as st
+
+from hvae_core.common.deployment import public
 from hvae_core.config.presets.remedies import Remedy, remedies
 from hvae_core.data.worlds import World
+from hvae_core.evaluation.diagnosis import command
 from pages.collapse.layers import Layers
-from pages.shared import links, store
+from pages.shared import links, store, ui
+from pages.shared.state import Context
 
 
 def lines(world: World, model: Layers) -> list[tuple[Remedy, dict[str, str]]]:
@@ -27,3 +32,26 @@ def _beside(world: World, model: Layers, name: str) -> dict[str, str]:
     """The address that shows a model and a shipped one beside each other."""
     link = {"world": world.title, links.model_key("a", world): model.handle.name}
     return link | {links.model_key("b", world): name}
+
+
+def draw(ctx: Context, models: list[Layers]) -> None:
+    """What the literature tries for this network, as recipes; only where a layer collapsed."""
+    for model in models:
+        told = lines(ctx.world, model)
+        if not told:
+            continue
+        title = f"What to try on {ui.plain(model.handle.title)}"
+        with st.expander(title, icon=":material/healing:"):
+            st.caption(
+                "Each changes one thing of the training. The Lab shows it on a network that trains "
+                "in seconds; the command trains the recipe."
+            )
+            for remedy, shipped in told:
+                st.markdown(f"**{ui.plain(remedy.title)}**: {remedy.does} ({remedy.source}).")
+                row = st.container(horizontal=True)
+                with row:
+                    ui.link("lab", "See it in the Lab", {"preset": remedy.lab})
+                    if shipped:
+                        ui.link("collapse", "See its layers beside this model", shipped)
+                if not public():
+                    st.code(command(remedy), language="sh")

@@ -101,10 +101,9 @@ def prior_view(beside: DeltaGenerator) -> str:
     for letter, handle in ui.each_model(ctx):
         warm = tuple(heat[level] for level in handle.level_names)
         samples = views.prior(handle, n, seed, heat=warm)
-        picture = ahead.tiled(samples, palette)
         made = code.prior(ctx, handle, n, seed, heat=warm)
         alt = f"{n} samples from the prior of {handle.title}"
-        show(picture, alt, f"prior-{letter}", made=made)
+        show(ahead.tiled(samples, palette), alt, f"prior-{letter}", made=made)
         ahead.of_prior(ctx, f"prior-{letter}", handle, n, seed=seed, heat=warm)
         claim = claim or views.prior_claim(handle, samples, warm, data=data_of(handle))
     return claim

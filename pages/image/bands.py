@@ -16,6 +16,7 @@ from pages.image import code, scores
 from pages.image.one_image import OneImage
 from pages.image.subject import JudgedImage
 from pages.shared import ui
+from pages.shared.remembered import remembered
 from pages.shared.state import Context, colors
 
 HELP = (
@@ -44,7 +45,8 @@ def draw(
             for one in (image.as_it_came(), image)
         )
         with ui.in_place():
-            figure = score_bands(_rows(before, now, said, standard, reference=reference), colors())
+            rows = _rows(before, now, said, standard, reference=reference)
+            figure = remembered(score_bands, rows, colors())
             suffix = "" if handle is ctx.a else f"-{ctx.models.index(handle)}"
             made = code.bands(
                 ctx, handle, image, reference=reference.set_name, alpha=alpha, correction=correction

@@ -17,6 +17,7 @@ from pages.image.subject import JudgedImage
 from pages.shared import clickable, ui
 from pages.shared.current import Spot
 from pages.shared.kept import by_content
+from pages.shared.remembered import remembered
 from pages.shared.state import Context, colors
 
 COUNT = 5
@@ -58,7 +59,7 @@ def draw(ctx: Context, judged: JudgedImage, image: OneImage, letter: str) -> Non
         sentences.append(f"{percent(beyond)} of them in {name}")
     if rows:
         heads = HEADS[: len(rows[0].images)]
-        picture = strip(rows, heads, unit="", underlined=False, colors=colors())
+        picture = remembered(strip, rows, heads, unit="", underlined=False, colors=colors())
         alt = "Nearest held-out images by layer"
         boxes = [box for row in strip_cells(rows, heads, unit="") for box in row[1:]]
         clickable.picture(

@@ -34,6 +34,7 @@ from pages.image.one_image import OneImage
 from pages.image.subject import JudgedImage
 from pages.shared import jobs, pictures, ui
 from pages.shared.controls import one_of
+from pages.shared.remembered import remembered
 from pages.shared.state import colors, context
 from pages.shared.store import Handle
 
@@ -115,7 +116,8 @@ def rebuilt(image: OneImage, judged: Sequence[JudgedImage]) -> None:
             images = image.at(handle)
             results = pictures.of_images(handle, images, seed=ctx.seed)
             highlight = None if under.judgement is None else under.judgement.k + 1
-            picture = strip(
+            picture = remembered(
+                strip,
                 pictures.rows_of([""], [False], results, images=images),
                 pictures.heads(handle),
                 highlight=highlight,
@@ -156,7 +158,7 @@ def layers(image: OneImage, judged: JudgedImage, suffix: str) -> None:
         if outside
         else "Every layer lies within the central 95 % of the reference."
     )
-    figure = layer_band(reference, kl, palette, names=names, height=330)
+    figure = remembered(layer_band, reference, kl, palette, names=names, height=330)
     name = judged.reference.set_name
     made = code.band(ctx, judged.handle, image, reference=name, height=330)
     alt = "KL of each layer for this image, against the reference"
@@ -172,7 +174,7 @@ def errs(
     with left:
         rates = [point.asked for point in tests[0].points]
         series = false_alarms.series(ctx, tests)
-        figure = calibration(rates, series, palette, chosen=alpha, height=360)
+        figure = remembered(calibration, rates, series, palette, chosen=alpha, height=360)
         alt = "False alarms obtained against those asked for, on held-out images"
         made = code.alarms(
             ctx,

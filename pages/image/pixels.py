@@ -15,6 +15,7 @@ from pages.image.one_image import OneImage
 from pages.image.subject import JudgedImage
 from pages.shared import store, ui
 from pages.shared.kept import by_content
+from pages.shared.remembered import remembered
 from pages.shared.state import Context, colors
 from pages.shared.store import Handle
 
@@ -59,7 +60,7 @@ def draw(ctx: Context, judged: JudgedImage, image: OneImage, *, suffix: str) -> 
             if np.isfinite(median[k]):
                 words += f"; the median held-out image: {_lost(median[k])}"
             st.markdown(words)
-            figure = pixel_map(maps[k], limit, colors(), height=SIDE + 40)
+            figure = remembered(pixel_map, maps[k], limit, colors(), height=SIDE + 40)
             alt = f"Map of the pixels where log p is lost from {level} up"
             made = code.lost(ctx, handle, image, k, held_out=not without, height=SIDE + 40)
             ui.chart(figure, f"image-pixels-{k}{suffix}", alt, code=made)

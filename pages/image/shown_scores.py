@@ -16,6 +16,7 @@ from pages.image.one_image import OneImage
 from pages.image.subject import JudgedImage
 from pages.shared import ui
 from pages.shared.program import Code
+from pages.shared.remembered import remembered
 from pages.shared.state import Context, colors
 
 HEIGHT = 230
@@ -52,7 +53,8 @@ def _density(reading: Reading, p_value: float, suffix: str, *, made: Code) -> No
     if value is None or reading.reference is None:
         return
     st.markdown(ui.plain(score.name[0].upper() + score.name[1:]))
-    figure = reference_density(
+    figure = remembered(
+        reference_density,
         reading.reference,
         value,
         p_value,

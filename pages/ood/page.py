@@ -26,6 +26,7 @@ from pages.ood.models import ModelDetection
 from pages.ood.threshold import Placed
 from pages.shared import offers, ui
 from pages.shared.controls import one_of
+from pages.shared.remembered import remembered
 from pages.shared.state import colors, context
 
 ctx = context()
@@ -63,7 +64,8 @@ def density_charts(placed: Placed, drawn: list[str]) -> None:
         shown = [name for name in drawn if name in scored.outs]
         height = 290 if len(placed) > 1 else 380
         ui.model_title(ctx, model.letter, model.handle)
-        figure = densities(
+        figure = remembered(
+            densities,
             scored.inside,
             [(titles[name], scored.outs[name]) for name in shown],
             palette,
@@ -116,7 +118,7 @@ def curve_chart(placed: Placed, drawn: list[str]) -> None:
     if not curves:
         st.caption("Choose an out-of-distribution set to draw.")
         return
-    figure = (roc if kind == "ROC" else precision_recall)(curves, palette)
+    figure = remembered(roc if kind == "ROC" else precision_recall, curves, palette)
     alt = f"{kind} curves of {placed[0][0].score.name} on the chosen sets, with areas"
     made = code.curve(ctx, placed, {name: titles[name] for name in drawn}, places, kind=kind)
     ui.chart(figure, f"{kind}-{placed[0][0].score.key}", alt, key="o_curves", code=made)
@@ -192,8 +194,8 @@ def table(detected: list[ModelDetection]) -> None:
         detected = models.with_intervals(detected)
     rows, values, lows, highs = tables.heat(detected, titles, scores, metric=metric)
     symbols = [symbol_html(score.symbol) for score in scores]
-    figure = metric_heat(
-        values, rows, symbols, colors=palette, metric=metric, lows=lows, highs=highs,
+    figure = remembered(
+metric_heat, values, rows, symbols, colors=palette, metric=metric, lows=lows, highs=highs,
         higher_is_better=not metric.startswith("FPR"),
     )  # fmt: skip
     with ui.columns_of_numbers("o_heat_place", len(scores)):

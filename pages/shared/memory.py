@@ -4,9 +4,10 @@ Streamlit keeps the session of a closed tab for two minutes, in case the tab com
 it when the next one comes or goes: on a quiet server, never. And each thread that draws a page
 would get a heap of its own, in which what is freed is of no use to another.
 
-Streamlit also has Python look for unused cycles after every redraw, while nothing else can run.
-With torch, pandas and plotly loaded that takes a tenth of a second. What has lived through one such
-look is therefore set aside from the next ones, and all of it is looked through now and then.
+While Python looks for unused cycles nothing else can run. With torch, pandas and plotly loaded that
+takes a tenth of a second. Streamlit would have it done after every redraw, before the last answers
+are sent (``postScriptGC``, which is off). What has lived through one look is set aside from the
+next ones, and all of it is looked through now and then.
 """
 
 from __future__ import annotations

@@ -264,7 +264,7 @@ def waits(found: dict[str, Any]) -> str:
     """How long a reader waits, and what travels."""
     parts = ("p95", "asking", "server", "browser")
     rows = [
-        [row["what"], f"{row['aim']:,}", f"{row['median']:,.0f}",
+        [row["what"], f"{row['aim']:,}" if row["aim"] else "", f"{row['median']:,.0f}",
          *(f"{row[part]:,.0f}" if part in row else "" for part in parts),
          f"{row['bytes'] / 1000:,.0f}" if "bytes" in row else ""]
         for row in found["rows"]

@@ -1,148 +1,51 @@
 """How long a reader waits, in a real browser, and what travels: first picture, pages, controls.
 
-    python -m tests.benchmarks.waits [--times 20] [--out tests/benchmarks/measured/waits.json]
+    python -m tests.benchmarks.waits [--times 12] [--out tests/benchmarks/measured/waits.json]
 
 A wait goes from the key or click to the new picture on the screen, by the browser's own clock. It
 is split into what the browser does before it asks, what the server needs until its last answer
 before the picture, and what the browser does with that. Bytes are those over the WebSocket. Run it
-on an idle machine; it takes two to three minutes, and prints the load that it met.
+on an idle machine; it takes four minutes, and notes the load that it met.
 """
 
 from __future__ import annotations
 
 import argparse
 import datetime
+import io
 import json
 import os
-import statistics
 import sys
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, Page, sync_playwright
+import numpy as np
+from PIL import Image
+from playwright.sync_api import Browser, FilePayload, sync_playwright
 
 from hvae_core.common.machine import cores, processor
+from tests.benchmarks.visits import Visits
+from tests.benchmarks.watched import (
+    AIMS,
+    CURVES,
+    DRAWN,
+    LINE,
+    PAGES,
+    PICTURE,
+    SAMPLES,
+    VERDICT,
+    WHOLE,
+    Watched,
+    summary,
+)
 from tests.chromium import FLAGS, find
 from tests.server import serve
 
-WATCH = """
-(() => {
-  const log = [];
-  window.waits = {log};
-  const Real = window.WebSocket;
-  window.WebSocket = class extends Real {
-    constructor(...parts) {
-      super(...parts);
-      this.addEventListener("message", (event) => {
-        const bytes = event.data.byteLength ?? event.data.size ?? event.data.length;
-        log.push({way: "in", at: performance.now(), bytes});
-      });
-    }
-    send(data) {
-      log.push({way: "out", at: performance.now(), bytes: data.byteLength ?? data.length});
-      super.send(data);
-    }
-  };
-  window.waits.arm = (look) => {
-    const state = new Function("return " + look);
-    const old = state();
-    const armed = (window.waits.armed = {begun: null, done: null});
-    log.length = 0;
-    const begin = () => { armed.begun ??= performance.now(); };
-    for (const kind of ["keydown", "pointerdown"]) {
-      window.addEventListener(kind, begin, {capture: true, once: true});
-    }
-    const check = () => {
-      const now = state();
-      if (armed.begun !== null && now && now !== old) {
-        requestAnimationFrame(() => { armed.done = performance.now(); });
-      } else requestAnimationFrame(check);
-    };
-    requestAnimationFrame(check);
-  };
-})();
-"""
-PICTURE = """(() => { const inside = (root) => root.querySelector("img[alt^='Images and their']")
-    ?? [...root.querySelectorAll("*")].map((e) => e.shadowRoot && inside(e.shadowRoot))
-      .find(Boolean);
-  const i = inside(document);
-  return i && i.complete && i.naturalWidth ? i.src : ""; })()"""
-"""The strip of Reconstructions, which may be in a component's own tree."""
-SAMPLES = """(() => { const i = document.querySelector(".st-key-scroll_prior-A img");
-  return i && i.complete && i.naturalWidth ? i.src : ""; })()"""
-CURVES = """[...document.querySelectorAll(".st-key-o_density0 .scatterlayer path")]
-  .map((path) => path.getAttribute("d")).join()"""
-LINE = """[...document.querySelectorAll(".st-key-o_density0 .shapelayer path")]
-  .map((path) => path.getAttribute("d")).join()"""
-DRAWN = """(() => { const app = document.querySelector("[data-testid=stApp]"),
-  main = document.querySelector("[data-testid=stMain]"), title = main.querySelector("h1");
-  const there = main.querySelector(".js-plotly-plot .main-svg, img, canvas");
-  return app.dataset.testScriptState === "notRunning" && title && there && location.pathname
-    === window.waits.wanted ? location.pathname : "before"; })()"""
-PAGES = {
-    "reconstructions": "Reconstructions", "generate": "Generate", "collapse": "Collapse",
-    "latents": "Latent space", "ood": "OOD detection", "image": "One image",
-    "compression": "Compression and attacks", "": "Start",
-}  # fmt: skip
-AIMS = {
-    "first picture": 6000, "k": 100, "temperature": 100, "another draw": 100,
-    "samples by temperature": 100, "samples drawn again": 100, "score": 250, "threshold": 250,
-    "page": 700,
-}  # fmt: skip
-"""Milliseconds, of the median."""
-
-
-class Watched:
-    """A tab whose waits are measured."""
-
-    def __init__(self, page: Page) -> None:
-        self.page = page
-        page.set_default_timeout(90_000)
-        page.add_init_script(WATCH)
-
-    def wait(self, look: str, act: Callable[[], None], *, pause: int = 700) -> dict[str, float]:
-        """What one act takes until ``look`` gives another value, in milliseconds and bytes."""
-        self.page.evaluate("look => window.waits.arm(look)", look)
-        act()
-        self.page.wait_for_function("() => window.waits.armed.done !== null")
-        self.page.wait_for_timeout(pause)
-        armed, log = self.page.evaluate("() => [window.waits.armed, window.waits.log]")
-        begun, done = armed["begun"], armed["done"]
-        sent = next((e["at"] for e in log if e["way"] == "out" and e["at"] >= begun), begun)
-        came = max((e["at"] for e in log if e["way"] == "in" and e["at"] <= done), default=sent)
-        return {
-            "wait": done - begun,
-            "asking": sent - begun,
-            "server": came - sent,
-            "browser": done - came,
-            "bytes": sum(e["bytes"] for e in log if e["way"] == "in"),
-        }
-
-
-def summary(name: str, waits: list[dict[str, float]]) -> dict[str, Any]:
-    """One row: median and 95th percentile of the wait, medians of its parts, most bytes."""
-    total = sorted(one["wait"] for one in waits)
-    row: dict[str, Any] = {
-        "what": name,
-        "aim": AIMS[name.partition(" ")[0] if name.startswith("page") else name],
-        "times": len(waits),
-        "median": statistics.median(total),
-        "p95": total[min(len(total) - 1, int(0.95 * len(total)))],
-        **{part: statistics.median(one[part] for one in waits)
-           for part in ("asking", "server", "browser")},
-        "bytes": max(one["bytes"] for one in waits),
-    }  # fmt: skip
-    print(
-        f"{name}: median {row['median']:.0f} ms, p95 {row['p95']:.0f} ms (asking "
-        f"{row['asking']:.0f}, server {row['server']:.0f}, browser {row['browser']:.0f}), "
-        f"{row['bytes'] / 1000:,.0f} kB",
-        flush=True,
-    )
-    return row
+PEOPLE, ROUND, THINKING = 5, 10, 500
+"""How many, how often each acts, and milliseconds between two acts."""
 
 
 def redraws(tab: Watched, address: str, times: int) -> list[dict[str, Any]]:
@@ -220,62 +123,102 @@ def changes(tab: Watched, address: str) -> list[dict[str, Any]]:
     return found
 
 
-def loaded(browser: Browser, address: str) -> dict[str, Any]:
-    """What visits fetch, on the wire and unpacked, by whose it is."""
-    page = browser.new_page()
-    sizes: dict[str, Counter[str]] = {"wire": Counter(), "unpacked": Counter()}
-    packed: set[str] = set()
-    client = page.context.new_cdp_session(page)
-    client.send("Network.enable")
-    owner: dict[str, str] = {}
+def verdicts(tab: Watched, address: str, times: int) -> list[dict[str, Any]]:
+    """From a file given to One image until its verdict stands there, large, beside the image."""
+    page = tab.page
+    page.goto(f"{address}/image?world=Glyphs&i_from=upload")
+    field = page.locator("[data-testid=stMain] input[type=file]").first
+    field.wait_for(state="attached")
+    page.wait_for_timeout(3000)
+    noise = np.random.default_rng(0)
+    waits: dict[str, list[dict[str, float]]] = {VERDICT: [], WHOLE: []}
+    for number in range(2 * times + 2):
+        packed = io.BytesIO()
+        Image.fromarray(noise.integers(0, 256, (28, 28), np.uint8)).save(packed, "PNG")
+        file: FilePayload = {
+            "name": f"{number}.png", "mimeType": "image/png", "buffer": packed.getvalue()
+        }  # fmt: skip
+        look = (VERDICT, WHOLE)[number % 2]
+        wait = tab.wait(look, lambda file=file: field.set_input_files(file), pause=2000)
+        if number > 1:  # what it is held against is read with the first
+            waits[look].append(wait)
+    return [
+        summary("upload to verdict", waits[VERDICT]),
+        summary("upload to all of its page", waits[WHOLE]),
+    ]
 
-    def answered(event: dict[str, Any]) -> None:
-        url = event["response"]["url"]
-        headers = {key.lower(): text for key, text in event["response"]["headers"].items()}
-        name = url.rsplit("/", 1)[-1]
-        kind = "Plotly" if "lotly" in name else "Streamlit" if "/static/" in url else "the app"
-        owner[event["requestId"]] = kind
-        if "content-encoding" in headers:
-            packed.add(kind)
 
-    def received(event: dict[str, Any]) -> None:
-        kind = owner.get(event["requestId"])
-        if kind:
-            sizes["unpacked"][kind] += event["dataLength"]
+Act = tuple[str, Callable[[], None]]
+"""What to look at, and what to do."""
 
-    def finished(event: dict[str, Any]) -> None:
-        kind = owner.get(event["requestId"])
-        if kind:
-            sizes["wire"][kind] += int(event["encodedDataLength"])
 
-    def visit(name: str) -> dict[str, Any]:
-        for counter in sizes.values():
-            counter.clear()
-        packed.clear()
-        page.goto(f"{address}/?world=Glyphs")
-        page.locator(".js-plotly-plot").first.wait_for(timeout=90_000)
-        page.wait_for_timeout(3000)
-        found = {way: dict(counter) for way, counter in sizes.items()} | {"packed": sorted(packed)}
-        print(name, found, flush=True)
-        return found
+def acts(tab: Watched) -> list[Act]:
+    """What one of several people does, one thing after another."""
+    page = tab.page
 
-    client.on("Network.responseReceived", answered)
-    client.on("Network.dataReceived", received)
-    client.on("Network.loadingFinished", finished)
-    visits = {}
-    for name, pause in (("the first", 25_000), ("a second, scripts kept", 3000)):
-        visits[name] = visit(name)
-        page.wait_for_timeout(pause)
-    client.send("Network.clearBrowserCache")
-    visits["another visitor's first"] = visit("another visitor's first")
-    page.close()
-    return visits
+    def go(path: str) -> Act:
+        def act() -> None:
+            page.evaluate("path => { window.waits.wanted = path; }", f"/{path}")
+            page.locator("[data-testid=stSidebarNavLink]", has_text=PAGES[path]).first.click()
+
+        return DRAWN, act
+
+    def turn() -> None:
+        slider = page.locator(".st-key-r_k").get_by_role("slider")
+        slider.press("ArrowRight" if slider.input_value() == "0" else "ArrowLeft")
+
+    def choose(number: int) -> Act:
+        def act() -> None:
+            page.locator(".st-key-o_score input").click()
+            page.get_by_role("option").nth(number).click()
+
+        return CURVES, act
+
+    return [
+        go("reconstructions"), (PICTURE, turn), (PICTURE, turn), go("ood"), choose(1), choose(2),
+        go("collapse"), go("image"), go("latents"), go(""),
+    ]  # fmt: skip
+
+
+def crowd(browser: Browser, address: str) -> dict[str, Any]:
+    """Five people at once, who turn pages, k and the score: every round all of them act together.
+
+    Each is a browser of its own and stands at another place of the same round of acts.
+    """
+    contexts = [browser.new_context() for _ in range(PEOPLE)]
+    tabs = [Watched(context.new_page()) for context in contexts]
+    for tab in tabs:
+        tab.page.goto(f"{address}/?world=Glyphs")
+    for tab in tabs:
+        tab.page.locator(".js-plotly-plot .main-svg").first.wait_for()
+        tab.page.wait_for_timeout(1000)
+    starts = [number for number, (look, _) in enumerate(acts(tabs[0])) if look == DRAWN]
+    found = []
+    for step in range(ROUND):
+        for number, tab in enumerate(tabs):
+            every = acts(tab)
+            tab.begin(*every[(starts[number] + step) % len(every)])
+        found += [tab.end() for tab in tabs]
+        tabs[0].page.wait_for_timeout(THINKING)
+    for context in contexts:
+        context.close()
+    return summary("five people at once", found)
+
+
+def alone(
+    browser: Browser, measure: Callable[[Watched], list[dict[str, Any]]]
+) -> list[dict[str, Any]]:
+    """What is measured in a browser of its own, which is closed then."""
+    context = browser.new_context()
+    found = measure(Watched(context.new_page()))
+    context.close()
+    return found
 
 
 def main() -> None:
     """Measure, print and write."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else "")
-    parser.add_argument("--times", type=int, default=20)
+    parser.add_argument("--times", type=int, default=12)
     parser.add_argument("--out", type=Path)
     asked = parser.parse_args()
     chromium, reason = find()
@@ -294,18 +237,23 @@ def main() -> None:
             page.close()
             aim = AIMS["first picture"]
             rows = [{"what": "first picture", "aim": aim, "times": 1, "median": first}]
-            visits = loaded(browser, address)
-            rows += redraws(Watched(browser.new_page()), address, asked.times)
-            rows += samples(Watched(browser.new_page()), address, asked.times)
-            rows += judging(Watched(browser.new_page()), address, asked.times)
-            rows += changes(Watched(browser.new_page()), address)
+            visits = Visits(browser, address)
+            visits.visit("the first")
+            for part in (redraws, samples, judging):
+                rows += alone(browser, lambda tab, part=part: part(tab, address, asked.times))
+            rows += alone(browser, lambda tab: changes(tab, address))
+            rows += alone(browser, lambda tab: verdicts(tab, address, asked.times // 2))
+            rows.append(crowd(browser, address))
+            visits.visit("a second, scripts kept")
+            visits.forget()
+            visits.visit("another visitor's first")
         browser.close()
     found = {
         "machine": f"{processor()}, {cores()} core{'s' * (cores() > 1)}",
         "date": datetime.date.today().isoformat(),
         "load": round(os.getloadavg()[0], 1),
         "rows": rows,
-        "loaded": visits,
+        "loaded": visits.found,
     }
     if asked.out:
         asked.out.write_text(json.dumps(found, indent=1) + "\n")
