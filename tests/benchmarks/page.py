@@ -149,7 +149,10 @@ WAITS = """
 graphics card: {machine}, {date}, load {load}. Milliseconds from the key or click to the new picture
 on the screen, by the browser's clock; *asking* is until the browser sends, *server* until the last
 answer before the picture, *browser* the rest. Pages are changed to by their link when they have
-been there once. Kilobytes are those over the WebSocket, of the largest change.
+been there once. Kilobytes are those over the WebSocket, of the largest change. The pictures of k,
+temperature and draw and the threshold's line are shown before the redraw, whose words follow. Five
+people turn pages, k and the score at once; their aim is of the 95th percentile, all others are of
+the median.
 
 """
 OWNERS = ("Plotly", "Streamlit", "the app")
@@ -264,7 +267,7 @@ def waits(found: dict[str, Any]) -> str:
     """How long a reader waits, and what travels."""
     parts = ("p95", "asking", "server", "browser")
     rows = [
-        [row["what"], f"{row['aim']:,}" if row["aim"] else "", f"{row['median']:,.0f}",
+        [row["what"], f"{row['aim']:,}", f"{row['median']:,.0f}",
          *(f"{row[part]:,.0f}" if part in row else "" for part in parts),
          f"{row['bytes'] / 1000:,.0f}" if "bytes" in row else ""]
         for row in found["rows"]

@@ -61,10 +61,6 @@ VERDICT = """(() => { const title = document.querySelector(".st-key-i_verdict h1
   i = document.querySelector(".st-key-scroll_i_portrait img");
   return title && i && i.complete && i.naturalWidth ? title.textContent + i.src : ""; })()"""
 """The verdict on an image and the image itself."""
-WHOLE = VERDICT.replace(
-    "return title", 'return !document.querySelector(".stMain [role=status]") && title'
-)
-"""That, once nothing on the page is of another image."""
 DRAWN = """(() => { const app = document.querySelector("[data-testid=stApp]"),
   main = document.querySelector("[data-testid=stMain]"), title = main.querySelector("h1");
   const there = main.querySelector(".js-plotly-plot .main-svg, img, canvas");
@@ -79,7 +75,7 @@ AIMS = {
     "first picture": 6000, "k": 100, "temperature": 100, "another draw": 100,
     "samples by temperature": 100, "samples drawn again": 100, "score": 250, "threshold": 250,
     "page": 700, "upload to verdict": 1000,
-    "upload to all of its page": None, "five people at once": 2000,
+    "five people at once": 2000,
 }  # fmt: skip
 """Milliseconds, of the median; that of five people at once is of the 95th percentile."""
 
