@@ -17,6 +17,7 @@ h1 {text-wrap: balance}
 [data-testid="stNavSectionHeader"] {font-weight: 600}
 [data-testid="stSidebarNavLinkContainer"] {margin-block: 0}
 [class*="st-key-scroll_"] {overflow-x: auto; container-type: scroll-state}
+[class*="st-key-offered_"] {flex-wrap: nowrap !important; width: max-content !important}
 @container scroll-state(scrollable: right) {
     [class*="st-key-scroll_"]::before {content: "More to the right: scroll sideways →";
         position: sticky; left: 0; align-self: flex-start; flex: 0 0 auto; width: 100%;

@@ -278,7 +278,7 @@ def picture_button(
 ) -> None:
     """Offer a picture as PNG, packed only when asked for, and the code that makes it."""
     panel.shown(name, alt, image, code)
-    with st.container(horizontal=True, width="content"):
+    with st.container(horizontal=True, width="content", key=f"offered_{name}"):
         _download(partial(png_bytes, image), f"{name}.png", "image/png", label=label)
         panel.offer(name, code)
 
