@@ -88,7 +88,8 @@ def judge(
     terms of the bounds are together. Their p-values against held-out images are joined by the
     harmonic mean, which is ranked among those of the held-out images: of images like these, a share
     of at most --alpha is called out. The density of the path is fitted to one half of the held-out
-    images, and the other half ranks; with fewer than 200 the path has no say, and all rank.
+    images, and the other half ranks; below 200 images, and more for a model of many layers, the
+    path has no say, and all rank.
 
     The model is a checkpoint's name or file, or the folder of a run, before the images or after
     them as --model.

@@ -139,7 +139,7 @@ class Detector(OutlierMixin, BaseEstimator):
                       "many others: fit it to held-out images"),
         )  # fmt: skip
         if not np.isfinite(self.offset_):
-            self.notes_ = (*self.notes_, _too_few(self.alpha, len(self.reference_)))
+            self.notes_ = (*self.notes_, self._too_few())
         self._warn(self.notes_[len(images.notes) + len(told) :])
         return self
 
@@ -297,6 +297,17 @@ class Detector(OutlierMixin, BaseEstimator):
             return -np.inf
         return -float(np.nextafter(out, -np.inf))
 
+    def _too_few(self) -> str:
+        # The likelihood alone is rare at either end, so one held-out image may be as rare.
+        ends = 2 if self.by_verdict and len(self.keys_) == 1 else 1
+        needed = int(np.ceil(ends / self.alpha - 1 - 1e-9))
+        beside = " beside those that a density is fitted to" if self.held_out_ is not None else ""
+        return (
+            f"No image can be called out: a false-alarm rate of {self.alpha:g} needs at least "
+            f"{needed} held-out images{beside} and there are {len(self.reference_)}; take more, or "
+            "raise alpha"
+        )
+
     def _warn(self, sentences: Sequence[str]) -> None:
         for sentence in sentences:
             warnings.warn(DetectorWarning(sentence), stacklevel=3)
@@ -350,11 +361,3 @@ def detector(
         model, score, alpha, shape=shape, scale=scale, prepare=prepare, training=training,
         settings=settings,
     )  # fmt: skip
-
-
-def _too_few(alpha: float, n: int) -> str:
-    needed = int(np.ceil(1 / alpha)) - 1
-    return (
-        f"No image can be called out: a false-alarm rate of {alpha:g} needs at least {needed} "
-        f"held-out images and there are {n}; take more, or raise alpha"
-    )

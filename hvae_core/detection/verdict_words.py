@@ -134,7 +134,10 @@ def _why_in(judged: Judgement) -> str:
     if not path:
         return f"{told} Its way through the levels is usual ({_path_p(judged)})."
     if likely or strange:
-        return f"{told} So would its way through the levels ({_path_p(judged)})."
+        return (
+            f"{told} Its way through the levels alone would flag it too ({_path_p(judged)}), but "
+            "not after that correction either."
+        )
     return (
         f"{told} Its way through the levels alone would flag it ({_path_p(judged)}), "
         f"{_corrected(judged)}."
@@ -183,8 +186,10 @@ def _one_layer(judged: Judgement) -> str:
     if judged.p_bound <= judged.verdict.alpha:
         found = _likelihood(judged)
         found = found if judged.verdict.out else f"{found}, {_corrected(judged)}"
-    rest = "its terms" if judged.path else "only the likelihood itself"
-    return f"{found}. This model has one layer, so {rest} could be tested."
+    rest = (
+        "the likelihood and how its terms go together" if judged.path else "the likelihood itself"
+    )
+    return f"{found}. This model has one layer, so only {rest} could be tested."
 
 
 def _undecided(judged: Judgement) -> tuple[str, str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hvae_core.common.places import COMMAND
 from pages.shared import program
 from pages.shared.program import Code, text
 from pages.shared.state import Context
@@ -118,5 +117,7 @@ def _uses(view: View, *names: str, sketch: bool = True) -> list[str]:
 
 def _flag(view: View) -> str:
     """The command that flags by this score alone."""
-    other = " --reference path/to/reference" if view.other else ""
-    return f"{COMMAND} flag path/to/scored{other} --scores {view.key} --alpha {view.alpha:g}"
+    other = ["--reference", "path/to/reference"] if view.other else []
+    return program.command(
+        "flag", "path/to/scored", *other, "--scores", view.key, "--alpha", f"{view.alpha:g}"
+    )

@@ -91,7 +91,9 @@ def _pixels(job: Job, images: Sequence[Unusual], shape: tuple[int, int, int]) ->
 
 def take(ctx: Context, job: Job, image: Unusual) -> None:
     """Make an image of the folder the current one, at the shape of model A, if it can be read."""
-    found = _pixels(job, [image], ctx.a.image_shape)
+    found: list[np.ndarray] = []
+    with suppress(HVAEError):  # the source may be gone, and nothing around a callback shows why
+        found = _pixels(job, [image], ctx.a.image_shape)
     if found:
         name = image.file or f"{Path(job.source).name} {image.row}"
         current.take(shown.add(found[0], name))

@@ -195,7 +195,7 @@ def table(detected: list[ModelDetection]) -> None:
     rows, values, lows, highs = tables.heat(detected, titles, scores, metric=metric)
     symbols = [symbol_html(score.symbol) for score in scores]
     figure = remembered(
-metric_heat, values, rows, symbols, colors=palette, metric=metric, lows=lows, highs=highs,
+        metric_heat, values, rows, symbols, colors=palette, metric=metric, lows=lows, highs=highs,
         higher_is_better=not metric.startswith("FPR"),
     )  # fmt: skip
     with ui.columns_of_numbers("o_heat_place", len(scores)):

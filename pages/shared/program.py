@@ -85,7 +85,8 @@ def code(
 ) -> Code:
     """A program of these lines; ``uses`` are its imports beside the front door."""
     imports = sorted(uses, key=lambda line: (line.startswith("from"), line))
-    head = [f'"""{" ".join(what.split())}."""', "", *imports, *([""] if uses else [])]
+    told = " ".join(what.split()).replace("\\", "\\\\").replace('"', '\\"')
+    head = [f'"""{told}."""', "", *imports, *([""] if uses else [])]
     whole = (*head, "import hvae_core as hv", "", *_to_fill_in(ctx), *lines, shows, "")
     return Code("\n".join(whole), command)
 

@@ -28,6 +28,7 @@ from hvae_core.common.errors import (
 )
 from hvae_core.common.own_models import allow
 from hvae_core.config import LatentConfig, ModelCard, TrainConfig
+from hvae_core.config.families.dense import DenseConfig
 from hvae_core.data import SetSpec
 from hvae_core.data.held_out import SUFFIX, keep_held_out
 from hvae_core.data.origins import InMemory
@@ -223,6 +224,11 @@ def test_what_makes_the_rate_doubtful_is_said(
     with pytest.warns(DetectorWarning, match="needs at least 99 held-out images and there are 40"):
         small = fitted(model, held_out, "levels", 0.01)
     assert (small.predict(noise()) == 1).all()
+    few, one = tiny_set(30, (1, 4, 4), seed=1), tiny_model(DenseConfig((1, 4, 4), (2,)))
+    with pytest.warns(DetectorWarning, match="needs at least 39 held-out images and there are 30"):
+        fitted(one, few, "levels", 0.05)  # one level, rare at either end
+    with pytest.warns(DetectorWarning, match="39 held-out images beside those that a density is"):
+        fitted(model, held_out, "path", 0.025)
     typical = fitted(model, held_out, "typicality", training=tiny_set(30, seed=9))
     assert typical.reference_.shape == (40, 1)
 

@@ -16,6 +16,7 @@ from hvae_core.detection.combine import combined_p_values
 from hvae_core.detection.conformal import conformal_p_values
 from hvae_core.detection.many import flagging
 from hvae_core.detection.many.columns import job_of
+from hvae_core.detection.many.fitted import Fitted, keep_fitted
 from hvae_core.detection.many.flagging import flag, written_rows
 from hvae_core.detection.many.layout import write_job
 from hvae_core.detection.many.reference import deciding, of_folder
@@ -73,6 +74,9 @@ def test_what_cannot_be_a_measure_is_refused() -> None:
 
     with pytest.raises(ScoreError, match="at least 19 reference images and there are 9"):
         flag(folder, RATIOS, reference, alpha=0.05, take=ignore)
+    either = of_folder(job, scored_folder(25, part=25)[0])
+    with pytest.raises(ScoreError, match="at least 39 reference images and there are 25"):
+        flag(folder, ["elbo"], either, alpha=0.05, take=ignore, two_sided=(0,))
     few = replace(reference, scores={"llr_1": reference.scores["llr_1"]})
     with pytest.raises(ScoreError, match="has no score llr_2"):
         flag(folder, RATIOS, few, alpha=0.2, take=ignore)
@@ -87,6 +91,14 @@ def test_what_cannot_be_a_measure_is_refused() -> None:
     for name in ("flagged.txt", "s3://bucket/flagged.csv"):
         with pytest.raises(HVAEError, match="ends in .csv or .parquet"), written_rows(name, KEYS):
             pass
+
+
+def test_densities_of_the_same_images_compare_whatever_else_was_scored() -> None:
+    job, other = job_of(scored_folder(5, part=5)[0]), scored_folder(9, part=9)[0]
+    images = frozenset({1, 2})
+    keep_fitted(other, Fitted(("llr_1", "llr_2"), images))
+    assert "llr_1" in of_folder(job, other, fitted=Fitted(("llr_1",), images)).scores
+    assert "llr_1" not in of_folder(job, other, fitted=Fitted(("llr_1",), frozenset({3}))).scores
 
 
 def test_the_scores_of_the_verdict_decide_unless_others_are_asked_for() -> None:

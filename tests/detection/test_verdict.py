@@ -101,6 +101,21 @@ def test_rare_by_one_score_but_not_after_the_correction() -> None:
         assert "not after the correction for having looked at 3 scores" in text
 
 
+def test_a_path_that_would_flag_too_is_said_beside_any_other() -> None:
+    for layers in (1, 3):
+        reference = table(400, layers=layers)
+        levels, row = LEVELS[:layers], image([-100.0, -110.0, -120.0][:layers])
+        judged = judge(row, reference, UNITS[:layers], levels=levels, alpha=0.05)
+        p_values = np.array([0.03, *[0.5] * (layers - 1), 0.04])
+        found = replace(judged.verdict, out=False, p_value=0.06, place=0, p_values=p_values)
+        _, why = in_words(replace(judged, verdict=found, k=0))
+        assert why.endswith(
+            " Its way through the levels alone would flag it too (p(path) = 0.0400), but not after "
+            "that correction either."
+        )
+        assert ("so only the likelihood and how its terms go together" in why) == (layers == 1)
+
+
 def test_together_rare_where_no_score_is_alone() -> None:
     """Such an image is hard to find: the combination is then rarer than each of its parts."""
     judged = judge(image([-100, -110, -120]), table(), UNITS, levels=LEVELS, alpha=0.05)

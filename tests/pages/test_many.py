@@ -85,6 +85,9 @@ def test_pictures_come_from_a_file_by_their_rows(
     images = shown._held()[took[0][0]].images
     np.testing.assert_array_equal(images.images[0], load_source(str(source)).images[5])
     assert images.title == "source.npz 5"
+    source.write_bytes(b"no longer images")
+    unusual.take(ctx, folders.job_of(folder), Unusual(1.0, 5, "", None))
+    assert len(took) == 1
 
 
 def test_parts_that_are_not_read_are_offered(start: Start, tmp_path: Path) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -20,7 +22,7 @@ from hvae_core.data.image_set import ImageSet
 from hvae_core.data.worlds import custom_set
 from hvae_core.evaluation.compute import evaluate
 from hvae_core.evaluation.evaluation import EvalSettings
-from pages.shared import store, ui
+from pages.shared import program, store, ui
 from tests.conftest import ROOT
 from tests.pages.conftest import CONFIG, LIMIT, Start
 from tests.small import tiny_model, tiny_set
@@ -122,6 +124,14 @@ def test_no_page_reads_it_as_markdown(
         for value in values:
             more = {key: value} if key else {}
             assert_only_text(start(page, state, **more))
+
+
+@pytest.mark.parametrize("name", ['a"""b', r"C:\Users\new", r"\N{x}", 'ends in "', "ends in \\"])
+def test_a_program_holds_any_name(name: str) -> None:
+    world = SimpleNamespace(key="glyphs", spec=lambda of: SimpleNamespace(origin=None))
+    ctx: Any = SimpleNamespace(models=(), world=world, in_name="in", out_names=())
+    made = program.code(ctx, f"Rates of {name}", f"title = {program.text(name)}", shows="")
+    assert ast.get_docstring(ast.parse(made.python)) == f"Rates of {name}."
 
 
 def test_scripts_write_text() -> None:

@@ -23,7 +23,7 @@ from hvae_core.common.plain import plain
 from hvae_core.common.progress import Progress, silent
 from hvae_core.common.spreadsheet import cell
 from hvae_core.detection.combine import JointReference
-from hvae_core.detection.conformal import smallest_p_value
+from hvae_core.detection.conformal import attainable
 from hvae_core.detection.many.columns import figures, part_columns
 from hvae_core.detection.many.layout import parts_there
 from hvae_core.detection.many.reference import HeldScores
@@ -71,8 +71,11 @@ def flag(
         )
     joint = JointReference(reference.table(keys), two_sided=two_sided)
     n = joint.n
-    if smallest_p_value(alpha, n) > alpha:
-        needed = int(np.ceil(1 / alpha)) - 1
+    attainable(alpha, n)  # refuses an alpha outside (0, 1)
+    if joint.smallest() > alpha:
+        # One score at both ends: one of the reference may be as rare at the other.
+        ends = 2 if len(keys) == 1 and two_sided else 1
+        needed = int(np.ceil(ends / alpha - 1 - 1e-9))
         raise ScoreError(
             f"A false-alarm rate of {alpha:g} needs at least {needed} reference images and there "
             f"are {n}: raise the rate or take more images."

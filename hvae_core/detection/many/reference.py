@@ -101,7 +101,8 @@ def of_folder(
         )
     # Densities compare where they are fitted to the same images, which then are no measure.
     fits = set(fitted.keys) if fitted else set()
-    alike = kept_fitted(other) == fitted
+    own = kept_fitted(other)
+    alike = fitted is not None and own is not None and own.digests == fitted.digests
     keys = [key for key in job.scores if key in theirs.scores and (alike or key not in fits)]
     if not keys:
         raise ScoreError(f"{plain(other.given)} has none of the scores {', '.join(job.scores)}.")
