@@ -8,7 +8,6 @@ import pandas as pd
 import streamlit as st
 
 from hvae_core.common.places import COMMAND
-from hvae_core.common.words import area
 from hvae_core.detection.metrics import flagged
 from hvae_core.figures import (
     densities,
@@ -211,8 +210,10 @@ def table(detected: list[ModelDetection]) -> None:
 
     with st.expander("All numbers", key="o_numbers", on_change="rerun") as panel:
         if panel.open:
-            told = numbers().map(lambda v: area(v) if isinstance(v, float) else v)
-            st.dataframe(told, hide_index=True)
+            told = numbers().round(3)
+            three = st.column_config.NumberColumn(format="%.3f")
+            columns = {str(name): three for name in told.select_dtypes("float")}
+            st.dataframe(told, hide_index=True, column_config=columns)
     with st.container(horizontal=True):
         ui.csv_button(numbers, "detection", "Table (CSV)")
         ui.csv_button(lambda: tables.images_table(detected, ctx), "scores", "Every image (CSV)")

@@ -6,6 +6,7 @@ own stands there by its digest, so that no link shows another one than its sende
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Sequence
 
 import streamlit as st
@@ -16,6 +17,9 @@ from pages.shared import ui
 _SAID = "links_said"
 _ABSENT = "links_absent"
 _FOLLOWED, _SETTLED = "links_followed", "links_settled"
+_REPLACED, _BY_LINK = "links_replaced", "links_by_link"
+_ECHO = 5.0
+"""Seconds for which a browser may still send what this session has replaced in the address."""
 
 
 def model_key(letter: str, world: World) -> str:
@@ -31,7 +35,8 @@ def follow() -> None:
     """
     state = st.session_state
     state.update(state.pop(_SETTLED, {}))
-    if not arrived(ui.GO):
+    state[_BY_LINK] = bool(arrived(ui.GO))
+    if not state[_BY_LINK]:
         return
     keys = [key for key in st.query_params if key not in _said() and key != ui.GO]
     for key in keys:
@@ -44,26 +49,49 @@ def follow() -> None:
 def settle() -> None:
     """After all controls were drawn: say the values that a link gave them, in a second run."""
     state = st.session_state
+    state[_BY_LINK] = False
     if keys := state.pop(_FOLLOWED, None):
         state[_SETTLED] = {key: state[key] for key in keys if key in state}
         st.rerun()
 
 
 def arrived(key: str) -> str:
-    """What a link says under ``key`` that this session has not taken up; "" where nothing new."""
+    """What a link says under ``key`` that this session has not taken up; "" where nothing new.
+
+    The browser sends its address with every click, and whoever clicks at once sends what stood
+    there before this session wrote something else: that is an echo and no link.
+    """
     now = st.query_params.get(key, "")
-    return "" if now == _said().get(key, "") else now
+    return "" if now == _said().get(key, "") or _is_echo(key, now) else now
 
 
 def say(key: str, value: str) -> None:
     """Write ``value`` into the address under ``key``; "" leaves nothing there."""
-    _said()[key] = value
+    said = _said()
+    before = said.get(key, "")
+    if before and before != value:
+        _replaced()[key, before] = time.monotonic()
+    said[key] = value
     if st.query_params.get(key, "") == value:
         return
     if value:
         st.query_params[key] = value
     else:
         del st.query_params[key]
+
+
+def _is_echo(key: str, value: str) -> bool:
+    """Whether this session wrote the value a moment ago, and no link of the app's own says it."""
+    return (key, value) in _replaced() and not st.session_state.get(_BY_LINK)
+
+
+def _replaced() -> dict[tuple[str, str], float]:
+    """Values in whose place this session wrote something else a moment ago, by key, and when."""
+    replaced: dict[tuple[str, str], float] = st.session_state.setdefault(_REPLACED, {})
+    now = time.monotonic()
+    for old in [one for one, since in replaced.items() if now - since >= _ECHO]:
+        del replaced[old]
+    return replaced
 
 
 def written() -> list[str]:

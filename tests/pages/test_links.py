@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from hvae_core.checkpoint import save_checkpoint
 from hvae_core.config import ModelCard
-from pages.shared import visitor
+from pages.shared import links, ui, visitor
 from tests.pages.conftest import CONFIG, Start
 from tests.pages.test_image import file_of, nothing_judged
 from tests.pages.test_sidebar import CHECKPOINT, OWN, labelled, npz
@@ -198,3 +198,34 @@ def test_what_no_machine_has_is_said(start: Start) -> None:
         assert not app.exception and warned(app, words), (page, query)
     app.button("links_close").click().run()
     assert not app.warning
+
+
+def test_an_echo_of_the_address_is_no_link(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who clicks at once sends the address as it was before the last run wrote into it."""
+
+    def page() -> None:
+        import streamlit as st
+
+        from pages.shared import links
+
+        links.follow()
+        st.text(links.arrived("image"))
+        links.say("image", st.session_state["shown"])
+        links.settle()
+
+    clock = [100.0]
+    monkeypatch.setattr(links.time, "monotonic", lambda: clock[0])
+    app = AppTest.from_function(page)
+
+    def told(shown: str, **address: str) -> str:
+        app.session_state["shown"] = shown
+        app.query_params.update(address)
+        return str(app.run().text[0].value)
+
+    assert told("one", image="one") == "one"
+    assert told("two") == ""
+    assert told("two", image="one") == ""  # the echo
+    assert app.query_params["image"] == "two"
+    assert told("two", image="one", **{ui.GO: "1"}) == "one"  # a link of the app's own
+    clock[0] += 60
+    assert told("two", image="one") == "one"
