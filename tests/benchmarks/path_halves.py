@@ -32,7 +32,9 @@ def caught(way: str, reference: BoundTable, outside: list[BoundTable]) -> float:
     """Mean share of images of every set that a way of deciding calls out."""
     rule = _RULES[way]
     known = rule.held_out(reference)
-    shares = [np.mean(rule.p_values(known, rule.read(known, table)) <= ALPHA) for table in outside]
+    shares = [
+        np.mean(rule.p_values(known, rule.read(reference, table)) <= ALPHA) for table in outside
+    ]
     return float(np.mean(shares))
 
 
