@@ -19,7 +19,7 @@ from hvae_core.detection.combine import Correction, JointReference
 from hvae_core.detection.conformal import attainable
 from hvae_core.evaluation.bounds import BoundTable
 from hvae_core.scores import Material, get_score
-from hvae_core.scores.material import fitted_half
+from hvae_core.scores.material import FEWEST, fitted_half
 
 By = Literal["levels", "bounds"]
 """What a verdict reads: -L, every ratio and the path through the levels, or the first two alone."""
@@ -74,8 +74,8 @@ def standard_of(
 
     The path has a say where there are enough held-out images to fit its density, and where the
     half that ranks is large enough for an image to be called out at this rate. Both follow from
-    the number of images, not from what they show, so that the rate is kept either way. ScoreError
-    for an alpha outside (0, 1).
+    the number of images, and from which are equal, not from how they score, so that the rate is
+    kept either way. ScoreError for an alpha outside (0, 1).
     """
     attainable(alpha, len(held_out))
     if by == "bounds":
@@ -85,6 +85,11 @@ def standard_of(
         return _standard(
             held_out, "bounds", f"{NO_SAY}: that takes {needed:,} "
             f"held-out images, and there are {len(held_out):,}."
+        )  # fmt: skip
+    if _lopsided(held_out):
+        return _standard(
+            held_out, "bounds", f"{NO_SAY}: too many of the {len(held_out):,} held-out images are "
+            "equal to divide them into halves."
         )  # fmt: skip
     whole = _standard(held_out, "levels")
     if whole.joint.smallest(correction) <= alpha:
@@ -99,6 +104,14 @@ def standard_of(
 def fewest_for_path(n_levels: int, n_layers: int) -> int:
     """Held-out images from which on the path has a say, for K levels of L layers."""
     return max(FEWEST_FOR_PATH, 2 * A_STATISTIC * (n_levels + n_layers))
+
+
+@lru_cache(maxsize=32)
+def _lopsided(held_out: BoundTable) -> bool:
+    """Whether equal images, which stand on one side, leave the other side far too small."""
+    fitted = int(fitted_half(held_out).sum())
+    least = max(FEWEST, A_STATISTIC * (held_out.n_levels + held_out.n_layers) // 2)
+    return fitted < least or fitted == len(held_out)
 
 
 @lru_cache(maxsize=32)

@@ -95,6 +95,15 @@ def test_the_halves_follow_the_images_and_not_their_order() -> None:
     np.testing.assert_array_equal(fitted_half(made(5)), [True, False, True, False, True])
 
 
+@pytest.mark.parametrize("others", [0, 2])
+def test_many_equal_images_leave_the_path_without_a_say(others: int) -> None:
+    digests = np.full(300, 5, np.uint64)
+    digests[:others] = [0, 9][:others]  # then the many rank, and the density has two images
+    standard = standard_of(replace(made(300), digests=digests), 0.05)
+    assert (standard.by, standard.joint.n) == ("bounds", 300)
+    assert "too many of the 300 held-out images are equal" in standard.note
+
+
 def test_the_path_decides_where_only_it_sees_the_image() -> None:
     held_out, image = made(400), made(1, seed=3, shift=2.5)
     judged = judge(image, held_out, UNITS, levels=LEVELS, alpha=0.05)
