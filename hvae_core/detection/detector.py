@@ -86,6 +86,8 @@ class Detector(OutlierMixin, BaseEstimator):
     ``fit`` and the others also say as a ``DetectorWarning``.
     """
 
+    held_out_: Material | None = None  # detectors that were pickled before there was one have none
+
     def __init__(
         self,
         model: Any,
