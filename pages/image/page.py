@@ -105,7 +105,9 @@ def verdicts(image: OneImage, judged: Sequence[JudgedImage]) -> None:
             ui.header(ui.plain(headline), LOOK_FOR, said)
         else:
             title = ui.plain(under.handle.title)
-            st.markdown(f"**{letter}** {title}: **{ui.plain(headline)}.** {said}")
+            told = f"**{letter}** {title}: **{ui.plain(headline)}.** {said}"
+            st.markdown(told)
+            ui.also_claimed(told)
 
 
 def rebuilt(image: OneImage, judged: Sequence[JudgedImage]) -> None:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import platform
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
@@ -35,6 +36,7 @@ _CARD = ("Data", "Objective", "Network", "Parameters", "SHA-256")
 _OF_THIS_MACHINE = ("m_folder", "m_reference", "lab_run")
 """Controls that hold a path of the reader's machine: they stand in no report."""
 _PATH = re.compile(r"(file:/*)?(~|[A-Za-z]:|)[/\\].*[/\\][^/\\]+")
+_LONGEST = 200
 _TOLD = ("world", "seed", "present")
 HELP = (
     "One HTML file of about 5 MB, which opens without a network: title, settings, link, every "
@@ -50,6 +52,8 @@ class Facts:
     own_keys: tuple[str, ...]
     """Controls of the sidebar, which ``choices`` say in words."""
     palette: Palette
+    letters: tuple[str, ...] = ("A",)
+    """Of the models that are compared."""
 
 
 def button(ctx: Context, address: str) -> None:
@@ -74,7 +78,7 @@ def facts(ctx: Context) -> Facts:
         said = "; ".join(f"{name}: {known[name]}" for name in _CARD if name in known)
         rows.append((f"Model {letter}", f"{handle.title}. {said}"))
     rows.append(("Seed", str(ctx.seed)))
-    return Facts(tuple(rows), (*own, *_TOLD), colors())
+    return Facts(tuple(rows), (*own, *_TOLD), colors(), tuple(letter for letter, _ in ctx.lettered))
 
 
 def made(view: View, known: Facts) -> bytes:
@@ -82,12 +86,13 @@ def made(view: View, known: Facts) -> bytes:
     panels = [one for _, one in list(view.panels)]
     charts: dict[str, object] = {}
     sections = []
-    for number, one in enumerate(panels, start=1):
+    headings = told_apart([plain(one.alt) for one in panels], known.letters)
+    for number, (one, heading) in enumerate(zip(panels, headings, strict=True), start=1):
         content = one.made()
         if content is None:
             continue
         section: dict[str, Any] = dict.fromkeys(("chart", "picture", "table"), "")
-        section |= {"alt": plain(one.alt), "python": "", "command": ""}
+        section |= {"alt": heading, "python": "", "command": ""}
         section |= _content(one.name, content, f"chart-{number}", charts=charts)
         if code := one.written():
             section |= {"python": code.python, "command": code.command}
@@ -96,7 +101,9 @@ def made(view: View, known: Facts) -> bytes:
     told = [
         (_words(key), value)
         for key, value in controls
-        if key not in known.own_keys and not key.endswith("pixels")  # a digest is no word
+        if key not in known.own_keys
+        and not key.endswith("pixels")  # a digest is no word, nor is a picture written whole
+        and len(value) <= _LONGEST
     ]
     look = known.palette
     page = document(
@@ -113,6 +120,20 @@ def made(view: View, known: Facts) -> bytes:
         made=_versions(),
     )
     return page.encode()
+
+
+def told_apart(headings: Sequence[str], letters: Sequence[str]) -> list[str]:
+    """Headings of which each model has one of the same words, with the model's letter before them.
+
+    Panels stand in the order of the models.
+    """
+    seen: Counter[str] = Counter()
+    told = []
+    for heading in headings:
+        each = len(letters) > 1 and headings.count(heading) == len(letters)
+        told.append(f"{letters[seen[heading]]}: {heading}" if each else heading)
+        seen[heading] += 1
+    return told
 
 
 def _content(

@@ -82,6 +82,12 @@ def header(claim: str, look_for: str, why: str = "", spelled: Sequence[str] = ()
     words.draw(written, spelled)
 
 
+def also_claimed(text: str) -> None:
+    """Keep a text of the page for its report, beside those of its header."""
+    now = panel.view()
+    now.texts = (*now.texts, text)
+
+
 def plain(text: str) -> str:
     """Text from anywhere, such as a file's name, for Markdown: every sign stands for itself.
 

@@ -105,8 +105,15 @@ def touched() -> set[str]:
 
 
 def image(number: int) -> tuple[str, int] | None:
-    """Set and number of the one image of a step, where it has one."""
+    """Set and number of the one image of a step, where it has one; of rows the first.
+
+    A current image that is in no row would stand below them and move their mean.
+    """
     controls = steps()[number - 1].controls
+    for key, rows in controls.items():
+        if key.startswith("r_rows") and isinstance(rows, list):
+            row, _, place = rows[0].rpartition(" ")
+            return row, int(place)
     name = next((value for key, value in controls.items() if re.match(r"[gi]_(a_)?set", key)), None)
     at = controls.get("i_id", controls.get("g_a_number"))
     return (name, at) if isinstance(name, str) and isinstance(at, int) else None

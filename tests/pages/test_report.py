@@ -12,7 +12,7 @@ from hvae_core.figures import LIGHT
 from hvae_core.figures.data import figure_table
 from pages.shared.panel import Panel, View
 from pages.shared.program import Code
-from pages.shared.report import Facts, made, nameless, plain
+from pages.shared.report import Facts, made, nameless, plain, told_apart
 
 
 def test_a_report_holds_every_panel_escaped_and_loads_nothing() -> None:
@@ -40,6 +40,12 @@ def test_paths_and_marks() -> None:
         assert nameless(path) == "a.png"
     assert nameless("Cutouts, 3 / 5 layers") == "Cutouts, 3 / 5 layers"
     assert plain(r"*Why?* \[a\]") == "Why? [a]"
+
+
+def test_panels_of_two_models_are_told_apart() -> None:
+    found = told_apart(["KL", "Map", "KL", "Scores", "Map", "Map"], ("A", "B"))
+    assert found == ["A: KL", "Map", "B: KL", "Scores", "Map", "Map"]
+    assert told_apart(["KL", "KL"], ("A",)) == ["KL", "KL"]
 
 
 def test_what_a_part_drew_before_is_replaced_where_it_stood() -> None:
