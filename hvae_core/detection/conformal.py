@@ -6,6 +6,8 @@ were, its conformal p-value is at most alpha with probability at most alpha, wha
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -29,7 +31,7 @@ def threshold_at(false_alarm_rate: float, reference: ArrayLike) -> float:
     ordered = np.sort(checked(reference, "reference"))
     allowed = attainable(false_alarm_rate, len(ordered))
     if not allowed:
-        raise ScoreError(_too_few(false_alarm_rate, len(ordered)))
+        raise ScoreError(too_few(false_alarm_rate, len(ordered)))
     # Just above: a score equal to that one has one more of the reference at or above it.
     return float(np.nextafter(ordered[-allowed], np.inf))
 
@@ -55,11 +57,19 @@ def attainable(rate: float, n: int) -> int:
     return int(np.searchsorted(np.arange(1, n + 1) / (n + 1), rate, side="right"))
 
 
-def _too_few(rate: float, n: int) -> str:
-    needed = int(np.ceil(1 / rate)) - 1
+def images_needed(rate: float, tries: int = 1) -> int:
+    """The smallest N with which an image can be called out, if no p is below tries / (N + 1).
+
+    ``tries`` is 2 for one score at both ends, K for the Bonferroni correction of K scores.
+    """
+    return max(1, math.ceil(tries / rate - 1 - 1e-9))
+
+
+def too_few(rate: float, n: int, tries: int = 1) -> str:
+    """The sentence on a reference of N images in which none can be rare enough."""
     return (
-        f"A false-alarm rate of {rate:g} needs at least {needed} reference images and there are "
-        f"{n}: raise the rate or take more images."
+        f"A false-alarm rate of {rate:g} needs at least {images_needed(rate, tries)} reference "
+        f"images and there are {n}: raise the rate or take more images."
     )
 
 

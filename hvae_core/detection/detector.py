@@ -17,22 +17,16 @@ from typing import Any, Self, cast
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, OutlierMixin
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from hvae_core.common.arrays import Floats, Shape
-from hvae_core.common.errors import DataError, ScoreError
-from hvae_core.data.given import Range, given_images, is_rows, row_shape
+from hvae_core.data.given import Range, given_images, is_rows
 from hvae_core.data.image_set import ImageSet
 from hvae_core.data.prepare import parse_steps
-from hvae_core.detection.combine import combined_p_values
-from hvae_core.detection.conformal import (
-    conformal_p_values,
-    smallest_p_value,
-    threshold_at,
-)
 from hvae_core.detection.detector_html import as_html
 from hvae_core.detection.judging import Judging, Weights, judging, same_weights
 from hvae_core.detection.overlap import overlaps, training_digests
+from hvae_core.detection.ranked import Ranked
 from hvae_core.detection.read import (
     BOUNDS,
     LEVELS,
@@ -41,7 +35,8 @@ from hvae_core.detection.read import (
     score_columns,
     scores_asked,
 )
-from hvae_core.detection.standard import BOTH_ENDS, PATH, By, standard_of
+from hvae_core.detection.rows import checked_rows
+from hvae_core.detection.standard import PATH, By, standard_of
 from hvae_core.detection.verdict import Judgement, judge
 from hvae_core.evaluation.evaluation import EvalSettings, Evaluation
 from hvae_core.scores import Material, Score
@@ -49,14 +44,6 @@ from hvae_core.scores import Material, Score
 
 class DetectorWarning(UserWarning):
     """Something that makes a promised false-alarm rate doubtful, in a sentence."""
-
-
-class RowsError(DataError, ValueError):
-    """Rows that hold no images."""
-
-
-class RowsTypeError(DataError, TypeError):
-    """Values that are no numbers."""
 
 
 class Detector(OutlierMixin, BaseEstimator):
@@ -116,7 +103,7 @@ class Detector(OutlierMixin, BaseEstimator):
         images = self._images(X, known, reset=True)
         evaluation = known.evaluate(images, self.settings or EvalSettings())
         told: tuple[str, ...] = ()
-        if self._by_levels:
+        if self.by_verdict and self.by == LEVELS:
             standard = standard_of(evaluation.table, self.alpha)
             scores = scores_asked(standard.by, known)
             told = (standard.note,) if standard.note else ()
@@ -130,7 +117,7 @@ class Detector(OutlierMixin, BaseEstimator):
         self.model_name_, self.model_digest_ = known.name, known.digest
         self.image_shape_, self.units_, self.levels_ = known.image_shape, known.units, known.levels
         # 2. What is below it is out: exactly where the p-value is at most alpha.
-        self.offset_ = self._offset()
+        self.offset_ = self._ranked.offset()
         # 3. What makes the promised rate doubtful.
         self.digests_ = np.unique(np.array(images.image_digests(), dtype=np.uint64))
         trained = training_digests(known, self._training(known))
@@ -141,13 +128,17 @@ class Detector(OutlierMixin, BaseEstimator):
                       "many others: fit it to held-out images"),
         )  # fmt: skip
         if not np.isfinite(self.offset_):
-            self.notes_ = (*self.notes_, self._too_few())
+            beside = (
+                " beside those that a density is fitted to" if self.held_out_ is not None else ""
+            )
+            self.notes_ = (*self.notes_, self._ranked.too_few(beside))
         self._warn(self.notes_[len(images.notes) + len(told) :])
         return self
 
     def score_samples(self, X: Any) -> Floats:
         """(N,) numbers, higher for more normal: minus the score, or the p-value of several."""
-        return self._normal(self._scored(X))
+        scores = self._scored(X)  # says so where it is not fitted
+        return self._ranked.normal(scores)
 
     def decision_function(self, X: Any) -> Floats:
         """``score_samples`` less ``offset_``, (N,): below zero is out of distribution."""
@@ -162,7 +153,8 @@ class Detector(OutlierMixin, BaseEstimator):
 
         Of images drawn as the held-out ones, a share of at most alpha has a p-value up to alpha.
         """
-        return self._p_values(self._scored(X))
+        scores = self._scored(X)
+        return self._ranked.p_values(scores)
 
     def scores(self, X: Any) -> dict[str, Floats]:
         """Every score (N,) by its key, higher for more out of distribution: one pass for all."""
@@ -198,34 +190,16 @@ class Detector(OutlierMixin, BaseEstimator):
         return known
 
     def _images(self, X: Any, known: Judging, *, reset: bool) -> ImageSet:
-        rows = X
         if is_rows(X):
-            rows = self._rows(X, known, reset=reset)
-        images = given_images(
-            rows, known.image_shape, shape=self.shape, scale=self.scale,
-            prepare=parse_steps(self.prepare),
-        )  # fmt: skip
-        return images
-
-    def _rows(self, X: Any, known: Judging, *, reset: bool) -> Any:
-        """Rows of numbers as scikit-learn checks them; what is wrong is a sentence of both."""
-        try:
-            rows = validate_data(self, X, reset=reset, dtype="numeric", ensure_min_samples=1)
-        except ValueError as error:
-            raise RowsError(str(error)) from error
-        except TypeError as error:
-            raise RowsTypeError(str(error)) from error
-        try:
-            row_shape(rows.shape[1], known.image_shape, self.shape)
-        except DataError as error:
-            raise RowsError(str(error)) from error
-        return rows
+            X = checked_rows(self, X, known.image_shape, shape=self.shape, reset=reset)
+        return self._given(X, known)
 
     def _training(self, known: Judging) -> ImageSet | None:
-        if self.training is None:
-            return None
+        return None if self.training is None else self._given(self.training, known)
+
+    def _given(self, values: Any, known: Judging) -> ImageSet:
         return given_images(
-            self.training, known.image_shape, shape=self.shape, scale=self.scale,
+            values, known.image_shape, shape=self.shape, scale=self.scale,
             prepare=parse_steps(self.prepare),
         )  # fmt: skip
 
@@ -257,19 +231,6 @@ class Detector(OutlierMixin, BaseEstimator):
         material = self._material(known, scores, images, evaluation=evaluation)
         return score_columns(scores, replace(material, held_out=self.held_out_))
 
-    def _normal(self, scores: Floats) -> Floats:
-        return -scores[:, 0] if self._by_one else self._p_values(scores)
-
-    def _p_values(self, scores: Floats) -> Floats:
-        if self._by_one:
-            return conformal_p_values(self.reference_[:, 0], scores[:, 0])
-        ends = BOTH_ENDS if self.by_verdict else ()
-        return combined_p_values(self.reference_, scores, two_sided=ends).calibrated
-
-    @property
-    def _by_levels(self) -> bool:
-        return isinstance(self.by, str) and self.by == LEVELS
-
     @property
     def by_verdict(self) -> bool:
         """Whether it decides as the verdict does, with or without the path."""
@@ -281,34 +242,8 @@ class Detector(OutlierMixin, BaseEstimator):
         return "bounds" if self.by_verdict and PATH not in self.keys_ else "levels"
 
     @property
-    def _by_one(self) -> bool:
-        """Whether one score decides, where it is high: then there is a threshold on it."""
-        return self.reference_.shape[1] == 1 and not self.by_verdict
-
-    def _offset(self) -> float:
-        """The number that ``score_samples`` of what is out lie below; -inf where none can be."""
-        smallest_p_value(self.alpha, len(self.reference_))  # refuses an alpha outside (0, 1)
-        if not self._by_one:
-            # p <= alpha is out, and a number is out where it lies below the offset.
-            above = np.nextafter(self.reference_.max(axis=0), np.inf)
-            possible = self._p_values(above[None])[0] <= self.alpha
-            return float(np.nextafter(self.alpha, 1.0)) if possible else -np.inf
-        try:
-            out = threshold_at(self.alpha, self.reference_[:, 0])
-        except ScoreError:
-            return -np.inf
-        return -float(np.nextafter(out, -np.inf))
-
-    def _too_few(self) -> str:
-        # The likelihood alone is rare at either end, so one held-out image may be as rare.
-        ends = 2 if self.by_verdict and len(self.keys_) == 1 else 1
-        needed = int(np.ceil(ends / self.alpha - 1 - 1e-9))
-        beside = " beside those that a density is fitted to" if self.held_out_ is not None else ""
-        return (
-            f"No image can be called out: a false-alarm rate of {self.alpha:g} needs at least "
-            f"{needed} held-out images{beside} and there are {len(self.reference_)}; take more, or "
-            "raise alpha"
-        )
+    def _ranked(self) -> Ranked:
+        return Ranked(self.reference_, self.alpha, self.by_verdict)
 
     def _warn(self, sentences: Sequence[str]) -> None:
         for sentence in sentences:

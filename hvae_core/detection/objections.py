@@ -68,7 +68,7 @@ def _sentence(judged: Judgement, reading: Reading, place: int, *, first: bool) -
     low = place == 0 and below < above
     path = judged.keys[place] == PATH
     who = "the path through the levels" if path else f"level {place}" if place else "the likelihood"
-    symbol = "its surprise" if path else symbol_text(reading.score.symbol)
+    symbol = "its surprise, −log of its density," if path else symbol_text(reading.score.symbol)
     if objects:
         does = f"{who} is the most unusual" if first else f"{who} is unusual too"
     elif first:

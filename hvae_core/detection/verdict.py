@@ -208,7 +208,8 @@ def _path_term(fitted: BoundTable, image: BoundTable, levels: Sequence[str]) -> 
         name = levels[layer] if len({*levels}) == len(levels) else f"a layer of {levels[layer]}"
         name = f"the KL of {name}"
     else:
-        name = "its reconstruction error" + (f" from the levels above the {k} lowest" if k else "")
+        above = f" from {levels[level_starts(levels)[k]]} up" if k else ""  # as pages call it
+        name = f"its reconstruction error{above}"
     return PathTerm(name, "large" if large else "small")
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
-
 from hvae_core.common.words import fmt, percent
+from hvae_core.detection.conformal import images_needed
 from hvae_core.detection.verdict import Judgement
 
 
@@ -27,7 +26,7 @@ def needed_references(judged: Judgement) -> int:
     # The likelihood alone is rare at either end, so one of the reference may be as rare.
     ends = 2 if judged.n_levels == 1 else 1
     scores = 1 if judged.verdict.correction == "calibrated" else len(judged.verdict.p_values)
-    return max(1, math.ceil(ends * scores / judged.verdict.alpha - 1 - 1e-9))
+    return images_needed(judged.verdict.alpha, ends * scores)
 
 
 def _level_p(judged: Judgement) -> str:

@@ -224,63 +224,6 @@ def bands(
     )
 
 
-def alarms(
-    ctx: Context,
-    handle: Handle,
-    names: Sequence[str],
-    *,
-    alpha: float,
-    correction: Correction,
-    height: int,
-) -> Code:
-    """False-alarm rates asked for and obtained; ``names`` of the tests, halves first."""
-    on_test = [
-        f"test = standard.read(hv.evaluate(model, {program.images(ctx, ctx.in_name)}).table)",
-        "tests.append(",
-        f'    calibrate(scores, test, "test", correction={text(correction)}, rates=rates,',
-        "              two_sided=BOTH_ENDS)",
-        ")",
-    ]
-    words = ["bonferroni"] if correction == "bonferroni" else []
-    return program.code(
-        ctx,
-        f"False alarms obtained against those asked for, {handle.title}",
-        f"model = {program.load(handle)}",
-        f"held_out = hv.evaluate(model, {program.images(ctx, ctx.reference_name)})",
-        f"standard = standard_of(held_out.table, {alpha!r}, {text(correction)})",
-        "scores = standard.scores",
-        f"rates = sorted({{*RATES, {alpha!r}}})",
-        "tests = [",
-        f"    calibrate_halves(scores, {ctx.seed}, {text(correction)}, rates=rates,",
-        "                     two_sided=BOTH_ENDS)",
-        "]",
-        *(on_test if len(names) > 1 else []),
-        "series = []",
-        f"for name, test in zip({program.listing(names)}, tests):",
-        "    obtained = [(p.obtained.value, p.obtained.low, p.obtained.high) for p in test.points]",
-        "    value, low, high = np.array(obtained).T",
-        "    chance = np.array([(p.low, p.high) for p in test.points]).T",
-        "    series.append(",
-        "        hv.figures.Alarms(",
-        '            name, value, low, high, *chance, quiet=test.kind == "halves"',
-        "        )",
-        "    )",
-        "figure = hv.figures.calibration(",
-        f"    rates, series, {program.theme()}, chosen={alpha!r}, height={height}",
-        ")",
-        uses=[
-            "import numpy as np",
-            program.from_import(
-                "hvae_core.detection.false_alarms", "RATES", "calibrate", "calibrate_halves"
-            ),
-            "from hvae_core.detection.standard import BOTH_ENDS, standard_of",
-        ],
-        command=program.command(
-            "calibration", program.name_of(handle), *(f"--{word}" for word in words)
-        ),
-    )
-
-
 def _uses(image: OneImage, *more: str) -> list[str]:
     """The imports of a program that has ``_image``."""
     changes = "from hvae_core.data.changed import changed"

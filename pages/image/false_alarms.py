@@ -18,8 +18,11 @@ from hvae_core.detection.standard import BOTH_ENDS, standard_of
 from hvae_core.evaluation.evaluation import Evaluation
 from hvae_core.figures import Alarms
 from pages.image.subject import JudgedImage
+from pages.shared import program
 from pages.shared.kept import by_content
+from pages.shared.program import Code, text
 from pages.shared.state import Context
+from pages.shared.store import Handle
 
 MIN_REFERENCE = 20
 """Images of a reference below which its halves say nothing."""
@@ -89,3 +92,60 @@ def series(ctx: Context, calibrations: Sequence[Calibration]) -> list[Alarms]:
         )
         for test in calibrations
     ]
+
+
+def code(
+    ctx: Context,
+    handle: Handle,
+    names: Sequence[str],
+    *,
+    alpha: float,
+    correction: Correction,
+    height: int,
+) -> Code:
+    """The program that draws the rates asked for and obtained; ``names`` of tests, halves first."""
+    on_test = [
+        f"test = standard.read(hv.evaluate(model, {program.images(ctx, ctx.in_name)}).table)",
+        "tests.append(",
+        f'    calibrate(scores, test, "test", correction={text(correction)}, rates=rates,',
+        "              two_sided=BOTH_ENDS)",
+        ")",
+    ]
+    words = ["bonferroni"] if correction == "bonferroni" else []
+    return program.code(
+        ctx,
+        f"False alarms obtained against those asked for, {handle.title}",
+        f"model = {program.load(handle)}",
+        f"held_out = hv.evaluate(model, {program.images(ctx, ctx.reference_name)})",
+        f"standard = standard_of(held_out.table, {alpha!r}, {text(correction)})",
+        "scores = standard.scores",
+        f"rates = sorted({{*RATES, {alpha!r}}})",
+        "tests = [",
+        f"    calibrate_halves(scores, {ctx.seed}, {text(correction)}, rates=rates,",
+        "                     two_sided=BOTH_ENDS)",
+        "]",
+        *(on_test if len(names) > 1 else []),
+        "series = []",
+        f"for name, test in zip({program.listing(names)}, tests):",
+        "    obtained = [(p.obtained.value, p.obtained.low, p.obtained.high) for p in test.points]",
+        "    value, low, high = np.array(obtained).T",
+        "    chance = np.array([(p.low, p.high) for p in test.points]).T",
+        "    series.append(",
+        "        hv.figures.Alarms(",
+        '            name, value, low, high, *chance, quiet=test.kind == "halves"',
+        "        )",
+        "    )",
+        "figure = hv.figures.calibration(",
+        f"    rates, series, {program.theme()}, chosen={alpha!r}, height={height}",
+        ")",
+        uses=[
+            "import numpy as np",
+            program.from_import(
+                "hvae_core.detection.false_alarms", "RATES", "calibrate", "calibrate_halves"
+            ),
+            "from hvae_core.detection.standard import BOTH_ENDS, standard_of",
+        ],
+        command=program.command(
+            "calibration", program.name_of(handle), *(f"--{word}" for word in words)
+        ),
+    )

@@ -32,7 +32,7 @@ from pages.image import (
 )
 from pages.image.one_image import OneImage
 from pages.image.subject import JudgedImage
-from pages.shared import jobs, pictures, ui
+from pages.shared import jobs, panel, pictures, ui
 from pages.shared.controls import one_of
 from pages.shared.remembered import remembered
 from pages.shared.state import colors, context
@@ -107,7 +107,7 @@ def verdicts(image: OneImage, judged: Sequence[JudgedImage]) -> None:
             title = ui.plain(under.handle.title)
             told = f"**{letter}** {title}: **{ui.plain(headline)}.** {said}"
             st.markdown(told)
-            ui.also_claimed(told)
+            panel.also_claimed(told)
 
 
 def rebuilt(image: OneImage, judged: Sequence[JudgedImage]) -> None:
@@ -178,7 +178,7 @@ def errs(
         series = false_alarms.series(ctx, tests)
         figure = remembered(calibration, rates, series, palette, chosen=alpha, height=360)
         alt = "False alarms obtained against those asked for, on held-out images"
-        made = code.alarms(
+        made = false_alarms.code(
             ctx,
             handle,
             [one.name for one in series],

@@ -118,6 +118,18 @@ def begin() -> None:
     now.parts, now.place = (), None
 
 
+def claimed(title: str, *texts: str) -> None:
+    """Take note of the page's title and of the texts that stand with it."""
+    now = view()
+    now.title, now.texts = title, texts
+
+
+def also_claimed(text: str) -> None:
+    """Take note of a further text, as the verdict of a second model."""
+    now = view()
+    now.texts = (*now.texts, text)
+
+
 def shown(name: str, alt: str, content: Content | Later, code: Program | None = None) -> None:
     """Take note of a panel, drawn under a name and told in words."""
     view().add(Panel(name, alt, content, code))

@@ -2,8 +2,8 @@
 
 A redraw goes to the server and back, which takes longer than a hand on a slider waits. So a picture
 comes with addresses of its neighbours, one step of a control away. The browser fetches them when
-the pointer or the focus is on that control (ahead.js), and shows the one that fits the moment the
-control moves; the redraw then brings the same picture, and the words beside it.
+the pointer or the focus is on that control (ahead.js), and shows the picture that fits the moment
+the control moves; the redraw then brings the same picture, and the words beside it.
 """
 
 from __future__ import annotations

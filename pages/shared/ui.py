@@ -1,8 +1,7 @@
-"""The furniture of a page: claim and caption, charts, exports, and errors shown in place.
+"""The furniture of a page: claim and caption, charts, exports, errors and notes shown in place.
 
-Also what every page says alike: whose pictures these are, and which images are not here. Streamlit
-draws in the order of the calls, and a title is a claim about what is computed below it: so a page
-takes the places of its parts first (``st.container``) and fills them as their figures come.
+Streamlit draws in the order of the calls, and a title is a claim about what is computed below: so a
+page takes the places of its parts first (``st.container``) and fills them as their figures come.
 """
 
 from __future__ import annotations
@@ -76,16 +75,9 @@ def header(claim: str, look_for: str, why: str = "", spelled: Sequence[str] = ()
     if why:
         st.markdown(why)
     st.markdown(f":gray[{look_for}]")
-    now = panel.view()
-    now.title, now.texts = claim, (why, look_for)
+    panel.claimed(claim, why, look_for)
     written = " ".join((claim, why, look_for)).replace("\\", "")
     words.draw(written, spelled)
-
-
-def also_claimed(text: str) -> None:
-    """Keep a text of the page for its report, beside those of its header."""
-    now = panel.view()
-    now.texts = (*now.texts, text)
 
 
 def plain(text: str) -> str:

@@ -18,14 +18,13 @@ missing = [step.title for step in steps if step.absent()]
 if missing:
     st.info(f"Of other models than intended, which are not here: {', '.join(missing)}.")
 for number, step in enumerate(steps, start=1):
-    with st.container(horizontal=True, vertical_alignment="center", key=f"tour_step_{number}"):
-        st.page_link(
-            f"pages/{step.page}/page.py",
-            label=f"{number} · {step.title}",
-            query_params=tour.link(number),
-            width=280,
-        )
-        st.markdown(f":gray[{step.question}]", width="stretch")
+    way, asked = st.columns([2, 3], vertical_alignment="center")
+    way.page_link(
+        f"pages/{step.page}/page.py",
+        label=f"{number} · {step.title}",
+        query_params=tour.link(number),
+    )
+    asked.markdown(f":gray[{step.question}]")
 st.page_link(
     f"pages/{steps[0].page}/page.py", label="Start the tour", icon=":material/arrow_forward:",
     query_params=tour.link(1),

@@ -23,7 +23,7 @@ from hvae_core.common.plain import plain
 from hvae_core.common.progress import Progress, silent
 from hvae_core.common.spreadsheet import cell
 from hvae_core.detection.combine import JointReference
-from hvae_core.detection.conformal import attainable
+from hvae_core.detection.conformal import attainable, too_few
 from hvae_core.detection.many.columns import figures, part_columns
 from hvae_core.detection.many.layout import parts_there
 from hvae_core.detection.many.reference import HeldScores
@@ -74,12 +74,7 @@ def flag(
     attainable(alpha, n)  # refuses an alpha outside (0, 1)
     if joint.smallest() > alpha:
         # One score at both ends: one of the reference may be as rare at the other.
-        ends = 2 if len(keys) == 1 and two_sided else 1
-        needed = int(np.ceil(ends / alpha - 1 - 1e-9))
-        raise ScoreError(
-            f"A false-alarm rate of {alpha:g} needs at least {needed} reference images and there "
-            f"are {n}: raise the rate or take more images."
-        )
+        raise ScoreError(too_few(alpha, n, 2 if len(keys) == 1 and two_sided else 1))
     judged = flagged = rows = 0
     numbers = parts_there(folder)
     for place, number in enumerate(numbers):
