@@ -50,7 +50,7 @@ def combine(
     A combination is itself ranked among the held-out images, so each keeps the promised rate
     whatever the scores have to do with each other; Brown's table promises no more than its shape.
     Halves: one half of the validation images judges the other, mean over 20 random halves. Test:
-    all of them judge the test images, which may differ. The density of the path statistics is
+    all of them judge the test images, which may differ. The density of the path is
     fitted to half of the validation images, so there the other half judges.
     """
     from hvae_core.detection.power import RULES, power

@@ -39,7 +39,8 @@ Alpha = Annotated[
 class Judged:
     """One image with its verdict: ``p_value`` of all scores together, ``level`` k it is at.
 
-    The level is 0 where no level decides, ``by`` the score that is the most unusual.
+    The level is 0 where no level decides, ``by`` the score that is the most unusual, or all that
+    tie, with a blank between them; the level is then the lowest of them.
     """
 
     image: str
@@ -169,7 +170,8 @@ def judged_rows(detector: Detector, sources: tuple[str, ...], prepare: str = "")
             rows.append(
                 Judged(
                     name, decided.out, decided.p_value, 0 if judgement.by_path else judgement.k,
-                    by=judgement.keys[decided.place], headline=headline, why=why,
+                    by=" ".join(judgement.keys[place] for place in judgement.ties),
+                    headline=headline, why=why,
                 )
             )  # fmt: skip
     return rows
@@ -179,7 +181,7 @@ def _by_scores(detector: Detector, images: ImageSet, names: list[str]) -> list[J
     """The verdict by scores that were named: of several, as of those of the default."""
     import numpy as np
 
-    from hvae_core.detection.combine import combined_p_values
+    from hvae_core.detection.combine import combined_p_values, tied
     from hvae_core.detection.conformal import conformal_p_values
 
     found = np.stack([*detector.scores(images).values()], axis=1)  # (N, K)
@@ -194,7 +196,8 @@ def _by_scores(detector: Detector, images: ImageSet, names: list[str]) -> list[J
         each = zip(detector.keys_, single.p_values[number], strict=True)
         rows.append(
             Judged(
-                name, out, float(p[number]), 0, by=detector.keys_[int(single.place[number])],
+                name, out, float(p[number]), 0,
+                by=" ".join(detector.keys_[place] for place in tied(single.p_values[number])),
                 headline=f"{headline} at {percent(detector.alpha)} false alarms "
                 f"(p = {fmt(float(p[number]))})",
                 why="By itself: " + ", ".join(f"{key} p = {fmt(float(one))}" for key, one in each),

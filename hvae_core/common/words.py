@@ -143,6 +143,14 @@ def runs(layers: Sequence[int]) -> list[list[int]]:
     return groups
 
 
+def numbers(ascending: Sequence[int]) -> str:
+    """Ascending numbers in words, runs by first and last: "1, 3 and 5 to 9"."""
+    said: list[str] = []
+    for run in runs(ascending):
+        said += [f"{run[0]} to {run[-1]}"] if len(run) >= RANGE else map(str, run)
+    return listed(said)
+
+
 def span(names: Sequence[str], layers: Sequence[int]) -> str:
     """Neighbouring layers (numbers from 1) by the first and the last, as "z1 to z7"."""
     first, last = names[layers[0] - 1], names[layers[-1] - 1]

@@ -44,11 +44,16 @@ class Verdict:
 
     out: bool
     p_value: float  # of all scores together, by the chosen correction
-    place: int  # column of the score that differs the most
+    place: int  # column of the score that differs the most; the first wins a tie
     p_values: Floats  # (K,) before the correction
     alpha: float
     correction: Correction
     possible: bool  # False: the reference is too small for any image to be flagged at this alpha
+
+
+def tied(p_values: Floats) -> tuple[int, ...]:
+    """Columns of the smallest of one image's p-values (K,): several where they tie."""
+    return tuple(int(place) for place in np.flatnonzero(p_values == p_values.min()))
 
 
 def combined_p_values(

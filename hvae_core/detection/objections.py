@@ -9,9 +9,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from hvae_core.common.words import fmt, symbol_text
-from hvae_core.detection.standard import PATH
+from hvae_core.common.words import fmt, listed, symbol_text
 from hvae_core.detection.verdict import Judgement, Reading
+from hvae_core.detection.verdict_words import scores_in_words
 
 MOST = 3
 """Scores that are said to decide, at most."""
@@ -45,7 +45,7 @@ def objections(judged: Judgement, readings: Sequence[Reading]) -> list[str]:
     places = [most] if other == most else [most, other]
     if any(place not in known for place in places):
         return []
-    return [_sentence(judged, known[place], place, first=not i) for i, place in enumerate(places)]
+    return [_sentence(judged, known[place], place, first=place == most) for place in places]
 
 
 def _of_verdict(judged: Judgement, readings: Sequence[Reading]) -> dict[int, Reading]:
@@ -66,18 +66,24 @@ def _sentence(judged: Judgement, reading: Reading, place: int, *, first: bool) -
     value = float(reading.value or 0.0)
     below, above = int((reference < value).sum()), int((reference > value).sum())
     low = place == 0 and below < above
-    path = judged.keys[place] == PATH
-    who = "the path through the levels" if path else f"level {place}" if place else "the likelihood"
-    symbol = "its surprise, −log of its density," if path else symbol_text(reading.score.symbol)
+    (who,), symbol = scores_in_words(judged.keys, [place]), symbol_text(reading.score.symbol)
+    with_it = _beside(judged, place, first=first)
     if objects:
-        does = f"{who} is the most unusual" if first else f"{who} is unusual too"
+        does = f"{who} is {'the most unusual' if first else 'unusual too'}{with_it}"
     elif first:
-        does = f"nothing is unusual; {who} comes closest"
+        does = f"nothing is unusual; {who} comes closest{with_it}"
     else:
-        does = f"{who} is not unusual"
+        does = f"{who} is not unusual{with_it}"
     unit, median = reading.score.unit, float(np.median(reference))
     return (
         f"{does[0].upper()}{does[1:]}: {symbol} is {fmt(value, unit)}, "
         f"{'lower' if low else 'higher'} than for {above if low else below:,} of "
         f"{len(reference):,} held-out images, whose median is {fmt(median, unit)}."
     )
+
+
+def _beside(judged: Judgement, place: int, *, first: bool) -> str:
+    """What ties with a score: of the most unusual one all, of another level the other levels."""
+    ties = judged.ties if first else judged.levels if place in judged.levels else ()
+    others = scores_in_words(judged.keys, [other for other in ties if other != place])
+    return f", equal with {listed(others)}" if others else ""

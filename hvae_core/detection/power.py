@@ -2,7 +2,7 @@
 
 A rule takes some of -L and the ratios LLR_{>k} (HVK Eq. 11) and makes one conformal p-value of
 them. All rules are held against the same reference and judge the same images. Those that read the
-density of the path statistics fit it to one half of the reference and rank by the other.
+path fit its density to one half of the reference and rank by the other.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ class Rule:
 
     ``first`` and ``last`` count columns of ``verdict_scores``, both included, as 0 for -L; without
     a last it takes all. ``both_ends``: a likelihood that is too high counts as one too low does;
-    with ``twice`` -L counts a second time, as too low alone. ``path`` adds the density of the path
-    statistics as the last column, or takes it ``"alone"``. ``table``: its p-value is read off a
+    with ``twice`` -L counts a second time, as too low alone. ``path`` adds the path through the
+    levels as the last column, or takes it ``"alone"``. ``table``: its p-value is read off a
     table that allows for dependence (Brown 1975), not ranked among the reference.
     """
 
@@ -92,7 +92,7 @@ RULES = (
     ),
     Rule("fisher_both", "the same, both ends of -L, Fisher", "fisher", both_ends=True),
     Rule("brown_both", "the same, Fisher by Brown's table", "fisher", both_ends=True, table=True),
-    Rule("path", "path density alone", path="alone"),
+    Rule("path", "path alone", path="alone"),
     Rule("path_minimum", "path, both ends of -L, LLR>k, minimum", both_ends=True, path="added"),
     Rule(
         "path_harmonic",

@@ -1,7 +1,7 @@
 """What a verdict holds an image against: the scores of held-out images, ready for any number.
 
-The scores are -L, at both ends, every ratio LLR_{>k}, and the density of the path statistics: how
-usual the terms of all bounds are together. The density is fitted to one half of the held-out images
+The scores are -L, at both ends, every ratio LLR_{>k}, and the path through the levels: how
+usual the terms of all bounds are together. Its density is fitted to one half of the held-out images
 and the other half ranks, so that a new image is one of many alike. Where they are too few for that,
 all of them rank, and the path has no say.
 """

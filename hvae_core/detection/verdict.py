@@ -17,7 +17,7 @@ import numpy as np
 from hvae_core.common.arrays import Floats
 from hvae_core.common.errors import ScoreError
 from hvae_core.config import level_starts
-from hvae_core.detection.combine import Correction, Verdict, verdict
+from hvae_core.detection.combine import Correction, Verdict, tied, verdict
 from hvae_core.detection.conformal import conformal_p_values
 from hvae_core.detection.standard import PATH, By, Standard, standard_of
 from hvae_core.evaluation.bounds import BoundTable
@@ -58,9 +58,10 @@ class Judgement:
     """The verdict over the likelihood, the levels and the path, with what its sentence needs.
 
     ``k`` is what differs the most of likelihood and levels: a level, or 0 for the likelihood, which
-    is ``side`` the usual. ``level`` is the level that differs the most (0 where the model has one),
-    ``above`` the level from which images are then read, ``blind`` whether every layer of it and
-    above is collapsed; ``n`` is how many images ranked it, ``keys`` the scores that it rests on.
+    is ``side`` the usual. ``level`` is the level that differs the most (0 where the model has one);
+    of several that tie both are the lowest, and ``ties`` and ``levels`` have them all. ``above`` is
+    the level from which images are then read, ``blind`` whether every layer of it and above is
+    collapsed; ``n`` is how many images ranked it, ``keys`` the scores that it rests on.
     ``path`` is None where the path has no say; ``note`` says why.
     """
 
@@ -80,6 +81,23 @@ class Judgement:
     def by_path(self) -> bool:
         """Whether the path is what differs the most."""
         return self.keys[self.verdict.place] == PATH
+
+    @property
+    def ties(self) -> tuple[int, ...]:
+        """Places in ``keys`` of what differs the most: several where their p-values are equal."""
+        return tied(self.verdict.p_values)
+
+    @property
+    def levels(self) -> tuple[int, ...]:
+        """The levels that differ the most, all of one p-value; none where the model has one."""
+        if not self.level:
+            return ()
+        return tuple(1 + k for k in tied(self.verdict.p_values[1 : self.n_levels]))
+
+    @property
+    def ks(self) -> tuple[int, ...]:
+        """``k`` with what ties with it among likelihood (0) and levels."""
+        return tied(self.verdict.p_values[: self.n_levels])
 
     @property
     def p_bound(self) -> float:

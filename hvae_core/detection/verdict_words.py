@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from hvae_core.common.words import fmt, percent
+from collections.abc import Sequence
+
+from hvae_core.common.words import fmt, listed, numbers, percent
 from hvae_core.detection.conformal import images_needed
+from hvae_core.detection.standard import PATH
 from hvae_core.detection.verdict import Judgement
 
 
@@ -29,8 +32,36 @@ def needed_references(judged: Judgement) -> int:
     return images_needed(judged.verdict.alpha, ends * scores)
 
 
+def levels_in_words(levels: Sequence[int]) -> str:
+    """Levels by their ascending numbers: "level 2", "levels 1 and 3", "levels 1 to 4"."""
+    return f"level{'s' if len(levels) > 1 else ''} {numbers(levels)}"
+
+
+def scores_in_words(
+    keys: Sequence[str], places: Sequence[int], *, short: bool = False
+) -> list[str]:
+    """Scores of a verdict by their places: the likelihood, the levels together, the path."""
+    levels = [place for place in places if place and keys[place] != PATH]
+    said = ["likelihood" if short else "the likelihood"] if 0 in places else []
+    said += [levels_in_words(levels)] if levels else []
+    if any(keys[place] == PATH for place in places):
+        said.append("path" if short else "the path through the levels")
+    return said
+
+
 def _level_p(judged: Judgement) -> str:
+    if len(judged.levels) > 1:
+        return f"p(LLR>k) = {fmt(judged.p_level)} each"
     return f"p(LLR>{judged.level}) = {fmt(judged.p_level)}"
+
+
+def _levels(judged: Judgement) -> str:
+    """The level that is the most unusual, or all that tie."""
+    return levels_in_words(judged.levels) if judged.levels else ""
+
+
+def _are(judged: Judgement) -> str:
+    return "are" if len(judged.levels) > 1 else "is"
 
 
 def _bound_p(judged: Judgement) -> str:
@@ -50,9 +81,19 @@ def _rare(judged: Judgement) -> tuple[bool, bool, bool]:
 def _where(judged: Judgement) -> str:
     if not any(_rare(judged)):
         return ""
+    if len(judged.ties) > 1:
+        said = [f"by its likelihood (too {judged.side})"] if 0 in judged.ties else []
+        said += [f"at {_levels(judged)}"] if judged.p_level == judged.verdict.p_values.min() else []
+        said += ["by its path through the levels"] if _path_ties(judged) else []
+        return f", equally {listed(said)}"
     if judged.by_path:
-        return ": its way through the levels is unusual"
+        return ": its path through the levels is unusual"
     return f" at level {judged.k}" if judged.k else f": its likelihood is too {judged.side}"
+
+
+def _path_ties(judged: Judgement) -> bool:
+    """Whether nothing is more unusual than the path."""
+    return judged.path is not None and judged.p_path == judged.verdict.p_values.min()
 
 
 def _why_out(judged: Judgement) -> str:
@@ -60,7 +101,7 @@ def _why_out(judged: Judgement) -> str:
     if not (likely or strange or path):
         told = f"No score alone is that rare, but together they are: {_bound_p(judged)}"
         if judged.level:
-            told = f"{told}, and at its strangest, level {judged.level}, {_level_p(judged)}"
+            told = f"{told}, and at its strangest, {_levels(judged)}, {_level_p(judged)}"
         told = f"{told}; {_path_p(judged)}." if judged.path else f"{told}."
     elif judged.by_path:
         told = f"{_path(judged)} {_beside_path(judged)}"
@@ -69,14 +110,15 @@ def _why_out(judged: Judgement) -> str:
     else:
         told = _by_bounds(judged)
     if path and not judged.by_path:
-        told = f"{told} Its way through the levels is unusual too ({_path_p(judged)})."
+        how = "just as unusual" if _path_ties(judged) else "unusual too"
+        told = f"{told} Its path through the levels is {how} ({_path_p(judged)})."
     return f"{told} {_blindness(judged)}".strip() if strange or not likely else told
 
 
 def _by_bounds(judged: Judgement) -> str:
     """Why it is out where the likelihood or a level is the most unusual, and rare."""
     likely, strange, _ = _rare(judged)
-    level = f"level {judged.level}"
+    level = _levels(judged)
     if not strange:
         return (
             f"{_likelihood(judged)}. No level finds it strange: at most {level}, "
@@ -101,22 +143,24 @@ def _path(judged: Judgement) -> str:
     term = judged.path
     assert term is not None  # the path is what differs the most
     return (
-        "What is unusual is the way it passes through the levels: what each of them finds does not "
-        f"go together as in held-out images ({_path_p(judged)}). Given the rest, {term.name} is "
-        f"too {term.side}."
+        "What is unusual is its path through the levels: what each of them finds does not go "
+        f"together as in held-out images ({_path_p(judged)}). Given the rest, {term.name} is too "
+        f"{term.side}."
     )
 
 
 def _beside_path(judged: Judgement) -> str:
     """What likelihood and levels say where the path decides."""
     likely, strange, _ = _rare(judged)
-    level = f"level {judged.level}"
+    level = _levels(judged)
     if likely and strange:
-        return f"{_likelihood(judged)}, and {level} is unusual too ({_level_p(judged)})."
+        return (
+            f"{_likelihood(judged)}, and {level} {_are(judged)} unusual too ({_level_p(judged)})."
+        )
     if likely:
         return f"{_likelihood(judged)}."
     if strange:
-        return f"Level {judged.level} is unusual too ({_level_p(judged)})."
+        return f"{level.capitalize()} {_are(judged)} unusual too ({_level_p(judged)})."
     if not judged.level:
         return f"Its likelihood alone would let it pass ({_bound_p(judged)})."
     return (
@@ -131,14 +175,14 @@ def _why_in(judged: Judgement) -> str:
     if judged.path is None:
         return told
     if not path:
-        return f"{told} Its way through the levels is usual ({_path_p(judged)})."
+        return f"{told} Its path through the levels is usual ({_path_p(judged)})."
     if likely or strange:
         return (
-            f"{told} Its way through the levels alone would flag it too ({_path_p(judged)}), but "
+            f"{told} Its path through the levels alone would flag it too ({_path_p(judged)}), but "
             "not after that correction either."
         )
     return (
-        f"{told} Its way through the levels alone would flag it ({_path_p(judged)}), "
+        f"{told} Its path through the levels alone would flag it ({_path_p(judged)}), "
         f"{_corrected(judged)}."
     )
 
@@ -146,7 +190,7 @@ def _why_in(judged: Judgement) -> str:
 def _in_by_bounds(judged: Judgement) -> str:
     """What likelihood and levels say of an image that is not flagged."""
     likely, strange, _ = _rare(judged)
-    level = f"level {judged.level}"
+    level = _levels(judged)
     shape = "no level finds it strange" if judged.blind else "the whole is familiar at every level"
     most = f"At its strangest, {level}, {_level_p(judged)}."
     if likely and strange:
@@ -161,7 +205,7 @@ def _in_by_bounds(judged: Judgement) -> str:
         )
     if strange:
         return (
-            f"Its details are familiar ({_bound_p(judged)}). Level {judged.level} alone would flag "
+            f"Its details are familiar ({_bound_p(judged)}). {level.capitalize()} alone would flag "
             f"it ({_level_p(judged)}), {_corrected(judged)}."
         )
     return f"Its details are familiar ({_bound_p(judged)}) and {shape}. {most}"
@@ -185,9 +229,7 @@ def _one_layer(judged: Judgement) -> str:
     if judged.p_bound <= judged.verdict.alpha:
         found = _likelihood(judged)
         found = found if judged.verdict.out else f"{found}, {_corrected(judged)}"
-    rest = (
-        "the likelihood and how its terms go together" if judged.path else "the likelihood itself"
-    )
+    rest = "the likelihood and the path" if judged.path else "the likelihood itself"
     return f"{found}. This model has one layer, so only {rest} could be tested."
 
 
@@ -197,8 +239,8 @@ def _undecided(judged: Judgement) -> tuple[str, str]:
     return (
         f"No verdict at {rate} false alarms: the reference is too small",
         f"Among {judged.n} reference images no image can be rare enough; it takes "
-        f"{needed_references(judged)}, or a higher false-alarm rate. The most unusual score here "
-        f"is {'LLR>' + str(judged.k) if judged.k else 'the likelihood'}, with p = "
+        f"{needed_references(judged)}, or a higher false-alarm rate. The most unusual here: "
+        f"{listed(scores_in_words(judged.keys, judged.ties))}, p = "
         f"{fmt(float(decision.p_values[decision.place]))} before the correction.",
     )
 
@@ -206,8 +248,8 @@ def _undecided(judged: Judgement) -> tuple[str, str]:
 def _blindness(judged: Judgement) -> str:
     if not judged.blind or not judged.level:
         return ""
+    see = "see" if len(judged.levels) > 1 else "sees"
     above = judged.above + (" and above are" if judged.level + 1 < judged.n_levels else " is")
     return (
-        f"(In this model {above} collapsed: level {judged.level} sees no shape, only blind "
-        "guesses.)"
+        f"(In this model {above} collapsed: {_levels(judged)} {see} no shape, only blind guesses.)"
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -104,7 +104,7 @@ def strip(
     rows: Sequence[StripRow],
     heads: Sequence[str],
     *,
-    highlight: int | None = None,
+    highlight: int | Collection[int] | None = None,
     scale: int = 3,
     unit: str = "nats",
     underlined: bool = True,
@@ -113,17 +113,18 @@ def strip(
     """Rows of pictures under column heads, the loss below each and each row's largest underlined.
 
     ``underlined`` off leaves out the line, as where the numbers are no losses. The first loss of a
-    row names the unit. ``highlight`` is the column with a band behind it.
+    row names the unit. ``highlight`` names columns with a band behind them.
     """
     plan = _Plan.of(rows, heads, scale=scale, unit=unit)
     image = Image.new("RGB", plan.size, colors.background)
     draw = ImageDraw.Draw(image)
-    if highlight is not None and 0 <= highlight < len(heads):
-        left = plan.left(highlight) - GAP // 2 + 1
-        box = (left, 0, left + plan.widths[highlight] + GAP - 3, plan.size[1] - 1)
+    named = {highlight} if isinstance(highlight, int) else {*(highlight or ())}
+    for column in named & {*range(len(heads))}:
+        left = plan.left(column) - GAP // 2 + 1
+        box = (left, 0, left + plan.widths[column] + GAP - 3, plan.size[1] - 1)
         draw.rounded_rectangle(box, radius=6, fill=colors.grid)
     for column, head in enumerate(heads):
-        weight = "Semibold" if column == highlight else "Regular"
+        weight = "Semibold" if column in named else "Regular"
         place = (plan.middle(column), HEAD_HEIGHT // 2)
         draw.text(place, head, fill=colors.text, font=font(weight, TEXT), anchor="mm")
     for i, row in enumerate(rows):

@@ -132,11 +132,11 @@ def copod(known: Floats, new: Floats) -> Floats:
 
 
 def held_out_scores(n_levels: int, layers: Sequence[str]) -> tuple[Score, ...]:
-    """Densities of path statistics: of all levels, by COPOD, and of every single k."""
+    """The path through the levels: of all k, by COPOD, and of every single k."""
     return (
         Score(
             key="path",
-            name="density of the path statistics",
+            name="path through the levels",
             symbol=r"\mathrm{path}",
             citation=_LPATH,
             family="held_out",
@@ -145,7 +145,7 @@ def held_out_scores(n_levels: int, layers: Sequence[str]) -> tuple[Score, ...]:
         ),
         Score(
             key="path_copod",
-            name="tails of the path statistics (COPOD)",
+            name="path through the levels, by its tails (COPOD)",
             symbol=r"\mathrm{COPOD}",
             citation=_LPATH,
             family="held_out",
@@ -155,7 +155,7 @@ def held_out_scores(n_levels: int, layers: Sequence[str]) -> tuple[Score, ...]:
         *(
             Score(
                 key=f"path_{k}",
-                name=f"density of the path statistics of k = {k}",
+                name=f"path through the levels, of k = {k} alone",
                 symbol=rf"\mathrm{{path}}_{{>{k}}}",
                 citation=_LPATH,
                 family="held_out",

@@ -14,10 +14,11 @@ import streamlit as st
 
 from hvae_core.common.errors import MissingImages
 from hvae_core.common.spreadsheet import csv_bytes
-from hvae_core.common.words import percent
+from hvae_core.common.words import listed, percent
 from hvae_core.data.image_set import ImageSet, to_picture
+from hvae_core.detection.combine import tied
 from hvae_core.detection.judged_many import JudgedMany, judge_many
-from hvae_core.detection.standard import PATH
+from hvae_core.detection.verdict_words import scores_in_words
 from hvae_core.evaluation.evaluation import Evaluation
 from hvae_core.figures import png_bytes, symbol_text
 from hvae_core.scores import get_score
@@ -146,20 +147,23 @@ def table(shown: Evaluation, judged: JudgedMany, flagged: np.ndarray) -> pd.Data
     """A row an image, by p: its number and file, p, what differs the most, and its scores."""
     order = judged.order
     files = shown.files or ("",) * len(shown)
-    names = ["path" if key == PATH else f"level {k}" if k else "likelihood"
-             for k, key in enumerate(judged.keys)]  # fmt: skip
     known = ~np.isnan(judged.p)
     columns: dict[str, object] = {
         "Number": order,
         "File": [files[i] for i in order],
         "p": judged.p[order],
-        "Most unusual": [names[judged.place[i]] if known[i] else "not finite" for i in order],
+        "Most unusual": [_most(judged, i) if known[i] else "not finite" for i in order],
         "Flagged": flagged[order],
     }
     for column, key in enumerate(judged.keys):
         symbol = get_score(key, shown.table.n_levels).symbol
         columns[symbol_text(symbol)] = judged.scores[order, column]
     return pd.DataFrame(columns)
+
+
+def _most(judged: JudgedMany, number: int) -> str:
+    """What is the most unusual of an image: several where they tie."""
+    return listed(scores_in_words(judged.keys, tied(judged.p_values[number]), short=True))
 
 
 def archive(images: ImageSet, rows: pd.DataFrame) -> bytes:

@@ -17,7 +17,12 @@ from pages.shared.store import Handle
 
 
 def rebuilt(
-    ctx: Context, handle: Handle, image: OneImage, heads: Sequence[str], *, highlight: int | None
+    ctx: Context,
+    handle: Handle,
+    image: OneImage,
+    heads: Sequence[str],
+    *,
+    highlight: Sequence[int] | None,
 ) -> Code:
     """The image and what it is rebuilt to from every level up."""
     return program.code(

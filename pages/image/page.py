@@ -111,13 +111,13 @@ def verdicts(image: OneImage, judged: Sequence[JudgedImage]) -> None:
 
 
 def rebuilt(image: OneImage, judged: Sequence[JudgedImage]) -> None:
-    """The reconstructions by k; the column of the level that differs most is marked."""
+    """The reconstructions by k; the column of what differs most is marked, or all that tie."""
     st.subheader("Rebuilt from the layers above k", anchor=False)
     with st.container(horizontal=True, gap="large", key="scroll_i_strips"):
         for under, (letter, handle) in zip(judged, ctx.lettered, strict=True):
             images = image.at(handle)
             results = pictures.of_images(handle, images, seed=ctx.seed)
-            highlight = None if under.judgement is None else under.judgement.k + 1
+            highlight = None if under.judgement is None else [1 + k for k in under.judgement.ks]
             picture = remembered(
                 strip,
                 pictures.rows_of([""], [False], results, images=images),

@@ -14,7 +14,7 @@ import streamlit as st
 
 from hvae_core.common.errors import HVAEError
 from hvae_core.common.thresholds import ACTIVE_THRESHOLD, COLLAPSE_THRESHOLD
-from hvae_core.common.words import area, fmt, listed, symbol_text
+from hvae_core.common.words import area, fmt, listed, numbers, symbol_text
 from hvae_core.detection.metrics import auroc
 from hvae_core.detection.story import CAUGHT, story
 from hvae_core.detection.verdict import Judgement
@@ -37,10 +37,11 @@ EVEN = 0.05
 
 
 class Answer(NamedTuple):
-    """Which choice holds, and why."""
+    """Which choice holds, and why; ``too`` are others that hold as well."""
 
     right: int
     because: str
+    too: tuple[int, ...] = ()
 
 
 def answer(step: Step, ctx: Context) -> Answer:
@@ -159,13 +160,17 @@ def judged(step: Step, ctx: Context) -> Answer:
     if judgement is None:
         raise HVAEError("There is no verdict on the page yet: choose an image there.")
     decided = judgement.verdict
-    right = 0 if not decided.out else 3 if judgement.by_path else 1 if judgement.k else 2
+    kinds = (2, *[1] * (len(judgement.keys) - 1 - bool(judgement.path)), 3)
+    holding = [kinds[place] for place in judgement.ties] if decided.out else [0]
+    ratio = ""
+    if judgement.level:
+        ratio = f", by the ratio at k = {numbers(judgement.levels)} p = {fmt(judgement.p_level)}"
     path = f", by the path through the levels p = {fmt(judgement.p_path)}" if judgement.path else ""
     return Answer(
-        right,
+        holding[0],
         f"The joined p-value is {fmt(decided.p_value)}, at {_percent(decided.alpha)} false "
-        f"alarms. By the likelihood alone p = {fmt(judgement.p_bound)}, by the ratio at "
-        f"k = {judgement.level} p = {fmt(judgement.p_level)}{path}.",
+        f"alarms. By the likelihood alone p = {fmt(judgement.p_bound)}{ratio}{path}.",
+        too=tuple(holding[1:]),
     )
 
 

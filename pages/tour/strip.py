@@ -118,7 +118,7 @@ def _ask(number: int, step: Step, ctx: Context) -> None:
         return
     text = ui.plain(found.because)
     shown = f"tour_shown_{number}"
-    if step.choices[found.right] == picked:
+    if picked in [step.choices[right] for right in (found.right, *found.too)]:
         st.success(f"Right. {text}", icon=":material/check:")
     elif st.session_state.get(shown) == picked:
         right = ui.plain(step.choices[found.right])

@@ -29,7 +29,7 @@ def test_the_level_that_objects_is_named_with_its_place() -> None:
     said, read = judged([-100, -101, -190, -191])
     first, second = objections(said, read)
     assert first.startswith(
-        "Level 2 is the most unusual: LLR>2 is 90.0 nats, higher than for 99 of 99 "
+        "Level 2 is the most unusual, equal with level 3: LLR>2 is 90.0 nats, higher than for 99 "
     )
     assert second.startswith("The likelihood is not unusual: ")
     below = int((-USUAL[:, 0] < 100).sum())

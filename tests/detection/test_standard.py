@@ -109,11 +109,11 @@ def test_the_path_decides_where_only_it_sees_the_image() -> None:
     judged = judge(image, held_out, UNITS, levels=LEVELS, alpha=0.05)
     headline, why = in_words(judged)
     assert judged.by_path and judged.verdict.out
-    assert headline.startswith("Out of distribution: its way through the levels is unusual (p = ")
+    assert headline.startswith("Out of distribution: its path through the levels is unusual (p = ")
     assert "Given the rest, the KL of z1 is too large." in why and "would let it pass" in why
     old = judge(image, held_out, UNITS, levels=LEVELS, alpha=0.05, by="bounds")
     assert not old.verdict.out and old.path is None and not old.note
-    assert "way through" not in " ".join(in_words(old))
+    assert "path through" not in " ".join(in_words(old))
     standard = standard_of(held_out, 0.05)
     read = with_standard(readings(image, held_out), image, standard)
     assert read[-1].score.key == "path" and read[-1].p_value == judged.p_path

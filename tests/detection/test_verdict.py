@@ -52,9 +52,13 @@ def test_out_with_familiar_strokes() -> None:
 
 def test_out_by_a_level_and_by_the_likelihood() -> None:
     text = said(image([-300, -400, -410]))
-    assert text.startswith("Out of distribution at level ")
+    assert text.startswith("Out of distribution, equally at levels 1 and 2 (p = ")
     assert "Its likelihood is too low (p(L) = 0.01" in text
-    assert "less likely than nearly all held-out images, and the whole is strange at level" in text
+    assert (
+        "less likely than nearly all held-out images, and the whole is strange at levels 1 and 2"
+        in text
+    )
+    assert "(p(LLR>k) = 0.00500 each)" in text
 
 
 @pytest.mark.parametrize(("bound", "side"), [(-300.0, "low"), (-20.0, "high")])
@@ -110,10 +114,34 @@ def test_a_path_that_would_flag_too_is_said_beside_any_other() -> None:
         found = replace(judged.verdict, out=False, p_value=0.06, place=0, p_values=p_values)
         _, why = in_words(replace(judged, verdict=found, k=0))
         assert why.endswith(
-            " Its way through the levels alone would flag it too (p(path) = 0.0400), but not after "
-            "that correction either."
+            " Its path through the levels alone would flag it too (p(path) = 0.0400), but not "
+            "after that correction either."
         )
-        assert ("so only the likelihood and how its terms go together" in why) == (layers == 1)
+        assert ("so only the likelihood and the path could" in why) == (layers == 1)
+
+
+def test_what_ties_is_said_together() -> None:
+    reference = table(400)
+    judged = judge(image([-100, -110, -120]), reference, UNITS, levels=LEVELS, alpha=0.05)
+    for p_values, where, ks in (
+        (
+            [0.01, 0.005, 0.005, 0.005],
+            "at levels 1 and 2 and by its path through the levels",
+            (1, 2),
+        ),
+        ([0.01, 0.01, 0.2, 0.5], "by its likelihood (too low) and at level 1", (0, 1)),
+        ([0.01, 0.2, 0.3, 0.01], "by its likelihood (too low) and by its path through", (0,)),
+    ):
+        p = np.array(p_values)
+        found = replace(judged.verdict, out=True, p_value=0.02, p_values=p, place=int(p.argmin()))
+        tie = replace(judged, verdict=found, k=ks[0], level=1, side="low")
+        headline, why = in_words(tie)
+        assert headline.startswith(f"Out of distribution, equally {where}")
+        assert tie.ks == ks
+        assert ("Its path through the levels is just as unusual" in why) == ("path" in where)
+    few = replace(found, out=False, possible=False, p_values=np.array([0.5, 0.5, 0.5, 0.5]))
+    _, why = in_words(replace(judged, verdict=few))
+    assert "the likelihood, levels 1 and 2 and the path through the levels, p = 0.500" in why
 
 
 def test_together_rare_where_no_score_is_alone() -> None:

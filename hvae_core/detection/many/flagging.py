@@ -10,6 +10,7 @@ import csv
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import compress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -86,17 +87,24 @@ def flag(
         out = p <= alpha
         rows, judged, flagged = rows + len(values), judged + len(finite), flagged + int(out.sum())
         if out.any():
-            take(_flagged_rows(table, finite[out], p[out], by=[keys[one] for one in by[out]]))
+            take(
+                _flagged_rows(
+                    table,
+                    finite[out],
+                    p[out],
+                    by=[" ".join(compress(keys, row)) for row in by[out]],
+                )
+            )
     return Count(judged, flagged, rows - judged, references=n)
 
 
 def _p_values(joint: JointReference, values: Floats) -> tuple[Floats, Any]:
-    """p-values (n,) and which score decides (n,), some images at a time."""
-    p, by = [np.zeros(0)], [np.zeros(0, np.int64)]
+    """p-values (n,) and which scores are the most unusual (n, K), some images at a time."""
+    p, by = [np.zeros(0)], [np.zeros((0, joint.k), np.bool_)]
     for start in range(0, len(values), _BATCH):
         found = joint.p_values(values[start : start + _BATCH])
         p.append(found.calibrated)
-        by.append(found.place)
+        by.append(found.p_values == found.p_values.min(axis=1, keepdims=True))
     return np.concatenate(p), np.concatenate(by)
 
 
