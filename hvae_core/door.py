@@ -147,13 +147,16 @@ def score_images(
     images: Images,
     *keys: str,
     beside: Sequence[Model] = (),
+    unseen: bool = False,
     progress: Progress = silent,
 ) -> dict[str, Floats]:
     """Scores of every image by their keys, (N,) each; higher means more out of distribution.
 
     All that a score reads is computed where it is not at hand: bounds, measures, statistics of the
     training images. ``beside`` are other models of the same images, which an ensemble's scores
-    read. Raises ``ScoreError`` for a key that there is not, or a score that cannot be had.
+    read. A score may fit a density to one half of the world's held-out images: ``unseen`` leaves
+    out its values of these, which are no measure of it. Raises ``ScoreError`` for a key that there
+    is not, or a score that cannot be had.
     """
     checkpoint = judging(model).checkpoint
     given = _given(images, checkpoint)
@@ -177,7 +180,12 @@ def score_images(
         beside=others,
         progress=progress,
     ).materials[spec.name]
-    return {score.key: score(richest(score, read)) for score in scores}
+    of_score = {score: richest(score, read) for score in scores}
+    if not unseen:
+        return {score.key: score(material) for score, material in of_score.items()}
+    return {
+        score.key: score(material)[score.counted(material)] for score, material in of_score.items()
+    }
 
 
 def diagnose(

@@ -191,7 +191,7 @@ def test_shift_by_degrees() -> None:
         assert found is not None
         seen = first_seen(next(c for c in found.changes if c.name == axes[axis]))
         top = max(key for key in seen if key[4:].isdigit())
-        ours = [seen[key] for key in ("elbo", "llr_1", top, "llr_ada", "verdict")]
+        ours = [seen[key] for key in ("elbo", "llr_1", top, "llr_ada", "path", "verdict")]
         assert printed == ["–" if degree is None else f"{degree:g}" for degree in ours]
         rows += 1
     assert rows == 4 * len(LADDERS)

@@ -73,8 +73,8 @@ def calibration(
     split. Behind each share stands its 95 % interval, then the range that chance explains
     (beta-binomial: the threshold is drawn too), and "no" where the share lies outside it.
     """
-    from hvae_core.detection.false_alarms import calibrate, calibrate_halves
-    from hvae_core.detection.standard import BOTH_ENDS, standard_of
+    from hvae_core.detection.false_alarms import calibrate, calibrate_halves, calibrate_verdict
+    from hvae_core.detection.standard import standard_of
     from hvae_core.scores import Material, get_score
     from hvae_core.scores.material import fitted_half
 
@@ -87,18 +87,18 @@ def calibration(
             fitted = Material.of(held_out).take(fitted_half(held_out.table))
             known, new = (rule(replace(Material.of(e), held_out=fitted)) for e in (held_out, test))
             reference, judged = rule.unseen(known, held_out.table)[:, None], new[:, None]
-        else:
-            standard = standard_of(held_out.table, min(rates), correction)
-            if standard.note:
-                show.note(f"{name}: {standard.note}")
-            reference, judged = standard.scores, standard.read(test.table)
-        ends = () if score else BOTH_ENDS
-        calibrations[name] = (
-            calibrate_halves(reference, seed, correction, rates=rates, two_sided=ends),
-            calibrate(
-                reference, judged, "test", correction=correction, rates=rates, two_sided=ends
-            ),
+            calibrations[name] = (
+                calibrate_halves(reference, seed, correction, rates=rates),
+                calibrate(reference, judged, "test", correction=correction, rates=rates),
+            )
+            continue
+        standards = [standard_of(held_out.table, rate, correction) for rate in rates]
+        for note in dict.fromkeys(one.note for one in standards if one.note):
+            show.note(f"{name}: {note}")
+        of_halves, of_test = calibrate_verdict(
+            held_out.table, test.table, correction, rates=rates, seed=seed
         )
+        calibrations[name] = of_halves, of_test
     if as_json:
         show.as_json({n: {c.kind: asdict(c) for c in pair} for n, pair in calibrations.items()})
         return
@@ -134,8 +134,9 @@ def _print(title: str, calibrations: dict[str, tuple[Calibration, Calibration]])
         for halves, test in zip(pair[0].points, pair[1].points, strict=True)
     ]
     numbers = {
-        f"{halves.images} judged by {halves.references}, {test.images} by {test.references}"
-        for halves, test in calibrations.values()
+        f"{halves.obtained.n} judged by {halves.references}, {test.obtained.n} by {test.references}"
+        for pair in calibrations.values()
+        for halves, test in zip(pair[0].points, pair[1].points, strict=True)
     }
     show.table(
         title,

@@ -116,6 +116,9 @@ def evaluate(
     in the cache: asking again is quick, and after Ctrl-C the same command continues where it
     stopped. Results that ship with the project are taken for the same checkpoint, settings and
     pixels, and stand in for images that are not on this machine.
+
+    A score that fits a density, as path, is fitted to one half of the world's validation images.
+    These count in none of its figures: of --out validation the other half does, and a line says so.
     """
     from hvae_core.cli.report import print_report
     from hvae_core.detection.half_precision import measured_error

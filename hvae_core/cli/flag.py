@@ -39,9 +39,7 @@ def flag(
     alpha: Alpha = 0.05,
     scores: Annotated[
         tuple[str, ...],
-        options(
-            "decide by these scores (default: the likelihood and the ratios of all levels)", "KEY"
-        ),
+        options("decide by these scores (default: those of the verdict)", "KEY"),
     ] = (),
     flagged: Annotated[
         str | None, option("write a row a flagged image, as .csv or .parquet", "FILE")
@@ -106,6 +104,8 @@ def flag(
              "scores": {key: _figures(whole, key, areas.get(key)) for key in whole.scores}}
         )  # fmt: skip
         return
+    if against.no_path and not scores:
+        show.note(against.no_path)
     _tell(whole, against, areas, count=count, alpha=alpha)
     show.say(f"Decided by {', '.join(keys)}.")
     if job.parts is not None and len(whole.parts) < job.parts:
@@ -174,5 +174,7 @@ def _tell(
         f"reference, at most {percent(alpha)} are."
     )
     show.say(f"Held against {count.references:,} images: {against.title}")
+    if count.fitted:
+        show.say(f"Not judged: {count.fitted:,} that the density of a deciding score is fitted to")
     if count.unjudged:
         show.say(f"Not judged: {count.unjudged:,} that could not be read or have no finite score")

@@ -9,7 +9,8 @@ from rich.text import Text
 from hvae_core.cli import show
 from hvae_core.common import words
 from hvae_core.common.words import layers_in_words
-from hvae_core.detection.report import Report, SetResult
+from hvae_core.detection.report import Report
+from hvae_core.detection.set_result import SetResult
 
 _METRICS = {
     "auroc": "AUROC (0.5 is chance, below it the score points the wrong way)",
@@ -36,6 +37,8 @@ def print_report(result: Report, titles: Mapping[str, str]) -> None:
         _detection_table(result, titles, metric, title=title)
     for key, reason in _reasons(result).items():
         show.say(f"Without {key}: {reason}\n")
+    if counted := result.counted(titles):
+        show.say(f"{counted}\n")
     _layer_table(result, titles)
     _bits_table(result, titles)
     _noise_table(result, titles)

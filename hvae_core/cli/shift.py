@@ -59,8 +59,8 @@ def shift(
     Degrees are degrees of angle, pixels of blur (standard deviation), grey levels of noise (of
     256), and per cent of contrast taken away. AUROC tells changed from unchanged images: 0.5 where
     nothing is changed. Flagged is the share of changed images above the threshold that 5 % of
-    held-out images pass; the verdict is that of the page One image without the path. A change that
-    is small to a person should flag little: what is flagged then is a false alarm.
+    held-out images pass; path and verdict are those of the page One image. A change that is small
+    to a person should flag little: what is flagged then is a false alarm.
     """
     found = _computed(name, changes or tuple(LADDERS), world, limit=limit, data=data)
     if out:
@@ -87,6 +87,7 @@ def _computed(
     from hvae_core.common.progress import part
     from hvae_core.data.degrees import by_degree
     from hvae_core.detection.by_degree import ByDegree, Change, curves
+    from hvae_core.detection.standard import standard_of
     from hvae_core.door import load_checkpoint
     from hvae_core.evaluation.evaluation import EvalSettings
     from hvae_core.evaluation.lookup import evaluated, evaluated_images
@@ -110,6 +111,8 @@ def _computed(
                 tables.append(evaluated_images(checkpoint, moved, settings, progress=step).table)
             found = curves(reference.table, inside.table, tables, _ALPHA)
             made.append(Change(change, LADDERS[change].degrees, found))
+    if note := standard_of(reference.table, _ALPHA).note:
+        show.note(note)
     options_ = "".join(
         f" --{key} {value}"
         for key, value in (("changes", " ".join(changes)), ("limit", limit), ("world", world_name))

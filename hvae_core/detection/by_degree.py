@@ -17,7 +17,7 @@ from hvae_core.config import STRICT, from_json
 from hvae_core.detection.conformal import threshold_at
 from hvae_core.detection.judged_many import judge_many
 from hvae_core.detection.metrics import auroc
-from hvae_core.detection.standard import verdict_keys
+from hvae_core.detection.standard import PATH, standard_of, verdict_keys
 from hvae_core.evaluation.bounds import BoundTable
 from hvae_core.scores import get_score
 
@@ -78,13 +78,14 @@ class ByDegree:
 def curves(
     reference: BoundTable, inside: BoundTable, changed: Sequence[BoundTable], alpha: float
 ) -> tuple[Curve, ...]:
-    """AUROC and share flagged by -L, each LLR_>k, LLR_ada and the verdict, at every degree.
+    """AUROC and share flagged by -L, each LLR_>k, LLR_ada, path and verdict, at every degree.
 
     ``changed`` has the bounds of the images ``inside`` after the change, a table a degree, and is
     held against these; ``reference`` those of held-out images, by which a score flags a share
-    ``alpha`` of what is like them (conformal, as ``threshold_at``). The verdict (``judge_many``)
-    is that of bounds, without the path, and ranks by its p-value. Where nothing is changed, every
-    AUROC is 1/2. Raises ``ScoreError``.
+    ``alpha`` of what is like them (conformal, as ``threshold_at``). The path stands there where it
+    has a say in the verdict, its threshold by the half to which its density is not fitted. The
+    verdict (``judge_many``) ranks by its p-value. Where nothing is changed, every AUROC is 1/2.
+    Raises ``ScoreError``.
     """
     found = []
     levels = inside.n_levels
@@ -93,10 +94,14 @@ def curves(
         threshold = threshold_at(alpha, score(reference))
         values = [score(table) for table in changed]
         found.append(_curve(score.key, score(inside), values, threshold))
+    judged = [judge_many(table, reference, alpha) for table in (inside, *changed)]
+    standard = standard_of(reference, alpha)
+    if PATH in standard.keys:
+        threshold = threshold_at(alpha, standard.scores[:, -1])
+        values = [one.scores[:, -1] for one in judged]
+        found.append(_curve(PATH, values[0], values[1:], threshold))
     # 1 - p is higher for what is more unusual, as a score is.
-    verdicts = [
-        1 - judge_many(table, reference, alpha, by="bounds").p for table in (inside, *changed)
-    ]
+    verdicts = [1 - one.p for one in judged]
     found.append(_curve(VERDICT, verdicts[0], verdicts[1:], 1 - alpha))
     return tuple(found)
 

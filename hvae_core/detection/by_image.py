@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hvae_core.common.errors import ScoreError
-from hvae_core.detection.report import values_of
+from hvae_core.detection.set_values import counted_of, values_of
 from hvae_core.evaluation.evaluation import Evaluation, class_of
 from hvae_core.scores import Material, Score
 
@@ -19,13 +19,19 @@ def image_rows(
     """One row an image, the in-distribution set's first; a score that it lacks is None.
 
     ``image`` counts from 0 in its set, ``file`` is where it came from, as far as that is known.
+    An image to which the density of a score is fitted has none of that score.
     """
     rows = []
     for place, evaluation in enumerate(evaluations):
-        columns: dict[str, list[float]] = {}
+        columns: dict[str, list[float | None]] = {}
         for score in scores:
             try:
-                columns[score.key] = values_of(score, evaluation, materials).tolist()
+                counted = counted_of(score, evaluation, materials)
+                values = values_of(score, evaluation, materials)
+                columns[score.key] = [
+                    value if counts else None
+                    for value, counts in zip(values.tolist(), counted, strict=True)
+                ]
             except ScoreError:
                 columns[score.key] = []
         for index in range(len(evaluation)):

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Literal
 
 import numpy as np
@@ -20,6 +21,8 @@ from hvae_core.common.errors import ScoreError
 from hvae_core.common.words import percent
 from hvae_core.detection.combine import Correction, combined_p_values
 from hvae_core.detection.metrics import Share, share_of
+from hvae_core.detection.standard import BOTH_ENDS, standard_of
+from hvae_core.evaluation.bounds import BoundTable
 
 RATES = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5)
 """False-alarm rates of the chart."""
@@ -32,13 +35,15 @@ JudgedSplit = Literal["halves", "test"]
 class Point:
     """One rate: asked for, obtained with its 95 % interval, and the range that chance explains.
 
-    ``low, high`` is the central 95 % of the share obtained from images drawn as the reference was.
+    ``low, high`` is the central 95 % of the share obtained from images drawn as the reference was;
+    ``references`` images were the measure.
     """
 
     asked: float
     obtained: Share
     low: float
     high: float
+    references: int
 
     @property
     def met(self) -> bool:
@@ -53,12 +58,10 @@ class Point:
 
 @dataclass(frozen=True)
 class Calibration:
-    """Every rate of one test; ``references`` images are the measure of ``images`` others."""
+    """Every rate of one test."""
 
     kind: JudgedSplit
     points: tuple[Point, ...]
-    references: int
-    images: int
     correction: Correction
 
 
@@ -82,10 +85,8 @@ def calibrate(
     for rate in rates:
         share = share_of(int((p_values <= rate).sum()), b)
         low, high = expected_alarms(rate, n, b)
-        points.append(Point(asked=rate, obtained=share, low=low, high=high))
-    return Calibration(
-        kind=kind, points=tuple(points), references=n, images=b, correction=correction
-    )
+        points.append(Point(asked=rate, obtained=share, low=low, high=high, references=n))
+    return Calibration(kind=kind, points=tuple(points), correction=correction)
 
 
 def calibrate_halves(
@@ -101,6 +102,36 @@ def calibrate_halves(
     return calibrate(
         reference, judged, "halves", correction=correction, rates=rates, two_sided=two_sided
     )
+
+
+def calibrate_verdict(
+    held_out: BoundTable,
+    test: BoundTable | None = None,
+    correction: Correction = "calibrated",
+    *,
+    rates: Sequence[float] = RATES,
+    seed: int = 0,
+) -> list[Calibration]:
+    """The verdict's false alarms: of one half of the held-out images by the other, then of a test.
+
+    At every rate the verdict is that which an image gets at this rate (``standard_of``): what it
+    rests on, and so how many images rank, may differ from rate to rate. ScoreError for a rate
+    outside (0, 1).
+    """
+    tests: dict[JudgedSplit, list[Point]] = {"halves": [], **({} if test is None else {"test": []})}
+    for standard, of in groupby(rates, lambda rate: standard_of(held_out, rate, correction)):
+        asked, ends = list(of), BOTH_ENDS
+        found = [calibrate_halves(standard.scores, seed, correction, rates=asked, two_sided=ends)]
+        if test is not None:
+            found.append(
+                calibrate(
+                    standard.scores, standard.read(test), "test", correction=correction,
+                    rates=asked, two_sided=ends,
+                )
+            )  # fmt: skip
+        for one in found:
+            tests[one.kind] += one.points
+    return [Calibration(kind, tuple(points), correction) for kind, points in tests.items()]
 
 
 def halves(held_out: Floats, seed: int) -> tuple[Floats, Floats]:

@@ -19,8 +19,9 @@ class JudgedMany:
 
     ``p`` (N,) is that of all scores together, NaN where the model gives an image no finite numbers;
     ``place`` (N,) the column of what differs the most; ``scores`` (N, K) those of the verdict, by
-    ``keys``, and ``p_values`` (N, K) theirs before the correction. ``n`` images ranked them;
-    ``note`` says why the path has no say, where it has none.
+    ``keys``, and ``p_values`` (N, K) theirs before the correction. ``seen`` (N,) are those that the
+    density of the path is fitted to: they find the path too usual, and count in no rate. ``n``
+    images ranked them; ``note`` says why the path has no say, where it has none.
     """
 
     p: Floats
@@ -28,6 +29,7 @@ class JudgedMany:
     keys: tuple[str, ...]
     scores: Floats
     p_values: Floats
+    seen: NDArray[np.bool_]
     n: int
     note: str = ""
 
@@ -64,6 +66,6 @@ def judge_many(
         p[finite] = getattr(found, correction)
         place[finite], p_values[finite] = found.place, found.p_values
     return JudgedMany(
-        p, place, standard.keys, scores=scores, p_values=p_values, n=standard.joint.n,
-        note=standard.note,
+        p, place, standard.keys, scores=scores, p_values=p_values, seen=standard.seen(images),
+        n=standard.joint.n, note=standard.note,
     )  # fmt: skip

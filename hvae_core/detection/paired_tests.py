@@ -9,11 +9,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
 from hvae_core.common.arrays import Floats
 from hvae_core.common.errors import ScoreError
 from hvae_core.common.words import fmt, interval
 from hvae_core.detection.metrics import Contest, contest, holm
-from hvae_core.detection.report import values_of
+from hvae_core.detection.set_values import counted_of, values_of
 from hvae_core.scores import Material, Score
 
 if TYPE_CHECKING:  # evaluations are made with torch; reading them takes none
@@ -24,10 +27,12 @@ if TYPE_CHECKING:  # evaluations are made with torch; reading them takes none
 class Side:
     """The scores of one checkpoint: ``values(score, set)``, by the names of the sets.
 
-    ``digests`` are those of the pixels, the in-distribution set under "", its name here.
+    ``counted(score, set)`` says which of them count (``set_values.counted_of``). ``digests`` are
+    those of the pixels, the in-distribution set under "", its name here.
     """
 
     values: Callable[[Score, str], Floats]
+    counted: Callable[[Score, str], NDArray[np.bool_]]
     outs: tuple[str, ...]
     digests: Mapping[str, str]
 
@@ -50,8 +55,11 @@ class Side:
         def values(score: Score, name: str) -> Floats:
             return values_of(own.get(score.key, score), sets[name], materials or {})
 
+        def counted(score: Score, name: str) -> NDArray[np.bool_]:
+            return counted_of(own.get(score.key, score), sets[name], materials or {})
+
         digests = {name: evaluation.set_digest for name, evaluation in sets.items()}
-        return cls(values, tuple(out.set_name for out in outs), digests)
+        return cls(values, counted, tuple(out.set_name for out in outs), digests)
 
 
 @dataclass(frozen=True)
@@ -126,7 +134,9 @@ def _tested(
     problem = ""
     for name, first, second, first_side, second_side in pairs:
         try:
-            result = contest(_pair(first, first_side, name), _pair(second, second_side, name), seed)
+            inside = _of_the_same(("", first, first_side), ("", second, second_side))
+            outside = _of_the_same((name, first, first_side), (name, second, second_side))
+            result = contest((inside[0], outside[0]), (inside[1], outside[1]), seed)
             tests.append((name, first.key, second.key, result))
         except ScoreError as error:
             problem = str(error)
@@ -136,5 +146,15 @@ def _tested(
     return tuple(PairedTest(*test, p) for test, p in zip(tests, corrected, strict=True))
 
 
-def _pair(score: Score, side: Side, name: str) -> tuple[Floats, Floats]:
-    return side.values(score, ""), side.values(score, name)
+def _of_the_same(
+    first: tuple[str, Score, Side], second: tuple[str, Score, Side]
+) -> tuple[Floats, Floats]:
+    """Two scores of the images of a set that count for both, which a paired test needs."""
+    values, counted = [], []
+    for name, score, side in (first, second):
+        values.append(side.values(score, name))
+        counted.append(side.counted(score, name))
+    if len(values[0]) != len(values[1]):
+        return values[0], values[1]  # which the test refuses, and says why
+    both = counted[0] & counted[1]
+    return values[0][both], values[1][both]

@@ -11,46 +11,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from hvae_core.common import html
 from hvae_core.common.arrays import Floats
 from hvae_core.common.errors import ScoreError
 from hvae_core.detection.metrics import Detection, detect
-from hvae_core.evaluation.collapse import active_units, bits_per_dim, collapsed_layers, kl_per_dim
+from hvae_core.detection.set_result import SetResult, set_result
+from hvae_core.detection.set_values import fitted_images, unseen_values
 from hvae_core.evaluation.evaluation import Evaluation
-from hvae_core.scores import Material, Score, get_score, richest, score_list
+from hvae_core.scores import Material, Score, get_score, score_list
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-@dataclass(frozen=True)
-class SetResult:
-    """One set under one checkpoint, means over its images.
-
-    By layer, z_1 first: ``kl`` (nats), ``kl_per_dim`` (nats a latent unit), ``active_units``;
-    ``collapsed`` are the numbers of the layers under the threshold of ``collapse``. By k = 0..K-1,
-    in bits per image dimension: ``bound_bits`` of L_>k, ``iw_bits`` of its importance-weighted
-    form, ``nll_bits`` of -log p(x|z_>k). ``errors`` are Monte-Carlo standard errors of one image in
-    nats, means over images by k, named as in ``BoundTable``; empty where they were not recorded or
-    there was one draw. ``detections`` holds every score that could be had
-    against the in-distribution set, ``unavailable`` the reason for every other; both are empty for
-    the in-distribution set itself.
-    """
-
-    name: str
-    images: int
-    kl: tuple[float, ...]
-    kl_per_dim: tuple[float, ...]
-    active_units: tuple[int, ...]
-    collapsed: tuple[int, ...]
-    bound_bits: tuple[float, ...]
-    iw_bits: tuple[float, ...]
-    nll_bits: tuple[float, ...]
-    detections: Mapping[str, Detection]
-    unavailable: Mapping[str, str]
-    errors: Mapping[str, tuple[float, ...]]
 
 
 @dataclass(frozen=True)
@@ -70,6 +41,19 @@ class Report:
     scores: tuple[Score, ...]
     inside: SetResult
     outside: tuple[SetResult, ...]
+
+    def counted(self, titles: Mapping[str, str] | None = None) -> str:
+        """Which scores count how many images of which set, where not all, in a sentence."""
+        told = []
+        for result in self.results:
+            name = (titles or {}).get(result.name, result.name)
+            for count in sorted({*result.fitted.values()}):
+                keys = ", ".join(key for key, of in result.fitted.items() if of == count)
+                told.append(
+                    f"Of {name} {result.images - count:,} of {result.images:,} images count for "
+                    f"{keys}: a density is fitted to the others."
+                )
+        return " ".join(told)
 
     @property
     def results(self) -> tuple[SetResult, ...]:
@@ -114,7 +98,8 @@ class Report:
         kl = zip(self.names, self.inside.kl, strict=True)
         layers = ", ".join(f"{name} {nats:.2f}" for name, nats in kl)
         inside = f"against {self.inside.name} ({self.inside.images})"
-        return f"{inside}, KL in nats by layer: {layers}"
+        told = f"{inside}, KL in nats by layer: {layers}"
+        return f"{told}\n{self.counted()}".rstrip()
 
     def to_dict(self) -> dict[str, Any]:
         """The report as plain values for JSON; a number that is not finite becomes None."""
@@ -169,7 +154,8 @@ def report(
         get_score(score, levels, names) if isinstance(score, str) else score
         for score in _listed(scores, str | Score) or score_list(levels)
     )
-    inside = _values_or_reasons(in_evaluation, listed, materials or {})
+    materials = materials or {}
+    inside = _values_or_reasons(in_evaluation, listed, materials)
     return Report(
         checkpoint=in_evaluation.checkpoint,
         settings=asdict(in_evaluation.settings),
@@ -178,12 +164,13 @@ def report(
         names=in_evaluation.names,
         units=tuple(len(variance) for variance in in_evaluation.unit_variance),
         scores=listed,
-        inside=_set_result(in_evaluation, {}, {}),
+        inside=set_result(in_evaluation, {}, {}, fitted_images(in_evaluation, listed, materials)),
         outside=tuple(
             _against(
                 inside,
-                _values_or_reasons(evaluation, listed, materials or {}),
+                _values_or_reasons(evaluation, listed, materials),
                 evaluation,
+                fitted=fitted_images(evaluation, listed, materials),
                 seed=seed,
                 intervals=intervals,
             )
@@ -199,18 +186,6 @@ def _listed(given: Any, one: Any) -> tuple[Any, ...]:
     return (given,) if isinstance(given, one) or not isinstance(given, Iterable) else (*given,)
 
 
-def values_of(
-    score: Score, evaluation: Evaluation, materials: Mapping[str, Sequence[Material]]
-) -> Floats:
-    """A score of every image of an evaluated set, (N,), from the richest of the set's materials.
-
-    ``materials`` are by the names of sets, as ``report`` takes them; where there are none of a
-    set, the evaluation itself is the material. Raises ``ScoreError`` where that does not suffice.
-    """
-    of_set = materials.get(evaluation.set_name, (Material.of(evaluation),))
-    return score(richest(score, of_set))
-
-
 def _values_or_reasons(
     evaluation: Evaluation, scores: Sequence[Score], materials: Mapping[str, Sequence[Material]]
 ) -> dict[str, Floats | ScoreError]:
@@ -218,7 +193,7 @@ def _values_or_reasons(
     values: dict[str, Floats | ScoreError] = {}
     for score in scores:
         try:
-            values[score.key] = values_of(score, evaluation, materials)
+            values[score.key] = unseen_values(score, evaluation, materials)
         except ScoreError as error:
             values[score.key] = error
     return values
@@ -229,6 +204,7 @@ def _against(
     outside: Mapping[str, Floats | ScoreError],
     evaluation: Evaluation,
     *,
+    fitted: Mapping[str, int],
     seed: int,
     intervals: bool,
 ) -> SetResult:
@@ -241,44 +217,13 @@ def _against(
             detections[key] = detect(*pair, seed, intervals=intervals)
         except ScoreError as error:
             unavailable[key] = str(error)
-    return _set_result(evaluation, detections, unavailable)
+    return set_result(evaluation, detections, unavailable, fitted)
 
 
 def _or_raise(values: Floats | ScoreError) -> Floats:
     if isinstance(values, ScoreError):
         raise values
     return values
-
-
-def _set_result(
-    evaluation: Evaluation, detections: Mapping[str, Detection], unavailable: Mapping[str, str]
-) -> SetResult:
-    """The means of one set by layer and by k."""
-    table = evaluation.table
-    units = [len(variance) for variance in evaluation.unit_variance]
-    kl = table.kl.mean(0)  # (L,)
-    return SetResult(
-        name=evaluation.set_name,
-        images=len(evaluation),
-        kl=_floats(kl),
-        kl_per_dim=_floats(kl_per_dim(kl, units)),
-        active_units=tuple(active_units(variance) for variance in evaluation.unit_variance),
-        collapsed=collapsed_layers(kl, units),
-        bound_bits=_floats(bits_per_dim(-table.bound.mean(0), table.dims)),
-        iw_bits=_floats(bits_per_dim(-table.iw.mean(0), table.dims)),
-        nll_bits=_floats(bits_per_dim(table.nll.mean(0), table.dims)),
-        detections=detections,
-        unavailable=unavailable,
-        errors={
-            name: _floats(values.mean(0))
-            for name, values in table.errors.items()
-            if np.isfinite(values).all()
-        },
-    )
-
-
-def _floats(values: np.ndarray) -> tuple[float, ...]:
-    return tuple(float(value) for value in values)
 
 
 def _plain(value: Any) -> Any:

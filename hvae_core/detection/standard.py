@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Literal, final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hvae_core.common.arrays import Floats
 from hvae_core.common.words import percent
@@ -19,7 +20,7 @@ from hvae_core.detection.combine import Correction, JointReference
 from hvae_core.detection.conformal import attainable
 from hvae_core.evaluation.bounds import BoundTable
 from hvae_core.scores import Material, get_score
-from hvae_core.scores.material import FEWEST, fitted_half
+from hvae_core.scores.material import FEWEST, among, fitted_half
 
 By = Literal["levels", "bounds"]
 """What a verdict reads: -L, every ratio and the path through the levels, or the first two alone."""
@@ -32,6 +33,11 @@ A_STATISTIC = 4
 """... how many of the half that is fitted to each path statistic takes."""
 NO_SAY = "The path through the levels has no say"
 """How a note on that begins."""
+SEEN = (
+    "The density of the path is fitted to this image among others, so the path finds it more usual "
+    "than it would a new one."
+)
+"""The note on an image that is one of the held-out ones."""
 
 
 @final
@@ -62,6 +68,12 @@ class Standard:
         density = get_score(PATH, table.n_levels)
         return np.column_stack([scores, density(Material(table, held_out=Material(self.fitted)))])
 
+    def seen(self, table: BoundTable) -> NDArray[np.bool_]:
+        """Which images of a table are among those that the path's density is fitted to, (B,)."""
+        if self.fitted is None:
+            return np.zeros(len(table), dtype=bool)
+        return among(table, self.fitted)
+
 
 def standard_of(
     held_out: BoundTable,
@@ -80,17 +92,11 @@ def standard_of(
     attainable(alpha, len(held_out))
     if by == "bounds":
         return _standard(held_out, by)
-    needed = fewest_for_path(held_out.n_levels, held_out.n_layers)
-    if len(held_out) < needed:
-        return _standard(
-            held_out, "bounds", f"{NO_SAY}: that takes {needed:,} "
-            f"held-out images, and there are {len(held_out):,}."
-        )  # fmt: skip
-    if _lopsided(held_out):
-        return _standard(
-            held_out, "bounds", f"{NO_SAY}: too many of the {len(held_out):,} held-out images are "
-            "equal to divide them into halves."
-        )  # fmt: skip
+    note = no_say(
+        len(held_out), _fitted(held_out), n_levels=held_out.n_levels, n_layers=held_out.n_layers
+    )
+    if note:
+        return _standard(held_out, "bounds", note)
     whole = _standard(held_out, "levels")
     if whole.joint.smallest(correction) <= alpha:
         return whole
@@ -106,12 +112,27 @@ def fewest_for_path(n_levels: int, n_layers: int) -> int:
     return max(FEWEST_FOR_PATH, 2 * A_STATISTIC * (n_levels + n_layers))
 
 
+def no_say(held_out: int, fitted: int, *, n_levels: int, n_layers: int) -> str:
+    """Why the path has no say whatever the rate, in a sentence; "" where nothing speaks against it.
+
+    ``fitted`` of the held-out images are those that its density is fitted to: equal images stand on
+    one side, so that either side may be far too small.
+    """
+    needed = fewest_for_path(n_levels, n_layers)
+    if held_out < needed:
+        return f"{NO_SAY}: that takes {needed:,} held-out images, and there are {held_out:,}."
+    if fitted < max(FEWEST, A_STATISTIC * (n_levels + n_layers) // 2) or fitted == held_out:
+        return (
+            f"{NO_SAY}: too many of the {held_out:,} held-out images are equal to divide them into "
+            "halves."
+        )
+    return ""
+
+
 @lru_cache(maxsize=32)
-def _lopsided(held_out: BoundTable) -> bool:
-    """Whether equal images, which stand on one side, leave the other side far too small."""
-    fitted = int(fitted_half(held_out).sum())
-    least = max(FEWEST, A_STATISTIC * (held_out.n_levels + held_out.n_layers) // 2)
-    return fitted < least or fitted == len(held_out)
+def _fitted(held_out: BoundTable) -> int:
+    """How many of the held-out images a density is fitted to."""
+    return int(fitted_half(held_out).sum())
 
 
 @lru_cache(maxsize=32)

@@ -19,7 +19,7 @@ from hvae_core.common.errors import ScoreError
 from hvae_core.config import level_starts
 from hvae_core.detection.combine import Correction, Verdict, tied, verdict
 from hvae_core.detection.conformal import conformal_p_values
-from hvae_core.detection.standard import PATH, By, Standard, standard_of
+from hvae_core.detection.standard import PATH, SEEN, By, Standard, standard_of
 from hvae_core.evaluation.bounds import BoundTable
 from hvae_core.evaluation.collapse import collapsed_layers
 from hvae_core.scores import Material, Score, get_score, score_list
@@ -62,7 +62,8 @@ class Judgement:
     of several that tie both are the lowest, and ``ties`` and ``levels`` have them all. ``above`` is
     the level from which images are then read, ``blind`` whether every layer of it and above is
     collapsed; ``n`` is how many images ranked it, ``keys`` the scores that it rests on.
-    ``path`` is None where the path has no say; ``note`` says why.
+    ``path`` is None where the path has no say; ``note`` says why, or that the image is one of those
+    which the path's density is fitted to.
     """
 
     verdict: Verdict
@@ -192,7 +193,7 @@ def judge_by(
         above=levels[skip],
         keys=standard.keys,
         path=_path_term(standard.fitted, image, levels) if standard.fitted else None,
-        note=standard.note,
+        note=SEEN if standard.seen(image)[0] else standard.note,
     )
 
 

@@ -11,7 +11,7 @@ from plotly.subplots import make_subplots
 from hvae_core.figures.theme import Palette, base_layout
 
 Values = Mapping[str, Sequence[float]]
-"""A score's values, one a degree, by its key: elbo, llr_1 .., llr_ada, verdict."""
+"""A score's values, one a degree, by its key: elbo, llr_1 .., llr_ada, path, verdict."""
 AREA, SHARE = "AUROC", "flagged (%)"
 
 
@@ -69,6 +69,7 @@ def _lines(
             for key, shade in zip(levels, shades, strict=True)
         },
         "llr_ada": ("LLR<sub>ada</sub>", colors.primary, "dot", 2.25),
+        "path": ("path", colors.text, "dash", 2.25),
         "verdict": ("verdict", colors.text, "solid", 3.5),
     }
     return [

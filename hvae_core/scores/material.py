@@ -16,6 +16,9 @@ from hvae_core.evaluation.evaluation import Evaluation
 
 FEWEST = 20
 """Images that a density is fitted to, at least."""
+_KEPT_TO = 4e-3
+_FLOAT = 1e-5
+"""Nats, and share of a number, by which the terms of one image differ where they were kept."""
 
 
 def fitted_half(held_out: BoundTable) -> NDArray[np.bool_]:
@@ -29,6 +32,33 @@ def fitted_half(held_out: BoundTable) -> NDArray[np.bool_]:
     if held_out.digests is not None:
         places = np.unique(held_out.digests, return_inverse=True)[1]
     return places % 2 == 0
+
+
+def among(images: BoundTable, others: BoundTable) -> NDArray[np.bool_]:
+    """Which images stand in another table of the same model too (N,).
+
+    By the digests of their pixels. Shipped results have none: there by the terms of the bounds,
+    which are those of the same pixels under the same draws, to the rounding of what is kept.
+    """
+    if images.digests is not None and others.digests is not None:
+        return np.isin(images.digests, others.digests)
+    alike = images.bound.shape[1] == others.bound.shape[1] and (
+        images.kl.shape[1] == others.kl.shape[1]
+    )
+    if not alike or not len(others):
+        return np.zeros(len(images), dtype=bool)
+    new, known = (
+        np.concatenate([table.bound, table.nll, table.kl], axis=1) for table in (images, others)
+    )
+    known = known[np.argsort(known[:, 0])]
+    near = _KEPT_TO + _FLOAT * np.abs(new)
+    first = np.searchsorted(known[:, 0], new[:, 0] - near[:, 0], side="left")
+    last = np.searchsorted(known[:, 0], new[:, 0] + near[:, 0], side="right")
+    found = np.zeros(len(new), dtype=bool)
+    for row in np.flatnonzero(last > first):
+        away = np.abs(known[first[row] : last[row]] - new[row])
+        found[row] = (away <= near[row]).all(axis=1).any()
+    return found
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hvae_core.common.arrays import Floats
 from hvae_core.common.errors import ScoreError
 from hvae_core.evaluation.bounds import BoundTable
-from hvae_core.scores.material import FEWEST, Material, fitted_half
+from hvae_core.scores.material import FEWEST, Material, among, fitted_half
 
 Need = Literal[
     "reference",
@@ -92,6 +93,12 @@ class Score:
         if "held_out" not in self.needs:
             return values
         return values[~fitted_half(held_out.table if isinstance(held_out, Material) else held_out)]
+
+    def counted(self, material: Material) -> NDArray[np.bool_]:
+        """Which images of a material are a measure of it (N,): not those that it is fitted to."""
+        if "held_out" not in self.needs or material.held_out is None:
+            return np.ones(len(material), dtype=bool)
+        return ~among(material.table, material.held_out.table)
 
     def reason(self, lacking: str, measure: str = "") -> str:
         """Why there is no score where this need, or a measure, is lacking."""

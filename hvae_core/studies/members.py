@@ -8,7 +8,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from hvae_core.detection.metrics import Detection, detect
-from hvae_core.detection.report import Report, report, values_of
+from hvae_core.detection.report import Report, report
+from hvae_core.detection.set_values import unseen_values
 from hvae_core.scores import Material, Score
 from hvae_core.studies.spec import ModelSpec
 
@@ -53,7 +54,7 @@ class Member:
         assert self.report is not None
         function = next(known for known in self.report.scores if known.key == score)
         inside, outside = (
-            values_of(function, self.evaluations[name], self.materials)
+            unseen_values(function, self.evaluations[name], self.materials)
             for name in (self.inside, set_name)
         )
         return detect(inside, outside, self.seed)

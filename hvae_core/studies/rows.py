@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from hvae_core.detection.report import SetResult
+from hvae_core.detection.set_result import SetResult
 from hvae_core.studies.members import Member, Subject
 from hvae_core.studies.spec import TableSpec
 from hvae_core.studies.table import Column, Figure, Row

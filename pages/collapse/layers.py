@@ -16,7 +16,8 @@ from hvae_core.common.errors import MissingImages
 from hvae_core.common.thresholds import ACTIVE_THRESHOLD, COLLAPSE_THRESHOLD
 from hvae_core.config import ModelConfig
 from hvae_core.data.image_set import ImageSet
-from hvae_core.detection.report import SetResult, report
+from hvae_core.detection.report import report
+from hvae_core.detection.set_result import SetResult
 from hvae_core.evaluation.collapse import kl_per_dim
 from hvae_core.evaluation.collapse_layers import LayersFound, kl_history, layers_found
 from hvae_core.evaluation.collapse_words import finding

@@ -62,14 +62,21 @@ def draw(ctx: Context, head: DeltaGenerator) -> None:
             judged = judge_many(shown.table, reference.table, alpha, correction=correction)
             flagged = judged.flagged(alpha)
             with head:
+                new = ~judged.seen
                 ui.header(
-                    f"{int(flagged.sum()):,} of {len(shown):,} images of "
+                    f"{int((flagged & new).sum()):,} of {int(new.sum()):,} images of "
                     f"{ui.plain(ctx.title(name))} are flagged at {percent(alpha)} false alarms",
                     LOOK_FOR,
                 )
             _draw(ctx, shown, judged, flagged)
             if judged.note:
                 st.caption(judged.note)
+            if judged.seen.any():
+                st.caption(
+                    f"Not counted: {int(judged.seen.sum()):,} images that the density of the path "
+                    "is fitted to, which finds them more usual than new ones. They stand in the "
+                    "table."
+                )
             return
     with head:
         ui.header("Which images?", LOOK_FOR, "Choose a set at the left, or open files.")

@@ -75,8 +75,9 @@ def density(
     """One score of the image in the density of held-out images."""
     score = reading.score
     key, held_out = text(score.key), program.images(ctx, reference)
+    unseen = ", unseen=True" if "held_out" in score.needs else ""
     lines = [
-        f"reference = hv.score_images(model, {held_out}, {key})[{key}]",
+        f"reference = hv.score_images(model, {held_out}, {key}{unseen})[{key}]",
         f"value = hv.score_images(model, image, {key})[{key}][0]",
     ]
     uses = []

@@ -11,10 +11,8 @@ from hvae_core.detection.false_alarms import (
     RATES,
     Calibration,
     alarms_in_words,
-    calibrate,
-    calibrate_halves,
+    calibrate_verdict,
 )
-from hvae_core.detection.standard import BOTH_ENDS, standard_of
 from hvae_core.evaluation.evaluation import Evaluation
 from hvae_core.figures import Alarms
 from pages.image.subject import JudgedImage
@@ -56,16 +54,8 @@ def _calibrations(
     seed: int,
 ) -> list[Calibration]:
     rates = sorted({*RATES, alpha})
-    standard = standard_of(reference.table, alpha, correction)
-    scores = standard.scores
-    tests = [calibrate_halves(scores, seed, correction, rates=rates, two_sided=BOTH_ENDS)]
-    if test is not None:
-        of_test = standard.read(test.table)
-        found = calibrate(
-            scores, of_test, "test", correction=correction, rates=rates, two_sided=BOTH_ENDS
-        )
-        tests.append(found)
-    return tests
+    of_test = None if test is None else test.table
+    return calibrate_verdict(reference.table, of_test, correction, rates=rates, seed=seed)
 
 
 def in_words(ctx: Context, calibrations: Sequence[Calibration], alpha: float) -> list[str]:
@@ -82,7 +72,7 @@ def series(ctx: Context, calibrations: Sequence[Calibration]) -> list[Alarms]:
     }
     return [
         Alarms(
-            f"{names[test.kind]} ({test.images:,} images)",
+            f"{names[test.kind]} ({_images(test)} images)",
             obtained=np.array([point.obtained.value for point in test.points]),
             low=np.array([point.obtained.low for point in test.points]),
             high=np.array([point.obtained.high for point in test.points]),
@@ -92,6 +82,12 @@ def series(ctx: Context, calibrations: Sequence[Calibration]) -> list[Alarms]:
         )
         for test in calibrations
     ]
+
+
+def _images(test: Calibration) -> str:
+    """How many images were judged, which the rate may decide."""
+    numbers = sorted({point.obtained.n for point in test.points})
+    return " or ".join(f"{n:,}" for n in numbers)
 
 
 def code(
@@ -104,27 +100,18 @@ def code(
     height: int,
 ) -> Code:
     """The program that draws the rates asked for and obtained; ``names`` of tests, halves first."""
-    on_test = [
-        f"test = standard.read(hv.evaluate(model, {program.images(ctx, ctx.in_name)}).table)",
-        "tests.append(",
-        f'    calibrate(scores, test, "test", correction={text(correction)}, rates=rates,',
-        "              two_sided=BOTH_ENDS)",
-        ")",
-    ]
+    test = f"hv.evaluate(model, {program.images(ctx, ctx.in_name)}).table"
     words = ["bonferroni"] if correction == "bonferroni" else []
     return program.code(
         ctx,
         f"False alarms obtained against those asked for, {handle.title}",
         f"model = {program.load(handle)}",
         f"held_out = hv.evaluate(model, {program.images(ctx, ctx.reference_name)})",
-        f"standard = standard_of(held_out.table, {alpha!r}, {text(correction)})",
-        "scores = standard.scores",
+        f"test = {test if len(names) > 1 else None}",
         f"rates = sorted({{*RATES, {alpha!r}}})",
-        "tests = [",
-        f"    calibrate_halves(scores, {ctx.seed}, {text(correction)}, rates=rates,",
-        "                     two_sided=BOTH_ENDS)",
-        "]",
-        *(on_test if len(names) > 1 else []),
+        "tests = calibrate_verdict(",
+        f"    held_out.table, test, {text(correction)}, rates=rates, seed={ctx.seed}",
+        ")",
         "series = []",
         f"for name, test in zip({program.listing(names)}, tests):",
         "    obtained = [(p.obtained.value, p.obtained.low, p.obtained.high) for p in test.points]",
@@ -140,10 +127,7 @@ def code(
         ")",
         uses=[
             "import numpy as np",
-            program.from_import(
-                "hvae_core.detection.false_alarms", "RATES", "calibrate", "calibrate_halves"
-            ),
-            "from hvae_core.detection.standard import BOTH_ENDS, standard_of",
+            "from hvae_core.detection.false_alarms import RATES, calibrate_verdict",
         ],
         command=program.command(
             "calibration", program.name_of(handle), *(f"--{word}" for word in words)

@@ -143,10 +143,10 @@ def heat(
     several = len(detected) > 1
     listed = [model.handle for model in detected]
     letters = {model.handle.title: model.letter for model in detected}
-    beside, others = "", []
+    beside, others = _unseen(scores), []
     if any("ensemble" in score.needs for score in scores):
         others = ["        others = [other for _, other in models if other is not model]"]
-        beside = ", beside=others"
+        beside += ", beside=others"
     return program.code(
         ctx,
         f"{metric} of every score on every set",
@@ -228,7 +228,7 @@ def _evaluate(model: ModelDetection, names: Sequence[str], words: Sequence[str])
 def _scores(ctx: Context, scored: ScoredModel, outs: Sequence[str]) -> list[str]:
     """Lines that make ``scores``: the chosen one of every image, by the title of the set."""
     key, model = scored.score.key, scored.model
-    beside = _beside(ctx, model, [scored.score])
+    beside = _beside(ctx, model, [scored.score]) + _unseen([scored.score])
     return [
         f"model = {program.load(model.handle)}",
         "sets = {",
@@ -246,6 +246,11 @@ def _scores(ctx: Context, scored: ScoredModel, outs: Sequence[str]) -> list[str]
     ]
 
 
+def _unseen(scores: Sequence[Score]) -> str:
+    """Leave out images that a density is fitted to, where a score has one."""
+    return ", unseen=True" if any("held_out" in score.needs for score in scores) else ""
+
+
 def _beside(ctx: Context, model: ModelDetection, scores: Sequence[Score]) -> str:
     """The other models of the view, where a score reads them."""
     if not any("ensemble" in score.needs for score in scores):
@@ -261,7 +266,7 @@ def _threshold(ctx: Context, scored: ScoredModel, at: PlacedThreshold | None) ->
     if at.value != threshold_at(at.alarm, scored.reference):  # chosen in units of the score
         return [f"threshold = {at.value!r}"]
     key = text(scored.score.key)
-    beside = _beside(ctx, scored.model, [scored.score])
+    beside = _beside(ctx, scored.model, [scored.score]) + _unseen([scored.score])
     return [
         f"held_out = {program.images(ctx, ctx.reference_name)}",
         f"held_out = hv.score_images(model, held_out, {key}{beside})[{key}]",

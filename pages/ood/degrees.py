@@ -10,6 +10,7 @@ from hvae_core.common.ladders import LADDERS
 from hvae_core.common.places import COMMAND
 from hvae_core.common.words import listed
 from hvae_core.detection.by_degree import ByDegree, Change, first_seen, shipped
+from hvae_core.detection.standard import PATH
 from hvae_core.figures.by_degree import AREA, SHARE, degree_curves
 from pages.ood import code
 from pages.ood.models import ModelDetection
@@ -23,7 +24,8 @@ HELP = (
     "Images of the model's own set are changed by degrees and held against what they were. AUROC "
     "tells the two apart: 0.5 where nothing is changed. Flagged is the share of changed images "
     "above the threshold that 5 % of held-out images pass: of a change that a person would not "
-    "mind, these are false alarms. The verdict is that of the page One image without the path."
+    "mind, these are false alarms. Path and verdict are those of the page One image: the path is "
+    "how usual the terms of all bounds are together."
 )
 
 
@@ -93,6 +95,8 @@ def _symbol(key: str) -> str:
     """A score in a sentence."""
     if key == "verdict":
         return "the verdict"
+    if key == PATH:
+        return "the path"
     if key == "elbo":
         return r"$-\mathcal{L}$"
     sub = key.removeprefix("llr_")

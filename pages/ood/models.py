@@ -11,7 +11,8 @@ import numpy as np
 
 from hvae_core.common.words import area, symbol_text
 from hvae_core.detection.metrics import Detection
-from hvae_core.detection.report import Report, report, values_of
+from hvae_core.detection.report import Report, report
+from hvae_core.detection.set_values import counted_of, unseen_values, values_of
 from hvae_core.scores import Score, score_list
 from hvae_core.scores.measured import LEADING, is_costly
 from hvae_core.scores.measures import MEASURES
@@ -47,6 +48,14 @@ class ModelDetection:
     def values(self, score: Score, evaluation: Evaluation) -> np.ndarray:
         """A score of an evaluated set; costly ones are of its first images alone."""
         return values_of(score, evaluation, self.materials)
+
+    def unseen(self, score: Score, evaluation: Evaluation) -> np.ndarray:
+        """The same of the images that count: not those that the score's density is fitted to."""
+        return unseen_values(score, evaluation, self.materials)
+
+    def counted(self, score: Score, evaluation: Evaluation) -> np.ndarray:
+        """The numbers of these images in their set."""
+        return np.flatnonzero(counted_of(score, evaluation, self.materials))
 
     def metrics(self, set_name: str) -> Mapping[str, Detection]:
         """The metrics on a set of every score that can be had there, by its key."""
@@ -188,7 +197,8 @@ def claim(model: ModelDetection, title: str, name: str) -> str:
 
 def equal_numbers_note(detected: Sequence[ModelDetection], titles: Mapping[str, str]) -> str:
     """On how many images of either side the figures rest, set by set where they differ."""
-    return _sides(detected, titles) + _fewer(detected)
+    counted = dict.fromkeys(ui.plain(model.report.counted(titles)) for model in detected)
+    return " ".join(filter(None, [_sides(detected, titles) + _fewer(detected), *counted]))
 
 
 def _fewer(detected: Sequence[ModelDetection]) -> str:

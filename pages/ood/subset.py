@@ -42,13 +42,13 @@ def area_rows(
     scored: ScoredModel, picks: Selection, titles: Mapping[str, str], in_name: str
 ) -> list[dict[str, object]]:
     """AUROC and numbers of images of each set of a subset, under one model."""
-    inside = scored.inside[_rows(picks, in_name, len(scored.inside))]
+    inside = scored.inside[_rows(picks, in_name, scored)]
     if not len(inside):
         inside = scored.inside
     rows: list[dict[str, object]] = []
     for name, title in titles.items():
         values = scored.outs.get(name, np.zeros(0))
-        outside = values[_rows(picks, name, len(values))]
+        outside = values[_rows(picks, name, scored)]
         if not len(outside):
             continue
         row: dict[str, object] = {"Set": title}
@@ -93,11 +93,11 @@ def within(
     sets = {name: values for name, values in scored.sets.items()
             if name in (scored.model.inside.set_name, *drawn)}  # fmt: skip
     picks = [
-        (name, int(row))
+        (name, int(number))
         for name, values in sets.items()
-        for row in np.flatnonzero(
+        for number in scored.numbers[name][
             np.any([(values >= low) & (values <= high) for low, high in spans], axis=0)
-        )
+        ]
     ]
     return picks, sum(map(len, sets.values()))
 
@@ -111,9 +111,9 @@ def parted(
 
     def those(sets: Mapping[str, np.ndarray], flagged: bool) -> tuple[Selection, int]:
         picks = [
-            (name, int(row))
+            (name, int(number))
             for name, values in sets.items()
-            for row in np.flatnonzero((values >= value) == flagged)
+            for number in scored.numbers[name][(values >= value) == flagged]
         ]
         return picks, sum(map(len, sets.values()))
 
@@ -124,6 +124,7 @@ def parted(
     ]
 
 
-def _rows(picks: Selection, name: str, count: int) -> list[int]:
-    """The numbers of a set's images in a subset, as far as they are scored."""
-    return [index for other, index in picks if other == name and index < count]
+def _rows(picks: Selection, name: str, scored: ScoredModel) -> np.ndarray:
+    """Which scores of a set are those of images in a subset."""
+    numbers = scored.numbers.get(name, np.zeros(0, np.int64))
+    return np.flatnonzero(np.isin(numbers, [index for other, index in picks if other == name]))

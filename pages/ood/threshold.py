@@ -36,6 +36,8 @@ class ScoredModel:
     outs: Mapping[str, np.ndarray]
     reference: np.ndarray
     """Scores of the held-out images; none where these are not evaluated."""
+    numbers: Mapping[str, np.ndarray]
+    """By set, which of its images these are scores of: not those that a density is fitted to."""
 
     @property
     def by_itself(self) -> bool:
@@ -67,18 +69,23 @@ def scored(model: ModelDetection, score: Score) -> ScoredModel:
             f"{handle.title} has {handle.n_levels} {store.counted([handle])}, too few for "
             f"{symbol}; choose another score."
         )
+    outs = {
+        name: evaluation
+        for name, evaluation in model.outs.items()
+        if score.key in model.metrics(name)  # the table says why another is left out
+    }
     return ScoredModel(
         model,
         score,
-        inside=model.values(score, model.inside),
-        outs={
-            name: model.values(score, evaluation)
-            for name, evaluation in model.outs.items()
-            if score.key in model.metrics(name)  # the table says why another is left out
-        },
+        inside=model.unseen(score, model.inside),
+        outs={name: model.unseen(score, evaluation) for name, evaluation in outs.items()},
         reference=score.unseen(model.values(score, model.reference), model.reference.table)
         if model.reference
         else np.zeros(0),
+        numbers={
+            evaluation.set_name: model.counted(score, evaluation)
+            for evaluation in (model.inside, *outs.values())
+        },
     )
 
 

@@ -18,7 +18,7 @@ from hvae_core.config import ModelCard
 from hvae_core.detection import judging, standard
 from hvae_core.detection.combine import combined_p_values
 from hvae_core.detection.judged_many import judge_many
-from hvae_core.detection.many import fitted, reference
+from hvae_core.detection.many import fitted
 from hvae_core.detection.many.columns import job_of
 from hvae_core.detection.many.layout import Job, Part, read_part, write_job, write_part
 from hvae_core.detection.many.reference import HELD_OUT
@@ -114,7 +114,6 @@ def test_scores_have_the_path_and_flag_decides_as_the_verdict_does(
 ) -> None:
     noise, other = (hv.load_images(str(stripes[name])) for name in ("noise", "other"))
     monkeypatch.setattr(standard, "FEWEST_FOR_PATH", len(other))
-    monkeypatch.setattr(reference, "FEWEST_FOR_PATH", len(other))
     for module in (judging, fitted):
         monkeypatch.setattr(module, "held_out_images", lambda known, source=None: other)
     folders = tmp_path / "many", tmp_path / "validation"
@@ -133,6 +132,20 @@ def test_scores_have_the_path_and_flag_decides_as_the_verdict_does(
     # as a reference the folder of the held-out images says the same: those fitted to have no say
     again = tell("flag", folders[0], "--reference", folders[1], "--alpha", "0.2")
     assert again["flagged"] == told["flagged"] and again["references"] == told["references"]
+    # flagged themselves, those that the density is fitted to are not judged and not summed up
+    own = tell("flag", folders[1], "--reference", folders[1], "--alpha", "0.2")
+    assert own["fitted"] == len(other) - found.n and own["judged"] == found.n
+    assert own["unjudged"] == 0
+    counts = [own["scores"][key]["n"] for key in (*KEYS, "path")]
+    assert counts == [len(other)] * 3 + [found.n]
+    # as for one image, a deep model's path has a say from more held-out images on
+    deep = standard.no_say(len(other), found.n, n_levels=30, n_layers=30)
+    assert f"takes {2 * 4 * 60} held-out images, and there are {len(other)}" in deep
+    noted = fitted.kept_fitted(Folder.of(str(folders[0])))
+    assert noted is not None and noted.no_path == ""
+    fitted.keep_fitted(Folder.of(str(folders[0])), replace(noted, no_path=deep))
+    assert tell("flag", folders[0], "--alpha", "0.2")["decided_by"] == list(KEYS)
+    fitted.keep_fitted(Folder.of(str(folders[0])), noted)
     (folders[1] / fitted.FITTED).unlink()  # nobody knows to what its densities are fitted
     old = tell("flag", folders[0], "--reference", folders[1], "--alpha", "0.2")
     assert old["decided_by"] == list(KEYS) and old["references"] == len(other)

@@ -26,6 +26,9 @@ from hvae_core.detection.by_degree import (
     first_seen,
     shipped,
 )
+from hvae_core.detection.combine import verdict
+from hvae_core.detection.conformal import conformal_p_values
+from hvae_core.detection.standard import standard_of
 from hvae_core.evaluation.bounds import BoundTable
 from hvae_core.figures import LIGHT
 from hvae_core.figures.by_degree import degree_curves, every_change
@@ -75,7 +78,7 @@ def test_unchanged_images_have_an_area_of_a_half_and_areas_grow_with_the_change(
     inside, reference = slice(0, 100), slice(100, 300)
     tables = [toy(inside, degree) for degree in (0.0, 1.0, 3.0, 9.0)]
     found = {c.key: c for c in curves(toy(reference), toy(inside), tables, alpha=0.05)}
-    assert set(found) == {"elbo", "llr_1", "llr_2", "llr_ada", VERDICT}
+    assert set(found) == {"elbo", "llr_1", "llr_2", "llr_ada", "path", VERDICT}
     for curve in found.values():
         assert curve.auroc[0] == 0.5
     assert list(found["elbo"].auroc) == sorted(found["elbo"].auroc) and found["elbo"].auroc[-1] == 1
@@ -85,6 +88,16 @@ def test_unchanged_images_have_an_area_of_a_half_and_areas_grow_with_the_change(
     assert found["elbo"].auroc[2] == pytest.approx(0.983, abs=0.015)
     # LLR>k = L - L>k falls by what L falls: none of it is seen
     assert found["llr_1"].auroc[-1] < 0.5
+    # The path stands there as it has a say in the verdict, and both are those of one image.
+    known, after = toy(reference), tables[2]
+    standard = standard_of(known, 0.05)
+    out = [verdict(standard.joint, row, 0.05).out for row in standard.read(after)]
+    assert found[VERDICT].flagged[2] == np.mean(out)
+    assert found["path"].flagged[2] == np.mean(
+        conformal_p_values(standard.scores[:, -1], standard.read(after)[:, -1]) <= 0.05
+    )
+    few = curves(toy(slice(100, 200)), toy(inside), tables[:1], alpha=0.05)
+    assert "path" not in {curve.key for curve in few}
     order = RNG.permutation(100)
     mixed = [
         replace(t, **{c: getattr(t, c)[order] for c in ("bound", "iw", "nll", "kl")})
@@ -119,12 +132,13 @@ def test_what_ships_is_of_checkpoints_that_ship() -> None:
 
 def test_charts_have_a_line_a_score_and_their_axes() -> None:
     areas = {"elbo": (0.5, 0.7), "llr_1": (0.5, 0.9), "llr_2": (0.5, 0.6), VERDICT: (0.5, 0.8)}
+    areas["path"] = (0.5, 0.95)
     shares = dict.fromkeys(areas, (5.0, 40.0))
     one = degree_curves((0, 8), areas, LIGHT, x_title="blur (pixels)", y_title="AUROC", chance=0.5)
-    assert len(one.data) == 4 and one.layout.xaxis.title.text == "blur (pixels)"
-    assert len({trace.line.color for trace in one.data}) == 4
+    assert len(one.data) == 5 and one.layout.xaxis.title.text == "blur (pixels)"
+    assert len({(trace.line.color, trace.line.dash) for trace in one.data}) == 5
     both = every_change([("a", (0, 8), areas, shares), ("b", (0, 8), areas, shares)], LIGHT, 0.05)
-    assert len(both.data) == 16 and sum(bool(trace.showlegend) for trace in both.data) == 4
+    assert len(both.data) == 20 and sum(bool(trace.showlegend) for trace in both.data) == 5
 
 
 def test_the_command_writes_what_it_can_read_again(

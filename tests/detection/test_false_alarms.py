@@ -22,8 +22,10 @@ from hvae_core.detection.false_alarms import (
     alarms_in_words,
     calibrate,
     calibrate_halves,
+    calibrate_verdict,
     expected_alarms,
 )
+from hvae_core.detection.judged_many import judge_many
 from hvae_core.detection.metrics import share_of
 from hvae_core.detection.standard import BOTH_ENDS, verdict_scores
 from hvae_core.detection.verdict import judge
@@ -126,7 +128,8 @@ def test_points_are_the_verdicts_of_one_image_at_a_time() -> None:
 def test_halves_share_no_image_and_follow_the_seed() -> None:
     scores = np.random.default_rng(0).normal(size=(201, 2))
     found = calibrate_halves(scores, seed=3)
-    assert (found.kind, found.references, found.images) == ("halves", 100, 101)
+    (numbers,) = {(point.references, point.obtained.n) for point in found.points}
+    assert (found.kind, *numbers) == ("halves", 100, 101)
     assert [point.asked for point in found.points] == list(RATES)
     assert found == calibrate_halves(scores, seed=3)
     assert found != calibrate_halves(scores, seed=4)
@@ -174,11 +177,29 @@ def test_rates_are_met_on_held_out_images_of_three_worlds(name: str) -> None:
     assert all(point.met for point in test.points) == (not name.startswith("glyphs"))
 
 
+@pytest.mark.parametrize("correction", CORRECTIONS)
+def test_every_rate_is_that_of_the_verdict_at_this_rate(correction: Correction) -> None:
+    """Where the half that ranks is too small for a rate, all held-out images rank, without path."""
+    known, new = (stored("cifar-hvae3-elbo", s).table for s in ("validation", "test"))
+    new = new.take(slice(0, 100))
+    rates = (0.001, 0.004, 0.05, 0.1)
+    halves, test = calibrate_verdict(known, new, correction, rates=rates, seed=1)
+    assert (halves.kind, test.kind) == ("halves", "test")
+    for of_half, point in zip(halves.points, test.points, strict=True):
+        assert of_half.asked == point.asked
+        judged = judge_many(new, known, point.asked, correction=correction)
+        assert point.obtained.hits == int(judged.flagged(point.asked).sum())
+        assert point.references == judged.n == of_half.references + of_half.obtained.n
+    assert [point.references for point in test.points][::3] == [1000, 500]
+    assert len(calibrate_verdict(known, rates=rates)) == 1
+
+
 def test_words() -> None:
     made = calibrate(np.zeros((999, 1)), np.ones((1000, 1)), "test", rates=[0.05])
 
     def said(hits: int, correction: Correction = "calibrated", kind: str = "test") -> str:
-        point = Point(0.05, share_of(hits, 1000), *expected_alarms(0.05, 999, 1000))
+        low, high = expected_alarms(0.05, 999, 1000)
+        point = Point(0.05, share_of(hits, 1000), low, high, references=999)
         found = replace(made, points=(point,), correction=correction, kind=kind)  # type: ignore[arg-type]
         return alarms_in_words(found, 0.05, "Letters")
 

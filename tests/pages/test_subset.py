@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -54,7 +55,8 @@ def scored() -> ScoredModel:
     model = SimpleNamespace(letter="B", inside=SimpleNamespace(set_name="in"))
     outs = {"one": np.array([0.5, 3.0, 1.5]), "few": np.array([4.0])}
     inside = np.array([0.0, 1.0, 2.0, 3.5])
-    return ScoredModel(model, None, inside, outs, reference=inside)  # type: ignore[arg-type]
+    numbers = {name: np.arange(len(values)) for name, values in {"in": inside, **outs}.items()}
+    return ScoredModel(model, None, inside, outs, reference=inside, numbers=numbers)  # type: ignore[arg-type]
 
 
 def test_the_area_is_that_of_the_pairs_of_the_subset() -> None:
@@ -75,6 +77,14 @@ def test_a_threshold_parts_the_images() -> None:
         "missed outsiders": ([("one", 0)], 3),
         "false alarms": ([("in", 2), ("in", 3)], 4),
     }
+
+
+def test_images_that_a_density_is_fitted_to_are_in_no_part_of_a_subset() -> None:
+    of = replace(scored(), numbers={**scored().numbers, "one": np.array([0, 4, 7])})
+    assert ("one", 4) in subset.within(of, ["one"], [(2.5, 3.5)])[0]
+    assert subset.parted(of, 1.0, ["one"])[0][1] == [("one", 4), ("one", 7)]
+    (row,) = subset.area_rows(of, [("one", 1), ("one", 7)], {"one": "One"}, "in")
+    assert row["Images"] == 1 and row["Against"] == 4
 
 
 def test_a_box_on_the_densities_takes_those_that_score_within_it() -> None:

@@ -15,7 +15,7 @@ from hvae_core.common.errors import ScoreError
 from hvae_core.data.suites import SUITES, suite_sets, with_shifted
 from hvae_core.data.worlds import World
 from hvae_core.detection.metrics import checked
-from hvae_core.detection.report import values_of
+from hvae_core.detection.set_values import values_of
 from hvae_core.evaluation.evaluation import Evaluation
 from hvae_core.evaluation.lookup import lookup
 from hvae_core.evaluation.sets import Described, Sets

@@ -12,12 +12,15 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
+from hvae_core.common.arrays import Floats
 from hvae_core.common.errors import DataError
 from hvae_core.common.far import Folder
 from hvae_core.common.progress import Progress, silent
 from hvae_core.detection.judging import held_out_images
 from hvae_core.detection.read import halves, material_of
+from hvae_core.detection.standard import no_say
 from hvae_core.evaluation.evaluation import EvalSettings
 from hvae_core.scores import Material
 from hvae_core.scores.material import fitted_half
@@ -32,10 +35,14 @@ FITTED = "fitted.json"
 
 @dataclass(frozen=True)
 class Fitted:
-    """Keys of the scores of a folder that fit a density, and digests of the images fitted to."""
+    """Keys of the scores of a folder that fit a density, and digests of the images fitted to.
+
+    ``no_path`` says why the path has no say by such a half, "" where it has (``no_say``).
+    """
 
     keys: tuple[str, ...]
     digests: frozenset[int]
+    no_path: str = ""
 
 
 def fitted_to(
@@ -53,8 +60,28 @@ def fitted_to(
     whole = material_of(known, fits, images, evaluation=evaluation, training=lambda: None)
     half = fitted_half(evaluation.table)
     digests = np.array(images.image_digests(), dtype=np.uint64)[half]
-    fitted = Fitted(tuple(score.key for score in fits), frozenset(digests.tolist()))
+    keys = tuple(score.key for score in fits)
+    why = no_say(
+        len(half), int(half.sum()), n_levels=known.model.n_levels, n_layers=len(known.names)
+    )
+    fitted = Fitted(keys, frozenset(digests.tolist()), why)
     return halves(fits, replace(whole, names=known.names))[1], fitted
+
+
+def unmeasured(
+    values: Floats, keys: Sequence[str], fitted: Fitted | None, *, digests: Sequence[int | None]
+) -> NDArray[np.bool_]:
+    """Take out of scores (n, K) those of densities, of the images to which they are fitted.
+
+    They become NaN; returns which images these are (n,).
+    """
+    if fitted is None or not {*keys} & {*fitted.keys}:
+        return np.zeros(len(values), dtype=bool)
+    seen = np.array([digest in fitted.digests for digest in digests], dtype=bool)
+    for column, key in enumerate(keys):
+        if key in fitted.keys:
+            values[seen, column] = np.nan
+    return seen
 
 
 def keep_fitted(folder: Folder, fitted: Fitted) -> None:
@@ -68,7 +95,9 @@ def keep_fitted(folder: Folder, fitted: Fitted) -> None:
             "The densities of this folder are fitted to other held-out images than the model has "
             "here. Name a new folder, or give the model the same images."
         )
-    told = {"scores": list(fitted.keys), "digests": sorted(fitted.digests)}
+    told = {
+        "scores": list(fitted.keys), "no_path": fitted.no_path, "digests": sorted(fitted.digests)
+    }  # fmt: skip
     folder.write(FITTED, json.dumps(told).encode())
 
 
@@ -79,5 +108,8 @@ def kept_fitted(folder: Folder) -> Fitted | None:
         return None
     with suppress(ValueError, KeyError, TypeError):
         told = json.loads(data)
-        return Fitted(tuple(map(str, told["scores"])), frozenset(map(int, told["digests"])))
+        digests = frozenset(map(int, told["digests"]))
+        n = len(digests)  # folders of before do not say it: by the number of images alone
+        why = told["no_path"] if "no_path" in told else no_say(2 * n, n, n_levels=0, n_layers=0)
+        return Fitted(tuple(map(str, told["scores"])), digests, str(why))
     return None

@@ -26,6 +26,7 @@ from hvae_core.common.spreadsheet import cell
 from hvae_core.detection.combine import JointReference
 from hvae_core.detection.conformal import attainable, too_few
 from hvae_core.detection.many.columns import figures, part_columns
+from hvae_core.detection.many.fitted import kept_fitted, unmeasured
 from hvae_core.detection.many.layout import parts_there
 from hvae_core.detection.many.reference import HeldScores
 
@@ -42,13 +43,15 @@ Take = Callable[["pa.Table"], None]
 class Count:
     """Of ``judged`` images, ``flagged``; ``unjudged`` have no finite score, or could not be read.
 
-    ``references`` images were the measure.
+    ``references`` images were the measure. ``fitted`` are not judged either: a density that decides
+    is fitted to them.
     """
 
     judged: int
     flagged: int
     unjudged: int
     references: int
+    fitted: int = 0
 
 
 def flag(
@@ -63,6 +66,8 @@ def flag(
 ) -> Count:
     """Judge every image of a folder, and hand flagged rows on, part by part.
 
+    Images that a density is fitted to are no new ones, and stay out where it decides.
+
     Raises ``ScoreError`` where the reference lacks a score or is too small for alpha.
     """
     lacking = [key for key in keys if key not in reference.scores]
@@ -76,12 +81,15 @@ def flag(
     if joint.smallest() > alpha:
         # One score at both ends: one of the reference may be as rare at the other.
         raise ScoreError(too_few(alpha, n, 2 if len(keys) == 1 and two_sided else 1))
-    judged = flagged = rows = 0
+    judged = flagged = rows = known = 0
+    fitted = kept_fitted(folder)
     numbers = parts_there(folder)
     for place, number in enumerate(numbers):
         progress(place / len(numbers), f"{flagged:,} flagged of {judged:,}")
-        table = part_columns(folder, number, ["row", "file", "label", *keys])
+        table = part_columns(folder, number, ["row", "file", "label", "digest", *keys])
         values = figures(table, keys)
+        seen = unmeasured(values, keys, fitted, digests=table["digest"].to_pylist())
+        table, known = table.drop_columns(["digest"]), known + int(seen.sum())
         finite = np.flatnonzero(np.isfinite(values).all(axis=1))
         p, by = _p_values(joint, values[finite])
         out = p <= alpha
@@ -95,7 +103,7 @@ def flag(
                     by=[" ".join(compress(keys, row)) for row in by[out]],
                 )
             )
-    return Count(judged, flagged, rows - judged, references=n)
+    return Count(judged, flagged, rows - judged - known, references=n, fitted=known)
 
 
 def _p_values(joint: JointReference, values: Floats) -> tuple[Floats, Any]:

@@ -22,9 +22,9 @@ from hvae_core.common.plain import plain
 from hvae_core.common.progress import Progress, part, silent
 from hvae_core.detection.conformal import smallest_p_value
 from hvae_core.detection.many.columns import figures, job_of, part_columns
-from hvae_core.detection.many.fitted import Fitted, fitted_to, kept_fitted
+from hvae_core.detection.many.fitted import Fitted, fitted_to, kept_fitted, unmeasured
 from hvae_core.detection.many.layout import Job, parts_there
-from hvae_core.detection.standard import BOTH_ENDS, FEWEST_FOR_PATH, verdict_keys
+from hvae_core.detection.standard import BOTH_ENDS, PATH, verdict_keys
 
 if TYPE_CHECKING:
     from hvae_core.scores import Score
@@ -40,11 +40,12 @@ class HeldScores:
     """Scores (N,) of the same N images by their keys, and what these images are.
 
     They are finite, but for scores of a density of the images to which it was fitted: these are no
-    measure of it, and are NaN.
+    measure of it, and are NaN. ``no_path`` says why the path has no say by them, "" where it has.
     """
 
     title: str
     scores: Mapping[str, Floats]
+    no_path: str = ""
 
     def __len__(self) -> int:
         return len(next(iter(self.scores.values()), ()))
@@ -78,7 +79,7 @@ def deciding(
     held = () if reference is None else tuple(reference.scores)
     if reference is not None and set(whole) <= {*job.scores} & {*held}:
         ranking = len(reference.table(whole))
-        if len(reference) >= FEWEST_FOR_PATH and smallest_p_value(alpha, ranking) <= alpha:
+        if not reference.no_path and smallest_p_value(alpha, ranking) <= alpha:
             return whole, BOTH_ENDS
     return (bounds, BOTH_ENDS) if set(bounds) <= set(job.scores) else (job.scores, ())
 
@@ -112,8 +113,7 @@ def of_folder(
         part = part_columns(other, number, ["digest", *keys])
         values = figures(part, keys)
         finite = np.isfinite(values).all(axis=1)
-        if fitted is not None:
-            _unmeasured(values, keys, fitted, digests=part["digest"].to_pylist())
+        unmeasured(values, keys, fitted, digests=part["digest"].to_pylist())
         found.append(values[finite])
         if sum(map(len, found)) > MOST:
             raise DataError(
@@ -123,7 +123,9 @@ def of_folder(
     values = np.concatenate(found)
     if not len(values):
         raise DataError(f"{plain(other.given)} has no image with finite scores yet.")
-    return HeldScores(plain(theirs.source), dict(zip(keys, values.T, strict=True)))
+    return HeldScores(
+        plain(theirs.source), dict(zip(keys, values.T, strict=True)), _no_path(fitted)
+    )
 
 
 def held_out(
@@ -172,9 +174,8 @@ def held_out(
         )
     values = score_columns(scores, replace(material, held_out=half))
     keys = [score.key for score in scores]
-    if own is not None:
-        _unmeasured(values, keys, own, digests=images.image_digests())
-    found = HeldScores(images.title, dict(zip(keys, values.T, strict=True)))
+    unmeasured(values, keys, own, digests=images.image_digests())
+    found = HeldScores(images.title, dict(zip(keys, values.T, strict=True)), _no_path(own))
     if source is None:
         stored = {
             key: [None if value != value else value for value in column.tolist()]
@@ -184,16 +185,6 @@ def held_out(
         with suppress(DataError):  # who may only read the folder scores them again next time
             folder.write(HELD_OUT, text.encode())
     return found
-
-
-def _unmeasured(
-    values: Floats, keys: Sequence[str], fitted: Fitted, *, digests: Sequence[int | None]
-) -> None:
-    """Take out of scores (n, K) those of densities, of the images to which they are fitted."""
-    seen = np.array([digest in fitted.digests for digest in digests], dtype=bool)
-    for column, key in enumerate(keys):
-        if key in fitted.keys:
-            values[seen, column] = np.nan
 
 
 def _alike(job: Job, layers: Sequence[str], fitted: Fitted | None) -> list[Score]:
@@ -232,9 +223,13 @@ def kept_held_out(folder: Folder, job: Job) -> HeldScores | None:
         columns = np.stack(list(scores.values()))
         if stored["job"] != _scored_by(job) or not np.isfinite(columns).any(axis=1).all():
             return None
-        return HeldScores(str(stored["title"]), scores)
+        return HeldScores(str(stored["title"]), scores, _no_path(kept_fitted(folder)))
     except (ValueError, KeyError, TypeError, AttributeError):
         return None  # it is made again
+
+
+def _no_path(fitted: Fitted | None) -> str:
+    return fitted.no_path if fitted is not None and PATH in fitted.keys else ""
 
 
 def _scored_by(job: Job) -> str:

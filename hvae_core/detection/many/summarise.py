@@ -1,7 +1,7 @@
 """Makes the summary of a folder of parts, each part read once.
 
 Parts that came since are read and added; where a part's size changed, or under another job,
-everything is read again.
+everything is read again. The score of a density counts of images that it is not fitted to.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from hvae_core.common.far import Folder
 from hvae_core.common.plain import plain
 from hvae_core.common.progress import Progress, silent
 from hvae_core.detection.many.columns import figures, job_of, part_columns
+from hvae_core.detection.many.fitted import Fitted, kept_fitted, unmeasured
 from hvae_core.detection.many.layout import PARTS, Job, part_name, parts_there
 from hvae_core.detection.many.repeats import Repeats
 from hvae_core.detection.many.sketch import KEPT, Gathering
@@ -51,7 +52,7 @@ def summarised(folder: Folder, progress: Progress = silent) -> FolderSummary:
     known = stored(folder, job)
     if known is not None and dict(known.parts) == there:
         return known
-    growing = _Growing(job, known if _goes_on(known, there) else None)
+    growing = _Growing(job, known if _goes_on(known, there) else None, kept_fitted(folder))
     left = [name for name in there if name not in growing.parts]
     for place, name in enumerate(left):
         progress(place / len(left), f"reading part {place + 1:,} of {len(left):,}")
@@ -152,8 +153,8 @@ class _OneScore:
 class _Growing:
     """A summary while parts are read, in the order of their numbers."""
 
-    def __init__(self, job: Job, known: FolderSummary | None) -> None:
-        self._job = job
+    def __init__(self, job: Job, known: FolderSummary | None, fitted: Fitted | None) -> None:
+        self._job, self._fitted = job, fitted
         self.parts = dict(known.parts) if known else {}
         self._rows, self._failed = (known.rows, known.failed) if known else (0, 0)
         self._errors = list(known.errors) if known else []
@@ -176,7 +177,9 @@ class _Growing:
         wrong = failed.select(["row", "file", "error"]).slice(0, UNUSUAL).to_pylist()
         self._errors += [(one["row"], one["file"], one["error"]) for one in wrong]
         self._errors = sorted(self._errors)[:UNUSUAL]
-        for key, values in zip(keys, figures(table, keys).T, strict=True):
+        every = figures(table, keys)
+        unmeasured(every, keys, self._fitted, digests=table["digest"].to_pylist())
+        for key, values in zip(keys, every.T, strict=True):
             self._scores[key].add(values, table)
 
     def summary(self, folder: Folder) -> FolderSummary:

@@ -21,7 +21,7 @@ from hvae_core.detection.many.sketch import Sketch
 
 UNUSUAL = 1000
 """Images of a summary that a score finds the most unusual, and errors that it lists."""
-FORMAT = 2
+FORMAT = 3
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Unusual:
 
 @dataclass(frozen=True, eq=False)
 class ScoreSummary:
-    """One score of all images that have a finite one.
+    """One score of all images that have a finite one, but those that its density is fitted to.
 
     ``n`` images with their mean and standard deviation, ``low`` and ``high`` the least and the
     greatest; ``sketch`` has the ranks, ``unusual`` the highest scores, the highest first.
