@@ -99,6 +99,24 @@ class Knobs:
         return from_json(Knobs, json.dumps(asdict(self) | changes))
 
 
+def changes(before: Knobs, now: Knobs) -> dict[str, Any]:
+    """The knobs that were turned, with their new values."""
+    return {name: value for name, value in vars(now).items() if vars(before)[name] != value}
+
+
+_NAMES = {
+    "depth": "layers", "hidden": "hidden units", "skip": "skip connections", "likelihood": "pixels",
+    "warmup": "warm-up", "free_bits": "free bits", "std": "sigma", "learning_rate": "learning rate",
+}  # fmt: skip
+_VALUES = {"gaussian_fixed": "Gaussian", "bernoulli": "binary", "elbo": "plain"}
+
+
+def _in_words(value: bool | int | float | str) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return f"{value:g}" if isinstance(value, float) else _VALUES.get(str(value), str(value))
+
+
 @dataclass(frozen=True, config=STRICT)
 class Act:
     """A turn of knobs at a step."""
@@ -108,9 +126,8 @@ class Act:
 
     @property
     def in_words(self) -> str:
-        """As "free bits 1"."""
-        told = {k: f"{v:g}" if isinstance(v, float) else str(v) for k, v in self.turn.items()}
-        return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in told.items())
+        """As "free bits 1"; knobs are named as the page names them."""
+        return ", ".join(f"{_NAMES.get(k, k)} {_in_words(v)}" for k, v in self.turn.items())
 
 
 @dataclass(frozen=True, config=STRICT)

@@ -15,6 +15,10 @@ from hvae_core.figures.theme import FONT, Palette
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 84, 12, 40
 _DASHES = ("", "7 5", "2 4", "7 4 2 4")
 _ELLIPSES, _DOTS = 40, 120
+MARK_ROWS = 5
+"""Rows of labels that say what was turned."""
+_LETTER = 6.5
+"""Pixels of a letter at 13 pixels, about."""
 _POINTS = 240
 """Points of a line at most: a narrow chart shows no more."""
 
@@ -41,7 +45,8 @@ def moving_lines(
 ) -> str:
     """Lines over steps, one a layer, with its latest value at its end; the second run is dashed.
 
-    A dotted line stands where a knob was turned.
+    A dotted line stands where a knob was turned, with what was turned in ``MARK_ROWS`` rows at
+    most: where there is no room for all, the earlier ones say it under the mouse alone.
     """
     width, height = size
     steps = [np.asarray(run.steps, np.float64) for run in runs]
@@ -61,6 +66,7 @@ def moving_lines(
 
     parts: list[str] = []
     ends: list[tuple[float, float, str, str]] = []
+    marks: list[tuple[float, str]] = []
     for value in _ticks(low, high, 4):
         y = float(at_y(np.array(value)))
         parts.append(f'<path d="M{_LEFT} {y:.1f}H{width - _RIGHT}" stroke="{colors.grid}"/>')
@@ -85,13 +91,17 @@ def moving_lines(
                 name = run.names[i] + (f" {run.title}" if len(runs) > 1 else "")
                 name += f" {_tick(float(table[-1, i]))}"
                 ends.append((float(points[-1, 0]), float(points[-1, 1]), name, ink))
-        for step, words in run.marks:
-            x = float(at_x(np.array(float(step))))
-            parts.append(
-                f'<path d="M{x:.1f} {_TOP}V{height - _BOTTOM}" stroke="{colors.muted}" '
-                f'stroke-dasharray="2 4"/><text x="{x - 4:.1f}" y="{_TOP + 10}" '
-                f'text-anchor="end">{escape(words)}</text>'
-            )
+        of = f"{run.title}: " if len(runs) > 1 else ""
+        marks += [(float(at_x(np.array(float(at)))), of + words) for at, words in run.marks]
+    parts += [
+        f'<path d="M{x:.1f} {_TOP}V{height - _BOTTOM}" stroke="{colors.muted}" '
+        f'stroke-dasharray="2 4"><title>{escape(words)}</title></path>'
+        for x, words in marks
+    ]
+    parts += [
+        f'<text x="{left:.1f}" y="{_TOP + 10 + 15 * row}">{escape(words)}</text>'
+        for left, row, words in _mark_labels(marks)
+    ]
     places = spread([y for _, y, _, _ in ends], 15.0)
     for (x, _, name, ink), y in zip(ends, places, strict=True):
         parts.append(f'<text x="{x + 5:.1f}" y="{y + 4:.1f}" fill="{ink}">{escape(name)}</text>')
@@ -102,6 +112,28 @@ def moving_lines(
         f'transform="rotate(-90 14 {height / 2:.0f})">{escape(unit)}</text>'
     )
     return _svg(parts, size, colors)
+
+
+def _mark_labels(marks: Sequence[tuple[float, str]]) -> list[tuple[float, int, str]]:
+    """(left edge, row, words) of the labels that have room; the latest marks choose first.
+
+    A label stands left of its line, or right of it where the chart begins.
+    """
+    taken: list[list[tuple[float, float]]] = [[] for _ in range(MARK_ROWS)]
+    found = []
+    for x, words in sorted(marks, reverse=True):
+        width = _LETTER * len(words)
+        left = x - 4 - width if x - 4 - width >= _LEFT else x + 4
+        room = (
+            row
+            for row, others in enumerate(taken)
+            if all(left > end or left + width < start for start, end in others)
+        )
+        row = next(room, None)
+        if row is not None:
+            taken[row].append((left - _LETTER, left + width + _LETTER))
+            found.append((left, row, words))
+    return found
 
 
 def moving_posteriors(

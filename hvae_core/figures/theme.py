@@ -11,7 +11,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from html import escape
 from pathlib import Path
 from types import MappingProxyType
@@ -91,9 +91,7 @@ class Palette:
 
     def layers(self, count: int) -> tuple[str, ...]:
         """Colours of z_1 ... z_L as hex, dark to light."""
-        low, high = self.layer_ends
-        places = [low + (high - low) * i / max(count - 1, 1) for i in range(count)]
-        return tuple(hex_color(color) for color in sample_colorscale("Viridis", places))
+        return _between(*self.layer_ends, count)
 
     def category(self, index: int) -> str:
         """Colour of a class; classes beyond the tenth take colours again from the start."""
@@ -108,6 +106,13 @@ class Palette:
     def model_dash(self, index: int) -> str:
         """Line of model A (solid), B (dashed), and further ones."""
         return MODEL_DASHES[index % len(MODEL_DASHES)]
+
+
+@cache
+def _between(low: float, high: float, count: int) -> tuple[str, ...]:
+    """So many colours of Viridis; kept, as plotly looks through all of its scales each time."""
+    places = [low + (high - low) * i / max(count - 1, 1) for i in range(count)]
+    return tuple(hex_color(color) for color in sample_colorscale("Viridis", places))
 
 
 def _palette(theme: Theme, table: dict[str, Any]) -> Palette:

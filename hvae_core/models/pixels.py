@@ -43,8 +43,13 @@ def prepared(
     What is drawn on the way (binary pixels, fractions of grey levels) comes from each image's own
     stream: the same as in an evaluation of that seed.
     """
+    return prepared_by(model, pixels, ImageNoise(digests, seed))
+
+
+def prepared_by(model: HierarchicalVAE, pixels: np.ndarray, noise: Noise) -> Tensor:
+    """The same with what is drawn on the way taken from ``noise``, as of images seen again."""
     x = torch.from_numpy(np.array(pixels)).to(model.device).float() / 255
-    return model.prepare(x, ImageNoise(digests, seed))
+    return model.prepare(x, noise)
 
 
 def prepare_pixels(kind: AnyLikelihood, x: Tensor, noise: Noise) -> Tensor:

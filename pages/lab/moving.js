@@ -1,7 +1,8 @@
 // What moves in the Lab: asks for the next frame, shows it, and lets a finger hold the dot of light.
-const SOON = 50;   // milliseconds between a frame and the next question
-const LATER = 250; // the same where there was nothing new
-const AWAY = 2000; // and where the server did not answer
+const NEXT = 75;   // milliseconds between two frames at least: thirteen a second
+const SOON = 50;   // between a question and the next, where nothing new came or the dot moves
+const LATER = 250; // where nobody sees the page
+const AWAY = 2000; // where the server did not answer
 const SIDE = 8, SPREAD = 0.8, STEP = 0.25;
 const views = new WeakMap();
 
@@ -19,6 +20,7 @@ class View {
     this.stage.setAttribute("aria-label", "What the runs do now");
     root.append(this.stage);
     this.places = new Map();
+    this.shown = new Map();
     this.names = "";
     this.seen = "";
     this.moved = null;
@@ -48,10 +50,10 @@ class View {
   }
 
   tell(data) {
-    if (this.address === data.address && this.timer) return;
+    if (this.address === data.address) return;
     this.address = data.address;
     this.seen = "";
-    clearTimeout(this.timer);
+    this.waiting?.abort();
     this.ask();
   }
 
@@ -64,7 +66,8 @@ class View {
     this.dot = [row, column].map((value) => Math.min(SIDE - 1, Math.max(0, Math.round(value / STEP) * STEP)));
     this.moved = this.dot;
     this.light();
-    if (this.waits) this.ask();
+    this.waiting?.abort(); // else the server answers when there is a new frame
+    this.ask();
   }
 
   // The picture of ``dot_of_light`` in the core, drawn here so that it stays under the finger.
@@ -80,27 +83,34 @@ class View {
     pen.putImageData(picture, 0, 0);
   }
 
+  // One question at a time; what is said meanwhile is said with the next.
   async ask() {
+    if (this.asking) return;
+    this.asking = true;
     clearTimeout(this.timer);
-    this.waits = false;
     let wait = AWAY;
+    const question = new AbortController();
     try {
       const query = new URLSearchParams({ seen: this.seen, width: Math.round(this.stage.clientWidth / 20) * 20 });
       if (this.moved) query.set("dot", this.moved.join(","));
+      else this.waiting = question;
       this.moved = null;
-      const answer = document.hidden ? { status: 204 } : await fetch(`${this.address}?${query}`);
+      const hidden = document.hidden;
+      const answer = hidden ? { status: 204 } : await fetch(`${this.address}?${query}`, { signal: question.signal });
       if (answer.status === 200) {
-        this.show(await answer.json());
-        wait = SOON;
+        const frame = await answer.json(), came = performance.now();
+        this.show(frame);
+        wait = Math.max(0, came + NEXT - performance.now());
       } else if (answer.status === 204) {
-        wait = LATER;
+        wait = hidden ? LATER : SOON;
       }
     } catch {
-      // The server is away for a moment; it is asked again.
+      if (question.signal.aborted) wait = 0; // there is something to say; else the server is away
     }
+    this.waiting = null;
+    this.asking = false;
     if (this.over) return;
-    this.waits = true;
-    this.timer = setTimeout(() => this.ask(), this.moved ? SOON : wait);
+    this.timer = setTimeout(() => this.ask(), this.moved ? Math.min(wait, SOON) : wait);
   }
 
   show(frame) {
@@ -110,7 +120,11 @@ class View {
       this.names = names;
       this.build(frame.parts);
     }
-    for (const part of frame.parts) this.places.get(part.name).innerHTML = part.html;
+    for (const part of frame.parts) {
+      if (this.shown.get(part.name) === part.html) continue;
+      this.shown.set(part.name, part.html);
+      this.places.get(part.name).innerHTML = part.html;
+    }
     if (frame.dot && !this.held && !this.moved && this.canvas !== this.canvas.getRootNode().activeElement) {
       this.dot = frame.dot;
       this.light();
@@ -119,6 +133,7 @@ class View {
 
   build(parts) {
     this.stage.replaceChildren();
+    this.shown.clear();
     for (const part of parts) {
       const section = element("section", part.wide ? "wide" : "");
       if (part.title) {
@@ -146,6 +161,7 @@ class View {
 
   end() {
     this.over = true;
+    this.waiting?.abort();
     clearTimeout(this.timer);
     this.stage.remove();
   }

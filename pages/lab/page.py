@@ -145,8 +145,7 @@ def head(found: list[Run]) -> None:
             now = [run for run in map(runs.find, (A, B)) if run is not None]
             for run in now:
                 look(run.folder)
-            preset = PRESETS.get(now[0].control.preset) if now else None
-            ui.header(view.claim(now[0] if now else None), preset.look if preset else LOOK)
+            ui.header(view.claim(now[0] if now else None), view.subtitle(now))
             st.caption("  \n".join(view.state_line(run) for run in now))
             for run in now:
                 _failed(run)
@@ -155,12 +154,6 @@ def head(found: list[Run]) -> None:
             st.rerun()  # the controls show how the runs are set
 
     moving()
-
-
-LOOK = (
-    "Each line is a layer: at zero it says nothing of the image. Turn a knob and see which layer "
-    "lives."
-)
 
 
 def _acted(now: list[Run]) -> bool:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import secrets
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,8 +21,6 @@ from hvae_core.common.files import make_folder, named_path, written
 from hvae_core.common.jobs import Job, JobTable
 from hvae_core.config.lab import Act, Control, Knobs, LabPreset, lab_presets
 from hvae_core.training.lab.frame import (
-    CONTROL,
-    FRAME,
     LabFrame,
     look,
     read_control,
@@ -90,16 +87,6 @@ def read(slot: str, folder: Path) -> Run | None:
     """A run as its folder says, wherever it is asked from: without what its process does."""
     control = read_control(folder)
     return None if control is None else Run(slot, folder, control, read_frame(folder), None)
-
-
-def marks(places: Sequence[tuple[str, Path]]) -> str:
-    """What changes with every new frame of these folders, and with every turn of a knob."""
-    times = []
-    for _, folder in places:
-        for name in (FRAME, CONTROL):
-            with contextlib.suppress(OSError):
-                times.append((folder / name).stat().st_mtime_ns)
-    return "-".join(map(str, times))
 
 
 def move_dot(slot: str, folder: Path, at: tuple[float, float]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
+from dataclasses import replace
 from html import escape
 
 import numpy as np
@@ -11,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from PIL.Image import Image
 
-from hvae_core.config.lab import Knobs
+from hvae_core.config.lab import Act, Knobs, LabPreset, changes, lab_presets
 from hvae_core.evaluation.collapse import SILENT_NATS
 from hvae_core.evaluation.linear import linear_nats
 from hvae_core.figures import (
@@ -27,9 +28,16 @@ from hvae_core.figures import (
     units_by_sigma,
 )
 from hvae_core.training.lab.frame import KNOWN, LabFrame
-from pages.lab.runs import Run
+from pages.lab.runs import A, Run
 from pages.shared import ui
 
+LOOK = (
+    "Each line is a layer: at zero it says nothing of the image. Turn a knob and see which layer "
+    "lives."
+)
+FOLLOWED = "Each line is a layer: at zero it says nothing of the image. Every epoch adds a point."
+_SOON = 100
+"""Steps that a run may be ahead of its last frame, and more."""
 HALF = 288
 """Pixels that a piece needs to stand beside another."""
 KL_HELP = (
@@ -65,6 +73,41 @@ def claim(run: Run | None) -> str:
         return f"{at} no layer says anything" if len(names) > 1 else f"{at} the layer says nothing"
     verb = "says" if len(dead) == 1 else "say"
     return f"{at} {' and '.join(dead)} {verb} nothing"
+
+
+def subtitle(runs: Sequence[Run]) -> str:
+    """What to look at: what the preset says, or what was changed from it."""
+    preset = lab_presets().get(runs[0].control.preset) if runs else None
+    if runs and runs[0].control.run:
+        return FOLLOWED
+    if preset is None:
+        return LOOK
+    every = [(run, from_preset(run, preset)) for run in runs]
+    told = [
+        f"run {run.title}: {words}" if len(runs) > 1 else words for run, words in every if words
+    ]
+    if preset.beside is not None and len(runs) == 1:
+        told.append("no second run")
+    return f"Changed from the preset: {'; '.join(told)}. {LOOK}" if told else preset.look
+
+
+def from_preset(run: Run, preset: LabPreset) -> str:
+    """How a run stands that its preset would not have it, as "beta 2"; "" where it follows it."""
+    first, control = run.slot == A or preset.beside is None, run.control
+    meant = replace(
+        preset.knobs if first else preset.beside or preset.knobs, seed=control.knobs.seed
+    )
+    acts = preset.acts if first else ()
+    done = acts[: len(acts) - len(control.acts)]
+    if any(act.step > run.step + _SOON for act in done):
+        done, told = (), ["no knob is turned by itself"]  # they were left out as it began anew
+    else:
+        told = []
+    for act in done:
+        meant = meant.turned(dict(act.turn))
+    if changed := changes(meant, control.knobs):
+        told.insert(0, Act(0, changed).in_words)
+    return ", ".join(told)
 
 
 def state_line(run: Run) -> str:

@@ -7,6 +7,7 @@ from xml.etree import ElementTree
 import numpy as np
 
 from hvae_core.figures import LIGHT, Progress, moving_lines, moving_marks, moving_posteriors
+from hvae_core.figures.moving import MARK_ROWS
 
 SPACE = "{http://www.w3.org/2000/svg}"
 
@@ -24,7 +25,22 @@ def test_a_line_stands_where_its_numbers_are() -> None:
     # Even steps, and a KL of 1 half way between 0 and 2.
     assert np.allclose(np.diff(rising, 2, axis=0), 0, atol=0.2)
     assert rising[0, 1] > rising[2, 1]  # up on the page is less
-    assert "free bits < 1" in [text.text for text in svg.iter(f"{SPACE}text")]
+    assert "A & co: free bits < 1" in [text.text for text in svg.iter(f"{SPACE}text")]
+
+
+def test_what_was_turned_is_said_without_overprint() -> None:
+    marks = [(step, f"free bits {step / 4:g}") for step in (1, 50, 52, 54, 56, 58, 60, 61)]
+    run = Progress("A", [0, 100], np.zeros((2, 1)), ["z1"], marks=marks)
+    svg = ElementTree.fromstring(moving_lines([run], LIGHT))
+    lines = [path for path in svg.iter(f"{SPACE}path") if path.find(f"{SPACE}title") is not None]
+    assert [line.findtext(f"{SPACE}title") for line in lines] == [words for _, words in marks]
+    said = {text.text: text.attrib for text in svg.iter(f"{SPACE}text")}
+    labels = {words: said[words] for _, words in marks if words in said}
+    # The latest stand there, each in a row of its own; what is early stands right of its line.
+    assert list(labels)[-1] == marks[-1][1] and len(labels) == MARK_ROWS + 1
+    near = [float(labels[words]["y"]) for words in labels if words != marks[0][1]]
+    assert len(set(near)) == len(near)
+    assert float(labels[marks[0][1]]["x"]) > float(lines[0].attrib["d"][1:].split()[0])
 
 
 def test_an_ellipse_is_a_posterior() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -22,6 +23,7 @@ from hvae_core.training.lab.frame import write_frame
 from hvae_core.training.lab.scene import Scene
 from pages.lab import runs, stream
 from pages.shared import jobs
+from tests import coroutines
 from tests.pages.conftest import Start, alive, run_codes, text
 from tests.small import tiny_set
 
@@ -71,7 +73,13 @@ def frame_of(run: runs.Run, **asked: str) -> Response:
     """What the server answers a browser that asks for the next frame."""
     token = stream.address([run], LIGHT, owner="a").rpartition("/")[2]
     scope = {"type": "http", "path_params": {"token": token}, "query_string": urlencode(asked)}
-    return stream.answer(Request(scope))
+    answers: list[Response] = []
+
+    async def ask() -> None:
+        answers.append(await stream.answer(Request(scope)))
+
+    coroutines.run(ask())
+    return answers[0]
 
 
 def test_a_link_starts_a_preset_and_the_title_says_what_died(
@@ -118,7 +126,15 @@ def test_knobs_reach_the_run_and_the_view_follows(
     assert html["kl"].startswith("<svg") and {"loss", "latents-a", "pictures-a"} <= set(html)
     assert "above" in html["dot"] and told["dot"] == [3.5, 3.5]
     # What was seen is not sent again; a dot that is dragged reaches the run, nonsense does not.
-    assert frame_of(run, seen=told["seen"]).status_code == 204
+    with monkeypatch.context() as short:
+        short.setattr(stream, "PATIENCE", 0.0)
+        assert frame_of(run, seen=told["seen"]).status_code == 204
+    # Who asks before the next frame is there is answered by it.
+    later = threading.Timer(0.1, seen, [run])
+    later.start()
+    answer = frame_of(run, seen=told["seen"])
+    later.join()
+    assert answer.status_code == 200 and json.loads(bytes(answer.body))["seen"] != told["seen"]
     assert frame_of(run, dot="1.25,6").status_code == 200
     assert runs.find("a").control.dot == (1.25, 6.0)  # type: ignore[union-attr]
     assert {frame_of(run, dot=bad).status_code for bad in ("9", "a,b", "1,-2")} == {404}
@@ -126,6 +142,7 @@ def test_knobs_reach_the_run_and_the_view_follows(
     app = alive(app.slider("lab_a_free_bits").set_value(1.0).run())
     now = runs.find("a")
     assert now is not None and now.control.knobs.free_bits == 1.0 and now.folder == run.folder
+    assert "Changed from the preset: free bits 1. " in text(app)
     app = alive(app.button("lab_play").click().run())
     now = runs.find("a")
     assert now is not None and not now.control.playing

@@ -8,19 +8,21 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hvae_core.common.noise import ImageNoise, StreamNoise
+from hvae_core.common.noise import ImageNoise, Plan, StreamNoise
 from hvae_core.config.lab import SIDE
 from hvae_core.data.image_set import ImageSet
 from hvae_core.evaluation.bounds import bound
 from hvae_core.evaluation.linear import data_eigenvalues
 from hvae_core.models import HierarchicalVAE
 from hvae_core.models.distributions import Gaussian
-from hvae_core.models.pixels import prepared
+from hvae_core.models.pixels import prepared_by
 from hvae_core.training.lab.frame import KNOWN, LabFrame
 
 SHOWN, DRAWN, PRIOR = 8, 96, 200
 """Images that are reconstructed, images whose posteriors and bounds are shown, draws of p(z)."""
 _HOLE = np.log(10)
+_LIGHT = 1
+"""The digest of the dot of light, wherever it is: its noise stays."""
 
 
 class Scene:
@@ -28,8 +30,14 @@ class Scene:
 
     def __init__(self, images: ImageSet, held_out: ImageSet) -> None:
         self.held_out = held_out
+        # A noise with a plan keeps its numbers, which would be half of the cost of a frame.
+        digests = held_out.image_digests()
+        self._noise = ImageNoise(digests, plan=Plan())
+        self._with_light = ImageNoise([*digests, _LIGHT], plan=Plan())
         known = images.take(KNOWN) if len(images) >= KNOWN else None
-        self._known = None if known is None else (known.images, known.image_digests())
+        self._known = None
+        if known is not None:
+            self._known = known.images, ImageNoise(known.image_digests(), plan=Plan())
         # Of large images it would take a minute, and no toy is made of them.
         few = images.images[0].size <= SIDE**2
         self.eigenvalues = data_eigenvalues(images.images)[:8] if few else np.zeros(0)
@@ -40,15 +48,14 @@ class Scene:
         """Everything but the curve, which is left empty."""
         light = dot_of_light(dot, model.image_shape)
         shown = np.concatenate([self.held_out.images, light])
-        digests = [*self.held_out.image_digests(), 1]
         with torch.no_grad():
-            x = prepared(model, shown, digests)
-            traces = model.traces(x, range(model.n_levels), noise=ImageNoise(digests))
+            x = prepared_by(model, shown, self._with_light)
+            traces = model.traces(x, range(model.n_levels), noise=self._with_light)
             bounds = torch.stack([bound(trace) for trace in traces]).numpy()
             pictures = torch.stack([t.likelihood.mean[0, :SHOWN] for t in traces])
             noise = StreamNoise(torch.Generator().manual_seed(0))
             samples = model.sample(32, noise=noise).mean[0]
-            q = model.posteriors(x[:-1], noise=ImageNoise(digests[:-1]))
+            q = model.posteriors(x[:-1], noise=self._noise)
             means, stds, draws = _of_two_units(model, q)
             holes = self._holes(model, draws)
         top = q[-1]
@@ -69,8 +76,8 @@ class Scene:
         """Which draws (M, 2) of the top layer lie in holes of the training images' posteriors."""
         if self._known is None or not len(draws):
             return np.zeros(0, bool)
-        images, digests = self._known
-        q = model.posteriors(prepared(model, images, digests), noise=ImageNoise(digests))[-1]
+        images, noise = self._known
+        q = model.posteriors(prepared_by(model, images, noise), noise=noise)[-1]
         if not isinstance(q, Gaussian):
             return np.zeros(0, bool)
         return in_holes(draws[-1], q.mean[0].numpy(), q.std[0].numpy())
@@ -82,8 +89,10 @@ def in_holes(z: Any, means: Any, stds: Any) -> Any:
     p is the standard normal; q, the aggregate posterior, is the mean of N images' Gaussians, by
     ``means`` and ``stds`` (N, 2) (Rosca et al. 2018).
     """
-    far = (((z[:, None] - means) / stds) ** 2).sum(-1) / 2 + np.log(stds).sum(-1)
-    log_q = np.logaddexp.reduce(-far, axis=1) - np.log(len(means))
+    # One axis after the other: numpy is slow to sum over an axis of two.
+    apart = (((z[:, None, i] - means[:, i]) / stds[:, i]) ** 2 for i in range(z.shape[1]))
+    far = sum(apart) / 2 + np.log(stds).sum(-1)
+    log_q = torch.logsumexp(torch.as_tensor(-far), 1).numpy() - np.log(len(means))
     return log_q < -(z**2).sum(-1) / 2 - _HOLE
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from torch import Tensor
 
 from hvae_core.common.progress import Progress
-from hvae_core.config.lab import MOST_STEPS, STEPS, Act, Control, Knobs, after
+from hvae_core.config.lab import MOST_STEPS, STEPS, Act, Control, Knobs, after, changes
 from hvae_core.data.image_set import ImageSet
 from hvae_core.training.lab.frame import (
     Curve,
@@ -158,8 +158,3 @@ class Watch:
 def turned_in_words(before: Knobs, now: Knobs) -> str:
     """What was turned, as "free bits 1"."""
     return Act(0, changes(before, now)).in_words
-
-
-def changes(before: Knobs, now: Knobs) -> dict[str, Any]:
-    """The knobs that were turned, with their new values."""
-    return {name: value for name, value in vars(now).items() if vars(before)[name] != value}
