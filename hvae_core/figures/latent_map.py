@@ -25,7 +25,9 @@ class MapData:
     """The points of a map: everything per image, in the same order.
 
     coords (N, 2); ids (N,) what a selection gives back; sets (N,) codes into ``set_names``, the
-    first of which is in-distribution; hover (N,) one line a point, or nothing.
+    first of which is in-distribution; hover (N,) one line a point, or nothing. ``places`` are those
+    of the sets in the palette, None for the one inside, so that each keeps its marker where others
+    are left out.
     """
 
     coords: NDArray[np.floating[Any]]
@@ -33,6 +35,12 @@ class MapData:
     sets: NDArray[np.integer[Any]]
     set_names: Sequence[str]
     hover: Sequence[str] | None = None
+    places: Sequence[int | None] | None = None
+
+    def mark(self, code: int, colors: Palette) -> Mark:
+        """How the set of a code is drawn."""
+        places = (None, *range(len(self.set_names))) if self.places is None else self.places
+        return colors.mark(places[code])
 
 
 def image_lines(
@@ -103,7 +111,7 @@ def latent_map(
             )
             fig.add_trace(_legend_entry(name, style["color"], style.get("symbol", "circle")))
     if color_by != "set" and len(data.set_names) > 1:
-        _add_set_legend(fig, data.set_names, colors)
+        _add_set_legend(fig, data, colors)
     base_layout(fig, colors, x_title=axes[0], y_title=axes[1], height=height)
     fig.update_xaxes(showticklabels=False, ticks="")
     fig.update_yaxes(showticklabels=False, showgrid=False, showline=True, linecolor=colors.muted)
@@ -130,7 +138,7 @@ def _points(
     size = 7 if len(data.ids) <= SMALL_ABOVE else 5
     edge = {"width": 0.4, "color": colors.background}  # tells overlapping points apart
     texts = data.hover
-    marks = [_set_mark(int(code), colors).symbol for code in data.sets[picks]]
+    marks = [data.mark(int(code), colors).symbol for code in data.sets[picks]]
     return kind(
         x=data.coords[picks, 0].astype(np.float32),
         y=data.coords[picks, 1].astype(np.float32),
@@ -148,15 +156,11 @@ def _points(
     )
 
 
-def _set_mark(code: int, colors: Palette) -> Mark:
-    return colors.mark(code - 1 if code else None)
-
-
 def _sets(data: MapData, colors: Palette) -> Iterator[tuple[str, NDArray[np.intp], dict[str, Any]]]:
     for code, name in enumerate(data.set_names):
         picks = np.flatnonzero(data.sets == code)
         if picks.size:
-            mark = _set_mark(code, colors)
+            mark = data.mark(code, colors)
             yield name, picks, {"color": mark.color, "symbol": mark.symbol}
 
 
@@ -187,10 +191,10 @@ def _score_style(values: NDArray[np.float32], title: str, colors: Palette) -> di
     }
 
 
-def _add_set_legend(fig: go.Figure, names: Sequence[str], colors: Palette) -> None:
+def _add_set_legend(fig: go.Figure, data: MapData, colors: Palette) -> None:
     """Grey markers: which symbol is which set, where colour says something else."""
-    for code, name in enumerate(names):
-        fig.add_trace(_legend_entry(name, colors.muted, _set_mark(code, colors).symbol))
+    for code, name in enumerate(data.set_names):
+        fig.add_trace(_legend_entry(name, colors.muted, data.mark(code, colors).symbol))
 
 
 def _legend_entry(name: str, color: str, symbol: str) -> go.Scatter:

@@ -24,7 +24,12 @@ Theme = Literal["light", "dark"]
 FONT = "'Source Sans', 'Source Sans 3', 'Source Sans Pro', 'Segoe UI', sans-serif"
 
 DASHES = ("solid", "dot", "dashdot", "longdash", "longdashdot", "2px,5px")
-SYMBOLS = ("diamond", "square", "triangle-up", "x", "cross", "triangle-down", "pentagon")
+SYMBOLS = (
+    "diamond", "square", "triangle-up", "x", "cross", "triangle-down", "star", "triangle-left",
+    "triangle-right", "hourglass", "bowtie", "star-triangle-up", "star-square", "diamond-tall",
+    "diamond-wide", "hexagram", "pentagon",
+)  # fmt: skip
+"""One for each of so many sets, told apart at 7 pixels; those that look like others stand last."""
 MODEL_DASHES = ("solid", "dash", "dot", "dashdot")
 HEIGHT = 360
 """Pixels of a chart that says nothing else."""
@@ -64,7 +69,7 @@ class Palette:
         return Mark(self.in_color, "solid", "circle")
 
     def out_mark(self, index: int) -> Mark:
-        """The out-of-distribution set with this place in its list; 30 sets before a repeat."""
+        """The out-of-distribution set with this place in its list: its marker is its own."""
         family = self.out_family
         return Mark(
             family[index % len(family)],

@@ -121,11 +121,11 @@ def words_part(models: list[Layers], settings: CollapseSettings, name: str) -> N
             for line in in_words(model.found)
         ]
         head = f"*{ui.plain(model.handle.title)}*"
-        column.markdown("\n".join([head, "", *lines]))
-        column.caption(ui.plain(model.spread))
         with column:
             below = settings.collapsed_below
             made = code.finding(ctx, model.handle, name, below=below)
+            panel.said("\n".join([head, "", *lines]), "Layers in words", code=made)
+            panel.said(ui.plain(model.spread), note=True)
             panel.offer(f"collapse-words-{model.handle.name}", made)
 
 
@@ -190,7 +190,7 @@ def information_part(models: list[Layers], name: str) -> list[Measured]:
         made = code.information(ctx, [handle for handle, _ in measured], name)
         alt = "Mutual information by k under its ceiling"
         ui.chart(figure, "collapse-information", alt, code=made)
-        st.caption(" ".join(information.in_words(*pair) for pair in measured))
+        panel.said(" ".join(information.in_words(*pair) for pair in measured), note=True)
         table = information.information_table
         ui.csv_button(lambda: table(measured, name), "information", "Information (CSV)")
     return measured

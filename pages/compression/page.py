@@ -12,7 +12,7 @@ from hvae_core.figures import attack_curve, fmt, png_bytes, rate_distortion, str
 from pages.compression import attacks, code, pictures
 from pages.compression.attacks import Attacked, ImagesToAttack
 from pages.compression.pictures import Coded, Picture
-from pages.shared import controls, ui
+from pages.shared import controls, panel, ui
 from pages.shared.controls import View, k_slider, one_of
 from pages.shared.state import colors, context
 from pages.shared.store import Handle
@@ -181,10 +181,11 @@ def attack_chart(
     ui.chart(figure, "attack-curve", alt, code=made)
     handle, result = attacked[0]
     count, moved = len(result.seen), result.moved.mean((2, 3))
-    st.caption(
+    panel.said(
         f"Mean over {count} image{'s' * (count > 1)}, with 95 % intervals. Under attack the "
         f"posterior of {handle.level_names[-1]} moves by {fmt(moved[0, -1], 'nats')} (symmetric "
-        f"KL), under a random change by {fmt(moved[1, -1])}."
+        f"KL), under a random change by {fmt(moved[1, -1])}.",
+        note=True,
     )
     ui.csv_button(lambda: attacks.table(attacked, settings, images), "attacks")
 

@@ -14,7 +14,7 @@ from hvae_core.probes.neighbours import nearest, own_distances
 from pages.image import code, scores
 from pages.image.one_image import OneImage
 from pages.image.subject import JudgedImage
-from pages.shared import clickable, ui
+from pages.shared import clickable, panel, ui
 from pages.shared.current import Spot
 from pages.shared.kept import by_content
 from pages.shared.remembered import remembered
@@ -68,11 +68,12 @@ def draw(ctx: Context, judged: JudgedImage, image: OneImage, letter: str) -> Non
         )  # fmt: skip
         made = code.near(ctx, handle, image, reference=reference.set_name, heads=len(heads))
         ui.picture_button(picture, f"image-near-{letter}", alt=alt, code=made)
-        st.caption(
+        panel.said(
             ui.plain(
                 "Its nearest held-out image is farther away than held-out images are from theirs: "
                 f"than {listed(sentences)}."
-            )
+            ),
+            note=True,
         )
     if wide:
         st.caption(

@@ -87,10 +87,8 @@ def portrait(image: OneImage) -> None:
 
 
 def verdicts(image: OneImage, judged: Sequence[JudgedImage]) -> None:
-    """The page's title is the verdict of model A; those of the others stand below it.
-
-    Of a changed image it says so.
-    """
+    """The page's title is the verdict of model A, with why; those of others stand right below."""
+    title, told = "", []
     for letter, under in zip(SUFFIXES, judged, strict=False):
         if under.judgement is None:
             headline = "What the layers say of this image"
@@ -101,13 +99,13 @@ def verdicts(image: OneImage, judged: Sequence[JudgedImage]) -> None:
         if image.changes and letter == "A":
             sentences.insert(0, f"This is the changed image: {'; '.join(image.changes)}.")
         said = "\n\n".join(map(ui.plain, sentences))
+        who = f"**{letter}** {ui.plain(under.handle.title)}"
         if letter == "A":
-            ui.header(ui.plain(headline), LOOK_FOR, said)
+            title = f"{'A: ' if len(judged) > 1 else ''}{ui.plain(headline)}"
+            told.append(f"{who}: {said}" if len(judged) > 1 else said)
         else:
-            title = ui.plain(under.handle.title)
-            told = f"**{letter}** {title}: **{ui.plain(headline)}.** {said}"
-            st.markdown(told)
-            panel.also_claimed(told)
+            told.append(f"{who}: **{ui.plain(headline)}.** {said}")
+    ui.header(title, LOOK_FOR, "\n\n".join(told))
 
 
 def rebuilt(image: OneImage, judged: Sequence[JudgedImage]) -> None:
@@ -151,14 +149,16 @@ def layers(image: OneImage, judged: JudgedImage, suffix: str) -> None:
     names, kl = judged.handle.names, judged.kl
     if judged.reference is None:
         terms = subject.terms(judged.handle, kl)
-        st.markdown(", ".join(f"{name}: {fmt(nats, 'nats')}" for name, nats in terms))
+        panel.said(", ".join(f"{name}: {fmt(nats, 'nats')}" for name, nats in terms))
         return
     reference = judged.reference.table.kl
     outside = subject.unusual_layers(names, kl, reference)
-    st.caption(
+    panel.said(
         f"Outside the central 95 % of the reference: {', '.join(outside)}."
         if outside
-        else "Every layer lies within the central 95 % of the reference."
+        else "Every layer lies within the central 95 % of the reference.",
+        "KL per layer",
+        note=True,
     )
     figure = remembered(layer_band, reference, kl, palette, names=names, height=330)
     name = judged.reference.set_name
@@ -189,7 +189,7 @@ def errs(
         ui.chart(figure, f"image-calibration{suffix}", alt, code=made)
     with right:
         for sentence in false_alarms.in_words(ctx, tests, alpha):
-            st.markdown(ui.plain(sentence))
+            panel.said(ui.plain(sentence))
 
 
 def details(

@@ -13,7 +13,7 @@ from hvae_core.figures import fmt, map_limit, pixel_map
 from pages.image import code
 from pages.image.one_image import OneImage
 from pages.image.subject import JudgedImage
-from pages.shared import store, ui
+from pages.shared import panel, store, ui
 from pages.shared.kept import by_content
 from pages.shared.remembered import remembered
 from pages.shared.state import Context, colors
@@ -59,7 +59,7 @@ def draw(ctx: Context, judged: JudgedImage, image: OneImage, *, suffix: str) -> 
             words = f"**From {level} up**, k = {k}: {_lost(totals[k])}"
             if np.isfinite(median[k]):
                 words += f"; the median held-out image: {_lost(median[k])}"
-            st.markdown(words)
+            panel.said(words, f"What is lost from {level} up")
             figure = remembered(pixel_map, maps[k], limit, colors(), height=SIDE + 40)
             alt = f"Map of the pixels where log p is lost from {level} up"
             made = code.lost(ctx, handle, image, k, held_out=not without, height=SIDE + 40)

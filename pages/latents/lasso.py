@@ -14,7 +14,7 @@ from hvae_core.evaluation.evaluation import Evaluation, class_of
 from hvae_core.figures import tile, tile_boxes
 from pages.latents import cloud, code
 from pages.latents.points import Points
-from pages.shared import clickable, current, image_names, selection, ui
+from pages.shared import clickable, current, image_names, panel, selection, ui
 from pages.shared.selection import Selection, spread
 from pages.shared.state import Context, colors
 from pages.shared.store import Handle
@@ -77,7 +77,7 @@ def in_words(
     return lines
 
 
-def panel(
+def beside(
     ctx: Context,
     total: int,
     evaluations: Mapping[str, Evaluation],
@@ -101,7 +101,8 @@ def panel(
         return class_of(evaluations[name], index)
 
     titles = {name: ctx.title(name) for name in evaluations}
-    st.markdown("  \n".join(in_words(picks, total, titles, evaluations=evaluations)))
+    said = "  \n".join(in_words(picks, total, titles, evaluations=evaluations))
+    panel.said(said, "The current subset")
     if not outlined:
         st.caption("Still selected from before, though the map no longer shows the outline.")
     st.button(

@@ -60,7 +60,7 @@ def figure(
     return partial(
         _figure,
         colors().theme,
-        tuple(ctx.title(name) for name in points.set_names),
+        tuple((ctx.title(name), ctx.place(name)) for name in points.set_names),
         points,
         placed=placed,
         colouring=colouring,
@@ -77,13 +77,14 @@ def map_key(placed: PlacedPoints, colouring: Colouring) -> str:
 @by_content(12, {Points: attrgetter("digest"), PlacedPoints: attrgetter("digest")})
 def _figure(
     theme: Theme,
-    titles: tuple[str, ...],
+    sets: tuple[tuple[str, int | None], ...],
     points: Points,
     placed: PlacedPoints,
     colouring: Colouring,
     webgl: bool,
 ) -> go.Figure:
     values, names = _values(points, colouring)
+    titles = [title for title, _ in sets]
     data = MapData(
         placed.coords,
         ids=np.arange(len(points)),
@@ -98,6 +99,7 @@ def _figure(
             value_name=colouring.name,
             values=colouring.values,
         ),
+        places=[place for _, place in sets],
     )
     fig = latent_map(
         data,

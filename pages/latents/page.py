@@ -75,7 +75,7 @@ def map_and_selection(
             else chart(drawn, placed, colouring, pictures=pictures, made=made, alt=alt)
         )
     with right, ui.in_place():
-        lasso.panel(
+        lasso.beside(
             ctx, len(drawn), evaluations, pictures=pictures, handle=model, outlined=outlined
         )
 

@@ -250,7 +250,7 @@ with head:
         ]
         over = "; ".join(titles[name] for name in board.sets)
         lacking = f" Not evaluated yet: {'; '.join(absent)}." if absent else ""
-        st.caption(ui.plain(f"Means over {over}.{lacking}"))
+        panel.said(ui.plain(f"Means over {over}.{lacking}"), "Sets", note=True)
     else:
         empty(chosen, suite)
 with body:

@@ -18,7 +18,7 @@ from hvae_core.figures import Curve, densities, fmt, percent, roc, symbol_html, 
 from hvae_core.scores import Score, get_score
 from pages.many import code, folders, unusual
 from pages.many.folders import Measure, Opened
-from pages.shared import ui
+from pages.shared import panel, ui
 from pages.shared.controls import among
 from pages.shared.state import colors, context
 
@@ -129,7 +129,7 @@ def rates(outside: Sketch, at: float, unit: str) -> None:
     """How many images are flagged, in words."""
     count = outside.at_least(at)
     about = f", to within {outside.error:,.0f}" if outside.error else ""
-    st.markdown(
+    panel.said(
         f"Flagged are images that score **{fmt(at, unit)}** or more: **{count:,.0f}** of "
         f"{outside.n:,.0f}{about}."
     )

@@ -14,7 +14,7 @@ from hvae_core.detection.standard import PATH
 from hvae_core.figures.by_degree import AREA, SHARE, degree_curves
 from pages.ood import code
 from pages.ood.models import ModelDetection
-from pages.shared import ui
+from pages.shared import panel, ui
 from pages.shared.controls import one_of
 from pages.shared.state import Context, colors
 
@@ -54,7 +54,7 @@ def draw(ctx: Context, detected: Sequence[ModelDetection]) -> None:
 def _change(ctx: Context, found: ByDegree, change: Change, *, model: ModelDetection) -> None:
     """Both charts of one change, and who sees it."""
     ladder = LADDERS[change.name]
-    st.markdown(in_words(change))
+    panel.said(in_words(change), f"By degrees: {ladder.axis}")
     halves = ((AREA, change.areas, 0.5), (SHARE, change.shares, 100 * found.alpha))
     for place, (title, values, chance) in zip(st.columns(2, gap="large"), halves, strict=True):
         figure = degree_curves(

@@ -23,7 +23,7 @@ from hvae_core.scores import Score
 from pages.ood import code, degrees, line, models, paired_tests, subset, tables, threshold
 from pages.ood.models import ModelDetection
 from pages.ood.threshold import Placed
-from pages.shared import offers, ui
+from pages.shared import offers, panel, ui
 from pages.shared.controls import one_of
 from pages.shared.remembered import remembered
 from pages.shared.state import colors, context
@@ -32,7 +32,7 @@ ctx = context()
 palette = colors()
 titles = {name: ctx.title(name) for name in ctx.out_names if name != ctx.in_name}
 SPELLED = ("nats", "false alarm")
-places = {name: i for i, name in enumerate(titles)}
+places = {name: place for name in titles if (place := ctx.place(name)) is not None}
 
 TABLE_HELP = (
     "Each score on equal numbers of in- and out-of-distribution images (Havtorn et al. 2021, "
@@ -97,13 +97,13 @@ def in_words(placed: Placed) -> None:
             f"{at.held_out.n:,} held-out images"
         )
         if scored.by_itself:
-            st.markdown(
+            panel.said(
                 f"{text}. These images place the threshold, and there are no others of their kind, "
                 "so this rate does not test it."
             )
             continue
         test = flagged(at.value, scored.inside)
-        st.markdown(
+        panel.said(
             f"{text}, and of {ui.plain(ctx.title(ctx.in_name))} "
             f"**{interval(100 * test.value, 100 * test.low, 100 * test.high, unit='%')}**."
             + threshold.unlike(at, test)
@@ -201,15 +201,15 @@ def table(detected: list[ModelDetection]) -> None:
         alt = f"{metric} of every score on every set"
         made = code.heat(ctx, detected, titles, scores, metric=metric)
         ui.chart(figure, f"table-{metric}", alt, key="o_heat", code=made)
-    st.caption(models.equal_numbers_note(detected, titles))
+    panel.said(models.equal_numbers_note(detected, titles), note=True)
     for score, reason in models.unavailable(detected):
         st.caption(f"${score.symbol}$ is not available: {ui.plain(reason)}")
 
     def numbers() -> pd.DataFrame:
         return tables.numbers(models.with_intervals(detected), titles)
 
-    with st.expander("All numbers", key="o_numbers", on_change="rerun") as panel:
-        if panel.open:
+    with st.expander("All numbers", key="o_numbers", on_change="rerun") as box:
+        if box.open:
             told = numbers().round(3)
             three = st.column_config.NumberColumn(format="%.3f")
             columns = {str(name): three for name in told.select_dtypes("float")}
@@ -226,7 +226,7 @@ def tests(detected: list[ModelDetection]) -> None:
         with ui.in_place():
             by_set = paired_tests.against_likelihood(model)
             if not by_set:
-                st.markdown(f"{who(model)}No score does better than $-\\mathcal{{L}}$ on any set.")
+                panel.said(f"{who(model)}No score does better than $-\\mathcal{{L}}$ on any set.")
                 continue
             st.markdown(f"{who(model)}The best score of each set against $-\\mathcal{{L}}$:")
             rows = paired_tests.table(titles, by_set, model.report.scores)
@@ -236,8 +236,8 @@ def tests(detected: list[ModelDetection]) -> None:
 
 def more_scores(detected: list[ModelDetection]) -> None:
     """Jobs for the scores that are not there yet, in a panel that is filled once it is opened."""
-    with st.expander("More scores", key="o_more", on_change="rerun") as panel:
-        for model in detected if panel.open else ():
+    with st.expander("More scores", key="o_more", on_change="rerun") as box:
+        for model in detected if box.open else ():
             with ui.in_place():
                 ui.model_title(ctx, model.letter, model.handle)
                 offers.draw(ctx, model.handle, model.materials, letter=model.letter)

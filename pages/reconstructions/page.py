@@ -12,7 +12,7 @@ from hvae_core.figures import fmt, strip_boxes, tile
 from hvae_core.probes.picture_quality import group_losses, pixel_variance
 from pages.reconstructions import ahead, code, controls
 from pages.reconstructions.controls import ReconstructionSettings
-from pages.shared import clickable, image_names, pictures, ui
+from pages.shared import clickable, image_names, panel, pictures, ui
 from pages.shared.controls import among, next_seed, one_of, select
 from pages.shared.image_names import NamedImages
 from pages.shared.state import colors, context
@@ -83,7 +83,7 @@ def several(named: NamedImages, settings: ReconstructionSettings) -> None:
         k = min(settings.k, handle.n_levels - 1)
         means, nll = controls.draws_of(handle, image, k, n=n, **settings.noise)
         who = f"**{letter}** {handle.title}: " if len(ctx.models) > 1 else ""
-        st.markdown(
+        panel.said(
             f"{who}{'these' if who else 'These'} draws cost **{fmt(nll.mean(), 'nats')}** on "
             f"average, −log p(x | z>{k}), from {fmt(nll.min())} to {fmt(nll.max())}. Between "
             f"draws a pixel varies by **{fmt(pixel_variance(means))}** (variance; 0 means that all "

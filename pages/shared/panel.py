@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
     from PIL.Image import Image
 
-    Content: TypeAlias = "go.Figure | Image | pd.DataFrame"
+    Content: TypeAlias = "go.Figure | Image | pd.DataFrame | str"
     Later: TypeAlias = Callable[[], Content | None]
 
 Program: TypeAlias = Code | Callable[[], Code | None]
@@ -35,7 +35,7 @@ NOTE = "The camera at the top right of the chart saves the figure as SVG."
 
 @dataclass(frozen=True, eq=False)
 class Panel:
-    """A chart, a picture or a table of the page, in words, with the code that makes it.
+    """A chart, a picture, a table or a finding of the page, in words, with the code that makes it.
 
     What is drawn in the browser alone, or moves there, is made when it is asked for; there may be
     nothing yet.
@@ -47,7 +47,7 @@ class Panel:
     code: Program | None = None
 
     def made(self) -> Content | None:
-        """The chart, picture or table."""
+        """The chart, picture, table or text."""
         return self.content() if callable(self.content) else self.content
 
     def written(self) -> Code | None:
@@ -124,15 +124,18 @@ def claimed(title: str, *texts: str) -> None:
     now.title, now.texts = title, texts
 
 
-def also_claimed(text: str) -> None:
-    """Take note of a further text, as the verdict of a second model."""
-    now = view()
-    now.texts = (*now.texts, text)
-
-
 def shown(name: str, alt: str, content: Content | Later, code: Program | None = None) -> None:
     """Take note of a panel, drawn under a name and told in words."""
     view().add(Panel(name, alt, content, code))
+
+
+def said(text: str, heading: str = "", *, note: bool = False, code: Program | None = None) -> None:
+    """Write a finding in Markdown, or a note on the panel above it, and keep it for a report.
+
+    There it stands under the heading, with the code; without one below what stands before.
+    """
+    (st.caption if note else st.markdown)(text)
+    shown("", heading, text, code)
 
 
 @st.fragment

@@ -91,7 +91,7 @@ def made(view: View, known: Facts) -> bytes:
         content = one.made()
         if content is None:
             continue
-        section: dict[str, Any] = dict.fromkeys(("chart", "picture", "table"), "")
+        section: dict[str, Any] = dict.fromkeys(("chart", "picture", "table", "lines"), "")
         section |= {"alt": heading, "python": "", "command": ""}
         section |= _content(one.name, content, f"chart-{number}", charts=charts)
         if code := one.written():
@@ -113,7 +113,7 @@ def made(view: View, known: Facts) -> bytes:
         scheme=look.theme,
         panel=look.panel,
         title=plain(view.title) or "Strata",
-        texts=[text for text in map(plain, view.texts) if text],
+        texts=[line["text"] for text in view.texts for line in lines(text)],
         settings=[*known.choices, *told],
         link=f"{view.url}?{urlencode(controls)}" if view.url and controls else view.url,
         sections=sections,
@@ -130,7 +130,7 @@ def told_apart(headings: Sequence[str], letters: Sequence[str]) -> list[str]:
     seen: Counter[str] = Counter()
     told = []
     for heading in headings:
-        each = len(letters) > 1 and headings.count(heading) == len(letters)
+        each = heading and len(letters) > 1 and headings.count(heading) == len(letters)
         told.append(f"{letters[seen[heading]]}: {heading}" if each else heading)
         seen[heading] += 1
     return told
@@ -140,12 +140,23 @@ def _content(
     name: str, content: Any, chart: str, *, charts: dict[str, object]
 ) -> Mapping[str, Any]:
     """What a panel shows, as the template takes it; a chart goes into ``charts``."""
+    if isinstance(content, str):
+        return {"lines": lines(content)}
     if hasattr(content, "to_plotly_json"):
         charts[chart] = chart_of(name, only=content)
         return {"chart": chart}
     if hasattr(content, "columns"):
         return {"table": table(content)}
     return {"picture": data_url(png_bytes(content), "image/png")}
+
+
+def lines(markdown: str) -> list[dict[str, Any]]:
+    """A text's lines without their marks, and whether each is an item of a list."""
+    return [
+        {"text": plain(line.removeprefix("- ")), "item": line.startswith("- ")}
+        for line in map(str.strip, markdown.splitlines())
+        if line
+    ]
 
 
 def table(frame: pd.DataFrame) -> dict[str, Any]:

@@ -60,6 +60,13 @@ class Context:
             return self.in_name
         return next((spec.name for spec in self.world.with_role("validation")), self.in_name)
 
+    def place(self, name: str) -> int | None:
+        """A set's place among those held against the model's own, None for its own.
+
+        It says how the set is drawn, on every page.
+        """
+        return self.out_names.index(name) if name in self.out_names else None
+
     @property
     def sets(self) -> PageSets:
         """The sets of the world, from the chosen data folder."""

@@ -1,4 +1,5 @@
-// Lists the parts of the page, copies the address of the view; while a view is presented, arrow keys
+// Lists the parts of the page, copies the address of the view, says how a file that was asked for
+// fares; while a view is presented, arrow keys
 // press the links on the page.
 const LEAST = 3;  // a page of fewer parts needs no list of them
 // The heading's own words, without the mark of its help.
@@ -77,6 +78,37 @@ export default function ({ data, parentElement }) {
   const main = document.querySelector('[data-testid="stMain"]');
   if (main) watch.observe(main, { childList: true, subtree: true });
   count();
+  // A button for a file is disabled while the file is made, and Streamlit says no more than that.
+  const made = find(".made"), waiting = new Map();
+  let gone = 0;
+  const tell = (text, stays) => {
+    made.textContent = text;
+    made.hidden = false;
+    clearTimeout(gone);
+    if (!stays) gone = setTimeout(() => { made.hidden = true; }, 6000);
+  };
+  const FILE = '[data-testid="stDownloadButton"]';
+  const asked = (event) => {
+    const file = event.target.closest?.(`${FILE} button`);
+    if (!file || file.disabled) return;
+    const words = file.querySelector('[data-testid="stMarkdownContainer"]') ?? file;
+    waiting.set(file, words.textContent.trim());
+    box.hidden = true;
+    close();
+    tell(`${waiting.get(file)}: in the making …`, true);
+  };
+  const settled = (changes) => {
+    for (const { target } of changes) {
+      if (target.disabled || !waiting.has(target)) continue;
+      const name = waiting.get(target);
+      waiting.delete(target);
+      setTimeout(() => tell(target.closest(FILE)?.querySelector('[data-testid$="ButtonError"]')
+        ? `${name}: could not be made.` : `${name}: ready, among the browser's downloads.`), 50);
+    }
+  };
+  document.addEventListener("click", asked, true);
+  const files = new MutationObserver(settled);
+  files.observe(document.body, { attributes: true, attributeFilter: ["disabled"], subtree: true });
   const press = (names) => names.map((name) => document.querySelector(name)).find(Boolean)?.click();
   const keys = (event) => {
     const taken = "input, textarea, select, [contenteditable=true], [role=slider], [role=radio]," +
@@ -92,7 +124,10 @@ export default function ({ data, parentElement }) {
   return () => {
     document.removeEventListener("keydown", keys);
     document.removeEventListener("pointerdown", away);
+    document.removeEventListener("click", asked, true);
     watch.disconnect();
+    files.disconnect();
+    clearTimeout(gone);
     clearTimeout(waits);
   };
 }

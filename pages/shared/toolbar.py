@@ -28,7 +28,8 @@ _mount = component(
     html='<button type="button" class="parts" aria-expanded="false" hidden>Parts</button>'
     '<nav class="box" aria-label="Parts of this page" hidden></nav>'
     '<button type="button" class="share">Share</button><div class="box link" hidden>'
-    '<input readonly aria-label="The link of this view"><p role="status"></p></div>',
+    '<input readonly aria-label="The link of this view"><p role="status"></p></div>'
+    '<div class="box made" role="status" hidden></div>',
     css=(_HERE / "toolbar.css").read_text("utf-8"),
     js=(_HERE / "toolbar.js").read_text("utf-8"),
 )
@@ -38,6 +39,7 @@ _STYLE = """<style>
         flex-wrap: nowrap; gap: 1rem; padding: 0 .5rem; border-radius: .25rem;
         background: GROUND}
     .st-key-toolbar > div {width: auto; flex: 0 0 auto}
+    [data-testid="stHeader"] {background: GROUND; height: 3rem; min-height: 3rem}
     @media (max-width: 640px) {.st-key-present_begin {display: none}}
     </style>"""
 _PRESENTED = """<style>

@@ -9,7 +9,7 @@ from hvae_core.common.words import area
 from hvae_core.detection.story import story, telling_pair
 from hvae_core.figures import densities, png_bytes, strip, symbol_html
 from hvae_core.scores import Score, get_score
-from pages.shared import jobs, links, pictures, ui
+from pages.shared import jobs, links, panel, pictures, ui
 from pages.shared.state import colors, context
 from pages.start import code, example, words
 
@@ -65,12 +65,12 @@ first, second, third = words.heads(told.likelihood, told.remedied)
 left, middle, right = st.columns([6, 7, 6], gap="small")
 with left, ui.in_place():
     st.subheader(first, anchor=False)
-    st.markdown(f"−L, larger for less likely images: AUROC **{area(told.likelihood)}**.")
+    panel.said(f"−L, larger for less likely images: AUROC **{area(told.likelihood)}**.", first)
     density_chart(elbo, "start-paradox", words.PARADOX_ALT)
     ui.link("ood", "All scores and sets")
 with right, ui.in_place():
     st.subheader(third, anchor=False)
-    st.markdown(words.ratio(remedy.symbol, told.likelihood, told.remedied))
+    panel.said(words.ratio(remedy.symbol, told.likelihood, told.remedied), third)
     density_chart(remedy, "start-remedy", "Densities of the likelihood ratio, in and out")
     ui.link("image", "Judge one image")
 with middle, ui.in_place():  # last, as it has the model compute
@@ -90,17 +90,18 @@ with middle, ui.in_place():  # last, as it has the model compute
         st.image(png_bytes(drawn), alt=alt)
         made = code.story(ctx, pair, heads, scale=scale)
         ui.picture_button(drawn, "start-story", alt=alt, code=made)
-        st.caption(
+        panel.said(
             "Under each picture stands what its pixels cost the model, in nats. "
             "Chosen automatically: among outsiders that look at least as likely as a typical image "
-            f"of {ui.plain(ctx.title(ctx.in_name))}, this one has the largest ${remedy.symbol}$."
+            f"of {ui.plain(ctx.title(ctx.in_name))}, this one has the largest ${remedy.symbol}$.",
+            note=True,
         )
     except MissingImages as missing:
         st.info(ui.plain(str(missing)), icon=":material/image_not_supported:")
     ui.link("reconstructions", "Reconstructions by layer")
 if told.uncaught:
     missed = [(ctx.title(name), area, best) for name, area, best in told.uncaught]
-    st.caption(words.uncaught(missed))
+    panel.said(words.uncaught(missed), note=True)
 if told.likelihood >= 0.5 and (shown := example.telling()) is not None:
     world, handle = shown
     link = {"world": world.title, links.model_key("a", world): handle.name}

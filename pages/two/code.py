@@ -9,7 +9,7 @@ from hvae_core.scores import Score
 from pages.shared import program
 from pages.shared.program import Code, text
 from pages.shared.state import Context
-from pages.two.layers import SEED, place
+from pages.two.layers import SEED
 from pages.two.scores import ScoredPair
 
 _USES = [
@@ -25,7 +25,7 @@ def by_layer(
     cka = measure == "cka"
     a, b = (handle.names for handle in ctx.models)
     sets = [
-        f"    ({text(ctx.title(name))}, {program.images(ctx, name)}, {place(ctx, name)}),"
+        f"    ({text(ctx.title(name))}, {program.images(ctx, name)}, {ctx.place(name)}),"
         for name in names
     ]
     return program.code(

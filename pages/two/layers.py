@@ -48,11 +48,6 @@ def sets_of(ctx: Context) -> list[str]:
     return list(dict.fromkeys([ctx.in_name, *ctx.out_names]))
 
 
-def place(ctx: Context, name: str) -> int | None:
-    """A set's place among the OOD sets, None for the one inside."""
-    return None if name == ctx.in_name else ctx.out_names.index(name)
-
-
 def letters(ctx: Context) -> tuple[str, str]:
     """Both models in a sentence."""
     a, b = short_titles(ctx.models, ctx.world.title)
@@ -138,7 +133,7 @@ def lines(
         values, chance = getattr(likeness, measure)[where], likeness.chance[where]
         if measure == "cka":
             chance = np.zeros_like(chance)  # what the debiased estimator gives on average
-        lines.append(SetLine(ctx.title(name), values, chance, place=place(ctx, name)))
+        lines.append(SetLine(ctx.title(name), values, chance, place=ctx.place(name)))
     return lines
 
 

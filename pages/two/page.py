@@ -21,7 +21,7 @@ from hvae_core.figures import (
 )
 from hvae_core.probes.layer_likeness import PAIRED_UNITS, Likeness
 from hvae_core.scores import Score
-from pages.shared import clickable, current, jobs, models, store, ui
+from pages.shared import clickable, current, jobs, models, panel, store, ui
 from pages.shared.controls import one_of, select
 from pages.shared.state import colors, context
 from pages.two import code, layers, pair, scores
@@ -80,7 +80,7 @@ def likeness_part(by_set: Mapping[str, Likeness], measure: str) -> None:
     ui.chart(figure, "two-likeness", alt, code=made)
     shift = layers.shift_in_words(ctx, by_set, pairs) if measure == "correlation" else ""
     if shift:
-        st.caption(shift)
+        panel.said(shift, note=True)
     ui.csv_button(lambda: layers.likeness_table(ctx, by_set), "likeness", "Layers (CSV)")
 
 
@@ -112,7 +112,8 @@ def scores_part(
     area = clickable.chart_area(key, spot_of, sum(len(pair.a) for pair in pairs))
     ui.chart(figure, key, "The score of every image under A and under B", code=made, **area)
     clickable.chart_points(key, look)
-    st.caption(". ".join(scores.agreement_in_words(pair, score.unit) for pair in pairs) + ".")
+    agreement = ". ".join(scores.agreement_in_words(pair, score.unit) for pair in pairs)
+    panel.said(f"{agreement}.", note=True)
     files = {pair.name: evaluations[pair.name].files for pair in pairs}
     ui.csv_button(lambda: scores.score_table(score, pairs, files), "scores", "Scores (CSV)")
 

@@ -16,7 +16,6 @@ from hvae_core.probes.layer_likeness import agreement, most_different
 from hvae_core.scores import Material, Score, score_list
 from pages.shared import ui
 from pages.shared.state import Context
-from pages.two.layers import place
 
 PICTURES = 7
 """Images of either side that the models differ on most."""
@@ -53,7 +52,7 @@ def scored(
             st.caption(f"{ui.plain(ctx.title(name))}: {ui.plain(str(error))}")
             continue
         if len(a) == len(b):
-            pairs.append(ScoredPair(name, ctx.title(name), a=a, b=b, place=place(ctx, name)))
+            pairs.append(ScoredPair(name, ctx.title(name), a=a, b=b, place=ctx.place(name)))
     return pairs
 
 

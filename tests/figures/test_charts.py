@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -276,6 +277,9 @@ def test_map_by_class_keeps_a_marker_for_each_set() -> None:
     assert set(traces[1].marker.symbol) == {"circle", LIGHT.out_mark(0).symbol}
     legend = [t.name for t in fig.data if t.x[0] is None]
     assert legend == ["no class", "Bag", "Coat", "test", "MNIST"]
+    elsewhere = latent_map(replace(data, places=[None, 4]), classes, LIGHT, color_by="class")
+    marks = [t.marker.symbol for t in elsewhere.data if t.x[0] is None][-2:]
+    assert marks == ["circle", LIGHT.out_mark(4).symbol]
 
 
 def test_map_by_score_has_a_scale_with_its_unit() -> None:

@@ -74,6 +74,7 @@ def test_out_sets_differ_without_colour_too(colors: Palette) -> None:
     marks = [colors.out_mark(i) for i in range(30)]
     assert len(set(marks)) == 30
     assert len({(m.dash, m.symbol) for m in marks}) == 30
+    assert len({m.symbol for m in marks[:17]}) == 17
     assert colors.in_mark.symbol not in {m.symbol for m in marks}
 
 

@@ -40,7 +40,7 @@ HEADLINES = ("Not flagged", "Out of distribution", "No verdict")
 def alive(app: AppTest) -> AppTest:
     """The page drew itself: no exception, and a verdict for a title."""
     assert not app.exception
-    assert app.title[0].value.startswith(HEADLINES)
+    assert app.title[0].value.removeprefix("A: ").startswith(HEADLINES)
     return app
 
 
@@ -117,7 +117,9 @@ def test_model_b_is_judged_too(start: Start) -> None:
     assert len(app.image) == 3 and {"i_near_A", "i_near_B"} <= clickables(app)
     assert charts(app) >= DRAWN | {f"{name}-b" for name in DRAWN}
     assert {panel.label for panel in app.expander} >= {"More scores for A", "More scores for B"}
-    assert any(text.value.startswith("**B** Tiny, informative: **") for text in app.markdown)
+    assert app.title[0].value.startswith("A: ")
+    (told,) = [text.value for text in app.markdown if "**B** Tiny, informative: **" in text.value]
+    assert told.startswith("**A** Tiny")
 
 
 def test_an_upload_is_fitted_and_the_note_says_how(start: Start) -> None:
