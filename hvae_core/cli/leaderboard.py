@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from hvae_core.common.progress import Progress
     from hvae_core.data import World
     from hvae_core.data.worlds import Suite
-    from hvae_core.detection.leaderboard.standings import Board, Standing
+    from hvae_core.detection.leaderboard.rows import Board, Mean, Standing
     from hvae_core.evaluation.sets import Sets
 
 
@@ -67,10 +67,10 @@ def leaderboard(
 ) -> None:
     """Which checkpoint and score tells a world's sets apart best, from stored results.
 
-    Rank every score of every checkpoint on the near, far or shifted sets of a world, as OpenOOD
-    has them: near sets hold other classes in images like the world's own, far sets images of
-    another kind, shifted ones the world's own classes, changed. Nothing is computed but what
-    follows from results at hand, so it needs no network and no images.
+    Rank every score of every checkpoint, and the verdict on one image, on the near, far or shifted
+    sets of a world, as OpenOOD has them: near sets hold other classes in images like the world's
+    own, far sets images of another kind, shifted ones the world's own classes, changed. Nothing is
+    computed but what follows from results at hand, so it needs no network and no images.
 
     Examples:
       python -m hvae_core leaderboard
@@ -88,7 +88,10 @@ def leaderboard(
 
     AUROC is the mean over the sets, with the 95 % interval of DeLong et al. 1988 for such a mean:
     the sets share their in-distribution images. Rank is the mean over sets of the rank among all
-    rows. FPR95 is the share of in-distribution images flagged where 95 % of a set are. p is the
+    rows. FPR95 is the share of in-distribution images flagged where 95 % of a set are. Caught is
+    the share of a set that is called out at 5 % false alarms, by the world's validation images.
+    Full spectrum is the AUROC where the world's shifted images count as in-distribution beside its
+    test images, as in OpenOOD v1.5: a dash where these have no results. p is the
     paired test against the first row, after Holm's correction; at 0.05 or more, in bold, no test
     tells the row from the first. The last column holds the score against -L of the same checkpoint
     on all near and far sets: the smallest difference, and on how many sets it is certainly worse.
@@ -245,19 +248,21 @@ def _print(at: Sets, board: Board, most: int) -> None:
     # The first so many, and of each checkpoint of the user's own its best.
     own = {row.entry.digest: row for row in reversed(board.standings) if row.entry.own}
     rows = [
-        [str(place), *_row(row, titles)]
+        [str(place), *_row(row, titles, shifted=shifted)]
         for place, row in enumerate(board.standings, start=1)
         if not most or place <= most or row is own.get(row.entry.digest)
     ]
     area = "reaction, 95 % interval" if shifted else "AUROC, 95 % interval"
-    rate = "flagged at 5 %" if shifted else "FPR95"
-    heads = ("", "checkpoint", "score", area, "rank", rate, "p, Holm", "least against -L")
+    rates = ("flagged at 5 %",) if shifted else ("FPR95", "caught at 5 %", "full spectrum")
+    heads = ("", "checkpoint", "score", area, "rank", *rates, "p, Holm", "least against -L")
     level = sum(row.level_with_first for row in board.standings)
     judged = [row.worst for row in board.standings if row.worst]
     never = sum(not worst.worse_on for worst in judged)
+    changed = "; ".join(titles[name] for name in board.shifted)
     caption = [
         f"Means over {'; '.join(titles[name] for name in board.sets)}.",
         f"No results: {'; '.join(absent)}." if absent else "",
+        f"In-distribution too in the full spectrum: {changed}." if changed else "",
         f"{len(board.standings)} rows; no test tells {level} of them from the first; {never} of "
         f"{len(judged)} are on no set certainly worse than -L.",
     ]
@@ -265,7 +270,7 @@ def _print(at: Sets, board: Board, most: int) -> None:
     show.table(title, heads, rows, left=3, caption=" ".join(filter(None, caption)))
 
 
-def _row(row: Standing, titles: dict[str, str]) -> list[str | Text]:
+def _row(row: Standing, titles: dict[str, str], *, shifted: bool) -> list[str | Text]:
     style = "bold" if row.p_value is None or row.level_with_first else ""
     p = "" if row.p_value is None else p_value(row.p_value)
     return [
@@ -274,9 +279,18 @@ def _row(row: Standing, titles: dict[str, str]) -> list[str | Text]:
         Text(f"{row.area:.3f} [{row.low:.3f}, {row.high:.3f}]", style),
         f"{row.rank:.1f}",
         f"{100 * row.rate:.1f} %",
+        *([] if shifted else [_mean(row.caught, share=True), _mean(row.spectrum)]),
         Text(p, style),
         _against(row, titles),
     ]
+
+
+def _mean(mean: Mean | None, *, share: bool = False) -> str:
+    if mean is None:
+        return "-"
+    ends = (mean.value, mean.low, mean.high)
+    value, low, high = (f"{100 * of:.1f}" if share else f"{of:.3f}" for of in ends)
+    return f"{value} [{low}, {high}]" + " %" * share
 
 
 def _against(row: Standing, titles: dict[str, str]) -> str:

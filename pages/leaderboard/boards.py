@@ -14,7 +14,8 @@ from hvae_core.data.suites import SUITES
 from hvae_core.data.worlds import Suite, World
 from hvae_core.detection.leaderboard import own
 from hvae_core.detection.leaderboard.entries import Entry, Model, board_sets, entries_of
-from hvae_core.detection.leaderboard.standings import Board, boards
+from hvae_core.detection.leaderboard.rows import Board
+from hvae_core.detection.leaderboard.standings import boards
 from hvae_core.evaluation.sets import Sets
 from pages.shared import models
 from pages.shared.state import Context

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hvae_core.data.worlds import Suite
-from hvae_core.detection.leaderboard.standings import Standing
+from hvae_core.detection.leaderboard.rows import Standing
 from pages.leaderboard.boards import Shown
 from pages.shared import program
 from pages.shared.program import Code, text
@@ -18,10 +18,12 @@ def rows(ctx: Context, shown: Shown, suite: Suite, chosen: str) -> Code:
         *_board(ctx, shown, suite, chosen),
         "rows = [",
         "    [row.entry.title, row.entry.score.key, row.area, row.low, row.high]",
-        "    + [row.rank, row.rate]",
+        "    + [row.rank, row.rate, row.caught and row.caught.value]",
+        "    + [row.spectrum and row.spectrum.value]",
         "    for row in board.standings",
         "]",
-        'names = ["checkpoint", "score", "AUROC", "low", "high", "mean rank", "rate"]',
+        'names = ["checkpoint", "score", "AUROC", "low", "high", "mean rank", "rate", "caught"]',
+        'names += ["full spectrum"]',
         "table = pd.DataFrame(rows, columns=names)",
         uses=["import pandas as pd", *_USES, *_own_uses(shown)],
         shows="print(table)",
@@ -41,10 +43,10 @@ def one_row(ctx: Context, shown: Shown, suite: Suite, chosen: str, *, row: Stand
         "    one for one in board.standings if (one.entry.digest, one.entry.score.key) == wanted",
         ")",
         "rows = [",
-        "    [name, one.auroc, one.low, one.high, one.rate]",
+        "    [name, one.auroc, one.low, one.high, one.rate, one.caught]",
         "    for name, one in row.by_set.items()",
         "]",
-        'table = pd.DataFrame(rows, columns=["set", "AUROC", "low", "high", "rate"])',
+        'table = pd.DataFrame(rows, columns=["set", "AUROC", "low", "high", "rate", "caught"])',
         uses=["import pandas as pd", *_USES, *_own_uses(shown)],
         shows="print(table)",
         command=_command(shown, suite, chosen),

@@ -12,8 +12,11 @@ from hvae_core.common.places import COMMAND
 from hvae_core.common.words import MINUS, area, interval
 from hvae_core.data.suites import SUITES, suite_sets
 from hvae_core.data.worlds import Suite
-from hvae_core.detection.leaderboard.standings import Board, Standing
+from hvae_core.detection.leaderboard.entries import Joined
+from hvae_core.detection.leaderboard.rows import Board, Standing
 from hvae_core.figures import symbol_text
+from pages.image import batch
+from pages.image.subject import VIEWS
 from pages.leaderboard import boards, code, tables
 from pages.leaderboard.boards import Shown
 from pages.ood.models import label
@@ -29,7 +32,10 @@ SPELLED = ("AUROC", "FPR95", "KL")
 HELP = (
     "AUROC is the mean over the sets of the suite. Its 95 % interval is that of DeLong et al. 1988 "
     "for such a mean: the sets share their in-distribution images. Mean rank is over sets, among "
-    "all rows. FPR95 is the share of in-distribution images flagged where 95 % of a set are. Each "
+    "all rows. FPR95 is the share of in-distribution images flagged where 95 % of a set are. "
+    "Caught is the share of a set that is called out at 5 % false alarms, by held-out images. Full "
+    "spectrum is the AUROC where the world's shifted images count as in-distribution beside its "
+    "test images (OpenOOD v1.5). Each "
     "row is tested against the first on the same images, with Holm's correction for all rows; "
     "which row is first was chosen on these images too. The "
     f"last column holds a score against {MINUS}L of the same checkpoint, on all near and far sets: "
@@ -58,13 +64,19 @@ def name_of(row: Standing) -> str:
     title = tables.checkpoint_title(row, ctx.choices or ctx.world)
     if title[1:2].islower():  # no abbreviation
         title = title[:1].lower() + title[1:]
-    return f"{symbol_text(row.entry.score.symbol)} of {title}"
+    return f"{score_of(row)} of {title}"
+
+
+def score_of(row: Standing) -> str:
+    """What a row is of, in words."""
+    score = row.entry.score
+    return "The verdict" if isinstance(score, Joined) else symbol_text(score.symbol)
 
 
 def claim(shown: Shown, board: Board, *, alone: bool) -> str:
     """The title."""
     first, world = board.standings[0], shown.world.title
-    who = symbol_text(first.entry.score.symbol) if alone else name_of(first)
+    who = score_of(first) if alone else name_of(first)
     told = interval(first.area, first.low, first.high)
     if board.suite == "shifted":
         return f"{who} reacts least to changed images of {world}: {told}"
@@ -126,14 +138,16 @@ def table(shown: Shown, board: Board, checkpoint: str) -> Standing:
         alt=alt,
         column_config={
             "Place": st.column_config.NumberColumn("", width=40),
-            "Checkpoint": st.column_config.TextColumn(width=205),
+            "Checkpoint": st.column_config.TextColumn(width=185),
             "Score": st.column_config.TextColumn(width=70),
             tables.BARS: st.column_config.ImageColumn(
-                f"{low:.1f} to {high:.0f}", width=140, help="The interval of the mean AUROC"
+                f"{low:.1f} to {high:.0f}", width=132, help="The interval of the mean AUROC"
             ),
             "AUROC": st.column_config.TextColumn(width=145),
             "Mean rank": st.column_config.NumberColumn(format="%.1f", width=70),
             tables.RATE[board.suite]: st.column_config.NumberColumn(format="%.1f %%", width=75),
+            tables.CAUGHT: st.column_config.NumberColumn(format="%.1f %%", width=95),
+            tables.SPECTRUM: st.column_config.NumberColumn(format="%.3f", width=95),
             tables.AGAINST: st.column_config.TextColumn(width=125),
             tables.LEAST: st.column_config.TextColumn(width=235),
         },
@@ -166,6 +180,9 @@ def one_row(
             tables.RATE[board.suite]: st.column_config.NumberColumn(format="%.1f %%"),
         },
     )  # fmt: skip
+    shifted = [titles[name] for name in board.shifted]
+    if told := tables.in_words(row, shifted):
+        st.caption(ui.plain(told))
     panel.offer("leaderboard-row", made)
     world = ctx.choices or ctx.world
     if row.entry.digest not in shown.choosable:
@@ -179,16 +196,21 @@ def one_row(
 
 
 def way_on(row: Standing, model: str, name: str, title: str) -> None:
-    """A button that opens the page OOD detection on a row's checkpoint and score and one set."""
+    """A button that opens the page where a row's figures are, on its checkpoint and one set."""
     world = ctx.choices or ctx.world
     outs = f"out_{world.key}"
     chosen = list(dict.fromkeys([*st.session_state.get(outs, ()), name]))
-    controls = {
-        links.model_key("a", world): model,
-        outs: chosen,
-        "o_score": label(row.entry.score),
-        "o_sets": [name],
-    }
+    controls = {links.model_key("a", world): model, outs: chosen}
+    if isinstance(row.entry.score, Joined):  # the verdict stands on the page One image
+        many = controls | {"i_view": VIEWS[1], batch.KEY: name}
+        if st.button(
+            f"Judge {ui.plain(title)}", key=f"lb_on_{name}", icon=":material/arrow_forward:",
+            type="tertiary", on_click=st.session_state.update, args=(many,),
+        ):  # fmt: skip
+            there = {"i_view": VIEWS[1], batch.KEY: title}
+            st.switch_page("pages/image/page.py", query_params=there)
+        return
+    controls |= {"o_score": label(row.entry.score), "o_sets": [name]}
     if st.button(
         f"OOD detection: {ui.plain(title)}", key=f"lb_on_{name}", icon=":material/arrow_forward:",
         type="tertiary", on_click=st.session_state.update, args=(controls,),

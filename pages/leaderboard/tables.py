@@ -7,9 +7,9 @@ from typing import Any
 
 import pandas as pd
 
-from hvae_core.common.words import MINUS, interval, p_value
+from hvae_core.common.words import MINUS, interval, listed, p_value
 from hvae_core.data.worlds import World
-from hvae_core.detection.leaderboard.standings import Board, Standing
+from hvae_core.detection.leaderboard.rows import Board, OnSet, Standing
 from hvae_core.figures import symbol_text
 from hvae_core.figures.interval_bars import interval_bars
 from hvae_core.figures.theme import Palette
@@ -17,6 +17,7 @@ from hvae_core.figures.theme import Palette
 LEAST = f"Least against {MINUS}L"
 BARS = "95 % interval"
 AGAINST = "Against the first, p"
+CAUGHT, SPECTRUM = "Caught at 5 %", "Full spectrum"
 RATE = {"near": "FPR95", "far": "FPR95", "shifted": "Flagged at 5 %"}
 
 
@@ -36,6 +37,10 @@ def of_board(board: Board, world: World, palette: Palette) -> pd.DataFrame:
         span=span(rows),
         strong=[row.p_value is None or row.level_with_first for row in rows],
     )
+    judged: dict[str, list[Any]] = {
+        CAUGHT: [None if row.caught is None else 100 * row.caught.value for row in rows],
+        SPECTRUM: [None if row.spectrum is None else row.spectrum.value for row in rows],
+    }
     return pd.DataFrame(
         {
             "Place": range(1, len(rows) + 1),
@@ -43,10 +48,11 @@ def of_board(board: Board, world: World, palette: Palette) -> pd.DataFrame:
             "AUROC": [interval(row.area, row.low, row.high) for row in rows],
             BARS: bars,
             "Checkpoint": [checkpoint_title(row, world) for row in rows],
-            "Mean rank": [row.rank for row in rows],
             RATE[board.suite]: [100 * row.rate for row in rows],
+            **{name: cells for name, cells in judged.items() if any(cells)},
             AGAINST: [_against_first(row, first=not place) for place, row in enumerate(rows)],
             LEAST: [_least(row, titles) for row in rows],
+            "Mean rank": [row.rank for row in rows],
         }
     )
 
@@ -75,6 +81,11 @@ def of_row(
             "AUROC": [interval(one.auroc, one.low, one.high) for _, one in sets],
             BARS: bars,
             RATE[board.suite]: [100 * one.rate for _, one in sets],
+            **(
+                {CAUGHT: [_share(one) for _, one in sets]}
+                if any(one.caught is not None for _, one in sets)
+                else {}
+            ),
         }
     )
 
@@ -85,6 +96,10 @@ def numbers(board: Board) -> pd.DataFrame:
     for place, row in enumerate(board.standings, start=1):
         plain = row.to_dict()
         worst, by_set = plain.pop("against_likelihood"), plain.pop("sets")
+        for name in ("caught", "full_spectrum"):
+            mean = plain.pop(name) or {}
+            ends = {"": "value", "_low": "low", "_high": "high"}
+            plain |= {f"{name}{end}": mean.get(key) for end, key in ends.items()}
         plain |= {
             "least_against_likelihood": worst and worst["difference"],
             "least_on": worst and worst["set_name"],
@@ -99,6 +114,26 @@ def plain(board: Board) -> dict[str, Any]:
     """The same as the command line's JSON."""
     rows = [row.to_dict() for row in board.standings]
     return {board.suite: {"sets": list(board.sets), "rows": rows}}
+
+
+def in_words(row: Standing, shifted: Sequence[str]) -> str:
+    """What a row catches and its full-spectrum AUROC, with intervals; "" where it has neither."""
+    told = []
+    if row.caught is not None:
+        value, low, high = (100 * of for of in (row.caught.value, row.caught.low, row.caught.high))
+        share = interval(value, low, high, "%")
+        told.append(f"Caught at 5 % false alarms, mean over sets: {share}.")
+    if row.spectrum is not None:
+        area = interval(row.spectrum.value, row.spectrum.low, row.spectrum.high)
+        told.append(f"Full spectrum, with {listed(shifted)} as in-distribution: AUROC {area}.")
+    return " ".join(told)
+
+
+def _share(one: OnSet) -> str:
+    """A share in per cent with its interval."""
+    if one.caught is None or one.caught_low is None or one.caught_high is None:
+        return ""
+    return interval(100 * one.caught, 100 * one.caught_low, 100 * one.caught_high, unit="%")
 
 
 def _against_first(row: Standing, *, first: bool) -> str:

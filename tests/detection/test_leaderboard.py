@@ -13,15 +13,17 @@ import pytest
 from scipy.stats import norm, rankdata
 
 from hvae_core.cli.main import main
-from hvae_core.common.errors import DataError
+from hvae_core.common.errors import DataError, ScoreError
 from hvae_core.data import worlds
 from hvae_core.data.suites import SUITES, suite_sets, with_shifted
 from hvae_core.data.worlds import read_worlds
+from hvae_core.detection.conformal import threshold_at
+from hvae_core.detection.judged_many import judge_many
 from hvae_core.detection.leaderboard import own
-from hvae_core.detection.leaderboard.entries import Entry
+from hvae_core.detection.leaderboard.entries import VERDICT, Entry
 from hvae_core.detection.leaderboard.standings import Areas, board, worst_against
 from hvae_core.detection.metrics import auroc, auroc_interval, contest, holm
-from hvae_core.detection.metrics.mean_area import area_of, compared, mean_of
+from hvae_core.detection.metrics.mean_area import area_of, compared, mean_of, pooled_area
 from hvae_core.evaluation import SHIPPED_LIMIT
 from hvae_core.evaluation.evaluation import EvalSettings
 from hvae_core.evaluation.lookup import checkpoint_path, shipped_result
@@ -72,6 +74,49 @@ def test_mean_by_counting_pairs() -> None:
     difference = found[0][2] - found[1][2]
     assert test.difference == pytest.approx(difference)
     assert test.p_value == pytest.approx(2 * norm.sf(abs(difference) / error))
+
+
+def test_the_full_spectrum_by_counting_pairs() -> None:
+    """An image's error is that of the sum over its versions: by the jackknife, image by image."""
+    rng = np.random.default_rng(1)
+    inside = rng.normal(size=60).round(1)
+    shifted = [(inside + rng.normal(0.5, 0.3, 60)).round(1), (2 * inside).round(1)]
+    outside = rng.normal(1, 1, 50).round(1)
+    versions = np.stack([inside, *shifted])
+    found = pooled_area([inside, *shifted], outside)
+    assert found.value == pytest.approx(kernel(versions.ravel(), outside).mean())
+    by_image = kernel(versions.ravel(), outside).mean(0).reshape(3, 60).mean(0)
+    by_out = kernel(versions.ravel(), outside).mean(1)
+    variance = by_image.var(ddof=1) / 60 + by_out.var(ddof=1) / 50
+    assert found.error == pytest.approx(np.sqrt(variance))
+    alone, known = pooled_area([inside], inside[:50] + 1), auroc_interval(inside, inside[:50] + 1)
+    assert (alone.value, *alone.interval()) == pytest.approx(known)
+    with pytest.raises(ScoreError, match="at least two images"):
+        pooled_area([inside, inside[:1]], outside)
+
+
+def test_what_is_caught_and_the_full_spectrum_of_a_row() -> None:
+    one = entry("elbo", 14, alarm=1.2)
+    board_of = board([one], "near", ["a", "b"], [], shifted=["c", "d"], known=Areas())
+    (row,) = board_of.standings
+    shares = [np.mean(one.values[name] >= 1.2) for name in "ab"]
+    assert row.caught is not None and row.caught.value == pytest.approx(np.mean(shares))
+    half = 1.959964 * np.sqrt(sum(p * (1 - p) / 40 for p in shares)) / 2
+    assert row.caught.high - row.caught.value == pytest.approx(half)
+    assert row.by_set["a"].caught == pytest.approx(shares[0])
+    inside = np.concatenate([one.inside, one.values["c"]])
+    assert board_of.shifted == ("c",) and row.spectrum is not None
+    assert row.spectrum.value == pytest.approx(
+        np.mean([auroc(inside, one.values[name]) for name in "ab"])
+    )
+    # none by a row of before, nor of one that lacks a shifted set, nor of shifted sets themselves
+    (bare,) = board([replace(one, alarm=None)], "near", ["a"], [], known=Areas()).standings
+    assert bare.caught is bare.spectrum is bare.by_set["a"].caught is None
+    lacks = replace(one, values={name: one.values[name] for name in "ab"})
+    rows = board([one, lacks], "far", ["a"], [], shifted=["c"], known=Areas()).standings
+    assert [row.spectrum is None for row in rows] == [row.entry is lacks for row in rows]
+    (shift,) = board([one], "shifted", ["a"], [], shifted=["c"], known=Areas()).standings
+    assert shift.caught is shift.spectrum is None
 
 
 def test_one_set_is_the_known_interval_and_test() -> None:
@@ -185,11 +230,17 @@ def test_rows_of_ones_own_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     checkpoint: Any = SimpleNamespace(
         model=SimpleNamespace(n_levels=3), config=SimpleNamespace(latent_names=("z1", "z2", "z3"))
     )
-    made = [entry("elbo", 13), replace(entry("llr_2", 13), values={"a": np.ones(40)})]
+    made = [
+        entry("elbo", 13, alarm=2.5),
+        replace(entry("llr_2", 13), values={"a": np.ones(40)}),
+        replace(entry("llr_2", 13), score=VERDICT),
+    ]
     own.keep(checkpoint, "glyphs", made)
     (tmp_path / "leaderboard" / "glyphs.broken.npz").write_bytes(b"PK")
     found = own.own_entries("glyphs")
-    assert [each.score.key for each in found] == ["elbo", "llr_2"] and all(e.own for e in found)
+    assert [each.score.key for each in found] == ["elbo", "llr_2", "verdict"]
+    assert found[2].score is VERDICT
+    assert all(e.own for e in found) and [e.alarm for e in found] == [2.5, None, None]
     np.testing.assert_array_equal(found[0].values["c"], made[0].values["c"])
     assert list(found[1].values) == ["a"] and found[1].pixels == made[1].pixels
     assert not own.own_entries("cutouts")
@@ -210,6 +261,22 @@ def test_the_command_reads_stored_results(
         for name in ("test", *table["sets"])
     )
     assert row["auroc"] == pytest.approx(np.mean([auroc(score(inside), score(o)) for o in outs]))
+    verdict = next(row for row in table["rows"] if row["score"] == "verdict")
+    held_out, test, *sets = (
+        shipped_result(info, name, EvalSettings(), limit=SHIPPED_LIMIT).table
+        for name in ("validation", "test", *table["sets"])
+    )
+    p, *others = (judge_many(one, held_out, 0.05).p for one in (test, *sets))
+    assert verdict["auroc"] == pytest.approx(np.mean([auroc(-p, -other) for other in others]))
+    caught = [np.mean(other <= 0.05) for other in others]
+    assert verdict["caught"]["value"] == pytest.approx(np.mean(caught))
+    shifted = shipped_result(info, "inverted", EvalSettings(), limit=SHIPPED_LIMIT).table
+    both = np.concatenate([score(inside), score(shifted)])
+    assert row["full_spectrum"]["value"] == pytest.approx(
+        np.mean([auroc(both, score(out)) for out in outs])
+    )
+    low = threshold_at(0.05, score(held_out))
+    assert row["caught"]["value"] == pytest.approx(np.mean([score(out) >= low for out in outs]))
     assert checkpoint_path(info.name).is_file()
     assert main(["leaderboard", "nobody"]) == 2
     assert "--add" in capsys.readouterr().err

@@ -8,41 +8,70 @@ none.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from hvae_core.common.arrays import Floats
 from hvae_core.common.errors import ScoreError
+from hvae_core.common.progress import silent
 from hvae_core.data.suites import SUITES, suite_sets, with_shifted
 from hvae_core.data.worlds import World
+from hvae_core.detection.conformal import threshold_at
+from hvae_core.detection.judged_many import judge_many
 from hvae_core.detection.metrics import checked
-from hvae_core.detection.set_values import values_of
+from hvae_core.detection.set_values import unseen_values, values_of
 from hvae_core.evaluation.evaluation import Evaluation
 from hvae_core.evaluation.lookup import lookup
 from hvae_core.evaluation.sets import Described, Sets
-from hvae_core.scores import Score, all_scores
+from hvae_core.scores import Material, Score, all_scores
 from hvae_core.scores.assemble import AtHand, assemble
 
 LIKELIHOOD = "elbo"
 """The score that the others are never to be worse than."""
+ALPHA = 0.05
+"""The false-alarm rate at which images are called out."""
 _READ = {"reference", "held_out", "latents"}
+
+
+@dataclass(frozen=True)
+class Joined:
+    """What a row is of that is no single score: its names, as a ``Score`` has them."""
+
+    key: str
+    name: str
+    symbol: str
+    citation: str
+
+
+VERDICT = Joined(
+    "verdict",
+    "the verdict on one image, ranked by its p-value",
+    r"\mathrm{verdict}",
+    "Wilson 2019, The harmonic mean p-value for combining dependent tests",
+)
+"""All scores of the verdict at once; its values are -p, higher for more unusual."""
 
 
 @dataclass(frozen=True, eq=False)
 class Entry:
-    """One score of one checkpoint: ``values`` of every image by the name of the set.
+    """One score of one checkpoint, or its verdict: ``values`` of every image by the set's name.
 
     ``inside`` are those of the in-distribution images. ``pixels`` are the digests of the sets,
-    the in-distribution one under "": paired tests are of the same pixels alone.
+    the in-distribution one under "": paired tests are of the same pixels alone. ``alarm`` is the
+    value from which on an image is called out at the false-alarm rate ``ALPHA``, by held-out images
+    that neither of these sets has; None where there are no results of them.
     """
 
     model: str
     title: str
     digest: str
-    score: Score
+    score: Score | Joined
     inside: Floats
     values: Mapping[str, Floats]
     pixels: Mapping[str, str]
     own: bool = False
+    alarm: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,8 +130,19 @@ def scored(
     """The entries of evaluated sets, one a score that can be had of the in-distribution images."""
     scores = readable(inside.table.n_levels, inside.names)
     every = [inside, *found.values()]
-    materials = assemble(AtHand(model.described, sets), every, scores).materials
-    pixels = {name: evaluation.set_digest for name, evaluation in found.items()}
+    source = AtHand(model.described, sets)
+    held_out = source.held_out(inside.settings, silent)
+    read = every if held_out is None else [*every, held_out]
+    materials = assemble(source, read, scores).materials
+    whole = Entry(
+        model=model.described.name,
+        title=model.title,
+        digest=model.described.digest,
+        score=VERDICT,
+        inside=inside.table.bound[:, 0],
+        values={},
+        pixels={"": inside.set_digest, **{n: one.set_digest for n, one in found.items()}},
+    )
     entries = []
     for score in scores:
         values = {}
@@ -116,15 +156,32 @@ def scored(
         of_inside = values.pop(inside.set_name, None)
         if of_inside is None or not values:
             continue
-        entries.append(
-            Entry(
-                model=model.described.name,
-                title=model.title,
-                digest=model.described.digest,
-                score=score,
-                inside=of_inside,
-                values=values,
-                pixels={"": inside.set_digest, **pixels},
-            )
-        )
+        alarm = None if held_out is None else _alarm(score, held_out, materials)
+        entries.append(replace(whole, score=score, inside=of_inside, values=values, alarm=alarm))
+    if held_out is not None:
+        entries += _verdict(whole, held_out, every)
     return entries
+
+
+def _alarm(
+    score: Score, held_out: Evaluation, materials: Mapping[str, tuple[Material, ...]]
+) -> float | None:
+    """The value that calls an image out; None where the held-out images have none of this score."""
+    try:
+        return threshold_at(ALPHA, unseen_values(score, held_out, materials))
+    except ScoreError:
+        return None
+
+
+def _verdict(whole: Entry, held_out: Evaluation, every: Sequence[Evaluation]) -> list[Entry]:
+    """The verdict as a row: none where it cannot be had of the in-distribution images."""
+    try:
+        found = {one.set_name: -judge_many(one.table, held_out.table, ALPHA).p for one in every}
+    except ScoreError:
+        return []  # the model gives the held-out images no finite numbers
+    name = every[0].set_name
+    finite = {key: values for key, values in found.items() if np.isfinite(values).all()}
+    inside = finite.pop(name, None)
+    if inside is None or not finite:
+        return []
+    return [replace(whole, score=VERDICT, inside=inside, values=finite, alarm=-ALPHA)]

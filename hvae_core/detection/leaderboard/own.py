@@ -19,7 +19,9 @@ from hvae_core.common.errors import CheckpointError, DataError, MissingImages
 from hvae_core.common.plain import plain
 from hvae_core.common.progress import Progress, part, silent
 from hvae_core.detection.leaderboard.entries import (
+    VERDICT,
     Entry,
+    Joined,
     Model,
     counted_sets,
     readable,
@@ -28,6 +30,7 @@ from hvae_core.detection.leaderboard.entries import (
 from hvae_core.evaluation.evaluation import Evaluation
 from hvae_core.evaluation.lookup import evaluated
 from hvae_core.evaluation.sets import Sets
+from hvae_core.scores import Score
 
 if TYPE_CHECKING:
     from hvae_core.checkpoint import Checkpoint
@@ -86,6 +89,7 @@ def keep(checkpoint: Checkpoint, world: str, entries: Sequence[Entry]) -> Path:
         "levels": checkpoint.model.n_levels,
         "layers": list(checkpoint.config.latent_names),
         "scores": [entry.score.key for entry in entries],
+        "alarms": [entry.alarm for entry in entries],
         "pixels": {name: first.pixels[name] for name in ("", *names)},
     }
     arrays: dict[str, np.ndarray] = {
@@ -139,7 +143,9 @@ def _entries(arrays: Mapping[str, np.ndarray], world: str) -> list[Entry]:
     about: dict[str, Any] = json.loads(arrays["about"].tobytes())
     if about["world"] != world:
         raise ValueError("the row of another world")
-    scores = {score.key: score for score in readable(int(about["levels"]), about["layers"])}
+    scores: dict[str, Score | Joined] = {VERDICT.key: VERDICT}
+    scores |= {score.key: score for score in readable(int(about["levels"]), about["layers"])}
+    alarms = about.get("alarms") or [None] * len(about["scores"])  # a row of before has none
     tables = {n.removeprefix(_SET): a for n, a in arrays.items() if n.startswith(_SET)}
     pixels = {str(name): str(digest) for name, digest in about["pixels"].items()}
     entries = []
@@ -164,6 +170,7 @@ def _entries(arrays: Mapping[str, np.ndarray], world: str) -> list[Entry]:
                 values={name: row for name, row in rows.items() if np.isfinite(row).all()},
                 pixels=pixels,
                 own=True,
+                alarm=None if alarms[place] is None else float(alarms[place]),
             )
         )
     return entries

@@ -7,8 +7,7 @@ corrected for their number (Holm), not for that choice.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from statistics import NormalDist
 
 import numpy as np
 
@@ -16,99 +15,12 @@ from hvae_core.common.arrays import Floats
 from hvae_core.data.suites import SUITES, suite_sets
 from hvae_core.data.worlds import Suite, World
 from hvae_core.detection.conformal import threshold_at
-from hvae_core.detection.leaderboard.entries import LIKELIHOOD, Entry
+from hvae_core.detection.leaderboard.entries import ALPHA, LIKELIHOOD, Entry
+from hvae_core.detection.leaderboard.rows import Board, Mean, OnSet, Standing, Worst
 from hvae_core.detection.metrics import flagged, holm
 from hvae_core.detection.metrics.curves import fpr_at, midranks
 from hvae_core.detection.metrics.detect import equal_numbers
-from hvae_core.detection.metrics.mean_area import Area, area_of, compared, mean_of
-
-ALPHA = 0.05
-
-
-@dataclass(frozen=True)
-class OnSet:
-    """One score on one set: AUROC with its 95 % interval, and ``rate``, as in ``Standing``."""
-
-    auroc: float
-    low: float
-    high: float
-    rate: float
-
-
-@dataclass(frozen=True)
-class Worst:
-    """A score against -L of the same checkpoint, over all near and far sets.
-
-    ``difference`` is the smallest of the AUROC's with its 95 % interval, on ``set_name``.
-    ``worse_on`` names the sets on which it is certainly below zero: p at most 5 % after Holm's
-    correction for the sets, which number ``sets``.
-    """
-
-    difference: float
-    low: float
-    high: float
-    set_name: str
-    worse_on: tuple[str, ...]
-    sets: int
-
-
-@dataclass(frozen=True, eq=False)
-class Standing:
-    """One row: a score of a checkpoint over the sets of a suite.
-
-    ``area`` is the mean AUROC with its 95 % interval ``low``, ``high``; ``rank`` the mean over sets
-    of its rank among all rows, 1 first, ties shared. ``rate`` is the mean FPR95: the share of
-    in-distribution images flagged where 95 % of a set are.
-
-    In the suite of shifted images ``area`` is the mean of max(AUROC, 1 - AUROC): 0.5 for a score
-    that does not see the change, which comes first. ``rate`` is the mean share of shifted images
-    that are flagged where 5 % of the in-distribution ones are.
-
-    ``p_value`` is that of the paired test against the first row, Holm-corrected for all rows; None
-    for the first row, and where the images were not the same. ``worst`` is None for -L itself.
-    """
-
-    entry: Entry
-    area: float
-    low: float
-    high: float
-    rank: float
-    rate: float
-    p_value: float | None
-    worst: Worst | None
-    by_set: Mapping[str, OnSet]
-
-    @property
-    def level_with_first(self) -> bool:
-        """Whether no test tells it from the first row."""
-        return self.p_value is not None and self.p_value > ALPHA
-
-    def to_dict(self) -> dict[str, Any]:
-        """The row as plain values."""
-        return {
-            "checkpoint": self.entry.model,
-            "title": self.entry.title,
-            "digest": self.entry.digest,
-            "own": self.entry.own,
-            "score": self.entry.score.key,
-            "auroc": self.area,
-            "low": self.low,
-            "high": self.high,
-            "mean_rank": self.rank,
-            "rate": self.rate,
-            "p_against_first": self.p_value,
-            "against_likelihood": self.worst and vars(self.worst),
-            "sets": {name: vars(one) for name, one in self.by_set.items()},
-        }
-
-
-@dataclass(frozen=True, eq=False)
-class Board:
-    """A world's leaderboard on one suite, best row first; ``sets`` are those that it rests on."""
-
-    suite: Suite
-    sets: tuple[str, ...]
-    standings: tuple[Standing, ...]
+from hvae_core.detection.metrics.mean_area import Area, area_of, compared, mean_of, pooled_area
 
 
 class Areas:
@@ -133,7 +45,10 @@ def boards(
     known = Areas(seed)
     named = {suite: [spec.name for spec in suite_sets(world, suite)] for suite in SUITES}
     against = [*named["near"], *named["far"]]
-    return [board(entries, suite, named[suite], against, known=known) for suite in suites]
+    return [
+        board(entries, suite, named[suite], against, shifted=named["shifted"], known=known)
+        for suite in suites
+    ]
 
 
 def board(
@@ -142,36 +57,42 @@ def board(
     names: Sequence[str],
     against: Sequence[str],
     *,
+    shifted: Sequence[str] = (),
     known: Areas,
 ) -> Board:
     """The standings on the sets ``names``; ``against`` are those on which -L is the rival.
 
-    Of the sets those count that some entry has; an entry that lacks one of them is left out, as its
+    ``shifted`` are the changed images that full-spectrum AUROCs count as in-distribution. Of all
+    sets those count that some entry has; an entry that lacks one of them is left out, as its
     mean would be of something else. ``known`` serves the boards of all suites of the same entries.
     """
-    sets = tuple(name for name in names if any(name in entry.values for entry in entries))
+    sets = _had(names, entries)
     ranked = [entry for entry in entries if sets and all(name in entry.values for name in sets)]
     if not ranked:
         return Board(suite, sets, ())
-    shifted = suite == "shifted"
+    changes = suite == "shifted"
+    changed = () if changes else _had(shifted, entries)
     # 1. Every area once, and its mean; of a change either direction is a reaction to it.
     areas = [{name: known(entry, name) for name in sets} for entry in ranked]
-    means = [mean_of([_reaction(a) if shifted else a for a in by.values()]) for by in areas]
+    means = [mean_of([_reaction(a) if changes else a for a in by.values()]) for by in areas]
     # 2. Ranks on each set, the best first.
-    ranks = np.mean([_ranks(areas, name, shifted=shifted) for name in sets], axis=0)
-    order = np.lexsort((ranks, [mean.value if shifted else -mean.value for mean in means]))
+    ranks = np.mean([_ranks(areas, name, shifted=changes) for name in sets], axis=0)
+    order = np.lexsort((ranks, [mean.value if changes else -mean.value for mean in means]))
     # 3. Paired tests: each against the first, each against -L of its own checkpoint.
     first = int(order[0])
     tests = _against_first(ranked, means, first, sets)
     rivals = {entry.digest: entry for entry in entries if entry.score.key == LIKELIHOOD}
-    rate = _flagged if shifted else _fpr95
+    rate = _flagged if changes else _fpr95
     rows = []
     for at in map(int, order):
         entry = ranked[at]
         by_set = {
-            name: OnSet(area.value, *area.interval(), rate(entry, name, known.seed))
+            name: OnSet(
+                area.value, *area.interval(), rate(entry, name, known.seed),
+                *(() if changes else _caught(entry, name)),
+            )
             for name, area in areas[at].items()
-        }
+        }  # fmt: skip
         rows.append(
             Standing(
                 entry=entry,
@@ -183,9 +104,11 @@ def board(
                 p_value=tests.get(at),
                 worst=worst_against(entry, rivals.get(entry.digest), against, known=known),
                 by_set=by_set,
+                caught=_mean_caught([one.caught for one in by_set.values()], entry, sets),
+                spectrum=_spectrum(entry, sets, changed),
             )
         )
-    return Board(suite, sets, tuple(rows))
+    return Board(suite, sets, tuple(rows), changed)
 
 
 def worst_against(
@@ -214,6 +137,40 @@ def worst_against(
         ),
         sets=len(tests),
     )
+
+
+def _had(names: Sequence[str], entries: Sequence[Entry]) -> tuple[str, ...]:
+    """The sets that some entry has."""
+    return tuple(name for name in names if any(name in entry.values for entry in entries))
+
+
+def _caught(entry: Entry, name: str) -> tuple[float, float, float] | tuple[()]:
+    """The share of a set that is called out, with its interval."""
+    if entry.alarm is None:
+        return ()
+    share = flagged(entry.alarm, entry.values[name])
+    return share.value, share.low, share.high
+
+
+def _mean_caught(shares: Sequence[float | None], entry: Entry, sets: Sequence[str]) -> Mean | None:
+    """The mean of shares of different images, with the normal interval."""
+    known = [share for share in shares if share is not None]
+    if len(known) < len(sets):
+        return None
+    sizes = [len(entry.values[name]) for name in sets]
+    variance = sum(p * (1 - p) / n for p, n in zip(known, sizes, strict=True)) / len(sets) ** 2
+    value = float(np.mean(known))
+    half = NormalDist().inv_cdf(0.975) * float(np.sqrt(variance))
+    return Mean(value, max(0.0, value - half), min(1.0, value + half))
+
+
+def _spectrum(entry: Entry, sets: Sequence[str], shifted: Sequence[str]) -> Mean | None:
+    """The full-spectrum AUROC; None where a shifted set has no results of this score."""
+    if not shifted or any(name not in entry.values for name in shifted):
+        return None
+    inside = [entry.inside, *(entry.values[name] for name in shifted)]
+    area = mean_of([pooled_area(inside, entry.values[name]) for name in sets])
+    return Mean(area.value, *area.interval())
 
 
 def _reaction(area: Area) -> Area:

@@ -71,6 +71,29 @@ def area_of(in_scores: ArrayLike, out_scores: ArrayLike, seed: int) -> Area:
     return Area(value, terms_in, (terms_out,))
 
 
+def pooled_area(in_scores: Sequence[ArrayLike], out_scores: ArrayLike) -> Area:
+    """The AUROC of one set against several in-distribution ones together, on all their images.
+
+    Full-spectrum detection of OpenOOD v1.5 (Zhang et al. 2023) counts the in-distribution images
+    and those under a change as one set. The in-distribution sets are the same images in one order,
+    unchanged and changed, so that what an image adds to the error is added over its versions before
+    it is squared. Raises ``ScoreError`` for fewer than two images in a set.
+    """
+    versions = [checked(scores, "in-distribution") for scores in in_scores]
+    outside = checked(out_scores, "OOD")
+    if min(len(outside), *map(len, versions)) < 2:
+        raise ScoreError("The interval of an AUROC needs at least two images in either set.")
+    in_place, out_place = placements(np.concatenate(versions), outside)
+    value = float(out_place.mean())
+    terms_in, start = np.zeros(max(map(len, versions))), 0
+    for n in map(len, versions):
+        own = in_place[start : start + n]
+        terms_in[:n] += (own - own.mean()) * np.sqrt(n / (n - 1)) / len(in_place)
+        start += n
+    n = len(outside)
+    return Area(value, terms_in, ((out_place - value) / np.sqrt(n * (n - 1)),))
+
+
 def mean_of(areas: Sequence[Area]) -> Area:
     """The plain mean of AUROCs of one score on several sets against the same images."""
     count = len(areas)
