@@ -24,8 +24,6 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from hvae_core.training.lab.frame import CONTROL, FRAME
-
 if TYPE_CHECKING:
     from hvae_core.figures.theme import Palette
     from pages.lab.runs import Run
@@ -105,6 +103,9 @@ async def answer(request: Request) -> Response:
 
 def _mark(watched: _Watched, width: str) -> str:
     """What changes with every new frame."""
+    # Not above: the server loads this module before it listens, and what a run is later.
+    from hvae_core.training.lab.frame import CONTROL, FRAME
+
     times = []
     for _, folder in watched.places:
         for name in (FRAME, CONTROL):
