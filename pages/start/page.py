@@ -10,6 +10,7 @@ from hvae_core.detection.story import story, telling_pair
 from hvae_core.figures import densities, png_bytes, strip, symbol_html
 from hvae_core.scores import Score, get_score
 from pages.shared import jobs, links, panel, pictures, ui
+from pages.shared.remembered import remembered
 from pages.shared.state import colors, context
 from pages.start import code, example, words
 
@@ -38,7 +39,8 @@ fooled, remedy = told.name, told.ratio
 
 def density_chart(score: Score, name: str, alt: str) -> None:
     """A score of the model's own images and of the set that fools the likelihood."""
-    figure = densities(
+    figure = remembered(
+        densities,
         score(own),
         [(ctx.title(fooled), score(evaluations[fooled].table))],
         palette,
