@@ -143,6 +143,11 @@ def runs(layers: Sequence[int]) -> list[list[int]]:
     return groups
 
 
+def unbroken(text: str) -> str:
+    """Text in which no line ends between two single signs, as in "A-J": signs are joined there."""
+    return re.sub(r"\b(\w)-(\w)\b", "\\1\N{WORD JOINER}-\N{WORD JOINER}\\2", text)
+
+
 def numbers(ascending: Sequence[int]) -> str:
     """Ascending numbers in words, runs by first and last: "1, 3 and 5 to 9"."""
     said: list[str] = []

@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 from numpy.typing import ArrayLike, NDArray
 
 from hvae_core.common.words import fmt
-from hvae_core.figures.theme import Mark, Palette, base_layout, labelled
+from hvae_core.figures.theme import Mark, Palette, base_layout, faded_marks, labelled
 from hvae_core.figures.traces import BESIDE, color_bar
 
 WEBGL_ABOVE = 1000
@@ -150,7 +150,7 @@ def _points(
         showlegend=False,
         marker={"size": size, "opacity": 0.85, "symbol": marks, "line": edge} | style,
         selected={"marker": {"opacity": 1, "size": size + 2}},
-        unselected={"marker": {"opacity": 0.12}},
+        unselected=faded_marks(colors),
         hovertemplate=(f"%{{text}}<br>{hover}" if texts is not None else hover)
         + "<extra>image %{customdata}</extra>",
     )

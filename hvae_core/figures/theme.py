@@ -263,6 +263,14 @@ def base_layout(
     return fig
 
 
+def faded_marks(colors: Palette) -> dict[str, Any]:
+    """Points of a trace that are not selected: grey and faint.
+
+    A faint colour would be as strong as ever where many points lie on each other.
+    """
+    return {"marker": {"color": colors.collapsed, "opacity": 0.12}}
+
+
 def larger(figure: go.Figure, factor: float = 1.3) -> go.Figure:
     """A copy of a figure to be read from afar: type and height grow by ``factor``."""
     grown = go.Figure(figure)

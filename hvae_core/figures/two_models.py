@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from hvae_core.common.words import MINUS, fmt
 from hvae_core.figures.layer_axis import thinned_layers
-from hvae_core.figures.theme import Palette, base_layout, labelled, layer_label
+from hvae_core.figures.theme import Palette, base_layout, faded_marks, labelled, layer_label
 from hvae_core.figures.traces import cell_text, color_bar, dotted
 
 CELLS = 10
@@ -162,6 +162,8 @@ def score_pairs(
                 mode="markers",
                 name=name,
                 marker={"color": mark.color, "symbol": mark.symbol, "size": 5, "opacity": 0.45},
+                selected={"marker": {"opacity": 0.9}},
+                unselected=faded_marks(colors),
                 customdata=np.arange(x.size, dtype=np.int32),
                 hovertemplate=f"image %{{customdata}}<br>A %{{x:.3r}}, B %{{y:.3r}} {unit}"
                 f"<extra>{name}</extra>",

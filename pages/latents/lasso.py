@@ -23,19 +23,20 @@ SHOWN = 60
 """Pictures in the strip; the words count all."""
 
 
-def keep(points: Points, rows: Sequence[int]) -> None:
-    """Make rows of the map the selection of this session: (set, index) of each."""
+def keep(points: Points, rows: Sequence[int], chart: str = "") -> None:
+    """Make rows of the map, a chart of Plotly's, the selection of this session: (set, index)."""
     inside = sorted({row for row in rows if 0 <= row < len(points)})
     selection.keep(
         [(points.set_names[points.sets[row]], int(points.indices[row])) for row in inside],
         of=len(points),
+        chart=chart,
     )
 
 
-def taken(key: str, points: Points) -> None:
+def taken(key: str, chart: str, points: Points) -> None:
     """Keep what the lasso took; a double click on the map clears it."""
     inside = st.session_state[key]["selection"]["points"]
-    keep(points, [int(np.ravel(point["customdata"])[0]) for point in inside])
+    keep(points, [int(np.ravel(point["customdata"])[0]) for point in inside], chart)
 
 
 def look_at(points: Points, row: int) -> None:

@@ -15,7 +15,7 @@ from pages.latents import cloud, code, hover, lasso, map, place, points, ring
 from pages.latents.map import Colouring
 from pages.latents.place import PlacedPoints
 from pages.latents.points import Points
-from pages.shared import clickable, jobs, panel, ui
+from pages.shared import clickable, jobs, panel, selection, ui
 from pages.shared.controls import among, one_of, select
 from pages.shared.program import Code
 from pages.shared.state import colors, context
@@ -72,7 +72,7 @@ def map_and_selection(
         outlined = (
             bool(taken)
             if taken is not None
-            else chart(drawn, placed, colouring, pictures=pictures, made=made, alt=alt)
+            else plotted(drawn, placed, colouring, pictures=pictures, made=made, alt=alt)
         )
     with right, ui.in_place():
         lasso.beside(
@@ -80,7 +80,7 @@ def map_and_selection(
         )
 
 
-def chart(
+def plotted(
     drawn: Points,
     placed: PlacedPoints,
     colouring: Colouring,
@@ -93,11 +93,12 @@ def chart(
 
     While a job moves the points there is none: a changed chart loses its selection.
     """
-    key = f"l-map-{placed.running or map.map_key(placed, colouring)}"
+    chart = f"l-map-{placed.running or map.map_key(placed, colouring)}"
+    key = selection.chart_key(chart)
     kept = not placed.running
     picking: dict[str, Any] = {}
     if kept:
-        picking["on_select"] = lambda: lasso.taken(key, drawn)
+        picking["on_select"] = lambda: lasso.taken(key, chart, drawn)
         picking["selection_mode"] = ("lasso", "box")
     taken = ui.chart(
         map.figure(ctx, drawn, placed, colouring=colouring)(),

@@ -16,7 +16,7 @@ from hvae_core.detection.many.sketch import Sketch, area, flags_from
 from hvae_core.detection.metrics import roc_curve
 from hvae_core.figures import Curve, densities, fmt, percent, roc, symbol_html, symbol_text
 from hvae_core.scores import Score, get_score
-from pages.many import code, folders, unusual
+from pages.many import code, folders, taken, unusual
 from pages.many.folders import Measure, Opened
 from pages.shared import panel, ui
 from pages.shared.controls import among
@@ -114,7 +114,12 @@ def charts(shown: Opened, measure: Measure, view: code.View, *, at: float | None
         )  # fmt: skip
         made = code.density(ctx, view, threshold=at is not None, height=380)
         alt = "Densities of the score, reference and images"
-        ui.chart(figure, "many-density", alt, code=made)
+        taking = taken.from_chart(ctx, "many-density", shown, key)
+        ui.chart(figure, "many-density", alt, code=made, **taking)
+        st.caption(
+            f"A box takes images of the folder that score within, the first {taken.MOST} at most, "
+            "as the current subset."
+        )
     with right, ui.in_place():
         found = area(inside, outside)
         points = roc_curve(draw_in, draw_out)
@@ -142,7 +147,7 @@ def details(shown: Opened, view: code.View, reference: Sketch | None) -> None:
     images = shown.summary.scores[key].unusual
     st.subheader("The most unusual images", anchor=False)
     with ui.in_place():
-        unusual.pictures(shown.job, images)
+        unusual.pictures(ctx, shown.job, images, key)
     frame = unusual.table(images, symbol, reference)
     formats = {symbol: "%.4g", "p": "%.3g"}
     place = f"m_unusual_{key}"
@@ -207,6 +212,7 @@ def draw(given: str, other: str, head: DeltaGenerator) -> None:
         charts(shown, measure, view, at=at)
     if at is not None:
         rates(outside, at, named(shown.job.levels, key)[1])
+        taken.in_words(ctx, taken.scores(ctx, shown, key), at)
     details(shown, view, reference)
 
 

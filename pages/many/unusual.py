@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -18,10 +19,13 @@ from hvae_core.data.stream import Source, Stream
 from hvae_core.detection.many.layout import Job
 from hvae_core.detection.many.sketch import Sketch, p_values
 from hvae_core.detection.many.summary import FolderSummary, Unusual
-from hvae_core.figures import tile
-from pages.shared import current, shown, ui
+from hvae_core.figures import fmt, tile
+from hvae_core.figures.grids import tile_boxes
+from pages.shared import clickable, current, shown, ui
 from pages.shared.state import Context, colors
 
+Picture: TypeAlias = tuple[Unusual, np.ndarray]
+"""An image of a folder and its pixels (C, H, W)."""
 PICTURES = 24
 SIZE = (3, 64, 64)
 """Of a picture here, whatever the model reads."""
@@ -51,8 +55,8 @@ def repeats(summary: FolderSummary) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["Place", "File", "Repeats place", "Repeats file"])
 
 
-def pictures(job: Job, images: Sequence[Unusual]) -> None:
-    """The first pictures, from the source where that is on this machine."""
+def pictures(ctx: Context, job: Job, images: Sequence[Unusual], key: str) -> None:
+    """The first pictures, from the source where that is here; one that is clicked is current."""
     read = _read(job, tuple(images[:PICTURES]))
     if not read:
         st.caption(
@@ -60,43 +64,58 @@ def pictures(job: Job, images: Sequence[Unusual]) -> None:
             "machine."
         )
         return
-    st.image(
-        np.asarray(tile(np.stack(read), columns=12, scale=1, gap=4, colors=colors())),
-        alt=f"The {len(read)} most unusual pictures",
+    called = [
+        f"{one.file or f'Place {one.row}'}{f', {one.label}' if one.label else ''}, {fmt(one.score)}"
+        for one, _ in read
+    ]
+    clickable.pictures(
+        tile(np.stack([pixels for _, pixels in read]), columns=12, gap=4, scale=1, colors=colors()),
+        f"The {len(read)} most unusual pictures",
+        key=f"m_pictures_{key}",
+        called=called,
+        boxes=tile_boxes(len(read), SIZE[1:], columns=12, scale=1, gap=4),
+        on_pick=lambda number, role: take(ctx, job, read[number][0], role),
     )
-    st.caption(f"The {len(read)} most unusual pictures, the most unusual first, row by row.")
+    st.caption(
+        f"The {len(read)} most unusual pictures, the most unusual first, row by row. A click makes "
+        "one the current image, with Shift the pinned one."
+    )
 
 
 @st.cache_resource(max_entries=32, show_spinner=False, hash_funcs={Job: repr, Unusual: repr})
-def _read(job: Job, images: tuple[Unusual, ...]) -> list[np.ndarray]:
+def _read(job: Job, images: tuple[Unusual, ...]) -> list[Picture]:
     """Pictures (3, 64, 64) that can be read, by their files in a folder or their rows in a file."""
-    return _pixels(job, images, SIZE)
+    return pixels(job, images, SIZE)
 
 
-def _pixels(job: Job, images: Sequence[Unusual], shape: tuple[int, int, int]) -> list[np.ndarray]:
-    """Those that can be read, at a shape (C, H, W)."""
+def pixels(job: Job, images: Sequence[Unusual], shape: tuple[int, int, int]) -> list[Picture]:
+    """Those that can be read, each with its pixels at a shape (C, H, W)."""
     steps = parse_steps(",".join(job.prepare))
     stream = None
     if not is_far(job.source) and Path(job.source).is_file():
         stream = Stream(Source(job.source, shape, prepare=steps))  # rows are places in all of it
-    found: list[np.ndarray] = []
+    found: list[Picture] = []
     for image in images:
         with suppress(HVAEError):  # a file may have changed since
             if stream is not None:
-                found.extend(stream.read(image.row, image.row + 1).images.images[:1])
+                read = stream.read(image.row, image.row + 1).images.images[:1]
+                found += [(image, one) for one in read]
             elif path := _path(job.source, image.file):
-                found.append(load_source(str(path), prepare=steps).fit(shape).images[0])
+                found.append((image, load_source(str(path), prepare=steps).fit(shape).images[0]))
     return found
 
 
-def take(ctx: Context, job: Job, image: Unusual) -> None:
-    """Make an image of the folder the current one, at the shape of model A, if it can be read."""
-    found: list[np.ndarray] = []
+def take(ctx: Context, job: Job, image: Unusual, role: str = current.IMAGE) -> None:
+    """Make an image of the folder the current or the pinned one, at the shape of model A.
+
+    Where it cannot be read a line says so.
+    """
+    found: list[Picture] = []
     with suppress(HVAEError):  # the source may be gone, and nothing around a callback shows why
-        found = _pixels(job, [image], ctx.a.image_shape)
+        found = pixels(job, [image], ctx.a.image_shape)
     if found:
         name = image.file or f"{Path(job.source).name} {image.row}"
-        current.take(shown.add(found[0], name))
+        current.take(shown.add(found[0][1], name), role)
     else:
         st.toast("This picture cannot be read on this machine.")
 

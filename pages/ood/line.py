@@ -9,7 +9,7 @@ from streamlit.components.v2 import component
 
 from hvae_core.common.errors import ScoreError
 from pages.ood.threshold import ALARMS, Placed, ScoredModel, at_alarm
-from pages.shared import ready
+from pages.shared import ready, selection
 
 _mount = component(
     "strata_line", js=ready.SCRIPT + Path(__file__).with_suffix(".js").read_text("utf-8")
@@ -25,7 +25,7 @@ def follow(placed: Placed, *, by_score: bool) -> None:
     for scored, at in placed:
         if at is not None:
             thresholds = None if by_score else [_threshold(scored, rate) for rate in ALARMS]
-            plot = f"o_density{scored.model.index}"
+            plot = selection.chart_key(f"o_density{scored.model.index}")
             charts.append({"plot": plot, "thresholds": thresholds, "high": scored.span[1]})
     if charts:
         first = next(scored for scored, at in placed if at is not None)

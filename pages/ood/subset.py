@@ -76,12 +76,14 @@ def takers(placed: Placed, drawn: Sequence[str]) -> None:
                 )  # fmt: skip
 
 
-def from_chart(key: str, scored: ScoredModel, drawn: Sequence[str]) -> dict[str, Any]:
+def from_chart(chart: str, scored: ScoredModel, drawn: Sequence[str]) -> dict[str, Any]:
     """Options of a chart of scores in which a box takes the images that score within it."""
+
+    key = selection.chart_key(chart)
 
     def told() -> None:
         boxes = st.session_state[key]["selection"]["box"]
-        selection.keep(*within(scored, drawn, [sorted(box["x"]) for box in boxes]))
+        selection.keep(*within(scored, drawn, [sorted(box["x"]) for box in boxes]), chart)
 
     return {"key": key, "box": True, "on_select": told, "selection_mode": "box"}
 

@@ -46,14 +46,14 @@ def chart_points(plot_key: str, on_click: Callable[[int, int], None]) -> None:
     _points(key=key, data={"plot": plot_key}, height=1, on_clicked_change=told)
 
 
-def chart_area(
-    plot_key: str, spot_of: Callable[[int, int], Spot | None], of: int
-) -> dict[str, Any]:
-    """Options of ``ui.chart`` by which a lasso or a box makes the current subset.
+def chart_area(chart: str, spot_of: Callable[[int, int], Spot | None], of: int) -> dict[str, Any]:
+    """Options of ``ui.chart``, its key too, by which a lasso or a box makes the current subset.
 
     ``spot_of`` says which image a point is, by its customdata and the number of its trace; there
     are ``of`` images in the chart. A double click on the chart clears the subset.
     """
+
+    plot_key = selection.chart_key(chart)
 
     def told() -> None:
         points = st.session_state[plot_key]["selection"]["points"]
@@ -61,7 +61,7 @@ def chart_area(
             spot_of(_whole(point.get("customdata")), _whole(point.get("curve_number")))
             for point in points
         )
-        selection.keep(list(dict.fromkeys(spot for spot in known if spot)), of)
+        selection.keep(list(dict.fromkeys(spot for spot in known if spot)), of, chart)
 
     return {
         "key": plot_key,
@@ -121,6 +121,43 @@ def picture(
             on_picked_change=lambda: _clicked(ctx, key, "picked", names),
             on_pinned_change=lambda: _clicked(ctx, key, "pinned", names),
         )
+
+
+def pictures(
+    image: Image,
+    alt: str,
+    *,
+    key: str,
+    called: Sequence[str],
+    boxes: Sequence[Box],
+    on_pick: Callable[[int, str], None],
+) -> None:
+    """As ``picture``, of images that are in no set: ``on_pick`` gets a number and a role.
+
+    The role is that of the current image, or with Shift that of the pinned one.
+    """
+
+    def told(event: str, role: str) -> None:
+        number = str(getattr(st.session_state.get(key), event, None))
+        if number in [str(place) for place in range(len(called))]:
+            on_pick(int(number), role)
+
+    spots = [
+        [str(number), words, *_shares(box, image.size)]
+        for number, (words, box) in enumerate(zip(called, boxes, strict=True))
+    ]
+    source = base64.b64encode(png_bytes(image)).decode()
+    _mount(
+        key=key,
+        data={
+            "src": f"data:image/png;base64,{source}", "alt": alt, "width": image.width,
+            "scrolls": False, "now": "", "beside": "", "spots": spots,
+            **ready.addresses(key, {}, ()),
+        },
+        width="stretch",
+        on_picked_change=lambda: told("picked", current.IMAGE),
+        on_pinned_change=lambda: told("pinned", current.PINNED),
+    )  # fmt: skip
 
 
 def called(ctx: Context, spot: Spot) -> str:

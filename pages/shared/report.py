@@ -20,6 +20,7 @@ from urllib.parse import urlencode
 import streamlit as st
 
 import hvae_core
+from hvae_core.common.words import unbroken
 from hvae_core.config.describe import card_rows
 from hvae_core.figures import Palette, fmt, png_bytes, symbol_text
 from hvae_core.figures.document import chart_of, data_url, document
@@ -114,7 +115,7 @@ def made(view: View, known: Facts) -> bytes:
         panel=look.panel,
         title=plain(view.title) or "Strata",
         texts=[line["text"] for text in view.texts for line in lines(text)],
-        settings=[*known.choices, *told],
+        settings=[(name, unbroken(value)) for name, value in (*known.choices, *told)],
         link=f"{view.url}?{urlencode(controls)}" if view.url and controls else view.url,
         sections=sections,
         made=_versions(),
@@ -177,7 +178,7 @@ def _cell(value: Any) -> dict[str, Any]:
         return {"text": {True: "yes", False: "no", None: ""}[value], "number": False}
     if isinstance(value, float):
         return {"text": "" if value != value else fmt(value), "number": True}
-    return {"text": nameless(str(value)), "number": isinstance(value, int)}
+    return {"text": unbroken(nameless(str(value))), "number": isinstance(value, int)}
 
 
 def nameless(text: str) -> str:
@@ -192,7 +193,7 @@ def plain(markdown: str) -> str:
     text = re.sub(r"\$([^$]+)\$", lambda match: symbol_text(match[1]), markdown)
     text = re.sub(r":\w+\[([^\]]*)\]", r"\1", text)
     text = re.sub(r"(?<!\\)(\*\*|\*|`)", "", text)
-    return re.sub(r"\\([^\w\s])", r"\1", text).replace("\N{WORD JOINER}", "")
+    return unbroken(re.sub(r"\\([^\w\s])", r"\1", text).replace("\N{WORD JOINER}", ""))
 
 
 def _words(key: str) -> str:

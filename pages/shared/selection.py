@@ -32,8 +32,13 @@ _NUMBERS = 4096
 """Images of higher numbers stay out of links, which would be too long."""
 
 
-def keep(picks: Selection, of: int = 0) -> None:
-    """Make these, of so many images, the selection of this session; none clears it."""
+def keep(picks: Selection, of: int = 0, chart: str = "") -> None:
+    """Make these, of so many images, the selection of this session; none clears it.
+
+    ``chart`` is the name of the chart in which they were outlined (``chart_key``).
+    """
+    if chart:
+        _outlines()[chart] = (picks, _outlines().get(chart, ([], 0))[1])
     before = _state()
     if picks == before[0]:
         return
@@ -42,6 +47,24 @@ def keep(picks: Selection, of: int = 0) -> None:
     del past[:-_STEPS]
     st.session_state[_UNDONE] = []
     _set((picks, of))
+
+
+def chart_key(chart: str) -> str:
+    """The key of a chart in which the subset is outlined: a new one once the subset is another.
+
+    A chart keeps its outline, and points that it faded, as long as it has its key.
+    """
+    picks, turn = _outlines().get(chart, ([], 0))
+    if picks and picks != _state()[0]:
+        turn += 1
+        _outlines()[chart] = ([], turn)
+    return f"{chart}-{turn}" if turn else chart
+
+
+def _outlines() -> dict[str, tuple[Selection, int]]:
+    """By chart what was outlined in it, and how often its outline was taken away."""
+    found: dict[str, tuple[Selection, int]] = st.session_state.setdefault("selection_outlines", {})
+    return found
 
 
 def undo() -> None:

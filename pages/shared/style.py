@@ -28,6 +28,8 @@ h1 {text-wrap: balance}
 /* the menu of a field in the sidebar is as wide as the names of models need */
 [data-testid="stSelectboxVirtualDropdown"] {min-width: min(26rem, 88vw)}
 [data-testid="stSelectboxVirtualDropdown"] [role="listbox"] {width: 100% !important}
+/* handles of an outline in a chart, which stay behind where the chart is drawn anew */
+.outline-controllers {display: none}
 /* a chart narrower than this shows nothing: its column goes below instead */
 [data-testid="stColumn"]:has(.stPlotlyChart) {min-width: min(100%, 20rem)}
 /* the primary colour carries white text; as text on the dark ground it is too faint */

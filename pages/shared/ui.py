@@ -19,6 +19,7 @@ import streamlit as st
 from hvae_core.common.deployment import public
 from hvae_core.common.errors import HVAEError
 from hvae_core.common.spreadsheet import csv_bytes
+from hvae_core.common.words import unbroken
 from hvae_core.figures.grids import png_bytes
 from hvae_core.figures.theme import figure_config, larger
 from pages.shared import panel, words
@@ -89,7 +90,7 @@ def plain(text: str) -> str:
     line = re.sub(
         r"(https?|ftp|mailto|xmpp)(?=\\:)|\bwww(?=\.)", rf"\g<0>{_JOINER}", line, flags=re.I
     )
-    line = line.replace("@", f"{_JOINER}@")
+    line = unbroken(line.replace("@", f"{_JOINER}@"))
     return re.sub(r"^(\s*\d*)([-=.])", r"\1\\\2", line)  # neither a list nor a heading
 
 
@@ -147,7 +148,6 @@ def fragment(part: Callable[P, None], *, every: float | None = None) -> Callable
     """Make a function a part of the page that its own controls redraw alone, errors in place.
 
     With ``every`` it is also drawn anew after so many seconds, again and again.
-
     When a fragment runs alone, app.py does not run around it: what it raises would leave Streamlit
     with a traceback on the page. Its name stays, since Streamlit knows a fragment by it.
     """

@@ -111,7 +111,7 @@ def scores_part(
 
     area = clickable.chart_area(key, spot_of, sum(len(pair.a) for pair in pairs))
     ui.chart(figure, key, "The score of every image under A and under B", code=made, **area)
-    clickable.chart_points(key, look)
+    clickable.chart_points(area["key"], look)
     agreement = ". ".join(scores.agreement_in_words(pair, score.unit) for pair in pairs)
     panel.said(f"{agreement}.", note=True)
     files = {pair.name: evaluations[pair.name].files for pair in pairs}

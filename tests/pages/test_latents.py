@@ -19,7 +19,7 @@ from hvae_core.probes.embedding import TSNEParams
 from pages.latents import hover, lasso, map, place
 from pages.latents import points as latents
 from pages.latents.points import Points
-from pages.shared import jobs
+from pages.shared import jobs, selection
 from tests.pages.conftest import LIMIT, Start, alive, run_codes
 
 
@@ -253,10 +253,13 @@ def points(n: int = 6) -> Points:
 def test_a_lasso_becomes_set_and_index(monkeypatch: pytest.MonkeyPatch) -> None:
     state = {"map": {"selection": {"points": [{"customdata": [4]}, {"customdata": 0}]}}}
     monkeypatch.setattr(map.st, "session_state", state)
-    lasso.taken("map", points())
+    lasso.taken("map", "map", points())
     assert state["selection"] == [("in", 0), ("out", 1)]
+    assert selection.chart_key("map") == "map"
+    selection.undo()  # the chart still shows its outline: it is drawn anew
+    assert [selection.chart_key("map") for _ in range(2)] == ["map-1", "map-1"]
     state["map"] = {"selection": {"points": []}}
-    lasso.taken("map", points())
+    lasso.taken("map", "map", points())
     assert state["selection"] == []
 
 
