@@ -69,7 +69,7 @@ def _lines(
             for key, shade in zip(levels, shades, strict=True)
         },
         "llr_ada": ("LLR<sub>ada</sub>", colors.primary, "dot", 2.25),
-        "path": ("path", colors.text, "dash", 2.25),
+        "path": ("path", colors.text, "dashdot", 2.25),
         "verdict": ("verdict", colors.text, "solid", 3.5),
     }
     return [
