@@ -17,7 +17,7 @@ _DASHES = ("", "7 5", "2 4", "7 4 2 4")
 _ELLIPSES, _DOTS = 40, 120
 MARK_ROWS = 5
 """Rows of labels that say what was turned."""
-_LETTER = 6.5
+_LETTER = 6.2
 """Pixels of a letter at 13 pixels, about."""
 _POINTS = 240
 """Points of a line at most: a narrow chart shows no more."""
@@ -99,8 +99,9 @@ def moving_lines(
         for x, words in marks
     ]
     parts += [
-        f'<text x="{left:.1f}" y="{_TOP + 10 + 15 * row}">{escape(words)}</text>'
-        for left, row, words in _mark_labels(marks)
+        f'<text x="{x:.1f}" y="{_TOP + 10 + 15 * row}" text-anchor="{anchor}" '
+        f'paint-order="stroke" stroke="{colors.background}" stroke-width="3">{escape(words)}</text>'
+        for x, anchor, row, words in _mark_labels(marks)
     ]
     places = spread([y for _, y, _, _ in ends], 15.0)
     for (x, _, name, ink), y in zip(ends, places, strict=True):
@@ -114,16 +115,17 @@ def moving_lines(
     return _svg(parts, size, colors)
 
 
-def _mark_labels(marks: Sequence[tuple[float, str]]) -> list[tuple[float, int, str]]:
-    """(left edge, row, words) of the labels that have room; the latest marks choose first.
+def _mark_labels(marks: Sequence[tuple[float, str]]) -> list[tuple[float, str, int, str]]:
+    """(x, anchor, row, words) of the labels that have room; the latest marks choose first.
 
-    A label stands left of its line, or right of it where the chart begins.
+    A label ends at its line, or begins there where the chart begins.
     """
     taken: list[list[tuple[float, float]]] = [[] for _ in range(MARK_ROWS)]
     found = []
     for x, words in sorted(marks, reverse=True):
         width = _LETTER * len(words)
-        left = x - 4 - width if x - 4 - width >= _LEFT else x + 4
+        before = x - 4 - width >= _LEFT
+        left = x - 4 - width if before else x + 4
         room = (
             row
             for row, others in enumerate(taken)
@@ -132,7 +134,7 @@ def _mark_labels(marks: Sequence[tuple[float, str]]) -> list[tuple[float, int, s
         row = next(room, None)
         if row is not None:
             taken[row].append((left - _LETTER, left + width + _LETTER))
-            found.append((left, row, words))
+            found.append((x - 4, "end", row, words) if before else (x + 4, "start", row, words))
     return found
 
 
