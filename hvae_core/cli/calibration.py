@@ -57,8 +57,9 @@ def calibration(
 ) -> None:
     """False-alarm rates asked for against those obtained, on held-out images.
 
-    Judge in-distribution images as the page One image does, by the likelihood and all levels with
-    its correction, and print which share is called out at each false-alarm rate.
+    Judge in-distribution images as the page One image does, by likelihood, levels and path with its
+    correction, and print which share is called out at each false-alarm rate. At each the verdict is
+    that which an image gets at this rate: the path may have a say at one rate and not at another.
 
     Examples:
       python -m hvae_core calibration glyphs-hvae3-elbo fashion-hvae3-elbo
@@ -103,7 +104,7 @@ def calibration(
         show.as_json({n: {c.kind: asdict(c) for c in pair} for n, pair in calibrations.items()})
         return
     _print(
-        f"False alarms of the {score or 'verdict over likelihood and levels'}, {correction}",
+        f"False alarms of the {score or 'verdict on one image'}, {correction}",
         calibrations,
     )
 
