@@ -24,6 +24,7 @@ from hvae_core.figures.grids import png_bytes
 from hvae_core.figures.theme import figure_config, larger
 from pages.shared import panel, words
 from pages.shared.program import Code
+from pages.shared.sent import Sent
 from pages.shared.state import Context
 from pages.shared.store import Handle
 
@@ -231,7 +232,7 @@ def chart(
     """Draw a figure; its mode bar saves it as SVG under ``name``, and below it is what makes it."""
     panel.shown(name, alt, figure, code)
     drawn = st.plotly_chart(
-        larger(figure) if presented() else figure,
+        Sent(larger(figure) if presented() else figure, box=box and not lasso),
         theme=None,
         key=key or name,
         config=figure_config(name, lasso=lasso, box=box),

@@ -1,0 +1,83 @@
+"""What the browser is sent is the figure, in a form that Plotly draws once."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+import plotly.io
+import pytest
+
+from hvae_core.figures import densities
+from hvae_core.figures.theme import DARK, base_layout
+from pages.shared import sent
+from pages.shared.sent import Sent
+
+
+def chart(seed: int = 0) -> go.Figure:
+    values = np.random.default_rng(seed).normal(size=(3, 50))
+    sets = [("one", values[1]), ("two", values[2])]
+    return densities(values[0], sets, DARK, symbol="s", threshold=0.5)
+
+
+def spec(figure: Any) -> dict[str, Any]:
+    told: dict[str, Any] = json.loads(plotly.io.to_json(figure.to_dict(), validate=False))
+    return told
+
+
+def test_numbers_are_lists_and_the_look_is_written_out() -> None:
+    figure = chart()
+    told = spec(Sent(figure))
+    for one, trace in zip(told["data"], figure.data, strict=True):
+        np.testing.assert_allclose(one["x"], trace.x, rtol=1e-6)
+        np.testing.assert_allclose(one["y"], trace.y, rtol=1e-6)
+        assert one["line"]["color"] == trace.line.color
+    layout, look = told["layout"], figure.layout.template.layout
+    assert "template" not in layout
+    assert layout["xaxis"]["title"]["text"] == figure.layout.xaxis.title.text  # the figure's own
+    assert layout["xaxis"]["title"]["standoff"] == look.xaxis.title.standoff  # the template's
+    assert layout["yaxis"]["gridcolor"] == look.yaxis.gridcolor
+    assert layout["font"]["color"] == DARK.text
+    assert layout["shapes"][1]["x0"] == 0.5
+    # What plotly makes of both is one layout.
+    whole = go.Figure(told)
+    assert whole.layout.legend.yref == look.legend.yref
+
+
+def test_every_axis_of_a_kind_has_the_look() -> None:
+    figure = base_layout(go.Figure(), DARK, x_title="a", y_title="b")
+    figure.update_layout(xaxis2={"title": {"text": "c"}, "ticklen": 9})
+    second = spec(Sent(figure))["layout"]["xaxis2"]
+    assert second["linecolor"] == DARK.muted
+    assert (second["ticklen"], second["title"]["text"]) == (9, "c")
+
+
+def test_other_data_have_another_mark_and_the_same_have_the_same() -> None:
+    def mark(figure: go.Figure) -> str:
+        found: str = spec(Sent(figure))["layout"]["datarevision"]
+        return found
+
+    moved = chart()
+    moved.layout.shapes[1].x0 = 0.7  # no data: Plotly sees it as it is
+    assert mark(chart()) == mark(chart()) == mark(moved)
+    assert mark(chart(1)) != mark(chart())
+    words = [np.array([f"word {i}" for i in range(2000)], dtype=object) for _ in range(2)]
+    words[1][1000] = "another"
+    first, other = (go.Figure(go.Scatter(x=[0], y=[0], customdata=one)) for one in words)
+    assert mark(first) != mark(other)
+
+
+@pytest.mark.parametrize("box", [True, False])
+def test_a_box_is_taken_from_the_start_where_one_may_be(box: bool) -> None:
+    layout = spec(Sent(chart(), box=box))["layout"]
+    assert layout.get("dragmode") == ("select" if box else None)
+
+
+def test_tables_gaps_and_large_charts() -> None:
+    table = np.array([[1, np.nan], [3, 4]], np.float32)
+    told = spec(Sent(go.Figure(go.Heatmap(z=table))))
+    assert told["data"][0]["z"] == [[1, None], [3, 4]]
+    large = go.Figure(go.Scatter(y=np.zeros(sent.MOST + 1, np.float32)))
+    assert spec(Sent(large)) == spec(large)  # packed as it was
