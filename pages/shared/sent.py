@@ -1,9 +1,10 @@
-"""A chart as it is sent to the browser: so that Plotly draws it once.
+"""A chart as it is sent to the browser: so that Plotly does not draw it anew without a change.
 
 Streamlit gives a new chart to Plotly twice. The second time Plotly looks for what has changed, and
 draws everything again where something has. It takes for a change what is none: a template, numbers
 that travel packed, data without a mark of their own. And a chart in which a box takes images is
-told so by Streamlit between the two. (A width of whole pixels is in style.py.)
+told so by Streamlit between the two. (A width of whole pixels is in style.py.) What is left of a
+second drawing is Plotly's own, where labels need wider margins.
 """
 
 from __future__ import annotations

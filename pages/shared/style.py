@@ -25,7 +25,7 @@ h1 {text-wrap: balance}
 }
 [class*="st-key-scroll_"] img {max-width: none !important; border-radius: 0;
     image-rendering: pixelated}
-/* a chart of whole pixels is drawn once: sent.py */
+/* the width of a chart stays the same to the last digit: sent.py */
 [data-testid="stFullScreenFrame"] {width: round(down, 100%, 1px)}
 /* the menu of a field in the sidebar is as wide as the names of models need */
 [data-testid="stSelectboxVirtualDropdown"] {min-width: min(26rem, 88vw)}

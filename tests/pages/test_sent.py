@@ -1,4 +1,4 @@
-"""What the browser is sent is the figure, in a form that Plotly draws once."""
+"""What the browser is sent is the figure, in a form that Plotly knows again."""
 
 from __future__ import annotations
 
