@@ -68,9 +68,11 @@ def name_of(row: Standing) -> str:
 
 
 def score_of(row: Standing) -> str:
-    """What a row is of, in words."""
+    """What a row is of, in words: the symbol, or the name where the symbol runs into its index."""
     score = row.entry.score
-    return "The verdict" if isinstance(score, Joined) else symbol_text(score.symbol)
+    if isinstance(score, Joined):
+        return "The verdict"
+    return score.name if score.family == "kl" else symbol_text(score.symbol)
 
 
 def claim(shown: Shown, board: Board, *, alone: bool) -> str:
