@@ -93,7 +93,8 @@ async def answer(request: Request) -> Response:
         row, column = (min(7.0, float(part)) for part in dot.split(","))
         await run_in_threadpool(_move_dot, watched, (row, column))
     ends = time.monotonic() + PATIENCE
-    while (seen := _mark(watched, width)) == asked.get("seen"):
+    # In a thread, as what a run is may have to be loaded, and nobody is answered meanwhile.
+    while (seen := await run_in_threadpool(_mark, watched, width)) == asked.get("seen"):
         if time.monotonic() > ends:
             return Response(status_code=204)
         await asyncio.sleep(_GLANCE)
