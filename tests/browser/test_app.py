@@ -183,7 +183,8 @@ def test_a_run_of_the_lab_is_turned_left_found_again_and_kept(server: str, tab: 
     tab.get_by_role("button", name="Play").click()
     bits = tab.get_by_role("slider", name="Free bits (nats a layer)")
     bits.press("ArrowRight")
-    tab.locator(".stage").get_by_text("free bits 0.25").wait_for()  # where it was turned
+    # Where it was turned.
+    tab.locator(".stage text", has_text="free bits 0.25").wait_for()
     step = "parseInt(document.querySelector('h1').innerText.slice(8))"
     tab.wait_for_function(f"{step} >= 50")  # a whole stretch of 25 steps is kept on disk
     tab.get_by_role("button", name="Pause").click()
