@@ -186,6 +186,8 @@ class Control:
     """Row and column of a dot of light, the image that is no letter."""
     preset: Annotated[str, Field(max_length=40)] = ""
     """Which preset it began as."""
+    by_hand: bool = False
+    """Whether it began anew with other knobs, so that its preset turns none by itself."""
     run: Annotated[str, Field(max_length=4096)] = ""
     """The folder of a training of the command line that is followed instead."""
 

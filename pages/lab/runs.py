@@ -162,7 +162,7 @@ def turn(run: Run, name: str, value: Any) -> None:
     if knobs.starts_like(now.knobs):
         change(run, knobs=knobs)
     else:
-        begin(run.slot, replace(now, knobs=knobs, acts=(), until=0))
+        begin(run.slot, replace(now, knobs=knobs, acts=(), by_hand=True, until=0))
 
 
 def again(run: Run) -> None:
@@ -173,7 +173,8 @@ def again(run: Run) -> None:
         knobs = preset.knobs if run.slot == A else (preset.beside or preset.knobs)
         if knobs.starts_like(replace(now.knobs, seed=knobs.seed)):
             acts = preset.acts if run.slot == A or preset.beside is None else ()
-            now = replace(now, knobs=replace(knobs, seed=now.knobs.seed), acts=acts)
+            knobs = replace(knobs, seed=now.knobs.seed)
+            now = replace(now, knobs=knobs, acts=acts, by_hand=False)
     begin(run.slot, replace(now, until=0))
 
 

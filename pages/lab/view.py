@@ -36,8 +36,6 @@ LOOK = (
     "lives."
 )
 FOLLOWED = "Each line is a layer: at zero it says nothing of the image. Every epoch adds a point."
-_SOON = 100
-"""Steps that a run may be ahead of its last frame, and more."""
 HALF = 288
 """Pixels that a piece needs to stand beside another."""
 KL_HELP = (
@@ -98,11 +96,9 @@ def from_preset(run: Run, preset: LabPreset) -> str:
         preset.knobs if first else preset.beside or preset.knobs, seed=control.knobs.seed
     )
     acts = preset.acts if first else ()
-    done = acts[: len(acts) - len(control.acts)]
-    if any(act.step > run.step + _SOON for act in done):
-        done, told = (), ["no knob is turned by itself"]  # they were left out as it began anew
-    else:
-        told = []
+    by_hand = control.by_hand and bool(acts)
+    told = ["no knob is turned by itself"] if by_hand else []
+    done = () if by_hand else acts[: len(acts) - len(control.acts)]
     for act in done:
         meant = meant.turned(dict(act.turn))
     if changed := changes(meant, control.knobs):

@@ -218,7 +218,7 @@ def way_on(row: Standing, model: str, name: str, title: str) -> None:
         type="tertiary", on_click=st.session_state.update, args=(controls,),
     ):  # fmt: skip
         # Controls that were drawn before heed the session, the others the address.
-        asked = {"o_score": label(row.entry.score), "o_sets": [title]}
+        asked = {"o_score": label(row.entry.score), "o_sets": [ui.as_label(title)]}
         st.switch_page("pages/ood/page.py", query_params=asked)
 
 

@@ -17,7 +17,7 @@ from hvae_core.figures.density import score_range
 from hvae_core.scores import Score
 from pages.ood import models
 from pages.ood.models import ModelDetection
-from pages.shared import materials, store, ui
+from pages.shared import links, materials, store, ui
 from pages.shared.controls import among, one_of
 from pages.shared.state import Context
 
@@ -212,10 +212,12 @@ def choose(
             "Score", list(scores), list(scores).index(default), key="o_score",
             bind="query-params", help="Higher means more out of distribution.",
         )  # fmt: skip
+    labels = {name: ui.as_label(ctx.title(name)) for name in evaluated}
+    links.check("set", "o_sets", labels.values())
     with right:
         drawn = st.pills(
             "Sets drawn", evaluated, default=first, selection_mode="multi", key="o_sets",
-            format_func=lambda name: ui.plain(ctx.title(name)), bind="query-params", wrap=True,
+            format_func=labels.__getitem__, bind="query-params", wrap=True,
         )  # fmt: skip
     score = scores[label]
     st.caption(f"${score.symbol}$, {score.name} ({score.citation})")

@@ -85,13 +85,21 @@ def header(claim: str, look_for: str, why: str = "", spelled: Sequence[str] = ()
 def plain(text: str) -> str:
     """Text from anywhere, such as a file's name, for Markdown: every sign stands for itself.
 
+    No line ends within "A-J". A control whose choice stands in the address takes ``as_label``.
+    """
+    return unbroken(as_label(text))
+
+
+def as_label(text: str) -> str:
+    """The same, as the name of a choice: a link holds it, and has no sign that cannot be seen.
+
     Addresses in it are no links: an invisible sign that joins words breaks them for machines.
     """
     line = re.sub(r"([\\`*_{}\[\]()#+!|<>~$:^&])", r"\\\1", " ".join(text.split("\n")))
     line = re.sub(
         r"(https?|ftp|mailto|xmpp)(?=\\:)|\bwww(?=\.)", rf"\g<0>{_JOINER}", line, flags=re.I
     )
-    line = unbroken(line.replace("@", f"{_JOINER}@"))
+    line = line.replace("@", f"{_JOINER}@")
     return re.sub(r"^(\s*\d*)([-=.])", r"\1\\\2", line)  # neither a list nor a heading
 
 

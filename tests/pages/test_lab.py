@@ -21,7 +21,7 @@ from hvae_core.training.lab import again as lab_again
 from hvae_core.training.lab.again import LabCurves
 from hvae_core.training.lab.frame import write_frame
 from hvae_core.training.lab.scene import Scene
-from pages.lab import runs, stream
+from pages.lab import runs, stream, view
 from pages.shared import jobs
 from tests import coroutines
 from tests.pages.conftest import Start, alive, run_codes, text
@@ -96,6 +96,24 @@ def test_a_link_starts_a_preset_and_the_title_says_what_died(
     assert runs.find("a") == run
     alive(start("lab", preset="free-bits", run="0" * 12))
     assert runs.find("a") != run
+
+
+def test_a_run_that_began_anew_with_other_knobs_turns_none_by_itself(
+    table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runs, "visitor", lambda: "a" * 32)
+    preset = lab_presets()["free-bits"]
+
+    def words(step: int) -> str:
+        run = runs.find("a")
+        assert run is not None
+        return view.from_preset(SimpleNamespace(slot="a", control=run.control, step=step), preset)
+
+    runs.begin_preset(preset)
+    assert words(0) == ""
+    runs.turn(runs.find("a"), "depth", 4)  # type: ignore[arg-type]
+    last = max(act.step for act in preset.acts)
+    assert words(0) == words(last + 500) == "layers 4, no knob is turned by itself"
 
 
 def test_knobs_reach_the_run_and_the_view_follows(

@@ -24,7 +24,7 @@ from hvae_core.scores import Material, Reference, get_score, score_list
 from pages.ood import degrees, models, paired_tests, tables, threshold
 from pages.ood.models import ModelDetection
 from pages.ood.threshold import ALARMS
-from pages.shared import jobs, store
+from pages.shared import jobs, store, ui
 from pages.shared.state import Context
 from tests.pages.conftest import LIMIT, Start, alive, charts, run_codes, text
 
@@ -142,6 +142,15 @@ def test_words_of_the_url_that_mean_nothing_are_ignored(start: Start) -> None:
     query = {"o_score": "best", "o_alarm": "-3", "o_by": "x", "o_sets": "x", "o_curve": "x"}
     app = alive(start("ood", **query))
     assert charts(app) >= DRAWN
+
+
+def test_a_link_names_sets_as_they_are_written(start: Start) -> None:
+    title, lower = "Capital letters A-J", "Lower-case letters"
+    app = alive(start("ood", {"out_glyphs": ["validation", "lower"]}, o_sets=lower))
+    (drawn,) = (one for one in app.button_group if one.key == "o_sets")
+    assert drawn.value == ["lower"]
+    assert lower in drawn.options and ui.as_label(title) == title != ui.plain(title)
+    assert not any("\N{WORD JOINER}" in option for option in drawn.options)
 
 
 def test_all_numbers_are_listed_on_demand(start: Start) -> None:
