@@ -121,7 +121,7 @@ def words_part(models: list[Layers], settings: CollapseSettings, name: str) -> N
             for line in in_words(model.found)
         ]
         head = f"*{ui.plain(model.handle.title)}*"
-        with column:
+        with column, panel.view().under(ctx.letter(model.handle)):
             below = settings.collapsed_below
             made = code.finding(ctx, model.handle, name, below=below)
             panel.said("\n".join([head, "", *lines]), "Layers in words", code=made)
@@ -156,7 +156,8 @@ def variance_part(models: list[Layers], settings: CollapseSettings, name: str) -
         )
         alt = f"Variance of every unit, {handle.title}"
         made = code.variance(ctx, handle, name, above=threshold)
-        ui.chart(figure, f"collapse-units-{handle.name}", alt, code=made)
+        with panel.view().under(ctx.letter(handle)):
+            ui.chart(figure, f"collapse-units-{handle.name}", alt, code=made)
     ui.csv_button(lambda: tables.unit_table(models), "units", "Units (CSV)")
 
 

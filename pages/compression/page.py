@@ -147,18 +147,18 @@ def attack_view(beside: DeltaGenerator) -> str:
         if result is None:
             continue
         attacked.append((handle, result))
-        ui.model_title(ctx, letter, handle)
-        picture = strip(
-            attacks.strip_rows(result, which, palette), attacks.heads(handle), scale=3,
-            unit=attacks.LOST, colors=palette,
-        )  # fmt: skip
-        scroll = f"a_{letter}"
-        alt = "An image, its twins, and what is rebuilt of them"
-        ui.picture(picture, alt, scroll=scroll)
-        made = code.attack_strip(
-            ctx, handle, images, settings, which=which, heads=attacks.heads(handle)
-        )
-        ui.picture_button(picture, f"attack-{letter}", alt=alt, code=made)
+        with ui.of_model(ctx, handle):
+            picture = strip(
+                attacks.strip_rows(result, which, palette), attacks.heads(handle), scale=3,
+                unit=attacks.LOST, colors=palette,
+            )  # fmt: skip
+            scroll = f"a_{letter}"
+            alt = "An image, its twins, and what is rebuilt of them"
+            ui.picture(picture, alt, scroll=scroll)
+            made = code.attack_strip(
+                ctx, handle, images, settings, which=which, heads=attacks.heads(handle)
+            )
+            ui.picture_button(picture, f"attack-{letter}", alt=alt, code=made)
     if not attacked:
         return ""
     with chart:

@@ -34,17 +34,16 @@ def draw(
     correction: Correction,
 ) -> None:
     """The scores before and after the changes, under each model."""
-    for under, (letter, handle) in zip(judged, ctx.lettered, strict=True):
-        ui.model_title(ctx, letter, handle)
-        reference, said, standard = under.reference, under.judgement, under.standard
-        if reference is None or said is None or standard is None:
-            st.caption("There is no reference yet to hold the scores against.")
-            continue
-        before, now = (
-            scores.evaluated(handle, one.at(handle), reference.settings)[0]
-            for one in (image.as_it_came(), image)
-        )
-        with ui.in_place():
+    for under, handle in zip(judged, ctx.models, strict=True):
+        with ui.of_model(ctx, handle), ui.in_place():
+            reference, said, standard = under.reference, under.judgement, under.standard
+            if reference is None or said is None or standard is None:
+                st.caption("There is no reference yet to hold the scores against.")
+                continue
+            before, now = (
+                scores.evaluated(handle, one.at(handle), reference.settings)[0]
+                for one in (image.as_it_came(), image)
+            )
             rows = _rows(before, now, said, standard, reference=reference)
             figure = remembered(score_bands, rows, colors())
             suffix = "" if handle is ctx.a else f"-{ctx.models.index(handle)}"

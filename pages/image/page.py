@@ -124,8 +124,7 @@ def rebuilt(image: OneImage, judged: Sequence[JudgedImage]) -> None:
                 scale=3,
                 colors=palette,
             )
-            with st.container(width="content", gap="small"):
-                ui.model_title(ctx, letter, handle)
+            with st.container(width="content", gap="small"), ui.of_model(ctx, handle):
                 alt = "The image and its reconstructions from each layer up"
                 ui.picture(picture, alt)
                 made = code.rebuilt(ctx, handle, image, pictures.heads(handle), highlight=highlight)
@@ -139,8 +138,7 @@ def lost(image: OneImage, judged: Sequence[JudgedImage]) -> None:
     st.subheader("Where it is lost", anchor=False, help=pixels.HELP)
     for under, (letter, handle) in zip(judged, ctx.lettered, strict=True):
         if handle.n_levels > 1:
-            ui.model_title(ctx, letter, handle)
-            with ui.in_place():
+            with ui.of_model(ctx, handle), ui.in_place():
                 pixels.draw(ctx, under, image, suffix=SUFFIXES[letter])
 
 
@@ -149,7 +147,8 @@ def layers(image: OneImage, judged: JudgedImage, suffix: str) -> None:
     names, kl = judged.handle.names, judged.kl
     if judged.reference is None:
         terms = subject.terms(judged.handle, kl)
-        panel.said(", ".join(f"{name}: {fmt(nats, 'nats')}" for name, nats in terms))
+        said = ", ".join(f"{name}: {fmt(nats, 'nats')}" for name, nats in terms)
+        panel.said(said, "KL per layer")
         return
     reference = judged.reference.table.kl
     outside = subject.unusual_layers(names, kl, reference)
@@ -201,15 +200,13 @@ def details(
         bands.draw(ctx, judged, image, alpha=alpha, correction=correction)
     st.subheader("The scores that decide, among held-out images", anchor=False)
     for under, (letter, handle) in zip(judged, ctx.lettered, strict=True):
-        ui.model_title(ctx, letter, handle)
-        with ui.in_place():
+        with ui.of_model(ctx, handle), ui.in_place():
             shown_scores.decisive(ctx, under, image, suffix=SUFFIXES[letter])
             shown_scores.folded(ctx, image, under, letter)
     ui.csv_button(lambda: subject.table(judged, image), "image-scores", "All scores (CSV)")
     st.subheader("Nearest held-out images, layer by layer", anchor=False, help=near.HELP)
     for under, (letter, handle) in zip(judged, ctx.lettered, strict=True):
-        ui.model_title(ctx, letter, handle)
-        with ui.in_place():
+        with ui.of_model(ctx, handle), ui.in_place():
             near.draw(ctx, under, image, letter)
     tests = [
         false_alarms.calibrations(ctx, under, alpha, correction=correction) for under in judged
@@ -219,8 +216,7 @@ def details(
     st.subheader("How often the verdict errs", anchor=False, help=ALARMS_HELP)
     for of_model, (letter, handle) in zip(tests, ctx.lettered, strict=True):
         if of_model:
-            ui.model_title(ctx, letter, handle)
-            with ui.in_place():
+            with ui.of_model(ctx, handle), ui.in_place():
                 errs(of_model, handle, SUFFIXES[letter], alpha=alpha, correction=correction)
 
 
@@ -285,8 +281,7 @@ def body() -> None:
             maps = st.container()
             st.subheader("KL per layer", anchor=False)
             for under, (letter, handle) in zip(judged, ctx.lettered, strict=True):
-                ui.model_title(ctx, letter, handle)
-                with ui.in_place():
+                with ui.of_model(ctx, handle), ui.in_place():
                     layers(image, under, SUFFIXES[letter])
         with below:
             details(image, judged, alpha, correction=correction)

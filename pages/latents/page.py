@@ -52,7 +52,7 @@ def map_and_selection(
     made = None
     if not placed.running:
         made = code.of_map(ctx, model, drawn, placed, colouring=colouring, level=level, count=count)
-    with left, ui.in_place():
+    with left, panel.view().under(ctx.letter(model)), ui.in_place():
         taken = None
         if cloud.wanted(drawn):
             shown = map.shown(ctx, drawn, placed, colouring=colouring)

@@ -38,14 +38,13 @@ def draw(ctx: Context, detected: Sequence[ModelDetection]) -> None:
     if any(found for _, found in known):
         chosen = names[one_of("Change", list(names), "Rotation", key="o_change")]
     for model, found in known:
-        with ui.in_place():
-            if found is None:
-                st.caption(
-                    f"`{COMMAND} shift {model.handle.name} --chart shift.html` computes these "
-                    f"curves for {ui.plain(model.handle.title)}."
-                )
-                continue
-            ui.model_title(ctx, model.letter, model.handle)
+        if found is None:
+            st.caption(
+                f"`{COMMAND} shift {model.handle.name} --chart shift.html` computes these "
+                f"curves for {ui.plain(model.handle.title)}."
+            )
+            continue
+        with ui.of_model(ctx, model.handle), ui.in_place():
             change = next((c for c in found.changes if c.name == chosen), None)
             if change is not None:
                 _change(ctx, found, change, model=model)

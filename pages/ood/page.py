@@ -62,7 +62,6 @@ def density_charts(placed: Placed, drawn: list[str]) -> None:
         model, score = scored.model, scored.score
         shown = [name for name in drawn if name in scored.outs]
         height = 290 if len(placed) > 1 else 380
-        ui.model_title(ctx, model.letter, model.handle)
         figure = remembered(
             densities,
             scored.inside,
@@ -83,7 +82,8 @@ def density_charts(placed: Placed, drawn: list[str]) -> None:
             ctx, scored, at, places={name: places[name] for name in shown}, height=height
         )
         taking = subset.from_chart(f"o_density{model.index}", scored, shown)
-        ui.chart(figure, name, alt, code=made, **taking)
+        with ui.of_model(ctx, model.handle):
+            ui.chart(figure, name, alt, code=made, **taking)
 
 
 def in_words(placed: Placed) -> None:
@@ -223,7 +223,7 @@ def tests(detected: list[ModelDetection]) -> None:
     """Which differences between areas are more than chance: paired tests on the same images."""
     st.subheader("Which differences are certain", anchor=False, help=TESTS_HELP)
     for model in detected:
-        with ui.in_place():
+        with panel.view().under(model.letter), ui.in_place():
             by_set = paired_tests.against_likelihood(model)
             if not by_set:
                 panel.said(f"{who(model)}No score does better than $-\\mathcal{{L}}$ on any set.")
@@ -238,8 +238,7 @@ def more_scores(detected: list[ModelDetection]) -> None:
     """Jobs for the scores that are not there yet, in a panel that is filled once it is opened."""
     with st.expander("More scores", key="o_more", on_change="rerun") as box:
         for model in detected if box.open else ():
-            with ui.in_place():
-                ui.model_title(ctx, model.letter, model.handle)
+            with ui.of_model(ctx, model.handle), ui.in_place():
                 offers.draw(ctx, model.handle, model.materials, letter=model.letter)
 
 

@@ -43,8 +43,7 @@ def strips(named: NamedImages, settings: ReconstructionSettings) -> list[Reconst
             rows, heads = ahead.rows_of(handle, named, settings)
             png = ahead.packed(handle, named, settings, palette)
             picture = Image.open(io.BytesIO(png))
-            with st.container(width="content", gap="small"):
-                ui.model_title(ctx, letter, handle)
+            with st.container(width="content", gap="small"), ui.of_model(ctx, handle):
                 alt = f"Images and their reconstructions from each layer up, {handle.title}"
                 clickable.picture(
                     ctx,
@@ -97,7 +96,8 @@ def several(named: NamedImages, settings: ReconstructionSettings) -> None:
         spot = image_names.parse(ctx, name)
         made = code.draws(ctx, handle, spot, settings, n=n)
         alt = f"{len(means)} draws of {labels[name]}, {handle.title}"
-        ui.picture_button(draws, f"draws-{letter}", alt=alt, code=made)
+        with panel.view().under(ctx.letter(handle)):
+            ui.picture_button(draws, f"draws-{letter}", alt=alt, code=made)
 
 
 @ui.fragment

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -45,6 +45,8 @@ class Panel:
     alt: str
     content: Content | Later
     code: Program | None = None
+    letter: str = ""
+    """Of the model that the panel is about, where several are compared and it is about one."""
 
     def made(self) -> Content | None:
         """The chart, picture, table or text."""
@@ -66,6 +68,8 @@ class View:
     parts: tuple[str, ...] = ()
     place: int | None = None
     url: str = ""
+    letter: str = ""
+    """Of the model whose panels are being drawn."""
     query: list[tuple[str, str]] = field(default_factory=list)
     """What stands in the address of the page, as it is drawn."""
 
@@ -77,12 +81,21 @@ class View:
 
     def add(self, panel: Panel) -> None:
         """Take note of a panel, where the part that draws it has its place."""
-        entry = (self.parts, panel)
+        entry = (self.parts, replace(panel, letter=self.letter))
         if self.place is None:
             self.panels.append(entry)
         else:
             self.panels.insert(self.place, entry)
             self.place += 1
+
+    @contextmanager
+    def under(self, letter: str) -> Iterator[None]:
+        """Within, panels are about the model of this letter; a report says so before each."""
+        before, self.letter = self.letter, letter
+        try:
+            yield
+        finally:
+            self.letter = before
 
     @contextmanager
     def redrawn(self, part: str) -> Iterator[None]:
@@ -115,7 +128,7 @@ def begin() -> None:
     """Forget the page before: the whole app is drawn."""
     now = view()
     now.title, now.texts, now.panels = "", (), []
-    now.parts, now.place = (), None
+    now.parts, now.place, now.letter = (), None, ""
 
 
 def claimed(title: str, *texts: str) -> None:

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import platform
 import re
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
@@ -25,7 +24,7 @@ from hvae_core.config.describe import card_rows
 from hvae_core.figures import Palette, fmt, png_bytes, symbol_text
 from hvae_core.figures.document import chart_of, data_url, document
 from pages.shared import links, panel, store
-from pages.shared.panel import View
+from pages.shared.panel import Panel, View
 from pages.shared.state import Context, colors
 
 if TYPE_CHECKING:
@@ -53,8 +52,6 @@ class Facts:
     own_keys: tuple[str, ...]
     """Controls of the sidebar, which ``choices`` say in words."""
     palette: Palette
-    letters: tuple[str, ...] = ("A",)
-    """Of the models that are compared."""
 
 
 def button(ctx: Context, address: str) -> None:
@@ -79,7 +76,7 @@ def facts(ctx: Context) -> Facts:
         said = "; ".join(f"{name}: {known[name]}" for name in _CARD if name in known)
         rows.append((f"Model {letter}", f"{handle.title}. {said}"))
     rows.append(("Seed", str(ctx.seed)))
-    return Facts(tuple(rows), (*own, *_TOLD), colors(), tuple(letter for letter, _ in ctx.lettered))
+    return Facts(tuple(rows), (*own, *_TOLD), colors())
 
 
 def made(view: View, known: Facts) -> bytes:
@@ -87,13 +84,12 @@ def made(view: View, known: Facts) -> bytes:
     panels = [one for _, one in list(view.panels)]
     charts: dict[str, object] = {}
     sections = []
-    headings = told_apart([plain(one.alt) for one in panels], known.letters)
-    for number, (one, heading) in enumerate(zip(panels, headings, strict=True), start=1):
+    for number, one in enumerate(panels, start=1):
         content = one.made()
         if content is None:
             continue
         section: dict[str, Any] = dict.fromkeys(("chart", "picture", "table", "lines"), "")
-        section |= {"alt": heading, "python": "", "command": ""}
+        section |= {"alt": heading(one), "python": "", "command": ""}
         section |= _content(one.name, content, f"chart-{number}", charts=charts)
         if code := one.written():
             section |= {"python": code.python, "command": code.command}
@@ -123,18 +119,10 @@ def made(view: View, known: Facts) -> bytes:
     return page.encode()
 
 
-def told_apart(headings: Sequence[str], letters: Sequence[str]) -> list[str]:
-    """Headings of which each model has one of the same words, with the model's letter before them.
-
-    Panels stand in the order of the models.
-    """
-    seen: Counter[str] = Counter()
-    told = []
-    for heading in headings:
-        each = heading and len(letters) > 1 and headings.count(heading) == len(letters)
-        told.append(f"{letters[seen[heading]]}: {heading}" if each else heading)
-        seen[heading] += 1
-    return told
+def heading(panel: Panel) -> str:
+    """What stands above a panel, with the letter of the model that the panel is about."""
+    words = plain(panel.alt)
+    return f"{panel.letter}: {words}" if panel.letter and words else words
 
 
 def _content(

@@ -43,6 +43,10 @@ class Context:
         """The models with their letters, A first."""
         return list(zip(LETTERS, self.models, strict=False))
 
+    def letter(self, handle: Handle) -> str:
+        """The letter of one of the models where several are compared, else an empty text."""
+        return LETTERS[self.models.index(handle)] if len(self.models) > 1 else ""
+
     @property
     def in_name(self) -> str:
         """The in-distribution test set."""

@@ -188,14 +188,18 @@ def drawn_whole() -> None:
 def each_model(ctx: Context) -> Iterator[tuple[str, Handle]]:
     """Letter and handle of each model; where there are two, its title stands above its part."""
     for letter, handle in ctx.lettered:
-        model_title(ctx, letter, handle)
-        yield letter, handle
+        with of_model(ctx, handle):
+            yield letter, handle
 
 
-def model_title(ctx: Context, letter: str, handle: Handle) -> None:
-    """The line that says whose part follows, where there are two models."""
-    if len(ctx.models) > 1:
+@contextmanager
+def of_model(ctx: Context, handle: Handle) -> Iterator[None]:
+    """A part of one model: where there are two, its title stands above, in a report its letter."""
+    letter = ctx.letter(handle)
+    if letter:
         st.markdown(f"**{letter}** {plain(handle.title)}")
+    with panel.view().under(letter):
+        yield
 
 
 def link(page: str, label: str, query: Mapping[str, str | list[str]] | None = None) -> None:

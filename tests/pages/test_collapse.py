@@ -43,6 +43,9 @@ def test_models_stand_side_by_side(start: Start, monkeypatch: pytest.MonkeyPatch
     assert "“Tiny, informative”" in app.title[0].value
     assert app.table[0].value.shape[1] == 2
     assert set(run_codes(app, monkeypatch)) >= DRAWN
+    panels = [panel for _, panel in app.session_state["panels"].panels]
+    assert [p.letter for p in panels if p.alt == "Layers in words"] == ["A", "B"]
+    assert [p.letter for p in panels if p.name.startswith("collapse-units-")] == ["A", "B"]
 
 
 def test_threshold_names_more_layers(start: Start) -> None:

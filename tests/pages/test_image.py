@@ -120,6 +120,12 @@ def test_model_b_is_judged_too(start: Start) -> None:
     assert app.title[0].value.startswith("A: ")
     (told,) = [text.value for text in app.markdown if "**B** Tiny, informative: **" in text.value]
     assert told.startswith("**A** Tiny")
+    panels = [panel for _, panel in app.session_state["panels"].panels]
+    by_letter = {letter: [p.alt for p in panels if p.letter == letter] for letter in "AB"}
+    assert sum(map(len, by_letter.values())) == len(panels)  # each is about one model
+    for alts in by_letter.values():
+        assert {"What is lost from z2 up", "KL per layer"} <= set(alts)
+        assert any(" p = " in alt for alt in alts)
 
 
 def test_an_upload_is_fitted_and_the_note_says_how(start: Start) -> None:

@@ -107,6 +107,8 @@ def test_second_model_has_curves_rows_and_rates_of_its_own(
     assert {"Flagged A", "Flagged B"} <= set(app.dataframe[0].value.columns)
     kinds = {name.partition("-")[0] for name in run_codes(app, monkeypatch)}
     assert kinds == {"density", "ROC", "flagged", "table"}
+    panels = [panel for _, panel in app.session_state["panels"].panels]
+    assert [p.letter for p in panels if p.name.startswith("density-")] == ["A", "B"]
 
 
 def test_threshold_moves_by_false_alarms_and_by_score(start: Start) -> None:

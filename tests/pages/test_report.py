@@ -12,7 +12,7 @@ from hvae_core.figures import LIGHT
 from hvae_core.figures.data import figure_table
 from pages.shared.panel import Panel, View
 from pages.shared.program import Code
-from pages.shared.report import Facts, made, nameless, plain, told_apart
+from pages.shared.report import Facts, heading, made, nameless, plain
 
 
 def test_a_report_holds_every_panel_escaped_and_loads_nothing() -> None:
@@ -45,9 +45,19 @@ def test_paths_and_marks() -> None:
 
 
 def test_panels_of_two_models_are_told_apart() -> None:
-    found = told_apart(["KL", "Map", "KL", "Scores", "Map", "Map"], ("A", "B"))
-    assert found == ["A: KL", "Map", "B: KL", "Scores", "Map", "Map"]
-    assert told_apart(["KL", "KL"], ("A",)) == ["KL", "KL"]
+    view = View()
+
+    def draw(*alts: str) -> None:
+        for alt in alts:
+            view.add(Panel("", alt, "text"))
+
+    draw("Both")
+    for letter, alts in (("A", ("From z3 up",)), ("B", ("From z3 up", "From *z5* up", ""))):
+        with view.under(letter):
+            draw(*alts)
+    draw("Table")
+    told = [heading(panel) for _, panel in view.panels]
+    assert told == ["Both", "A: From z3 up", "B: From z3 up", "B: From z5 up", "", "Table"]
 
 
 def test_what_a_part_drew_before_is_replaced_where_it_stood() -> None:
