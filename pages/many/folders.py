@@ -10,7 +10,7 @@ from hvae_core.common.errors import ConfigError
 from hvae_core.common.far import Folder
 from hvae_core.common.progress import Progress, silent
 from hvae_core.detection.many.columns import job_of
-from hvae_core.detection.many.fitted import kept_fitted
+from hvae_core.detection.many.fitted import incomparable, kept_fitted
 from hvae_core.detection.many.layout import SUMMARY, Job
 from hvae_core.detection.many.reference import HELD_OUT, held_out, kept_held_out
 from hvae_core.detection.many.sketch import Sketch
@@ -80,11 +80,12 @@ def against_folder(shown: Opened, given: str) -> Measure | None:
             f"{given} was scored by another model or under other settings, so its scores cannot be "
             "a measure here; score it in the same way."
         )
-    # A summary does not say which of its images a density is fitted to, so it measures none.
-    fitted = kept_fitted(shown.folder)
-    fits = fitted.keys if fitted else ()
+    # A summary leaves out the images to which the densities of its own folder are fitted.
+    not_alike = incomparable(kept_fitted(shown.folder), kept_fitted(other.folder))
     sketches = {
-        key: one.sketch for key, one in other.summary.scores.items() if one.n and key not in fits
+        key: one.sketch
+        for key, one in other.summary.scores.items()
+        if one.n and key not in not_alike
     }
     return Measure(other.job.source, sketches)
 

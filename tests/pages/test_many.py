@@ -14,6 +14,7 @@ from PIL import Image
 
 from hvae_core.data.load import load_source
 from hvae_core.detection.many import reference
+from hvae_core.detection.many.fitted import FITTED, Fitted, keep_fitted
 from hvae_core.detection.many.summarise import summarised
 from hvae_core.detection.many.summary import Unusual
 from pages.many import folders, taken, unusual
@@ -90,6 +91,25 @@ def test_pictures_come_from_a_file_by_their_rows(
     source.write_bytes(b"no longer images")
     unusual.take(ctx, folders.job_of(folder), Unusual(1.0, 5, "", None))
     assert len(took) == 1
+
+
+def test_densities_fitted_to_the_same_images_are_a_measure(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (folder, _), (other, known) = scored_folder(8, part=4), scored_folder(9, part=5, seed=1)
+    same = Fitted(("llr_1",), frozenset({2, 3}))
+    keep_fitted(other, same)
+    of_other = folders.Opened(other, folders.job_of(other), summarised(other), True)
+    shown = folders.Opened(folder, folders.job_of(folder), summarised(folder), True)
+    monkeypatch.setattr(folders, "opened", lambda _: of_other)
+    folder.write(FITTED, json.dumps({"scores": ["llr_1"], "digests": [2, 4]}).encode())
+    measure = folders.against_folder(shown, "other")
+    assert measure is not None and set(measure.sketches) == {"elbo", "llr_2"}
+    folder.write(FITTED, json.dumps({"scores": ["llr_1"], "digests": [2, 3]}).encode())
+    measure = folders.against_folder(shown, "other")
+    assert measure is not None
+    left = np.delete(known["llr_1"], [1, 2])  # rows 1 and 2 have the digests 2 and 3
+    assert measure.sketches["llr_1"].values.tolist() == sorted(left)
 
 
 def test_parts_that_are_not_read_are_offered(start: Start, tmp_path: Path) -> None:

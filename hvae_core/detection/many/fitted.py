@@ -84,6 +84,17 @@ def unmeasured(
     return seen
 
 
+def incomparable(fitted: Fitted | None, other: Fitted | None) -> frozenset[str]:
+    """The scores of a folder that another folder, of the same model, is no measure of.
+
+    ``fitted`` says what the densities of the first are fitted to, ``other`` those of the second.
+    Densities compare where both are fitted to the same images, which then are no measure.
+    """
+    if fitted is None or (other is not None and other.digests == fitted.digests):
+        return frozenset()
+    return frozenset(fitted.keys)
+
+
 def keep_fitted(folder: Folder, fitted: Fitted) -> None:
     """Note in a folder what its densities are fitted to.
 

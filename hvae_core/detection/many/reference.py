@@ -22,7 +22,13 @@ from hvae_core.common.plain import plain
 from hvae_core.common.progress import Progress, part, silent
 from hvae_core.detection.conformal import smallest_p_value
 from hvae_core.detection.many.columns import figures, job_of, part_columns
-from hvae_core.detection.many.fitted import Fitted, fitted_to, kept_fitted, unmeasured
+from hvae_core.detection.many.fitted import (
+    Fitted,
+    fitted_to,
+    incomparable,
+    kept_fitted,
+    unmeasured,
+)
 from hvae_core.detection.many.layout import Job, parts_there
 from hvae_core.detection.standard import BOTH_ENDS, PATH, verdict_keys
 
@@ -100,11 +106,8 @@ def of_folder(
             f"{plain(other.given)} was scored {what} ({plain(theirs.model)}), so its scores cannot "
             "be a measure here; score it in the same way."
         )
-    # Densities compare where they are fitted to the same images, which then are no measure.
-    fits = set(fitted.keys) if fitted else set()
-    own = kept_fitted(other)
-    alike = fitted is not None and own is not None and own.digests == fitted.digests
-    keys = [key for key in job.scores if key in theirs.scores and (alike or key not in fits)]
+    not_alike = incomparable(fitted, kept_fitted(other))
+    keys = [key for key in job.scores if key in theirs.scores and key not in not_alike]
     if not keys:
         raise ScoreError(f"{plain(other.given)} has none of the scores {', '.join(job.scores)}.")
     numbers, found = parts_there(other), [np.zeros((0, len(keys)))]
