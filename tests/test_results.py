@@ -116,8 +116,8 @@ def _values(checkpoint: str, key: str, sets: Sequence[str]) -> tuple[list[Floats
         return [-judge_many(one.table, held_out.table, 0.05).p for one in found], -0.05
     score = get_score(key, held_out.table.n_levels, held_out.names)
     fitted = Material(_fitted(checkpoint))
-    known, *values = (score(Material(one.table, held_out=fitted)) for one in (held_out, *found))
-    return values, threshold_at(0.05, score.unseen(known, held_out.table))
+    known, *others = (Material(one.table, held_out=fitted) for one in (held_out, *found))
+    return [score(one) for one in others], threshold_at(0.05, score(known)[score.counted(known)])
 
 
 def test_near_and_far() -> None:

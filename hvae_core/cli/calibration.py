@@ -86,8 +86,8 @@ def calibration(
         if score:
             rule = get_score(score, held_out.table.n_levels, held_out.names)
             fitted = Material.of(held_out).take(fitted_half(held_out.table))
-            known, new = (rule(replace(Material.of(e), held_out=fitted)) for e in (held_out, test))
-            reference, judged = rule.unseen(known, held_out.table)[:, None], new[:, None]
+            known, new = (replace(Material.of(e), held_out=fitted) for e in (held_out, test))
+            reference, judged = rule(known)[rule.counted(known)][:, None], rule(new)[:, None]
             calibrations[name] = (
                 calibrate_halves(reference, seed, correction, rates=rates),
                 calibrate(reference, judged, "test", correction=correction, rates=rates),

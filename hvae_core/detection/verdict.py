@@ -240,7 +240,10 @@ def _reading(
         value = float(score(image)[0])
         if reference is None:
             raise ScoreError("There is no reference to hold it against yet.")
-        others = score.unseen(score(reference), reference)
+        known = reference if isinstance(reference, Material) else Material(reference)
+        others = score(known)[score.counted(known)]
+        if not len(others):
+            raise ScoreError("Its density is fitted to every image of the reference.")
         p_value = float(conformal_p_values(others, [value])[0])
     except ScoreError as error:
         return Reading(score, value, reference=None, p_value=None, reason=str(error))

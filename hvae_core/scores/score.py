@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from hvae_core.common.arrays import Floats
 from hvae_core.common.errors import ScoreError
 from hvae_core.evaluation.bounds import BoundTable
-from hvae_core.scores.material import FEWEST, Material, among, fitted_half
+from hvae_core.scores.material import FEWEST, Material, among
 
 Need = Literal[
     "reference",
@@ -85,17 +85,11 @@ class Score:
                 return self.reason("measure of held-out images", name)
         return ""
 
-    def unseen(self, values: Floats, held_out: Material | BoundTable) -> Floats:
-        """Of its values (N,) for the held-out images those that it was not fitted to.
+    def counted(self, material: Material) -> NDArray[np.bool_]:
+        """Which images of a material are a measure of it (N,): not those that it is fitted to.
 
         p-values and thresholds rest on these: among them a new image is one of many alike.
         """
-        if "held_out" not in self.needs:
-            return values
-        return values[~fitted_half(held_out.table if isinstance(held_out, Material) else held_out)]
-
-    def counted(self, material: Material) -> NDArray[np.bool_]:
-        """Which images of a material are a measure of it (N,): not those that it is fitted to."""
         if "held_out" not in self.needs or material.held_out is None:
             return np.ones(len(material), dtype=bool)
         return ~among(material.table, material.held_out.table)

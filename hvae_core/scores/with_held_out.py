@@ -1,7 +1,7 @@
 """Scores that hold an image against a density fitted to held-out in-distribution images.
 
 The density is fitted to one half of the held-out images (``fitted_half``); p-values and thresholds
-rest on the other half (``Score.unseen``), which keeps them honest.
+rest on the other half (``Score.counted``), which keeps them honest.
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ class ScoredModel:
     inside: np.ndarray
     outs: Mapping[str, np.ndarray]
     reference: np.ndarray
-    """Scores of the held-out images; none where these are not evaluated."""
+    """Scores of the held-out images that count, as of any set; none where none are evaluated."""
     numbers: Mapping[str, np.ndarray]
     """By set, which of its images these are scores of: not those that a density is fitted to."""
 
@@ -79,9 +79,7 @@ def scored(model: ModelDetection, score: Score) -> ScoredModel:
         score,
         inside=model.unseen(score, model.inside),
         outs={name: model.unseen(score, evaluation) for name, evaluation in outs.items()},
-        reference=score.unseen(model.values(score, model.reference), model.reference.table)
-        if model.reference
-        else np.zeros(0),
+        reference=model.unseen(score, model.reference) if model.reference else np.zeros(0),
         numbers={
             evaluation.set_name: model.counted(score, evaluation)
             for evaluation in (model.inside, *outs.values())

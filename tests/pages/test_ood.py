@@ -26,6 +26,8 @@ from pages.ood.models import ModelDetection
 from pages.ood.threshold import ALARMS
 from pages.shared import jobs, store, ui
 from pages.shared.state import Context
+from tests.detection.test_set_values import FITTED, HELD_OUT, NEW, PATH
+from tests.detection.test_set_values import of as evaluated
 from tests.pages.conftest import LIMIT, Start, alive, charts, run_codes, text
 
 B = {"b_glyphs": "glyphs-hvae3-informative"}
@@ -271,6 +273,20 @@ def test_own_images_are_their_own_reference_on_every_page(
     score = get_score("llr_1", 3)
     assert not threshold.scored(one, score).by_itself
     assert threshold.scored(replace(one, reference=one.inside), score).by_itself
+
+
+def test_of_a_reference_those_images_count_that_a_density_is_not_fitted_to(
+    study: Callable[..., ModelDetection],
+) -> None:
+    """Own images are their own reference, whichever half of the world's a density is fitted to."""
+    rows = np.r_[np.flatnonzero(NEW)[:40], np.flatnonzero(~NEW)[:9]]
+    own = evaluated("own", HELD_OUT.take(rows))
+    known = replace(Material.of(own), held_out=Material(FITTED))
+    found = report(own, [], scores=[PATH], materials={"own": (known,)})
+    one = replace(
+        study(), inside=own, outs={}, reference=own, report=found, materials={"own": (known,)}
+    )
+    np.testing.assert_array_equal(threshold.scored(one, PATH).reference, PATH(known)[:40])
 
 
 def test_threshold_stands_on_the_curve(study: Callable[..., ModelDetection]) -> None:

@@ -82,6 +82,13 @@ def test_p_values_rest_on_images_that_the_density_has_not_seen() -> None:
     assert read.reference is not None and read.value is not None
     np.testing.assert_array_equal(read.reference, score("path")(reference)[1::2])
     assert read.p_value == (1 + (read.reference >= read.value).sum()) / 41
+    # where own images are the reference, those count that it is not fitted to, whatever their order
+    own = replace(held_out.take(slice(61, None)), held_out=reference.held_out)
+    (read,) = readings(image, own, [score("path")])
+    assert read.reference is not None
+    np.testing.assert_array_equal(read.reference, score("path")(own)[::2])
+    none = replace(held_out.take(slice(0, None, 2)), held_out=reference.held_out)
+    assert "fitted to every image" in readings(image, none, [score("path")])[0].reason
     (plain,) = readings(image, reference, [score("elbo")])
     assert plain.reference is not None and len(plain.reference) == 80
 
