@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from hvae_core.common.words import LETTERS, RANGE, fmt, layers_in_words, listed
+from hvae_core.common.words import RANGE, fmt, layers_in_words, listed
 from hvae_core.evaluation.collapse_layers import LayersFound
 
 
@@ -54,14 +54,15 @@ def recipe(info: Any) -> Recipe | None:
     )
 
 
-def paragraph(models: Sequence[tuple[LayersFound, Recipe | None]]) -> str:
-    """A sentence or two a model, in Markdown; "" where the data and the file explain nothing."""
-    texts = [" ".join(sentences(model, how)) for model, how in models]
-    if len(texts) > 1:
-        texts = [
-            text and f"**{letter}** {text}" for letter, text in zip(LETTERS, texts, strict=False)
-        ]
-    lines = "  \n".join(filter(None, texts))
+def paragraph(models: Sequence[tuple[str, LayersFound, Recipe | None]]) -> str:
+    """A sentence or two a model, in Markdown; "" where the data and the file explain nothing.
+
+    Each model comes with its letter, which is empty where there is one model alone.
+    """
+    told = [(letter, " ".join(sentences(model, how))) for letter, model, how in models]
+    lines = "  \n".join(
+        f"**{letter}:** {text}" if letter else text for letter, text in told if text
+    )
     return f"*A guess at why:* {lines}" if lines else ""
 
 

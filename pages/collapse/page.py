@@ -274,7 +274,10 @@ def body() -> None:
                     layers.layers_of(ctx, handle, evaluations[name], settings, split=split)
                 )
     with head:
-        reasons = [(model.found, recipe(store.info(model.handle))) for model in models]
+        reasons = [
+            (ctx.letter(model.handle), model.found, recipe(store.info(model.handle)))
+            for model in models
+        ]
         ui.header(*layers.headline(ctx, models, name, settings=settings), paragraph(reasons))
     with left, ui.in_place():
         history_part(split)

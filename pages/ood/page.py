@@ -53,7 +53,7 @@ TESTS_HELP = (
 
 def who(model: ModelDetection) -> str:
     """A sentence's start that names the model, where there are two."""
-    return f"**{model.letter}** " if model.letter else ""
+    return f"**{model.letter}:** " if model.letter else ""
 
 
 def density_charts(placed: Placed, drawn: list[str]) -> None:

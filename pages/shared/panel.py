@@ -118,6 +118,11 @@ class View:
                 self.parts = before[0]
 
 
+def rem_of_numbers(columns: int) -> int:
+    """Least width, in rem, of a chart with so many columns of numbers, so that none touch."""
+    return 10 + 3 * columns
+
+
 def view() -> View:
     """The view of this session."""
     found: View = st.session_state.setdefault(_KEY, View())

@@ -29,6 +29,7 @@ from pages.shared.state import Context, colors
 
 if TYPE_CHECKING:
     import pandas as pd
+    import plotly.graph_objects as go
 
 MOST_ROWS = 200
 """Rows of a table in a report."""
@@ -119,10 +120,10 @@ def made(view: View, known: Facts) -> bytes:
     return page.encode()
 
 
-def heading(panel: Panel) -> str:
+def heading(one: Panel) -> str:
     """What stands above a panel, with the letter of the model that the panel is about."""
-    words = plain(panel.alt)
-    return f"{panel.letter}: {words}" if panel.letter and words else words
+    words = plain(one.alt)
+    return f"{one.letter}: {words}" if one.letter and words else words
 
 
 def _content(
@@ -133,10 +134,17 @@ def _content(
         return {"lines": lines(content)}
     if hasattr(content, "to_plotly_json"):
         charts[chart] = chart_of(name, only=content)
-        return {"chart": chart}
+        return {"chart": chart, "rem": _rem(content)}
     if hasattr(content, "columns"):
         return {"table": table(content)}
     return {"picture": data_url(png_bytes(content), "image/png")}
+
+
+def _rem(figure: go.Figure) -> int:
+    """The least width of a chart in rem: that of its columns of numbers, or 0 without any."""
+    written = (trace for trace in figure.data if trace.type == "heatmap" and trace.texttemplate)
+    columns = max((len(trace.z[0]) for trace in written), default=0)
+    return panel.rem_of_numbers(columns) if columns else 0
 
 
 def lines(markdown: str) -> list[dict[str, Any]]:

@@ -63,8 +63,8 @@ def settings(*, horizontal: bool = False, place: DeltaGenerator | None = None) -
 
 def columns_of_numbers(key: str, columns: int) -> DeltaGenerator:
     """A place for a chart of so many columns of numbers; on a narrow screen it scrolls sideways."""
-    name = f"scroll_{key}"
-    st.html(f"<style>.st-key-{name} > div {{min-width: {10 + 3 * columns}rem}}</style>")
+    name, width = f"scroll_{key}", panel.rem_of_numbers(columns)
+    st.html(f"<style>.st-key-{name} > div {{min-width: {width}rem}}</style>")
     return st.container(key=name)
 
 

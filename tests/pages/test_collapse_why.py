@@ -125,7 +125,7 @@ def test_the_reason_follows_from_layers_and_recipe(layers: Any, how: Any, words:
 
 def test_nothing_is_said_where_nothing_supports_it() -> None:
     assert sentences(KEPT, ELBO) == sentences(KEPT, None) == sentences(TOP, None) == []
-    assert paragraph([(KEPT, ELBO)]) == ""
+    assert paragraph([("", KEPT, ELBO)]) == ""
     early = replace(FREE, trained=5)  # the free nats have not ended yet
     assert "free" not in sentences(TOP, early)[0]
 
@@ -141,10 +141,11 @@ def test_a_few_hundredths_of_a_nat_are_not_praised() -> None:
 
 
 def test_two_models_are_told_apart() -> None:
-    text = paragraph([(THIN, ELBO), (BOTTOM, INFORMATIVE)])
-    assert text.startswith("*A guess at why:* **A** z1 is thin")
-    assert "**B** Filling z1 would cost" in text
-    assert "**A**" not in paragraph([(KEPT, ELBO), (BOTTOM, INFORMATIVE)])
+    text = paragraph([("A", THIN, ELBO), ("C", BOTTOM, INFORMATIVE)])
+    assert text.startswith("*A guess at why:* **A:** z1 is thin")
+    assert "**C:** Filling z1 would cost" in text
+    assert "**A:**" not in paragraph([("A", KEPT, ELBO), ("B", BOTTOM, INFORMATIVE)])
+    assert "**" not in paragraph([("", THIN, ELBO)])
 
 
 def test_the_recipe_is_read_from_the_file() -> None:

@@ -105,7 +105,7 @@ def test_second_model_has_curves_rows_and_rates_of_its_own(
     app = alive(start("ood", **B))
     assert charts(app) >= DRAWN | {"o_density1"}
     assert "shift glyphs-hvae3-informative --chart" in text(app)  # nothing is stored of this file
-    assert all(f"**{letter}** Flagged are" in text(app) for letter in "AB")
+    assert all(f"**{letter}:** Flagged are" in text(app) for letter in "AB")
     assert {"Flagged A", "Flagged B"} <= set(app.dataframe[0].value.columns)
     kinds = {name.partition("-")[0] for name in run_codes(app, monkeypatch)}
     assert kinds == {"density", "ROC", "flagged", "table"}

@@ -14,6 +14,8 @@ from pages.shared.panel import Panel, View
 from pages.shared.program import Code
 from pages.shared.report import Facts, heading, made, nameless, plain
 
+FACTS = Facts((("World", "Glyphs & more"),), ("world",), LIGHT)
+
 
 def test_a_report_holds_every_panel_escaped_and_loads_nothing() -> None:
     view = View(title=r"Layer z1 \(of **A**\)", texts=("", ":gray[Look for $-L$.]"))
@@ -26,7 +28,7 @@ def test_a_report_holds_every_panel_escaped_and_loads_nothing() -> None:
     view.add(Panel("rows", "Rows", pd.DataFrame({"File": ["/home/me/cat.png"], "p": [0.25]})))
     view.add(Panel("strip", "A strip", Image.new("RGB", (4, 4))))
     view.add(Panel("", "Layers in words", "*Tiny*\n\n- **z1** <empty>"))
-    text = made(view, Facts((("World", "Glyphs & more"),), ("world",), LIGHT)).decode()
+    text = made(view, FACTS).decode()
     assert "<h1>Layer z1 (of A)</h1>" in text and "<p>Look for −L.</p>" in text
     assert "Bars &lt;script&gt;" in text and "# &lt;b&gt;" in text and "Glyphs &amp; more" in text
     assert "<h2>Layers in words</h2>" in text and '<p class="item">z1 &lt;empty&gt;</p>' in text
@@ -35,6 +37,14 @@ def test_a_report_holds_every_panel_escaped_and_loads_nothing() -> None:
     assert 'href="http://here/many?m_score=elbo"' in text
     assert '"type":"bar"' in text.replace(" ", "") and "data:image/png;base64," in text
     assert not re.findall(r'<(?:script|link|img)[^>]+(?:src|href)="(?!data:)', text)
+
+
+def test_a_chart_with_many_columns_of_numbers_scrolls() -> None:
+    view = View()
+    view.add(Panel("areas", "Areas", go.Figure(go.Heatmap(z=[[0.5] * 30], texttemplate="%{z}"))))
+    view.add(Panel("units", "Units", go.Figure(go.Heatmap(z=[[0.5] * 900]))))
+    widths = re.findall(r'id="chart-\d"[^>]*min-width: (\d+)rem', made(view, FACTS).decode())
+    assert widths == ["100", "0"]
 
 
 def test_paths_and_marks() -> None:
