@@ -98,6 +98,18 @@ def saved() -> dict[str, Selection]:
     return found
 
 
+def picked() -> Selection:
+    """The selection as it was made, whether its sets are here or not."""
+    return _state()[0]
+
+
+def named() -> set[str]:
+    """The sets that undo, redo or a saved subset could bring back."""
+    steps = (*st.session_state.get(_PAST, []), *st.session_state.get(_UNDONE, []))
+    lists = (*(picks for picks, _ in steps), *saved().values())
+    return {name for picks in lists for name, _ in picks}
+
+
 def _state() -> _State:
     return st.session_state.get(KEY) or [], int(st.session_state.get(_TOTAL, 0))
 

@@ -17,6 +17,7 @@ from hvae_core.config.presets import PRESETS
 from hvae_core.data.worlds import World
 from hvae_core.scores.available import background_path
 from pages.shared import (
+    boxed,
     bring,
     brought,
     current,
@@ -44,6 +45,7 @@ def build() -> Context:
             help="An in-distribution set, the sets held against it, and the models trained on it.",
         )  # fmt: skip
         brought.take_up()
+        boxed.settle()
         choices = store.with_own_sets(every[key])
         chosen = models.choose(choices)
         world = current.with_pictures(own_training.with_held_out(choices, chosen))

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import MagicMock
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from hvae_core.detection.many.fitted import FITTED, Fitted, keep_fitted
 from hvae_core.detection.many.summarise import summarised
 from hvae_core.detection.many.summary import Unusual
 from pages.many import folders, taken, unusual
-from pages.shared import current, selection, shown, store
+from pages.shared import boxed, current, selection, shown, store
 from tests.detection.many import scored_folder
 from tests.pages.conftest import Start, alive, charts, run_codes, text
 
@@ -44,8 +45,10 @@ def test_a_folder_is_held_against_another(
     summarised(folder)
     summarised(other)
     app = alive(start("many", m_folder=out, m_reference=against))
+    app.session_state["boxed"] = {"own-x": None}
     app.selectbox(key="m_score").set_value("elbo").run()
     alive(app)
+    assert not app.session_state["boxed"]  # what nothing names is forgotten
     scores = np.delete(values["elbo"], 7)
     at = np.sort(known["elbo"])[-5]  # p <= 5 %: at most four of the 99 reach it
     share = 100 * (scores > at).sum() / 59
@@ -157,25 +160,90 @@ def test_a_box_takes_images_of_the_folder_and_a_click_one(
     known = values["elbo"]
     low, high = np.nanquantile(np.delete(known, 2), [0.2, 0.9])
     rows = [row for row in range(8) if row != 2 and low <= known[row] <= high]
-    found = taken.within(folder, "elbo", [[low, high]])
-    assert [image.row for image in found] == rows and len(rows) > 3
-    assert [image.row for image in taken.within(folder, "elbo", [[low, high]], most=2)] == rows[:2]
-    assert taken.within(folder, "elbo", []) == []
+    found = taken.within(opened, "elbo", [[low, high]])
+    assert [one.image.row for one in found] == rows and len(rows) > 3
+    few = taken.within(opened, "elbo", [[low, high]], most=2)
+    assert [one.image.row for one in few] == rows[:2]
+    assert taken.within(opened, "elbo", []) == []
     monkeypatch.setattr(taken.st, "session_state", {})
-    ctx: Any = SimpleNamespace(a=SimpleNamespace(image_shape=(1, 4, 4)))
-    taken.take(ctx, opened, found, key="elbo", chart="many-density")
+    ctx: Any = SimpleNamespace(a=SimpleNamespace(image_shape=(1, 4, 4)), models=[])
+    taken.take(ctx, opened, found, chart="many-density")
     ((name, (_, images)),) = store.own_sets().items()
     expected = load_source(str(source)).images[rows]
     np.testing.assert_array_equal(images.images, expected)
     assert images.files == tuple(f"{row}.png" for row in rows)
     assert taken.st.session_state["selection"] == [(name, n) for n in range(len(rows))]
     monkeypatch.setattr(selection, "current", lambda _: [(name, 1)])
-    ctx.models = []
-    assert taken.scores(ctx, opened, "elbo").tolist() == [found[1].score]
-    assert not len(taken.scores(ctx, opened, "llr_1"))
-    taken.take(
-        ctx, opened, found[:1], key="elbo", chart="many-density"
-    )  # in place of the set before
-    assert [len(images) for _, images in store.own_sets().values()] == [1]
-    taken.take(ctx, opened, [], key="elbo", chart="many-density")
-    assert not taken.st.session_state["selection"] and not store.own_sets()
+    for key in ("elbo", "llr_1"):  # whichever score the box was drawn on
+        assert taken.scores(ctx, opened, key).tolist() == [values[key][rows[1]]]
+    assert not len(taken.scores(ctx, replace(opened, job=replace(opened.job, levels=4)), "elbo"))
+
+
+def test_a_box_leaves_what_the_box_before_took_as_long_as_it_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = tmp_path / "source.npz"
+    np.savez(source, images=np.arange(8 * 16, dtype=np.uint8).reshape(8, 4, 4))
+    folder, _ = scored_folder(8, part=3, source=str(source))
+    opened = folders.Opened(folder, folders.job_of(folder), summarised(folder), True)
+    monkeypatch.setattr(taken.st, "session_state", {})
+    ctx: Any = SimpleNamespace(a=SimpleNamespace(image_shape=(1, 4, 4)), models=[])
+    every = taken.within(opened, "elbo", [[-np.inf, np.inf]])
+
+    def box(*rows: int) -> list[tuple[str, int]]:
+        taken.take(ctx, opened, [every[row] for row in rows], chart="many-density")
+        boxed.settle()
+        return selection.picked()
+
+    first, second = box(1, 3), box(2, 6)
+    assert first != second and list(store.own_sets()) == [second[0][0]]
+    selection.undo()
+    boxed.settle()
+    assert selection.picked() == first and list(store.own_sets()) == [first[0][0]]
+    images = store.own_sets()[first[0][0]][1]
+    np.testing.assert_array_equal(images.images, load_source(str(source)).images[[1, 3]])
+    selection.saved()["mine"] = first
+    box(4, 5, 7)
+    assert len(boxed.held()) == 2  # nothing leads back to the second any more
+    assert box() == [] and not store.own_sets() and first[0][0] in boxed.held()
+    box(0, 7)  # as many as of old, while those are not in the world
+    selection.keep(selection.saved()["mine"])
+    boxed.settle()
+    np.testing.assert_array_equal(store.own_sets()[first[0][0]][1].images, images.images)
+    monkeypatch.setattr(selection, "current", lambda _: first)
+    assert taken.scores(ctx, opened, "llr_2").tolist() == [every[r].scores["llr_2"] for r in (1, 3)]
+    store.own_sets().pop(first[0][0])  # as Remove does
+    boxed.settle()
+    assert not store.own_sets() and first[0][0] not in boxed.held()
+
+
+def test_a_box_leaves_out_what_the_density_is_fitted_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, _ = scored_folder(8, part=3)
+    keep_fitted(folder, Fitted(("llr_1",), frozenset({2, 3})))
+    opened = folders.Opened(folder, folders.job_of(folder), summarised(folder), True)
+    every = [[-np.inf, np.inf]]
+    by_density = taken.within(opened, "llr_1", every)
+    assert [one.image.row for one in by_density] == [0, 3, 4, 5, 6, 7]
+    assert len(by_density) == opened.summary.scores["llr_1"].n
+    others = taken.within(opened, "elbo", every)
+    left = [one.image.row for one in others if np.isnan(one.scores["llr_1"])]
+    assert len(others) == 8 and left == [1, 2]
+    said: list[str] = []
+    monkeypatch.setattr(taken.panel, "said", lambda words, **_: said.append(words))
+    monkeypatch.setattr(selection, "current", lambda _: [("own", n) for n in range(8)])
+    ctx: Any = None
+    scores = np.array([one.scores["llr_1"] for one in others])
+    taken.in_words(ctx, scores, -np.inf)
+    taken.in_words(ctx, scores[[1, 2]], -np.inf)
+    assert "6 of 6 images are flagged, of 8 in all" in said[0] and "fitted" in said[1]
+    # Of an evaluated set the same images stay out.
+    score = MagicMock(return_value=np.arange(8.0), missing=lambda _: ())
+    score.counted.return_value = np.arange(8) != 2
+    monkeypatch.setattr(taken, "get_score", lambda *_: score)
+    monkeypatch.setattr(taken.materials, "materials", lambda *_: {"own": [None]})
+    monkeypatch.setattr(taken, "asdict", lambda _: opened.job.settings)
+    handle, evaluation = SimpleNamespace(digest=opened.job.digest, n_levels=3), MagicMock()
+    evaluation.__len__.return_value = 8
+    ctx = SimpleNamespace(models=[handle], evaluation=lambda *_: evaluation)
+    monkeypatch.setattr(taken.st, "session_state", {})
+    assert np.flatnonzero(np.isnan(taken.scores(ctx, opened, "llr_1"))).tolist() == [2]
