@@ -141,13 +141,14 @@ def _executor(workers: int, scheduler: str | None) -> Executor:
 def _default(known: Judging, out: Folder, own: tuple[str, ...]) -> tuple[str, ...]:
     """The scores of a folder that is begun already, else those of the bounds and the path.
 
-    The path is left out where the model has too few held-out images here, and a note says so.
+    The path is left out where the held-out images here give it no say, and a note says why.
     """
     from hvae_core.common.errors import DataError
     from hvae_core.detection.judging import held_out_images
     from hvae_core.detection.many.layout import read_job
-    from hvae_core.detection.standard import PATH, fewest_for_path
+    from hvae_core.detection.standard import PATH, no_say
     from hvae_core.scores import score_list
+    from hvae_core.scores.material import half_of
 
     job = read_job(out)
     if job is not None:
@@ -155,13 +156,14 @@ def _default(known: Judging, out: Folder, own: tuple[str, ...]) -> tuple[str, ..
         return tuple(key for key in job.scores if key not in mine)
     keys = tuple(score.key for score in score_list(known.model.n_levels))
     try:
-        count = len(held_out_images(known))
+        half = half_of(held_out_images(known).fit(known.image_shape).image_digests())
     except DataError:
-        count = 0
-    needed = fewest_for_path(known.model.n_levels, len(known.units))
-    if count >= needed:
+        half = half_of(())
+    levels, layers = known.model.n_levels, len(known.units)
+    why = no_say(len(half), int(half.sum()), n_levels=levels, n_layers=layers)
+    if not why:
         return (*keys, PATH)
-    show.note(f"Without the score {PATH}: it takes {needed} held-out images, and {count} are here.")
+    show.note(f"Without the score {PATH}: {why}")
     return keys
 
 

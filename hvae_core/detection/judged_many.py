@@ -18,14 +18,13 @@ class JudgedMany:
     """N images judged against the same reference, in the order of their set.
 
     ``p`` (N,) is that of all scores together, NaN where the model gives an image no finite numbers;
-    ``place`` (N,) the column of what differs the most; ``scores`` (N, K) those of the verdict, by
-    ``keys``, and ``p_values`` (N, K) theirs before the correction. ``seen`` (N,) are those that the
-    density of the path is fitted to: they find the path too usual, and count in no rate. ``n``
-    images ranked them; ``note`` says why the path has no say, where it has none.
+    ``scores`` (N, K) are those of the verdict, by ``keys``, and ``p_values`` (N, K) theirs before
+    the correction. ``seen`` (N,) are those that the density of the path is fitted to: they find the
+    path too usual, and count in no rate. ``n`` images ranked them; ``note`` says why the path has
+    no say, where it has none.
     """
 
     p: Floats
-    place: NDArray[np.int64]
     keys: tuple[str, ...]
     scores: Floats
     p_values: Floats
@@ -59,13 +58,12 @@ def judge_many(
     scores = standard.read(images)
     finite = np.isfinite(scores).all(axis=1)
     n, k = scores.shape
-    p, place = np.full(n, np.nan), np.zeros(n, dtype=np.int64)
-    p_values = np.full((n, k), np.nan)
+    p, p_values = np.full(n, np.nan), np.full((n, k), np.nan)
     if finite.any():
         found = standard.joint.p_values(scores[finite])
         p[finite] = getattr(found, correction)
-        place[finite], p_values[finite] = found.place, found.p_values
+        p_values[finite] = found.p_values
     return JudgedMany(
-        p, place, standard.keys, scores=scores, p_values=p_values, seen=standard.seen(images),
+        p, standard.keys, scores=scores, p_values=p_values, seen=standard.seen(images),
         n=standard.joint.n, note=standard.note,
     )  # fmt: skip

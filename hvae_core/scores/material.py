@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from hvae_core.common.arrays import Floats
 from hvae_core.common.errors import ScoreError
@@ -28,10 +28,15 @@ def fitted_half(held_out: BoundTable) -> NDArray[np.bool_]:
     equal images stand on one side. Shipped results have no digests: there it is every second one
     as they lie in their file, which never changes.
     """
-    places: NDArray[np.int64] = np.arange(len(held_out))
     if held_out.digests is not None:
-        places = np.unique(held_out.digests, return_inverse=True)[1]
-    return places % 2 == 0
+        return half_of(held_out.digests)
+    return np.arange(len(held_out)) % 2 == 0
+
+
+def half_of(digests: ArrayLike) -> NDArray[np.bool_]:
+    """``fitted_half`` by the digests (N,) of the images alone, before these are evaluated."""
+    places = np.unique(np.asarray(digests, dtype=np.uint64), return_inverse=True)[1]
+    return np.asarray(places % 2 == 0)
 
 
 def among(images: BoundTable, others: BoundTable) -> NDArray[np.bool_]:

@@ -105,6 +105,26 @@ def test_the_models_own_held_out_images_are_scored_once(
     assert asked == [None, None]
 
 
+def test_scores_are_without_the_path_where_it_would_have_no_say(
+    model: Path,
+    stripes: dict[str, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Enough held-out images, but all are equal, so that no halves can be made of them."""
+    noise = hv.load_images(str(stripes["noise"]))
+    rows = np.zeros(400, int)
+    equal = replace(noise, images=noise.images[rows], labels=noise.labels[rows])
+    monkeypatch.setattr(judging, "held_out_images", lambda known, source=None: equal)
+    asked = ["--samples", "1", "--partial-samples", "1", "--limit", "4", "--json"]
+    assert not main(["score", str(stripes["noise"]), "--model", str(model), "--out",
+                     str(tmp_path / "many"), *asked])  # fmt: skip
+    assert "too many of the 400 held-out images are equal" in capsys.readouterr().err
+    kept = job_of(Folder.of(str(tmp_path / "many"))).scores
+    assert {*KEYS} < {*kept} and "path" not in kept
+
+
 def test_scores_have_the_path_and_flag_decides_as_the_verdict_does(
     tell: Tell,
     model: Path,
