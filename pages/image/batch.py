@@ -75,7 +75,7 @@ def draw(ctx: Context, head: DeltaGenerator) -> None:
                 st.caption(
                     f"Not counted: {int(judged.seen.sum()):,} images that the density of the path "
                     "is fitted to, which finds them more usual than new ones. They stand in the "
-                    "table."
+                    "table, not ticked under Counted, and not in the files of the flagged."
                 )
             return
     with head:
@@ -102,7 +102,9 @@ def _draw(ctx: Context, shown: Evaluation, judged: JudgedMany, flagged: np.ndarr
         some = some[["Picture", *frame.columns]]
     if not any(shown.files):
         some = some.drop(columns="File")
-    formats = {name: st.column_config.NumberColumn(format="%.4g") for name in frame.columns[5:]}
+    if not judged.seen.any():
+        some = some.drop(columns="Counted")
+    formats = {name: st.column_config.NumberColumn(format="%.4g") for name in frame.columns[6:]}
     key, numbers = f"i_table_{shown.set_name}", some["Number"].tolist()
 
     def ticked() -> None:
@@ -134,8 +136,8 @@ def _draw(ctx: Context, shown: Evaluation, judged: JudgedMany, flagged: np.ndarr
         st.caption(f"The {MOST} most unusual of {len(frame):,} images; the file has all.")
     with st.container(horizontal=True):
         ui.csv_button(lambda: frame, f"judged-{shown.set_name}", "All, with p (CSV)")
-        if flagged.any():
-            out = frame[frame["Flagged"]]
+        out = called_out(frame)
+        if len(out):
             ui.csv_button(lambda: out, f"flagged-{shown.set_name}", "Flagged (CSV)")
             if images is not None:
                 here = images
@@ -151,7 +153,10 @@ def _open(spot: current.Spot) -> None:
 
 
 def table(shown: Evaluation, judged: JudgedMany, flagged: np.ndarray) -> pd.DataFrame:
-    """A row an image, by p: its number and file, p, what differs the most, and its scores."""
+    """A row an image, by p: number, file, p, what differs the most, verdict, whether it counts.
+
+    The scores of the verdict follow. No image counts that the density of the path is fitted to.
+    """
     order = judged.order
     files = shown.files or ("",) * len(shown)
     known = ~np.isnan(judged.p)
@@ -161,11 +166,17 @@ def table(shown: Evaluation, judged: JudgedMany, flagged: np.ndarray) -> pd.Data
         "p": judged.p[order],
         "Most unusual": [_most(judged, i) if known[i] else "not finite" for i in order],
         "Flagged": flagged[order],
+        "Counted": ~judged.seen[order],
     }
     for column, key in enumerate(judged.keys):
         symbol = get_score(key, shown.table.n_levels).symbol
         columns[symbol_text(symbol)] = judged.scores[order, column]
     return pd.DataFrame(columns)
+
+
+def called_out(frame: pd.DataFrame) -> pd.DataFrame:
+    """The rows of ``table`` that the title counts as flagged: what its files hold."""
+    return frame[frame["Flagged"] & frame["Counted"]]
 
 
 def _most(judged: JudgedMany, number: int) -> str:

@@ -21,6 +21,7 @@ from streamlit.testing.v1 import AppTest
 
 from hvae_core.common.words import fmt
 from hvae_core.data.prepare import turned
+from hvae_core.detection.judged_many import judge_many
 from hvae_core.detection.verdict import readings
 from hvae_core.evaluation.bounds import BoundTable
 from hvae_core.scores import score_list
@@ -30,6 +31,7 @@ from pages.image.subject import RATES, JudgedImage, table, terms, unusual_layers
 from pages.shared import ui, visitor, whole
 from pages.shared.state import Context
 from pages.shared.store import Handle
+from tests.detection.test_set_values import HELD_OUT, NEW, of
 from tests.pages.conftest import LIMIT, Start, charts, clickables, run_codes
 from tests.small import tiny_set
 
@@ -395,6 +397,16 @@ def test_many_images_are_judged_at_once_and_one_is_opened(start: Start) -> None:
     again = alive(start("image", i_set_glyphs="Digits", i_id=str(number), i_rate="10 %"))
     verdict = f"(p = {fmt(float(frame['p'][0]))})"
     assert again.title[0].value.replace("\\", "").endswith(verdict)
+
+
+def test_images_that_a_density_is_fitted_to_are_marked_in_the_table_of_many() -> None:
+    judged = judge_many(HELD_OUT, HELD_OUT, 0.05)
+    flagged = judged.flagged(0.05)
+    frame = batch.table(of("validation", HELD_OUT), judged, flagged)
+    marked = frame.set_index("Number").sort_index()
+    assert marked["Counted"].tolist() == NEW.tolist()
+    out = batch.called_out(frame)["Number"]
+    assert sorted(out) == np.flatnonzero(flagged & NEW).tolist() and len(out) < flagged.sum()
 
 
 def test_the_flagged_are_packed_under_their_names() -> None:
