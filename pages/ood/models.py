@@ -196,9 +196,17 @@ def claim(model: ModelDetection, title: str, name: str) -> str:
 
 
 def equal_numbers_note(detected: Sequence[ModelDetection], titles: Mapping[str, str]) -> str:
-    """On how many images of either side the figures rest, set by set where they differ."""
-    counted = dict.fromkeys(ui.plain(model.report.counted(titles)) for model in detected)
-    return " ".join(filter(None, [_sides(detected, titles) + _fewer(detected), *counted]))
+    """On how many images of either side the figures rest, set by set where they differ.
+
+    ``titles`` are those of all sets by name, the in-distribution one's too.
+    """
+    counted = [model.report.counted(titles) for model in detected]
+    if len({*counted}) > 1:  # else one sentence holds for all models
+        told = [f"{m.letter}: {one}" for m, one in zip(detected, counted, strict=True) if one]
+    else:
+        told = list(filter(None, counted[:1]))
+    sides = _sides(detected, titles, but=bool(told))
+    return " ".join([sides + _fewer(detected), *map(ui.plain, told)])
 
 
 def _fewer(detected: Sequence[ModelDetection]) -> str:
@@ -214,17 +222,19 @@ def _fewer(detected: Sequence[ModelDetection]) -> str:
     return f" {', '.join(sorted(costly))}: the first {LEADING} images of each set only."
 
 
-def _sides(detected: Sequence[ModelDetection], titles: Mapping[str, str]) -> str:
+def _sides(detected: Sequence[ModelDetection], titles: Mapping[str, str], *, but: bool) -> str:
+    """Of the scores that are of all images; ``but`` others are of fewer, as is said further on."""
     sizes: dict[int, list[str]] = {}
     for name, title in titles.items():
         numbers = [d.n_out for model in detected for d in model.metrics(name).values()]
         if numbers:
-            sizes.setdefault(numbers[0], []).append(title)
+            sizes.setdefault(max(numbers), []).append(title)
+    fewer = ", but for scores that fit a density" if but else ""
     if len(sizes) == 1:
         n = next(iter(sizes))
-        return f"{n:,} in-distribution images against {n:,} of each set. Best score in bold."
+        return f"{n:,} in-distribution images against {n:,} of each set{fewer}. Best score in bold."
     parts = [f"{n:,} ({ui.plain(', '.join(names))})" for n, names in sorted(sizes.items())]
-    return f"Equal numbers of images on both sides: {'; '.join(parts)}. Best score in bold."
+    return f"Equal numbers of images on both sides{fewer}: {'; '.join(parts)}. Best score in bold."
 
 
 def unavailable(detected: Sequence[ModelDetection]) -> list[tuple[Score, str]]:

@@ -201,7 +201,8 @@ def table(detected: list[ModelDetection]) -> None:
         alt = f"{metric} of every score on every set"
         made = code.heat(ctx, detected, titles, scores, metric=metric)
         ui.chart(figure, f"table-{metric}", alt, key="o_heat", code=made)
-    panel.said(models.equal_numbers_note(detected, titles), note=True)
+    named = {ctx.in_name: ctx.title(ctx.in_name), **titles}
+    panel.said(models.equal_numbers_note(detected, named), note=True)
     for score, reason in models.unavailable(detected):
         st.caption(f"${score.symbol}$ is not available: {ui.plain(reason)}")
 

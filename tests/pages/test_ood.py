@@ -26,7 +26,7 @@ from pages.ood.models import ModelDetection
 from pages.ood.threshold import ALARMS
 from pages.shared import jobs, store, ui
 from pages.shared.state import Context
-from tests.detection.test_set_values import FITTED, HELD_OUT, NEW, PATH
+from tests.detection.test_set_values import ELBO, FITTED, HELD_OUT, NEW, PATH
 from tests.detection.test_set_values import of as evaluated
 from tests.pages.conftest import LIMIT, Start, alive, charts, run_codes, text
 
@@ -287,6 +287,30 @@ def test_of_a_reference_those_images_count_that_a_density_is_not_fitted_to(
         study(), inside=own, outs={}, reference=own, report=found, materials={"own": (known,)}
     )
     np.testing.assert_array_equal(threshold.scored(one, PATH).reference, PATH(known)[:40])
+
+
+def test_a_note_says_by_title_and_letter_of_how_many_images_a_score_is(
+    study: Callable[..., ModelDetection],
+) -> None:
+    own, far = evaluated("own-x", HELD_OUT), evaluated("far", HELD_OUT.take(np.arange(240)[::-1]))
+    held = Material(FITTED)
+    read = {one.set_name: (replace(Material.of(one), held_out=held),) for one in (own, far)}
+    made = study()
+    models_of = [
+        replace(made, letter=letter, inside=own, outs={"far": far}, materials=read,
+                report=report(own, [far], scores=scores, materials=read))
+        for letter, scores in (("A", [ELBO, PATH]), ("B", [ELBO, get_score("path_1", 3), PATH]))
+    ]  # fmt: skip
+    titles = {"own-x": "My letters", "far": "Far"}
+    both = models.equal_numbers_note(models_of, titles).replace("\\", "")
+    assert both.startswith(
+        "240 in-distribution images against 240 of each set, but for scores that fit a density."
+    )
+    assert "A: Of My letters 120 of 240 images count for path: " in both
+    assert "B: Of My letters 120 of 240 images count for path_1, path: " in both
+    assert "own-x" not in both
+    alike = models.equal_numbers_note([models_of[0], replace(models_of[0], letter="B")], titles)
+    assert alike.count("Of My letters") == 1 and "A" not in alike
 
 
 def test_threshold_stands_on_the_curve(study: Callable[..., ModelDetection]) -> None:
