@@ -190,15 +190,24 @@ def study(path: str) -> Iterator[list[str]]:
         yield [cell.strip() for cell in line.strip("|").split("|")]
 
 
-def test_remedies_one_at_a_time() -> None:
-    lines = (ASSETS / "studies/remedies/five-layers.md").read_text().splitlines()
+@pytest.mark.parametrize(
+    ("path", "top", "sets", "told"),
+    [
+        ("remedies/five-layers", "z5", ["Lower-case letters"], "| remedy | KL of z5"),
+        (
+            "remedies-deep/deep", "z8", ["Lower-case letters", "Punctuation and signs"],
+            "| model | KL of z8",
+        ),
+    ],
+)  # fmt: skip
+def test_remedies_one_at_a_time(path: str, top: str, sets: list[str], told: str) -> None:
+    lines = (ASSETS / "studies" / f"{path}.md").read_text().splitlines()
     heads = next(line for line in lines if line.startswith("| model")).strip("| ").split(" | ")
-    told = ("KL z5", "collapsed layers", "active units", "NLL (nats)", "NLL lost")
+    first = ("model", f"KL {top}", "collapsed layers", "active units", "NLL (nats)", "NLL lost")
     of_set = ("AUROC LLRada", "best LLR>k", "its k")
-    names = ["model", *told, *(f"{name}, Lower-case letters" for name in of_set)]
+    names = [*first, *(f"{name}, {title}" for title in sets for name in of_set)]
     places = [[head.replace("&gt;", ">") for head in heads].index(name) for name in names]
-    known = [[row[place] for place in places] for row in study("remedies/five-layers")]
-    assert list(table("| remedy | KL of z5")) == known
+    assert list(table(told)) == [[row[place] for place in places] for row in study(path)]
 
 
 def test_shift_by_degrees() -> None:
