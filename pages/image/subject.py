@@ -52,13 +52,14 @@ class JudgedImage:
 
 def choose(ctx: Context) -> OneImage | None:
     """The controls of where the image comes from, and the image; None where there is none."""
-    if current.moved(ctx, _ASKER):
+    given = current.given(ctx, _ASKER)
+    if current.moved(ctx, _ASKER) or given:
         st.session_state["i_from"] = "set"
     source = one_of(
         "Image from", SOURCES, "set", key="i_from", help="A set of this world, a file of your own, "
         "a drawing, the clipboard, the camera, or the latest lasso of the page Latent space.",
     )  # fmt: skip
-    image = _from_set(ctx) if source == "set" else _from_elsewhere(ctx, source)
+    image = _from_set(ctx, given) if source == "set" else _from_elsewhere(ctx, source)
     if image is None:
         return None
     with st.expander("Change the picture", expanded=False):
@@ -190,11 +191,15 @@ def table(judged: Sequence[JudgedImage], image: OneImage) -> pd.DataFrame:
     return pd.DataFrame(records)
 
 
-def _from_set(ctx: Context) -> OneImage | None:
-    """An image by set and number."""
+def _from_set(ctx: Context, given: current.Spot | None) -> OneImage | None:
+    """An image by set and number, or the picture that another page gave.
+
+    This page's own pictures are no choice here: each is made anew from its drawing or file.
+    """
     first = ((*ctx.out_names, ctx.in_name)[0], 0)
     keys = (f"i_set_{ctx.world.key}", "i_id")
-    name, index = set_and_number(ctx, keys, first=first, pictures=False)
+    held = str(st.session_state.get(keys[0], ""))
+    name, index = set_and_number(ctx, keys, first=first, pictures=(given or (held, 0))[:1])
     image = _taken(ctx, image_names.name_of(name, index))
     if image is None:
         st.caption("Or upload an image of your own: choose *upload* above.")
@@ -213,7 +218,8 @@ def _taken(ctx: Context, image_name: str) -> OneImage | None:
     label = int(image.labels[0])
     of = f", class {image.class_names[label]}" if label >= 0 else ""
     file = f", {image.file(0)}" if image.file(0) else ""
-    return OneImage(image, f"{ctx.title(name)} {index}{of}{file}", (name, index))
+    number = "" if shown.is_shown(name) else f" {index}"
+    return OneImage(image, f"{ctx.title(name)}{number}{of}{file}", (name, index))
 
 
 def _from_selection(ctx: Context) -> OneImage | None:

@@ -122,16 +122,19 @@ def set_and_number(
     first: tuple[str, int] | None = None,
     widths: tuple[Width, Width] = ("stretch", "stretch"),
     follows: str = current.IMAGE,
-    pictures: bool = True,
+    pictures: Collection[str] | None = None,
 ) -> tuple[str, int]:
     """One image by its set and its number there; ``keys`` and ``widths`` are of the two.
 
     The two controls follow the current image, or the pinned one, and what is chosen by them is it.
-    Pictures of no set, as a drawing, can be chosen too unless ``pictures`` is off.
+    Pictures of no set, as a drawing, can be chosen too; with ``pictures`` those of these names.
     """
     titles = set_titles(ctx)
-    if pictures:
-        titles |= {spec.name: spec.title for spec in ctx.world.with_role("shown")}
+    titles |= {
+        spec.name: spec.title
+        for spec in ctx.world.with_role("shown")
+        if pictures is None or spec.name in pictures
+    }
     name, number = first or (ctx.in_name, 0)
     among(keys[0], titles)
     followed: dict[str, tuple[current.Spot | None, current.Spot]]

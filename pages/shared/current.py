@@ -23,6 +23,7 @@ IMAGE, PINNED = "image", "pinned"
 """In the session's state and in links."""
 CALLED = {IMAGE: "current image", PINNED: "pinned image"}
 _DRAWN = "image_drawn"
+_TAKEN = "image_taken"
 
 
 def chosen(ctx: Context, key: str = IMAGE) -> Spot | None:
@@ -53,7 +54,19 @@ def take(spot: Spot, key: str = IMAGE) -> None:
     """Make an image the current or the pinned one, for every page."""
     if st.session_state.get(key) != spot:
         st.session_state[key] = spot
+        if key == IMAGE:
+            st.session_state[_TAKEN] = spot
         ui.redraw_all()
+
+
+def given(ctx: Context, asker: str) -> Spot | None:
+    """A picture of no set that another page made the current image in this session, or None.
+
+    Asked before ``moved``, after which ``asker`` has seen it.
+    """
+    spot, seen = chosen(ctx), st.session_state.get("image_seen", {})
+    theirs = spot is not None and st.session_state.get(_TAKEN) == spot != seen.get(asker)
+    return spot if theirs and spot and shown.is_shown(spot[0]) else None
 
 
 def settle(spot: Spot, asker: str) -> bool:
@@ -69,9 +82,10 @@ def settle(spot: Spot, asker: str) -> bool:
 
 
 def with_pictures(world: World) -> World:
-    """The world with the pictures of no set that are the current image or the pinned one."""
-    spots = (st.session_state.get(key) for key in (IMAGE, PINNED))
-    return shown.with_pictures(world, {spot[0] for spot in spots if spot})
+    """The world with the current and the pinned picture of no set, and what they were made from."""
+    spots = [spot for key in (IMAGE, PINNED) if (spot := st.session_state.get(key))]
+    spots += [made_from for spot in spots if (made_from := shown.origin(spot))]
+    return shown.with_pictures(world, {spot[0] for spot in spots})
 
 
 def unpin() -> None:
@@ -84,6 +98,7 @@ def swap(ctx: Context) -> None:
     beside = chosen(ctx, PINNED)
     if beside:
         st.session_state[IMAGE], st.session_state[PINNED] = beside, now(ctx)
+        st.session_state[_TAKEN] = beside
 
 
 def walked(ctx: Context) -> Sequence[Spot]:

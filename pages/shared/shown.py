@@ -28,8 +28,8 @@ KEY = "shown"
 KIND = "shown"
 PREFIX = "picture-"
 Spot = tuple[str, int]
-_MOST = 2
-"""Pictures of a link: the current one and the pinned one."""
+_MOST = 4
+"""Pictures of a link: the current one, the pinned one, and what each was made from."""
 _SIGNS = 2**20
 """Of a picture on the shelf."""
 _TITLE = 80

@@ -159,6 +159,10 @@ def test_what_is_drawn_is_judged_and_found_by_its_link(server: str, tab: Any) ->
     tab.wait_for_function("!document.querySelector('h1').innerText.startsWith('Which')")
     settled(tab)
     assert_well(tab)
+    for _ in range(50):  # what is drawn above may still be finding its place
+        if canvas.bounding_box() == box:
+            break
+        tab.wait_for_timeout(100)
     assert canvas.bounding_box() == box  # it stays under the hand
     assert "i_drawn=" in tab.url
     verdict = title.inner_text()

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from hvae_core.data.image_set import ImageSet
 from pages.shared import clickable
+from pages.shared.shown import Shown
 from tests.pages.conftest import Start, alive
 
 
@@ -34,6 +37,20 @@ def test_next_and_pin_go_through_pages_and_links(start: Start) -> None:
     assert shown(again) == "**Lower-case letters 5**" and not again.warning
     alive(again.button("now_swap").click().run())
     assert shown(again) == "**Lower-case letters 1**"
+
+
+def test_a_picture_that_another_page_gave_is_judged(start: Start) -> None:
+    pixels = np.arange(784, dtype=np.uint8).reshape(1, 1, 28, 28)
+    picture, spot = ImageSet("picture-a", "A photo", pixels, np.full(1, -1)), ("picture-a", 0)
+    state = {"image": spot, "image_taken": spot, "shown": {"picture-a": Shown(picture)}}
+    app = alive(start("image", state))
+    for run in (app, alive(app.run())):
+        assert run.session_state["image"] == spot and "A photo" in shown(run)
+    # Changed it is another picture, made from the first, which stays.
+    app = alive(app.segmented_control(key="i_turn").set_value("90°").run())
+    held = app.session_state["shown"]
+    assert held[app.session_state["image"][0]].images.title == "A photo, changed"
+    assert len(held) == 2 and "picture-a" in held
 
 
 def test_a_link_says_which_image_is_another_one_here(start: Start) -> None:
