@@ -198,8 +198,8 @@ def _from_set(ctx: Context, given: current.Spot | None) -> OneImage | None:
     """
     first = ((*ctx.out_names, ctx.in_name)[0], 0)
     keys = (f"i_set_{ctx.world.key}", "i_id")
-    held = str(st.session_state.get(keys[0], ""))
-    name, index = set_and_number(ctx, keys, first=first, pictures=(given or (held, 0))[:1])
+    theirs = given[0] if given else str(st.session_state.get(keys[0], ""))
+    name, index = set_and_number(ctx, keys, first=first, pictures=[theirs])
     image = _taken(ctx, image_names.name_of(name, index))
     if image is None:
         st.caption("Or upload an image of your own: choose *upload* above.")

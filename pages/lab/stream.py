@@ -94,7 +94,8 @@ async def answer(request: Request) -> Response:
         await run_in_threadpool(_move_dot, watched, (row, column))
     ends = time.monotonic() + PATIENCE
     # In a thread, as what a run is may have to be loaded, and nobody is answered meanwhile.
-    while (seen := await run_in_threadpool(_mark, watched, width)) == asked.get("seen"):
+    await run_in_threadpool(_mark, watched, width)
+    while (seen := _mark(watched, width)) == asked.get("seen"):
         if time.monotonic() > ends:
             return Response(status_code=204)
         await asyncio.sleep(_GLANCE)

@@ -31,6 +31,7 @@ LOOK_FOR = (
     "Look for orange to the right of the threshold: images that this score finds more unusual than "
     "nearly all images of the reference."
 )
+NO_MEASURE = "Below are the most unusual images. How unusual they are is told by a reference."
 
 
 def fields() -> tuple[str, str]:
@@ -204,7 +205,7 @@ def draw(given: str, other: str, head: DeltaGenerator) -> None:
         with ui.in_place():
             at = flags_from(reference, alpha)
     with head:
-        ui.header(claim(shown, key, at, alpha=alpha), LOOK_FOR)
+        ui.header(claim(shown, key, at, alpha=alpha), NO_MEASURE if at is None else LOOK_FOR)
         there, of = len(shown.summary.parts), shown.job.parts
         if of is not None and there < of:
             st.caption(f"{there:,} of {of:,} parts are read; the others are yet to be scored.")

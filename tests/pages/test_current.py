@@ -53,6 +53,17 @@ def test_a_picture_that_another_page_gave_is_judged(start: Start) -> None:
     assert len(held) == 2 and "picture-a" in held
 
 
+def test_a_pinned_picture_that_is_swapped_in_is_judged(start: Start) -> None:
+    picture = ImageSet("picture-a", "A photo", np.ones((1, 1, 28, 28), np.uint8), np.full(1, -1))
+    state = {"pinned": ("picture-a", 0), "shown": {"picture-a": Shown(picture)}}
+    app = alive(start("image", state))
+    assert shown(app) == "**Lower-case letters 0**" and shown(app, "Pinned") == "**A photo**"
+    alive(app.button("now_swap").click().run())
+    assert shown(app) == "**A photo**" and shown(app, "Pinned") == "**Lower-case letters 0**"
+    alive(app.run())
+    assert app.session_state["image"] == ("picture-a", 0)
+
+
 def test_a_link_says_which_image_is_another_one_here(start: Start) -> None:
     app = start("start", image="digits 5", image_pixels="0" * 12)
     assert not app.warning

@@ -124,6 +124,7 @@ def test_parts_that_are_not_read_are_offered(start: Start, tmp_path: Path) -> No
     folders.summarise_folder(out)  # what the button's job runs
     app = start("many", m_folder=out)
     assert "8 images are scored by a model" in app.title[0].value
+    assert "Look for" not in text(app)  # there is no chart
     assert any(one.label == "Score held-out images" for one in app.button)
     held = {"llr_1": list(range(-9, 11))}
     known = {"job": reference._scored_by(folders.job_of(folder)), "title": "H", "scores": held}
