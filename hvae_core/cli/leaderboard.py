@@ -6,17 +6,15 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
-from rich.text import Text
 
-from hvae_core.cli import show
+from hvae_core.cli import show, standings
 from hvae_core.cli.options import OPENED, PARTS, Json, kept, option, whole
-from hvae_core.common.words import p_value
 
 if TYPE_CHECKING:
     from hvae_core.common.progress import Progress
     from hvae_core.data import World
     from hvae_core.data.worlds import Suite
-    from hvae_core.detection.leaderboard.rows import Board, Mean, Standing
+    from hvae_core.detection.leaderboard.rows import Board
     from hvae_core.evaluation.sets import Sets
 
 
@@ -40,6 +38,13 @@ def leaderboard(
         ),
     ] = (),
     rows: Annotated[int, whole(0, "rows of each table; 0 for all")] = 10,
+    full_spectrum: Annotated[
+        bool,
+        Parameter(
+            help="rank by the full-spectrum AUROC, and show its tests in place of the plain one's",
+            negative=(),
+        ),
+    ] = False,
     add: Annotated[
         str | None,
         option(
@@ -78,6 +83,9 @@ def leaderboard(
       python -m hvae_core leaderboard cutouts-hvae3-elbo
           the scores of one checkpoint among themselves
 
+      python -m hvae_core leaderboard --world glyphs --full-spectrum
+          where changed images of the world's own count as in-distribution
+
       python -m hvae_core leaderboard --add runs/mine/mine.safetensors --world glyphs
           a checkpoint of your own enters: it is evaluated once, and its row is kept
 
@@ -95,6 +103,7 @@ def leaderboard(
     paired test against the first row, after Holm's correction; at 0.05 or more, in bold, no test
     tells the row from the first. The last column holds the score against -L of the same checkpoint
     on all near and far sets: the smallest difference, and on how many sets it is certainly worse.
+    With --full-spectrum the order, p and the last column are of full-spectrum AUROCs.
 
     Of shifted images nothing is to be found. There AUROC is the mean of max(AUROC, 1 - AUROC), the
     first row is the score that reacts least, and "flagged at 5 %" is the share of shifted images
@@ -108,6 +117,11 @@ def leaderboard(
 
     if unknown := [each for each in suite if each not in SUITES]:
         raise ConfigError(f"There is no suite {unknown[0]}; choose {', '.join(SUITES)}.")
+    if full_spectrum and "shifted" in suite:
+        raise ConfigError(
+            "In the full spectrum shifted images count as in-distribution: there is no table of "
+            "them; leave out --suite shifted or --full-spectrum."
+        )
     suites: list[Suite] = [each for each in SUITES if each in (suite or ("near", "far"))]
     key = world
     with show.progress_bar() as bar:
@@ -140,7 +154,7 @@ def leaderboard(
         return
     for at, boards in found.values():
         for board in boards:
-            _print(at, board, rows)
+            standings.table(at.world, board, rows, full_spectrum=full_spectrum)
 
 
 def _add(source: str, world: str | None, root: str | None, *, progress: Progress) -> str:
@@ -233,69 +247,3 @@ def _plain(boards: Sequence[Board]) -> dict[str, Any]:
         board.suite: {"sets": list(board.sets), "rows": [row.to_dict() for row in board.standings]}
         for board in boards
     }
-
-
-def _print(at: Sets, board: Board, most: int) -> None:
-    """One table, and below it what it rests on."""
-    from hvae_core.data.suites import SUITES, suite_sets
-
-    world, shifted = at.world, board.suite == "shifted"
-    titles = {spec.name: spec.title for spec in world.sets}
-    absent = [s.title for s in suite_sets(world, board.suite) if s.name not in board.sets]
-    if not board.standings:
-        show.say(f"{world.title}, {board.suite}: no results yet ({', '.join(absent)}).\n")
-        return
-    # The first so many, and of each checkpoint of the user's own its best.
-    own = {row.entry.digest: row for row in reversed(board.standings) if row.entry.own}
-    rows = [
-        [str(place), *_row(row, titles, shifted=shifted)]
-        for place, row in enumerate(board.standings, start=1)
-        if not most or place <= most or row is own.get(row.entry.digest)
-    ]
-    area = "reaction, 95 % interval" if shifted else "AUROC, 95 % interval"
-    rates = ("flagged at 5 %",) if shifted else ("FPR95", "caught at 5 %", "full spectrum")
-    heads = ("", "checkpoint", "score", area, "rank", *rates, "p, Holm", "least against -L")
-    level = sum(row.level_with_first for row in board.standings)
-    judged = [row.worst for row in board.standings if row.worst]
-    never = sum(not worst.worse_on for worst in judged)
-    changed = "; ".join(titles[name] for name in board.shifted)
-    caption = [
-        f"Means over {'; '.join(titles[name] for name in board.sets)}.",
-        f"No results: {'; '.join(absent)}." if absent else "",
-        f"In-distribution too in the full spectrum: {changed}." if changed else "",
-        f"{len(board.standings)} rows; no test tells {level} of them from the first; {never} of "
-        f"{len(judged)} are on no set certainly worse than -L.",
-    ]
-    title = f"{world.title}, {board.suite}: {SUITES[board.suite]}"
-    show.table(title, heads, rows, left=3, caption=" ".join(filter(None, caption)))
-
-
-def _row(row: Standing, titles: dict[str, str], *, shifted: bool) -> list[str | Text]:
-    style = "bold" if row.p_value is None or row.level_with_first else ""
-    p = "" if row.p_value is None else p_value(row.p_value)
-    return [
-        row.entry.model + (" (own)" if row.entry.own else ""),
-        row.entry.score.key,
-        Text(f"{row.area:.3f} [{row.low:.3f}, {row.high:.3f}]", style),
-        f"{row.rank:.1f}",
-        f"{100 * row.rate:.1f} %",
-        *([] if shifted else [_mean(row.caught, share=True), _mean(row.spectrum)]),
-        Text(p, style),
-        _against(row, titles),
-    ]
-
-
-def _mean(mean: Mean | None, *, share: bool = False) -> str:
-    if mean is None:
-        return "-"
-    ends = (mean.value, mean.low, mean.high)
-    value, low, high = (f"{100 * of:.1f}" if share else f"{of:.3f}" for of in ends)
-    return f"{value} [{low}, {high}]" + " %" * share
-
-
-def _against(row: Standing, titles: dict[str, str]) -> str:
-    worst = row.worst
-    if worst is None:
-        return ""
-    said = f"{worst.difference:+.3f} {titles[worst.set_name]}"
-    return said + (f", worse on {len(worst.worse_on)} of {worst.sets}" if worst.worse_on else "")

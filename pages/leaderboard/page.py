@@ -37,10 +37,11 @@ HELP = (
     "spectrum is the AUROC where the world's shifted images count as in-distribution beside its "
     "test images (OpenOOD v1.5). Each "
     "row is tested against the first on the same images, with Holm's correction for all rows; "
-    "which row is first was chosen on these images too. The "
-    f"last column holds a score against {MINUS}L of the same checkpoint, on all near and far sets: "
-    "the smallest difference, and on how many sets it is certainly worse. The same figures as "
-    f"`{COMMAND} leaderboard`."
+    "which row is first was chosen on these images too. "
+    f"{tables.LEAST} holds a score against {MINUS}L of the same checkpoint, on all near and far "
+    "sets: the smallest difference, and on how many sets it is certainly worse. The last column "
+    "has the same of full-spectrum AUROCs; how a row stands to the highest of these is said below "
+    f"the table. The same figures as `{COMMAND} leaderboard`."
 )
 SHIFTED = (
     "These images show what the model was trained on, changed. There is nothing to find in them: "
@@ -152,6 +153,7 @@ def table(shown: Shown, board: Board, checkpoint: str) -> Standing:
             tables.SPECTRUM: st.column_config.NumberColumn(format="%.3f", width=95),
             tables.AGAINST: st.column_config.TextColumn(width=125),
             tables.LEAST: st.column_config.TextColumn(width=235),
+            tables.FULL_LEAST: st.column_config.TextColumn(width=235),
         },
     )
     picked = [at for at in event["selection"]["rows"] if at < len(kept)]
@@ -183,7 +185,7 @@ def one_row(
         },
     )  # fmt: skip
     shifted = [titles[name] for name in board.shifted]
-    if told := tables.in_words(row, shifted):
+    if told := tables.in_words(row, shifted, titles):
         st.caption(ui.plain(told))
     panel.offer("leaderboard-row", made)
     world = ctx.choices or ctx.world

@@ -9,7 +9,7 @@ import pandas as pd
 
 from hvae_core.common.words import MINUS, interval, listed, p_value
 from hvae_core.data.worlds import World
-from hvae_core.detection.leaderboard.rows import Board, OnSet, Standing
+from hvae_core.detection.leaderboard.rows import Board, OnSet, Spectrum, Standing, Worst
 from hvae_core.figures import symbol_text
 from hvae_core.figures.interval_bars import interval_bars
 from hvae_core.figures.theme import Palette
@@ -18,6 +18,7 @@ LEAST = f"Least against {MINUS}L"
 BARS = "95 % interval"
 AGAINST = "Against the first, p"
 CAUGHT, SPECTRUM = "Caught at 5 %", "Full spectrum"
+FULL_LEAST = f"Full spectrum, least against {MINUS}L"
 RATE = {"near": "FPR95", "far": "FPR95", "shifted": "Flagged at 5 %"}
 
 
@@ -41,6 +42,7 @@ def of_board(board: Board, world: World, palette: Palette) -> pd.DataFrame:
         CAUGHT: [None if row.caught is None else 100 * row.caught.value for row in rows],
         SPECTRUM: [None if row.spectrum is None else row.spectrum.value for row in rows],
     }
+    full = [_least(row.spectrum.worst, titles) if row.spectrum else "" for row in rows]
     return pd.DataFrame(
         {
             "Place": range(1, len(rows) + 1),
@@ -51,8 +53,9 @@ def of_board(board: Board, world: World, palette: Palette) -> pd.DataFrame:
             RATE[board.suite]: [100 * row.rate for row in rows],
             **{name: cells for name, cells in judged.items() if any(cells)},
             AGAINST: [_against_first(row, first=not place) for place, row in enumerate(rows)],
-            LEAST: [_least(row, titles) for row in rows],
+            LEAST: [_least(row.worst, titles) for row in rows],
             "Mean rank": [row.rank for row in rows],
+            **({FULL_LEAST: full} if any(full) else {}),
         }
     )
 
@@ -96,18 +99,26 @@ def numbers(board: Board) -> pd.DataFrame:
     for place, row in enumerate(board.standings, start=1):
         plain = row.to_dict()
         worst, by_set = plain.pop("against_likelihood"), plain.pop("sets")
+        full = plain["full_spectrum"] or {}
         for name in ("caught", "full_spectrum"):
             mean = plain.pop(name) or {}
             ends = {"": "value", "_low": "low", "_high": "high"}
             plain |= {f"{name}{end}": mean.get(key) for end, key in ends.items()}
-        plain |= {
-            "least_against_likelihood": worst and worst["difference"],
-            "least_on": worst and worst["set_name"],
-            "worse_on": worst and " ".join(worst["worse_on"]),
-        }
+        plain |= _flat(worst, "")
+        plain["full_spectrum_p_against_first"] = full.get("p_against_first")
+        plain |= _flat(full.get("against_likelihood"), "full_spectrum_")
         plain |= {f"auroc_{name}": one["auroc"] for name, one in by_set.items()}
         rows.append({"place": place, "suite": board.suite, **plain})
     return pd.DataFrame(rows)
+
+
+def _flat(worst: Mapping[str, Any] | None, of: str) -> dict[str, Any]:
+    """Where a row falls behind -L most, as columns whose names begin with ``of``."""
+    return {
+        f"{of}least_against_likelihood": worst and worst["difference"],
+        f"{of}least_on": worst and worst["set_name"],
+        f"{of}worse_on": worst and " ".join(worst["worse_on"]),
+    }
 
 
 def plain(board: Board) -> dict[str, Any]:
@@ -116,8 +127,11 @@ def plain(board: Board) -> dict[str, Any]:
     return {board.suite: {"sets": list(board.sets), "rows": rows}}
 
 
-def in_words(row: Standing, shifted: Sequence[str]) -> str:
-    """What a row catches and its full-spectrum AUROC, with intervals; "" where it has neither."""
+def in_words(row: Standing, shifted: Sequence[str], titles: Mapping[str, str]) -> str:
+    """What a row catches and its full-spectrum AUROC, with intervals; "" where it has neither.
+
+    ``shifted`` are the titles of the sets that count as in-distribution there.
+    """
     told = []
     if row.caught is not None:
         value, low, high = (100 * of for of in (row.caught.value, row.caught.low, row.caught.high))
@@ -126,6 +140,7 @@ def in_words(row: Standing, shifted: Sequence[str]) -> str:
     if row.spectrum is not None:
         area = interval(row.spectrum.value, row.spectrum.low, row.spectrum.high)
         told.append(f"Full spectrum, with {listed(shifted)} as in-distribution: AUROC {area}.")
+        told += _tests(row.spectrum, titles)
     return " ".join(told)
 
 
@@ -136,6 +151,22 @@ def _share(one: OnSet) -> str:
     return interval(100 * one.caught, 100 * one.caught_low, 100 * one.caught_high, unit="%")
 
 
+def _tests(spectrum: Spectrum, titles: Mapping[str, str]) -> list[str]:
+    """Sentences on the tests of a full-spectrum AUROC."""
+    told = []
+    if spectrum.p_value is not None:
+        stands = "level with" if spectrum.level_with_first else "behind"
+        told.append(f"It is {stands} the highest in the full spectrum: {_p(spectrum.p_value)}.")
+    if spectrum.worst is not None:
+        told.append(f"There least against {MINUS}L: {_least(spectrum.worst, titles)}.")
+    return told
+
+
+def _p(value: float) -> str:
+    shown = p_value(value)
+    return f"p {shown}" if shown.startswith("<") else f"p = {shown}"
+
+
 def _against_first(row: Standing, *, first: bool) -> str:
     if first:
         return "first"
@@ -144,8 +175,7 @@ def _against_first(row: Standing, *, first: bool) -> str:
     return f"{'level' if row.level_with_first else 'behind'}, {p_value(row.p_value)}"
 
 
-def _least(row: Standing, titles: Mapping[str, str]) -> str:
-    worst = row.worst
+def _least(worst: Worst | None, titles: Mapping[str, str]) -> str:
     if worst is None:
         return ""
     count = f" (worse on {len(worst.worse_on)} of {worst.sets})" if worst.worse_on else ""

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm, rankdata
 
+from hvae_core.cli import standings
 from hvae_core.cli.main import main
 from hvae_core.common.errors import DataError, ScoreError
 from hvae_core.data import worlds
@@ -117,6 +118,83 @@ def test_what_is_caught_and_the_full_spectrum_of_a_row() -> None:
     assert [row.spectrum is None for row in rows] == [row.entry is lacks for row in rows]
     (shift,) = board([one], "shifted", ["a"], [], shifted=["c"], known=Areas()).standings
     assert shift.caught is shift.spectrum is None
+
+
+def test_rows_are_tested_in_the_full_spectrum() -> None:
+    """By counting pairs, an image's versions and sets together, and by drawing images anew."""
+    rng = np.random.default_rng(15)
+    one, two = entry("llr_1", 15, 1.6), entry("elbo", 16, 1.2)
+    two = replace(two, inside=(two.inside + one.inside).round(1), digest=one.digest)
+    names, changed = ["a", "b"], ["c", "d"]
+    pixels = {name: name for name in ("", *SETS, "d")}
+    turned = {"c": (one.inside + 0.5).round(1), "d": rng.normal(0, 1, 40).round(1)}
+    one = replace(one, values={**one.values, **turned}, pixels=pixels)
+    turned = {"c": (2 * two.inside).round(1), "d": rng.normal(0.4, 1, 40).round(1)}
+    two = replace(two, values={**two.values, **turned}, pixels=pixels)
+    other = replace(two, pixels=pixels | {"d": "other"}, score=get_score("llr_2", 3))
+    rows = board(
+        [one, two, other], "near", names, names, shifted=changed, known=Areas()
+    ).standings  # fmt: skip
+    by_entry = {id(row.entry): row.spectrum for row in rows}
+    found, best = by_entry[id(two)], by_entry[id(one)]
+    assert found and best and best.value > found.value and best.p_value is None
+
+    def pairs(each: Entry, name: str) -> np.ndarray:
+        inside = np.concatenate([each.inside, *(each.values[c] for c in changed)])
+        return kernel(inside, each.values[name])  # (out, versions x in)
+
+    apart = np.stack([pairs(two, name) - pairs(one, name) for name in names])
+    by_image = apart.mean((0, 1)).reshape(3, 40).mean(0)
+    by_out = apart.mean(2) / 2
+    error = np.sqrt(by_image.var(ddof=1) / 40 + (by_out.var(axis=1, ddof=1) / 40).sum())
+    assert found.value - best.value == pytest.approx(apart.mean())
+    p = 2 * norm.sf(abs(apart.mean()) / error)
+    assert found.p_value == pytest.approx(p)  # of one test alone: the third row saw other pixels
+    assert by_entry[id(other)].p_value is None and found.level_with_first != (p <= 0.05)
+    again = []
+    for _ in range(800):
+        i, a, b = rng.integers(0, 40, (3, 40))
+        cube = apart.reshape(2, 40, 3, 40)[..., i]
+        again.append((cube[0, a].mean() + cube[1, b].mean()) / 2)
+    assert np.std(again) == pytest.approx(error, rel=0.1)
+
+    # never worse: each set by itself, Holm for the two
+    assert best.worst and best.worst.sets == 2 and found.worst is None
+    tests = []
+    for which in apart:
+        image, out = which.mean(0).reshape(3, 40).mean(0), which.mean(1)
+        spread = np.sqrt(image.var(ddof=1) / 40 + out.var(ddof=1) / 40)
+        tests.append(2 * norm.sf(abs(which.mean()) / spread))
+    certain = [n for n, d, p in zip(names, apart, holm(tests), strict=True)
+               if d.mean() > 0 and p <= 0.05]  # fmt: skip
+    assert best.worst.worse_on == tuple(certain)
+    assert best.worst.difference == pytest.approx(min(-which.mean() for which in apart))
+
+
+def test_the_command_ranks_by_the_full_spectrum(capsys: pytest.CaptureFixture[str]) -> None:
+    """A score that sees a change is first without it, and behind one that does not with it."""
+    calm = entry("llr_1", 17, 1.2)
+    wild = replace(entry("elbo", 18, 3.0), digest=calm.digest)
+    wild = replace(wild, values={**wild.values, "c": wild.inside + 9})
+    calm = replace(calm, values={**calm.values, "c": calm.inside})
+    found = board([calm, wild], "near", ["a"], ["a"], shifted=["c"], known=Areas())
+    assert found.standings[0].entry is wild
+    specs = [SimpleNamespace(name=n, title=n.upper(), suite="near") for n in SETS]
+    world: Any = SimpleNamespace(title="World", sets=specs)
+    shown = {}
+    for full in (False, True):
+        standings.table(world, found, 0, full_spectrum=full)
+        shown[full] = capsys.readouterr().out
+        lines = [line.split() for line in shown[full].splitlines() if line[1:2].isdigit()]
+        assert [line[2] for line in lines] == (["llr_1", "elbo"] if full else ["elbo", "llr_1"])
+    assert "are of the full spectrum" in shown[True] and "of the full" not in shown[False]
+    spectrum, worst = found.standings[1].spectrum, found.standings[1].worst
+    assert spectrum and spectrum.worst and worst
+    assert f"{spectrum.worst.difference:+.3f} A" in shown[True]
+    assert f"{worst.difference:+.3f} A" in shown[False] and worst.difference < 0
+    assert spectrum.worst.difference > 0
+    assert main(["leaderboard", "--suite", "shifted", "--full-spectrum"]) == 2
+    assert "leave out" in capsys.readouterr().err
 
 
 def test_one_set_is_the_known_interval_and_test() -> None:

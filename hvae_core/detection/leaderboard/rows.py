@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from hvae_core.data.worlds import Suite
@@ -52,6 +52,24 @@ class Worst:
     sets: int
 
 
+@dataclass(frozen=True)
+class Spectrum(Mean):
+    """A full-spectrum AUROC with its interval, and the same tests as those of the plain one.
+
+    ``p_value`` is that of the paired test against the row whose full-spectrum AUROC is highest,
+    Holm-corrected for all rows; None for that row, and where the images were not the same.
+    ``worst`` holds the full-spectrum AUROCs of single sets against those of -L; None for -L itself.
+    """
+
+    p_value: float | None
+    worst: Worst | None
+
+    @property
+    def level_with_first(self) -> bool:
+        """Whether no test tells it from the highest."""
+        return _level(self.p_value)
+
+
 @dataclass(frozen=True, eq=False)
 class Standing:
     """One row: a score of a checkpoint over the sets of a suite.
@@ -84,12 +102,12 @@ class Standing:
     worst: Worst | None
     by_set: Mapping[str, OnSet]
     caught: Mean | None = None
-    spectrum: Mean | None = None
+    spectrum: Spectrum | None = None
 
     @property
     def level_with_first(self) -> bool:
         """Whether no test tells it from the first row."""
-        return self.p_value is not None and self.p_value > ALPHA
+        return _level(self.p_value)
 
     def to_dict(self) -> dict[str, Any]:
         """The row as plain values."""
@@ -105,7 +123,7 @@ class Standing:
             "mean_rank": self.rank,
             "rate": self.rate,
             "caught": self.caught and vars(self.caught),
-            "full_spectrum": self.spectrum and vars(self.spectrum),
+            "full_spectrum": self.spectrum and _full(self.spectrum),
             "p_against_first": self.p_value,
             "against_likelihood": self.worst and vars(self.worst),
             "sets": {name: vars(one) for name, one in self.by_set.items()},
@@ -123,3 +141,14 @@ class Board:
     sets: tuple[str, ...]
     standings: tuple[Standing, ...]
     shifted: tuple[str, ...] = ()
+
+
+def _level(p_value: float | None) -> bool:
+    return p_value is not None and p_value > ALPHA
+
+
+def _full(spectrum: Spectrum) -> dict[str, Any]:
+    """The full-spectrum AUROC as plain values, its tests named as those of the row."""
+    found = asdict(spectrum)
+    tests = {"p_against_first": found.pop("p_value"), "against_likelihood": found.pop("worst")}
+    return found | tests

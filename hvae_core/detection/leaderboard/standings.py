@@ -16,7 +16,7 @@ from hvae_core.data.suites import SUITES, suite_sets
 from hvae_core.data.worlds import Suite, World
 from hvae_core.detection.conformal import threshold_at
 from hvae_core.detection.leaderboard.entries import ALPHA, LIKELIHOOD, Entry
-from hvae_core.detection.leaderboard.rows import Board, Mean, OnSet, Standing, Worst
+from hvae_core.detection.leaderboard.rows import Board, Mean, OnSet, Spectrum, Standing, Worst
 from hvae_core.detection.metrics import flagged, holm
 from hvae_core.detection.metrics.curves import fpr_at, midranks
 from hvae_core.detection.metrics.detect import equal_numbers
@@ -28,13 +28,21 @@ class Areas:
 
     def __init__(self, seed: int = 0) -> None:
         self.seed = seed
-        self._known: dict[tuple[int, str], Area] = {}
+        self._known: dict[tuple[int, str, tuple[str, ...]], Area] = {}
 
-    def __call__(self, entry: Entry, name: str) -> Area:
-        """The area of an entry, which must stay alive meanwhile, on a set."""
-        key = (id(entry), name)
+    def __call__(self, entry: Entry, name: str, shifted: tuple[str, ...] = ()) -> Area:
+        """The area of an entry, which must stay alive meanwhile, on a set.
+
+        With ``shifted`` sets it is the full-spectrum one, which counts them as in-distribution.
+        """
+        key = (id(entry), name, shifted)
         if key not in self._known:
-            self._known[key] = area_of(entry.inside, entry.values[name], self.seed)
+            out = entry.values[name]
+            self._known[key] = (
+                pooled_area([entry.inside, *(entry.values[each] for each in shifted)], out)
+                if shifted
+                else area_of(entry.inside, out, self.seed)
+            )
         return self._known[key]
 
 
@@ -79,9 +87,9 @@ def board(
     ranks = np.mean([_ranks(areas, name, shifted=changes) for name in sets], axis=0)
     order = np.lexsort((ranks, [mean.value if changes else -mean.value for mean in means]))
     # 3. Paired tests: each against the first, each against -L of its own checkpoint.
-    first = int(order[0])
-    tests = _against_first(ranked, means, first, sets)
+    tests = _against_first(ranked, dict(enumerate(means)), int(order[0]), sets)
     rivals = {entry.digest: entry for entry in entries if entry.score.key == LIKELIHOOD}
+    spectra = _spectra(ranked, rivals, sets, against, shifted=changed, known=known)
     rate = _flagged if changes else _fpr95
     rows = []
     for at in map(int, order):
@@ -105,23 +113,29 @@ def board(
                 worst=worst_against(entry, rivals.get(entry.digest), against, known=known),
                 by_set=by_set,
                 caught=_mean_caught([one.caught for one in by_set.values()], entry, sets),
-                spectrum=_spectrum(entry, sets, changed),
+                spectrum=spectra.get(at),
             )
         )
     return Board(suite, sets, tuple(rows), changed)
 
 
 def worst_against(
-    entry: Entry, rival: Entry | None, names: Sequence[str], *, known: Areas
+    entry: Entry,
+    rival: Entry | None,
+    names: Sequence[str],
+    *,
+    shifted: tuple[str, ...] = (),
+    known: Areas,
 ) -> Worst | None:
     """Where a score falls behind another of the same checkpoint most (paired tests of DeLong).
 
-    None where there is no rival, it is the entry itself, or the two share no set.
+    With ``shifted`` sets by full-spectrum AUROCs. None where there is no rival, it is the entry
+    itself, or the two share no set.
     """
     shared = [n for n in names if rival and n in entry.values and n in rival.values]
-    if rival is None or rival is entry or not shared:
+    if rival is None or rival is entry or not shared or not _has(rival, shifted):
         return None
-    tests = {name: compared(known(entry, name), known(rival, name)) for name in shared}
+    tests = {n: compared(known(entry, n, shifted), known(rival, n, shifted)) for n in shared}
     corrected = holm([test.p_value for test in tests.values()])
     name = min(tests, key=lambda each: tests[each].difference)
     worst = tests[name]
@@ -164,13 +178,35 @@ def _mean_caught(shares: Sequence[float | None], entry: Entry, sets: Sequence[st
     return Mean(value, max(0.0, value - half), min(1.0, value + half))
 
 
-def _spectrum(entry: Entry, sets: Sequence[str], shifted: Sequence[str]) -> Mean | None:
-    """The full-spectrum AUROC; None where a shifted set has no results of this score."""
-    if not shifted or any(name not in entry.values for name in shifted):
-        return None
-    inside = [entry.inside, *(entry.values[name] for name in shifted)]
-    area = mean_of([pooled_area(inside, entry.values[name]) for name in sets])
-    return Mean(area.value, *area.interval())
+def _spectra(
+    entries: Sequence[Entry],
+    rivals: Mapping[str, Entry],
+    sets: Sequence[str],
+    against: Sequence[str],
+    *,
+    shifted: tuple[str, ...],
+    known: Areas,
+) -> dict[int, Spectrum]:
+    """Full-spectrum AUROCs by place in the list, of those with results of all shifted sets."""
+    means = {
+        at: mean_of([known(entry, name, shifted) for name in sets])
+        for at, entry in enumerate(entries)
+        if shifted and _has(entry, shifted)
+    }
+    if not means:
+        return {}
+    first = max(means, key=lambda at: means[at].value)
+    tests = _against_first(entries, means, first, (*sets, *shifted))
+    spectra = {}
+    for at, mean in means.items():
+        rival = rivals.get(entries[at].digest)
+        worst = worst_against(entries[at], rival, against, shifted=shifted, known=known)
+        spectra[at] = Spectrum(mean.value, *mean.interval(), tests.get(at), worst)
+    return spectra
+
+
+def _has(entry: Entry, names: Sequence[str]) -> bool:
+    return all(name in entry.values for name in names)
 
 
 def _reaction(area: Area) -> Area:
@@ -186,18 +222,17 @@ def _ranks(areas: Sequence[Mapping[str, Area]], name: str, *, shifted: bool) -> 
 
 
 def _against_first(
-    entries: Sequence[Entry], means: Sequence[Area], first: int, sets: Sequence[str]
+    entries: Sequence[Entry], means: Mapping[int, Area], first: int, sets: Sequence[str]
 ) -> dict[int, float]:
-    """Corrected p-values by place in the list, of those that rated the same pixels as the first."""
+    """Corrected p-values by place in the list, of those that rated the same pixels as the first.
+
+    ``means`` are the areas by place that are compared, ``sets`` those that they rest on.
+    """
 
     def pixels(entry: Entry) -> list[str | None]:
         return [entry.pixels.get(name) for name in ("", *sets)]
 
-    places = [
-        at
-        for at, entry in enumerate(entries)
-        if at != first and pixels(entry) == pixels(entries[first])
-    ]
+    places = [at for at in means if at != first and pixels(entries[at]) == pixels(entries[first])]
     tests = [compared(means[at], means[first]).p_value for at in places]
     return dict(zip(places, holm(tests), strict=True))
 
