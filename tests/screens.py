@@ -52,8 +52,7 @@ def shot(page: Page, address: str, path: Path, width: int) -> list[str]:
     told: list[str] = []
 
     def heard(message: Any) -> None:
-        # Streamlit asks below a page's own address first, and is told that nothing is there.
-        if message.type == "error" and "_stcore" not in message.location["url"]:
+        if message.type == "error":
             told.append(message.text[:150])
 
     page.on("console", heard)

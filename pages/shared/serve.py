@@ -19,13 +19,14 @@ from hvae_core.common import own_models
 from hvae_core.common.deployment import public
 from hvae_core.common.errors import HVAEError
 from pages.shared import album, kernel, memory, ready
+from pages.shared.address import Address
 from pages.shared.early import Early
 from pages.shared.guard import Guard
 from pages.shared.packed import Packed
 from pages.shared.visitor import Cookies
 from pages.shared.warm import warming
 
-MIDDLEWARE = [Middleware(Guard), Middleware(Cookies), Middleware(Early), Middleware(Packed)]
+MIDDLEWARE = [Middleware(each) for each in (Guard, Cookies, Early, Address, Packed)]
 """What sees every request before Streamlit does."""
 ROUTES = [*album.ROUTES, *ready.ROUTES]
 """Addresses of its own."""

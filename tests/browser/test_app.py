@@ -45,12 +45,6 @@ def assert_drawn(tab: Any, name: str) -> None:
         tab.locator(".js-plotly-plot, [data-testid=stImageContainer] img").first.wait_for()
 
 
-def wrong(said: Any) -> bool:
-    """Whether a line of the console is an error of ours."""
-    # Streamlit asks below a page's own address first, and is told that nothing is there.
-    return said.type == "error" and "_stcore" not in said.location["url"]
-
-
 def assert_narrow(tab: Any, name: str) -> None:
     """Nothing of the page stands beyond the right edge of the screen."""
     wide = tab.evaluate(
@@ -181,7 +175,7 @@ def test_what_is_drawn_is_judged_and_found_by_its_link(server: str, tab: Any) ->
 def test_a_run_of_the_lab_is_turned_left_found_again_and_kept(server: str, tab: Any) -> None:
     problems: list[str] = []
     tab.on("pageerror", lambda error: problems.append(str(error)))
-    tab.on("console", lambda said: problems.append(said.text) if wrong(said) else None)
+    tab.on("console", lambda said: problems.append(said.text) if said.type == "error" else None)
     tab.goto(f"{server}/lab")
     tab.locator(".stage").get_by_text("An image that is no letter").wait_for()
     tab.get_by_role("button", name="Play").click()

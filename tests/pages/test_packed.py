@@ -14,6 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
+from pages.shared.address import PAGE, TOLD, Address
 from pages.shared.early import Early
 from pages.shared.packed import LEAST, Packed
 
@@ -83,3 +84,21 @@ def test_a_page_names_plotlys_script_in_its_headers() -> None:
     scripts = Path(streamlit.__file__).parent / "static"
     assert link.endswith("; rel=modulepreload; crossorigin") and (scripts / name).is_file()
     assert "link" not in client.get("/plain").headers
+
+
+def test_a_page_says_where_the_app_begins_and_a_report_of_the_same_length_stays_as_made() -> None:
+    page = PAGE.read_bytes()
+    report = page.replace(b"Streamlit", b"a report.", 1)
+
+    async def answer(request: Any) -> Response:
+        body = page if request.url.path == "/ood" else report
+        return Response(body, media_type="text/html", headers={"etag": '"one"'})
+
+    client = TestClient(Address(Starlette(routes=[Route("/{name}", answer)])))
+    for encodings, fewer in (("gzip", True), ("identity", False)):
+        asked = {"accept": "text/html", "accept-encoding": encodings}
+        told, kept = (client.get(path, headers=asked) for path in ("/ood", "/report"))
+        assert told.content == page.replace(b"</head>", TOLD + b"</head>") != page
+        assert (int(told.headers["content-length"]) < len(page)) == fewer
+        assert "etag" not in told.headers
+        assert kept.content == report and kept.headers["etag"] == '"one"'
