@@ -10,6 +10,7 @@ import numpy as np
 
 from hvae_core.common.arrays import Floats
 from hvae_core.common.errors import DataError, ScoreError
+from hvae_core.common.progress import Progress, part, silent
 from hvae_core.data.image_set import ImageSet
 from hvae_core.detection.standard import verdict_keys
 from hvae_core.evaluation.evaluation import Evaluation
@@ -64,23 +65,25 @@ def material_of(
     *,
     evaluation: Evaluation,
     training: Callable[[], ImageSet | None],
+    progress: Progress = silent,
 ) -> Material:
     """What scores read of evaluated images, held-out images aside.
 
-    ``training`` gives the images that some scores compare with. Raises ``ScoreError`` where a score
-    needs what is not here.
+    ``progress`` hears of what takes long: measures such as refits. ``training`` gives the images
+    that some scores compare with. Raises ``ScoreError`` where a score needs what is not here.
     """
     needs, measures = needed(scores)
     reference = _reference(known, evaluation, training) if "reference" in needs else None
     material = Material.of(evaluation, reference=reference)
     values = {}
-    for measure in measures:
+    for done, measure in enumerate(measures):
         if measure.of not in ("", "checkpoint"):
             raise ScoreError(
                 f"The measure {measure.name} reads a {measure.of}, which is not at hand for "
                 f"{known.name}; choose another score."
             )
-        values[measure.name] = compute(measure, known.model, known.digest, images)
+        step = part(progress, done, len(measures))
+        values[measure.name] = compute(measure, known.model, known.digest, images, progress=step)
     return replace(material, measures=values)
 
 

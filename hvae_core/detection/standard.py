@@ -28,7 +28,9 @@ PATH = "path"
 BOTH_ENDS = (0,)
 """Columns of ``verdict_scores`` that are unusual at both ends: the likelihood."""
 FEWEST_FOR_PATH = 200
-"""Held-out images from which on the path catches more than it costs to halve them, and ..."""
+"""Held-out images from which on the path catches more than it costs to halve them, ..."""
+FEWEST_TO_RANK = FEWEST_FOR_PATH // 2
+"""... how many of them have to rank, however many there are, and ..."""
 A_STATISTIC = 4
 """... how many of the half that is fitted to each path statistic takes."""
 NO_SAY = "The path through the levels has no say"
@@ -115,16 +117,18 @@ def fewest_for_path(n_levels: int, n_layers: int) -> int:
 def no_say(held_out: int, fitted: int, *, n_levels: int, n_layers: int) -> str:
     """Why the path has no say whatever the rate, in a sentence; "" where nothing speaks against it.
 
-    ``fitted`` of the held-out images are those that its density is fitted to: equal images stand on
-    one side, so that either side may be far too small.
+    ``fitted`` of the held-out images are those that its density is fitted to; the others rank.
+    Equal images stand on one side, so that either side may be far too small.
     """
     needed = fewest_for_path(n_levels, n_layers)
     if held_out < needed:
         return f"{NO_SAY}: that takes {needed:,} held-out images, and there are {held_out:,}."
-    if fitted < max(FEWEST, A_STATISTIC * (n_levels + n_layers) // 2) or fitted == held_out:
+    least, ranking = max(FEWEST, A_STATISTIC * (n_levels + n_layers) // 2), held_out - fitted
+    if fitted < least or ranking < FEWEST_TO_RANK:
         return (
-            f"{NO_SAY}: too many of the {held_out:,} held-out images are equal to divide them into "
-            "halves."
+            f"{NO_SAY}: too many of the {held_out:,} held-out images are equal to divide them. "
+            f"{fitted:,} would be fitted to and {ranking:,} rank; that takes {least:,} and "
+            f"{FEWEST_TO_RANK:,}."
         )
     return ""
 

@@ -14,6 +14,9 @@ from hvae_core.common.words import fmt
 from hvae_core.figures.theme import Mark, Palette, base_layout, faded, labelled
 from hvae_core.figures.traces import BESIDE, note, strip_from, upright
 
+_FOOT = 2.0
+"""Bandwidths within which a curve comes down where its set ends."""
+
 
 def bandwidth(values: ArrayLike) -> float:
     """The normal-reference rule with a robust spread, 1.06 min(std, IQR / 1.34) n^(-1/5)."""
@@ -52,10 +55,15 @@ def smooth_density(
 
 
 def score_range(in_scores: ArrayLike, outs: Sequence[ArrayLike]) -> tuple[float, float]:
-    """The range worth drawing: central 99 % of every set, less sets so far off that they would
-    squeeze the in-distribution set into less than a fifteenth of the width.
+    """The range worth drawing: central 99 % of every set, with room for its curve to come down,
+    less sets so far off that they would squeeze the in-distribution set into less than a fifteenth
+    of the width.
     """
-    spans = [np.percentile(x, [0.5, 99.5]) for x in map(_finite, (in_scores, *outs)) if x.size]
+    spans = [
+        np.percentile(x, [0.5, 99.5]) + _FOOT * bandwidth(x) * np.array([-1.0, 1.0])
+        for x in map(_finite, (in_scores, *outs))
+        if x.size
+    ]
     if not spans:
         return 0.0, 1.0
     low, high = spans[0]
@@ -157,7 +165,7 @@ def reference_density(
         fig, colors, x_title=labelled(symbol, unit), y_title="", height=height, legend=False,
         x_axis={"range": [low, high], "nticks": 5},
         y_axis={"showticklabels": False, "showgrid": False, "rangemode": "tozero"},
-        more={"margin": {"t": 28}},
+        more={"margin": {"t": 50}},  # the mode bar, then the note
     )  # fmt: skip
     _add_mark(fig, colors, value, span=(low, high))
     # Above the plot: these charts are small, and beside the line it would lie on the curve.
@@ -174,7 +182,11 @@ def reference_density(
 def _curve(
     name: str, values: Floats, mark: Mark, *, span: tuple[float, float], unit: str, filled: bool
 ) -> go.Scatter:
-    grid, density = smooth_density(values, *span)
+    # Of a set that reaches far beyond, what lies within has a spread of its own: smoothed as wide
+    # as the whole set, its curve would stand where no image is.
+    within = values[(values >= span[0]) & (values <= span[1])]
+    width = min(bandwidth(values), bandwidth(within)) if len(within) > 1 else None
+    grid, density = smooth_density(values, *span, width=width)
     middle = float(np.median(values))
     away = f" (off the scale, median {fmt(middle)})" if not span[0] <= middle <= span[1] else ""
     return go.Scatter(

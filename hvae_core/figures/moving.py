@@ -15,7 +15,7 @@ from hvae_core.figures.theme import FONT, Palette
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 84, 12, 40
 _DASHES = ("", "7 5", "2 4", "7 4 2 4")
 _ELLIPSES, _DOTS = 40, 120
-MARK_ROWS = 5
+MARK_ROWS = 3
 """Rows of labels that say what was turned."""
 _LETTER = 6.2
 """Pixels of a letter at 13 pixels, about."""
@@ -51,6 +51,7 @@ def moving_lines(
     width, height = size
     steps = [np.asarray(run.steps, np.float64) for run in runs]
     tables = [np.asarray(run.kl, np.float64).reshape(-1, len(run.names)) for run in runs]
+    many = len(runs) > 1
     right = max([1.0, *(s[-1] for s in steps if len(s))])
     values = np.concatenate([table.ravel() for table in tables]) if tables else np.zeros(1)
     low, high = (float(values.min(initial=0.0)), float(values.max(initial=0.1)))
@@ -58,15 +59,23 @@ def moving_lines(
         low = float(values.min())
     span = (high - low) or 1.0
 
+    marks = [
+        (float(_LEFT + at / right * (width - _LEFT - _RIGHT)), f"{run.title}: " * many + words)
+        for run in runs
+        for at, words in run.marks
+    ]
+    labels = _mark_labels(marks)
+    # The lines begin below the labels, which else would lie on the highest of them.
+    top = _TOP + 15 * max((1 + row for _, _, row, _ in labels), default=0)
+
     def at_x(x: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.asarray(_LEFT + x / right * (width - _LEFT - _RIGHT))
 
     def at_y(y: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.asarray(height - _BOTTOM - (y - low) / span * (height - _TOP - _BOTTOM))
+        return np.asarray(height - _BOTTOM - (y - low) / span * (height - top - _BOTTOM))
 
     parts: list[str] = []
     ends: list[tuple[float, float, str, str]] = []
-    marks: list[tuple[float, str]] = []
     for value in _ticks(low, high, 4):
         y = float(at_y(np.array(value)))
         parts.append(f'<path d="M{_LEFT} {y:.1f}H{width - _RIGHT}" stroke="{colors.grid}"/>')
@@ -88,11 +97,9 @@ def moving_lines(
                 f'<polyline points="{line}" fill="none" stroke="{ink}" stroke-width="2"{dash}/>'
             )
             if len(points):
-                name = run.names[i] + (f" {run.title}" if len(runs) > 1 else "")
+                name = run.names[i] + (f" {run.title}" if many else "")
                 name += f" {_tick(float(table[-1, i]))}"
                 ends.append((float(points[-1, 0]), float(points[-1, 1]), name, ink))
-        of = f"{run.title}: " if len(runs) > 1 else ""
-        marks += [(float(at_x(np.array(float(at)))), of + words) for at, words in run.marks]
     parts += [
         f'<path d="M{x:.1f} {_TOP}V{height - _BOTTOM}" stroke="{colors.muted}" '
         f'stroke-dasharray="2 4"><title>{escape(words)}</title></path>'
@@ -101,7 +108,7 @@ def moving_lines(
     parts += [
         f'<text x="{x:.1f}" y="{_TOP + 10 + 15 * row}" text-anchor="{anchor}" '
         f'paint-order="stroke" stroke="{colors.background}" stroke-width="3">{escape(words)}</text>'
-        for x, anchor, row, words in _mark_labels(marks)
+        for x, anchor, row, words in labels
     ]
     places = spread([y for _, y, _, _ in ends], 15.0)
     for (x, _, name, ink), y in zip(ends, places, strict=True):

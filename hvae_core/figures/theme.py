@@ -206,7 +206,7 @@ def _template(theme: Theme) -> go.layout.Template:
         plot_bgcolor="rgba(0,0,0,0)",
         xaxis=axis,
         yaxis=axis | grid,
-        margin={"l": 8, "r": 12, "t": 12, "b": 8},
+        margin={"l": 8, "r": 12, "t": 30, "b": 8},  # above: room for the mode bar
         legend={
             "orientation": "h",
             # Below the plot, where no mode bar lies over it and a narrow screen has room for rows.

@@ -54,4 +54,4 @@ def draw(ctx: Context, models: list[Layers]) -> None:
                     if shipped:
                         ui.link("collapse", "See its layers beside this model", shipped)
                 if not public():
-                    st.code(command(remedy), language="sh")
+                    ui.command(command(remedy))

@@ -36,6 +36,8 @@ LOOK = (
     "lives."
 )
 FOLLOWED = "Each line is a layer: at zero it says nothing of the image. Every epoch adds a point."
+KEPT_UP = 0.9
+"""Share of the speed that was asked for, below which a run says why it is slower."""
 HALF = 288
 """Pixels that a piece needs to stand beside another."""
 KL_HELP = (
@@ -118,7 +120,17 @@ def state_line(run: Run) -> str:
     if not run.control.playing:
         return f"Run {run.title} is paused at {counted} {run.step:,}."
     speed = f", {fmt(rate)} {counted}s a second" if rate else ""
-    return f"Run {run.title}: {counted} {run.step:,}{speed}."
+    return f"Run {run.title}: {counted} {run.step:,}{speed}{_why_slow(run, run.frame)}."
+
+
+def _why_slow(run: Run, frame: LabFrame) -> str:
+    """Why a run goes slower than was asked for, as ", not 100: ..."; "" where it does not."""
+    pace, rate = run.control.pace, float(frame.about["rate"])
+    took, drawn = float(frame.about.get("took", 0)), float(frame.about.get("drawn", 0))
+    if not pace or not rate or not took or rate >= KEPT_UP * pace:
+        return ""
+    shares = f", and the pictures take {percent(drawn)} of the time" if drawn >= 0.1 else ""
+    return f", not {pace}: a step takes {fmt(1000 * took)} ms on this machine now{shares}"
 
 
 def parts(runs: Sequence[Run], palette: Palette, *, room: int) -> list[dict[str, object]]:

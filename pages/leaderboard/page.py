@@ -31,17 +31,17 @@ MANY = 10
 SPELLED = ("AUROC", "FPR95", "KL")
 HELP = (
     "AUROC is the mean over the sets of the suite. Its 95 % interval is that of DeLong et al. 1988 "
-    "for such a mean: the sets share their in-distribution images. Mean rank is over sets, among "
-    "all rows. FPR95 is the share of in-distribution images flagged where 95 % of a set are. "
-    "Caught is the share of a set that is called out at 5 % false alarms, by held-out images. Full "
-    "spectrum is the AUROC where the world's shifted images count as in-distribution beside its "
-    "test images (OpenOOD v1.5). Each "
-    "row is tested against the first on the same images, with Holm's correction for all rows; "
-    "which row is first was chosen on these images too. "
-    f"{tables.LEAST} holds a score against {MINUS}L of the same checkpoint, on all near and far "
-    "sets: the smallest difference, and on how many sets it is certainly worse. The last column "
-    "has the same of full-spectrum AUROCs; how a row stands to the highest of these is said below "
-    f"the table. The same figures as `{COMMAND} leaderboard`."
+    "for such a mean: the sets share their in-distribution images. FPR95 is the share of "
+    "in-distribution images flagged where 95 % of a set are. Caught is the share of a set that is "
+    "called out at 5 % false alarms, by held-out images. Each row is tested against the first on "
+    "the same images, with Holm's correction for all rows; which row is first was chosen on these "
+    "images too. More of a row stands below, where the row is chosen, and in the files. The same "
+    f"figures as `{COMMAND} leaderboard`."
+)
+NEVER = (
+    f"{MINUS}L is the plain likelihood. A score is certainly worse on a set where its AUROC lies "
+    f"below that of {MINUS}L of the same checkpoint, and a paired test finds p at most 5 % after "
+    "Holm's correction. All near and far sets are asked."
 )
 SHIFTED = (
     "These images show what the model was trained on, changed. There is nothing to find in them: "
@@ -50,14 +50,18 @@ SHIFTED = (
 )
 
 
-def controls(place: Shown) -> tuple[Suite, str]:
-    """The suite, and the digest of one checkpoint or "" for all."""
+def controls(place: Shown) -> tuple[Suite, str, bool]:
+    """The suite, the digest of one checkpoint or "" for all, and whether some rows are left out."""
     with ui.settings(horizontal=True):
         suite = one_of("Suite", list(SUITES), "near", key="lb_suite")
         names = {EVERY: "Every checkpoint", **place.titles}
         among("lb_checkpoint", names)
         chosen = select("Checkpoint", names, key="lb_checkpoint", width=320)
-    return suite, "" if chosen == EVERY else chosen
+        only = st.toggle(
+            f"Only scores that are never certainly worse than {MINUS}L", key="lb_never",
+            bind="query-params", help=NEVER,
+        )  # fmt: skip
+    return suite, "" if chosen == EVERY else chosen, only
 
 
 def name_of(row: Standing) -> str:
@@ -65,7 +69,7 @@ def name_of(row: Standing) -> str:
     title = tables.checkpoint_title(row, ctx.choices or ctx.world)
     if title[1:2].islower():  # no abbreviation
         title = title[:1].lower() + title[1:]
-    return f"{score_of(row)} of {title}"
+    return f"{score_of(row)} under “{title}”"
 
 
 def score_of(row: Standing) -> str:
@@ -94,39 +98,33 @@ def claim(shown: Shown, board: Board, *, alone: bool) -> str:
 
 
 def look_for(board: Board) -> str:
-    """How many rows are level with the first, and what the bars are."""
-    rows = board.standings
-    level = sum(row.level_with_first for row in rows)
-    judged = [row.worst for row in rows if row.worst]
-    never = sum(not worst.worse_on for worst in judged)
-    are, bars = ("is", "Its bar is") if level == 1 else ("are", "Their bars are")
-    others = (
-        "No other row is level with the first, whose bar is blue" if not level
-        else f"{level} of {len(rows) - 1} other rows {are} level with the first: no test tells "
-        f"them apart. {bars} blue too"
-    )  # fmt: skip
-    said = f"{others}; grey bars are behind. "
-    if board.suite == "shifted":
-        return f"{SHIFTED} {said}"
-    return (
-        f"{said}{never} of {len(judged)} rows are not certainly worse than {MINUS}L, the plain "
-        "likelihood, on any near or far set."
+    """What a row is, and what the bars are."""
+    level = sum(row.level_with_first for row in board.standings)
+    with_first = {0: "", 1: " and the one that no test tells from it"}.get(
+        level, f" and the {level} that no test tells from it"
     )
+    said = (
+        "Each row is one score of one checkpoint, the best first. Blue is the first row"
+        f"{with_first}; grey rows are behind."
+    )
+    return f"{SHIFTED} {said}" if board.suite == "shifted" else said
 
 
-def table(shown: Shown, board: Board, checkpoint: str) -> Standing:
-    """All rows as a table; returns the chosen row, which is the first until a reader chooses."""
-    st.subheader("All rows", anchor=False, help=HELP)
-    only = st.toggle(
-        f"Only scores that are never certainly worse than {MINUS}L", key="lb_never",
-        bind="query-params",
-    )  # fmt: skip
+def table(shown: Shown, board: Board, checkpoint: str, *, only: bool) -> Standing:
+    """All rows as a table; returns the chosen row, which is the first until a reader chooses.
+
+    ``only`` leaves out rows that are certainly worse than -L on a near or far set.
+    """
+    heading = "All rows"
     frame = tables.of_board(board, shown.world, colors())
     kept = [
         place
         for place, row in enumerate(board.standings)
         if not only or not (row.worst and row.worst.worse_on)
     ]
+    if only:
+        heading = f"{len(kept):,} of {len(frame):,} rows"
+    st.subheader(heading, anchor=False, help=HELP)
     alt = "Scores and checkpoints from the best down, with intervals"
     name, made = f"leaderboard-{board.suite}", code.rows(ctx, shown, board.suite, checkpoint)
     panel.shown(name, alt, frame.iloc[kept].drop(columns=tables.BARS), made)
@@ -141,19 +139,15 @@ def table(shown: Shown, board: Board, checkpoint: str) -> Standing:
         alt=alt,
         column_config={
             "Place": st.column_config.NumberColumn("", width=40),
-            "Checkpoint": st.column_config.TextColumn(width=185),
-            "Score": st.column_config.TextColumn(width=70),
+            "Score": st.column_config.TextColumn(width=72),
+            "Checkpoint": st.column_config.TextColumn(width=350),
             tables.BARS: st.column_config.ImageColumn(
-                f"{low:.1f} to {high:.0f}", width=132, help="The interval of the mean AUROC"
+                f"{low:.1f} to {high:.0f}", width=112, help="The interval of the mean AUROC"
             ),
-            "AUROC": st.column_config.TextColumn(width=145),
-            "Mean rank": st.column_config.NumberColumn(format="%.1f", width=70),
+            "AUROC": st.column_config.TextColumn(width=138),
             tables.RATE[board.suite]: st.column_config.NumberColumn(format="%.1f %%", width=75),
-            tables.CAUGHT: st.column_config.NumberColumn(format="%.1f %%", width=95),
-            tables.SPECTRUM: st.column_config.NumberColumn(format="%.3f", width=95),
-            tables.AGAINST: st.column_config.TextColumn(width=125),
-            tables.LEAST: st.column_config.TextColumn(width=235),
-            tables.FULL_LEAST: st.column_config.TextColumn(width=235),
+            tables.CAUGHT: st.column_config.NumberColumn(format="%.1f %%", width=90),
+            tables.AGAINST: st.column_config.TextColumn(width=115),
         },
     )
     picked = [at for at in event["selection"]["rows"] if at < len(kept)]
@@ -185,8 +179,7 @@ def one_row(
         },
     )  # fmt: skip
     shifted = [titles[name] for name in board.shifted]
-    if told := tables.in_words(row, shifted, titles):
-        st.caption(ui.plain(told))
+    st.caption(ui.plain(tables.in_words(row, shifted, titles)))
     panel.offer("leaderboard-row", made)
     world = ctx.choices or ctx.world
     if row.entry.digest not in shown.choosable:
@@ -241,7 +234,7 @@ def about(shown: Shown, titles: dict[str, str]) -> None:
     if not public():
         with st.expander("Enter a checkpoint of your own"):
             st.markdown("It is evaluated once on every set, and its row stands here from then on:")
-            st.code(f"{COMMAND} leaderboard --add FILE --world {shown.world.key}", "sh")
+            ui.command(f"{COMMAND} leaderboard --add FILE --world {shown.world.key}")
             st.caption("FILE is a checkpoint, or FILE.py:NAME a network of your own.")
 
 
@@ -254,14 +247,14 @@ def empty(shown: Shown, suite: Suite) -> None:
     )
     if not public():
         st.markdown("This evaluates them once, some minutes for each set and checkpoint:")
-        st.code(f"{COMMAND} leaderboard --world {shown.world.key} --suite {suite} --evaluate", "sh")
+        ui.command(f"{COMMAND} leaderboard --world {shown.world.key} --suite {suite} --evaluate")
 
 
 head, sheet, body = st.container(), st.container(), st.container()
 with body, st.spinner("Reading the stored results"):
     whole = boards.shown(ctx, "")
 with sheet:
-    suite, checkpoint = controls(whole)
+    suite, checkpoint, only = controls(whole)
 with body, st.spinner("Ranking the scores"):
     chosen = boards.shown(ctx, checkpoint) if checkpoint else whole
 board = chosen.boards[suite]
@@ -282,7 +275,7 @@ with head:
 with body:
     if board.standings:
         with ui.in_place():
-            row = table(chosen, board, checkpoint)
+            row = table(chosen, board, checkpoint, only=only)
             one_row(chosen, board, row, titles=titles, checkpoint=checkpoint)
     with ui.in_place():
         about(whole, titles)

@@ -14,11 +14,9 @@ from hvae_core.figures import symbol_text
 from hvae_core.figures.interval_bars import interval_bars
 from hvae_core.figures.theme import Palette
 
-LEAST = f"Least against {MINUS}L"
 BARS = "95 % interval"
-AGAINST = "Against the first, p"
-CAUGHT, SPECTRUM = "Caught at 5 %", "Full spectrum"
-FULL_LEAST = f"Full spectrum, least against {MINUS}L"
+AGAINST = "Against first, p"
+CAUGHT = "Caught at 5 %"
 RATE = {"near": "FPR95", "far": "FPR95", "shifted": "Flagged at 5 %"}
 
 
@@ -29,8 +27,7 @@ def checkpoint_title(row: Standing, world: World) -> str:
 
 
 def of_board(board: Board, world: World, palette: Palette) -> pd.DataFrame:
-    """A row a standing: bars, figures, and the tests in words."""
-    titles = {spec.name: spec.title for spec in world.sets}
+    """A row a standing: bars, figures, and the test against the first in words."""
     rows = board.standings
     bars = interval_bars(
         [(row.low, row.area, row.high) for row in rows],
@@ -38,11 +35,7 @@ def of_board(board: Board, world: World, palette: Palette) -> pd.DataFrame:
         span=span(rows),
         strong=[row.p_value is None or row.level_with_first for row in rows],
     )
-    judged: dict[str, list[Any]] = {
-        CAUGHT: [None if row.caught is None else 100 * row.caught.value for row in rows],
-        SPECTRUM: [None if row.spectrum is None else row.spectrum.value for row in rows],
-    }
-    full = [_least(row.spectrum.worst, titles) if row.spectrum else "" for row in rows]
+    caught = [None if row.caught is None else 100 * row.caught.value for row in rows]
     return pd.DataFrame(
         {
             "Place": range(1, len(rows) + 1),
@@ -51,11 +44,8 @@ def of_board(board: Board, world: World, palette: Palette) -> pd.DataFrame:
             "Checkpoint": [checkpoint_title(row, world) for row in rows],
             BARS: bars,
             RATE[board.suite]: [100 * row.rate for row in rows],
-            **{name: cells for name, cells in judged.items() if any(cells)},
+            **({CAUGHT: caught} if any(caught) else {}),
             AGAINST: [_against_first(row, first=not place) for place, row in enumerate(rows)],
-            LEAST: [_least(row.worst, titles) for row in rows],
-            "Mean rank": [row.rank for row in rows],
-            **({FULL_LEAST: full} if any(full) else {}),
         }
     )
 
@@ -128,18 +118,23 @@ def plain(board: Board) -> dict[str, Any]:
 
 
 def in_words(row: Standing, shifted: Sequence[str], titles: Mapping[str, str]) -> str:
-    """What a row catches and its full-spectrum AUROC, with intervals; "" where it has neither.
+    """What stands of a row in no column: intervals, ranks, and the score beside -L.
 
-    ``shifted`` are the titles of the sets that count as in-distribution there.
+    ``shifted`` are the titles of the sets that count as in-distribution in the full spectrum.
     """
-    told = []
+    told = [f"Mean rank over sets, among all rows: {row.rank:.1f}."]
     if row.caught is not None:
         value, low, high = (100 * of for of in (row.caught.value, row.caught.low, row.caught.high))
         share = interval(value, low, high, "%")
         told.append(f"Caught at 5 % false alarms, mean over sets: {share}.")
+    if row.worst is not None:
+        told.append(_beside_likelihood(row.worst, titles))
     if row.spectrum is not None:
         area = interval(row.spectrum.value, row.spectrum.low, row.spectrum.high)
-        told.append(f"Full spectrum, with {listed(shifted)} as in-distribution: AUROC {area}.")
+        told.append(
+            f"Full spectrum, where {listed(shifted)} count as in-distribution (OpenOOD v1.5): "
+            f"AUROC {area}."
+        )
         told += _tests(row.spectrum, titles)
     return " ".join(told)
 
@@ -158,7 +153,7 @@ def _tests(spectrum: Spectrum, titles: Mapping[str, str]) -> list[str]:
         stands = "level with" if spectrum.level_with_first else "behind"
         told.append(f"It is {stands} the highest in the full spectrum: {_p(spectrum.p_value)}.")
     if spectrum.worst is not None:
-        told.append(f"There least against {MINUS}L: {_least(spectrum.worst, titles)}.")
+        told.append(f"There, {_beside_likelihood(spectrum.worst, titles)}")
     return told
 
 
@@ -175,9 +170,11 @@ def _against_first(row: Standing, *, first: bool) -> str:
     return f"{'level' if row.level_with_first else 'behind'}, {p_value(row.p_value)}"
 
 
-def _least(worst: Worst | None, titles: Mapping[str, str]) -> str:
-    if worst is None:
-        return ""
-    count = f" (worse on {len(worst.worse_on)} of {worst.sets})" if worst.worse_on else ""
+def _beside_likelihood(worst: Worst, titles: Mapping[str, str]) -> str:
+    """The smallest difference from -L, and on how many sets it is certainly below 0."""
     difference = f"{worst.difference:+.3f}".replace("-", MINUS)
-    return f"{difference}{count}, {titles[worst.set_name]}"
+    count = f"{len(worst.worse_on)} of {worst.sets}" if worst.worse_on else f"none of {worst.sets}"
+    return (
+        f"AUROC less that of {MINUS}L of the same checkpoint: {difference} at least, on "
+        f"{titles[worst.set_name]}; certainly worse than {MINUS}L on {count} near and far sets."
+    )

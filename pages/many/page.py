@@ -175,7 +175,7 @@ def details(shown: Opened, view: code.View, reference: Sketch | None) -> None:
         with st.expander(f"{shown.summary.repeated:,} images repeat an earlier one"):
             st.dataframe(unusual.repeats(shown.summary), hide_index=True, alt="Repeated images")
     st.caption("All flagged images, by all levels at once, as a file:")
-    st.code(f"{COMMAND} flag {shlex.quote(shown.folder.given)} --flagged flagged.csv", "sh")
+    ui.command(f"{COMMAND} flag {shlex.quote(shown.folder.given)} --flagged flagged.csv")
 
 
 def draw(given: str, other: str, head: DeltaGenerator) -> None:
@@ -230,4 +230,4 @@ else:
                 "No folder of scores is open",
                 "Score images by the million on the command line, then name the folder here.",
             )
-        st.code(f"{COMMAND} score my-images --model MODEL --out scored", "sh")
+        ui.command(f"{COMMAND} score my-images --model MODEL --out scored")

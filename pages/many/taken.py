@@ -23,10 +23,13 @@ from hvae_core.detection.many.fitted import kept_fitted, unmeasured
 from hvae_core.detection.many.layout import parts_there
 from hvae_core.detection.many.summary import Unusual, identity
 from hvae_core.scores import get_score, richest
+from hvae_core.scores.assemble import validation_set
+from hvae_core.scores.material import fitted_half
 from pages.many import unusual
 from pages.many.folders import Opened
 from pages.shared import boxed, materials, panel, selection, ui
 from pages.shared.state import Context
+from pages.shared.store import Handle
 
 MOST = 100
 """Images that a box takes: each is read from its file."""
@@ -156,10 +159,27 @@ def scores(ctx: Context, shown: Opened, key: str) -> Floats:
         numbers = [number for other, number in picks if other == name and number < len(evaluation)]
         with suppress(HVAEError):  # a score of one's own, or one that lacks its material
             score = get_score(key, handle.n_levels)
+            if "held_out" in score.needs and not _fitted_alike(ctx, handle, shown):
+                continue
             material = richest(score, materials.materials(ctx, handle, {name: evaluation})[name])
             values = np.where(score.counted(material), score(material), np.nan)
             found.append(values[[number for number in numbers if number < len(values)]])
     return np.concatenate(found) if found else np.zeros(0)
+
+
+def _fitted_alike(ctx: Context, handle: Handle, shown: Opened) -> bool:
+    """Whether the pages fit a model's densities to the held-out images that the folder's are.
+
+    Else their values are no scores beside the folder's. Raises ``MissingImages``.
+    """
+    name, fitted = validation_set(ctx.world), kept_fitted(shown.folder)
+    if name is None or fitted is None:
+        return False
+    images, known = ctx.images(name, handle), ctx.evaluation(handle, name)
+    if known is None or known.set_digest != images.digest:
+        return False
+    half = fitted_half(known.table)
+    return fitted.digests == frozenset(np.array(images.image_digests(), np.uint64)[half].tolist())
 
 
 def in_words(ctx: Context, values: Floats, at: float) -> None:
@@ -171,7 +191,8 @@ def in_words(ctx: Context, values: Floats, at: float) -> None:
     if not len(values):
         panel.said(
             "The current subset has no scores here: the model of this folder has not evaluated its "
-            "images under the same settings, or the score lacks what it reads.",
+            "images under the same settings, the score lacks what it reads, or its density is "
+            "fitted to other held-out images than in this folder.",
             note=True,
         )
     elif not counted:

@@ -151,7 +151,7 @@ def _show(name: str, job: Job, doing: str) -> None:
         if job.status == "waiting":
             message = _waits_for(job)
         row = st.container(horizontal=True, vertical_alignment="bottom")
-        row.progress(fraction, text=f"{doing}: {message}{wait}")
+        row.progress(fraction, text=f"{_said(doing, message)}{wait}")
         row.checkbox(
             KEEP,
             value=full in job.kept,
@@ -166,6 +166,11 @@ def _show(name: str, job: Job, doing: str) -> None:
             _left_running(name)
 
     bar()
+
+
+def _said(doing: str, message: str) -> str:
+    """What a job does and how far it is, each word once."""
+    return doing if message.casefold() in doing.casefold() else f"{doing}: {message}"
 
 
 def _turn(job: Job, full: str) -> None:

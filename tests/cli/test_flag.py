@@ -134,6 +134,7 @@ def test_scores_have_the_path_and_flag_decides_as_the_verdict_does(
 ) -> None:
     noise, other = (hv.load_images(str(stripes[name])) for name in ("noise", "other"))
     monkeypatch.setattr(standard, "FEWEST_FOR_PATH", len(other))
+    monkeypatch.setattr(standard, "FEWEST_TO_RANK", len(other) // 4)
     for module in (judging, fitted):
         monkeypatch.setattr(module, "held_out_images", lambda known, source=None: other)
     folders = tmp_path / "many", tmp_path / "validation"

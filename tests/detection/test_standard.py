@@ -95,13 +95,23 @@ def test_the_halves_follow_the_images_and_not_their_order() -> None:
     np.testing.assert_array_equal(fitted_half(made(5)), [True, False, True, False, True])
 
 
-@pytest.mark.parametrize("others", [0, 2])
-def test_many_equal_images_leave_the_path_without_a_say(others: int) -> None:
+@pytest.mark.parametrize(
+    ("others", "told"),
+    [
+        ([], "300 would be fitted to and 0 rank"),
+        ([0, 9], "2 would be fitted to and 298 rank"),  # below and above the many
+        ([9], "299 would be fitted to and 1 rank"),
+        (range(6, 6 + 197), "201 would be fitted to and 99 rank"),
+        (range(6, 6 + 199), ""),  # 200 are fitted to, 100 rank
+    ],
+)
+def test_many_equal_images_leave_the_path_without_a_say(others: list[int], told: str) -> None:
     digests = np.full(300, 5, np.uint64)
-    digests[:others] = [0, 9][:others]  # then the many rank, and the density has two images
+    digests[: len(others)] = others
     standard = standard_of(replace(made(300), digests=digests), 0.05)
-    assert (standard.by, standard.joint.n) == ("bounds", 300)
-    assert "too many of the 300 held-out images are equal" in standard.note
+    assert standard.by == ("bounds" if told else "levels")
+    assert standard.joint.n == (300 if told else 100) and told in standard.note
+    assert bool(told) == ("too many of the 300 held-out images are equal" in standard.note)
 
 
 def test_the_path_decides_where_only_it_sees_the_image() -> None:

@@ -101,3 +101,14 @@ def test_a_place_in_the_band_is_straight_between_the_percentiles() -> None:
     now = score_bands(rows, LIGHT).data[1]
     assert now.x[0] == END and now.marker.symbol[0] == "triangle-right"
     assert now.marker.color[0] == LIGHT.out_family[0]
+
+
+def test_a_curve_that_is_cut_off_at_one_end_stands_only_where_there_are_images() -> None:
+    rng = np.random.default_rng(0)
+    inside, far = rng.normal(10, 1, 500), 9 + rng.exponential(5000, 500)
+    for values in (inside, far):
+        figure = densities(inside, [("far", far)], LIGHT, symbol="s")
+        x, y = (np.asarray(getattr(figure.data[int(values is far)], axis)) for axis in "xy")
+        assert x.max() < 20 and y[0] < 0.02 * y.max()
+    few = densities(inside, [("none within", far + 1e5)], LIGHT, symbol="s")
+    assert max(few.data[1].y) < 1e-6

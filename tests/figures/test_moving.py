@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import numpy as np
@@ -41,6 +42,10 @@ def test_what_was_turned_is_said_without_overprint() -> None:
     near = [float(labels[words]["y"]) for words in labels if words != marks[0][1]]
     assert len(set(near)) == len(near)
     assert float(labels[marks[0][1]]["x"]) > float(lines[0].attrib["d"][1:].split()[0])
+    # What is drawn begins below them.
+    high = ElementTree.fromstring(moving_lines([replace(run, kl=[[9.0], [9.0]])], LIGHT))
+    (line,) = high.iter(f"{SPACE}polyline")
+    assert min(float(point.split(",")[1]) for point in line.attrib["points"].split()) > max(near)
 
 
 def test_an_ellipse_is_a_posterior() -> None:

@@ -246,3 +246,8 @@ def test_images_are_fitted_to_a_model_once(tiny_app: Any, monkeypatch: pytest.Mo
     assert fits.count((3, 32, 32)) == 1
     bare = ctx.images("digits")
     np.testing.assert_array_equal(first.images, plain(bare, (3, 32, 32)).images)
+
+
+def test_a_bar_says_each_word_once() -> None:
+    assert work._said("Comparing layers", "Comparing layers") == "Comparing layers"
+    assert work._said("Reading the parts", "part 3") == "Reading the parts: part 3"

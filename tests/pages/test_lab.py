@@ -14,7 +14,7 @@ import pytest
 from starlette.requests import Request
 from starlette.responses import Response
 
-from hvae_core.config.lab import STEPS, Act, lab_presets
+from hvae_core.config.lab import STEPS, Act, Control, Knobs, lab_presets
 from hvae_core.figures import LIGHT
 from hvae_core.models import model_from_config
 from hvae_core.training.lab import again as lab_again
@@ -211,3 +211,19 @@ def test_a_training_is_followed_by_local_users_alone(
     monkeypatch.setenv("STRATA_PUBLIC", "1")
     public = alive(start("lab", preset="warm-up"))
     assert not [one for one in public.button if one.key == "lab_follow"]
+
+
+def test_a_run_says_how_fast_it_goes_and_why_it_is_slower() -> None:
+    def line(**about: float) -> str:
+        control = Control(Knobs(), playing=True, pace=100)
+        frame = SimpleNamespace(about={"counted": "step", **about})
+        run: Any = SimpleNamespace(
+            title="A", job=None, frame=frame, active=True, control=control, step=50
+        )
+        return view.state_line(run)
+
+    assert line(rate=97.0, took=0.004, drawn=0.3) == "Run A: step 50, 97.0 steps a second."
+    assert line(rate=20.0, took=0.03, drawn=0.2) == (
+        "Run A: step 50, 20.0 steps a second, not 100: a step takes 30.0 ms on this machine now, "
+        "and the pictures take 20 % of the time."
+    )

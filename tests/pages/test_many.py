@@ -248,3 +248,14 @@ def test_a_box_leaves_out_what_the_density_is_fitted_to(monkeypatch: pytest.Monk
     ctx = SimpleNamespace(models=[handle], evaluation=lambda *_: evaluation)
     monkeypatch.setattr(taken.st, "session_state", {})
     assert np.flatnonzero(np.isnan(taken.scores(ctx, opened, "llr_1"))).tolist() == [2]
+    # But only where the pages fit the density to the same held-out images as the folder.
+    score.needs = ("held_out",)
+    monkeypatch.setattr(taken, "validation_set", lambda _: "validation")
+    table = SimpleNamespace(digests=np.array([1, 2, 3, 9], np.uint64))
+    held_out = SimpleNamespace(digest="p", image_digests=lambda: table.digests.tolist())
+    evaluation.set_digest, evaluation.table = "p", table
+    ctx.world, ctx.images = None, lambda *_: held_out
+    halves = frozenset({1, 3}), frozenset({2, 9})
+    for fitted, of in zip(halves, (8, 0), strict=True):
+        monkeypatch.setattr(taken, "kept_fitted", lambda _, to=fitted: Fitted(("llr_1",), to))
+        assert len(taken.scores(ctx, opened, "llr_1")) == of

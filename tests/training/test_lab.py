@@ -17,7 +17,7 @@ from hvae_core.common.progress import Cancelled
 from hvae_core.config.lab import STEPS, Act, Control, Knobs, after
 from hvae_core.evaluation.bounds import bound
 from hvae_core.models.pixels import prepared
-from hvae_core.training.lab import jobs, watch
+from hvae_core.training.lab import jobs, pace, watch
 from hvae_core.training.lab.again import train_again
 from hvae_core.training.lab.frame import (
     FRAME,
@@ -175,3 +175,17 @@ def test_knobs_say_what_an_objective_takes() -> None:
         Knobs().turned({"depth": 9})
     control, due = after(Control(Knobs(), acts=(Act(5, {"beta": 2.0}), Act(9, {"std": 1.0}))), 5)
     assert control.knobs.beta == 2.0 and len(due) == len(control.acts) == 1
+
+
+def test_a_pace_is_of_the_steps_since_a_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr(pace.time, "monotonic", lambda: now[0])
+    known = pace.Pace()
+    assert known.told() == {"rate": 0, "took": 0, "drawn": 0}
+    known.trained(9.0)  # what is made ready for the first step is no pace
+    for _ in range(10):
+        now[0] += 0.05
+        known.trained(0.03)
+    known.drew(0.1)
+    assert known.told() == {"rate": 20, "took": 0.03, "drawn": 0.2}
+    assert known.told()["rate"] == 20  # no step since

@@ -17,12 +17,13 @@ from numpy.typing import NDArray
 from hvae_core.common.arrays import Floats
 from hvae_core.common.errors import DataError
 from hvae_core.common.far import Folder
-from hvae_core.common.progress import Progress, silent
+from hvae_core.common.progress import Progress, part, silent
 from hvae_core.detection.judging import held_out_images
 from hvae_core.detection.read import halves, material_of
 from hvae_core.detection.standard import no_say
 from hvae_core.evaluation.evaluation import EvalSettings
 from hvae_core.scores import Material
+from hvae_core.scores.assemble import needed
 from hvae_core.scores.material import fitted_half
 
 if TYPE_CHECKING:
@@ -56,8 +57,12 @@ def fitted_to(
     if not fits:
         return None, None
     images = held_out_images(known).fit(known.image_shape)
-    evaluation = known.evaluate(images, settings, progress)
-    whole = material_of(known, fits, images, evaluation=evaluation, training=lambda: None)
+    steps = 2 if needed(fits)[1] else 1
+    evaluation = known.evaluate(images, settings, part(progress, 0, steps))
+    whole = material_of(
+        known, fits, images, evaluation=evaluation, training=lambda: None,
+        progress=part(progress, 1, steps),
+    )  # fmt: skip
     half = fitted_half(evaluation.table)
     digests = np.array(images.image_digests(), dtype=np.uint64)[half]
     keys = tuple(score.key for score in fits)

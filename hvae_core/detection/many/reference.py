@@ -31,6 +31,7 @@ from hvae_core.detection.many.fitted import (
 )
 from hvae_core.detection.many.layout import Job, parts_there
 from hvae_core.detection.standard import BOTH_ENDS, PATH, verdict_keys
+from hvae_core.scores.assemble import needed
 
 if TYPE_CHECKING:
     from hvae_core.scores import Score
@@ -148,7 +149,7 @@ def held_out(
     fitted = kept_fitted(folder)
     if source is None and (kept := kept_held_out(folder, job)) is not None:
         return kept
-    progress(0.0, "held-out images")
+    progress(0.0, "loading the model")
     try:
         known = judging(checkpoint or job.model)
     except CheckpointError as exc:
@@ -166,9 +167,14 @@ def held_out(
     # 1. The images, as the model reads them.
     images = held_out_images(known, source).fit(known.image_shape)
     # 2. Scored as those of the folder were.
-    evaluation = known.evaluate(images, EvalSettings(**job.settings), part(progress, 0, 1))
     scores = _alike(job, known.names, fitted)
-    material = material_of(known, scores, images, evaluation=evaluation, training=lambda: None)
+    steps = 2 if needed(scores)[1] else 1  # measures, as refits, take longer than the bounds
+    settings = EvalSettings(**job.settings)
+    evaluation = known.evaluate(images, settings, part(progress, 0, steps))
+    material = material_of(
+        known, scores, images, evaluation=evaluation, training=lambda: None,
+        progress=part(progress, 1, steps),
+    )  # fmt: skip
     half, own = fitted_to(known, scores, evaluation.settings)
     if own is not None and fitted is not None and own.digests != fitted.digests:
         raise DataError(

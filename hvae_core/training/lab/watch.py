@@ -21,6 +21,7 @@ from hvae_core.training.lab.frame import (
     write_control,
     write_frame,
 )
+from hvae_core.training.lab.pace import Pace
 from hvae_core.training.lab.scene import Scene
 from hvae_core.training.state import RunState
 
@@ -54,19 +55,22 @@ class Watch:
         self._curve, self._marks = Curve(), list[tuple[int, str]]()
         self._told: Knobs | None = None
         self._began, self._turned = control.knobs, list[tuple[int, dict[str, Any]]]()
-        self._last, self._stepped, self._rate = 0.0, time.monotonic(), 0.0
-        self._counted = 0
+        self._last, self._stepped = 0.0, time.monotonic()
+        self._pace = Pace()
 
     def __call__(self, running: RunState, figures: Tensor) -> None:
         """Take one step's figures; wait here while nothing plays."""
+        self._pace.trained(time.monotonic() - self._stepped)
         if self._told is None:
             self._begin(running)
         self.step += 1
         self._curve.add(self.step, figures[[0, *range(5, len(figures))]].double().numpy())
         self._act(running)
         if time.monotonic() - self._last >= FRAME_SECONDS:
+            began = time.monotonic()
             self._listen(running)
             self._show(running)
+            self._pace.drew(time.monotonic() - began)
         self._wait(running)
 
     def _begin(self, running: RunState) -> None:
@@ -118,9 +122,10 @@ class Watch:
 
     def _wait(self, running: RunState) -> None:
         """Rest while nothing plays, and between steps that are paced."""
-        paused = time.monotonic()
+        paused, rested = time.monotonic(), False
         shown = self.control.dot if self._last > self._stepped else None
         while not self.control.playing and self.step >= self.control.until:
+            rested = True
             if shown != self.control.dot:
                 self._show(running)
                 shown = self.control.dot
@@ -128,21 +133,20 @@ class Watch:
             self._listen(running)
             if time.monotonic() - paused > PATIENCE:
                 raise Ended
+        if rested:
+            self._pace = Pace()  # what went before the rest tells nothing of now
         if self.control.playing and self.control.pace:
             time.sleep(max(0.0, self._stepped + 1 / self.control.pace - time.monotonic()))
         self._stepped = time.monotonic()
 
     def _show(self, running: RunState) -> None:
-        now = time.monotonic()
-        rate = (self.step - self._counted) / max(now - self._last, 1e-3) if self._counted else 0.0
-        self._last, self._counted = now, self.step
-        self._rate = 0.7 * self._rate + 0.3 * rate if self._rate else rate
+        self._last = time.monotonic()
         model = running.objective.model
         steps, rows = self._curve.steps, self._curve.rows
         table = np.array(rows).reshape(len(steps), 1 + model.n_layers)
         about = {
             "step": self.step,
-            "rate": round(self._rate, 1),
+            **self._pace.told(),
             "names": [spec.name for spec in model.latents],
             "counted": "step",
             "marks": self._marks[-12:],
