@@ -167,6 +167,12 @@ def test_the_verdict_beside_other_rules() -> None:
         areas = [one for each in of_rule for one in each.areas.values()]
         assert 100 * np.mean(shares) == pytest.approx(float(caught.rstrip(" %")), abs=1.5)
         assert np.mean(areas) == pytest.approx(float(area), abs=0.015)
+    # The promise: the same rules' false alarms, at three rates by halves and on the test images.
+    told = [row[2:] for row in table("| way | world ") if row[1] == "CIFAR10"]
+    of_rules = {of_rule[0].rule: of_rule for of_rule in zip(*found, strict=True)}
+    for key, cells in zip(("harmonic_both", "path_harmonic"), told, strict=False):
+        rates = np.mean([[*one.halves, *one.test] for one in of_rules[key]], axis=0)
+        assert [float(cell.rstrip(" %")) for cell in cells] == pytest.approx(100 * rates, abs=0.06)
 
 
 def test_kl_of_layers() -> None:

@@ -101,7 +101,9 @@ def _runs(folder: str, *, time: bool, as_json: bool) -> None:
 
 
 def _hours(line: Line) -> str:
-    return "not timed" if math.isnan(line.hours) else f"{line.hours:.1f}"
+    if math.isnan(line.hours):
+        return "not timed"
+    return f"{line.hours:.1f}" + ", more than a day" * line.long
 
 
 def _ship(files: Sequence[str], data: DataOptions, *, as_json: bool) -> None:

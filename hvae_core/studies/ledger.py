@@ -30,6 +30,7 @@ from hvae_core.studies.find import Wanted, wanted
 from hvae_core.studies.spec import Key, Text, read_study
 
 PATH = HOME / "docs" / "runs.toml"
+_DAY = 24  # hours
 
 
 @checked(frozen=True, config=STRICT)
@@ -52,8 +53,8 @@ class Ledger:
 class Line:
     """A study of the ledger as it stands: runs that are here, runs in all, and hours that are left.
 
-    ``hours`` are of one core, NaN where the epoch of a preset that is left was never timed;
-    ``made`` says whether its tables are kept.
+    ``made`` says whether its tables are kept; then nothing is left. ``hours`` are of one core, NaN
+    where the epoch of a preset that is left was never timed.
     """
 
     name: str
@@ -69,6 +70,11 @@ class Line:
         if self.made:
             return "tables made"
         return "trained" if self.done == self.runs else f"{self.done} of {self.runs} runs trained"
+
+    @property
+    def long(self) -> bool:
+        """Whether what is left takes one core more than a day."""
+        return self.hours > _DAY
 
 
 def read_ledger(path: Path | None = None) -> Ledger:
@@ -89,28 +95,32 @@ def lines(ledger: Ledger, runs: Path) -> list[Line]:
         seconds = [
             (run.epochs - run.done) * ledger.seconds.get(run.model.preset, math.nan) for run in left
         ]
-        made = ASSETS / "studies" / entry.name
+        made = _made(entry)
         out.append(
             Line(
                 entry.name,
                 entry.decides,
                 done=len(found) - len(left),
                 runs=len(found),
-                hours=sum(seconds) / 3600,
-                made=any(made.glob("*.md")),
+                hours=0.0 if made else sum(seconds) / 3600,
+                made=made,
             )
         )
     return out
 
 
 def time_epochs(ledger: Ledger, runs: Path, progress: Progress = silent) -> dict[str, float]:
-    """Processor seconds of an epoch of every preset that is yet to be trained and was not timed."""
+    """Processor seconds of an epoch of every preset that is yet to be trained and was not timed.
+
+    Runs of studies whose tables are made are not.
+    """
     from hvae_core.config.presets import get_preset
     from hvae_core.training.timed import timed
 
     left = {
         run.model.preset: None
         for entry in ledger.studies
+        if not _made(entry)
         for run in _trained(entry, runs)
         if run.path is None and run.model.preset not in ledger.seconds
     }
@@ -129,6 +139,11 @@ def keep_seconds(ledger: Ledger, seconds: dict[str, float], path: Path | None = 
     table = "".join(f"{name} = {value}\n" for name, value in rows)
     with written(path, ConfigError) as draft:
         draft.write_text(f"{head}[seconds]\n{table}", "utf-8")
+
+
+def _made(entry: Entry) -> bool:
+    """Whether the tables of a study are kept."""
+    return any((ASSETS / "studies" / entry.name).glob("*.md"))
 
 
 def _trained(entry: Entry, runs: Path) -> Sequence[Wanted]:

@@ -28,13 +28,15 @@ def test_hours_are_those_of_epochs_that_are_left(
     (line,) = lines(Ledger((DIGITS,), {preset: 1800.0}), tmp_path)
     assert line.hours == pytest.approx(get_preset(preset).train.epochs / 2)
     assert (line.done, line.runs, line.state) == (0, 1, "0 of 1 runs trained")
+    assert not line.long and lines(Ledger((DIGITS,), {preset: 7200.0}), tmp_path)[0].long
     (line,) = lines(Ledger((DIGITS,), {}), tmp_path)
     assert line.hours != line.hours
     made = tmp_path / "studies" / DIGITS.name
     made.mkdir(parents=True)
     (made / "table-8.md").touch()
     (line,) = lines(Ledger((DIGITS,), {}), tmp_path)
-    assert line.state == "tables made"
+    assert (line.state, line.hours) == ("tables made", 0)
+    assert not time_epochs(Ledger((DIGITS,), {}), tmp_path)  # nothing of it is left
 
 
 def test_what_was_never_timed_is_timed_and_kept(
@@ -47,6 +49,7 @@ def test_what_was_never_timed_is_timed_and_kept(
         return timed.Timed(parameters=7, step=0.5, validation=3.0, steps=4)
 
     monkeypatch.setattr(timed, "timed", stand_in)
+    monkeypatch.setattr(module, "ASSETS", tmp_path)
     ledger = Ledger((DIGITS,), {})
     found = time_epochs(ledger, tmp_path)
     assert found == {"mnist-paper-hvae3-freebits": 5.0} and asked == [*found]
@@ -71,7 +74,7 @@ def test_the_ledger_that_ships_is_listed(
     monkeypatch.setattr(module, "PATH", path)
     assert main(["maintain", "runs", "--json", "--runs", str(tmp_path)]) == 0
     (line,) = json.loads(capsys.readouterr().out)
-    assert (line["name"], line["runs"], line["hours"]) == ("hvk-table-8", 1, None)
+    assert (line["name"], line["runs"], line["hours"]) == ("hvk-table-8", 1, 0)
 
 
 def test_an_epoch_is_timed_by_its_steps() -> None:
