@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 from hvae_core.common.errors import ScoreError
 from hvae_core.common.places import COMMAND
@@ -38,7 +39,11 @@ SCORES: tuple[Callable[[int, Sequence[str]], tuple[Score, ...]], ...] = (
 
 def all_scores(n_levels: int, layers: Sequence[str] = ()) -> tuple[Score, ...]:
     """Every score of a model of K levels, with the names of its layers (else z1 .. zK)."""
-    names = tuple(layers) or tuple(f"z{i}" for i in range(1, n_levels + 1))
+    return _all_scores(n_levels, tuple(layers) or tuple(f"z{i}" for i in range(1, n_levels + 1)))
+
+
+@lru_cache(maxsize=64)  # a page asks many times for those of the same models
+def _all_scores(n_levels: int, names: tuple[str, ...]) -> tuple[Score, ...]:
     return tuple(score for entries in SCORES for score in entries(n_levels, names))
 
 

@@ -10,7 +10,6 @@ import numpy as np
 import streamlit as st
 
 from hvae_core.common.cache import cache_dir
-from hvae_core.data.suites import SUITES
 from hvae_core.data.worlds import Suite, World
 from hvae_core.detection.leaderboard import own
 from hvae_core.detection.leaderboard.entries import Entry, Model, board_sets, entries_of
@@ -26,30 +25,44 @@ _NOTHING = np.zeros(0)
 
 @dataclass(frozen=True, eq=False)
 class Shown:
-    """The boards of a world by suite, and the titles of the checkpoints that have rows by digest.
+    """What a world's leaderboard is of, before any row is ranked.
 
+    ``titles`` are those of the checkpoints that have rows, by digest, and ``evaluated`` the sets
+    that some of them has results of; ``own`` are the digests of those that the user added.
     ``choosable`` are the names, by digest, of those that other pages can show, ``handles`` what is
     known of them.
     """
 
-    world: World
-    boards: dict[Suite, Board]
+    key: tuple[Any, ...]
+    sets: Sets
     titles: dict[str, str]
+    evaluated: frozenset[str]
+    own: frozenset[str]
     choosable: dict[str, str]
     handles: tuple[Handle, ...]
 
+    @property
+    def world(self) -> World:
+        """The world with its shifted sets."""
+        return self.sets.world
 
-def shown(ctx: Context, checkpoint: str) -> Shown:
-    """The boards of the sidebar's world; of the scores of one checkpoint where one is named."""
+
+def shown(ctx: Context) -> Shown:
+    """What the leaderboard of the sidebar's world is of."""
     world = ctx.choices or ctx.world
     background = ctx.background.digest if ctx.background else ""
     handles = [h for h in models.choosable(world).values() if h.digest != background]
     sets = board_sets(Sets(world, ctx.data_root, SHOWN_LIMIT))
     digests = tuple(sorted(handle.digest for handle in handles))
     key = (world.key, digests, str(ctx.data_root), SHOWN_LIMIT, _state())
-    of_suites, titles = _boards(key, checkpoint, handles, sets)
+    titles, evaluated, added = _rated(key, handles, sets)
     names = {handle.digest: handle.name for handle in handles}
-    return Shown(sets.world, of_suites, titles, names, tuple(handles))
+    return Shown(key, sets, titles, evaluated, added, names, tuple(handles))
+
+
+def ranked(of: Shown, suite: Suite, checkpoint: str) -> Board:
+    """The board of one suite; of the scores of one checkpoint where one is named."""
+    return _board(of.key, suite, checkpoint, of.handles, of.sets)
 
 
 def _state() -> tuple[float, ...]:
@@ -59,13 +72,30 @@ def _state() -> tuple[float, ...]:
 
 
 @st.cache_resource(max_entries=24, show_spinner=False)
-def _boards(
-    key: tuple[Any, ...], checkpoint: str, _handles: Sequence[Handle], _sets: Sets
-) -> tuple[dict[Suite, Board], dict[str, str]]:
+def _rated(
+    key: tuple[Any, ...], _handles: Sequence[Handle], _sets: Sets
+) -> tuple[dict[str, str], frozenset[str], frozenset[str]]:
+    """Titles by digest, the sets that some entry has results of, and digests that the user added.
+
+    Small, and kept longer than the scores themselves.
+    """
+    entries = _entries(key, _handles, _sets)
+    evaluated = frozenset(name for entry in entries for name in entry.values)
+    titles = {entry.digest: entry.title for entry in entries}
+    return titles, evaluated, frozenset(entry.digest for entry in entries if entry.own)
+
+
+@st.cache_resource(max_entries=48, show_spinner=False)
+def _board(
+    key: tuple[Any, ...],
+    suite: Suite,
+    checkpoint: str,
+    _handles: Sequence[Handle],
+    _sets: Sets,
+) -> Board:
     entries = _entries(key, _handles, _sets)
     chosen = [entry for entry in entries if checkpoint in ("", entry.digest)]
-    found = boards(chosen, _sets.world, list(SUITES))
-    return {board.suite: _slim(board) for board in found}, {e.digest: e.title for e in entries}
+    return _slim(boards(chosen, _sets.world, [suite])[0])
 
 
 @st.cache_resource(max_entries=2, show_spinner=False)

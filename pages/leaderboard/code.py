@@ -25,7 +25,7 @@ def rows(ctx: Context, shown: Shown, suite: Suite, chosen: str) -> Code:
         'names = ["checkpoint", "score", "AUROC", "low", "high", "mean rank", "rate", "caught"]',
         'names += ["full spectrum"]',
         "table = pd.DataFrame(rows, columns=names)",
-        uses=["import pandas as pd", *_USES, *_own_uses(shown)],
+        uses=["import pandas as pd", *_USES, *_own_uses(shown, chosen)],
         shows="print(table)",
         command=_command(shown, suite, chosen),
     )
@@ -47,7 +47,7 @@ def one_row(ctx: Context, shown: Shown, suite: Suite, chosen: str, *, row: Stand
         "    for name, one in row.by_set.items()",
         "]",
         'table = pd.DataFrame(rows, columns=["set", "AUROC", "low", "high", "rate", "caught"])',
-        uses=["import pandas as pd", *_USES, *_own_uses(shown)],
+        uses=["import pandas as pd", *_USES, *_own_uses(shown, chosen)],
         shows="print(table)",
         command=_command(shown, suite, chosen),
     )
@@ -60,13 +60,14 @@ _USES = (
 )
 
 
-def _own_uses(shown: Shown) -> list[str]:
-    return ["from hvae_core.detection.leaderboard.own import own_entries"] if _own(shown) else []
+def _own_uses(shown: Shown, chosen: str) -> list[str]:
+    own = _own(shown, chosen)
+    return ["from hvae_core.detection.leaderboard.own import own_entries"] if own else []
 
 
-def _own(shown: Shown) -> bool:
+def _own(shown: Shown, chosen: str) -> bool:
     """Whether rows stand there that somebody added."""
-    return any(row.entry.own for board in shown.boards.values() for row in board.standings)
+    return chosen in shown.own if chosen else bool(shown.own)
 
 
 def _board(ctx: Context, shown: Shown, suite: Suite, chosen: str) -> list[str]:
@@ -82,7 +83,7 @@ def _board(ctx: Context, shown: Shown, suite: Suite, chosen: str) -> list[str]:
              f"entries += [one for one in own_entries({key}) if one.digest not in known]",
              *([f"entries = [one for one in entries if one.digest == {text(chosen)}]"]
                if chosen else [])]
-            if _own(shown) else []
+            if _own(shown, chosen) else []
         ),
         f"(board,) = boards(entries, sets.world, [{text(suite)}])",
     ]  # fmt: skip

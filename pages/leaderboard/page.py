@@ -222,7 +222,7 @@ def about(shown: Shown, titles: dict[str, str]) -> None:
     with st.expander("Which sets are near, far and shifted"):
         rows = [
             {"Suite": suite, "Set": titles[spec.name], "Why": spec.why,
-             "Results": "yes" if spec.name in shown.boards[suite].sets else "not yet"}
+             "Results": "yes" if spec.name in shown.evaluated else "not yet"}
             for suite in SUITES for spec in suite_sets(shown.world, suite)
         ]  # fmt: skip
         ui.table(pd.DataFrame(rows), "leaderboard-sets", "The sets of each suite")
@@ -252,30 +252,29 @@ def empty(shown: Shown, suite: Suite) -> None:
 
 head, sheet, body = st.container(), st.container(), st.container()
 with body, st.spinner("Reading the stored results"):
-    whole = boards.shown(ctx, "")
+    shown = boards.shown(ctx)
 with sheet:
-    suite, checkpoint, only = controls(whole)
+    suite, checkpoint, only = controls(shown)
 with body, st.spinner("Ranking the scores"):
-    chosen = boards.shown(ctx, checkpoint) if checkpoint else whole
-board = chosen.boards[suite]
-titles = {spec.name: spec.title for spec in chosen.world.sets}
+    board = boards.ranked(shown, suite, checkpoint)
+titles = {spec.name: spec.title for spec in shown.world.sets}
 with head:
     if board.standings:
         ui.header(
-            ui.plain(claim(chosen, board, alone=bool(checkpoint))), look_for(board), spelled=SPELLED
+            ui.plain(claim(shown, board, alone=bool(checkpoint))), look_for(board), spelled=SPELLED
         )
         absent = [
-            spec.title for spec in suite_sets(chosen.world, suite) if spec.name not in board.sets
+            spec.title for spec in suite_sets(shown.world, suite) if spec.name not in board.sets
         ]
         over = "; ".join(titles[name] for name in board.sets)
         lacking = f" Not evaluated yet: {'; '.join(absent)}." if absent else ""
         panel.said(ui.plain(f"Means over {over}.{lacking}"), "Sets", note=True)
     else:
-        empty(chosen, suite)
+        empty(shown, suite)
 with body:
     if board.standings:
         with ui.in_place():
-            row = table(chosen, board, checkpoint, only=only)
-            one_row(chosen, board, row, titles=titles, checkpoint=checkpoint)
+            row = table(shown, board, checkpoint, only=only)
+            one_row(shown, board, row, titles=titles, checkpoint=checkpoint)
     with ui.in_place():
-        about(whole, titles)
+        about(shown, titles)

@@ -78,9 +78,10 @@ def auprc(in_scores: ArrayLike, out_scores: ArrayLike) -> float:
 
 def fpr_at(tpr: float, in_scores: ArrayLike, out_scores: ArrayLike) -> float:
     """Share of in-distribution images flagged by the highest threshold that flags tpr of OOD."""
-    _check_rate(tpr)
-    _, false, true, n_in, n_out = _sweep(in_scores, out_scores)
-    return float(false[np.argmax(true / n_out >= tpr)] / n_in)
+    inside, outside = checked(in_scores, "in-distribution"), checked(out_scores, "OOD")
+    needed = images_needed(tpr, len(outside))
+    threshold = np.partition(outside, len(outside) - needed)[len(outside) - needed]
+    return int((inside >= threshold).sum()) / len(inside)
 
 
 def roc_curve(in_scores: ArrayLike, out_scores: ArrayLike) -> CurvePoints:
@@ -144,14 +145,21 @@ def placements(in_scores: ArrayLike, out_scores: ArrayLike) -> tuple[Floats, Flo
     """Structural components of DeLong: for each image, the share of the other set on its far side.
 
     For an in-distribution image the OOD scores above it, for an OOD image the in-distribution
-    scores below it; ties count half. Ranks make it n log n instead of n_in * n_out.
+    scores below it; ties count half. Sorting makes it n log n instead of n_in * n_out.
     """
     inside, outside = checked(in_scores, "in-distribution"), checked(out_scores, "OOD")
-    ranks = midranks(np.concatenate([inside, outside]))
-    n_in, n_out = len(inside), len(outside)
-    in_place = 1 - (ranks[:n_in] - midranks(inside)) / n_out
-    out_place = (ranks[n_in:] - midranks(outside)) / n_in
+    by_in, by_out = np.argsort(inside), np.argsort(outside)
+    rising_in, rising_out = inside[by_in], outside[by_out]
+    in_place, out_place = np.empty(len(inside)), np.empty(len(outside))
+    in_place[by_in] = 1 - _below(rising_out, rising_in) / len(outside)
+    out_place[by_out] = _below(rising_in, rising_out) / len(inside)
     return in_place, out_place
+
+
+def _below(others: Floats, values: Floats) -> Floats:
+    """How many of the others lie below each value, equal ones counted half; both rise."""
+    before = np.searchsorted(others, values)
+    return (before + np.searchsorted(others, values, side="right")) / 2
 
 
 def midranks(values: Floats) -> Floats:
