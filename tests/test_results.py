@@ -18,12 +18,15 @@ from hvae_core.data.suites import suite_sets
 from hvae_core.detection.by_degree import first_seen, shipped
 from hvae_core.detection.conformal import threshold_at
 from hvae_core.detection.judged_many import judge_many
+from hvae_core.detection.leaderboard.entries import Model, board_sets, entries_of
+from hvae_core.detection.leaderboard.standings import boards
 from hvae_core.detection.metrics import auroc
 from hvae_core.detection.power import RULES, power
 from hvae_core.evaluation import SHIPPED_LIMIT
 from hvae_core.evaluation.bounds import BoundTable
 from hvae_core.evaluation.evaluation import EvalSettings, Evaluation
 from hvae_core.evaluation.lookup import checkpoint_path, shipped_result
+from hvae_core.evaluation.sets import Sets
 from hvae_core.scores import Material, get_score
 from hvae_core.scores.material import fitted_half
 
@@ -141,6 +144,34 @@ def test_near_and_far() -> None:
             wrong.append(f"{checkpoint}, {key}, {names}: {told} is {found}")
     assert rows > 25
     assert not wrong, "\n".join(wrong)
+
+
+def test_never_worse_and_the_full_spectrum() -> None:
+    """CIFAR10's rows of both tables, and which rows are highest in its full spectrum."""
+    world = worlds()["cifar"]
+    models = [
+        Model(info, info.name)
+        for info in (inspect_checkpoint(checkpoint_path(name)) for name in world.checkpoints)
+    ]
+    at = board_sets(Sets(world))
+    near, far = boards(entries_of(models, at)[0], at.world, ["near", "far"])
+    for first, spectrum in (("| world | verdict | path ", False), ("| full spectrum ", True)):
+        tested = [
+            (row.entry.score.key.partition("_")[0], one.worst)
+            for row in near.standings
+            if (one := row.spectrum if spectrum else row) and one.worst
+        ]
+        (told,) = (row[1:] for row in table(first) if row[0] == "CIFAR10")
+        kinds = ["verdict", "path", "kl", "llr", "mahalanobis", "bound", "typicality"]
+        counts = []
+        for kind in kinds:
+            of = [not worst.worse_on for name, worst in tested if name == kind]
+            counts += [f"{sum(of)} of {len(of)}"] if of else []
+        assert told == counts
+    highest = [max(b.standings, key=lambda row: row.spectrum.value if row.spectrum else 0)
+               for b in (near, far)]  # fmt: skip
+    assert [row.entry.score.key for row in highest] == ["kl_z1", "verdict"]
+    assert {row.entry.model for row in highest} == {"cifar-hvae3-informative"}
 
 
 def test_the_verdict_beside_other_rules() -> None:
