@@ -77,7 +77,7 @@ class Visitor:
         went = 0
         while time.monotonic() < until:
             try:
-                async with self._session(cookies) as line:
+                async with self._line(cookies) as line:
                     while time.monotonic() < until:
                         page = self._draw.choice([*PAGES])
                         took = await self.look(line, page, self._draw.choice(PAGES[page]))
@@ -91,7 +91,11 @@ class Visitor:
                 self._seen.lost.append(f"the connection: {error!r}")
                 await asyncio.sleep(1.0)
 
-    def _session(self, cookies: str) -> connect:
+    async def session(self) -> connect:
+        """A session of its own, whose cookies the server has just given."""
+        return self._line(await asyncio.to_thread(_cookies, self._address))
+
+    def _line(self, cookies: str) -> connect:
         to = urlsplit(self._address)
         return connect(
             f"ws://{to.netloc}/_stcore/stream",
@@ -181,9 +185,8 @@ def _open_files(process: Path) -> Iterator[str]:
 
 async def walk(address: str) -> None:
     """One visitor opens every page once."""
-    cookies = await asyncio.to_thread(_cookies, address)
     alone = Visitor(address, 0, Seen())
-    async with alone._session(cookies) as line:
+    async with await alone.session() as line:
         for page, queries in PAGES.items():
             for query in queries:
                 await alone.look(line, page, query)

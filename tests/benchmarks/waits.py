@@ -3,9 +3,10 @@
     python -m tests.benchmarks.waits [--times 12] [--out tests/benchmarks/measured/waits.json]
 
 A wait goes from the key or click to the new picture on the screen, by the browser's own clock. It
-is split into what the browser does before it asks, what the server needs until its last answer
-before the picture, and what the browser does with that. Bytes are those over the WebSocket. Run it
-on an idle machine; it takes four minutes, and notes the load that it met.
+is split into what the browser does before it asks, what passes until it has heard the server's last
+answer before the picture, and what the browser does with that. A browser that draws hears late: so
+the server's own processor time of a change is counted beside it. Bytes are those over the
+WebSocket. Run it on an idle machine; it takes five minutes, and notes the load that it met.
 """
 
 from __future__ import annotations
@@ -19,14 +20,17 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import numpy as np
 from PIL import Image
 from playwright.sync_api import Browser, FilePayload, sync_playwright
 
 from hvae_core.common.machine import cores, processor
+from tests.benchmarks.crowd import answers, crowd
 from tests.benchmarks.visits import Visits
 from tests.benchmarks.watched import (
     AIMS,
@@ -38,13 +42,12 @@ from tests.benchmarks.watched import (
     SAMPLES,
     VERDICT,
     Watched,
+    processor_of,
     summary,
 )
 from tests.chromium import FLAGS, find
+from tests.load import listener
 from tests.server import serve
-
-PEOPLE, ROUND, THINKING = 5, 10, 500
-"""How many, how often each acts, and milliseconds between two acts."""
 
 
 def redraws(tab: Watched, address: str, times: int) -> list[dict[str, Any]]:
@@ -142,69 +145,12 @@ def verdicts(tab: Watched, address: str, times: int) -> list[dict[str, Any]]:
     return [summary("upload to verdict", waits[1:])]
 
 
-Act = tuple[str, Callable[[], None]]
-"""What to look at, and what to do."""
-
-
-def acts(tab: Watched) -> list[Act]:
-    """What one of several people does, one thing after another."""
-    page = tab.page
-
-    def go(path: str) -> Act:
-        def act() -> None:
-            page.evaluate("path => { window.waits.wanted = path; }", f"/{path}")
-            page.locator("[data-testid=stSidebarNavLink]", has_text=PAGES[path]).first.click()
-
-        return DRAWN, act
-
-    def turn() -> None:
-        slider = page.locator(".st-key-r_k").get_by_role("slider")
-        slider.press("ArrowRight" if slider.input_value() == "0" else "ArrowLeft")
-
-    def choose(number: int) -> Act:
-        def act() -> None:
-            page.locator(".st-key-o_score input").click()
-            page.get_by_role("option").nth(number).click()
-
-        return CURVES, act
-
-    return [
-        go("reconstructions"), (PICTURE, turn), (PICTURE, turn), go("ood"), choose(1), choose(2),
-        go("collapse"), go("image"), go("latents"), go(""),
-    ]  # fmt: skip
-
-
-def crowd(browser: Browser, address: str) -> dict[str, Any]:
-    """Five people at once, who turn pages, k and the score: every round all of them act together.
-
-    Each is a browser of its own and stands at another place of the same round of acts.
-    """
-    contexts = [browser.new_context() for _ in range(PEOPLE)]
-    tabs = [Watched(context.new_page()) for context in contexts]
-    for tab in tabs:
-        tab.page.goto(f"{address}/?world=Glyphs")
-    for tab in tabs:
-        tab.page.locator(".js-plotly-plot .main-svg").first.wait_for()
-        tab.page.wait_for_timeout(1000)
-    starts = [number for number, (look, _) in enumerate(acts(tabs[0])) if look == DRAWN]
-    found = []
-    for step in range(ROUND):
-        for number, tab in enumerate(tabs):
-            every = acts(tab)
-            tab.begin(*every[(starts[number] + step) % len(every)])
-        found += [tab.end() for tab in tabs]
-        tabs[0].page.wait_for_timeout(THINKING)
-    for context in contexts:
-        context.close()
-    return summary("five people at once", found)
-
-
 def alone(
-    browser: Browser, measure: Callable[[Watched], list[dict[str, Any]]]
+    browser: Browser, spent: Callable[[], float], measure: Callable[[Watched], list[dict[str, Any]]]
 ) -> list[dict[str, Any]]:
     """What is measured in a browser of its own, which is closed then."""
     context = browser.new_context()
-    found = measure(Watched(context.new_page()))
+    found = measure(Watched(context.new_page(), spent))
     context.close()
     return found
 
@@ -222,6 +168,7 @@ def main() -> None:
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
         begun = time.perf_counter()
         with serve(STRATA_CACHE=cache, STRATA_DATA="") as address:
+            spent = partial(processor_of, listener(urlsplit(address).port or 80))
             page = browser.new_page()
             page.goto(f"{address}/?world=Glyphs", timeout=90_000)
             page.locator(".js-plotly-plot .main-svg").first.wait_for(timeout=90_000)
@@ -234,10 +181,13 @@ def main() -> None:
             visits = Visits(browser, address)
             visits.visit("the first")
             for part in (redraws, samples, judging):
-                rows += alone(browser, lambda tab, part=part: part(tab, address, asked.times))
-            rows += alone(browser, lambda tab: changes(tab, address))
-            rows += alone(browser, lambda tab: verdicts(tab, address, asked.times // 2))
-            rows.append(crowd(browser, address))
+                rows += alone(
+                    browser, spent, lambda tab, part=part: part(tab, address, asked.times)
+                )
+            rows += alone(browser, spent, lambda tab: changes(tab, address))
+            rows += alone(browser, spent, lambda tab: verdicts(tab, address, asked.times // 2))
+            rows.append(crowd(browser, address, spent))
+            rows.append(answers(address, spent))
             visits.visit("a second, scripts kept")
             visits.forget()
             visits.visit("another visitor's first")
