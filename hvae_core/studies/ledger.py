@@ -6,6 +6,7 @@ decides = "whether a pseudoinput lowers the NLL where nothing else changes"
 
 [seconds]                   # of one epoch on one core, as `maintain runs --time` measured it
 glyphs-dvp-small = 121.4
+glyphs-dvp-small-bf16-mixed = 74.9  # at the precision that a study trains in, where it names one
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ class Entry:
 
 @checked(frozen=True, config=STRICT)
 class Ledger:
-    """Studies, the most important first, and processor seconds of an epoch by preset."""
+    """Studies, the most important first, and processor seconds of an epoch by recipe."""
 
     studies: tuple[Entry, ...]
     seconds: dict[str, Annotated[float, Field(gt=0)]]
@@ -54,7 +55,7 @@ class Line:
     """A study of the ledger as it stands: runs that are here, runs in all, and hours that are left.
 
     ``made`` says whether its tables are kept; then nothing is left. ``hours`` are of one core, NaN
-    where the epoch of a preset that is left was never timed.
+    where the epoch of a recipe that is left was never timed.
     """
 
     name: str
@@ -93,7 +94,7 @@ def lines(ledger: Ledger, runs: Path) -> list[Line]:
         found = _trained(entry, runs)
         left = [run for run in found if run.path is None]
         seconds = [
-            (run.epochs - run.done) * ledger.seconds.get(run.model.preset, math.nan) for run in left
+            (run.epochs - run.done) * ledger.seconds.get(_recipe(run), math.nan) for run in left
         ]
         made = _made(entry)
         out.append(
@@ -110,7 +111,7 @@ def lines(ledger: Ledger, runs: Path) -> list[Line]:
 
 
 def time_epochs(ledger: Ledger, runs: Path, progress: Progress = silent) -> dict[str, float]:
-    """Processor seconds of an epoch of every preset that is yet to be trained and was not timed.
+    """Processor seconds of an epoch of every recipe that is yet to be trained and was not timed.
 
     Runs of studies whose tables are made are not.
     """
@@ -118,16 +119,16 @@ def time_epochs(ledger: Ledger, runs: Path, progress: Progress = silent) -> dict
     from hvae_core.training.timed import timed
 
     left = {
-        run.model.preset: None
+        _recipe(run): run.model
         for entry in ledger.studies
         if not _made(entry)
         for run in _trained(entry, runs)
-        if run.path is None and run.model.preset not in ledger.seconds
+        if run.path is None and _recipe(run) not in ledger.seconds
     }
     found = {}
-    for at, name in enumerate(left):
+    for at, (name, model) in enumerate(left.items()):
         part(progress, at, len(left))(0.0, name)
-        found[name] = round(timed(get_preset(name)).epoch, 1)
+        found[name] = round(timed(get_preset(model.preset), precision=model.precision).epoch, 1)
     return found
 
 
@@ -139,6 +140,12 @@ def keep_seconds(ledger: Ledger, seconds: dict[str, float], path: Path | None = 
     table = "".join(f"{name} = {value}\n" for name, value in rows)
     with written(path, ConfigError) as draft:
         draft.write_text(f"{head}[seconds]\n{table}", "utf-8")
+
+
+def _recipe(run: Wanted) -> str:
+    """The name of what is timed: a preset, with the precision where that is another than usual."""
+    model = run.model
+    return model.preset if model.precision == "32-true" else f"{model.preset}-{model.precision}"
 
 
 def _made(entry: Entry) -> bool:

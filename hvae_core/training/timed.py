@@ -14,6 +14,7 @@ from hvae_core.config.presets import Preset
 from hvae_core.data.image_set import ImageSet
 from hvae_core.models.threads import one_thread
 from hvae_core.training.loop import VALIDATION_IMAGES, train
+from hvae_core.training.processes import Precision
 
 WHOLE = 55_000  # images of an epoch that takes the whole set, about
 _HELD_OUT = 100  # images validated here, of the VALIDATION_IMAGES of a run
@@ -33,7 +34,7 @@ class Timed(NamedTuple):
         return self.steps * self.step + self.validation
 
 
-def timed(preset: Preset, count: int = 5) -> Timed:
+def timed(preset: Preset, count: int = 5, *, precision: Precision = "32-true") -> Timed:
     """Time ``count`` steps by the training loop, with the recipe's network, batch and optimiser.
 
     Processor seconds of one thread stand for seconds of the clock: other work on the machine counts
@@ -48,7 +49,7 @@ def timed(preset: Preset, count: int = 5) -> Timed:
             _noise(count * config.batch_size, shape, 0),
             validation=_noise(_HELD_OUT, shape, 1),
             progress=lambda share, text: clock.append(time.process_time()),
-            fabric=Fabric(accelerator="cpu", devices=1),
+            fabric=Fabric(accelerator="cpu", devices=1, precision=precision),
         )
     *steps, validation = np.diff(clock)
     return Timed(

@@ -25,10 +25,11 @@ def test_hours_are_those_of_epochs_that_are_left(
 ) -> None:
     monkeypatch.setattr(module, "ASSETS", tmp_path)  # where no tables are made yet
     preset = "mnist-paper-hvae3-freebits"
-    (line,) = lines(Ledger((DIGITS,), {preset: 1800.0}), tmp_path)
+    timed_so = f"{preset}-bf16-mixed"  # as the study trains it
+    (line,) = lines(Ledger((DIGITS,), {timed_so: 1800.0, preset: 1.0}), tmp_path)
     assert line.hours == pytest.approx(get_preset(preset).train.epochs / 2)
     assert (line.done, line.runs, line.state) == (0, 1, "0 of 1 runs trained")
-    assert not line.long and lines(Ledger((DIGITS,), {preset: 7200.0}), tmp_path)[0].long
+    assert not line.long and lines(Ledger((DIGITS,), {timed_so: 7200.0}), tmp_path)[0].long
     (line,) = lines(Ledger((DIGITS,), {}), tmp_path)
     assert line.hours != line.hours
     made = tmp_path / "studies" / DIGITS.name
@@ -44,15 +45,15 @@ def test_what_was_never_timed_is_timed_and_kept(
 ) -> None:
     asked: list[str] = []
 
-    def stand_in(preset: Any) -> timed.Timed:
-        asked.append(preset.name)
+    def stand_in(preset: Any, *, precision: str) -> timed.Timed:
+        asked.append(f"{preset.name}-{precision}")
         return timed.Timed(parameters=7, step=0.5, validation=3.0, steps=4)
 
     monkeypatch.setattr(timed, "timed", stand_in)
     monkeypatch.setattr(module, "ASSETS", tmp_path)
     ledger = Ledger((DIGITS,), {})
     found = time_epochs(ledger, tmp_path)
-    assert found == {"mnist-paper-hvae3-freebits": 5.0} and asked == [*found]
+    assert found == {"mnist-paper-hvae3-freebits-bf16-mixed": 5.0} and asked == [*found]
     path = tmp_path / "runs.toml"
     path.write_text('# Why.\n[[studies]]\nname = "glyphs"\ndecides = "x"\n\n[seconds]\nold = 1.5\n')
     keep_seconds(read_ledger(path), found, path)
