@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @kept("Files already written stay; `maintain results` computes only what is missing.")
 def maintain(
-    action: Annotated[Literal["ship", "results", "runs"], option("what to do")],
+    action: Annotated[Literal["ship", "results", "likeness", "runs"], option("what to do")],
     names: Annotated[
         tuple[str, ...],
         option(
@@ -45,6 +45,9 @@ def maintain(
     what scores read of 1,000 training images. Sets whose images are not on this machine are named
     and their files are left as they are.
 
+    `likeness`, after `results`, compares the layers of the plain and the informative model of each
+    world on every set whose images are here, and writes assets/likeness.json.
+
     `runs` lists the studies of docs/runs.toml, the most important first: what each decides, how
     much of it is trained, and the core-hours that are left. `study NAME` trains what is missing;
     stopped, it goes on from the last epoch. With --time a few steps of every recipe that is left
@@ -69,6 +72,8 @@ def maintain(
         _runs(runs, time=time, as_json=as_json)
     elif action == "ship":
         _ship(names, data, as_json=as_json)
+    elif action == "likeness":
+        _likeness(data)
     else:
         _results(names, data)
 
@@ -157,3 +162,35 @@ def _results(names: Sequence[str], data: DataOptions) -> None:
         store_identities(worlds().values())
     for reason in sorted(missing):
         show.note(f"left out: {reason}")
+
+
+def _likeness(data: DataOptions) -> None:
+    """Compare the pairs that ship on every set at hand, and write all of it."""
+    from hvae_core.checkpoint import load_checkpoint, shipped_checkpoints
+    from hvae_core.common.errors import MissingImages
+    from hvae_core.evaluation.worlds import world_of
+    from hvae_core.probes import layer_likeness, shipped_likeness
+
+    shipped, found = shipped_checkpoints(), {}
+    with show.progress_bar() as bar:
+        for a, b in shipped_likeness.pairs([*shipped]):
+            first, second = (load_checkpoint(shipped[name]) for name in (a, b))
+            digests = first.digest, second.digest
+            sets = data.sets(world_of(first))
+            for spec in sets.world.with_role("in", "out", "control"):
+                try:
+                    images = sets.choose(spec.name, bar)
+                except MissingImages as error:
+                    bar.line(f"left out: {error}")
+                    continue
+                (one,) = layer_likeness.likeness_of_sets(
+                    str(shipped[a]), str(shipped[b]), [images], 0, progress=bar
+                )
+                pixels = (
+                    images.fit(first.image_shape).digest, images.fit(second.image_shape).digest
+                )  # fmt: skip
+                key = layer_likeness.likeness_key(digests, pixels, 0)
+                found[key] = f"{a}, {b}, {spec.name}", layer_likeness.pack(one)
+                bar.line(f"{a}, {b}: {spec.title}")
+    shipped_likeness.store(found)
+    show.say(f"{shipped_likeness.FILE}: {len(found)} comparisons")

@@ -27,6 +27,11 @@ def _tick(value: float) -> str:
     return f"{value:.3g}".replace("-", "−") if abs(value) > 1e-12 else "0"
 
 
+def _end(value: float) -> str:
+    """A value at the end of a line, where there is room for few signs."""
+    return _tick(value) if abs(value) >= 1e-3 or not value else "≈ 0"
+
+
 def _ticks(low: float, high: float, most: int) -> NDArray[np.float64]:
     """About ``most`` numbers from low to high: multiples of 1, 2 or 5 times a power of ten."""
     rough = (high - low) / most or 1.0
@@ -98,7 +103,7 @@ def moving_lines(
             )
             if len(points):
                 name = run.names[i] + (f" {run.title}" if many else "")
-                name += f" {_tick(float(table[-1, i]))}"
+                name += f" {_end(float(table[-1, i]))}"
                 ends.append((float(points[-1, 0]), float(points[-1, 1]), name, ink))
     parts += [
         f'<path d="M{x:.1f} {_TOP}V{height - _BOTTOM}" stroke="{colors.muted}" '

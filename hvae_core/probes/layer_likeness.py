@@ -19,6 +19,7 @@ from hvae_core.common.arrays import Floats
 from hvae_core.common.errors import DataError
 from hvae_core.common.progress import Progress, part, silent
 from hvae_core.data.image_set import ImageSet
+from hvae_core.probes.shipped_likeness import shipped_arrays
 
 PAIRED_UNITS = 256
 """Units of a layer that are paired at most: those whose means vary most."""
@@ -151,17 +152,18 @@ def layer_pairs(
     return sorted((int(i), int(j)) for i, j in zip(rows, columns, strict=True))
 
 
-def likeness_key(checkpoints: tuple[str, str], images: tuple[ImageSet, ImageSet], seed: int) -> str:
-    """The digest under which the cache keeps the likeness of two checkpoints on a set.
+def likeness_key(checkpoints: tuple[str, str], images: tuple[str, str], seed: int) -> str:
+    """The digest by which the likeness of two checkpoints on a set is kept.
 
-    ``images`` are the same ones at the shape of either model.
+    ``images`` are the digests of the same ones at the shape of either model.
     """
-    return fingerprint.digest("likeness-2", checkpoints, [same.digest for same in images], seed)
+    return fingerprint.digest("likeness-2", checkpoints, [*images], seed)
 
 
 def stored_likeness(key: str) -> Likeness | None:
-    """The finished comparison from the cache, or None: computes nothing."""
-    return cache.peek(KIND, key, unpack)
+    """The finished comparison, shipped or from the cache, or None: computes nothing."""
+    ships = shipped_arrays(key)
+    return unpack(ships) if ships is not None else cache.peek(KIND, key, unpack)
 
 
 def pack(likeness: Likeness) -> dict[str, np.ndarray]:
@@ -194,7 +196,7 @@ def likeness_of_sets(
     compared = []
     for done, images in enumerate(sets):
         fitted = [images.fit(checkpoint.image_shape) for checkpoint in models]
-        key = likeness_key(digests, (fitted[0], fitted[1]), seed)
+        key = likeness_key(digests, (fitted[0].digest, fitted[1].digest), seed)
         work = partial(compare, fitted, part(progress, done, len(sets)))
         compared.append(cache.kept(KIND, key, work, pack=pack, unpack=unpack))
     return compared

@@ -55,7 +55,7 @@ def compression_view(beside: DeltaGenerator) -> str:
     ui.csv_button(lambda: pictures.table(picture, coded, ctx.seed), "compression")
     handle, compression = coded[0]
     k = min(k, handle.n_levels - 1)
-    return pictures.claim(compression, k, handle.level_names[k])
+    return ctx.claim_of(handle, pictures.claim(compression, k, handle.level_names[k]))
 
 
 def pairs(
@@ -164,7 +164,7 @@ def attack_view(beside: DeltaGenerator) -> str:
     with chart:
         attack_chart(attacked, settings, sets[0])
     handle, result = attacked[0]
-    return attacks.claim(result, handle, settings.radius)
+    return ctx.claim_of(handle, attacks.claim(result, handle, settings.radius))
 
 
 def attack_chart(

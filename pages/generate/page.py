@@ -105,7 +105,9 @@ def prior_view(beside: DeltaGenerator) -> str:
         alt = f"{n} samples from the prior of {handle.title}"
         show(ahead.tiled(samples, palette), alt, f"prior-{letter}", made=made)
         ahead.of_prior(ctx, f"prior-{letter}", handle, n, seed=seed, heat=warm)
-        claim = claim or views.prior_claim(handle, samples, warm, data=data_of(handle))
+        claim = claim or ctx.claim_of(
+            handle, views.prior_claim(handle, samples, warm, data=data_of(handle))
+        )
     return claim
 
 
@@ -123,7 +125,7 @@ def redrawn_view(beside: DeltaGenerator) -> str:
         made = code.redrawn(ctx, handle, names, seed=seed, temperature=warm)
         show_strip(rows, heads, alt, name=f"redrawn-{letter}", made=made)
         ahead.of_redrawn(ctx, f"redrawn-{letter}", handle, images, seed=seed, heat=warm)
-        claim = claim or views.redraw_claim(handle, views.kept_share(by_k))
+        claim = claim or ctx.claim_of(handle, views.redraw_claim(handle, views.kept_share(by_k)))
     return claim
 
 
@@ -144,7 +146,7 @@ def interpolation_view(beside: DeltaGenerator) -> str:
         alt = f"From {start} to {end} under {handle.title}"
         made = code.path(ctx, handle, names, heads)
         show_strip(rows, heads, alt, name=f"path-{letter}", made=made)
-        claim = claim or views.path_claim(handle, walks)
+        claim = claim or ctx.claim_of(handle, views.path_claim(handle, walks))
     return claim
 
 
@@ -165,7 +167,7 @@ def picture_view(beside: DeltaGenerator) -> str:
         else:
             finding = ""
             st.caption("No picture stands above the layers of this model.")
-        claim = claim or finding
+        claim = claim or ctx.claim_of(handle, finding)
     return claim
 
 
@@ -245,7 +247,7 @@ def traversal_view(beside: DeltaGenerator) -> str:
         # A second model without such a layer shows its top one.
         number = handle.names.index(layer) + 1 if layer in handle.names else handle.n_layers
         walks = traversal(handle, letter, images, picked=picked, number=number, reach=reach)
-        claim = claim or views.traversal_claim(handle, number, walks)
+        claim = claim or ctx.claim_of(handle, views.traversal_claim(handle, number, walks))
     return claim
 
 

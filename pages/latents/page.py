@@ -11,11 +11,11 @@ import streamlit as st
 from hvae_core.data.image_set import ImageSet
 from hvae_core.figures import percent
 from hvae_core.scores import Score, score_list
-from pages.latents import cloud, code, hover, lasso, map, place, points, ring
+from pages.latents import cloud, code, hover, lasso, map, place, points
 from pages.latents.map import Colouring
 from pages.latents.place import PlacedPoints
 from pages.latents.points import Points
-from pages.shared import clickable, jobs, panel, selection, ui
+from pages.shared import clickable, jobs, panel, ring, selection, ui
 from pages.shared.controls import among, one_of, select
 from pages.shared.program import Code
 from pages.shared.state import colors, context
@@ -61,7 +61,7 @@ def map_and_selection(
                 shown,
                 pictures,
                 theme=colors().theme,
-                current=ring.row_of(ctx, drawn),
+                current=points.row_of(ctx, drawn),
                 on_pick=partial(lasso.keep, drawn),
                 on_look=partial(lasso.look_at, drawn),
             )
@@ -110,7 +110,7 @@ def plotted(
         **picking,
     )
     hover.thumbnails(key, drawn, pictures)
-    row = ring.row_of(ctx, drawn)
+    row = points.row_of(ctx, drawn)
     ring.draw(key, None if row is None else placed.coords[row])
     clickable.chart_points(key, lambda row, _: lasso.look_at(drawn, row))
     return bool(kept and taken and taken["selection"]["points"])

@@ -18,7 +18,7 @@ from hvae_core.evaluation.latents import latents_of_sets, stored_latents
 from hvae_core.evaluation.points import layer_points
 from hvae_core.figures import fmt, percent
 from hvae_core.probes.neighbours import separation
-from pages.shared import jobs, ui
+from pages.shared import current, jobs, ui
 from pages.shared.controls import among, one_of, select
 from pages.shared.kept import by_content
 from pages.shared.state import Context
@@ -218,3 +218,13 @@ def claim(
     where = "apart from" if area >= 0.8 else "at the edge of"
     pairs = f"told apart in {percent(round(area, 2))} of pairs"
     return f"In {name}, {ctx.title(best)} lie {where} {own}: {pairs}"
+
+
+def row_of(ctx: Context, points: Points) -> int | None:
+    """The row of the current image; None where it is none of the points."""
+    name, number = current.now(ctx)
+    if name not in points.set_names:
+        return None
+    code = points.set_names.index(name)
+    rows = np.flatnonzero((points.sets == code) & (points.indices == number))
+    return int(rows[0]) if rows.size else None

@@ -125,7 +125,8 @@ def body() -> None:
         k = min(settings.k, len(nll) - 1)
         groups = group_losses(nll, named.titles, named.outs, k=k)
         with head:
-            ui.header(ui.plain(controls.claim(groups, k, ctx.a.level_names)), LOOK_FOR)
+            claim = ctx.claim_of(ctx.a, controls.claim(groups, k, ctx.a.level_names))
+            ui.header(ui.plain(claim), LOOK_FOR)
     with ui.in_place():
         several(named, settings)
 

@@ -47,6 +47,11 @@ class Context:
         """The letter of one of the models where several are compared, else an empty text."""
         return LETTERS[self.models.index(handle)] if len(self.models) > 1 else ""
 
+    def claim_of(self, handle: Handle, claim: str) -> str:
+        """A title that is of one model alone: its letter stands before where there are more."""
+        letter = self.letter(handle)
+        return f"{letter}: {claim}" if letter and claim else claim
+
     @property
     def in_name(self) -> str:
         """The in-distribution test set."""

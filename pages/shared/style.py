@@ -49,6 +49,8 @@ h1 {text-wrap: balance}
         padding-bottom: 1rem}
     :has(> div > .sheet) {display: block; flex: 0 0 100%; max-width: 100%}
     .words span.short {display: none}
+    /* room for a table's tools, which else lie on the line above */
+    [data-testid="stFullScreenFrame"]:has(> [data-testid="stDataFrame"]) {margin-top: 1.5rem}
     .sheet {display: block; padding: 0.7rem 0; font-weight: 600; cursor: pointer}
     .sheet::after {content: "▲"; float: right; font-size: 0.8rem}
     .sheet:has(input:checked)::after {content: "▼"}

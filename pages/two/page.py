@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 
 import streamlit as st
 
+from hvae_core.common.errors import HVAEError
 from hvae_core.common.places import COMMAND
 from hvae_core.detection.report import report
 from hvae_core.evaluation.evaluation import Evaluation
@@ -21,13 +23,13 @@ from hvae_core.figures import (
 )
 from hvae_core.probes.layer_likeness import PAIRED_UNITS, Likeness
 from hvae_core.scores import Score
-from pages.shared import clickable, current, jobs, models, panel, store, ui
+from pages.shared import clickable, current, jobs, models, panel, ring, store, ui
 from pages.shared.controls import one_of, select
 from pages.shared.state import colors, context
-from pages.two import code, layers, pair, scores
+from pages.two import code, here, layers, pair, scores
 from pages.two.scores import ScoredPair
 
-ctx = context()
+every = ctx = context()
 palette = colors()
 if len(ctx.models) > 2:
     ctx = pair.chosen(ctx)
@@ -47,7 +49,7 @@ AXES = {"correlation": "mean |<i>r</i>| of matched units", "cka": "linear CKA"}
 SCORES_HELP = (
     "Each mark is an image: its score under A to the right, under B upwards. Above the line, B "
     "finds the image more unusual than A does. A click makes an image the current one, a "
-    "lasso or a box those within it the current subset."
+    "lasso or a box those within it the current subset. The ring is the current image."
 )
 
 
@@ -112,6 +114,7 @@ def scores_part(
     area = clickable.chart_area(key, spot_of, sum(len(pair.a) for pair in pairs))
     ui.chart(figure, key, "The score of every image under A and under B", code=made, **area)
     clickable.chart_points(area["key"], look)
+    ring.draw(area["key"], here.place_in(ctx, pairs))
     agreement = ". ".join(scores.agreement_in_words(pair, score.unit) for pair in pairs)
     panel.said(f"{agreement}.", note=True)
     files = {pair.name: evaluations[pair.name].files for pair in pairs}
@@ -160,12 +163,19 @@ def bits_part(name: str, both: Sequence[Mapping[str, Evaluation]]) -> None:
     ui.chart(figure, f"two-bits-{name}", alt, code=made)
 
 
+def _at_hand(name: str) -> bool:
+    """Whether the images of a set are on this machine."""
+    with suppress(HVAEError):
+        return bool(len(ctx.images(name, ctx.a)))
+    return False
+
+
 def pictures_part(
     pairs: list[ScoredPair], evaluations: Mapping[str, Evaluation], score: Score
 ) -> None:
     """The images on which the models differ most; ``evaluations`` are those under A."""
     sides = scores.strangest(pairs)
-    if not sides:
+    if not sides or not any(_at_hand(pair.name) for pair in pairs):
         return
     st.subheader("Where they differ most", anchor=False)
     for column, (letter, picked) in zip(st.columns(2, gap="large"), sides, strict=True):
@@ -212,6 +222,8 @@ def body() -> None:
         likeness_part(by_set, measure)
     with right, ui.in_place():
         scores_part(pairs, score, both[0])
+    with ui.in_place():
+        here.draw(every, score)
     if any(name in by_set for name in shown):
         heading = "Every layer against every layer"
         side_by_side(heading, shown, lambda name: matrix_part(name, by_set, measure))

@@ -27,6 +27,8 @@ def test_a_line_stands_where_its_numbers_are() -> None:
     assert np.allclose(np.diff(rising, 2, axis=0), 0, atol=0.2)
     assert rising[0, 1] > rising[2, 1]  # up on the page is less
     assert "A & co: free bits < 1" in [text.text for text in svg.iter(f"{SPACE}text")]
+    dead = moving_lines([Progress("A", [0, 1], [[1.0], [-7e-5]], ["z1"])], LIGHT)
+    assert ">z1 ≈ 0<" in dead or ">≈ 0<" in dead
 
 
 def test_what_was_turned_is_said_without_overprint() -> None:

@@ -14,7 +14,7 @@ from hvae_core.probes.information import information_of
 from hvae_core.probes.layer_likeness import Likeness, likeness_of_sets
 from pages.shared import jobs
 from pages.shared.store import handle_of
-from pages.two import layers, scores
+from pages.two import here, layers, scores
 from tests.pages.conftest import LIMIT, Start, alive, charts, clickables, run_codes, text
 
 B = {"b_glyphs": "glyphs-hvae3-informative"}
@@ -67,6 +67,14 @@ def test_another_score_and_set(start: Start) -> None:
     app.selectbox(key="t_score").set_value("llr_1").run()
     app.selectbox(key="t_set").set_value("digits").run()
     assert "Digits" in text(alive(app))
+
+
+def test_the_current_image_stands_under_every_model(start: Start) -> None:
+    app = alive(start("two", **B, image="lower 1"))
+    said = [one for one in text(app).splitlines() if "−L = " in one]
+    assert "Lower-case letters 1" in text(app)
+    assert len(said) == 2 and all("false-alarm rate" in one or "Out of" in one for one in said)
+    assert here.ELSEWHERE not in text(app)
 
 
 def test_without_images_the_scores_remain(start: Start, tiny_app: Any) -> None:

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import itertools
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from hvae_core.checkpoint import inspect_checkpoint, shipped_checkpoints
 from hvae_core.common import cache
 from hvae_core.common.errors import DataError
-from hvae_core.probes import layer_likeness
+from hvae_core.evaluation import SHIPPED_LIMIT
+from hvae_core.evaluation.evaluation import EvalSettings
+from hvae_core.evaluation.lookup import shipped_result
+from hvae_core.probes import layer_likeness, shipped_likeness
 from hvae_core.probes.layer_likeness import (
     KIND,
     Likeness,
     correlations,
     layer_pairs,
     likeness,
+    likeness_key,
     linear_cka,
     matched,
     matched_correlation,
@@ -138,6 +144,30 @@ def test_comparisons_are_kept(cache_folder: Any) -> None:
     assert found is not None
     np.testing.assert_array_equal(found.correlation, made.correlation)
     np.testing.assert_array_equal(found.cka, made.cka)
+
+
+def test_comparisons_ship(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # 1. What stands there is of the weights and the pixels of the results that ship.
+    shipped = shipped_checkpoints()
+    two = shipped_likeness.pairs([*shipped])
+    assert {(a, b) for b, a in two} == {*two} and len(two) == 8  # four worlds
+    for pair in two:
+        known = [inspect_checkpoint(shipped[name]) for name in pair]
+        of = [shipped_result(one, "test", EvalSettings(), limit=SHIPPED_LIMIT) for one in known]
+        pixels = tuple(one.set_digest for one in of if one is not None)
+        found = stored_likeness(likeness_key(tuple(one.digest for one in known), pixels, 0))
+        assert found is not None, pair
+        assert ((found.chance >= 0) & (found.correlation >= 0) & (found.correlation <= 1)).all()
+    # 2. What is written is read.
+    monkeypatch.setattr(shipped_likeness, "FILE", tmp_path / "likeness.json")
+    made = Likeness(np.eye(2), np.zeros((2, 2)), np.full((2, 2), np.nan))
+    shipped_likeness.store({"k": ("a, b, test", pack(made))})
+    assert stored_likeness("0" * 64) is None
+    again = stored_likeness("k")
+    assert again is not None
+    np.testing.assert_array_equal(again.cka, made.cka)
+    np.testing.assert_array_equal(again.correlation, made.correlation)
+    shipped_likeness._every.cache_clear()
 
 
 def test_what_cannot_be_compared_is_said() -> None:
