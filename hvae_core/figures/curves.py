@@ -153,7 +153,7 @@ def _square(
         x_axis=percent,
         y_axis={**percent, "scaleanchor": "x"},
         more={
-            "margin": {"b": 62 + rows},
+            "margin": {"l": 64, "b": 62 + rows},  # as wide as "100%" and the title
             "legend": {
                 "orientation": "v",
                 "yref": "container",

@@ -15,11 +15,14 @@ from typing import Any, ParamSpec, TypeVar
 
 P = ParamSpec("P")
 R = TypeVar("R")
+F = TypeVar("F")
 _KEPT = 160
 """Figures of all visitors."""
 _MOST = 2**20
 """Bytes of arguments whose figure is kept: a larger one is large itself."""
 _figures: OrderedDict[bytes, Any] = OrderedDict()
+_made: dict[int, Any] = {}
+"""What was made of each of them, by its place in memory: no other is there while it is kept."""
 _lock = threading.Lock()
 
 
@@ -36,7 +39,29 @@ def remembered(make: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
             return known
     figure = make(*args, **kwargs)
     with _lock:
+        _forget(_figures.pop(key, None))  # another visitor may have been quicker
         _figures[key] = figure
+        _made[id(figure)] = None
         while len(_figures) > _KEPT:
-            _figures.popitem(last=False)
+            _forget(_figures.popitem(last=False)[1])
     return figure
+
+
+def of(figure: F, make: Callable[[F], R]) -> R:
+    """What ``make`` makes of a figure: of one that is remembered it is made once, and shared.
+
+    It is always the same function.
+    """
+    with _lock:
+        known: R | None = _made.get(id(figure))
+    if known is not None:
+        return known
+    made = make(figure)
+    with _lock:
+        if id(figure) in _made:
+            _made[id(figure)] = made
+    return made
+
+
+def _forget(figure: Any) -> None:
+    _made.pop(id(figure), None)

@@ -3,8 +3,8 @@
 Streamlit gives a new chart to Plotly twice. The second time Plotly looks for what has changed, and
 draws everything again where something has. It takes for a change what is none: a template, numbers
 that travel packed, data without a mark of their own. And a chart in which a box takes images is
-told so by Streamlit between the two. (A width of whole pixels is in style.py.) What is left of a
-second drawing is Plotly's own, where labels need wider margins.
+told so by Streamlit between the two. (A width of whole pixels is in style.py.) And Plotly itself
+draws a chart a second time where labels need wider margins: room.py leaves them room.
 """
 
 from __future__ import annotations
@@ -18,22 +18,25 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
+from pages.shared import remembered
+from pages.shared.room import with_room
+
 MOST = 8192
 """Numbers of a chart that travel as text; of a larger one they are packed, and drawn twice."""
 
 
 class Sent(go.Figure):
-    """A figure whose template is written out, and whose numbers are lists; all else is the same.
+    """A figure whose template is written out, whose numbers are lists, and whose labels have room.
 
     With ``box`` a drag takes a box from the start.
     """
 
     def __init__(self, figure: go.Figure, *, box: bool = False) -> None:
         # Not go.Figure's own: it would check every property once more.
-        self._told = told(figure)
+        self._told = remembered.of(figure, told)
         if box:
-            self._told["layout"] = {**self._told["layout"], "dragmode": "select",
-                                    "clickmode": "event"}  # fmt: skip
+            taking = {"dragmode": "select", "clickmode": "event"}
+            self._told = {**self._told, "layout": {**self._told["layout"], **taking}}
 
     def to_dict(self) -> dict[str, Any]:
         """What goes to the browser."""
@@ -47,9 +50,10 @@ def told(figure: go.Figure) -> dict[str, Any]:
         return said
     layout = _written_out(said["layout"])
     # The mark of the data: Plotly compares this, and not the numbers.
-    data = json.dumps(said["data"], default=_written).encode()
-    layout["datarevision"] = hashlib.sha256(data).hexdigest()[:16]
-    return {**said, "data": _unpacked(said["data"]), "layout": layout}
+    packed = json.dumps(said["data"], default=_written).encode()
+    layout["datarevision"] = hashlib.sha256(packed).hexdigest()[:16]
+    data = _unpacked(said["data"])
+    return {**said, "data": data, "layout": with_room(layout, data)}
 
 
 def _written_out(layout: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import pytest
 
 from hvae_core.figures import densities
 from hvae_core.figures.theme import DARK, base_layout
-from pages.shared import sent
+from pages.shared import remembered, sent
 from pages.shared.sent import Sent
 
 
@@ -81,3 +81,32 @@ def test_tables_gaps_and_large_charts() -> None:
     assert told["data"][0]["z"] == [[1, None], [3, 4]]
     large = go.Figure(go.Scatter(y=np.zeros(sent.MOST + 1, np.float32)))
     assert spec(Sent(large)) == spec(large)  # packed as it was
+
+
+def test_what_a_remembered_chart_says_is_written_once() -> None:
+    figure, other = remembered.remembered(chart, 5), chart(5)
+    assert Sent(figure).to_dict() is Sent(figure).to_dict()
+    assert Sent(other).to_dict() is not Sent(other).to_dict()
+    assert spec(Sent(figure)) == spec(Sent(other))
+    box = Sent(figure, box=True).to_dict()["layout"]
+    assert box["dragmode"] == "select" and "dragmode" not in Sent(figure).to_dict()["layout"]
+
+
+def test_labels_and_legend_have_room_so_that_a_chart_is_drawn_once() -> None:
+    def margin(figure: go.Figure, **layout: Any) -> dict[str, int]:
+        base_layout(figure, DARK, x_title="a", y_title="b")
+        figure.update_layout(layout)
+        found: dict[str, int] = spec(Sent(figure))["layout"]["margin"]
+        return found
+
+    line, other = ({"x": [0, 1], "y": [0, 1], "name": name} for name in ("one", "other"))
+    alone, both = margin(go.Figure(line), showlegend=False), margin(go.Figure([line, other]))
+    assert alone["l"] > 50 and alone["b"] > 50 and alone["r"] > 20
+    assert both["b"] > alone["b"] + 25  # a row of the legend
+    assert margin(go.Figure([line, other]), legend={"yref": "paper"})["b"] == alone["b"]
+    assert margin(go.Figure(line), margin={"l": 200, "b": 300})["l"] == 200
+    # Names are as long as they are; what is not drawn takes no room, nor does an axis elsewhere.
+    assert margin(go.Figure({"x": [1], "y": ["a name"]}))["l"] < 10
+    hidden = margin(go.Figure(line), xaxis={"visible": False}, yaxis={"side": "right"})
+    assert (hidden["l"], hidden["b"], hidden["r"]) == (8, 8, 12)
+    assert margin(go.Figure(line), xaxis2={"title": {"text": "c"}})["l"] == 8
