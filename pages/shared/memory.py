@@ -24,6 +24,7 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 from streamlit import runtime
+from streamlit.runtime import media_file_manager
 
 _ARENA_MAX = -8  # M_ARENA_MAX of malloc.h
 _HEAPS = 2
@@ -32,7 +33,30 @@ _THOROUGH = 4
 """Rounds of so many seconds between two looks at everything."""
 _LONG = 0.004
 """Seconds of a look after which what it has left is set aside."""
+_FETCHED = 30.0
+"""Seconds in which a browser has fetched the file that its click made."""
 _log = logging.getLogger(__name__)
+
+
+class Waiting(media_file_manager.MediaFileMetadata):
+    """What Streamlit knows of a file: one that a click made waits until its browser has fetched it.
+
+    Streamlit would drop it after two more redraws of anybody's pages, as those of a job's progress.
+    """
+
+    def __init__(self, *kind: Any, **more: Any) -> None:
+        super().__init__(*kind, **more)
+        self._made = time.monotonic()
+
+    def mark_for_delete(self) -> None:
+        """Let it be dropped the next time, once it has waited."""
+        if time.monotonic() - self._made > _FETCHED:
+            super().mark_for_delete()
+
+
+def keep_made_files() -> None:
+    """Let files that a click made wait for their browsers."""
+    media_file_manager.MediaFileMetadata = Waiting  # type: ignore[misc]
 
 
 @contextlib.asynccontextmanager

@@ -45,6 +45,7 @@ def prepare(afterwards: Callable[[], None]) -> None:
     for the machine's address, at its start or when a foreign page knocks.
     """
     memory.share_heaps()
+    memory.keep_made_files()
     kernel.begin()
     PagesManager.uses_pages_directory = False
     net_util.get_external_ip = _nowhere

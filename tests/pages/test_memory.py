@@ -9,6 +9,9 @@ from typing import Any
 
 import pytest
 from streamlit import runtime
+from streamlit.runtime import media_file_manager
+from streamlit.runtime.media_file_manager import MediaFileManager
+from streamlit.runtime.memory_media_file_storage import MemoryMediaFileStorage
 from streamlit.runtime.memory_session_storage import MemorySessionStorage
 
 from pages.shared import memory
@@ -35,6 +38,23 @@ def test_left_sessions_are_ended_once_their_time_is_over(monkeypatch: pytest.Mon
     stored(over, "left")
     assert memory.end_left_sessions() == 1 and ended == cleared == ["left"]
     assert memory.end_left_sessions() == 0
+
+
+def test_a_file_that_a_click_made_waits_for_its_browser(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(media_file_manager, "MediaFileMetadata", None)
+    memory.keep_made_files()
+    files = MediaFileManager(MemoryMediaFileStorage("/media"))
+    offer = files.add_deferred(lambda: b"a,b", "text/csv", "1.2", file_name="a.csv")
+    made = files.execute_deferred(offer).rpartition("/")[2]
+
+    def redrawn(times: int) -> bool:
+        for _ in range(times):
+            files.remove_orphaned_files()
+        return files.read_file(made) is not None
+
+    assert redrawn(9)
+    monkeypatch.setattr(memory, "_FETCHED", -1.0)
+    assert redrawn(1) and not redrawn(1)
 
 
 def test_memory_can_be_given_back_on_any_system() -> None:
