@@ -54,6 +54,9 @@ def interval(value: float, low: float, high: float, unit: str = "") -> str:
         return fmt(value, unit)
     # A perfect area, 1.000, keeps the three decimals of its neighbours.
     decimals = 3 if not unit and abs(value) <= 1 else _decimals(value)
+    # 100 [99.6, 100] % is no certainty: one more decimal where rounding hides the interval.
+    if unit and low < high and _fixed(low, decimals) == _fixed(high, decimals):
+        decimals += 1
     value_text, low_text, high_text = (_fixed(v, decimals) for v in (value, low, high))
     return f"{value_text} [{low_text}, {high_text}] {unit}".rstrip()
 

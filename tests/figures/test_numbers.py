@@ -32,6 +32,8 @@ def test_intervals_share_their_decimals() -> None:
     assert interval(1.0, 0.9984, 1.0) == "1.000 [0.998, 1.000]"
     assert interval(0.05, 0.0412, 0.0601) == "0.050 [0.041, 0.060]"
     assert interval(85.2, 84.91, 85.5, unit="nats") == "85.2 [84.9, 85.5] nats"
+    assert interval(100, 99.62, 100, unit="%") == "100.0 [99.6, 100.0] %"
+    assert interval(100, 100, 100, unit="%") == "100 [100, 100] %"
     assert interval(0.9, math.nan, math.nan) == "0.900"
     assert interval(math.nan, 0, 1) == "–"
 
