@@ -250,6 +250,20 @@ def test_remedies_one_at_a_time(path: str, top: str, sets: list[str], told: str)
     assert list(table(told)) == [[row[place] for place in places] for row in study(path)]
 
 
+def test_over_three_seeds() -> None:
+    layers: dict[str, list[str]] = {}
+    for model, _, kl, *_ in study("seeds/collapse"):
+        layers.setdefault(model.replace(", 3 layers", ""), []).append(kl)
+    kls, areas = (list(table(head)) for head in ("| three layers | KL", "| three layers | set"))
+    assert kls == [[model, *found] for model, found in layers.items()]
+    known = {(m.replace(", 3 layers", ""), s, score): area
+             for m, s, score, area, *_ in study("seeds/detection")}  # fmt: skip
+    scores = ("−L", "LLR>1", "LLR>2", "LLRada")
+    assert [row[:2] for row in areas] == [list(key) for key in dict.fromkeys(k[:2] for k in known)]
+    for model, title, *printed in areas:
+        assert printed == [known[model, title, score] for score in scores]
+
+
 def test_shift_by_degrees() -> None:
     axes = {ladder.axis: name for name, ladder in LADDERS.items()}
     rows, checkpoint = 0, ""
