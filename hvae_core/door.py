@@ -225,11 +225,13 @@ def reconstruct(
     skipped: Skipped = "mean",
     up: Up = "mean",
     temperature: float = 1.0,
+    samples: int = 1,
 ) -> Reconstructions:
     """p(x | z_>k) of images for every k (HVK Eq. 5): the expected images, and nats lost.
 
     ``skipped`` says what a layer below passes down, a draw from its prior or the prior's mean,
     ``up`` what it passes up, its posterior mean or a draw; ``temperature`` scales these draws.
+    Both results are averages over so many ``samples`` of z.
     """
     checkpoint = judging(model).checkpoint
     fitted = _given(images, checkpoint)
@@ -241,4 +243,5 @@ def reconstruct(
         skipped=skipped,
         up=up,
         temperature=temperature,
+        samples=samples,
     )

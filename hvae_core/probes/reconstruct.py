@@ -22,6 +22,7 @@ class Reconstructions:
 
     ``seen`` (N, C, H, W) is x as the likelihood saw it (binarised for Bernoulli), ``means``
     (L, N, C, H, W) the expected image, both in [0, 1]; ``nll`` (L, N) is -log p(x|z_>k) in nats.
+    ``means`` and ``nll`` are averages over the draws of z.
     """
 
     seen: np.ndarray
@@ -46,8 +47,13 @@ def reconstruct(
     skipped: Skipped = "sample",
     up: Up = "sample",
     temperature: float = 1.0,
+    samples: int = 1,
 ) -> Reconstructions:
-    """Reconstruct uint8 images (N, C, H, W) from the layers above k, for every k, in one pass."""
+    """Reconstruct uint8 images (N, C, H, W) from the layers above k, for every k, in one pass.
+
+    Averages over so many ``samples`` of z. With an evaluation's own number, seed, ``skipped`` and
+    ``up`` these are its draws, and ``nll`` is that of its table.
+    """
     noise = ImageNoise(digests, seed)
     with torch.inference_mode():
         x = prepared(model, pixels, digests, seed=seed)
@@ -55,13 +61,14 @@ def reconstruct(
             x,
             range(model.n_levels),
             noise=noise,
+            samples=samples,
             skipped=skipped,
             up=up,
             temperature=temperature,
         )
-        means = torch.stack([trace.likelihood.mean[0] for trace in traces])
-        nll = -torch.stack([trace.log_px[0] for trace in traces])
-    return Reconstructions(x.cpu().numpy(), means.cpu().numpy(), nll.double().cpu().numpy())
+        means = torch.stack([trace.likelihood.mean.mean(0) for trace in traces])
+        nll = -torch.stack([trace.log_px.double().mean(0) for trace in traces])
+    return Reconstructions(x.cpu().numpy(), means.cpu().numpy(), nll.cpu().numpy())
 
 
 def draws(

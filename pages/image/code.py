@@ -8,6 +8,7 @@ from hvae_core.data.changed import UNMOVED, WHOLE
 from hvae_core.detection.combine import Correction
 from hvae_core.detection.standard import Standard
 from hvae_core.detection.verdict import Reading
+from hvae_core.evaluation.evaluation import EvalSettings
 from hvae_core.figures import symbol_html
 from pages.image.one_image import OneImage
 from pages.shared import program
@@ -23,13 +24,21 @@ def rebuilt(
     heads: Sequence[str],
     *,
     highlight: Sequence[int] | None,
+    settings: EvalSettings,
 ) -> Code:
-    """The image and what it is rebuilt to from every level up."""
+    """The image and what it is rebuilt to from every level up, by the draws of the verdict."""
     return program.code(
         ctx,
         f"The image and its reconstructions from each layer up, {handle.title}",
         *_image(ctx, handle, image),
-        f"found = hv.reconstruct(model, image, seed={ctx.seed})",
+        "found = hv.reconstruct(",
+        "    model,",
+        "    image,",
+        f"    seed={settings.seed},",
+        f"    skipped={text(settings.skipped)},",
+        f"    up={text(settings.up)},",
+        f"    samples={settings.samples},",
+        ")",
         "cells = [image.images[0] / 255, *found.means[:, 0]]",
         'row = hv.figures.StripRow("", cells, [None, *found.nll[:, 0]], out=False)',
         "figure = hv.figures.strip(",

@@ -86,6 +86,9 @@ def _drawn(image: Pixels) -> None:
     uploads.received("i_drawn", data, "Drawing", _opened, linked=whole.to_text(image))
 
 
+KEYS = {"upload": "i_file", "paste": "i_pasted", "camera": "i_photo"}
+"""By source, the key of the file that was brought; their own controls have the steps (``changes``),
+since a file is read again for them."""
 SOURCES: dict[str, Callable[[Context], OneImage | None]] = {
     "upload": upload,
     "draw": drawing,

@@ -11,7 +11,6 @@ from hvae_core.common.places import COMMAND
 from hvae_core.data import describe_shape
 from hvae_core.detection.combine import Correction
 from hvae_core.detection.false_alarms import Calibration
-from hvae_core.detection.verdict_words import in_words
 from hvae_core.figures import (
     calibration,
     fmt,
@@ -29,6 +28,7 @@ from pages.image import (
     pixels,
     shown_scores,
     subject,
+    verdicts,
 )
 from pages.image.one_image import OneImage
 from pages.image.subject import JudgedImage
@@ -40,13 +40,6 @@ from pages.shared.store import Handle
 
 ctx = context()
 palette = colors()
-LOOK_FOR = (
-    "p is the share of held-out in-distribution images that are at least as unusual as this one; "
-    "the p of the title allows for having looked at the likelihood, too low or too high, at every "
-    "level, and at the path, which is how all of these go together. A small p at level k: "
-    "the upper layers alone cannot explain this image."
-)
-
 SUFFIXES = {
     "A": "",
     "B": "-b",
@@ -61,6 +54,11 @@ STILL = (
     ".st-key-i_verdict {min-height: 23rem}}</style>"
 )
 """The verdict of a drawing has room for its longest words, so that the canvas stays in place."""
+REBUILT_HELP = (
+    "Below each picture stands −log p(x given the layers above k), in nats. A map under *Where it "
+    "is lost* takes the same draws of z, as does the verdict: what the map says is lost is the "
+    "difference of two numbers here."
+)
 ALARMS_HELP = (
     "On the dotted line as many in-distribution images are called out as were asked for. Bars are "
     "95 % intervals, bands what chance explains for images drawn as the reference was. Halves of "
@@ -86,35 +84,21 @@ def portrait(image: OneImage) -> None:
         )  # fmt: skip
 
 
-def verdicts(image: OneImage, judged: Sequence[JudgedImage]) -> None:
-    """The page's title is the verdict of model A, with why; those of others stand right below."""
-    title, told = "", []
-    for letter, under in zip(SUFFIXES, judged, strict=False):
-        if under.judgement is None:
-            headline = "What the layers say of this image"
-            why = under.problem or "There is no reference to judge it by yet; its scores are below."
-        else:
-            headline, why = in_words(under.judgement)
-        sentences = [why, *shown_scores.sentences(under)]
-        if image.changes and letter == "A":
-            sentences.insert(0, f"This is the changed image: {'; '.join(image.changes)}.")
-        said = "\n\n".join(map(ui.plain, sentences))
-        who = f"**{letter}** {ui.plain(under.handle.title)}"
-        if letter == "A":
-            title = f"{'A: ' if len(judged) > 1 else ''}{ui.plain(headline)}"
-            told.append(f"{who}: {said}" if len(judged) > 1 else said)
-        else:
-            told.append(f"{who}: **{ui.plain(headline)}.** {said}")
-    ui.header(title, LOOK_FOR, "\n\n".join(told))
-
-
 def rebuilt(image: OneImage, judged: Sequence[JudgedImage]) -> None:
     """The reconstructions by k; the column of what differs most is marked, or all that tie."""
-    st.subheader("Rebuilt from the layers above k", anchor=False)
+    st.subheader("Rebuilt from the layers above k", anchor=False, help=REBUILT_HELP)
     with st.container(horizontal=True, gap="large", key="scroll_i_strips"):
         for under, (letter, handle) in zip(judged, ctx.lettered, strict=True):
             images = image.at(handle)
-            results = pictures.of_images(handle, images, seed=ctx.seed)
+            settings = under.settings
+            results = pictures.of_images(
+                handle,
+                images,
+                seed=settings.seed,
+                skipped=settings.skipped,
+                up=settings.up,
+                samples=settings.samples,
+            )
             highlight = None if under.judgement is None else [1 + k for k in under.judgement.ks]
             picture = remembered(
                 strip,
@@ -127,8 +111,18 @@ def rebuilt(image: OneImage, judged: Sequence[JudgedImage]) -> None:
             with st.container(width="content", gap="small"), ui.of_model(ctx, handle):
                 alt = "The image and its reconstructions from each layer up"
                 ui.picture(picture, alt)
-                made = code.rebuilt(ctx, handle, image, pictures.heads(handle), highlight=highlight)
+                made = code.rebuilt(
+                    ctx, handle, image, pictures.heads(handle), highlight=highlight,
+                    settings=settings,
+                )  # fmt: skip
                 ui.picture_button(picture, f"image-rebuilt-{letter}", alt=alt, code=made)
+                n = settings.samples
+                panel.said(
+                    f"Pictures and nats are means over {n} draws of z, the verdict's."
+                    if n > 1
+                    else "Pictures and nats are of one draw of z, the verdict's.",
+                    note=True,
+                )
 
 
 def lost(image: OneImage, judged: Sequence[JudgedImage]) -> None:
@@ -263,7 +257,9 @@ def body() -> None:
         st.session_state.pop(SHOWN, None)
         st.session_state.pop(subject.JUDGEMENT, None)
         with head:
-            ui.header("Which image?", LOOK_FOR, "Choose an image at the left, and it is judged.")
+            ui.header(
+                "Which image?", verdicts.LOOK_FOR, "Choose an image at the left, and it is judged."
+            )
         return
     below = st.container(key="i_below")
     shown = (image.at(ctx.a).digest, image.title, *(handle.digest for handle in ctx.models))
@@ -272,7 +268,7 @@ def body() -> None:
         judged = judge(image, alpha, correction)
         st.session_state[subject.JUDGEMENT] = judged[0].judgement
         with head, ui.in_place():
-            verdicts(image, judged)
+            verdicts.draw(image, judged)
         with place:
             portrait(image)
         with right:

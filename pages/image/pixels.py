@@ -33,7 +33,7 @@ def draw(ctx: Context, judged: JudgedImage, image: OneImage, *, suffix: str) -> 
     """A map for each k under one model, on one scale."""
     handle, reference = judged.handle, judged.reference
     images = image.at(handle)
-    settings = EvalSettings() if reference is None else reference.settings
+    settings = judged.settings
     maps = _changes(handle, images, settings)
     totals = maps.sum(axis=(1, 2))
     median = np.full(len(maps), np.nan)

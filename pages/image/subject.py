@@ -10,27 +10,28 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from hvae_core.common.errors import HVAEError, ScoreError
+from hvae_core.common.errors import ScoreError
 from hvae_core.common.words import RANGE, span
 from hvae_core.config import level_starts
 from hvae_core.detection import verdict
 from hvae_core.detection.combine import Correction
 from hvae_core.detection.standard import Standard, standard_of
 from hvae_core.detection.verdict import Judgement, Reading
-from hvae_core.evaluation.evaluation import Evaluation
-from pages.image import changes, files, scores
+from hvae_core.evaluation.evaluation import EvalSettings, Evaluation
+from pages.image import changes, files, of_set, scores
 from pages.image.one_image import OneImage
-from pages.shared import current, image_names, same_pixels, shown, ui
-from pages.shared.controls import one_of, set_and_number, within
+from pages.shared import current, shown, uploads
+from pages.shared.controls import one_of
 from pages.shared.materials import Materials
 from pages.shared.state import Context
 from pages.shared.store import Handle
 
 SOURCES = ("set", *files.SOURCES, "selection")
 VIEWS = ("one image", "many images")
-FILES = ("upload", "paste", "camera")
-"""Sources whose own controls have the steps, since a file is read again for them."""
 _ASKER = "i_from"
+_CHANGED = ", changed"
+_AFRESH = "i_afresh"
+"""In the session's state: the changes are undone before their controls are drawn again."""
 JUDGEMENT = "i_judgement"
 """In the session's state: the judgement of model A that the page shows."""
 RATES = {f"{rate:g} %": rate / 100 for rate in (0.1, 0.5, 1, 2, 5, 10)}
@@ -49,21 +50,36 @@ class JudgedImage:
     materials: Materials | None = None
     standard: Standard | None = None
 
+    @property
+    def settings(self) -> EvalSettings:
+        """The draws of z on which all that is said of the image rests: those of its reference."""
+        return EvalSettings() if self.reference is None else self.reference.settings
+
 
 def choose(ctx: Context) -> OneImage | None:
     """The controls of where the image comes from, and the image; None where there is none."""
-    given = current.given(ctx, _ASKER)
+    if st.session_state.pop(_AFRESH, False):
+        changes.undo()
+    # What a link says of this page's own controls goes before the current image that it names.
+    by_link = not any(key.startswith("i_") for key in st.query_params)
+    given = current.given(ctx, _ASKER, by_link=by_link)
     if current.moved(ctx, _ASKER) or given:
         st.session_state["i_from"] = "set"
     source = one_of(
         "Image from", SOURCES, "set", key="i_from", help="A set of this world, a file of your own, "
         "a drawing, the clipboard, the camera, or the latest lasso of the page Latent space.",
     )  # fmt: skip
-    image = _from_set(ctx, given) if source == "set" else _from_elsewhere(ctx, source)
+    image = of_set.from_set(ctx, given) if source == "set" else _from_elsewhere(ctx, source)
+    is_file = image is not None and source in files.KEYS  # whose own controls have the steps
+    if image is None and source in files.KEYS and uploads.is_absent(files.KEYS[source]):
+        image = of_set.in_place_of_file(ctx)
     if image is None:
         return None
     with st.expander("Change the picture", expanded=False):
-        image = changes.asked(image, ctx.seed, steps=() if source in FILES else changes.STEPS)
+        image = changes.asked(image, ctx.seed, steps=() if is_file else changes.STEPS)
+        if st.session_state.pop(of_set.DONE, False) and image.changes:
+            st.session_state[_AFRESH] = True  # a control that a link sets can be set in a new run
+            st.rerun()
         pixels = image.at(ctx.a).images[0]
         st.button(
             "Draw on it", key="i_draw_on", on_click=files.draw_on, args=(pixels,),
@@ -77,7 +93,7 @@ def _is_current(ctx: Context, image: OneImage) -> None:
     """Make what is judged the current image of every page: as it is, changed, drawn or brought."""
     spot, done = image.spot, image.changes
     if spot is None or done:
-        title = f"{image.title}, changed" if done else image.title
+        title = f"{image.title.removesuffix(_CHANGED)}{_CHANGED}" if done else image.title
         spot = shown.add(image.at(ctx.a).images[0], title, image.spot)
     elif current.chosen(ctx) is None and spot == current.now(ctx):
         return  # nobody chose one yet, and the default is shown
@@ -91,7 +107,7 @@ def is_drawn() -> bool:
 
 
 def _from_elsewhere(ctx: Context, source: str) -> OneImage | None:
-    return _from_selection(ctx) if source == "selection" else files.SOURCES[source](ctx)
+    return of_set.from_selection(ctx) if source == "selection" else files.SOURCES[source](ctx)
 
 
 def rate() -> tuple[float, Correction]:
@@ -189,50 +205,6 @@ def table(judged: Sequence[JudgedImage], image: OneImage) -> pd.DataFrame:
             p_value = decided.p_value
             records.append({**about, "quantity": "verdict", "p_value": p_value, "note": note})
     return pd.DataFrame(records)
-
-
-def _from_set(ctx: Context, given: current.Spot | None) -> OneImage | None:
-    """An image by set and number, or the picture that another page gave.
-
-    This page's own pictures are no choice here: each is made anew from its drawing or file.
-    """
-    first = ((*ctx.out_names, ctx.in_name)[0], 0)
-    keys = (f"i_set_{ctx.world.key}", "i_id")
-    theirs = given[0] if given else str(st.session_state.get(keys[0], ""))
-    name, index = set_and_number(ctx, keys, first=first, pictures=[theirs])
-    image = _taken(ctx, image_names.name_of(name, index))
-    if image is None:
-        st.caption("Or upload an image of your own: choose *upload* above.")
-    return image
-
-
-def _taken(ctx: Context, image_name: str) -> OneImage | None:
-    """The image of a name, or None after saying why it cannot be had."""
-    try:
-        name, index = image_names.parse(ctx, image_name)
-        image = ctx.images(name).take([index])
-    except HVAEError as error:
-        ui.not_here([str(error)], st.info)
-        return None
-    same_pixels.check(image_names.digest_of(ctx, name, index))
-    label = int(image.labels[0])
-    of = f", class {image.class_names[label]}" if label >= 0 else ""
-    file = f", {image.file(0)}" if image.file(0) else ""
-    number = "" if shown.is_shown(name) else f" {index}"
-    return OneImage(image, f"{ctx.title(name)}{number}{of}{file}", (name, index))
-
-
-def _from_selection(ctx: Context) -> OneImage | None:
-    names = image_names.from_selection(ctx)
-    if not names:
-        st.info("Nothing is selected: draw a lasso on the page Latent space first.")
-        return None
-    last = len(names) - 1
-    within("i_pick", last)
-    pick = 0
-    if last:
-        pick = st.number_input(f"Which of {last + 1}", 0, last, key="i_pick", bind="query-params")
-    return _taken(ctx, names[pick])
 
 
 def unusual_layers(names: Sequence[str], kl: np.ndarray, reference: np.ndarray) -> list[str]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hvae_core.common.words import area, symbol_text
+from hvae_core.common.words import symbol_text
 from hvae_core.detection.metrics import Detection
 from hvae_core.detection.report import Report, report
 from hvae_core.detection.set_values import counted_of, unseen_values, values_of
@@ -144,55 +144,6 @@ def hardest(model: ModelDetection) -> str | None:
     """The set on which the likelihood does worst."""
     areas = {n: m["elbo"].auroc for n in model.outs if "elbo" in (m := model.metrics(n))}
     return min(areas, key=areas.__getitem__) if areas else None
-
-
-def headline(ctx: Context, detected: Sequence[ModelDetection]) -> tuple[str, str]:
-    """The claim about model A, and what to look for."""
-    if not detected:
-        return (
-            "No score has been computed yet",
-            f"Evaluate {ui.plain(ctx.title(ctx.in_name))} and the other sets once, and their "
-            "densities appear here.",
-        )
-    name = hardest(detected[0])
-    if name is None and ctx.out_names:
-        return (
-            "No out-of-distribution set is evaluated yet",
-            "Evaluate the chosen sets once, and their densities appear here.",
-        )
-    if name is None:
-        return (
-            "Choose a set to tell from the model's own kind of image",
-            "Choose out-of-distribution sets in the sidebar; each is compared with the blue curve.",
-        )
-    return (
-        ui.plain(claim(detected[0], ctx.title(name), name)),
-        f"{ui.plain(detected[0].handle.title)}: blue is the kind of image that it was trained on, "
-        "orange are other kinds (out of distribution, OOD). Where orange lies left of blue, the "
-        "score finds other images more familiar than the model's own. Images to the right of the "
-        "threshold are flagged.",
-    )
-
-
-def claim(model: ModelDetection, title: str, name: str) -> str:
-    """The title: what the likelihood makes of its worst set, and what a ratio does there."""
-    metrics, best = model.metrics(name), remedy(model, name)
-    likelihood = metrics["elbo"]
-    if likelihood.high < 0.5:
-        finding = f"ranks {title} below chance"
-    else:
-        finding = (
-            f"does no better than chance on {title}"
-            if likelihood.low <= 0.5
-            else f"is weakest on {title}"
-        )
-    text = f"The likelihood {finding} (AUROC {area(likelihood.auroc)})"
-    if best is None:
-        return text
-    best_area = metrics[best.key].auroc
-    if best_area <= likelihood.auroc:
-        return f"{text}, and no likelihood ratio does better"
-    return f"{text}; {symbol_text(best.symbol)} reaches {area(best_area)}"
 
 
 def equal_numbers_note(detected: Sequence[ModelDetection], titles: Mapping[str, str]) -> str:

@@ -20,7 +20,7 @@ from hvae_core.figures import (
     symbol_html,
 )
 from hvae_core.scores import Score
-from pages.ood import code, degrees, line, models, paired_tests, subset, tables, threshold
+from pages.ood import claims, code, degrees, line, models, paired_tests, subset, tables, threshold
 from pages.ood.models import ModelDetection
 from pages.ood.threshold import Placed
 from pages.shared import offers, panel, ui
@@ -155,8 +155,11 @@ def versus(pair: tuple[ModelDetection, ModelDetection], score: Score) -> None:
 
 @ui.fragment
 def detection(detected: list[ModelDetection]) -> None:
-    """Densities, threshold and curves of one score: what the slider moves."""
+    """Title, densities, threshold and curves of one score: what its controls move."""
+    head = st.container()
     every, drawn = threshold.choose(ctx, detected, titles)
+    with head:
+        ui.header(*claims.headline(ctx, detected, every, drawn), spelled=SPELLED)
     if not every:
         return
     left, right = st.columns([3, 2], gap="large")
@@ -243,15 +246,15 @@ def more_scores(detected: list[ModelDetection]) -> None:
                 offers.draw(ctx, model.handle, model.materials, letter=model.letter)
 
 
-head, body, jobs = st.container(), st.container(), st.container()
+body, jobs = st.container(), st.container()
 detected: list[ModelDetection] = []
 with jobs, ui.in_place():
     detected = models.detections(ctx)
-with head:
-    ui.header(*models.headline(ctx, detected), spelled=SPELLED)
 with body:
     if detected:
         detection(detected)
+    else:
+        ui.header(*claims.headline(ctx, [], [], []), spelled=SPELLED)
     if any(model.outs for model in detected):
         table(detected)
         with ui.in_place():

@@ -24,6 +24,8 @@ IMAGE, PINNED = "image", "pinned"
 CALLED = {IMAGE: "current image", PINNED: "pinned image"}
 _DRAWN = "image_drawn"
 _TAKEN = "image_taken"
+_MISSED = "image_missed"
+"""In the session's state: what a link named that is not here."""
 
 
 def chosen(ctx: Context, key: str = IMAGE) -> Spot | None:
@@ -34,6 +36,7 @@ def chosen(ctx: Context, key: str = IMAGE) -> Spot | None:
             st.session_state[key] = image_names.parse(ctx, asked)
             links.absent(key, "")
         except HVAEError:
+            st.session_state[_MISSED] = asked
             links.absent(
                 key,
                 f"The {CALLED[key]} of this link ({asked[:60]}) is not here: its set is of another "
@@ -59,13 +62,15 @@ def take(spot: Spot, key: str = IMAGE) -> None:
         ui.redraw_all()
 
 
-def given(ctx: Context, asker: str) -> Spot | None:
+def given(ctx: Context, asker: str, *, by_link: bool = False) -> Spot | None:
     """A picture of no set that another page made the current image in this session, or None.
 
-    Asked before ``moved``, after which ``asker`` has seen it.
+    ``by_link``: or that a link names, where ``asker`` is drawn for the first time. Asked before
+    ``moved``, after which ``asker`` has seen it.
     """
     spot, seen = chosen(ctx), st.session_state.get("image_seen", {})
-    theirs = spot is not None and st.session_state.get(_TAKEN) == spot != seen.get(asker)
+    taken = st.session_state.get(_TAKEN) == spot or (by_link and asker not in seen)
+    theirs = spot is not None and taken and spot != seen.get(asker)
     return spot if theirs and spot and shown.is_shown(spot[0]) else None
 
 
@@ -76,6 +81,8 @@ def settle(spot: Spot, asker: str) -> bool:
     """
     seen: dict[str, Spot | None] = st.session_state.setdefault("image_seen", {})
     seen[asker] = spot
+    if st.session_state.get(_MISSED) == image_names.name_of(*spot):  # it is here after all
+        links.absent(IMAGE, "")
     other = st.session_state.get(IMAGE) != spot
     take(spot)
     return other

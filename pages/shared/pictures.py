@@ -30,8 +30,12 @@ def of_images(
     skipped: Mode = "mean",
     up: Mode = "mean",
     temperature: float = 1.0,
+    samples: int = 1,
 ) -> Reconstructions:
-    """p(x | z_>k) of a small set under a checkpoint for every k, in one pass."""
+    """p(x | z_>k) of a small set under a checkpoint for every k, in one pass.
+
+    The mean over so many ``samples`` of z.
+    """
     from hvae_core.probes.reconstruct import reconstruct
 
     return store.ask(
@@ -43,6 +47,7 @@ def of_images(
         skipped=skipped,
         up=up,
         temperature=temperature,
+        samples=samples,
     )
 
 

@@ -7,8 +7,6 @@ shelf for a day.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -27,6 +25,8 @@ KEY = "shown"
 """In the session's state and in links."""
 KIND = "shown"
 PREFIX = "picture-"
+_MISSED = "shown_missed"
+"""In the session's state: what stood in a link for pictures that are not here."""
 Spot = tuple[str, int]
 _MOST = 4
 """Pictures of a link: the current one, the pinned one, and what each was made from."""
@@ -47,10 +47,18 @@ def add(pixels: Pixels, title: str, origin: Spot | None = None) -> Spot:
     """Make a picture (C, H, W) an image of this session's world; how it is called there."""
     images = ImageSet("picture", plain(title, _TITLE), pixels[None].copy(), np.full(1, -1))
     images = store.as_text(images)
-    about = f"{images.title} {pixels.shape}".encode()
-    name = f"{PREFIX}{hashlib.sha256(about + pixels.tobytes()).hexdigest()[:8]}"
+    name = name_of(pixels, images.title)
     _held()[name] = Shown(images.renamed(name, images.title), origin)
+    if missed := st.session_state.get(_MISSED):  # of a link: it may be this one, made anew
+        missed.discard(_text(images))
+        links.absent(KEY, _ABSENT if missed else "")
     return name, 0
+
+
+def name_of(pixels: Pixels, title: str) -> str:
+    """The name of the set of one that a picture (C, H, W) of this title is, in every session."""
+    about = f"{title} {pixels.shape}".encode()
+    return f"{PREFIX}{hashlib.sha256(about + pixels.tobytes()).hexdigest()[:8]}"
 
 
 def origin(spot: Spot) -> Spot | None:
@@ -85,7 +93,7 @@ def _held() -> dict[str, Shown]:
 
 def _text(images: ImageSet) -> str:
     """A picture in a link: whole, with its title; or the digest under which it is kept."""
-    title = base64.urlsafe_b64encode(images.title.encode()).decode().rstrip("=")
+    title = whole.title_to_text(images.title)
     if text := whole.to_text(images.images[0]):
         return f"{text}.{title}"
     data = f"{whole.to_text(images.images[0], _SIGNS)}.{title}".encode()
@@ -97,29 +105,23 @@ def _text(images: ImageSet) -> str:
 
 def _take_up(asked: str) -> None:
     """Hold the pictures of a link, or say that they are not here."""
-    absent = False
-    for text in asked.split("~")[:_MOST]:
+    missed: set[str] = set()
+    for asked_for in asked.split("~")[:_MOST]:
+        text = asked_for
         if "." not in text:
             found = shelf.find((visitor.visitor(),), KIND, text)
             text = "" if found is None else found.data.decode("ascii", "replace")
         packed, _, title = text.rpartition(".")
         pixels = whole.from_text(packed, _SIGNS)
         if pixels is None:
-            absent = True
+            missed.add(asked_for)
         else:
-            add(pixels, _title(title))
-    links.absent(KEY, _ABSENT if absent else "")
+            add(pixels, whole.title_from_text(title))
+    st.session_state[_MISSED] = missed
+    links.absent(KEY, _ABSENT if missed else "")
 
 
 _ABSENT = (
     "A picture of this link is not here: it is too large for a link, and was shown in another "
     "browser or more than a day ago. Ask who sent the link for the file."
 )
-
-
-def _title(text: str) -> str:
-    try:
-        told = base64.b64decode(text + "=" * (-len(text) % 4), b"-_", validate=True).decode()
-    except (binascii.Error, ValueError):
-        return "Picture"
-    return plain(told) or "Picture"

@@ -40,6 +40,8 @@ _JOINER = "\N{WORD JOINER}"
 _log = logging.getLogger(__name__)
 GO = "go"
 """In the address of a link that sets controls, until it is followed."""
+VEILED = "veiled"
+"""In the session's state: whether a question is open that the page's title would answer."""
 PRESENT = "present"
 """In links, and in the session's state: whether the view is presented, in larger type."""
 
@@ -72,9 +74,13 @@ def header(claim: str, look_for: str, why: str = "", spelled: Sequence[str] = ()
     """The page's title, a claim computed from the data, why, and what to look for.
 
     A line below spells out what these abbreviate, and what charts and controls do (``spelled``).
+    While a question of the tour is open, a title that answers it waits until it is answered.
     """
-    st.title(claim, anchor=False)
-    if why:
+    veiled = st.session_state.get(VEILED)
+    st.title("What do you see?" if veiled else claim, anchor=False)
+    if veiled:
+        st.markdown("The page says here what its figures show, once the question is answered.")
+    elif why:
         st.markdown(why)
     st.markdown(f":gray[{look_for}]")
     panel.claimed(claim, why, look_for)

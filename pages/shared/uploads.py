@@ -2,7 +2,7 @@
 
 What was read stays in the session, since Streamlit forgets a file when another page is opened. The
 file itself lies on the visitor's shelf for a day, and for everyone who has the link if the visitor
-says so. The link has the digest of its bytes; a small drawing stands in it whole.
+says so. The link has the digest of its bytes; a small file or drawing stands in it whole.
 """
 
 from __future__ import annotations
@@ -88,6 +88,12 @@ def only_here(key: str) -> bool:
     return shelf.find((shelf.EVERYONE,), KIND, held.digest) is None
 
 
+def is_absent(key: str) -> bool:
+    """Whether a link names a file that is not here, and none was brought since."""
+    held = st.session_state.get(_held(key))
+    return isinstance(held, Refused) and bool(held.asked)
+
+
 def emptied(key: str) -> None:
     """Forget the file that is held under a key."""
     st.session_state.pop(_held(key), None)
@@ -134,12 +140,15 @@ def _linked(asked: str, read: Read[T]) -> Held[T] | Refused:
     pixels = whole.from_text(asked)
     if pixels is not None:
         return _through(read, png_bytes(to_picture(pixels)), "Drawing", asked)
+    file = whole.file_from_text(asked)
+    if file is not None:
+        return _through(read, *file)
     found = shelf.find((visitor.visitor(), shelf.EVERYONE), KIND, asked)
     if found is None or hashlib.sha256(found.data).hexdigest() != found.digest:
         return Refused(
-            f"The file of this link ({asked[:40]}) is not here: it was opened in another browser "
-            "or more than a day ago. Open the same file, or ask who sent the link to tick Keep for "
-            "links.",
+            f"The file of this link ({asked[:16]}) is not here: it is too large for a link, and "
+            "was opened in another browser or more than a day ago. Open the same file, or ask who "
+            "sent the link to tick Keep for links.",
             asked,
         )
     return _through(read, found.data, found.title)
@@ -147,7 +156,8 @@ def _linked(asked: str, read: Read[T]) -> Held[T] | Refused:
 
 def _through(read: Read[T], data: bytes, name: str, linked: str = "") -> Held[T] | Refused:
     try:
-        return Held(hashlib.sha256(data).hexdigest(), name, read(data, name), linked)
+        value, linked = read(data, name), linked or whole.file_to_text(data, name)
+        return Held(hashlib.sha256(data).hexdigest(), name, value, linked)
     except HVAEError as error:
         return Refused(str(error))
     except Exception:

@@ -39,6 +39,7 @@ class Step:
     question: str
     choices: tuple[str, ...]
     answer: str
+    learned: str
     b: str = ""
     layers: int = 1
     controls: Mapping[str, Value] = field(default_factory=dict)

@@ -16,8 +16,13 @@ from pages.tour.steps import KEY, Step
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
 
+END = "end"
+"""In links, in place of a step's number: the page that closes the tour."""
 _ALONE = {KEY, ui.PRESENT}
 """Keys of an address that choose nothing of a step's page."""
+ENDED = "tour_ended"
+"""In the session's state, while the page that closes the tour is open: "back" where the visitor's
+own choices of before the tour are back."""
 _LAST, _BEFORE, _BACK, _SWITCHED = "tour_last", "tour_before", "tour_back", "tour_switched"
 """In the session's state: the page of the last run, the view before the tour, the page to go back
 to, and the step that switched the world with the world that it left."""
@@ -38,6 +43,9 @@ def arrive(page: st.Page) -> None:
     if not asked:
         return
     last = len(tour.steps())
+    if asked == END:
+        _close(page)
+        return
     if not asked.isdecimal() or len(asked) > 3 or not 1 <= int(asked) <= last:
         links.absent(KEY, f"There is no step {asked[:20]} of the tour: it has steps 1 to {last}.")
         links.say(KEY, "")
@@ -55,9 +63,20 @@ def arrive(page: st.Page) -> None:
         if spot := tour.image(number):
             st.session_state[current.IMAGE] = spot
     st.session_state[KEY] = number
+    st.session_state.pop(ENDED, None)
     if page.url_path != step.address or (before is None and set(st.query_params) <= _ALONE):
         query = tour.query(number) if before is None else tour.link(number)
         st.switch_page(f"pages/{step.page}/page.py", query_params=query)
+
+
+def _close(page: st.Page) -> None:
+    """Show the page that closes the tour; the visitor's own choices are back."""
+    links.absent(KEY, "")
+    st.session_state[ENDED] = "back" if _BEFORE in st.session_state else "here"
+    leave(stay=True)
+    links.say(KEY, END)
+    if page.url_path != "tour":
+        st.switch_page("pages/tour/page.py", query_params={KEY: END})
 
 
 def draw(page: st.Page) -> DeltaGenerator | None:
@@ -67,6 +86,8 @@ def draw(page: st.Page) -> DeltaGenerator | None:
     """
     number = opened()
     if not number:
+        if page.url_path != "tour" and st.session_state.pop(ENDED, None):
+            links.say(KEY, "")
         return None
     step = tour.steps()[number - 1]
     if page.url_path != step.address:
@@ -76,7 +97,7 @@ def draw(page: st.Page) -> DeltaGenerator | None:
         with st.container(key="tour_paused", horizontal=True, vertical_alignment="center"):
             st.markdown(f"The tour waits at step {number} of {len(tour.steps())}: **{step.title}**")
             _way(number, "Go on with it", key="tour_on")
-            _leave()
+            leave_button(stay=True)
         return None
     links.say(KEY, str(number))
     _style(number / len(tour.steps()))
@@ -95,9 +116,10 @@ def draw(page: st.Page) -> DeltaGenerator | None:
 
 
 def question(place: DeltaGenerator | None, ctx: Context) -> None:
-    """The open step's question, answered from what the page shows."""
+    """The open step's question, answered from what the page shows; its title waits for that."""
+    number = opened() if place is not None else 0
+    st.session_state[ui.VEILED] = bool(number) and number not in answered()
     if place is not None:
-        number = opened()
         with place:
             _ask(number, tour.steps()[number - 1], ctx)
 
@@ -115,14 +137,19 @@ def _ask(number: int, step: Step, ctx: Context) -> None:
         found = answer(step, ctx)
     except HVAEError as error:
         st.info(ui.plain(str(error)))
+        _unveil()
         return
     text = ui.plain(found.because)
     shown = f"tour_shown_{number}"
     if picked in [step.choices[right] for right in (found.right, *found.too)]:
         st.success(f"Right. {text}", icon=":material/check:")
+        answered()[number] = found.because
+        _unveil()
     elif st.session_state.get(shown) == picked:
         right = ui.plain(step.choices[found.right])
         st.info(f"The answer: **{right}**. {text}", icon=":material/visibility:")
+        answered()[number] = found.because
+        _unveil()
     else:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.warning("Not right: look again, and choose another.", icon=":material/close:")
@@ -130,6 +157,19 @@ def _ask(number: int, step: Step, ctx: Context) -> None:
                 "Show the answer", key=f"tour_show_{number}", type="tertiary",
                 on_click=lambda: st.session_state.update({shown: picked}),
             )  # fmt: skip
+
+
+def answered() -> dict[int, str]:
+    """What the figures said to each question that was answered, by the number of its step."""
+    said: dict[int, str] = st.session_state.setdefault("tour_answered", {})
+    return said
+
+
+def _unveil() -> None:
+    """Let the page say what its title says."""
+    if st.session_state.get(ui.VEILED):
+        st.session_state[ui.VEILED] = False
+        st.rerun()
 
 
 def _style(done: float) -> None:
@@ -166,8 +206,11 @@ def _bar(number: int, step: Step) -> None:
             _way(number + 1, "Next", key="tour_next", icon=":material/arrow_forward:")
         else:
             with st.container(key="tour_next", width="content"):
-                st.page_link("pages/tour/page.py", label="To the end", icon=":material/flag:")
-        _leave()
+                st.page_link(
+                    "pages/tour/page.py", label="To the end", icon=":material/flag:",
+                    query_params={KEY: END},
+                )  # fmt: skip
+        leave_button()
 
 
 def _way(number: int, label: str, *, key: str, icon: str | None = None) -> None:
@@ -176,15 +219,17 @@ def _way(number: int, label: str, *, key: str, icon: str | None = None) -> None:
         st.page_link(page, label=label, icon=icon, query_params=tour.link(number))
 
 
-def _leave() -> None:
+def leave_button(*, stay: bool = False) -> None:
+    """The way out; with ``stay`` the visitor went to a page of the own accord, and stays there."""
+    what = "the world, models, sets and image that you had before it"
     st.button(
-        "Leave the tour", key="tour_leave", on_click=leave, type="tertiary",
-        help="Brings back the page, world, models, sets and image that you had before it.",
+        "Leave the tour", key="tour_leave", on_click=leave, args=(stay,), type="tertiary",
+        help=f"Brings back {what}; this page stays." if stay else f"Brings back the page, {what}.",
     )  # fmt: skip
 
 
-def leave() -> None:
-    """Close the tour; the visitor's view is as it was before, if there was one."""
+def leave(stay: bool = False) -> None:
+    """Close the tour; choices are as they were before, and unless ``stay`` so is the page."""
     state = st.session_state
     for key in (KEY, _SWITCHED):
         state.pop(key, None)
@@ -192,7 +237,8 @@ def leave() -> None:
     if (before := state.pop(_BEFORE, None)) is None:
         return
     page, choices = before
-    state[_BACK] = page
+    if not stay:
+        state[_BACK] = page
     for key in tour.touched():
         if key in choices:
             state[key] = choices[key]

@@ -12,9 +12,11 @@ from streamlit.testing.v1 import AppTest
 
 from hvae_core.checkpoint import save_checkpoint
 from hvae_core.config import ModelCard
+from hvae_core.data.image_set import ImageSet
 from pages.shared import links, ui, visitor
+from pages.shared.shown import Shown, name_of
 from tests.pages.conftest import CONFIG, Start
-from tests.pages.test_image import file_of, nothing_judged
+from tests.pages.test_image import file_of, nothing_judged, portrait_title
 from tests.pages.test_sidebar import CHECKPOINT, OWN, labelled, npz
 from tests.small import tiny_model
 
@@ -44,9 +46,13 @@ def warned(app: AppTest, words: str) -> bool:
     return any(words in warning.value.replace("\\", "") for warning in app.warning)
 
 
-def opened_picture(start: Start) -> AppTest:
+LARGE = (100, 80)
+"""Of a picture of noise that is too large for a link."""
+
+
+def opened_picture(start: Start, size: tuple[int, int] = LARGE) -> AppTest:
     app = start("image", i_from="upload")
-    app.file_uploader("i_file").upload("my *cat*.png", file_of("PNG"))
+    app.file_uploader("i_file").upload("my *cat*.png", file_of("PNG", size))
     return app.run()
 
 
@@ -55,14 +61,31 @@ def link(app: AppTest, **bound: Any) -> dict[str, Any]:
     return {**app.query_params, **bound}
 
 
+def test_a_small_picture_travels_in_the_link(start: Start, become: Become) -> None:
+    app = opened_picture(start, (30, 30))
+    become("you")
+    other = start("image", **link(app, i_from="upload"))
+    assert seen(other) == seen(app) and not other.warning
+    assert portrait_title(other) == "my \\*cat\\*.png"
+
+
 def test_an_uploaded_picture(start: Start, become: Become) -> None:
     app = opened_picture(start)
     address, claims = link(app, i_from="upload"), seen(app)
     assert "me" not in address.values()
     assert seen(start("image", **address)) == claims
     become("you")
-    assert warned(nothing_judged(start("image", **address)), "is not here")
-    assert warned(nothing_judged(start("image", **address)), "is not here")  # after a reload too
+    # The picture of the sidebar is judged in the file's place, after a reload too.
+    for turn in ("0°", "90°"):
+        turned = app.segmented_control(key="i_turn").set_value(turn).run()
+        other = start("image", **link(turned, i_from="upload", i_turn=turn))
+        assert warned(other, "is not here") and other.title[0].value == turned.title[0].value
+        assert other.session_state["i_turn"] == "0°" and "link itself" in other.info[0].value
+        assert other.session_state["image"] == turned.session_state["image"]
+    without = {key: value for key, value in address.items() if key not in ("image", "shown")}
+    assert warned(nothing_judged(start("image", **without)), "is not here")
+    become("me")
+    app.segmented_control(key="i_turn").set_value("0°").run()
     app.checkbox("i_file_keep").check()
     become("me")
     app.run()
@@ -73,12 +96,26 @@ def test_an_uploaded_picture(start: Start, become: Become) -> None:
     become("me")
     app.checkbox("i_file_keep").uncheck().run()
     become("you")
-    nothing_judged(start("image", **address))
+    nothing_judged(start("image", **without))
+
+
+def test_a_picture_of_another_page(start: Start) -> None:
+    """As of a folder of many images: it has no file, and stands in the link itself."""
+    name = name_of(PICTURES[:1], "3.png")
+    picture = ImageSet(name, "3.png", PICTURES[:1, None], np.full(1, -1))
+    spot = (name, 0)
+    state = {"image": spot, "image_taken": spot, "shown": {name: Shown(picture)}}
+    app = start("image", state)
+    again = {**app.query_params}
+    for bound in ({"i_set_glyphs": "3.png"}, {}):  # sent from here, and from another page
+        other = start("image", **again, **bound)
+        assert seen(other) == seen(app) and portrait_title(other) == "3\\.png"
+        assert not other.warning
 
 
 def test_a_picture_on_compression(start: Start, become: Become) -> None:
     app = start("compression", c_from="a file of your own")
-    app.file_uploader("c_file").upload("mine.png", file_of("PNG"))
+    app.file_uploader("c_file").upload("mine.png", file_of("PNG", LARGE))
     address = link(app.run(), c_from="a file of your own")
     assert seen(start("compression", **address)) == seen(app)
     become("you")

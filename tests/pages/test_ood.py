@@ -21,7 +21,7 @@ from hvae_core.detection.metrics import Detection, Share
 from hvae_core.detection.report import report
 from hvae_core.evaluation.lookup import Answer
 from hvae_core.scores import Material, Reference, get_score, score_list
-from pages.ood import degrees, models, paired_tests, tables, threshold
+from pages.ood import claims, degrees, models, paired_tests, tables, threshold
 from pages.ood.models import ModelDetection
 from pages.ood.threshold import ALARMS
 from pages.shared import jobs, store, ui
@@ -88,7 +88,6 @@ def test_page_draws_scores_threshold_and_table(
     assert len(run_codes(app, monkeypatch, "shift-")) == 2
     assert charts(app) >= {"o_degree_auroc0", "o_degree_flagged0"}
     assert "Rotation is seen by none of them" in text(app)
-    assert app.title[0].value.startswith("The likelihood")
     assert "AUROC" in app.title[0].value
     assert charts(app) >= DRAWN and "o_density1" not in charts(app)
     assert "Flagged are images that score" in text(app)
@@ -136,6 +135,8 @@ def test_every_score_metric_and_curve_can_be_chosen(start: Start) -> None:
     for label in app.selectbox(key="o_score").options:
         app.selectbox(key="o_score").set_value(label).run()
         assert charts(alive(app)) >= DRAWN
+        symbol = "The likelihood" if label.startswith("−L ") else label.partition(" ·")[0]
+        assert app.title[0].value.replace("\\", "").startswith(symbol)
     app.segmented_control(key="o_curve").set_value("Precision-recall")
     app.segmented_control(key="o_metric").set_value("FPR95").run()
     assert charts(alive(app)) >= DRAWN
@@ -343,26 +344,38 @@ def _detection(auroc: float, low: float, high: float) -> Detection:
 
 
 @pytest.mark.parametrize(
-    ("plain", "ratio", "words"),
+    ("key", "drawn", "words"),
     [
-        ((0.30, 0.27, 0.33), 0.83, "ranks Signs below chance (AUROC 0.300); LLR>1 reaches 0.830"),
+        ("elbo", ("signs",), "The likelihood ranks Signs below chance (AUROC 0.300)"),
+        ("elbo", ("digits",), "The likelihood does no better than chance on Digits (AUROC 0.490)"),
+        ("elbo", ("signs", "digits"), "The likelihood ranks Signs below chance (AUROC 0.300)"),
+        ("llr_1", ("signs",), "LLR>1 tells Signs apart (AUROC 0.830; the likelihood: 0.300)"),
         (
-            (0.49, 0.46, 0.52),
-            0.45,
-            "than chance on Signs (AUROC 0.490), and no likelihood ratio does better",
+            "llr_1",
+            ("digits", "signs"),
+            "LLR>1 tells Signs apart (AUROC 0.830; the likelihood: 0.300), and does worst on "
+            "Digits (0.450)",
         ),
-        ((0.71, 0.68, 0.74), 0.72, "is weakest on Signs (AUROC 0.710); LLR>1 reaches 0.720"),
+        ("llr_1", ("digits",), "LLR>1 ranks Digits below chance (AUROC 0.450; the likelihood: "),
+        ("llr_1", (), ""),
+        ("llr_2", ("signs",), ""),
     ],
 )
-def test_claim_follows_the_numbers(plain: Any, ratio: float, words: str) -> None:
+def test_the_title_is_of_the_score_and_the_sets_that_are_drawn(
+    key: str, drawn: tuple[str, ...], words: str
+) -> None:
     class Fake:
-        report = type("R", (), {"scores": (get_score("elbo", 2), get_score("llr_1", 2))})()
+        letter = ""
 
         @staticmethod
         def metrics(name: str) -> dict[str, Detection]:
-            return {"elbo": _detection(*plain), "llr_1": _detection(ratio, ratio, ratio)}
+            plain = (0.30, 0.27, 0.33) if name == "signs" else (0.49, 0.46, 0.52)
+            ratio = (0.83, 0.80, 0.86) if name == "signs" else (0.45, 0.43, 0.47)
+            return {"elbo": _detection(*plain), "llr_1": _detection(*ratio)}
 
-    assert words in models.claim(Fake(), "Signs", "signs")  # type: ignore[arg-type]
+    titles = {name: name.title() for name in drawn}
+    told = claims.claim(Fake(), get_score(key, 3), titles)  # type: ignore[arg-type]
+    assert told.startswith(words) and bool(told) == bool(words)
 
 
 def test_unlike_sets_are_remarked() -> None:

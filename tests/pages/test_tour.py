@@ -40,10 +40,12 @@ def test_a_step_is_answered_by_the_figures_shown_and_left(start: Start) -> None:
         -ctx.evaluation(ctx.a, name).table.bound[:, 0] for name in ("test", *ctx.out_names)
     )
     areas = [(other[:, None] > own).mean() for other in others]  # no two images cost the same
+    assert app.title[0].value == "What do you see?"  # and not the answer
     app = alive(app.radio("tour_answer_1").set_value(step.choices[1]).run())
     (told,) = [one.value for one in (*app.success, *app.info) if "of all pairs" in one.value]
     assert any(f"{area:.3f};" in told.replace("\\", "") for area in areas)
     assert told.startswith("Right") == (min(areas) < 0.45)
+    assert (app.title[0].value == "What do you see?") == told.startswith("Not")
     app = alive(app.button("tour_leave").click().run())
     assert "tour" not in app.query_params
     assert "tour_answer_1" not in {radio.key for radio in app.radio}
@@ -69,6 +71,25 @@ def test_leaving_brings_the_view_of_before_back(start: Start) -> None:
     app = alive(app.button("tour_leave").click().run())
     ctx = app.session_state["context"]
     assert (ctx.world.key, ctx.out_names) == ("fashion", ("mnist",)) and app.session_state["g_view"]
+
+
+def test_who_goes_elsewhere_stays_there_and_the_end_says_what_was_learned(start: Start) -> None:
+    app = alive(start("tour", world="FashionMNIST"))
+    app.query_params["tour"] = "6"
+    app.switch_page("pages/collapse/page.py")
+    app.run()
+    app.session_state["tour_answered"][6] = "Silent are 2 of 5."
+    app.switch_page("pages/lab/page.py")
+    alive(app.run()).button("tour_leave").click().run()
+    assert app.session_state["tour_last"] == "lab"
+    assert app.session_state["context"].world.key == "fashion"
+    app.query_params["tour"] = "end"
+    app.switch_page("pages/tour/page.py")
+    app = alive(app.run())
+    assert app.title[0].value == "What the tour showed"
+    said = [one.value for one in app.markdown]
+    assert all(step.learned in said for step in steps.steps())
+    assert any("2 of 5" in one.value for one in app.caption)
 
 
 def test_a_link_of_the_apps_own_sets_what_the_session_has(start: Start) -> None:

@@ -11,6 +11,7 @@ from hvae_core.evaluation.compute import evaluate_batch
 from hvae_core.evaluation.evaluation import EvalSettings
 from hvae_core.models import prepared
 from hvae_core.probes.pixel_loss import against_usual, mean_changes, pixel_changes
+from hvae_core.probes.reconstruct import reconstruct
 from tests.small import FAMILIES as TINY
 from tests.small import tiny_model, tiny_set
 
@@ -28,6 +29,10 @@ def test_pixels_sum_to_the_difference_that_evaluations_have(name: str) -> None:
     nll = np.stack([each.nll for each in bounds], axis=1)
     np.testing.assert_allclose(maps.sum((2, 3)), nll[:, :1] - nll, rtol=1e-4, atol=1e-3)
     assert np.abs(maps[:, 1:]).max() > 0
+    rebuilt = reconstruct(
+        model, images.images, digests, seed=5, skipped="mean", up="mean", samples=3
+    )
+    np.testing.assert_allclose(rebuilt.nll.T, nll, rtol=1e-4, atol=1e-3)
     # neither the batch nor the order has a say
     back = pixel_changes(model, images.images[::-1], digests[::-1], SETTINGS)[::-1]
     np.testing.assert_allclose(maps, back, atol=1e-4)

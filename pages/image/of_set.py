@@ -1,0 +1,96 @@
+"""An image that the world holds: of a set, of the current subset, or a picture of a link."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from hvae_core.common.errors import HVAEError
+from hvae_core.data import describe_shape
+from pages.image.one_image import OneImage
+from pages.shared import current, image_names, same_pixels, shown, ui
+from pages.shared.controls import set_and_number, within
+from pages.shared.state import Context
+
+DONE = "i_done"
+"""In the session's state: the changes of a link are in that picture already."""
+_OF_LINK = "i_of_link"
+"""In the session's state: the picture that a link holds in place of its file, which is not here."""
+
+
+def from_set(ctx: Context, given: current.Spot | None) -> OneImage | None:
+    """An image by set and number, or the picture that another page gave.
+
+    This page's own pictures are no choice here: each is made anew from its drawing or file.
+    """
+    first = ((*ctx.out_names, ctx.in_name)[0], 0)
+    keys = (f"i_set_{ctx.world.key}", "i_id")
+    theirs = given[0] if given else str(st.session_state.get(keys[0]) or _linked(ctx, keys[0]))
+    name, index = set_and_number(ctx, keys, first=first, pictures=[theirs])
+    image = _taken(ctx, image_names.name_of(name, index))
+    if image is None:
+        st.caption("Or upload an image of your own: choose *upload* above.")
+    return image
+
+
+def from_selection(ctx: Context) -> OneImage | None:
+    """One image of the current subset, or None after saying how to make one."""
+    names = image_names.from_selection(ctx)
+    if not names:
+        st.info("Nothing is selected: draw a lasso on the page Latent space first.")
+        return None
+    last = len(names) - 1
+    within("i_pick", last)
+    pick = 0
+    if last:
+        pick = st.number_input(f"Which of {last + 1}", 0, last, key="i_pick", bind="query-params")
+    return _taken(ctx, names[pick])
+
+
+def in_place_of_file(ctx: Context) -> OneImage | None:
+    """The picture that a link holds beside the file that it names, or None where it holds none.
+
+    So its sender's model A was given the file, with all changes: none is made again.
+    """
+    if _OF_LINK not in st.session_state:
+        spot = current.chosen(ctx)
+        st.session_state[_OF_LINK] = spot if spot and shown.is_shown(spot[0]) else None
+        st.session_state[DONE] = True
+    spot = st.session_state[_OF_LINK]
+    if spot is None or spot[0] not in {spec.name for spec in ctx.world.sets}:
+        return None
+    image = _taken(ctx, image_names.name_of(*spot))
+    if image is not None:
+        others = any(handle.image_shape != ctx.a.image_shape for handle in ctx.models)
+        st.info(
+            "Judged is the picture that the link itself holds: what its sender's model A was given "
+            f"of the file, changes included, {describe_shape(image.images.image_shape)}."
+            + (" A model of another shape has it from there, not from the file." if others else ""),
+            icon=":material/link:",
+        )
+    return image
+
+
+def _linked(ctx: Context, key: str) -> str:
+    """The picture of no set that a link says was chosen here, by its title; "" where it says none.
+
+    The current image goes before others of the same title.
+    """
+    spot, titles = current.chosen(ctx), st.query_params.get_all(key)
+    named = [spec.name for spec in ctx.world.with_role("shown") if spec.title in titles]
+    return min(named, key=lambda name: spot is None or name != spot[0], default="")
+
+
+def _taken(ctx: Context, image_name: str) -> OneImage | None:
+    """The image of a name, or None after saying why it cannot be had."""
+    try:
+        name, index = image_names.parse(ctx, image_name)
+        image = ctx.images(name).take([index])
+    except HVAEError as error:
+        ui.not_here([str(error)], st.info)
+        return None
+    same_pixels.check(image_names.digest_of(ctx, name, index))
+    label = int(image.labels[0])
+    of = f", class {image.class_names[label]}" if label >= 0 else ""
+    file = f", {image.file(0)}" if image.file(0) else ""
+    number = "" if shown.is_shown(name) else f" {index}"
+    return OneImage(image, f"{ctx.title(name)}{number}{of}{file}", (name, index))

@@ -1,0 +1,84 @@
+"""The title of the page of one image: the verdict of every model, with why."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from hvae_core.common.words import LETTERS, listed
+from hvae_core.detection.verdict_words import in_words
+from pages.image import shown_scores
+from pages.image.one_image import OneImage
+from pages.image.subject import JudgedImage
+from pages.shared import panel, ui
+
+LOOK_FOR = (
+    "p is the share of held-out in-distribution images that are at least as unusual as this one; "
+    "the p of the title allows for having looked at the likelihood, too low or too high, at every "
+    "level, and at the path, which is how all of these go together. A small p at level k: "
+    "the upper layers alone cannot explain this image."
+)
+SEVERAL = (
+    "Each p is the share of held-out in-distribution images that are at least as unusual as this "
+    "one under that model, after the correction for having looked at several scores."
+)
+NO_VERDICT = "What the layers say of this image"
+
+
+def draw(image: OneImage, judged: Sequence[JudgedImage]) -> None:
+    """The verdict as the title, and why; of several models a line each, and why in a fold."""
+    told = [_told(under) for under in judged]
+    changed = f"This is the changed image: {'; '.join(image.changes)}." if image.changes else ""
+    if len(judged) == 1:
+        headline, why = told[0]
+        sentences = filter(None, [changed, *why])
+        ui.header(ui.plain(headline), LOOK_FOR, "\n\n".join(map(ui.plain, sentences)))
+        return
+    lines = [
+        f"**{letter}** {ui.plain(under.handle.title)}: "
+        f"**{'No verdict' if headline == NO_VERDICT else ui.plain(headline)}.**"
+        for letter, under, (headline, _) in zip(LETTERS, judged, told, strict=False)
+    ]
+    ui.header(claim(judged), SEVERAL, "  \n".join(filter(None, [ui.plain(changed), *lines])))
+    if st.session_state.get(ui.VEILED):
+        return
+    with st.expander("Why, in words"):
+        for letter, (_, why) in zip(LETTERS, told, strict=False):
+            if why:
+                with panel.view().under(letter):
+                    panel.said(f"**{letter}** {ui.plain(' '.join(why))}", "Why, in words")
+        st.caption(LOOK_FOR)
+
+
+def claim(judged: Sequence[JudgedImage]) -> str:
+    """Which of several models flag the image: "A flags this image; B does not"."""
+    sides: dict[str, list[str]] = {"flagged": [], "passed": [], "open": []}
+    for letter, under in zip(LETTERS, judged, strict=False):
+        sides[_side(under)].append(letter)
+    flagged, passed, left = (listed(who) if who else "" for who in sides.values())
+    said = []
+    if flagged:
+        said.append(f"{flagged} flag{'s' if len(sides['flagged']) == 1 else ''} this image")
+    if passed:
+        verb = "does" if len(sides["passed"]) == 1 else "do"
+        said.append(f"{passed} {verb} not" + ("" if flagged else " flag this image"))
+    if left:
+        said.append(f"no verdict by {left}")
+    text = "; ".join(said)
+    return text[0].upper() + text[1:]
+
+
+def _side(under: JudgedImage) -> str:
+    if under.judgement is None or not under.judgement.verdict.possible:
+        return "open"
+    return "flagged" if under.judgement.verdict.out else "passed"
+
+
+def _told(under: JudgedImage) -> tuple[str, list[str]]:
+    """A model's verdict as a headline, and sentences on it."""
+    if under.judgement is None:
+        why = under.problem or "There is no reference to judge it by yet; its scores are below."
+        return NO_VERDICT, [why]
+    headline, why = in_words(under.judgement)
+    return headline, [why, *shown_scores.sentences(under)]

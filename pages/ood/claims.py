@@ -1,0 +1,75 @@
+"""The title of the page OOD detection: what the chosen score makes of the sets that are drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from hvae_core.common.words import area, symbol_text
+from hvae_core.scores import Score
+from pages.ood.models import ModelDetection
+from pages.ood.threshold import ScoredModel
+from pages.shared import ui
+from pages.shared.state import Context
+
+
+def headline(
+    ctx: Context,
+    detected: Sequence[ModelDetection],
+    every: Sequence[ScoredModel],
+    drawn: Sequence[str],
+) -> tuple[str, str]:
+    """The claim about what is drawn, the chosen score of each model, and what to look for."""
+    if not detected:
+        return (
+            "No score has been computed yet",
+            f"Evaluate {ui.plain(ctx.title(ctx.in_name))} and the other sets once, and their "
+            "densities appear here.",
+        )
+    if not ctx.out_names:
+        return (
+            "Choose a set to tell from the model's own kind of image",
+            "Choose out-of-distribution sets in the sidebar; each is compared with the blue curve.",
+        )
+    if not any(model.outs for model in detected):
+        return (
+            "No out-of-distribution set is evaluated yet",
+            "Evaluate the chosen sets once, and their densities appear here.",
+        )
+    titles = {name: ctx.title(name) for name in drawn}
+    said = next(filter(None, (claim(each.model, each.score, titles) for each in every)), "")
+    return (
+        ui.plain(said) or "Choose a set to draw",
+        f"{ui.plain(detected[0].handle.title)}: blue is the kind of image that it was trained on, "
+        "orange are other kinds (out of distribution, OOD). Where orange lies left of blue, the "
+        "score finds other images more familiar than the model's own. Images to the right of the "
+        "threshold are flagged.",
+    )
+
+
+def claim(model: ModelDetection, score: Score, titles: Mapping[str, str]) -> str:
+    """The title: what a score makes of the drawn set that fools the likelihood most, and its worst.
+
+    ``titles`` are those of the drawn sets by name. "" where the score is known of none.
+    """
+    known = {name: m for name in titles if score.key in (m := model.metrics(name))}
+    if not known:
+        return ""
+    of = {name: metrics[score.key] for name, metrics in known.items()}
+    plain = {name: m["elbo"].auroc for name, m in known.items() if "elbo" in m}
+    worst = min(of, key=lambda name: of[name].auroc)
+    name = min(plain, key=plain.__getitem__) if plain else worst
+    found = of[name]
+    if found.high < 0.5:
+        finding = f"ranks {titles[name]} below chance"
+    elif found.low <= 0.5:
+        finding = f"does no better than chance on {titles[name]}"
+    else:
+        finding = f"tells {titles[name]} apart"
+    who = f"{model.letter}: " if model.letter else ""
+    if score.key == "elbo":
+        return f"{who}The likelihood {finding} (AUROC {area(found.auroc)})"
+    beside = f"; the likelihood: {area(plain[name])}" if plain else ""
+    text = f"{who}{symbol_text(score.symbol)} {finding} (AUROC {area(found.auroc)}{beside})"
+    if worst != name:
+        text += f", and does worst on {titles[worst]} ({area(of[worst].auroc)})"
+    return text
