@@ -23,7 +23,7 @@ from hvae_core.evaluation.evaluation import Evaluation
 from hvae_core.figures import png_bytes, symbol_text
 from hvae_core.scores import get_score
 from pages.image import subject
-from pages.shared import bring, current, jobs, ui
+from pages.shared import bring, current, jobs, panel, ui
 from pages.shared.controls import among, select, set_titles
 from pages.shared.state import Context
 
@@ -104,6 +104,7 @@ def _draw(ctx: Context, shown: Evaluation, judged: JudgedMany, flagged: np.ndarr
         some = some.drop(columns="File")
     if not judged.seen.any():
         some = some.drop(columns="Counted")
+    panel.shown("image-many", "Judged images, the most unusual first", frame)
     formats = {name: st.column_config.NumberColumn(format="%.4g") for name in frame.columns[6:]}
     key, numbers = f"i_table_{shown.set_name}", some["Number"].tolist()
 

@@ -157,7 +157,7 @@ def layers(image: OneImage, judged: JudgedImage, suffix: str) -> None:
     name = judged.reference.set_name
     made = code.band(ctx, judged.handle, image, reference=name, height=330)
     alt = "KL of each layer for this image, against the reference"
-    ui.chart(figure, f"image-kl{suffix}", alt, code=made)
+    ui.chart(figure, f"image-kl{suffix}", alt, code=made, follows=True)
 
 
 def errs(

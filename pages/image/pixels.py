@@ -63,7 +63,7 @@ def draw(ctx: Context, judged: JudgedImage, image: OneImage, *, suffix: str) -> 
             figure = remembered(pixel_map, maps[k], limit, colors(), height=SIDE + 40)
             alt = f"Map of the pixels where log p is lost from {level} up"
             made = code.lost(ctx, handle, image, k, held_out=not without, height=SIDE + 40)
-            ui.chart(figure, f"image-pixels-{k}{suffix}", alt, code=made)
+            ui.chart(figure, f"image-pixels-{k}{suffix}", alt, code=made, follows=True)
 
 
 def _lost(change: float) -> str:

@@ -47,7 +47,8 @@ def draw(image: OneImage, judged: Sequence[JudgedImage]) -> None:
         for letter, (_, why) in zip(LETTERS, told, strict=False):
             if why:
                 with panel.view().under(letter):
-                    panel.said(f"**{letter}** {ui.plain(' '.join(why))}", "Why, in words")
+                    st.markdown(f"**{letter}**")
+                    panel.said(ui.plain(" ".join(why)), "Why, in words")
         st.caption(LOOK_FOR)
 
 

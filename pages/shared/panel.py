@@ -47,6 +47,8 @@ class Panel:
     code: Program | None = None
     letter: str = ""
     """Of the model that the panel is about, where several are compared and it is about one."""
+    follows: bool = False
+    """Whether it shows what the finding above says, whose heading is that of both."""
 
     def made(self) -> Content | None:
         """The chart, picture, table or text."""
@@ -142,9 +144,19 @@ def claimed(title: str, *texts: str) -> None:
     now.title, now.texts = title, texts
 
 
-def shown(name: str, alt: str, content: Content | Later, code: Program | None = None) -> None:
-    """Take note of a panel, drawn under a name and told in words."""
-    view().add(Panel(name, alt, content, code))
+def shown(
+    name: str,
+    alt: str,
+    content: Content | Later,
+    code: Program | None = None,
+    *,
+    follows: bool = False,
+) -> None:
+    """Take note of a panel, drawn under a name and told in words.
+
+    One that ``follows`` shows what the finding above it says.
+    """
+    view().add(Panel(name, alt, content, code, follows=follows))
 
 
 def said(text: str, heading: str = "", *, note: bool = False, code: Program | None = None) -> None:

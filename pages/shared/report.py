@@ -90,7 +90,7 @@ def made(view: View, known: Facts) -> bytes:
         if content is None:
             continue
         section: dict[str, Any] = dict.fromkeys(("chart", "picture", "table", "lines"), "")
-        section |= {"alt": heading(one), "python": "", "command": ""}
+        section |= {"alt": heading(one), "follows": one.follows, "python": "", "command": ""}
         section |= _content(one.name, content, f"chart-{number}", charts=charts)
         if code := one.written():
             section |= {"python": code.python, "command": code.command}

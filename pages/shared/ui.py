@@ -250,10 +250,14 @@ def chart(
     lasso: bool = False,
     box: bool = False,
     code: Code | None = None,
+    follows: bool = False,
     **kwargs: Any,
 ) -> Any:
-    """Draw a figure; its mode bar saves it as SVG under ``name``, and below it is what makes it."""
-    panel.shown(name, alt, figure, code)
+    """Draw a figure; its mode bar saves it as SVG under ``name``, and below it is what makes it.
+
+    One that ``follows`` shows what the finding above it says (``panel.said``).
+    """
+    panel.shown(name, alt, figure, code, follows=follows)
     drawn = st.plotly_chart(
         Sent(larger(figure) if presented() else figure, box=box and not lasso),
         theme=None,

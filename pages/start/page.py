@@ -37,7 +37,7 @@ told = story(inside, evaluations)
 fooled, remedy = told.name, told.ratio
 
 
-def density_chart(score: Score, name: str, alt: str) -> None:
+def density_chart(score: Score, name: str, alt: str, *, follows: bool = True) -> None:
     """A score of the model's own images and of the set that fools the likelihood."""
     figure = remembered(
         densities,
@@ -49,7 +49,7 @@ def density_chart(score: Score, name: str, alt: str) -> None:
         height=300,
     )
     made = code.density(ctx, score, (ctx.in_name, fooled), height=300)
-    ui.chart(figure, name, alt, code=made)
+    ui.chart(figure, name, alt, code=made, follows=follows)
 
 
 ui.header(
@@ -59,7 +59,7 @@ ui.header(
 )
 if remedy is None:
     with ui.in_place():
-        density_chart(elbo, "start-paradox", words.PARADOX_ALT)
+        density_chart(elbo, "start-paradox", words.PARADOX_ALT, follows=False)
     st.info(words.ONE_LEVEL)
     ui.link("ood", "All scores and sets")
     raise ui.PageEnd

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.shared import ui
+from pages.shared import panel, ui
 from pages.tour import steps as tour
 from pages.tour import strip
 from pages.tour.steps import Step
@@ -35,7 +35,8 @@ def before() -> None:
         way, asked = st.columns([2, 3], vertical_alignment="center")
         with way:
             opens(number, step)
-        asked.markdown(f":gray[{step.question}]")
+        with asked:
+            panel.said(f":gray[{step.question}]", f"{number} · {step.title}")
     st.page_link(
         f"pages/{steps[0].page}/page.py", label="Start the tour", icon=":material/arrow_forward:",
         query_params=tour.link(1),
@@ -60,9 +61,9 @@ def afterwards() -> None:
         with way:
             opens(number, step)
         with told:
-            st.markdown(step.learned)
+            panel.said(step.learned, f"{number} · {step.title}")
             if number in answered:
-                st.caption(ui.plain(answered[number]))
+                panel.said(ui.plain(answered[number]), note=True)
     st.subheader("Where to go on", anchor=False)
     for page, label, query, words in (
         ("collapse", "A model of your own", None, "Choose its file under *Open a checkpoint* in "

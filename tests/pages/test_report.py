@@ -28,10 +28,12 @@ def test_a_report_holds_every_panel_escaped_and_loads_nothing() -> None:
     view.add(Panel("rows", "Rows", pd.DataFrame({"File": ["/home/me/cat.png"], "p": [0.25]})))
     view.add(Panel("strip", "A strip", Image.new("RGB", (4, 4))))
     view.add(Panel("", "Layers in words", "*Tiny*\n\n- **z1** <empty>"))
+    view.add(Panel("drawn", "Layers drawn", Image.new("RGB", (4, 4)), follows=True))
     text = made(view, FACTS).decode()
     assert "<h1>Layer z1 (of A)</h1>" in text and "<p>Look for −L.</p>" in text
     assert "Bars &lt;script&gt;" in text and "# &lt;b&gt;" in text and "Glyphs &amp; more" in text
     assert "<h2>Layers in words</h2>" in text and '<p class="item">z1 &lt;empty&gt;</p>' in text
+    assert "<h2>Layers drawn" not in text and 'alt="Layers drawn"' in text
     assert "<td>cat.png</td>" in text and '<td class="number">0.25' in text
     assert "<dt>Score</dt><dd>elbo</dd>" in text and "/home/me" not in text
     assert 'href="http://here/many?m_score=elbo"' in text
