@@ -116,13 +116,8 @@ def rebuilt(image: OneImage, judged: Sequence[JudgedImage]) -> None:
                     settings=settings,
                 )  # fmt: skip
                 ui.picture_button(picture, f"image-rebuilt-{letter}", alt=alt, code=made)
-                n = settings.samples
-                panel.said(
-                    f"Pictures and nats are means over {n} draws of z, the verdict's."
-                    if n > 1
-                    else "Pictures and nats are of one draw of z, the verdict's.",
-                    note=True,
-                )
+    draws = " or ".join(map(str, sorted({under.settings.samples for under in judged})))
+    panel.said(f"Pictures and nats are means over {draws} draws of z, the verdict's.", note=True)
 
 
 def lost(image: OneImage, judged: Sequence[JudgedImage]) -> None:
