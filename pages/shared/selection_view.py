@@ -39,7 +39,8 @@ def draw(ctx: Context) -> None:
                     "", icon=f":material/{icon}:", key=f"subset_{icon}", on_click=act,
                     disabled=not possible, help=f"{words}: the current subset",
                 )  # fmt: skip
-        with st.popover("Subset", icon=":material/select_all:", help=HOW):
+        with st.popover("Subset", icon=":material/select_all:"):  # a tip would cover its buttons
+            st.caption(HOW)
             _classes(ctx)
             _saved(picks)
 
