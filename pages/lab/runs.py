@@ -19,6 +19,7 @@ from hvae_core.common.deployment import LAB_RUNS, job_memory, public
 from hvae_core.common.errors import ConfigError
 from hvae_core.common.files import make_folder, named_path, written
 from hvae_core.common.jobs import Job, JobTable
+from hvae_core.config import to_json
 from hvae_core.config.lab import Act, Control, Knobs, LabPreset, lab_presets
 from hvae_core.training.lab.frame import (
     LabFrame,
@@ -26,12 +27,17 @@ from hvae_core.training.lab.frame import (
     read_control,
     read_frame,
     write_control,
+    write_frame,
 )
 from pages.shared.visitor import visitor
 
 A, B = "a", "b"
 _LETTERS = "abcdefghijklmnop"
 _WARM = "warm-lab"
+_first: dict[str, LabFrame | None] = {}
+"""Frames of networks of one step by how these were told to begin: the same for every visitor."""
+_MOST = 16
+"""Networks whose first frame is kept."""
 
 
 @st.cache_resource(show_spinner=False, on_release=lambda table: table.close())
@@ -86,7 +92,18 @@ def find(slot: str) -> Run | None:
 def read(slot: str, folder: Path) -> Run | None:
     """A run as its folder says, wherever it is asked from: without what its process does."""
     control = read_control(folder)
-    return None if control is None else Run(slot, folder, control, read_frame(folder), None)
+    if control is None:
+        return None
+    run = Run(slot, folder, control, read_frame(folder), None)
+    _note_first(run)
+    return run
+
+
+def _note_first(run: Run) -> None:
+    """Keep what a run shows after its first step, if others may begin as it did."""
+    told = to_json(run.control)
+    if told in _first and _first[told] is None and run.step == 1:
+        _first[told] = run.frame
 
 
 def move_dot(slot: str, folder: Path, at: tuple[float, float]) -> None:
@@ -110,6 +127,13 @@ def begin(slot: str, control: Control) -> None:
     token = "".join(secrets.choice(_LETTERS) for _ in range(12))
     folder = _folder(slot, token)
     write_control(folder, control)
+    if control.until == 1 and not control.playing:
+        # A visitor who saw this network before has left its picture; its process makes it again.
+        told = to_json(control)
+        if (frame := _first.get(told)) is not None:
+            write_frame(folder, frame)
+        elif len(_first) < _MOST:
+            _first[told] = None
     make_folder(_pointer(slot).parent, ConfigError)
     with written(_pointer(slot), ConfigError) as draft:
         draft.write_text(token, "utf-8")

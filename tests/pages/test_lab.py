@@ -98,6 +98,33 @@ def test_a_link_starts_a_preset_and_the_title_says_what_died(
     assert runs.find("a") != run
 
 
+def test_the_next_visitor_sees_the_first_picture_of_the_same_network_at_once(
+    table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runs, "_first", {})
+    first, other = [*lab_presets().values()][:2]
+
+    def arrived(number: int, preset: Any = first, **more: Any) -> runs.Run:
+        monkeypatch.setattr(runs, "visitor", lambda: f"{number}" * 32)
+        runs.begin_preset(preset, **{"playing": False, "until": 1} | more)
+        run = runs.find("a")
+        assert run is not None and run.active  # its own process makes what follows
+        return run
+
+    run = arrived(1)
+    assert run.frame is None
+    seen(run, step=2)
+    runs.read("a", run.folder)
+    assert arrived(2).frame is None  # what the other visitor saw was no longer the first
+    seen(run, step=1)
+    shown = runs.read("a", run.folder)
+    again = arrived(3)
+    assert again.step == 1
+    np.testing.assert_array_equal(again.frame.samples, shown.frame.samples)  # type: ignore[union-attr]
+    for run in (arrived(4, seed=1), arrived(5, other), arrived(6, playing=True, until=0)):
+        assert run.frame is None
+
+
 def test_a_run_that_began_anew_with_other_knobs_turns_none_by_itself(
     table: Table, monkeypatch: pytest.MonkeyPatch
 ) -> None:
