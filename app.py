@@ -122,5 +122,5 @@ else:
     from pages.lab import stream
 
     serve.prepare(afterwards=ready_lab)
-    routes = [*serve.ROUTES, *stream.ROUTES]
+    routes = serve.begun([*serve.ROUTES, *stream.ROUTES])
     app = st.App(__file__, routes=routes, middleware=serve.MIDDLEWARE, lifespan=memory.tidied)

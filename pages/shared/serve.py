@@ -10,9 +10,12 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import streamlit as st
 from starlette.middleware import Middleware
+from starlette.routing import Route
 from streamlit import net_util
 from streamlit.runtime.pages_manager import PagesManager
+from streamlit.url_util import make_url_path
 from streamlit.web import cli
 
 from hvae_core.common import own_models
@@ -29,9 +32,15 @@ from pages.shared.warm import warming
 MIDDLEWARE = [Middleware(each) for each in (Guard, Cookies, Early, Address, Packed)]
 """What sees every request before Streamlit does."""
 ROUTES = [*album.ROUTES, *ready.ROUTES]
-"""Addresses of its own."""
+"""Addresses of its own, where the app begins."""
 OFFLINE = ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "TRANSFORMERS_OFFLINE")
 """Switches of the hub's libraries, which the workers of jobs inherit."""
+
+
+def begun(routes: Sequence[Route]) -> list[Route]:
+    """The routes below the server's ``baseUrlPath``, where Streamlit has its own addresses too."""
+    base = st.get_option("server.baseUrlPath") or ""
+    return [Route(make_url_path(base, each.path), each.endpoint) for each in routes]
 
 
 def prepare(afterwards: Callable[[], None]) -> None:

@@ -6,11 +6,12 @@ import json
 from base64 import b64decode
 from typing import Any
 
+import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 from streamlit.testing.v1 import AppTest
 
-from pages.shared import ready
+from pages.shared import ready, serve
 from tests.pages.conftest import Start, alive
 
 
@@ -49,3 +50,11 @@ def test_an_address_that_nobody_gave_shows_nothing() -> None:
     client = TestClient(Starlette(routes=ready.ROUTES))
     told = client.get("_strata/ready/guessed/0")
     assert (told.status_code, told.content) == (204, b"")
+
+
+def test_own_addresses_begin_where_the_app_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page under /strata/ asks below it, as its pictures' addresses are relative to the page."""
+    monkeypatch.setattr(serve.st, "get_option", {"server.baseUrlPath": "strata/"}.get)
+    client = TestClient(Starlette(routes=serve.begun(serve.ROUTES)))
+    assert client.get("/strata/_strata/ready/guessed/0").status_code == 204
+    assert client.get("/_strata/ready/guessed/0").status_code == 404
