@@ -21,9 +21,10 @@ from hvae_core.figures import (
     tile,
     tile_boxes,
 )
+from hvae_core.probes import shipped_likeness
 from hvae_core.probes.layer_likeness import PAIRED_UNITS, Likeness
 from hvae_core.scores import Score
-from pages.shared import clickable, current, jobs, models, panel, ring, store, ui
+from pages.shared import clickable, current, jobs, links, models, panel, ring, store, ui
 from pages.shared.controls import one_of, select
 from pages.shared.state import colors, context
 from pages.two import code, here, layers, pair, scores
@@ -243,6 +244,8 @@ def second_model() -> None:
     world = ctx.choices or ctx.world
     others = models.choosable(world)
     titles = {name: one.title for name, one in others.items() if one.digest != ctx.a.digest}
+    known = shipped_likeness.pairs([*others])
+    ready = [b for a, b in known if b in titles and others[a].digest == ctx.a.digest]
     if not titles:
         st.info(
             f"{ui.plain(ctx.a.title)} is the only model of {ui.plain(world.title)} here: open a "
@@ -253,6 +256,11 @@ def second_model() -> None:
         "Model B", list(titles), None, format_func=titles.__getitem__, key="t_second", width=420,
         placeholder="Choose a model", on_change=models.take_second, args=(world, "t_second"),
     )  # fmt: skip
+    for name in ready:
+        st.button(
+            f"Compare with {ui.plain(titles[name])}", type="primary", key="t_ready",
+            on_click=st.session_state.update, args=({links.model_key("b", world): name},),
+        )  # fmt: skip
 
 
 if len(ctx.models) < 2:

@@ -40,6 +40,16 @@ def test_one_model_alone_is_told_what_to_choose(start: Start) -> None:
     assert charts(app)
 
 
+def test_the_pair_of_a_world_is_one_click_away(start: Start) -> None:
+    """The plain model is offered the informative one, whose comparison ships."""
+    app = alive(start("two"))
+    (button,) = [one for one in app.button if one.key == "t_ready"]
+    assert button.label == "Compare with Tiny, informative"
+    app = alive(button.click().run())
+    assert app.selectbox("b_glyphs").value == "glyphs-hvae3-informative"
+    assert charts(app) >= SCORES and not [one for one in app.button if one.key == "t_ready"]
+
+
 def test_layers_are_offered_then_compared(
     start: Start, at_once: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
