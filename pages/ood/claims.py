@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from hvae_core.common.words import area, symbol_text
+from hvae_core.detection.story import CAUGHT
 from hvae_core.scores import Score
 from pages.ood.models import ModelDetection
 from pages.ood.threshold import ScoredModel
@@ -63,6 +64,8 @@ def claim(model: ModelDetection, score: Score, titles: Mapping[str, str]) -> str
         finding = f"ranks {titles[name]} below chance"
     elif found.low <= 0.5:
         finding = f"does no better than chance on {titles[name]}"
+    elif found.auroc < CAUGHT:
+        finding = f"does little better than chance on {titles[name]}"
     else:
         finding = f"tells {titles[name]} apart"
     who = f"{model.letter}: " if model.letter else ""

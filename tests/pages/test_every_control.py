@@ -19,7 +19,7 @@ CONTROLS = {
     "selectbox", "slider", "text_area", "text_input", "toggle",
 }  # fmt: skip
 TURNS = {
-    "check", "click", "fill", "press", "run", "select", "send", "sent", "set_input_files",
+    "check", "click", "fill", "press", "select", "send", "sent", "set_input_files",
     "set_value", "upload",
 }  # fmt: skip
 """What tests call to turn a control; ``start`` opens the app by a link that turns some."""
