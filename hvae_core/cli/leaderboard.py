@@ -103,7 +103,8 @@ def leaderboard(
     paired test against the first row, after Holm's correction; at 0.05 or more, in bold, no test
     tells the row from the first. The last column holds the score against -L of the same checkpoint
     on all near and far sets: the smallest difference, and on how many sets it is certainly worse.
-    With --full-spectrum the order, p and the last column are of full-spectrum AUROCs.
+    With --full-spectrum the order, p and the last column are of full-spectrum AUROCs, and rows that
+    have none are left out; --json has the same rows in the same order.
 
     Of shifted images nothing is to be found. There AUROC is the mean of max(AUROC, 1 - AUROC), the
     first row is the score that reacts least, and "flagged at 5 %" is the share of shifted images
@@ -149,6 +150,8 @@ def leaderboard(
             "No result of these sets is at hand; evaluate them with --evaluate, and name the "
             "folder of their images with --sets."
         )
+    if full_spectrum:
+        found = {k: (at, [*map(standings.by_spectrum, many)]) for k, (at, many) in found.items()}
     if as_json:
         show.as_json({name: _plain(boards) for name, (_, boards) in found.items()})
         return

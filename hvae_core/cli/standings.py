@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rich.text import Text
@@ -14,17 +15,24 @@ if TYPE_CHECKING:
     from hvae_core.detection.leaderboard.rows import Board, Mean, Spectrum, Standing, Worst
 
 
+def by_spectrum(board: Board) -> Board:
+    """The board in the order of full-spectrum AUROCs; rows that have none are left out."""
+    known = [(row.spectrum.value, row) for row in board.standings if row.spectrum is not None]
+    ranked = sorted(known, key=lambda one: -one[0])
+    return replace(board, standings=tuple(row for _, row in ranked))
+
+
 def table(world: World, board: Board, most: int, *, full_spectrum: bool = False) -> None:
-    """One table of a world's board, its first rows; 0 for all."""
+    """One table of a world's board, its first rows; 0 for all.
+
+    With ``full_spectrum`` its tests are shown in place of the plain ones, of a board in its order.
+    """
     from hvae_core.data.suites import SUITES, suite_sets
 
     shifted = board.suite == "shifted"
     titles = {spec.name: spec.title for spec in world.sets}
     absent = [s.title for s in suite_sets(world, board.suite) if s.name not in board.sets]
-    standings = list(board.standings)
-    if full_spectrum:
-        standings = [row for row in standings if row.spectrum is not None]
-        standings.sort(key=lambda row: -row.spectrum.value if row.spectrum else 0.0)
+    standings = board.standings
     if not standings:
         lacking = absent or [s.title for s in suite_sets(world, "shifted")]
         show.say(f"{world.title}, {board.suite}: no results yet ({', '.join(lacking)}).\n")

@@ -183,7 +183,8 @@ def test_the_command_ranks_by_the_full_spectrum(capsys: pytest.CaptureFixture[st
     world: Any = SimpleNamespace(title="World", sets=specs)
     shown = {}
     for full in (False, True):
-        standings.table(world, found, 0, full_spectrum=full)
+        ranked = standings.by_spectrum(found) if full else found
+        standings.table(world, ranked, 0, full_spectrum=full)
         shown[full] = capsys.readouterr().out
         lines = [line.split() for line in shown[full].splitlines() if line[1:2].isdigit()]
         assert [line[2] for line in lines] == (["llr_1", "elbo"] if full else ["elbo", "llr_1"])
@@ -356,5 +357,11 @@ def test_the_command_reads_stored_results(
     low = threshold_at(0.05, score(held_out))
     assert row["caught"]["value"] == pytest.approx(np.mean([score(out) >= low for out in outs]))
     assert checkpoint_path(info.name).is_file()
+    assert main(["leaderboard", info.name, "--suite", "far", "--full-spectrum", "--json"]) == 0
+    ranked = json.loads(capsys.readouterr().out)["cifar"]["far"]["rows"]
+    spectra = [each["full_spectrum"]["value"] for each in ranked]
+    plainly = [row["full_spectrum"] for row in table["rows"]]
+    assert spectra == sorted((each["value"] for each in plainly if each), reverse=True)
+    assert spectra != [each["value"] for each in plainly if each]  # the two orders differ
     assert main(["leaderboard", "nobody"]) == 2
     assert "--add" in capsys.readouterr().err
