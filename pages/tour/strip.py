@@ -118,7 +118,7 @@ def draw(page: st.Page) -> DeltaGenerator | None:
 def question(place: DeltaGenerator | None, ctx: Context) -> None:
     """The open step's question, answered from what the page shows; its title waits for that."""
     number = opened() if place is not None else 0
-    st.session_state[ui.VEILED] = bool(number) and number not in answered()
+    st.session_state[ui.VEILED] = bool(number) and number not in {*answered(), *_freed()}
     if place is not None:
         with place:
             _ask(number, tour.steps()[number - 1], ctx)
@@ -137,6 +137,7 @@ def _ask(number: int, step: Step, ctx: Context) -> None:
         found = answer(step, ctx)
     except HVAEError as error:
         st.info(ui.plain(str(error)))
+        _freed().add(number)
         _unveil()
         return
     text = ui.plain(found.because)
@@ -163,6 +164,12 @@ def answered() -> dict[int, str]:
     """What the figures said to each question that was answered, by the number of its step."""
     said: dict[int, str] = st.session_state.setdefault("tour_answered", {})
     return said
+
+
+def _freed() -> set[int]:
+    """The steps whose question the figures could not answer: their titles wait for no answer."""
+    freed: set[int] = st.session_state.setdefault("tour_freed", set())
+    return freed
 
 
 def _unveil() -> None:

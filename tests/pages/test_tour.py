@@ -53,6 +53,14 @@ def test_a_step_is_answered_by_the_figures_shown_and_left(start: Start) -> None:
     assert any("steps 1 to 8" in one.value for one in app.warning)
 
 
+def test_a_question_that_cannot_be_answered_says_why_and_frees_the_title(start: Start) -> None:
+    app = alive(start("ood", tour="5", world="FashionMNIST"))
+    choice = steps.steps()[4].choices[0]
+    app = alive(app.radio("tour_answer_5").set_value(choice).run())
+    assert any("Choose at least two of the sets" in one.value for one in app.info)
+    assert app.title[0].value != "What do you see?" and not app.success
+
+
 def test_leaving_brings_the_view_of_before_back(start: Start) -> None:
     """From another world into the step on collapse and back, with a wrong answer on the way."""
     app = alive(start("generate", world="FashionMNIST"))
