@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from hvae_core.checkpoint import CheckpointInfo
     from hvae_core.config.presets import Preset
 
+UNTRAINED = "not trained yet"
+"""What a table says of a run that is missing."""
+
 
 @dataclass(frozen=True)
 class Wanted:
@@ -43,7 +46,7 @@ class Wanted:
     def absent(self) -> str:
         """Why this checkpoint is not here, in words."""
         begun = f" ({self.done} of {self.epochs} epochs)" if self.done else ""
-        return "; ".join([f"seed {self.seed} not trained yet{begun}", *self.left_out])
+        return "; ".join([f"seed {self.seed} {UNTRAINED}{begun}", *self.left_out])
 
     @property
     def what(self) -> str:

@@ -27,7 +27,7 @@ from hvae_core.common.files import written
 from hvae_core.common.places import ASSETS, HOME
 from hvae_core.common.progress import Progress, part, silent
 from hvae_core.config import STRICT, from_json
-from hvae_core.studies.find import Wanted, wanted
+from hvae_core.studies.find import UNTRAINED, Wanted, wanted
 from hvae_core.studies.spec import Key, Text, read_study
 
 PATH = HOME / "docs" / "runs.toml"
@@ -149,8 +149,9 @@ def _recipe(run: Wanted) -> str:
 
 
 def _made(entry: Entry) -> bool:
-    """Whether the tables of a study are kept."""
-    return any((ASSETS / "studies" / entry.name).glob("*.md"))
+    """Whether the tables of a study are kept, and no row of theirs waits for a run."""
+    tables = [*(ASSETS / "studies" / entry.name).glob("*.md")]
+    return bool(tables) and not any(UNTRAINED in table.read_text("utf-8") for table in tables)
 
 
 def _trained(entry: Entry, runs: Path) -> Sequence[Wanted]:

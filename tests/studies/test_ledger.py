@@ -13,10 +13,12 @@ from hvae_core.cli.main import main
 from hvae_core.common.errors import ConfigError
 from hvae_core.config.presets import get_preset
 from hvae_core.studies import ledger as module
+from hvae_core.studies.find import Wanted
 from hvae_core.studies.ledger import Entry, Ledger, keep_seconds, lines, read_ledger, time_epochs
 from hvae_core.studies.spec import read_study
 from hvae_core.training import timed
 
+SPEC = read_study("hvk-table-8").models[0]
 DIGITS = Entry("hvk-table-8", "whether MNIST's model needs a ratio")
 
 
@@ -34,7 +36,9 @@ def test_hours_are_those_of_epochs_that_are_left(
     assert line.hours != line.hours
     made = tmp_path / "studies" / DIGITS.name
     made.mkdir(parents=True)
-    (made / "table-8.md").touch()
+    (made / "table-8.md").write_text(f"| MNIST | {Wanted(SPEC, 0, None, tmp_path).absent} | – |")
+    assert lines(Ledger((DIGITS,), {}), tmp_path)[0].state == "0 of 1 runs trained"
+    (made / "table-8.md").write_text("| MNIST | 0.999 | – |")
     (line,) = lines(Ledger((DIGITS,), {}), tmp_path)
     assert (line.state, line.hours) == ("tables made", 0)
     assert not time_epochs(Ledger((DIGITS,), {}), tmp_path)  # nothing of it is left
