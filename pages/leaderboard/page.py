@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 import pandas as pd
 import streamlit as st
 
 from hvae_core.common.deployment import public
 from hvae_core.common.places import COMMAND
-from hvae_core.common.words import MINUS, area, interval
+from hvae_core.common.words import MINUS
 from hvae_core.data.suites import SUITES, suite_sets
 from hvae_core.data.worlds import Suite
 from hvae_core.detection.leaderboard.entries import Joined
 from hvae_core.detection.leaderboard.rows import Board, Standing
-from hvae_core.figures import symbol_text
 from pages.image import batch
 from pages.image.subject import VIEWS
-from pages.leaderboard import boards, code, tables
+from pages.leaderboard import boards, claims, code, tables
 from pages.leaderboard.boards import Shown
 from pages.ood.models import label
 from pages.shared import links, panel, ui
@@ -26,27 +26,20 @@ from pages.shared.state import colors, context
 
 ctx = context()
 EVERY = "every"
-MANY = 10
-"""Rows that no test tells from the first, from which on none of them is called the best."""
 SPELLED = ("AUROC", "FPR95", "KL")
 HELP = (
     "AUROC is the mean over the sets of the suite. Its 95 % interval is that of DeLong et al. 1988 "
     "for such a mean: the sets share their in-distribution images. FPR95 is the share of "
     "in-distribution images flagged where 95 % of a set are. Caught is the share of a set that is "
-    "called out at 5 % false alarms, by held-out images. Each row is tested against the first on "
-    "the same images, with Holm's correction for all rows; which row is first was chosen on these "
-    "images too. More of a row stands below, where the row is chosen, and in the files. The same "
-    f"figures as `{COMMAND} leaderboard`."
+    "called out at 5 % false alarms, by held-out images. Each row is tested against the first of "
+    "all rows on the same images, with Holm's correction for all rows; which row is first was "
+    "chosen on these images too. More of a row stands below, where the row is chosen, and in the "
+    f"files. The same figures as `{COMMAND} leaderboard`."
 )
 NEVER = (
     f"{MINUS}L is the plain likelihood. A score is certainly worse on a set where its AUROC lies "
     f"below that of {MINUS}L of the same checkpoint, and a paired test finds p at most 5 % after "
     "Holm's correction. All near and far sets are asked."
-)
-SHIFTED = (
-    "These images show what the model was trained on, changed. There is nothing to find in them: "
-    "the first row reacts least. AUROC here is max(AUROC, 1 − AUROC), 0.5 for a score that does "
-    "not see the change."
 )
 
 
@@ -64,64 +57,15 @@ def controls(place: Shown) -> tuple[Suite, str, bool]:
     return suite, "" if chosen == EVERY else chosen, only
 
 
-def name_of(row: Standing) -> str:
-    """A row in words: its score and checkpoint."""
-    title = tables.checkpoint_title(row, ctx.choices or ctx.world)
-    if title[1:2].islower():  # no abbreviation
-        title = title[:1].lower() + title[1:]
-    return f"{score_of(row)} under “{title}”"
+def table(
+    shown: Shown, board: Board, checkpoint: str, *, kept: Sequence[int], only: bool
+) -> Standing:
+    """The rows at the places ``kept`` as a table; returns the chosen row, at first the first.
 
-
-def score_of(row: Standing) -> str:
-    """What a row is of, in words: the symbol, or the name where the symbol runs into its index."""
-    score = row.entry.score
-    if isinstance(score, Joined):
-        return "The verdict"
-    return score.name if score.family == "kl" else symbol_text(score.symbol)
-
-
-def claim(shown: Shown, board: Board, *, alone: bool) -> str:
-    """The title."""
-    first, world = board.standings[0], shown.world.title
-    who = score_of(first) if alone else name_of(first)
-    told = interval(first.area, first.low, first.high)
-    if board.suite == "shifted":
-        return f"{who} reacts least to changed images of {world}: {told}"
-    level = sum(row.level_with_first for row in board.standings)
-    if level >= MANY:
-        return (
-            f"{level + 1} scores are level on the {board.suite} sets of {world}: "
-            f"AUROC up to {area(first.area)}"
-        )
-    leads = "leads" if level else "is best"
-    return f"{who} {leads} on the {board.suite} sets of {world}: AUROC {told}"
-
-
-def look_for(board: Board) -> str:
-    """What a row is, and what the bars are."""
-    level = sum(row.level_with_first for row in board.standings)
-    with_first = {0: "", 1: " and the one that no test tells from it"}.get(
-        level, f" and the {level} that no test tells from it"
-    )
-    said = (
-        "Each row is one score of one checkpoint, the best first. Blue is the first row"
-        f"{with_first}; grey rows are behind."
-    )
-    return f"{SHIFTED} {said}" if board.suite == "shifted" else said
-
-
-def table(shown: Shown, board: Board, checkpoint: str, *, only: bool) -> Standing:
-    """All rows as a table; returns the chosen row, which is the first until a reader chooses.
-
-    ``only`` leaves out rows that are certainly worse than -L on a near or far set.
+    With ``only`` the heading says how many these are.
     """
     heading = "All rows"
     frame = tables.of_board(board, shown.world, colors())
-    kept = [
-        place
-        for place, row in enumerate(board.standings)
-        if not only or not (row.worst and row.worst.worse_on)
-    ]
     if only:
         heading = f"{len(kept):,} of {len(frame):,} rows"
     st.subheader(heading, anchor=False, help=HELP)
@@ -162,7 +106,7 @@ def one_row(
     shown: Shown, board: Board, row: Standing, *, titles: dict[str, str], checkpoint: str
 ) -> None:
     """One row set by set, and the ways to the page that shows it."""
-    st.subheader(f"{ui.plain(name_of(row))}, set by set", anchor=False)
+    st.subheader(f"{ui.plain(claims.name_of(row))}, set by set", anchor=False)
     st.caption(
         f"${row.entry.score.symbol}$, {row.entry.score.name} ({row.entry.score.citation}). "
         "A click on the left of a row above chooses it."
@@ -257,12 +201,12 @@ with sheet:
     suite, checkpoint, only = controls(shown)
 with body, st.spinner("Ranking the scores"):
     board = boards.ranked(shown, suite, checkpoint)
+kept = claims.kept(board, only=only)
 titles = {spec.name: spec.title for spec in shown.world.sets}
 with head:
     if board.standings:
-        ui.header(
-            ui.plain(claim(shown, board, alone=bool(checkpoint))), look_for(board), spelled=SPELLED
-        )
+        title = claims.claim(board, kept, shown.world.title, alone=bool(checkpoint))
+        ui.header(ui.plain(title), ui.plain(claims.look_for(board, kept)), spelled=SPELLED)
         absent = [
             spec.title for spec in suite_sets(shown.world, suite) if spec.name not in board.sets
         ]
@@ -274,7 +218,7 @@ with head:
 with body:
     if board.standings:
         with ui.in_place():
-            row = table(shown, board, checkpoint, only=only)
+            row = table(shown, board, checkpoint, kept=kept, only=only)
             one_row(shown, board, row, titles=titles, checkpoint=checkpoint)
     with ui.in_place():
         about(shown, titles)

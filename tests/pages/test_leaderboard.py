@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from base64 import b64decode
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from hvae_core.common.words import interval
+from hvae_core.detection.leaderboard.entries import VERDICT, Entry
+from hvae_core.detection.leaderboard.rows import Board, Standing, Worst
 from hvae_core.figures import LIGHT
 from hvae_core.figures.interval_bars import interval_bars
+from hvae_core.scores import get_score
+from pages.leaderboard import claims
 from tests.pages.conftest import LIMIT, Start, alive, text
 
 
@@ -40,3 +47,72 @@ def test_bars_stand_on_one_axis() -> None:
     first, second = (b64decode(picture.partition(",")[2]).decode() for picture in pictures)
     assert 'x="32.00" y="7" width="56.00"' in first and 'x1="60.00"' in first
     assert 'x1="116.00"' in second and LIGHT.in_color not in second
+
+
+def standing(score: str, area: float, p: float | None, *, worse: bool, title: str) -> Standing:
+    """A row with an interval of 0.01 on either side, certainly worse than -L on one set or none."""
+    rated = VERDICT if score == VERDICT.key else get_score(score, 3)
+    return Standing(
+        Entry("model", title, title, rated, np.zeros(0), {}, {}), area, area - 0.01, area + 0.01,
+        rank=1, rate=0, p_value=p, by_set={},
+        worst=Worst(-0.1, -0.2, -0.05, "a", worse_on=("a",) if worse else (), sets=2),
+    )  # fmt: skip
+
+
+TITLE = "Glyphs, vampPrior of 50, LVAE"
+
+
+def three(suite: Any = "near", p: float = 0.5, *, first_worse: bool = True) -> Board:
+    """The first row, one that ``p`` tells from it or not, and one that is level and worse."""
+    rows = (
+        standing(VERDICT.key, 0.9, None, worse=first_worse, title=TITLE),
+        standing("llr_1", 0.8, p, worse=False, title="Glyphs, Plain"),
+        standing("elbo", 0.7, 0.5, worse=True, title="Glyphs, Plain"),
+    )
+    return Board(suite, ("a",), rows)
+
+
+def said(board: Board, *, only: bool, alone: bool = False) -> tuple[str, str]:
+    kept = claims.kept(board, only=only)
+    return claims.claim(board, kept, "Glyphs", alone=alone), claims.look_for(board, kept)
+
+
+def test_title_and_sentence_are_of_the_rows_shown() -> None:
+    title, sentence = said(three(), only=True)
+    among = "among scores never certainly worse than −L"
+    assert title == (
+        f"LLR>1 under “Glyphs, Plain” leads on the near sets of Glyphs {among}: "
+        "AUROC 0.800 [0.790, 0.810]"
+    )
+    assert "Shown are 1 of 3 rows" in sentence
+    left_out = f"The verdict under “{TITLE}”, at 0.900 the first of all rows, is left out"
+    assert left_out in sentence and "Blue is the one that no test tells from the first" in sentence
+    _, behind = said(three(p=0.01), only=True)
+    assert (
+        left_out in behind and "Grey rows are behind the first." in behind and "Blue" not in behind
+    )
+    title, _ = said(three("shifted"), only=True, alone=True)
+    assert title.startswith(f"LLR>1 reacts least to changed images of Glyphs {among}: ")
+
+
+def test_the_first_row_is_best_of_those_shown_alone() -> None:
+    """A row that is level with it but left out takes no title from it."""
+    board = three(p=0.01, first_worse=False)
+    title, sentence = said(board, only=True)
+    assert title.startswith(f"The verdict under “{TITLE}” is best on the near sets of Glyphs among")
+    assert "Shown are 2 of 3 rows" in sentence and "Blue is the first row; grey" in sentence
+    title, sentence = said(board, only=False)
+    assert title == (
+        f"The verdict under “{TITLE}” leads on the near sets of Glyphs: AUROC 0.900 [0.890, 0.910]"
+    )
+    assert "Shown" not in sentence and "the first row and the one that no test" in sentence
+    many = Board("near", ("a",), (*board.standings[:2], *board.standings[2:] * claims.MANY))
+    assert said(many, only=False)[0].startswith("11 scores are level on the near sets of Glyphs: ")
+    assert "is best" in said(many, only=True)[0]
+
+
+def test_a_row_of_ones_own_is_marked_behind_its_title() -> None:
+    row = standing("elbo", 0.9, None, worse=False, title=TITLE)
+    assert claims.name_of(replace(row, entry=replace(row.entry, own=True))) == (
+        f"−L under “{TITLE}” (own)"
+    )
