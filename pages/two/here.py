@@ -26,19 +26,24 @@ ELSEWHERE = (
 )
 
 
-def draw(ctx: Context, score: Score) -> None:
-    """A line a model, all of those in the sidebar."""
+def draw(ctx: Context, others: Sequence[Handle], score: Score) -> None:
+    """A line a model: of the two compared, by their letters on the page, then of the others.
+
+    Those have no letter, as theirs in the sidebar may be one of the two on the page.
+    """
     st.subheader("This image under each model", anchor=False, help=HELP)
     name, number = current.now(ctx)
     title = image_names.titled(name, ctx.title(name), number)
-    told = [(letter, handle, _of_model(ctx, handle, score)) for letter, handle in ctx.lettered]
-    if not any(words for _, _, words in told):
+    named = [(f"**{letter}** {ui.plain(handle.title)}", handle) for letter, handle in ctx.lettered]
+    named += [(ui.plain(handle.title), handle) for handle in others]
+    told = [(who, _of_model(ctx, handle, score)) for who, handle in named]
+    if not any(words for _, words in told):
         st.caption(ELSEWHERE)
     else:
         panel.said(f"**{ui.plain(title)}**")
-        for letter, handle, words in told:
+        for who, words in told:
             said = words or "this set is not evaluated under it."
-            panel.said(f"**{letter}** {ui.plain(handle.title)}: {ui.plain(said)}")
+            panel.said(f"{who}: {ui.plain(said)}")
     ui.link("image", "Judge this image")
 
 

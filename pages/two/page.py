@@ -30,10 +30,8 @@ from pages.shared.state import colors, context
 from pages.two import code, here, layers, pair, scores
 from pages.two.scores import ScoredPair
 
-every = ctx = context()
+ctx, others = pair.chosen(context())
 palette = colors()
-if len(ctx.models) > 2:
-    ctx = pair.chosen(ctx)
 
 MATCHED_HELP = (
     "Units of A and B are paired one to one so that their absolute correlations over the images "
@@ -224,7 +222,7 @@ def body() -> None:
     with right, ui.in_place():
         scores_part(pairs, score, both[0])
     with ui.in_place():
-        here.draw(every, score)
+        here.draw(ctx, others, score)
     if any(name in by_set for name in shown):
         heading = "Every layer against every layer"
         side_by_side(heading, shown, lambda name: matrix_part(name, by_set, measure))

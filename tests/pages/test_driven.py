@@ -459,12 +459,16 @@ def test_another_change_by_degrees_is_drawn(start: Start, monkeypatch: pytest.Mo
     assert "o_degree_auroc0" not in charts(app)  # of rotation alone there are results
 
 
-def test_two_of_three_models_are_compared(start: Start, tiny_app: Path) -> None:
+def test_two_of_three_models_are_compared(start: Start, tiny_app: Path, offered: Offered) -> None:
     path = tiny_app / "checkpoints" / "glyphs-hvae3-freebits.safetensors"
     save_checkpoint(path, tiny_model(CONFIG, 5), card=ModelCard("Third"), history={})
     app = alive(start("two", **B, c_glyphs="glyphs-hvae3-freebits"))
     app = alive(group(app, "t_pair").set_value("B and C").run())
     assert any("B is model C (Third)" in one.value for one in app.caption)
+    lines = [line.partition(": ")[0] for line in text(app).splitlines()]
+    told = [line for line in lines if line.startswith("**A**") or "Tiny, plain" in line]
+    assert told == ["**A** Tiny, informative", "Tiny, plain"]  # one letter, one model
+    assert b"A is model B of the sidebar" in offered["strata-two.html"]()
 
 
 def test_classes_of_another_set_colour_the_map(start: Start) -> None:
