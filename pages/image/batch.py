@@ -104,8 +104,14 @@ def _draw(ctx: Context, shown: Evaluation, judged: JudgedMany, flagged: np.ndarr
         some = some.drop(columns="File")
     if not judged.seen.any():
         some = some.drop(columns="Counted")
-    panel.shown("image-many", "Judged images, the most unusual first", frame)
-    formats = {name: st.column_config.NumberColumn(format="%.4g") for name in frame.columns[6:]}
+    columns = {
+        "Picture": st.column_config.ImageColumn("", width=56),
+        "p": st.column_config.ProgressColumn(
+            min_value=0.0, max_value=1.0, format="%.3g", color="#8A929C"
+        ),
+        **{name: st.column_config.NumberColumn(format="%.4g") for name in frame.columns[6:]},
+    }
+    panel.shown("image-many", "Judged images, the most unusual first", frame, columns=columns)
     key, numbers = f"i_table_{shown.set_name}", some["Number"].tolist()
 
     def ticked() -> None:
@@ -117,13 +123,7 @@ def _draw(ctx: Context, shown: Evaluation, judged: JudgedMany, flagged: np.ndarr
     picked = st.dataframe(
         some, hide_index=True, height=560, row_height=44, key=key,
         on_select=ticked, selection_mode="single-row", alt="Judged images by p",
-        column_config={
-            "Picture": st.column_config.ImageColumn("", width=56),
-            "p": st.column_config.ProgressColumn(
-                min_value=0.0, max_value=1.0, format="%.3g", color="#8A929C"
-            ),
-            **formats,
-        },
+        column_config=columns,
     )  # fmt: skip
     rows = picked.selection.rows
     if rows and rows[0] < len(some):

@@ -71,8 +71,20 @@ def table(
     st.subheader(heading, anchor=False, help=HELP)
     alt = "Scores and checkpoints from the best down, with intervals"
     name, made = f"leaderboard-{board.suite}", code.rows(ctx, shown, board.suite, checkpoint)
-    panel.shown(name, alt, frame.iloc[kept].drop(columns=tables.BARS), made)
     low, high = tables.span(board.standings)
+    columns = {
+        "Place": st.column_config.NumberColumn("", width=40),
+        "Score": st.column_config.TextColumn(width=72),
+        "Checkpoint": st.column_config.TextColumn(width=350),
+        tables.BARS: st.column_config.ImageColumn(
+            f"{low:.1f} to {high:.0f}", width=112, help="The interval of the mean AUROC"
+        ),
+        "AUROC": st.column_config.TextColumn(width=138),
+        tables.RATE[board.suite]: st.column_config.NumberColumn(format="%.1f %%", width=75),
+        tables.CAUGHT: st.column_config.NumberColumn(format="%.1f %%", width=90),
+        tables.AGAINST: st.column_config.TextColumn(width=115),
+    }
+    panel.shown(name, alt, frame.iloc[kept].drop(columns=tables.BARS), made, columns=columns)
     event = st.dataframe(
         frame.iloc[kept],
         hide_index=True,
@@ -81,18 +93,7 @@ def table(
         on_select="rerun",
         selection_mode="single-row",
         alt=alt,
-        column_config={
-            "Place": st.column_config.NumberColumn("", width=40),
-            "Score": st.column_config.TextColumn(width=72),
-            "Checkpoint": st.column_config.TextColumn(width=350),
-            tables.BARS: st.column_config.ImageColumn(
-                f"{low:.1f} to {high:.0f}", width=112, help="The interval of the mean AUROC"
-            ),
-            "AUROC": st.column_config.TextColumn(width=138),
-            tables.RATE[board.suite]: st.column_config.NumberColumn(format="%.1f %%", width=75),
-            tables.CAUGHT: st.column_config.NumberColumn(format="%.1f %%", width=90),
-            tables.AGAINST: st.column_config.TextColumn(width=115),
-        },
+        column_config=columns,
     )
     picked = [at for at in event["selection"]["rows"] if at < len(kept)]
     with st.container(horizontal=True):
@@ -114,14 +115,12 @@ def one_row(
     frame = tables.of_row(row, board, titles, colors())
     alt = "The chosen row on every set"
     made = code.one_row(ctx, shown, board.suite, checkpoint, row=row)
-    panel.shown("leaderboard-row", alt, frame.drop(columns=tables.BARS), made)
-    st.dataframe(
-        frame, hide_index=True, alt=alt,
-        column_config={
-            tables.BARS: st.column_config.ImageColumn(width=140),
-            tables.RATE[board.suite]: st.column_config.NumberColumn(format="%.1f %%"),
-        },
-    )  # fmt: skip
+    columns = {
+        tables.BARS: st.column_config.ImageColumn(width=140),
+        tables.RATE[board.suite]: st.column_config.NumberColumn(format="%.1f %%"),
+    }
+    panel.shown("leaderboard-row", alt, frame.drop(columns=tables.BARS), made, columns=columns)
+    st.dataframe(frame, hide_index=True, alt=alt, column_config=columns)
     shifted = [titles[name] for name in board.shifted]
     st.caption(ui.plain(tables.in_words(row, shifted, titles)))
     panel.offer("leaderboard-row", made)

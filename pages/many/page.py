@@ -18,7 +18,7 @@ from hvae_core.figures import Curve, densities, fmt, percent, roc, symbol_html, 
 from hvae_core.scores import Score, get_score
 from pages.many import code, folders, taken, unusual
 from pages.many.folders import Measure, Opened
-from pages.shared import panel, ui
+from pages.shared import panel, program, ui
 from pages.shared.controls import among
 from pages.shared.state import colors, context
 
@@ -43,8 +43,9 @@ def fields() -> tuple[str, str]:
     )  # fmt: skip
     other = right.text_input(
         "Compared with", key="m_reference", bind="query-params",
-        placeholder="the held-out images of the model",
-        help="Another folder of scores, of in-distribution images: the reference.",
+        placeholder="optional: another folder of scores",
+        help="The reference: a folder of scores of in-distribution images. Without one, held-out "
+        "images of the model are the reference, once they are scored.",
     )  # fmt: skip
     return given.strip(), other.strip()
 
@@ -230,4 +231,5 @@ else:
                 "No folder of scores is open",
                 "Score images by the million on the command line, then name the folder here.",
             )
-        ui.command(f"{COMMAND} score my-images --model MODEL --out scored")
+        model = shlex.quote(program.name_of(ctx.a))
+        ui.command(f"{COMMAND} score my-images --model {model} --out scored")

@@ -6,11 +6,11 @@ fragment alone when one of its controls is turned: what it drew before is then r
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import streamlit as st
 
@@ -49,6 +49,8 @@ class Panel:
     """Of the model that the panel is about, where several are compared and it is about one."""
     follows: bool = False
     """Whether it shows what the finding above says, whose heading is that of both."""
+    formats: Mapping[str, str] = field(default_factory=dict)
+    """How the page writes the numbers of a table's columns, as "%.1f %%"."""
 
     def made(self) -> Content | None:
         """The chart, picture, table or text."""
@@ -151,12 +153,20 @@ def shown(
     code: Program | None = None,
     *,
     follows: bool = False,
+    columns: Mapping[str, Any] | None = None,
 ) -> None:
     """Take note of a panel, drawn under a name and told in words.
 
-    One that ``follows`` shows what the finding above it says.
+    One that ``follows`` shows what the finding above it says. ``columns`` is the configuration with
+    which Streamlit draws a table: numbers stand in a report as on the page.
     """
-    view().add(Panel(name, alt, content, code, follows=follows))
+    view().add(Panel(name, alt, content, code, follows=follows, formats=_formats(columns or {})))
+
+
+def _formats(columns: Mapping[str, Any]) -> dict[str, str]:
+    """The formats of the columns that have one."""
+    found = {name: (one.get("type_config") or {}).get("format") for name, one in columns.items()}
+    return {name: text for name, text in found.items() if text and "%" in text}
 
 
 def said(text: str, heading: str = "", *, note: bool = False, code: Program | None = None) -> None:

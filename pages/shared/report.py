@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path, PurePosixPath, PureWindowsPath
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -91,7 +92,7 @@ def made(view: View, known: Facts) -> bytes:
             continue
         section: dict[str, Any] = dict.fromkeys(("chart", "picture", "table", "lines"), "")
         section |= {"alt": heading(one), "follows": one.follows, "python": "", "command": ""}
-        section |= _content(one.name, content, f"chart-{number}", charts=charts)
+        section |= _content(one, content, f"chart-{number}", charts=charts)
         if code := one.written():
             section |= {"python": code.python, "command": code.command}
         sections.append(section)
@@ -127,16 +128,16 @@ def heading(one: Panel) -> str:
 
 
 def _content(
-    name: str, content: Any, chart: str, *, charts: dict[str, object]
+    one: Panel, content: Any, chart: str, *, charts: dict[str, object]
 ) -> Mapping[str, Any]:
     """What a panel shows, as the template takes it; a chart goes into ``charts``."""
     if isinstance(content, str):
         return {"lines": lines(content)}
     if hasattr(content, "to_plotly_json"):
-        charts[chart] = chart_of(name, only=content)
+        charts[chart] = chart_of(one.name, only=content)
         return {"chart": chart, "rem": _rem(content)}
     if hasattr(content, "columns"):
-        return {"table": table(content)}
+        return {"table": table(content, one.formats)}
     return {"picture": data_url(png_bytes(content), "image/png")}
 
 
@@ -156,24 +157,27 @@ def lines(markdown: str) -> list[dict[str, Any]]:
     ]
 
 
-def table(frame: pd.DataFrame) -> dict[str, Any]:
-    """Heads and cells of a table, numbers as people read them."""
+def table(frame: pd.DataFrame, formats: Mapping[str, str] = MappingProxyType({})) -> dict[str, Any]:
+    """Heads and cells of a table; numbers as the page writes them, or as people read them."""
     shown = frame.head(MOST_ROWS)
-    rows: list[list[dict[str, Any]]] = [
-        [_cell(value) for value in row] for row in shown.itertuples(index=False, name=None)
-    ]
     heads = [str(head) for head in frame.columns]
+    ways = [formats.get(head, "") for head in heads]
+    rows: list[list[dict[str, Any]]] = [
+        [_cell(value, way) for value, way in zip(row, ways, strict=True)]
+        for row in shown.itertuples(index=False, name=None)
+    ]
     if frame.index.dtype == object:  # words before each row
         heads = ["", *heads]
         rows = [[_cell(name), *row] for name, row in zip(shown.index, rows, strict=True)]
     return {"heads": heads, "rows": rows, "more": max(0, len(frame) - MOST_ROWS)}
 
 
-def _cell(value: Any) -> dict[str, Any]:
+def _cell(value: Any, way: str = "") -> dict[str, Any]:
     if isinstance(value, bool) or value is None:
         return {"text": {True: "yes", False: "no", None: ""}[value], "number": False}
     if isinstance(value, float):
-        return {"text": "" if value != value else fmt(value), "number": True}
+        written = way % value if way else fmt(value)
+        return {"text": "" if value != value else unbroken(written), "number": True}
     return {"text": unbroken(nameless(str(value))), "number": isinstance(value, int)}
 
 

@@ -283,7 +283,7 @@ def table(
     frame: pd.DataFrame, name: str, alt: str, *, code: Code | None = None, **kwargs: Any
 ) -> Any:
     """Draw a table, which the browser saves as CSV, and below it what makes it."""
-    panel.shown(name, alt, frame, code)
+    panel.shown(name, alt, frame, code, columns=kwargs.get("column_config"))
     drawn = st.dataframe(frame, hide_index=True, alt=alt, **kwargs)
     panel.offer(name, code)
     return drawn

@@ -138,6 +138,8 @@ def test_what_is_no_folder_of_scores_is_a_sentence(start: Start, given: str) -> 
     app = start("many", m_folder=given)
     assert not app.exception
     assert bool(given) == bool(app.error)
+    name = app.session_state["context"].a.name
+    assert bool(given) or any(f"--model {name} " in one.value for one in app.code)
 
 
 def test_a_public_server_opens_no_folder(

@@ -6,10 +6,14 @@ import re
 
 import pandas as pd
 import plotly.graph_objects as go
+import pytest
+import streamlit as st
 from PIL import Image
 
+from hvae_core.common.words import fmt, unbroken
 from hvae_core.figures import LIGHT
 from hvae_core.figures.data import figure_table
+from pages.shared import panel
 from pages.shared.panel import Panel, View
 from pages.shared.program import Code
 from pages.shared.report import Facts, heading, made, nameless, plain
@@ -39,6 +43,21 @@ def test_a_report_holds_every_panel_escaped_and_loads_nothing() -> None:
     assert 'href="http://here/many?m_score=elbo"' in text
     assert '"type":"bar"' in text.replace(" ", "") and "data:image/png;base64," in text
     assert not re.findall(r'<(?:script|link|img)[^>]+(?:src|href)="(?!data:)', text)
+
+
+def test_numbers_of_a_table_stand_as_on_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    view = View()
+    monkeypatch.setattr(panel, "view", lambda: view)
+    rows = pd.DataFrame({"Set": ["a", "b"], "Flagged": [4.6, float("nan")], "KL": [0.25, 0.5]})
+    columns = {
+        "Set": st.column_config.TextColumn(width=72),
+        "Flagged": st.column_config.ProgressColumn(format="%.1f %%", max_value=100),
+        "KL": st.column_config.NumberColumn(width=72),
+    }
+    panel.shown("flagged", "Share flagged", rows, columns=columns)
+    text = made(view, FACTS).decode()
+    cells = [plain(cell) for cell in re.findall(r'<td class="number">([^<]*)', text)]
+    assert cells == [unbroken("4.6 %"), fmt(0.25), "", fmt(0.5)]
 
 
 def test_a_chart_with_many_columns_of_numbers_scrolls() -> None:
