@@ -28,7 +28,7 @@ from pages.shared.controls import select, set_and_number
 from pages.shared.kept import by_content
 from pages.shared.state import Context
 from pages.shared.store import Handle
-from pages.shared.uploads import uploaded
+from pages.shared.uploads import only, uploaded
 
 Coded = tuple[Handle, Compression]
 AT_ONCE = 30
@@ -59,6 +59,7 @@ def choose(ctx: Context) -> Picture | None:
     if current.moved(ctx, "c_from"):
         st.session_state["c_from"] = "set"
     source = select("Picture", SOURCES, key="c_from", help=tiles)
+    only("compression", source)
     if source in PHOTOGRAPHS:
         return Picture(PHOTOGRAPHS[source], _photograph(source), photograph=source)
     if source == "upload":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import streamlit as st
 
@@ -26,6 +27,13 @@ SLIDERS: dict[str, tuple[str, tuple[float, float, float], str]] = {
 }
 """Label, range and step, and how the value is written."""
 _SIDES = {"across": "Keep across", "down": "Keep down"}
+NONE: dict[str, Any] = {
+    "i_turn": "0°",
+    "i_prepare": [],
+    **{f"i_keep_{name}": (0, 100) for name in _SIDES},
+    **{f"i_by_{name}": getattr(UNMOVED, name) for name in SLIDERS},
+}
+"""What every control of a change says while the image is as it came."""
 
 
 def asked(image: OneImage, seed: int, *, steps: Sequence[Step] = STEPS) -> OneImage:
@@ -49,10 +57,12 @@ def steps_asked(steps: Sequence[Step]) -> tuple[Step, ...]:
 
 def undo() -> None:
     """Bring every control of a change back, so that the image is as it came."""
-    state = st.session_state
-    state.update({"i_turn": "0°", "i_prepare": []})
-    state.update({f"i_keep_{name}": (0, 100) for name in _SIDES})
-    state.update({f"i_by_{name}": getattr(UNMOVED, name) for name in SLIDERS})
+    st.session_state.update(NONE)
+
+
+def chosen() -> dict[str, Any]:
+    """What every control of a change says now."""
+    return {key: st.session_state.get(key, value) for key, value in NONE.items()}
 
 
 def _kept(name: str) -> tuple[float, float]:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import streamlit as st
 
 from hvae_core.data import one_image
@@ -30,6 +31,8 @@ class _File:
     data: bytes
     name: str
     image: OneImage
+    pixels: Pixels | None
+    """The picture (C, H, W) where it may stand for the file in a link."""
 
 
 def upload(ctx: Context) -> OneImage | None:
@@ -83,7 +86,7 @@ def draw_on(image: Pixels) -> None:
 
 def _drawn(image: Pixels) -> None:
     data = png_bytes(to_picture(image))
-    uploads.received("i_drawn", data, "Drawing", _opened, linked=whole.to_text(image))
+    uploads.received("i_drawn", data, "Drawing", _opened)
 
 
 KEYS = {"upload": "i_file", "paste": "i_pasted", "camera": "i_photo"}
@@ -116,7 +119,27 @@ def _prepare(step: Step) -> None:
 
 def _opened(data: bytes, name: str) -> _File:
     image = OneImage(opened(one_image, data, "upload", name), name)
-    return _File(hashlib.sha256(data).hexdigest(), data, name, image)
+    came = image.images.images[0]
+    pixels = came if whole.to_text(came) and _stands_for(data, came) else None
+    return _File(hashlib.sha256(data).hexdigest(), data, name, image, pixels)
+
+
+def _stands_for(data: bytes, pixels: Pixels) -> bool:
+    """Whether a file of the pixels alone becomes by every step what the file with them becomes.
+
+    The levels of a file may be finer than bytes, or its ground transparent.
+    """
+    alone = png_bytes(to_picture(pixels))
+    if alone == data:
+        return True
+    ways: tuple[tuple[Step, ...], ...] = ((), ("invert",), STEPS)
+    for steps in ways:
+        one, other = (
+            opened(one_image, file, "upload", "", prepare=steps).images for file in (data, alone)
+        )
+        if not np.array_equal(one, other):
+            return False
+    return True
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)

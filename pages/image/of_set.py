@@ -12,9 +12,12 @@ from pages.shared.controls import set_and_number, within
 from pages.shared.state import Context
 
 DONE = "i_done"
-"""In the session's state: the changes of a link are in that picture already."""
+"""In the session's state: the digest of a link's file, whose picture has the changes already."""
+ASIDE = "i_aside"
+"""In the session's state: the digest of a link's file that is not here, and the link's changes."""
 _OF_LINK = "i_of_link"
-"""In the session's state: the picture that a link holds in place of its file, which is not here."""
+"""In the session's state: the picture that a link holds in place of its file, which is not here,
+and the file's digest as it stands there."""
 
 
 def from_set(ctx: Context, given: current.Spot | None) -> OneImage | None:
@@ -46,24 +49,28 @@ def from_selection(ctx: Context) -> OneImage | None:
     return _taken(ctx, names[pick])
 
 
-def in_place_of_file(ctx: Context) -> OneImage | None:
-    """The picture that a link holds beside the file that it names, or None where it holds none.
+def in_place_of_file(ctx: Context, asked: str) -> OneImage | None:
+    """The picture that a link holds beside the file ``asked`` for, or None where it holds none.
 
     So its sender's model A was given the file, with all changes: none is made again.
     """
-    if _OF_LINK not in st.session_state:
-        spot = current.chosen(ctx)
-        st.session_state[_OF_LINK] = spot if spot and shown.is_shown(spot[0]) else None
-        st.session_state[DONE] = True
-    spot = st.session_state[_OF_LINK]
+    before, spot = st.session_state.get(_OF_LINK, ("", None))
+    if before != asked:
+        now = current.chosen(ctx)
+        spot = now if now and shown.is_shown(now[0]) else None
+        st.session_state[_OF_LINK] = asked, spot
     if spot is None or spot[0] not in {spec.name for spec in ctx.world.sets}:
         return None
     image = _taken(ctx, image_names.name_of(*spot))
     if image is not None:
+        if before != asked:
+            st.session_state[DONE] = asked
+        aside = st.session_state.get(ASIDE, ("",))[0] == asked
         others = any(handle.image_shape != ctx.a.image_shape for handle in ctx.models)
         st.info(
             "Judged is the picture that the link itself holds: what its sender's model A was given "
             f"of the file, changes included, {describe_shape(image.images.image_shape)}."
+            + (" They are made again on the file once you open it." if aside else "")
             + (" A model of another shape has it from there, not from the file." if others else ""),
             icon=":material/link:",
         )

@@ -32,7 +32,7 @@ from pages.image import (
 )
 from pages.image.one_image import OneImage
 from pages.image.subject import JudgedImage
-from pages.shared import jobs, panel, pictures, ui
+from pages.shared import jobs, panel, pictures, ui, uploads
 from pages.shared.controls import one_of
 from pages.shared.remembered import remembered
 from pages.shared.state import colors, context
@@ -237,6 +237,7 @@ def body() -> None:
     )
     if view != subject.VIEWS[0]:
         st.session_state.pop(SHOWN, None)
+        uploads.only("image", "")
         batch.draw(ctx, head)
         return
     # A fixed width, not a share: the portrait is never cut, and a narrow screen wraps.

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
+from typing import Any, NoReturn
 
 import numpy as np
 import pandas as pd
@@ -31,7 +32,7 @@ VIEWS = ("one image", "many images")
 _ASKER = "i_from"
 _CHANGED = ", changed"
 _AFRESH = "i_afresh"
-"""In the session's state: the changes are undone before their controls are drawn again."""
+"""In the session's state: what their controls say of the changes when they are drawn again."""
 JUDGEMENT = "i_judgement"
 """In the session's state: the judgement of model A that the page shows."""
 RATES = {f"{rate:g} %": rate / 100 for rate in (0.1, 0.5, 1, 2, 5, 10)}
@@ -58,8 +59,7 @@ class JudgedImage:
 
 def choose(ctx: Context) -> OneImage | None:
     """The controls of where the image comes from, and the image; None where there is none."""
-    if st.session_state.pop(_AFRESH, False):
-        changes.undo()
+    st.session_state.update(st.session_state.pop(_AFRESH, {}))
     # What a link says of this page's own controls goes before the current image that it names.
     by_link = not any(key.startswith("i_") for key in st.query_params)
     given = current.given(ctx, _ASKER, by_link=by_link)
@@ -69,17 +69,23 @@ def choose(ctx: Context) -> OneImage | None:
         "Image from", SOURCES, "set", key="i_from", help="A set of this world, a file of your own, "
         "a drawing, the clipboard, the camera, or the latest lasso of the page Latent space.",
     )  # fmt: skip
+    uploads.only("image", source)
     image = of_set.from_set(ctx, given) if source == "set" else _from_elsewhere(ctx, source)
-    is_file = image is not None and source in files.KEYS  # whose own controls have the steps
-    if image is None and source in files.KEYS and uploads.is_absent(files.KEYS[source]):
-        image = of_set.in_place_of_file(ctx)
+    key = files.KEYS.get(source, "")
+    is_file = image is not None and bool(key)  # whose own controls have the steps
+    aside = st.session_state.get(of_set.ASIDE)
+    if is_file and aside and uploads.is_the(key, aside[0]):
+        del st.session_state[of_set.ASIDE]
+        _again(aside[1])
+    if image is None and (asked := uploads.absent(key)):
+        image = of_set.in_place_of_file(ctx, asked)
     if image is None:
         return None
     with st.expander("Change the picture", expanded=False):
         image = changes.asked(image, ctx.seed, steps=() if is_file else changes.STEPS)
-        if st.session_state.pop(of_set.DONE, False) and image.changes:
-            st.session_state[_AFRESH] = True  # a control that a link sets can be set in a new run
-            st.rerun()
+        if (asked := st.session_state.pop(of_set.DONE, "")) and image.changes:
+            st.session_state[of_set.ASIDE] = asked, changes.chosen()
+            _again(changes.NONE)
         pixels = image.at(ctx.a).images[0]
         st.button(
             "Draw on it", key="i_draw_on", on_click=files.draw_on, args=(pixels,),
@@ -87,6 +93,12 @@ def choose(ctx: Context) -> OneImage | None:
         )  # fmt: skip
     _is_current(ctx, image)
     return image
+
+
+def _again(controls: Mapping[str, Any]) -> NoReturn:
+    """Draw the controls of the changes so: one that a link sets can be set in a new run alone."""
+    st.session_state[_AFRESH] = controls
+    st.rerun()
 
 
 def _is_current(ctx: Context, image: OneImage) -> None:

@@ -92,7 +92,7 @@ def with_pictures(world: World) -> World:
     """The world with the current and the pinned picture of no set, and what they were made from."""
     spots = [spot for key in (IMAGE, PINNED) if (spot := st.session_state.get(key))]
     spots += [made_from for spot in spots if (made_from := shown.origin(spot))]
-    return shown.with_pictures(world, {spot[0] for spot in spots})
+    return shown.with_pictures(world, [spot[0] for spot in spots])
 
 
 def unpin() -> None:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Sequence
+from urllib.parse import urlencode
 
 import streamlit as st
 
 from hvae_core.data.worlds import World
-from pages.shared import ui
+from pages.shared import ui, whole
 
 _SAID = "links_said"
 _ABSENT = "links_absent"
@@ -78,6 +79,13 @@ def say(key: str, value: str) -> None:
         st.query_params[key] = value
     else:
         del st.query_params[key]
+
+
+def room(*keys: str) -> int:
+    """How many signs are left in the address for what stands there under ``keys``."""
+    query = st.query_params
+    others = [(key, value) for key in query if key not in keys for value in query.get_all(key)]
+    return whole.MOST - len(urlencode([*others, *((key, "") for key in keys)]))
 
 
 def _is_echo(key: str, value: str) -> bool:

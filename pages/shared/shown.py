@@ -32,6 +32,8 @@ _MOST = 4
 """Pictures of a link: the current one, the pinned one, and what each was made from."""
 _SIGNS = 2**20
 """Of a picture on the shelf."""
+LEAST = _MOST * (shelf.LINKED + 1)
+"""Signs of the pictures of a link where each stands there by its digest."""
 _TITLE = 80
 
 
@@ -50,7 +52,7 @@ def add(pixels: Pixels, title: str, origin: Spot | None = None) -> Spot:
     name = name_of(pixels, images.title)
     _held()[name] = Shown(images.renamed(name, images.title), origin)
     if missed := st.session_state.get(_MISSED):  # of a link: it may be this one, made anew
-        missed.discard(_text(images))
+        missed.discard(_apart(images)[0][: shelf.LINKED])
         links.absent(KEY, _ABSENT if missed else "")
     return name, 0
 
@@ -73,17 +75,37 @@ def is_shown(set_name: str) -> bool:
 
 
 def with_pictures(world: World, needed: Collection[str]) -> World:
-    """The world with the pictures of a link, and those of this session that are ``needed``."""
+    """The world with the pictures of a link, and those of this session that are ``needed``.
+
+    Those needed first come first to stand whole in a link.
+    """
     held = _held()
     if asked := links.arrived(KEY):
         _take_up(asked)
     else:
-        for name in set(held) - set(needed):
-            del held[name]
-    links.say(KEY, "~".join(_text(each.images) for each in held.values()))
+        held = {name: held[name] for name in dict.fromkeys(needed) if name in held}
+        st.session_state[KEY] = held
+    _say()
     for name, each in held.items():
         world = world.with_set(SetSpec(name, each.images.title, "shown", InMemory(each.images)))
     return world
+
+
+def _say() -> None:
+    """Write the pictures into the address: whole as far as there is room, or by their digests."""
+    texts = []
+    left = links.room(KEY) - (shelf.LINKED + 1) * len(_held())
+    for each in _held().values():
+        text = _text(each.images, left + shelf.LINKED)
+        left -= len(text) - shelf.LINKED
+        texts.append(text)
+    links.say(KEY, "~".join(texts))
+
+
+def titles_in_link() -> list[str]:
+    """What the pictures are called that stand whole in the address."""
+    parts = st.query_params.get(KEY, "").split("~")
+    return [found[1] for text in parts if (found := whole.named_from_text(text))]
 
 
 def _held() -> dict[str, Shown]:
@@ -91,16 +113,20 @@ def _held() -> dict[str, Shown]:
     return held
 
 
-def _text(images: ImageSet) -> str:
-    """A picture in a link: whole, with its title; or the digest under which it is kept."""
-    title = whole.title_to_text(images.title)
-    if text := whole.to_text(images.images[0]):
-        return f"{text}.{title}"
-    data = f"{whole.to_text(images.images[0], _SIGNS)}.{title}".encode()
-    digest, me = hashlib.sha256(data).hexdigest(), visitor.visitor()
+def _text(images: ImageSet, most: int) -> str:
+    """A picture in a link: in at most so many signs, or the digest under which it is kept."""
+    if text := whole.named_to_text(images.images[0], images.title, min(most, whole.MOST)):
+        return text
+    (digest, data), me = _apart(images), visitor.visitor()
     if shelf.find((me,), KIND, digest) is None:
         shelf.keep(me, KIND, shelf.Kept(digest, images.title, me, data))
     return digest[: shelf.LINKED]
+
+
+def _apart(images: ImageSet) -> tuple[str, bytes]:
+    """What is kept of a picture that a link does not hold: its digest, and picture and title."""
+    data = whole.named_to_text(images.images[0], images.title, _SIGNS).encode()
+    return hashlib.sha256(data).hexdigest(), data
 
 
 def _take_up(asked: str) -> None:
@@ -109,14 +135,13 @@ def _take_up(asked: str) -> None:
     for asked_for in asked.split("~")[:_MOST]:
         text = asked_for
         if "." not in text:
-            found = shelf.find((visitor.visitor(),), KIND, text)
-            text = "" if found is None else found.data.decode("ascii", "replace")
-        packed, _, title = text.rpartition(".")
-        pixels = whole.from_text(packed, _SIGNS)
-        if pixels is None:
+            kept = shelf.find((visitor.visitor(),), KIND, text)
+            text = "" if kept is None else kept.data.decode("ascii", "replace")
+        found = whole.named_from_text(text, _SIGNS)
+        if found is None:
             missed.add(asked_for)
         else:
-            add(pixels, whole.title_from_text(title))
+            add(*found)
     st.session_state[_MISSED] = missed
     links.absent(KEY, _ABSENT if missed else "")
 

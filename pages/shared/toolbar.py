@@ -15,7 +15,7 @@ from streamlit.components.v2 import component
 
 from hvae_core.common.words import listed
 from hvae_core.data.worlds import OWN
-from pages.shared import links, report, ui, uploads
+from pages.shared import links, report, shown, ui, uploads
 from pages.shared.state import Context, colors
 
 if TYPE_CHECKING:
@@ -74,18 +74,18 @@ def draw(ctx: Context, page: Page, pages: Sequence[Page], *, touring: bool) -> N
 
     Where a step of the tour is open, its own ways on stand in its strip.
     """
-    shown = ui.presented()
-    if shown and not touring:
+    presented = ui.presented()
+    if presented and not touring:
         at = pages.index(page)
         _way(pages[at - 1] if at else None, "present_back", ":material/arrow_back:")
         _way(pages[at + 1] if at + 1 < len(pages) else None, "present_next", _NEXT)
     _mount(
         key="toolbar_share",
-        data={"without": without(ctx, page.url_path), "keys": _KEYS if shown else {}},
+        data={"without": without(ctx, page.url_path), "keys": _KEYS if presented else {}},
     )
     report.button(ctx, page.url_path)
-    label, key = ("Leave (Esc)", "present_leave") if shown else ("Present", "present_begin")
-    st.button(label, key=key, on_click=_turn, args=(not shown,), type="tertiary")
+    label, key = ("Leave (Esc)", "present_leave") if presented else ("Present", "present_begin")
+    st.button(label, key=key, on_click=_turn, args=(not presented,), type="tertiary")
 
 
 _NEXT = ":material/arrow_forward:"
@@ -103,7 +103,7 @@ def _turn(on: bool) -> None:
 
 
 def without(ctx: Context, address: str) -> str:
-    """What of this view whoever opens its link may not see, in a sentence or two."""
+    """What whoever opens this view's link may not see, and what of one's own the link holds."""
     from hvae_core.checkpoint.library import shipped_checkpoints
 
     said = []
@@ -114,7 +114,13 @@ def without(ctx: Context, address: str) -> str:
     brought = [ctx.title(name) for name in ctx.out_names if name.startswith(OWN)]
     if brought:
         said.append(f"{listed(brought)} shows only where it was brought too.")
-    if _holds_a_file(address):
+    key = uploads.on_page(address)
+    titles = [uploads.title_in_link(key)] if key else []
+    if held := list(dict.fromkeys(title for title in (*titles, *shown.titles_in_link()) if title)):
+        said.append(
+            f"The link itself holds picture and name of {listed(held)}, for whoever has the link."
+        )
+    if key and uploads.only_here(key):
         said.append(
             "The picture is a file of yours, which opens in this browser alone, for a day: tick "
             "Keep for links below it, and whoever has the link sees it."
@@ -124,20 +130,3 @@ def without(ctx: Context, address: str) -> str:
     if address == "many":
         said.append("The folder of scores is found only on a machine that has it.")
     return " ".join(said)
-
-
-_FILES = {
-    "image": ("i_from", {"upload": "i_file", "camera": "i_photo", "paste": "i_pasted",
-                         "draw": "i_drawn"}),
-    "compression": ("c_from", {"upload": "c_file"}),
-}  # fmt: skip
-"""By the page's address: the control of where its picture comes from, and the files held there."""
-
-
-def _holds_a_file(address: str) -> bool:
-    """Whether the page shows a file of the visitor's that its link does not bring along."""
-    if address not in _FILES:
-        return False
-    control, held = _FILES[address]
-    key = held.get(str(st.session_state.get(control)))
-    return key is not None and uploads.only_here(key)

@@ -2,7 +2,8 @@
 
 What was read stays in the session, since Streamlit forgets a file when another page is opened. The
 file itself lies on the visitor's shelf for a day, and for everyone who has the link if the visitor
-says so. The link has the digest of its bytes; a small file or drawing stands in it whole.
+says so. The link has the digest of its bytes; a small picture stands in it whole with its name, and
+nothing else that its file says.
 """
 
 from __future__ import annotations
@@ -11,21 +12,36 @@ import hashlib
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import streamlit as st
 
 from hvae_core.common import shelf
 from hvae_core.common.errors import HVAEError
-from hvae_core.data.image_set import to_picture
+from hvae_core.data.image_set import Pixels, to_picture
 from hvae_core.figures.grids import png_bytes
-from pages.shared import links, ui, visitor, whole
+from pages.shared import links, shown, ui, visitor, whole
 
-T = TypeVar("T")
+
+class Brought(Protocol):
+    """What a file was read as."""
+
+    @property
+    def pixels(self) -> Pixels | None:
+        """Its picture (C, H, W) as it came; None where that does not stand for the file."""
+
+
+T = TypeVar("T", bound=Brought)
 Read = Callable[[bytes, str], T]
 Field = Callable[..., Any]
 """A field of Streamlit's that takes a file."""
 KIND = "pictures"
+FILES = {
+    "image": ("i_from", {"upload": "i_file", "camera": "i_photo", "paste": "i_pasted",
+                         "draw": "i_drawn"}),
+    "compression": ("c_from", {"upload": "c_file"}),
+}  # fmt: skip
+"""By the page's address: the control of where its picture comes from, and the files held there."""
 _log = logging.getLogger(__name__)
 
 
@@ -37,7 +53,7 @@ class Held(Generic[T]):
     title: str
     value: T
     linked: str = ""
-    """What stands in links where that is the picture itself."""
+    """The picture and its name, as a link with room for them holds them; "" where none has."""
 
 
 @dataclass(frozen=True)
@@ -67,12 +83,9 @@ def brought(key: str, read: Read[T]) -> T | None:
     return _shown(key)
 
 
-def received(key: str, data: bytes, name: str, read: Read[T], *, linked: str = "") -> None:
-    """Read a file that was brought, and put it on its visitor's shelf; the last one is lost.
-
-    ``linked`` is the picture as links can hold it whole.
-    """
-    held = _through(read, data, name, linked)
+def received(key: str, data: bytes, name: str, read: Read[T]) -> None:
+    """Read a file that was brought, and put it on its visitor's shelf; the last one is lost."""
+    held = _through(read, data, name)
     if isinstance(held, Held):
         me = visitor.visitor()
         shelf.keep(me, KIND, shelf.Kept(held.digest, name, me, data))
@@ -80,18 +93,47 @@ def received(key: str, data: bytes, name: str, read: Read[T], *, linked: str = "
     ui.redraw_all()
 
 
+def on_page(address: str) -> str | None:
+    """The key of the file that the page with this address shows, or None where it shows none."""
+    if address not in FILES:
+        return None
+    control, keys = FILES[address]
+    return keys.get(str(st.session_state.get(control)))
+
+
+def only(address: str, source: str) -> None:
+    """Take out of the address what belongs to sources of this page that are not chosen."""
+    for other, key in FILES[address][1].items():
+        if other != source:
+            _say(key, "")
+
+
 def only_here(key: str) -> bool:
     """Whether a file is held that whoever opens this view's link does not get."""
     held = st.session_state.get(_held(key))
-    if not isinstance(held, Held) or held.linked:
+    if not isinstance(held, Held) or _fits(key, held):
         return False
     return shelf.find((shelf.EVERYONE,), KIND, held.digest) is None
 
 
-def is_absent(key: str) -> bool:
-    """Whether a link names a file that is not here, and none was brought since."""
+def title_in_link(key: str) -> str:
+    """What the file is called whose picture the link holds whole; "" where the link holds none."""
     held = st.session_state.get(_held(key))
-    return isinstance(held, Refused) and bool(held.asked)
+    if not isinstance(held, Held) or held.linked != st.query_params.get(key):
+        return ""
+    return held.title
+
+
+def absent(key: str) -> str:
+    """The digest by which a link names a file that is not here; "" once another was brought."""
+    held = st.session_state.get(_held(key))
+    return held.asked if isinstance(held, Refused) else ""
+
+
+def is_the(key: str, asked: str) -> bool:
+    """Whether the file that is held is the one that a link names by the start of its digest."""
+    held = st.session_state.get(_held(key))
+    return isinstance(held, Held) and held.digest.startswith(asked)
 
 
 def emptied(key: str) -> None:
@@ -118,12 +160,27 @@ def _shown(key: str) -> Any:
         show(ui.plain(held.sentence), icon=":material/error:")
         links.say(key, held.asked)
         return None
-    links.say(key, "" if held is None else held.linked or held.digest[: shelf.LINKED])
     if held is None:
+        _say(key, "")
         return None
-    if not held.linked:
+    fits = _fits(key, held)
+    _say(key, held.linked if fits else held.digest[: shelf.LINKED])
+    if not fits:
         _keep_for_links(key, held)
     return held.value
+
+
+def _say(key: str, value: str) -> None:
+    """Write it into the address; a new one changes what room is left there, and what Share says."""
+    before = st.query_params.get(key, "")
+    links.say(key, value)
+    if before != value:
+        st.rerun()
+
+
+def _fits(key: str, held: Held[Any]) -> bool:
+    """Whether there is room in the link for the picture, and for the digests of those shown."""
+    return 0 < len(held.linked) <= links.room(key, shown.KEY) - shown.LEAST
 
 
 def _from_field(key: str, read: Read[T]) -> None:
@@ -137,12 +194,9 @@ def _from_field(key: str, read: Read[T]) -> None:
 
 def _linked(asked: str, read: Read[T]) -> Held[T] | Refused:
     """The file that a link holds whole, or names by the start of its digest."""
-    pixels = whole.from_text(asked)
+    pixels, title = whole.named_from_text(asked) or (whole.from_text(asked), "Drawing")
     if pixels is not None:
-        return _through(read, png_bytes(to_picture(pixels)), "Drawing", asked)
-    file = whole.file_from_text(asked)
-    if file is not None:
-        return _through(read, *file)
+        return _through(read, png_bytes(to_picture(pixels)), title)
     found = shelf.find((visitor.visitor(), shelf.EVERYONE), KIND, asked)
     if found is None or hashlib.sha256(found.data).hexdigest() != found.digest:
         return Refused(
@@ -154,9 +208,10 @@ def _linked(asked: str, read: Read[T]) -> Held[T] | Refused:
     return _through(read, found.data, found.title)
 
 
-def _through(read: Read[T], data: bytes, name: str, linked: str = "") -> Held[T] | Refused:
+def _through(read: Read[T], data: bytes, name: str) -> Held[T] | Refused:
     try:
-        value, linked = read(data, name), linked or whole.file_to_text(data, name)
+        value = read(data, name)
+        linked = "" if value.pixels is None else whole.named_to_text(value.pixels, name)
         return Held(hashlib.sha256(data).hexdigest(), name, value, linked)
     except HVAEError as error:
         return Refused(str(error))

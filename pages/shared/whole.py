@@ -1,7 +1,7 @@
 """Small pictures whole in a link: whoever opens it sees them, and no server keeps them.
 
-A picture (C, H, W) of bytes stands there as "CxHxW." and its deflated pixels in base64, a file as
-"file.", its bytes and its name.
+A picture (C, H, W) of bytes stands there as "CxHxW." and its deflated pixels in base64, and with
+its name after another dot. What else its file says stays out, as where a photograph was made.
 """
 
 from __future__ import annotations
@@ -17,14 +17,15 @@ from hvae_core.common.plain import plain
 from hvae_core.data.image_set import Pixels
 
 MOST = 6000
-"""Signs of a picture in a link: with more of them, servers on the way refuse an address."""
+"""Signs of a whole address: with many more of them, servers on the way refuse it."""
 _SIDE = 512
 _FORM = re.compile(r"([13])x(\d{1,3})x(\d{1,3})\.([A-Za-z0-9_-]+)")
-_FILE = re.compile(r"file\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)")
 
 
 def to_text(pixels: Pixels, most: int = MOST) -> str:
     """A picture (C, H, W) in at most so many signs; "" for one that is too large for that."""
+    if max(pixels.shape) > _SIDE:
+        return ""
     packed = _packed(zlib.compress(pixels.tobytes(), 9))
     text = f"{'x'.join(map(str, pixels.shape))}.{packed}"
     return text if len(text) <= most and _FORM.fullmatch(text) else ""
@@ -49,34 +50,26 @@ def from_text(text: str, most: int = MOST) -> Pixels | None:
     return np.frombuffer(raw, np.uint8).reshape(shape).copy()
 
 
-def file_to_text(data: bytes, name: str) -> str:
-    """A file in a link, with its name; "" for one that is too large for that."""
-    text = f"file.{_packed(data)}.{title_to_text(name)}" if len(data) < MOST else ""
-    return text if len(text) <= MOST else ""
+def named_to_text(pixels: Pixels, title: str, most: int = MOST) -> str:
+    """A picture (C, H, W) and its name in at most so many signs; "" where they do not fit."""
+    named = _packed(title.encode())
+    text = to_text(pixels, most - len(named) - 1)
+    return f"{text}.{named}" if text else ""
 
 
-def file_from_text(text: str) -> tuple[bytes, str] | None:
-    """Bytes and name of the file that a text stands for; None where it is none of ``to_text``'s."""
-    found = _FILE.fullmatch(text) if len(text) <= MOST else None
-    if found is None:
+def named_from_text(text: str, most: int = MOST) -> tuple[Pixels, str] | None:
+    """Picture and name that a text stands for; None where it is none of ``named_to_text``.
+
+    A picture without a readable name is called "Picture".
+    """
+    packed, _, named = text.rpartition(".")
+    pixels = from_text(packed, most)
+    if pixels is None:
         return None
     try:
-        return _unpacked(found[1]), title_from_text(found[2])
+        return pixels, plain(_unpacked(named).decode()) or "Picture"
     except ValueError:
-        return None
-
-
-def title_to_text(title: str) -> str:
-    """What a picture is called, in a link."""
-    return _packed(title.encode())
-
-
-def title_from_text(text: str) -> str:
-    """What a picture of a link is called; "Picture" where the text is no title."""
-    try:
-        return plain(_unpacked(text).decode()) or "Picture"
-    except ValueError:
-        return "Picture"
+        return pixels, "Picture"
 
 
 def _packed(data: bytes) -> str:

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import io
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import numpy as np
 import pytest
+from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from hvae_core.checkpoint import save_checkpoint
 from hvae_core.config import ModelCard
+from hvae_core.data import one_image
 from hvae_core.data.image_set import ImageSet
-from pages.shared import links, ui, visitor
+from hvae_core.data.prepare import STEPS
+from pages.image import files
+from pages.shared import links, ui, uploads, visitor, whole
 from pages.shared.shown import Shown, name_of
 from tests.pages.conftest import CONFIG, Start
 from tests.pages.test_image import file_of, nothing_judged, portrait_title
@@ -51,9 +58,18 @@ LARGE = (100, 80)
 
 
 def opened_picture(start: Start, size: tuple[int, int] = LARGE) -> AppTest:
-    app = start("image", i_from="upload")
+    return reopened(start("image", i_from="upload"), size)
+
+
+def reopened(app: AppTest, size: tuple[int, int] = LARGE) -> AppTest:
     app.file_uploader("i_file").upload("my *cat*.png", file_of("PNG", size))
     return app.run()
+
+
+def shared(app: AppTest) -> str:
+    """What Share says of the link of the page that is open, *One image*."""
+    (tool,) = [one for one in app.get("bidi_component") if "toolbar_share" in str(one.proto.id)]
+    return json.loads(tool.proto.json)["without"]
 
 
 def link(app: AppTest, **bound: Any) -> dict[str, Any]:
@@ -61,12 +77,52 @@ def link(app: AppTest, **bound: Any) -> dict[str, Any]:
     return {**app.query_params, **bound}
 
 
-def test_a_small_picture_travels_in_the_link(start: Start, become: Become) -> None:
-    app = opened_picture(start, (30, 30))
+def test_a_small_picture_travels_in_the_link_until_it_is_left(start: Start, become: Become) -> None:
+    app = opened_picture(start, (36, 36))  # picture and what is shown of it: 6,300 signs
+    address = link(app, i_from="upload")
+    assert len(urlencode(address)) <= whole.MOST
+    assert shared(app) == (
+        "The link itself holds picture and name of my *cat*.png, for whoever has the link."
+    )
     become("you")
-    other = start("image", **link(app, i_from="upload"))
+    other = start("image", **address)
     assert seen(other) == seen(app) and not other.warning
     assert portrait_title(other) == "my \\*cat\\*.png"
+    app = app.segmented_control(key="i_from").set_value("draw").run()
+    assert "i_file" not in app.query_params
+    assert "my *cat*.png" in shared(app)  # the sidebar still shows the picture
+    app = app.segmented_control(key="i_from").set_value("set").run()
+    assert not {"i_file", "shown"} & {*app.query_params} and not shared(app)
+    app = app.segmented_control(key="i_from").set_value("upload").run()
+    assert app.query_params["i_file"] == address["i_file"]
+
+
+@pytest.mark.parametrize("kind", ["L", "RGB", "P", "1", "LA", "RGBA", "I;16", "CMYK", "blank"])
+def test_a_link_holds_the_picture_of_a_file_and_nothing_else_that_it_says(kind: str) -> None:
+    """It is read as the file was, whatever is asked to be done to it."""
+    noise = Image.fromarray(PICTURES[0])
+    if kind == "I;16":
+        picture = Image.fromarray(PICTURES[0].astype(np.uint16) * 200)
+    else:
+        picture = Image.new("L", (9, 7)) if kind == "blank" else noise.convert(kind)
+    if kind in ("LA", "RGBA"):
+        picture.putalpha(noise.rotate(90))
+    file, about = io.BytesIO(), Image.Exif()
+    about[0x0112], about[0x010E] = 6, "at home"  # to be turned
+    picture.save(file, "TIFF" if kind == "CMYK" else "PNG", exif=about)
+    held = uploads._through(files._opened, file.getvalue(), "mine")
+    assert isinstance(held, uploads.Held) and b"at home" in file.getvalue()
+    if kind in ("I;16", "LA", "RGBA"):  # inverted, finer levels and the ground become other bytes
+        assert not held.linked
+        return
+    again = uploads._linked(held.linked, files._opened)
+    assert isinstance(again, uploads.Held) and again.title == "mine"
+    assert b"at home" not in again.value.data
+    for steps in ((), *((step,) for step in STEPS), STEPS):
+        one, two = (
+            one_image(each.value.data, "a", "a", prepare=steps).images for each in (held, again)
+        )
+        assert np.array_equal(one, two)
 
 
 def test_an_uploaded_picture(start: Start, become: Become) -> None:
@@ -82,8 +138,13 @@ def test_an_uploaded_picture(start: Start, become: Become) -> None:
         assert warned(other, "is not here") and other.title[0].value == turned.title[0].value
         assert other.session_state["i_turn"] == "0°" and "link itself" in other.info[0].value
         assert other.session_state["image"] == turned.session_state["image"]
+    other = reopened(other)  # the right file: it is judged as its sender did
+    assert (other.session_state["i_turn"], seen(other)) == ("90°", seen(turned))
     without = {key: value for key, value in address.items() if key not in ("image", "shown")}
-    assert warned(nothing_judged(start("image", **without)), "is not here")
+    become("them")
+    bare = start("image", **without, i_turn="90°")
+    assert warned(nothing_judged(bare), "is not here")
+    assert seen(reopened(bare)) == seen(turned)
     become("me")
     app.segmented_control(key="i_turn").set_value("0°").run()
     app.checkbox("i_file_keep").check()
@@ -95,7 +156,7 @@ def test_an_uploaded_picture(start: Start, become: Become) -> None:
     assert "Whoever sent this link keeps the file for it." in [one.value for one in other.caption]
     become("me")
     app.checkbox("i_file_keep").uncheck().run()
-    become("you")
+    become("others")
     nothing_judged(start("image", **without))
 
 
