@@ -70,9 +70,21 @@ def claim(run: Run | None) -> str:
             f"{name} {fmt(float(kl))}" for name, kl in zip(names, now, strict=True)
         ) + " nats"  # fmt: skip
     if len(dead) == len(names):
-        return f"{at} no layer says anything" if len(names) > 1 else f"{at} the layer says nothing"
+        when = "any more" if has_learned(run.frame) else "yet"
+        who = "no layer says anything" if len(names) > 1 else "the layer says nothing"
+        return f"{at} {who} {when}"
     verb = "says" if len(dead) == 1 else "say"
     return f"{at} {' and '.join(dead)} {verb} nothing"
+
+
+def has_learned(frame: LabFrame) -> bool:
+    """Whether a layer has ever said something of the image that it learned.
+
+    The KL of a network before it has learned anything is no such thing, so in a run that counts
+    steps a layer's KL must have risen by ``SILENT_NATS`` above its first point.
+    """
+    begun = frame.kl[0] if frame.about["counted"] == "step" else 0.0
+    return bool((frame.kl - begun >= SILENT_NATS).any())
 
 
 def subtitle(runs: Sequence[Run]) -> str:

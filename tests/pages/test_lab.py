@@ -240,6 +240,25 @@ def test_a_training_is_followed_by_local_users_alone(
     assert not [one for one in public.button if one.key == "lab_follow"]
 
 
+@pytest.mark.parametrize(
+    ("counted", "kl", "words"),
+    [
+        ("step", [[0.05, 0.2], [0.02, 0.1], [0.03, 0.01]], "no layer says anything yet"),
+        ("step", [[0.05, 0.2], [0.02, 0.4], [0.03, 0.01]], "no layer says anything any more"),
+        ("epoch", [[0.0, 0.2], [0.02, 0.1], [0.03, 0.01]], "no layer says anything any more"),
+        ("step", [[0.05], [0.02]], "the layer says nothing yet"),
+    ],
+)
+def test_not_learned_yet_is_told_from_collapsed(
+    counted: str, kl: list[list[float]], words: str
+) -> None:
+    table = np.array(kl)
+    about = {"counted": counted, "names": ["z1", "z2"][: table.shape[1]]}
+    frame = SimpleNamespace(about=about, kl=table, now=table[-1])
+    run: Any = SimpleNamespace(frame=frame, step=46)
+    assert view.claim(run) == f"At {counted} 46 {words}"
+
+
 def test_a_run_says_how_fast_it_goes_and_why_it_is_slower() -> None:
     def line(**about: float) -> str:
         control = Control(Knobs(), playing=True, pace=100)
