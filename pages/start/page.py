@@ -5,7 +5,6 @@ from __future__ import annotations
 import streamlit as st
 
 from hvae_core.common.errors import MissingImages
-from hvae_core.common.words import area
 from hvae_core.detection.story import story, telling_pair
 from hvae_core.figures import densities, png_bytes, strip, symbol_html
 from hvae_core.scores import Score, get_score
@@ -35,6 +34,8 @@ own = inside.table
 elbo = get_score("elbo", model.n_levels)
 told = story(inside, evaluations)
 fooled, remedy = told.name, told.ratio
+# The area of the likelihood waits while a question of the tour asks for it.
+known = None if st.session_state.get(ui.VEILED) else told.likelihood
 
 
 def density_chart(score: Score, name: str, alt: str, *, follows: bool = True) -> None:
@@ -54,7 +55,7 @@ def density_chart(score: Score, name: str, alt: str, *, follows: bool = True) ->
 
 ui.header(
     words.claim(ui.plain(ctx.title(fooled)), told.likelihood),
-    words.look_for(ui.plain(model.title), ui.plain(ctx.title(ctx.in_name)), told.likelihood),
+    words.look_for(ui.plain(model.title), ui.plain(ctx.title(ctx.in_name)), known),
     spelled=SPELLED,
 )
 if remedy is None:
@@ -63,16 +64,16 @@ if remedy is None:
     st.info(words.ONE_LEVEL)
     ui.link("ood", "All scores and sets")
     raise ui.PageEnd
-first, second, third = words.heads(told.likelihood, told.remedied)
+first, second, third = words.heads(known, told.remedied)
 left, middle, right = st.columns([6, 7, 6], gap="small")
 with left, ui.in_place():
     st.subheader(first, anchor=False)
-    panel.said(f"−L, larger for less likely images: AUROC **{area(told.likelihood)}**.", first)
+    panel.said(words.cost(known), first)
     density_chart(elbo, "start-paradox", words.PARADOX_ALT)
     ui.link("ood", "All scores and sets")
 with right, ui.in_place():
     st.subheader(third, anchor=False)
-    panel.said(words.ratio(remedy.symbol, told.likelihood, told.remedied), third)
+    panel.said(words.ratio(remedy.symbol, known, told.remedied), third)
     density_chart(remedy, "start-remedy", "Densities of the likelihood ratio, in and out")
     ui.link("image", "Judge one image")
 with middle, ui.in_place():  # last, as it has the model compute
@@ -101,10 +102,10 @@ with middle, ui.in_place():  # last, as it has the model compute
     except MissingImages as missing:
         st.info(ui.plain(str(missing)), icon=":material/image_not_supported:")
     ui.link("reconstructions", "Reconstructions by layer")
-if told.uncaught:
+if known is not None and told.uncaught:
     missed = [(ctx.title(name), area, best) for name, area, best in told.uncaught]
     panel.said(words.uncaught(missed), note=True)
-if told.likelihood >= 0.5 and (shown := example.telling()) is not None:
+if known is not None and known >= 0.5 and (shown := example.telling()) is not None:
     world, handle = shown
     link = {"world": world.title, links.model_key("a", world): handle.name}
     st.caption("This model does not show the paradox. A model that shows it:")

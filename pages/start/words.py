@@ -1,4 +1,7 @@
-"""The start page's words: no stronger a paradox than the areas under the curves show."""
+"""The start page's words: no stronger a paradox than the areas under the curves show.
+
+An area that is None is kept back: a question of the tour is open, which the area would answer.
+"""
 
 from __future__ import annotations
 
@@ -25,9 +28,11 @@ def claim(title: str, likelihood: float) -> str:
     return f"This model's likelihood has the most trouble telling {title} from its own data"
 
 
-def look_for(model: str, own: str, likelihood: float) -> str:
-    """What to see in the first chart."""
+def look_for(model: str, own: str, likelihood: float | None) -> str:
+    """What to see in the first chart; without the area only whose images are there."""
     start = f"{model}, trained on {own}."
+    if likelihood is None:
+        return f"{start} Blue: images of that kind. Orange: another kind."
     if likelihood < 0.5:
         return (
             f"{start} Blue: images of that kind. Orange: another kind. On the left, orange lies "
@@ -39,18 +44,27 @@ def look_for(model: str, own: str, likelihood: float) -> str:
     )
 
 
-def heads(likelihood: float, remedied: float) -> tuple[str, str, str]:
+def heads(likelihood: float | None, remedied: float) -> tuple[str, str, str]:
     """The headings of the three parts: a paradox and a remedy only where the numbers show them."""
     return (
-        "1 The paradox" if likelihood < 0.5 else "1 The likelihood",
+        "1 The paradox" if likelihood is not None and likelihood < 0.5 else "1 The likelihood",
         "2 The explanation",
-        "3 The remedy" if remedied > likelihood else "3 The ratio",
+        "3 The remedy" if likelihood is not None and remedied > likelihood else "3 The ratio",
     )
 
 
-def ratio(symbol: str, likelihood: float, remedied: float) -> str:
+def cost(likelihood: float | None) -> str:
+    """The sentence over the first chart, in Markdown."""
+    text = "−L, larger for less likely images"
+    return f"{text}." if likelihood is None else f"{text}: AUROC **{area(likelihood)}**."
+
+
+def ratio(symbol: str, likelihood: float | None, remedied: float) -> str:
     """The sentence over the second chart, in Markdown."""
-    text = f"${symbol}$ compares all layers with the upper ones alone: AUROC **{area(remedied)}**"
+    text = f"${symbol}$ compares all layers with the upper ones alone"
+    if likelihood is None:
+        return f"{text}."
+    text += f": AUROC **{area(remedied)}**"
     return (
         f"{text}."
         if remedied > likelihood

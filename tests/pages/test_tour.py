@@ -10,7 +10,7 @@ from pages.shared import ui
 from pages.tour import steps
 from pages.tour.answers import ANSWERS
 from tests.conftest import ROOT
-from tests.pages.conftest import Start, alive
+from tests.pages.conftest import Start, alive, text
 
 
 @pytest.mark.parametrize("step", steps.steps(), ids=lambda step: step.key)
@@ -41,11 +41,14 @@ def test_a_step_is_answered_by_the_figures_shown_and_left(start: Start) -> None:
     )
     areas = [(other[:, None] > own).mean() for other in others]  # no two images cost the same
     assert app.title[0].value == "What do you see?"  # and not the answer
+    assert "AUROC **" not in text(app) and "orange lies" not in text(app)
+    assert [head.value for head in app.subheader][::2] == ["1 The likelihood", "3 The ratio"]
     app = alive(app.radio("tour_answer_1").set_value(step.choices[1]).run())
     (told,) = [one.value for one in (*app.success, *app.info) if "of all pairs" in one.value]
     assert any(f"{area:.3f};" in told.replace("\\", "") for area in areas)
     assert told.startswith("Right") == (min(areas) < 0.45)
     assert (app.title[0].value == "What do you see?") == told.startswith("Not")
+    assert ("AUROC **" in text(app)) == (app.title[0].value != "What do you see?")
     app = alive(app.button("tour_leave").click().run())
     assert "tour" not in app.query_params
     assert "tour_answer_1" not in {radio.key for radio in app.radio}
