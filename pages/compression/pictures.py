@@ -22,13 +22,12 @@ from hvae_core.probes.compression import (
     compression_key,
     stored_compression,
 )
-from pages.shared import current, image_names, jobs, store, ui
+from pages.shared import current, image_names, jobs, store, ui, uploads
 from pages.shared.apart import opened
 from pages.shared.controls import select, set_and_number
 from pages.shared.kept import by_content
 from pages.shared.state import Context
 from pages.shared.store import Handle
-from pages.shared.uploads import only, uploaded
 
 Coded = tuple[Handle, Compression]
 AT_ONCE = 30
@@ -59,13 +58,17 @@ def choose(ctx: Context) -> Picture | None:
     if current.moved(ctx, "c_from"):
         st.session_state["c_from"] = "set"
     source = select("Picture", SOURCES, key="c_from", help=tiles)
-    only("compression", source)
+    uploads.only("compression", source)
     if source in PHOTOGRAPHS:
-        return Picture(PHOTOGRAPHS[source], _photograph(source), photograph=source)
-    if source == "upload":
-        label = f"A {KINDS} picture"
-        return uploaded(label, "c_file", _read)
-    return _from_set(ctx)
+        picture: Picture | None = Picture(
+            PHOTOGRAPHS[source], _photograph(source), photograph=source
+        )
+    elif source == "upload":
+        picture = uploads.uploaded(f"A {KINDS} picture", "c_file", _read)
+    else:
+        picture = _from_set(ctx)
+    uploads.settle()
+    return picture
 
 
 @by_content(2)

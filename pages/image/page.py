@@ -238,6 +238,7 @@ def body() -> None:
     if view != subject.VIEWS[0]:
         st.session_state.pop(SHOWN, None)
         uploads.only("image", "")
+        uploads.settle()
         batch.draw(ctx, head)
         return
     # A fixed width, not a share: the portrait is never cut, and a narrow screen wraps.
@@ -246,6 +247,7 @@ def body() -> None:
     with left:
         place = st.container(key="i_place")
         image = subject.choose(ctx)
+        uploads.settle()
         if subject.is_drawn():  # the canvas shows it, and must not move while somebody draws
             place = st.container(key="i_beneath")
         alpha, correction = subject.rate()

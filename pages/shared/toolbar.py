@@ -79,6 +79,7 @@ def draw(ctx: Context, page: Page, pages: Sequence[Page], *, touring: bool) -> N
         at = pages.index(page)
         _way(pages[at - 1] if at else None, "present_back", ":material/arrow_back:")
         _way(pages[at + 1] if at + 1 < len(pages) else None, "present_next", _NEXT)
+    uploads.told()
     _mount(
         key="toolbar_share",
         data={"without": without(ctx, page.url_path), "keys": _KEYS if presented else {}},

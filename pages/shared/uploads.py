@@ -42,6 +42,7 @@ FILES = {
     "compression": ("c_from", {"upload": "c_file"}),
 }  # fmt: skip
 """By the page's address: the control of where its picture comes from, and the files held there."""
+_TOLD = "uploads_told"
 _log = logging.getLogger(__name__)
 
 
@@ -105,7 +106,22 @@ def only(address: str, source: str) -> None:
     """Take out of the address what belongs to sources of this page that are not chosen."""
     for other, key in FILES[address][1].items():
         if other != source:
-            _say(key, "")
+            links.say(key, "")
+
+
+def told() -> None:
+    """Note what the address holds while Share is drawn."""
+    st.session_state[_TOLD] = _in_address()
+
+
+def settle() -> None:
+    """Draw the page anew where the address holds another file than Share says."""
+    if st.session_state.get(_TOLD) != _in_address():
+        st.rerun()
+
+
+def _in_address() -> list[str]:
+    return [st.query_params.get(key, "") for _, keys in FILES.values() for key in keys.values()]
 
 
 def only_here(key: str) -> bool:
@@ -161,21 +177,13 @@ def _shown(key: str) -> Any:
         links.say(key, held.asked)
         return None
     if held is None:
-        _say(key, "")
+        links.say(key, "")
         return None
     fits = _fits(key, held)
-    _say(key, held.linked if fits else held.digest[: shelf.LINKED])
+    links.say(key, held.linked if fits else held.digest[: shelf.LINKED])
     if not fits:
         _keep_for_links(key, held)
     return held.value
-
-
-def _say(key: str, value: str) -> None:
-    """Write it into the address; a new one changes what room is left there, and what Share says."""
-    before = st.query_params.get(key, "")
-    links.say(key, value)
-    if before != value:
-        st.rerun()
 
 
 def _fits(key: str, held: Held[Any]) -> bool:
