@@ -70,8 +70,14 @@ export default function ({ data, parentElement }) {
     ways[(at + by + ways.length) % ways.length]?.focus();
   };
   list.onkeydown = steer;
-  const away = (event) => { if (!event.composedPath().includes(jump.parentNode)) close(); };
-  document.addEventListener("pointerdown", away);
+  const closeAll = () => { box.hidden = true; close(); };
+  // Whatever is done elsewhere may change the address: the link in an open box would be an old one.
+  const away = (event) => { if (!event.composedPath().includes(jump.parentNode)) closeAll(); };
+  const LEAVING = ["pointerdown", "focusin"];
+  for (const name of LEAVING) document.addEventListener(name, away);
+  window.addEventListener("popstate", closeAll);
+  if (parentElement.page !== data.page) closeAll();
+  parentElement.page = data.page;
   let waits = 0;
   const count = () => { waits = 0; jump.hidden = headings().length < LEAST; };
   const watch = new MutationObserver(() => { waits ||= setTimeout(count, 400); });
@@ -111,6 +117,7 @@ export default function ({ data, parentElement }) {
   files.observe(document.body, { attributes: true, attributeFilter: ["disabled"], subtree: true });
   const press = (names) => names.map((name) => document.querySelector(name)).find(Boolean)?.click();
   const keys = (event) => {
+    if (event.key === "Escape" && !box.hidden) { box.hidden = true; button.focus(); return; }
     const taken = "input, textarea, select, [contenteditable=true], [role=slider], [role=radio]," +
       "[role=tab], [role=listbox], [role=combobox], [role=option], [role=application], canvas";
     const at = event.composedPath()[0];
@@ -123,7 +130,8 @@ export default function ({ data, parentElement }) {
   document.addEventListener("keydown", keys);
   return () => {
     document.removeEventListener("keydown", keys);
-    document.removeEventListener("pointerdown", away);
+    for (const name of LEAVING) document.removeEventListener(name, away);
+    window.removeEventListener("popstate", closeAll);
     document.removeEventListener("click", asked, true);
     watch.disconnect();
     files.disconnect();

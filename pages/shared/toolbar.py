@@ -82,7 +82,11 @@ def draw(ctx: Context, page: Page, pages: Sequence[Page], *, touring: bool) -> N
     uploads.told()
     _mount(
         key="toolbar_share",
-        data={"without": without(ctx, page.url_path), "keys": _KEYS if presented else {}},
+        data={
+            "page": page.url_path,
+            "without": without(ctx, page.url_path),
+            "keys": _KEYS if presented else {},
+        },
     )
     report.button(ctx, page.url_path)
     label, key = ("Leave (Esc)", "present_leave") if presented else ("Present", "present_begin")
