@@ -17,19 +17,31 @@ def map_limit(maps: ArrayLike) -> float:
 
 
 def pixel_map(
-    values: ArrayLike, limit: float, colors: Palette, *, unit: str = "nats", height: int = 380
+    values: ArrayLike,
+    limit: float,
+    colors: Palette,
+    *,
+    unit: str = "nats",
+    ends: tuple[str, str] | None = None,
+    height: int = 380,
 ) -> go.Figure:
-    """One map (H, W), a square a pixel, from ``-limit`` to ``limit`` with zero in the middle."""
+    """One map (H, W), a square a pixel, from ``-limit`` to ``limit`` with zero in the middle.
+
+    ``ends`` says under the scale what numbers below and above zero mean.
+    """
+    named = f"{unit} a pixel"
+    if ends is not None:
+        named = f"← {ends[0]} | {ends[1]} →<br>{named}"
     field = np.asarray(values, dtype=np.float32)
+    bar = color_bar(named, orientation="h", y=-0.02, yanchor="top", len=0.9, nticks=5)
+    bar["title"]["side"] = "bottom"
     fig = go.Figure(
         go.Heatmap(
             z=field,
             colorscale=colors.scale("diverging"),
             zmin=-limit,
             zmax=limit,
-            colorbar=color_bar(
-                f"{unit} a pixel", orientation="h", y=-0.02, yanchor="top", len=0.9, nticks=5
-            ),
+            colorbar=bar,
             hovertemplate=f"column %{{x}}, row %{{y}}<br>%{{z:+.3r}} {unit}<extra></extra>",
         )
     )

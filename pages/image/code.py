@@ -119,8 +119,9 @@ def density(
 
 
 def lost(
-    ctx: Context, handle: Handle, image: OneImage, k: int, *, held_out: bool, height: int
-) -> Code:
+    ctx: Context, handle: Handle, image: OneImage, k: int, *, held_out: bool,
+    ends: tuple[str, str], height: int,
+) -> Code:  # fmt: skip
     """The map of the pixels that the layers above k lose, less what held-out images lose there."""
     lines = ["settings = hv.EvalSettings()"]
     against = []
@@ -146,7 +147,8 @@ def lost(
         "maps = pixel_changes(model.model, image.images, image.image_digests(), settings)[0]",
         *against,
         "limit = hv.figures.map_limit(maps[1:])  # of all maps",
-        f"figure = hv.figures.pixel_map(maps[{k}], limit, {program.theme()}, height={height})",
+        f"figure = hv.figures.pixel_map(maps[{k}], limit, {program.theme()}, ends={ends},",
+        f"                              height={height})",
         uses=_uses(
             image,
             *(["import numpy as np"] if held_out else []),

@@ -255,9 +255,7 @@ def body() -> None:
         st.session_state.pop(SHOWN, None)
         st.session_state.pop(subject.JUDGEMENT, None)
         with head:
-            ui.header(
-                "Which image?", verdicts.LOOK_FOR, "Choose an image at the left, and it is judged."
-            )
+            verdicts.before(str(st.session_state.get("i_from")))
         return
     below = st.container(key="i_below")
     shown = (image.at(ctx.a).digest, image.title, *(handle.digest for handle in ctx.models))

@@ -21,6 +21,10 @@ from pages.shared.store import Handle
 
 SIDE = 310
 """Width of a map: on a narrow screen they stand one below the other."""
+HEIGHT = SIDE + 60
+"""With the scale below, and the words that say what its ends mean."""
+ENDS = {False: ("lost", "gained"), True: ("more lost than usual", "less lost")}
+"""What a map's colours mean, below and above zero: against held-out images, or not."""
 HELP = (
     "A map shows log p of each pixel given the layers above k, less log p given all layers, in "
     "nats: what is lost when the k lowest levels are drawn without looking at the image. From that "
@@ -51,7 +55,7 @@ def draw(ctx: Context, judged: JudgedImage, image: OneImage, *, suffix: str) -> 
             maps = against_usual(maps, usual, median)
     if without:
         st.caption(f"{without}: the maps show all that is lost, not what is lost beyond the usual.")
-    limit = map_limit(maps[1:])
+    limit, ends = map_limit(maps[1:]), ENDS[not without]
     row = st.container(horizontal=True, gap="medium")
     for k in range(1, len(maps)):
         with row.container(width=SIDE, gap="small"):
@@ -60,9 +64,9 @@ def draw(ctx: Context, judged: JudgedImage, image: OneImage, *, suffix: str) -> 
             if np.isfinite(median[k]):
                 words += f"; the median held-out image: {_lost(median[k])}"
             panel.said(words, f"What is lost from {level} up")
-            figure = remembered(pixel_map, maps[k], limit, colors(), height=SIDE + 40)
+            figure = remembered(pixel_map, maps[k], limit, colors(), ends=ends, height=HEIGHT)
             alt = f"Map of the pixels where log p is lost from {level} up"
-            made = code.lost(ctx, handle, image, k, held_out=not without, height=SIDE + 40)
+            made = code.lost(ctx, handle, image, k, held_out=not without, ends=ends, height=HEIGHT)
             ui.chart(figure, f"image-pixels-{k}{suffix}", alt, code=made, follows=True)
 
 

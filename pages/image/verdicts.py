@@ -26,6 +26,28 @@ SEVERAL = (
 NO_VERDICT = "What the layers say of this image"
 
 
+_FIRST = {
+    "draw": (
+        "Draw an image",
+        "Draw on the canvas below. The model judges the drawing after every stroke, and the "
+        "verdict takes the place of these lines. Three things to try:\n\n"
+        "- Draw what the model was trained on. Is it in distribution?\n"
+        "- Draw one line across it. Which level notices?\n"
+        "- Clear the canvas, and draw something that the model never saw.",
+    ),
+    "camera": ("Which image?", "Take a photo below, and it is judged."),
+    "upload": ("Which image?", "Open a file below, and it is judged."),
+    "paste": ("Which image?", "Paste a picture below, and it is judged."),
+}
+"""Title, and what to do, by where the image comes from."""
+
+
+def before(source: str) -> None:
+    """The title while there is no image yet: how this source gives one."""
+    title, todo = _FIRST.get(source, ("Which image?", "Choose an image below, and it is judged."))
+    ui.header(title, LOOK_FOR, todo)
+
+
 def draw(image: OneImage, judged: Sequence[JudgedImage]) -> None:
     """The verdict as the title, and why; of several models a line each, and why in a fold."""
     told = [_told(under) for under in judged]

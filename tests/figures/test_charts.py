@@ -20,6 +20,7 @@ from hvae_core.figures import (
     latent_map,
     layer_band,
     metric_heat,
+    pixel_map,
     precision_recall,
     roc,
     unit_heatmap,
@@ -392,3 +393,10 @@ def test_a_term_below_zero_stands_at_the_foot_and_is_told() -> None:
     assert lines.data[1].y == pytest.approx([0.3, 0.1])
     assert lines.data[1].customdata == pytest.approx([0.3, -0.3])
     assert [note.text.endswith("&lt; 0") for note in lines.layout.annotations] == [False, True]
+
+
+def test_the_scale_of_a_map_says_which_colour_is_lost() -> None:
+    figure = pixel_map([[-1.0, 1.0]], 1.0, LIGHT, ends=("lost", "gained"))
+    title = figure.data[0].colorbar.title.text
+    assert title.index("← lost") < title.index("gained →") < title.index("nats a pixel")
+    assert pixel_map([[-1.0, 1.0]], 1.0, LIGHT).data[0].colorbar.title.text == "nats a pixel"
