@@ -24,7 +24,9 @@ def score_list(n_levels: int) -> tuple[Score, ...]:
     return likelihood_scores(n_levels)
 
 
-SCORES: tuple[Callable[[int, Sequence[str]], tuple[Score, ...]], ...] = (
+Lists = tuple[Callable[[int, Sequence[str]], tuple[Score, ...]], ...]
+
+SCORES: Lists = (
     lambda n_levels, _layers: score_list(n_levels),
     lambda _levels, layers: kl_scores(layers),
     measured_scores,
@@ -39,12 +41,13 @@ SCORES: tuple[Callable[[int, Sequence[str]], tuple[Score, ...]], ...] = (
 
 def all_scores(n_levels: int, layers: Sequence[str] = ()) -> tuple[Score, ...]:
     """Every score of a model of K levels, with the names of its layers (else z1 .. zK)."""
-    return _all_scores(n_levels, tuple(layers) or tuple(f"z{i}" for i in range(1, n_levels + 1)))
+    names = tuple(layers) or tuple(f"z{i}" for i in range(1, n_levels + 1))
+    return _all_scores(SCORES, n_levels, names)
 
 
 @lru_cache(maxsize=64)  # a page asks many times for those of the same models
-def _all_scores(n_levels: int, names: tuple[str, ...]) -> tuple[Score, ...]:
-    return tuple(score for entries in SCORES for score in entries(n_levels, names))
+def _all_scores(lists: Lists, n_levels: int, names: tuple[str, ...]) -> tuple[Score, ...]:
+    return tuple(score for entries in lists for score in entries(n_levels, names))
 
 
 def get_score(key: str, n_levels: int, layers: Sequence[str] = ()) -> Score:

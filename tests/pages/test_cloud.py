@@ -13,8 +13,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from hvae_core.figures import LIGHT
-from pages.latents import cloud, ring
-from pages.latents.points import Points
+from pages.latents import cloud
+from pages.latents.points import Points, row_of
 from pages.shared import album, current
 
 
@@ -62,7 +62,7 @@ def test_the_ring_is_round_the_current_image_where_it_is_shown(
     ctx: Any = None
     for spot, row in ((("out", 70_003), 3), (("out", 70_002), None), (("else", 70_003), None)):
         monkeypatch.setattr(current, "now", lambda _, spot=spot: spot)
-        assert ring.row_of(ctx, points()) == row
+        assert row_of(ctx, points()) == row
     found = cloud.packed(points(), shown(values=np.ones(5)), LIGHT, address=None, current=3)
     assert unpacked(found)["current"] == 3
 
