@@ -90,7 +90,7 @@ class PointMap {
     this.renderer = createRenderer({ canvas: element("canvas") });
     this.plot = createScatterplot({ renderer: this.renderer, canvas: this.canvas,
       performanceMode: slow(this.renderer.regl._gl), width: "auto", height: "auto", lassoInitiator: false,
-      spatialIndexUseWorker: false, deselectOnEscape: true, syncEvents: true, lassoMinDelay: 8, lassoMinDist: 3 });
+      spatialIndexUseWorker: false, deselectOnEscape: false, syncEvents: true, lassoMinDelay: 8, lassoMinDist: 3 });
     this.plot.subscribe("select", ({ points }) => (this.clicking && points.length === 1 ? this.looked(points[0])
       : this.picked([...points].sort((a, b) => a - b))));
     this.plot.subscribe("deselect", () => this.picked([]));
@@ -194,7 +194,9 @@ class PointMap {
       ArrowUp: () => this.pan(0, 0.25), ArrowDown: () => this.pan(0, -0.25),
       "+": () => this.zoom(0.6), "=": () => this.zoom(0.6), "-": () => this.zoom(1 / 0.6),
       0: () => this.fit(), l: () => this.mode("lasso"), p: () => this.mode("panZoom"), Enter: () => this.take(),
+      Escape: () => this.plot.deselect(),  // the library's own would hear what is meant for a box elsewhere
     };
+    this.stage.addEventListener("pointerdown", () => this.stage.focus({ preventScroll: true }));
     this.stage.addEventListener("keydown", (event) => {
       const act = acts[event.key];
       if (!act || event.ctrlKey || event.metaKey || event.altKey) return;
