@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -84,7 +85,8 @@ def answers(address: str, spent: Callable[[], float]) -> dict[str, Any]:
     program that speaks Streamlit's language, asks for a page, and draws nothing.
     """
     before = spent()
-    found = asyncio.run(_asked(address))
+    with ThreadPoolExecutor(1) as apart:  # Playwright's loop runs in this thread
+        found = apart.submit(asyncio.run, _asked(address)).result()
     share = 1000 * (spent() - before) / len(found)
     waits = [
         {"wait": 1000 * one, "asking": 0.0, "server": 1000 * one, "browser": 0.0,
