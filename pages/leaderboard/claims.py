@@ -76,8 +76,8 @@ def look_for(board: Board, shown: Sequence[int]) -> str:
         )
     level = sum(board.standings[place].level_with_first for place in shown)
     if 0 in shown:
-        with_first = {0: "", 1: " and the one that no test tells from it"}.get(
-            level, f" and the {level} that no test tells from it"
+        with_first = {0: "", 1: " and the row that no test tells from it"}.get(
+            level, f" and the {level} rows that no test tells from it"
         )
         told.append(f"Blue is the first row{with_first}; grey rows are behind.")
         return " ".join(told)
@@ -86,8 +86,8 @@ def look_for(board: Board, shown: Sequence[int]) -> str:
         f"{name_of(first)}, at {area(first.area)} the first of all rows, is left out; each row is "
         "tested against this first row."
     )
-    blue = {0: "", 1: "Blue is the one that no test tells from the first; "}.get(
-        level, f"Blue are the {level} that no test tells from the first; "
+    blue = {0: "", 1: "Blue is the row that no test tells from the first; "}.get(
+        level, f"Blue are the {level} rows that no test tells from the first; "
     )
     told.append(f"{blue}grey rows are behind." if blue else "Grey rows are behind the first.")
     return " ".join(told)

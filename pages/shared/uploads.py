@@ -147,7 +147,7 @@ def absent(key: str) -> str:
 
 
 def is_the(key: str, asked: str) -> bool:
-    """Whether the file that is held is the one that a link names by the start of its digest."""
+    """Whether a link names the held file, by the start of its digest."""
     held = st.session_state.get(_held(key))
     return isinstance(held, Held) and held.digest.startswith(asked)
 

@@ -86,7 +86,7 @@ def test_title_and_sentence_are_of_the_rows_shown() -> None:
     )
     assert "Shown are 1 of 3 rows" in sentence
     left_out = f"The verdict under “{TITLE}”, at 0.900 the first of all rows, is left out"
-    assert left_out in sentence and "Blue is the one that no test tells from the first" in sentence
+    assert left_out in sentence and "Blue is the row that no test tells from the first" in sentence
     _, behind = said(three(p=0.01), only=True)
     assert (
         left_out in behind and "Grey rows are behind the first." in behind and "Blue" not in behind
@@ -105,7 +105,7 @@ def test_the_first_row_is_best_of_those_shown_alone() -> None:
     assert title == (
         f"The verdict under “{TITLE}” leads on the near sets of Glyphs: AUROC 0.900 [0.890, 0.910]"
     )
-    assert "Shown" not in sentence and "the first row and the one that no test" in sentence
+    assert "Shown" not in sentence and "the first row and the row that no test" in sentence
     many = Board("near", ("a",), (*board.standings[:2], *board.standings[2:] * claims.MANY))
     assert said(many, only=False)[0].startswith("11 scores are level on the near sets of Glyphs: ")
     assert "is best" in said(many, only=True)[0]
