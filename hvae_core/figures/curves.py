@@ -11,14 +11,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from hvae_core.common.words import area, interval
 from hvae_core.figures.theme import Palette, base_layout
-from hvae_core.figures.traces import dotted
+from hvae_core.figures.traces import SAMPLE, dotted
 
 DRAWN_POINTS = 400
+_HEIGHT = 420
 
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """One curve of one set and model; ``set_index`` picks the colour, ``model_index`` the dash.
+    """One curve of one set, whose place ``set_index`` picks the colour and the dash.
 
     ROC: x the false-alarm rate, y the detection rate. PR: x the recall, y the precision, and
     ``chance`` the share of out-of-distribution images, which is the precision of guessing.
@@ -32,13 +33,15 @@ class Curve:
     low: float = float("nan")
     high: float = float("nan")
     set_index: int = 0
-    model_index: int = 0
     chance: float | None = None
     point: tuple[float, float] | None = None
 
 
-def roc(curves: Sequence[Curve], colors: Palette) -> go.Figure:
-    """Receiver operating characteristic: images caught against false alarms, by threshold."""
+def roc(curves: Sequence[Curve], colors: Palette, *, height: int = _HEIGHT) -> go.Figure:
+    """Receiver operating characteristic: images caught against false alarms, by threshold.
+
+    All curves are of one model. ``height`` is in pixels, without the rows of the legend.
+    """
     fig = go.Figure(dotted([0, 1], [0, 1], colors, name="chance"))
     _add_curves(fig, curves, colors, hover="false alarms %{x:.1%}<br>caught %{y:.1%}")
     return _square(
@@ -47,11 +50,17 @@ def roc(curves: Sequence[Curve], colors: Palette) -> go.Figure:
         colors,
         x_title="false alarms (% of in-distribution images)",
         y_title="caught (% of OOD images)",
+        height=height,
     )
 
 
-def precision_recall(curves: Sequence[Curve], colors: Palette) -> go.Figure:
-    """Precision against recall, out-of-distribution positive; the area is average precision."""
+def precision_recall(
+    curves: Sequence[Curve], colors: Palette, *, height: int = _HEIGHT
+) -> go.Figure:
+    """Precision against recall, out-of-distribution positive; the area is average precision.
+
+    All curves are of one model. ``height`` is in pixels, without the rows of the legend.
+    """
     fig = go.Figure()
     for chance in sorted({c.chance for c in curves if c.chance is not None}):
         fig.add_trace(dotted([0, 1], [chance, chance], colors, name="chance"))
@@ -62,6 +71,7 @@ def precision_recall(curves: Sequence[Curve], colors: Palette) -> go.Figure:
         colors,
         x_title="recall (% of OOD images caught)",
         y_title="precision (% of flagged images)",
+        height=height,
     )
 
 
@@ -79,18 +89,16 @@ def thinned(
 
 
 def _add_curves(fig: go.Figure, curves: Sequence[Curve], colors: Palette, *, hover: str) -> None:
-    several_models = len({curve.model_index for curve in curves}) > 1
     traces = []
     for curve in curves:
         mark = colors.out_mark(curve.set_index)
         x, y = thinned(curve.x, curve.y)
-        dash = colors.model_dash(curve.model_index) if several_models else mark.dash
         traces.append(
             go.Scatter(
                 x=x,
                 y=y,
                 mode="lines",
-                line={"color": mark.color, "dash": dash, "width": 2.25},
+                line={"color": mark.color, "dash": mark.dash, "width": 2.25},
                 name=f"{curve.name}  {_area(curve)}",
                 hovertemplate=f"{hover}<extra>{curve.name}</extra>",
             )
@@ -135,6 +143,7 @@ def _square(
     *,
     x_title: str,
     y_title: str,
+    height: int,
 ) -> go.Figure:
     """Equal axes, with the legend in rows of its own below the plot."""
     rows = 21 * len(curves)
@@ -149,12 +158,13 @@ def _square(
         colors,
         x_title=x_title,
         y_title=y_title,
-        height=420 + rows,
+        height=height + rows,
         x_axis=percent,
         y_axis={**percent, "scaleanchor": "x"},
         more={
             "margin": {"l": 64, "b": 62 + rows},  # as wide as "100%" and the title
             "legend": {
+                "itemwidth": SAMPLE,
                 "orientation": "v",
                 "yref": "container",
                 "y": 0,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 import plotly.graph_objects as go
@@ -12,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from hvae_core.common.arrays import Floats
 from hvae_core.common.words import fmt
 from hvae_core.figures.theme import Mark, Palette, base_layout, faded, labelled
-from hvae_core.figures.traces import BESIDE, note, strip_from, upright
+from hvae_core.figures.traces import BESIDE, SAMPLE, note, strip_from, upright
 
 _FOOT = 2.0
 """Bandwidths within which a curve comes down where its set ends."""
@@ -86,7 +85,6 @@ def densities(
     threshold: float | None = None,
     marks: Sequence[tuple[str, float]] = (),
     places: Sequence[int] | None = None,
-    model_index: int | None = None,
     span: tuple[float, float] | None = None,
     height: int = 360,
 ) -> go.Figure:
@@ -94,9 +92,9 @@ def densities(
 
     ``symbol`` is chart text (see ``symbol_html``); images right of ``threshold`` count as flagged;
     ``marks`` are single scores with a name, such as that of one chosen image. ``places`` are the
-    sets' places in the palette, so that each keeps its colour when others are left out;
-    ``model_index`` gives every curve the line of that model where several models are compared;
-    ``span`` is the range to draw, by default ``score_range`` of these sets.
+    sets' places in the palette, so that each keeps its colour and dash when others are left out;
+    ``span`` is the range to draw, by default ``score_range`` of these sets. A chart is of one
+    model: a dash says which set a curve is of.
     """
     low, high = span or score_range(in_scores, [scores for _, scores in outs])
     fig = go.Figure()
@@ -106,9 +104,6 @@ def densities(
         (name, scores, colors.out_mark(place))
         for (name, scores), place in zip(outs, taken, strict=True)
     ]
-    if model_index is not None:
-        dash = colors.model_dash(model_index)
-        sets = [(name, scores, replace(mark, dash=dash)) for name, scores, mark in sets]
     fig.add_traces(
         [
             _curve(name, values, mark, span=(low, high), unit=unit, filled=i == 0)
@@ -119,7 +114,7 @@ def densities(
     base_layout(
         fig, colors, x_title=labelled(symbol, unit), y_title=_density_title(unit), height=height,
         x_axis={"range": [low, high]}, y_axis={"showticklabels": False, "rangemode": "tozero"},
-        more={"legend": BESIDE} if len(sets) > 5 else {},
+        more={"legend": {"itemwidth": SAMPLE} | (BESIDE if len(sets) > 5 else {})},
     )  # fmt: skip
     fig.update_layout(selectdirection="h")  # a box takes a range of scores
     if threshold is not None:

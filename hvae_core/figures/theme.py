@@ -2,7 +2,8 @@
 
 In-distribution is blue, out-of-distribution the orange family by lightness with a dash and a
 marker of its own, layers are viridis without its ends from z_1 (dark) to z_L (light), a collapsed
-layer is hatched grey, model A is solid and model B dashed.
+layer is hatched grey. Where models share a chart, model A is solid and model B dashed; where a dash
+says which set a line is of, each model has a chart of its own.
 """
 
 from __future__ import annotations

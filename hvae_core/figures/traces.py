@@ -14,7 +14,8 @@ from hvae_core.figures.theme import Palette, contrast, faded, hex_color
 
 BESIDE = {"orientation": "v", "x": 1.01, "y": 1, "yanchor": "top"}
 """A legend of many names: a column beside the plot."""
-
+SAMPLE = 48
+"""Pixels of a line in a legend of dashes: the longest pattern shows whole."""
 
 _WHOLE = {"y0": 0, "y1": 1, "yref": "y domain"}
 

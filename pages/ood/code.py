@@ -44,7 +44,6 @@ def density(
         f"    in_name={text(ctx.title(ctx.in_name))},",
         *([] if at is None else ["    threshold=threshold,"]),
         f"    places={list(places.values())},",
-        *([f"    model_index={model.index},"] if model.letter else []),
         f"    span=({low!r}, {high!r}),  # of all sets of the view",
         f"    height={height},",
         ")",
@@ -53,50 +52,55 @@ def density(
 
 
 def curve(
-    ctx: Context, placed: Placed, titles: Mapping[str, str], places: Mapping[str, int], *, kind: str
+    ctx: Context,
+    scored: ScoredModel,
+    at: PlacedThreshold | None,
+    titles: Mapping[str, str],
+    *,
+    places: Mapping[str, int],
+    kind: str,
+    height: int = 0,
 ) -> Code:
-    """ROC or precision-recall curves on equal numbers of images, under each model."""
+    """ROC or precision-recall curves on equal numbers of images; ``height`` where one is given."""
     is_roc = kind == "ROC"
-    lines = ["curves = []"]
-    for scored, at in placed:
-        lines += ["", *_scores(ctx, scored, list(titles)), *_threshold(ctx, scored, at)]
-        drawn = [name for name in titles if name in scored.outs]
-        letter = f", {scored.model.letter}" if scored.model.letter else ""
-        inside, seed = text(ctx.title(ctx.in_name)), scored.model.report.seed
-        lines += [
-            "drawn = {",
-            *(f"    {text(ctx.title(name))}: {places[name]}," for name in drawn),
-            "}  # and their places in the legend",
-            "for title, place in drawn.items():",
-            f"    sides = equal_numbers(scores[{inside}], scores[title], {seed})",
-            f"    found = detect(scores[{inside}], scores[title], {seed}, intervals=False)",
-            f"    points = {'roc' if is_roc else 'pr'}_curve(*sides)",
-            *([] if at is None else ["    rates = rates_at(threshold, *sides)"]),
-            "    curves.append(",
-            "        hv.figures.Curve(",
-            f"            title + {text(letter)}," if letter else "            title,",
-            "            points.x,",
-            "            points.y,",
-            "            found.auroc," if is_roc else "            found.auprc,",
-            "            low=found.low," if is_roc else '            low=float("nan"),',
-            "            high=found.high," if is_roc else '            high=float("nan"),',
-            "            set_index=place,",
-            f"            model_index={scored.model.index},",
-            *([] if is_roc else ["            chance=0.5,"]),
-            *([] if at is None else [f"            point={_POINT[is_roc]},"]),
-            "        )",
-            "    )",
-        ]
+    drawn = [name for name in titles if name in scored.outs]
+    inside, seed = text(ctx.title(ctx.in_name)), scored.model.report.seed
+    lines = [
+        *_scores(ctx, scored, list(titles)),
+        *_threshold(ctx, scored, at),
+        "drawn = {",
+        *(f"    {text(ctx.title(name))}: {places[name]}," for name in drawn),
+        "}  # and their places in the legend",
+        "curves = []",
+        "for title, place in drawn.items():",
+        f"    sides = equal_numbers(scores[{inside}], scores[title], {seed})",
+        f"    found = detect(scores[{inside}], scores[title], {seed}, intervals=False)",
+        f"    points = {'roc' if is_roc else 'pr'}_curve(*sides)",
+        *([] if at is None else ["    rates = rates_at(threshold, *sides)"]),
+        "    curves.append(",
+        "        hv.figures.Curve(",
+        "            title,",
+        "            points.x,",
+        "            points.y,",
+        "            found.auroc," if is_roc else "            found.auprc,",
+        *(["            low=found.low,", "            high=found.high,"] if is_roc else []),
+        "            set_index=place,",
+        *([] if is_roc else ["            chance=0.5,"]),
+        *([] if at is None else [f"            point={_POINT[is_roc]},"]),
+        "        )",
+        "    )",
+    ]
     drawing = "roc" if is_roc else "precision_recall"
+    tall = f", height={height}" if height else ""
     names = ["detect", "equal_numbers", "rates_at", "roc_curve" if is_roc else "pr_curve"]
     return program.code(
         ctx,
-        f"{kind} curves of {placed[0][0].score.name}",
+        f"{kind} curves of {scored.score.name}",
         *lines,
         "",
-        f"figure = hv.figures.{drawing}(curves, {program.theme()})",
+        f"figure = hv.figures.{drawing}(curves, {program.theme()}{tall})",
         uses=[METRICS + ", ".join(names)],
-        command=_evaluate(placed[0][0].model, [*titles], ["--scores", placed[0][0].score.key]),
+        command=_evaluate(scored.model, [*titles], ["--scores", scored.score.key]),
     )
 
 

@@ -6,6 +6,7 @@ from itertools import combinations
 
 import pandas as pd
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from hvae_core.common.places import COMMAND
 from hvae_core.detection.metrics import flagged
@@ -22,7 +23,7 @@ from hvae_core.figures import (
 from hvae_core.scores import Score
 from pages.ood import claims, code, degrees, line, models, paired_tests, subset, tables, threshold
 from pages.ood.models import ModelDetection
-from pages.ood.threshold import Placed
+from pages.ood.threshold import Placed, PlacedThreshold, ScoredModel
 from pages.shared import offers, panel, ui
 from pages.shared.controls import one_of
 from pages.shared.remembered import remembered
@@ -33,6 +34,14 @@ palette = colors()
 titles = {name: ctx.title(name) for name in ctx.out_names if name != ctx.in_name}
 SPELLED = ("nats", "false alarm")
 places = {name: place for name in titles if (place := ctx.place(name)) is not None}
+
+SIDES = (3, 2)
+SMALL = 330
+"""Pixels of a chart, less a row a set, where each model has a row of charts of its own."""
+AREAS = {
+    "ROC": "In the legend: AUROC with 95 % interval. The marks show the threshold.",
+    "Precision-recall": "In the legend: AUPRC, as average precision. The marks show the threshold.",
+}
 
 TABLE_HELP = (
     "Each score on equal numbers of in- and out-of-distribution images (Havtorn et al. 2021, "
@@ -56,34 +65,31 @@ def who(model: ModelDetection) -> str:
     return f"**{model.letter}:** " if model.letter else ""
 
 
-def density_charts(placed: Placed, drawn: list[str]) -> None:
-    """One chart a model: their scores have different scales, and each its own threshold."""
-    for scored, at in placed:
-        model, score = scored.model, scored.score
-        shown = [name for name in drawn if name in scored.outs]
-        height = 290 if len(placed) > 1 else 380
-        figure = remembered(
-            densities,
-            scored.inside,
-            [(titles[name], scored.outs[name]) for name in shown],
-            palette,
-            symbol=symbol_html(score.symbol),
-            unit=score.unit,
-            in_name=ctx.title(ctx.in_name),
-            threshold=None if at is None else at.value,
-            places=[places[name] for name in shown],
-            model_index=model.index if model.letter else None,
-            span=scored.span,
-            height=height,
-        )
-        alt = f"Densities of {score.name}, in and out of distribution"
-        name = f"density-{score.key}-{model.letter or 'A'}"
-        made = code.density(
-            ctx, scored, at, places={name: places[name] for name in shown}, height=height
-        )
-        taking = subset.from_chart(f"o_density{model.index}", scored, shown)
-        with ui.of_model(ctx, model.handle):
-            ui.chart(figure, name, alt, code=made, **taking)
+def density_chart(scored: ScoredModel, at: PlacedThreshold | None, drawn: list[str]) -> None:
+    """Densities of the sets under one model, whose scores have a scale of their own."""
+    model, score = scored.model, scored.score
+    shown = [name for name in drawn if name in scored.outs]
+    height = SMALL + 21 * len(shown) if model.letter else 380
+    figure = remembered(
+        densities,
+        scored.inside,
+        [(titles[name], scored.outs[name]) for name in shown],
+        palette,
+        symbol=symbol_html(score.symbol),
+        unit=score.unit,
+        in_name=ctx.title(ctx.in_name),
+        threshold=None if at is None else at.value,
+        places=[places[name] for name in shown],
+        span=scored.span,
+        height=height,
+    )
+    alt = f"Densities of {score.name}, in and out of distribution"
+    made = code.density(
+        ctx, scored, at, places={name: places[name] for name in shown}, height=height
+    )
+    name = f"density-{score.key}-{model.letter or 'A'}"
+    taking = subset.from_chart(f"o_density{model.index}", scored, shown)
+    ui.chart(figure, name, alt, code=made, **taking)
 
 
 def in_words(placed: Placed) -> None:
@@ -110,19 +116,22 @@ def in_words(placed: Placed) -> None:
         )
 
 
-def curve_chart(placed: Placed, drawn: list[str]) -> None:
-    """ROC or precision-recall, with areas in the legend and the threshold's place."""
-    kind = one_of("Curve", ["ROC", "Precision-recall"], "ROC", key="o_curve")
-    curves = threshold.curves(placed, {name: titles[name] for name in drawn}, places, kind=kind)
+def curve_chart(
+    scored: ScoredModel, at: PlacedThreshold | None, drawn: list[str], *, kind: str
+) -> None:
+    """ROC or precision-recall under one model, with areas in the legend, and the threshold."""
+    named = {name: titles[name] for name in drawn}
+    curves = threshold.curves(scored, at, named, places=places, kind=kind)
     if not curves:
         st.caption("Choose an out-of-distribution set to draw.")
         return
-    figure = remembered(roc if kind == "ROC" else precision_recall, curves, palette)
-    alt = f"{kind} curves of {placed[0][0].score.name} on the chosen sets, with areas"
-    made = code.curve(ctx, placed, {name: titles[name] for name in drawn}, places, kind=kind)
-    ui.chart(figure, f"{kind}-{placed[0][0].score.key}", alt, key="o_curves", code=made)
-    area = "AUROC with 95 % interval" if kind == "ROC" else "AUPRC, as average precision"
-    st.caption(f"In the legend: {area}. The marks show the threshold.")
+    model, score = scored.model, scored.score
+    small = {"height": SMALL} if model.letter else {}
+    figure = remembered(roc if kind == "ROC" else precision_recall, curves, palette, **small)
+    alt = f"{kind} curves of {score.name} on the chosen sets, with areas"
+    made = code.curve(ctx, scored, at, named, places=places, kind=kind, **small)
+    name = f"{kind}-{score.key}-{model.letter or 'A'}"
+    ui.chart(figure, name, alt, key=f"o_curves{model.index}", code=made)
 
 
 def rates(placed: Placed) -> None:
@@ -153,6 +162,12 @@ def versus(pair: tuple[ModelDetection, ModelDetection], score: Score) -> None:
     ui.table(rows, f"tests-{first}-{second}", f"Tests of {first} against {second}")
 
 
+def charts_of(scored: ScoredModel) -> tuple[DeltaGenerator, ...]:
+    """The places of a model's densities and curve, below its title where there are several."""
+    with ui.of_model(ctx, scored.model.handle):
+        return st.columns(SIDES, gap="large")
+
+
 @ui.fragment
 def detection(detected: list[ModelDetection]) -> None:
     """Title, densities, threshold and curves of one score: what its controls move."""
@@ -162,17 +177,27 @@ def detection(detected: list[ModelDetection]) -> None:
         ui.header(*claims.headline(ctx, detected, every, drawn), spelled=SPELLED)
     if not every:
         return
-    left, right = st.columns([3, 2], gap="large")
+    # Beside the charts of one model stand its controls; above those of several, whose they all are.
+    above = st.columns(SIDES, gap="large") if len(every) > 1 else ()
+    rows = [charts_of(scored) for scored in every]
+    left, right = above or rows[0]
+    slots = [row[0].container() for row in rows]
     with left:
-        slot = st.container()
         placed = threshold.control(every)
-        with slot, ui.in_place():
-            density_charts(placed, drawn)
-            line.follow(placed, by_score=st.session_state.get("o_by") == "score")
-        with ui.in_place():
-            in_words(placed)
-    with right, ui.in_place():
-        curve_chart(placed, drawn)
+    with right:
+        kind = one_of("Curve", ["ROC", "Precision-recall"], "ROC", key="o_curve")
+    for (scored, at), slot, row in zip(placed, slots, rows, strict=True):
+        with panel.view().under(scored.model.letter):
+            with slot, ui.in_place():
+                density_chart(scored, at, drawn)
+            with row[1], ui.in_place():
+                curve_chart(scored, at, drawn, kind=kind)
+    with slots[0], ui.in_place():
+        line.follow(placed, by_score=st.session_state.get("o_by") == "score")
+    if drawn:
+        rows[-1][1].caption(AREAS[kind])
+    with st.container() if above else left, ui.in_place():
+        in_words(placed)
     if any(at for _, at in placed):
         with ui.in_place():
             rates(placed)

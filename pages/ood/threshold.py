@@ -132,12 +132,16 @@ def unlike(threshold: PlacedThreshold, test: Share) -> str:
 
 
 def curves(
-    placed: Placed, titles: Mapping[str, str], places: Mapping[str, int], kind: str
+    scored: ScoredModel,
+    threshold: PlacedThreshold | None,
+    titles: Mapping[str, str],
+    *,
+    places: Mapping[str, int],
+    kind: str,
 ) -> list[Curve]:
     """ROC or PR curves on equal numbers of images, with the threshold's place on each."""
     return [
         _curve(scored, threshold, name, title=title, place=places[name], kind=kind)
-        for scored, threshold in placed
         for name, title in titles.items()
         if name in scored.outs
     ]
@@ -163,12 +167,11 @@ def _curve(
         points, area = pr_curve(*sides), (metrics.auprc, np.nan, np.nan)
         point = None if rates is None else (rates.detected, rates.precision)
     return Curve(
-        title + (f", {model.letter}" if model.letter else ""),
+        title,
         points.x,
         points.y,
         *area,
         set_index=place,
-        model_index=model.index,
         chance=None if kind == "ROC" else 0.5,
         point=point,
     )

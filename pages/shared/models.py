@@ -101,7 +101,8 @@ def choose(world: World) -> tuple[Handle, ...]:
         name = _choice(
             f"Model {letter}", {NONE: None, **others}, links.model_key(letter.lower(), world),
             first=second if letter == "B" else NONE,
-            help=f"One more model for comparison, drawn {drawn}. Four can be compared.",
+            help=f"One more model for comparison, drawn {drawn} where models share a chart. "
+            "Four can be compared.",
         )  # fmt: skip
         drawn_keys.add(links.model_key(letter.lower(), world))
         if name == NONE or name in chosen:

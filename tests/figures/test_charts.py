@@ -58,13 +58,6 @@ def test_roc_names_the_area_with_its_interval() -> None:
     assert "%" in fig.layout.yaxis.title.text
 
 
-def test_two_models_share_a_set_colour_and_differ_in_dash() -> None:
-    curves = [Curve(n, [0, 1], [0, 1], area=0.5, model_index=i) for i, n in enumerate("AB")]
-    _, a, b = roc(curves, LIGHT).data
-    assert a.line.color == b.line.color
-    assert (a.line.dash, b.line.dash) == ("solid", "dash")
-
-
 def test_precision_recall_draws_chance_once() -> None:
     curves = [
         Curve(n, [0, 1], [1, 0.5], area=0.8, set_index=i, chance=0.5) for i, n in enumerate("ab")

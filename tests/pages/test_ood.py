@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ from tests.detection.test_set_values import of as evaluated
 from tests.pages.conftest import LIMIT, Start, alive, charts, run_codes, text
 
 B = {"b_glyphs": "glyphs-hvae3-informative"}
-DRAWN = {"o_density0", "o_curves", "o_heat"}
+DRAWN = {"o_density0", "o_curves0", "o_heat"}
 
 
 @pytest.fixture
@@ -98,18 +98,29 @@ def test_page_draws_scores_threshold_and_table(
     assert (table["Images"] == LIMIT).all()
 
 
+def looks(figure: Any) -> Iterator[tuple[str, str]]:
+    """Colour and dash of each set's curve: a set looks the same under every model."""
+    for curve in figure.data:
+        if curve.mode == "lines" and curve.showlegend is not False:
+            yield curve.line.color, curve.line.dash
+
+
 def test_second_model_has_curves_rows_and_rates_of_its_own(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     app = alive(start("ood", **B))
-    assert charts(app) >= DRAWN | {"o_density1"}
+    assert charts(app) >= DRAWN | {"o_density1", "o_curves1"}
     assert "shift glyphs-hvae3-informative --chart" in text(app)  # nothing is stored of this file
     assert all(f"**{letter}:** Flagged are" in text(app) for letter in "AB")
     assert {"Flagged A", "Flagged B"} <= set(app.dataframe[0].value.columns)
     kinds = {name.partition("-")[0] for name in run_codes(app, monkeypatch)}
     assert kinds == {"density", "ROC", "flagged", "table"}
     panels = [panel for _, panel in app.session_state["panels"].panels]
-    assert [p.letter for p in panels if p.name.startswith("density-")] == ["A", "B"]
+    for kind in ("density", "ROC"):
+        of_kind = [panel for panel in panels if panel.name.startswith(f"{kind}-")]
+        assert [panel.letter for panel in of_kind] == ["A", "B"]
+        lines = [tuple(looks(panel.made())) for panel in of_kind]
+        assert lines[0] == lines[1] and len(set(lines[0])) == len(lines[0]) > 1
 
 
 def test_threshold_moves_by_false_alarms_and_by_score(start: Start) -> None:
@@ -318,7 +329,9 @@ def test_threshold_stands_on_the_curve(study: Callable[..., ModelDetection]) -> 
     one = threshold.scored(study(), get_score("elbo", 3))
     at = threshold.at_alarm(one, 0.2)
     for kind in ("ROC", "Precision-recall"):
-        for curve in threshold.curves([(one, at)], {"digits": "Digits"}, {"digits": 4}, kind=kind):
+        for curve in threshold.curves(
+            one, at, {"digits": "Digits"}, places={"digits": 4}, kind=kind
+        ):
             assert curve.set_index == 4 and curve.point is not None
             ends = np.stack([curve.x, curve.y], axis=1)
             assert _distance(np.array(curve.point), ends[:-1], ends[1:]) < 1e-9
