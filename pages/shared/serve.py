@@ -21,7 +21,7 @@ from streamlit.web import cli
 from hvae_core.common import own_models
 from hvae_core.common.deployment import public
 from hvae_core.common.errors import HVAEError
-from pages.shared import album, kernel, memory, ready
+from pages.shared import album, kernel, memory, ready, unsent
 from pages.shared.address import Address
 from pages.shared.early import Early
 from pages.shared.guard import Guard
@@ -55,6 +55,7 @@ def prepare(afterwards: Callable[[], None]) -> None:
     """
     memory.share_heaps()
     memory.keep_made_files()
+    unsent.keep()
     kernel.begin()
     PagesManager.uses_pages_directory = False
     net_util.get_external_ip = _nowhere

@@ -34,5 +34,5 @@ shown = cloud.Shown(
     colors=[LIGHT.mark(code - 1 if code else None).color for code in range(5)],
 )  # fmt: skip
 took = st.session_state.setdefault("took", [])
-cloud.draw(points, shown, {}, theme="light", on_pick=took.append)
+cloud.draw(points, shown, {}, theme="light", on_pick=took.append, on_look=lambda row: None)
 st.write("taken", len(took[-1]) if took else 0)

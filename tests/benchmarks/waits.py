@@ -6,7 +6,7 @@ A wait goes from the key or click to the new picture on the screen, by the brows
 is split into what the browser does before it asks, what passes until it has heard the server's last
 answer before the picture, and what the browser does with that. A browser that draws hears late: so
 the server's own processor time of a change is counted beside it. Bytes are those over the
-WebSocket. Run it on an idle machine; it takes five minutes, and notes the load that it met.
+WebSocket. Run it on an idle machine; it takes seven minutes, and notes the load that it met.
 """
 
 from __future__ import annotations
@@ -109,20 +109,18 @@ def judging(tab: Watched, address: str, times: int) -> list[dict[str, Any]]:
     return rows
 
 
-def changes(tab: Watched, address: str) -> list[dict[str, Any]]:
-    """Every page by its link in the sidebar, when it has been there once."""
+def changes(tab: Watched, address: str, times: int) -> list[dict[str, Any]]:
+    """Every page by its link in the sidebar, round and round, when it has been there once."""
     page = tab.page
     page.goto(f"{address}/?world=Glyphs")
     page.wait_for_timeout(5000)
-    found: list[dict[str, Any]] = []
-    for warm in (False, True):
+    waits: dict[str, list[dict[str, float]]] = {title: [] for title in PAGES.values()}
+    for _ in range(1 + times):
         for path, title in PAGES.items():
             page.evaluate("path => { window.waits.wanted = path; }", f"/{path}")
             link = page.locator("[data-testid=stSidebarNavLink]", has_text=title).first
-            wait = tab.wait(DRAWN, link.click, pause=2500)
-            if warm:
-                found.append(summary(f"page {title}", [wait]))
-    return found
+            waits[title].append(tab.wait(DRAWN, link.click, pause=2000))
+    return [summary(f"page {title}", of_page[1:]) for title, of_page in waits.items()]
 
 
 def verdicts(tab: Watched, address: str, times: int) -> list[dict[str, Any]]:
@@ -184,7 +182,7 @@ def main() -> None:
                 rows += alone(
                     browser, spent, lambda tab, part=part: part(tab, address, asked.times)
                 )
-            rows += alone(browser, spent, lambda tab: changes(tab, address))
+            rows += alone(browser, spent, lambda tab: changes(tab, address, asked.times // 2))
             rows += alone(browser, spent, lambda tab: verdicts(tab, address, asked.times // 2))
             rows.append(crowd(browser, address, spent))
             rows.append(answers(address, spent))

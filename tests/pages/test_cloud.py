@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from PIL import Image
 from starlette.requests import Request
 from starlette.responses import Response
+from streamlit.testing.v1 import AppTest
 
 from hvae_core.figures import LIGHT
 from pages.latents import cloud
@@ -118,3 +120,12 @@ def test_old_albums_are_let_go() -> None:
     for i in range(8):
         album.address(f"later {i}", 1, lambda rows: rows)
     assert asked(first, "0").status_code == 404
+
+
+def test_the_page_on_which_frames_are_counted_draws_its_map() -> None:
+    maps_page = Path(__file__).parents[1] / "benchmarks" / "map_page.py"
+    test = AppTest.from_file(maps_page, default_timeout=60)
+    test.query_params["n"] = str(cloud.ABOVE + 1)
+    test.run()
+    assert not test.exception
+    assert test.markdown[-1].value == "taken `0`"
