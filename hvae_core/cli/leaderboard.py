@@ -153,7 +153,12 @@ def leaderboard(
     if full_spectrum:
         found = {k: (at, [*map(standings.by_spectrum, many)]) for k, (at, many) in found.items()}
     if as_json:
-        show.as_json({name: _plain(boards) for name, (_, boards) in found.items()})
+        show.as_json(
+            {
+                name: {board.suite: board.to_dict() for board in boards}
+                for name, (_, boards) in found.items()
+            }
+        )
         return
     for at, boards in found.values():
         for board in boards:
@@ -243,10 +248,3 @@ def _of_world(
     entries += own.own_entries(world.key)
     entries = [entry for entry in entries if not names or entry.model in names]
     return at, boards(entries, at.world, suites, seed=seed)
-
-
-def _plain(boards: Sequence[Board]) -> dict[str, Any]:
-    return {
-        board.suite: {"sets": list(board.sets), "rows": [row.to_dict() for row in board.standings]}
-        for board in boards
-    }

@@ -22,8 +22,8 @@ def interval_bars(
     """A picture of each (low, value, high) as a data URI: the interval, and a mark at the value.
 
     A faint bar leads there from ``chance``, or from the left end where that is None. ``span`` are
-    the ends of the axis, the same in every row; what lies beyond it stands at its end. Rows that
-    are not ``strong`` are grey.
+    the ends of the axis, the same in every row and marked in each; what lies beyond it stands at
+    its end. Rows that are not ``strong`` are grey.
     """
     low, high = span
     scale = (WIDTH - 8) / ((high - low) or 1.0)
@@ -31,9 +31,10 @@ def interval_bars(
     def at(value: float) -> float:
         return 4 + scale * (min(max(value, low), high) - low)
 
-    line = ""
+    line = _bar(at(low), at(high) - at(low), HEIGHT / 2, height=1, fill=palette.grid)
+    line += "".join(_line(at(end), 8, HEIGHT - 8, color=palette.muted) for end in span)
     if chance is not None and low <= chance <= high:
-        line = _line(at(chance), 2, HEIGHT - 2, color=palette.grid)
+        line += _line(at(chance), 2, HEIGHT - 2, color=palette.grid)
     pictures = []
     for (left, value, right), is_strong in zip(intervals, strong, strict=True):
         color = palette.in_color if is_strong else palette.muted

@@ -10,24 +10,28 @@ from pages.shared.program import Code, text
 from pages.shared.state import Context
 
 
-def rows(ctx: Context, shown: Shown, suite: Suite, chosen: str) -> Code:
-    """Every row of a suite; of the checkpoint with the digest ``chosen`` alone where one is."""
+def rows(ctx: Context, shown: Shown, suite: Suite, chosen: str, *, only: bool) -> Code:
+    """Every row of a suite; of the checkpoint with the digest ``chosen`` alone where one is.
+
+    ``only`` those certainly worse than -L on no set, which the command line does not choose.
+    """
     return program.code(
         ctx,
         f"The leaderboard of {shown.world.title}, {suite} sets",
         *_board(ctx, shown, suite, chosen),
         "rows = [",
-        "    [row.entry.title, row.entry.score.key, row.area, row.low, row.high]",
+        "    [place, row.entry.title, row.entry.score.key, row.area, row.low, row.high]",
         "    + [row.rank, row.rate, row.caught and row.caught.value]",
         "    + [row.spectrum and row.spectrum.value]",
-        "    for row in board.standings",
+        "    for place, row in enumerate(board.standings, start=1)",
+        *(["    if not (row.worst and row.worst.worse_on)"] if only else []),
         "]",
-        'names = ["checkpoint", "score", "AUROC", "low", "high", "mean rank", "rate", "caught"]',
-        'names += ["full spectrum"]',
+        'names = ["place", "checkpoint", "score", "AUROC", "low", "high"]',
+        'names += ["mean rank", "rate", "caught", "full spectrum"]',
         "table = pd.DataFrame(rows, columns=names)",
         uses=["import pandas as pd", *_USES, *_own_uses(shown, chosen)],
         shows="print(table)",
-        command=_command(shown, suite, chosen),
+        command="" if only else _command(shown, suite, chosen),
     )
 
 

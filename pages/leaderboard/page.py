@@ -70,17 +70,17 @@ def table(
         heading = f"{len(kept):,} of {len(frame):,} rows"
     st.subheader(heading, anchor=False, help=HELP)
     alt = "Scores and checkpoints from the best down, with intervals"
-    name, made = f"leaderboard-{board.suite}", code.rows(ctx, shown, board.suite, checkpoint)
-    low, high = tables.span(board.standings)
+    name, made = (
+        f"leaderboard-{board.suite}",
+        code.rows(ctx, shown, board.suite, checkpoint, only=only),
+    )
     columns = {
-        "Place": st.column_config.NumberColumn("", width=40),
+        "Place": st.column_config.NumberColumn(width=52),
         "Score": st.column_config.TextColumn(width=72),
         "Checkpoint": st.column_config.TextColumn(width=350),
-        tables.BARS: st.column_config.ImageColumn(
-            f"{low:.1f} to {high:.0f}", width=112, help="The interval of the mean AUROC"
-        ),
+        tables.BARS: tables.bars_column((row.low for row in board.standings), width=144),
         "AUROC": st.column_config.TextColumn(width=138),
-        tables.RATE[board.suite]: st.column_config.NumberColumn(format="%.1f %%", width=75),
+        tables.RATE[board.suite]: st.column_config.NumberColumn(format="%.1f %%", width=70),
         tables.CAUGHT: st.column_config.NumberColumn(format="%.1f %%", width=90),
         tables.AGAINST: st.column_config.TextColumn(width=115),
     }
@@ -97,8 +97,8 @@ def table(
     )
     picked = [at for at in event["selection"]["rows"] if at < len(kept)]
     with st.container(horizontal=True):
-        ui.csv_button(lambda: tables.numbers(board), name, "Table (CSV)")
-        ui.json_button(lambda: json.dumps(tables.plain(board), indent=1), name)
+        ui.csv_button(lambda: tables.numbers(board, kept), name, "Table (CSV)")
+        ui.json_button(lambda: json.dumps({board.suite: board.to_dict(kept)}, indent=1), name)
         panel.offer(name, made)
     return board.standings[kept[picked[0]] if picked else (kept or [0])[0]]
 
@@ -116,7 +116,7 @@ def one_row(
     alt = "The chosen row on every set"
     made = code.one_row(ctx, shown, board.suite, checkpoint, row=row)
     columns = {
-        tables.BARS: st.column_config.ImageColumn(width=140),
+        tables.BARS: tables.bars_column((one.low for one in row.by_set.values()), width=144),
         tables.RATE[board.suite]: st.column_config.NumberColumn(format="%.1f %%"),
     }
     panel.shown("leaderboard-row", alt, frame.drop(columns=tables.BARS), made, columns=columns)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
+import streamlit as st
+from streamlit.elements.lib.column_types import ColumnConfig
 
 from hvae_core.common.words import MINUS, interval, listed, p_value
 from hvae_core.data.worlds import World
@@ -14,7 +16,7 @@ from hvae_core.figures import symbol_text
 from hvae_core.figures.interval_bars import interval_bars
 from hvae_core.figures.theme import Palette
 
-BARS = "95 % interval"
+BARS = "bars"
 AGAINST = "Against first, p"
 CAUGHT = "Caught at 5 %"
 RATE = {"near": "FPR95", "far": "FPR95", "shifted": "Flagged at 5 %"}
@@ -32,7 +34,7 @@ def of_board(board: Board, world: World, palette: Palette) -> pd.DataFrame:
     bars = interval_bars(
         [(row.low, row.area, row.high) for row in rows],
         palette,
-        span=span(rows),
+        span=span(row.low for row in rows),
         strong=[row.p_value is None or row.level_with_first for row in rows],
     )
     caught = [None if row.caught is None else 100 * row.caught.value for row in rows]
@@ -50,10 +52,20 @@ def of_board(board: Board, world: World, palette: Palette) -> pd.DataFrame:
     )
 
 
-def span(rows: Sequence[Standing]) -> tuple[float, float]:
-    """The axis of all bars: from the worst row, or 0.5, to 1."""
-    lowest = min([0.5, *(row.low for row in rows)])
-    return int(10 * lowest) / 10, 1.0
+def span(lows: Iterable[float]) -> tuple[float, float]:
+    """The axis of all bars: from the lowest end of an interval, or 0.5, to 1."""
+    return int(10 * min([0.5, *lows])) / 10, 1.0
+
+
+def bars_column(lows: Iterable[float], **style: Any) -> ColumnConfig:
+    """The column of bars, headed by what they are and the ends of their axis."""
+    low, high = span(lows)
+    return st.column_config.ImageColumn(
+        f"AUROC, {low:g} to {high:g}",
+        help=f"A line at the AUROC, in its 95 % interval. Every row has the same axis, from "
+        f"{low:g} at the left to {high:g} at the right; the thin line stands at 0.5, chance.",
+        **style,
+    )
 
 
 def of_row(
@@ -61,11 +73,10 @@ def of_row(
 ) -> pd.DataFrame:
     """One standing, a row a set."""
     sets = list(row.by_set.items())
-    lowest = min([0.5, *(one.low for _, one in sets)])
     bars = interval_bars(
         [(one.low, one.auroc, one.high) for _, one in sets],
         palette,
-        span=(int(10 * lowest) / 10, 1.0),
+        span=span(one.low for _, one in sets),
         strong=[True] * len(sets),
     )
     return pd.DataFrame(
@@ -83,11 +94,11 @@ def of_row(
     )
 
 
-def numbers(board: Board) -> pd.DataFrame:
-    """Every figure of a board as plain numbers, for a file."""
+def numbers(board: Board, kept: Sequence[int]) -> pd.DataFrame:
+    """Every figure of the rows at the places ``kept`` as plain numbers, for a file."""
     rows = []
-    for place, row in enumerate(board.standings, start=1):
-        plain = row.to_dict()
+    for plain in board.to_dict(kept)["rows"]:
+        place = plain.pop("place")
         worst, by_set = plain.pop("against_likelihood"), plain.pop("sets")
         full = plain["full_spectrum"] or {}
         for name in ("caught", "full_spectrum"):
@@ -109,12 +120,6 @@ def _flat(worst: Mapping[str, Any] | None, of: str) -> dict[str, Any]:
         f"{of}least_on": worst and worst["set_name"],
         f"{of}worse_on": worst and " ".join(worst["worse_on"]),
     }
-
-
-def plain(board: Board) -> dict[str, Any]:
-    """The same as the command line's JSON."""
-    rows = [row.to_dict() for row in board.standings]
-    return {board.suite: {"sets": list(board.sets), "rows": rows}}
 
 
 def in_words(row: Standing, shifted: Sequence[str], titles: Mapping[str, str]) -> str:

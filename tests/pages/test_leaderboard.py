@@ -14,7 +14,7 @@ from hvae_core.detection.leaderboard.rows import Board, Standing, Worst
 from hvae_core.figures import LIGHT
 from hvae_core.figures.interval_bars import interval_bars
 from hvae_core.scores import get_score
-from pages.leaderboard import claims
+from pages.leaderboard import claims, tables
 from tests.pages.conftest import LIMIT, Start, alive, text
 
 
@@ -39,6 +39,18 @@ def test_rows_of_a_suite(start: Start) -> None:
         assert [interval(*row) for row in told] == list(shown["AUROC"])
 
 
+def test_files_and_program_hold_the_rows_shown(start: Start) -> None:
+    app = alive(start("leaderboard", lb_suite="far", lb_never="true"))
+    (code, _) = [panel.code for _, panel in app.session_state["panels"].panels if panel.code]
+    assert "if not (row.worst and row.worst.worse_on)" in code.python and not code.command
+    board = three()
+    kept = claims.kept(board, only=True)
+    assert [row["place"] for row in board.to_dict(kept)["rows"]] == [2]
+    assert list(tables.numbers(board, kept)["place"]) == [2]
+    assert list(tables.numbers(board, range(3))["score"]) == ["verdict", "llr_1", "elbo"]
+    assert [row["place"] for row in board.to_dict()["rows"]] == [1, 2, 3]
+
+
 def test_bars_stand_on_one_axis() -> None:
     """From 0 to 1 on 112 units that begin at 4; what lies beyond stands at the end."""
     pictures = interval_bars(
@@ -46,7 +58,7 @@ def test_bars_stand_on_one_axis() -> None:
     )
     first, second = (b64decode(picture.partition(",")[2]).decode() for picture in pictures)
     assert 'x="32.00" y="7" width="56.00"' in first and 'x1="60.00"' in first
-    assert 'x1="116.00"' in second and LIGHT.in_color not in second
+    assert second.count('x1="116.00"') == 2 and LIGHT.in_color not in second
 
 
 def standing(score: str, area: float, p: float | None, *, worse: bool, title: str) -> Standing:

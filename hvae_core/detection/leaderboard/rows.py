@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -141,6 +141,15 @@ class Board:
     sets: tuple[str, ...]
     standings: tuple[Standing, ...]
     shifted: tuple[str, ...] = ()
+
+    def to_dict(self, kept: Sequence[int] | None = None) -> dict[str, Any]:
+        """Its sets and rows as plain values, each row with its place; of the rows at ``kept``.
+
+        ``kept`` are places from 0, by default all; the places of rows are from 1.
+        """
+        places = range(len(self.standings)) if kept is None else kept
+        rows = [{"place": at + 1, **self.standings[at].to_dict()} for at in places]
+        return {"sets": list(self.sets), "rows": rows}
 
 
 def _level(p_value: float | None) -> bool:
