@@ -147,8 +147,9 @@ def runs(layers: Sequence[int]) -> list[list[int]]:
 
 
 def unbroken(text: str) -> str:
-    """Text in which no line ends between two single signs, as in "A-J": signs are joined there."""
-    return re.sub(r"\b(\w)-(\w)\b", "\\1\N{WORD JOINER}-\N{WORD JOINER}\\2", text)
+    """Text in which no line ends within "A-J", "MS-SSIM" or "t-SNE": signs are joined there."""
+    joined = "\\1\N{WORD JOINER}-\N{WORD JOINER}\\2"
+    return re.sub(r"\b(\w|[A-Z]{2,4})-(\w|[A-Z]{2,})\b", joined, text)
 
 
 def numbers(ascending: Sequence[int]) -> str:

@@ -50,6 +50,7 @@ def compression_view(beside: DeltaGenerator) -> str:
                 k_of = min(k, handle.n_levels - 1)
                 pairs(handle, compression, k_of, letter=letter, picture=picture)
     if not coded:
+        shown(picture.pixels, size_of(picture.pixels), alt="The picture", head="The picture")
         return ""
     rates(coded, measure, picture)
     ui.csv_button(lambda: pictures.table(picture, coded, ctx.seed), "compression")
@@ -62,8 +63,7 @@ def pairs(
     handle: Handle, compression: Compression, k: int, *, letter: str, picture: Picture
 ) -> None:
     """The original, what the layers above k rebuild, and JPEG at that rate."""
-    channels, height, width = compression.original.shape
-    size = f"{width}x{height}, {'luminance' if channels == 1 else 'colour'}"
+    _, height, width = compression.original.shape
     level, jpeg = handle.level_names[k], compression.jpeg[k]
     x, jpegs = compression.original, compression.jpeg_pictures
     cells = [
@@ -74,7 +74,7 @@ def pairs(
     ]  # fmt: skip
     # Where two fit in a row, those are the ones to compare.
     place = 0 if max(height, width) < SMALL else len(cells)
-    cells.insert(place, (x, size, "The picture as the model codes it", "The picture"))
+    cells.insert(place, (x, size_of(x), "The picture as the model codes it", "The picture"))
     with st.container(horizontal=True, gap="small", key=f"scroll_c_{letter}"):
         for pixels, caption, alt, head in cells:
             shown(pixels, caption, alt=alt, head=head)
@@ -86,6 +86,12 @@ def pairs(
     made = code.pairs(ctx, handle, picture, scale)
     alt = f"The picture, rebuilt from each level up, and JPEG at the same rates, {handle.title}"
     ui.picture_button(tiles, f"compression-{letter}", label, alt=alt, code=made)
+
+
+def size_of(pixels: np.ndarray) -> str:
+    """Size and kind of a picture (C, H, W) in words."""
+    channels, height, width = pixels.shape
+    return f"{width}x{height}, {'luminance' if channels == 1 else 'colour'}"
 
 
 def shown(pixels: np.ndarray, caption: str, *, alt: str, head: str) -> None:
@@ -160,6 +166,11 @@ def attack_view(beside: DeltaGenerator) -> str:
             )
             ui.picture_button(picture, f"attack-{letter}", alt=alt, code=made)
     if not attacked:
+        images = sets[0].images.images
+        scale = max(1, SMALL // 2 // max(images.shape[2:]))
+        picture = tile(images, columns=6, scale=scale, colors=palette)
+        st.markdown(f"The image{'s' * (len(images) > 1)} to attack")
+        ui.picture(picture, "The images to attack", scroll="a_before")
         return ""
     with chart:
         attack_chart(attacked, settings, sets[0])

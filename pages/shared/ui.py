@@ -84,7 +84,7 @@ def header(claim: str, look_for: str, why: str = "", spelled: Sequence[str] = ()
         st.markdown(why)
     st.markdown(f":gray[{look_for}]")
     panel.claimed(claim, why, look_for)
-    written = " ".join((claim, why, look_for)).replace("\\", "")
+    written = " ".join((claim, why, look_for)).replace("\\", "").replace(_JOINER, "")
     words.draw(written, spelled)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hvae_core.common.words import layers_in_words, listed, runs, span
+from hvae_core.common.words import layers_in_words, listed, runs, span, unbroken
 
 DEEP = [*(f"z{i}" for i in range(1, 46)), "u"]
 PAIRS = ["z1bu", "z1td", "z2bu", "z2td", "z3"]
@@ -34,3 +34,14 @@ def test_runs_cover_every_layer_once() -> None:
     assert span(DEEP, [7, 8, 9]) == "z7 to z9" and span(DEEP, [46]) == "u"
     assert span(PAIRS, [4, 5]) == "z2td and z3"
     assert listed("a") == "a" and listed("abc") == "a, b and c"
+
+
+@pytest.mark.parametrize("text", ["letters A-J, 0-9", "an MS-SSIM of", "t-SNE"])
+def test_no_line_ends_within_a_name(text: str) -> None:
+    assert "-" not in unbroken(text).replace("\N{WORD JOINER}-\N{WORD JOINER}", "")
+    assert unbroken(text).replace("\N{WORD JOINER}", "") == text
+
+
+@pytest.mark.parametrize("text", ["in-distribution", "KL-annealed", "5-layer", "a - b"])
+def test_other_lines_end_where_they_may(text: str) -> None:
+    assert unbroken(text) == text

@@ -13,6 +13,7 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from hvae_core.checkpoint import load_checkpoint
+from hvae_core.common.words import unbroken
 from hvae_core.data import custom_set, worlds
 from hvae_core.probes.attack import attack
 from hvae_core.probes.attack_record import AttackSettings
@@ -54,6 +55,8 @@ def test_a_photograph_is_a_job(start: Start) -> None:
         alive(app.run())
     assert app.title[0].value == "What do the upper layers keep of a picture?"
     assert button(app, "Code 368 tiles under")
+    assert len(app.image) == 1  # the picture itself, before anything is coded
+    assert any("640x427, colour" in one.value for one in app.caption)
 
 
 def test_an_upload_is_coded_and_a_broken_one_is_told(start: Start) -> None:
@@ -83,12 +86,16 @@ def test_an_attack_is_offered_and_shown_once_it_is_there(
     app = alive(start("compression", c_view="Attacks"))
     assert app.title[0].value == "How far can a small change lead the upper layers?"
     assert button(app, "Attack 4 images under Tiny, plain")
+    assert "The images to attack" in [one.value for one in app.markdown]
+    assert len(app.image) == 1
     checkpoint = load_checkpoint(tiny_app / "checkpoints" / "glyphs-hvae3-elbo.safetensors")
     images = worlds()["glyphs"].choose("test", limit=LIMIT).take(4)
     found = attack(checkpoint.model, images, AttackSettings(steps=2))
     monkeypatch.setattr(attacks, "attacks_on", lambda *_: found)
     alive(app.run())
-    assert app.title[0].value.startswith("A change of at most 0.1 a pixel, aimed at z")
+    title = app.title[0].value
+    assert title.startswith("A change of at most 0.1 a pixel, aimed at z")
+    assert "MS-SSIM" not in title and unbroken("MS-SSIM") in title
     assert len(app.image) == 1 and "attack-curve" in charts(app)
     app.number_input("a_which").set_value(3)
     alive(app.run())
