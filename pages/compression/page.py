@@ -166,10 +166,10 @@ def attack_view(beside: DeltaGenerator) -> str:
             )
             ui.picture_button(picture, f"attack-{letter}", alt=alt, code=made)
     if not attacked:
-        images = sets[0].images.images
-        scale = max(1, SMALL // 2 // max(images.shape[2:]))
-        picture = tile(images, columns=6, scale=scale, colors=palette)
-        st.markdown(f"The image{'s' * (len(images) > 1)} to attack")
+        pixels = sets[0].images.images
+        scale = max(1, SMALL // 2 // max(pixels.shape[2:]))
+        picture = tile(pixels, columns=6, scale=scale, colors=palette)
+        st.markdown(f"The image{'s' * (len(pixels) > 1)} to attack")
         ui.picture(picture, "The images to attack", scroll="a_before")
         return ""
     with chart:
