@@ -127,7 +127,12 @@ class Act:
     @property
     def in_words(self) -> str:
         """As "free bits 1"; knobs are named as the page names them."""
-        return ", ".join(f"{_NAMES.get(k, k)} {_in_words(v)}" for k, v in self.turn.items())
+        return ", ".join(f"{knob} {value}" for knob, value in self.named)
+
+    @property
+    def named(self) -> tuple[tuple[str, str], ...]:
+        """Each knob that is turned, and what to, in words."""
+        return tuple((_NAMES.get(k, k), _in_words(v)) for k, v in self.turn.items())
 
 
 @dataclass(frozen=True, config=STRICT)

@@ -28,6 +28,7 @@ from hvae_core.figures.rate_distortion import attack_curve, rate_distortion
 from hvae_core.figures.score_bands import ScoreRow, score_bands
 from hvae_core.figures.score_heat import metric_heat
 from hvae_core.figures.theme import DARK, LIGHT, Palette, figure_config
+from hvae_core.figures.turned import Turn
 from hvae_core.figures.two_models import SetLine, layer_matrix, likeness_by_layer, score_pairs
 from hvae_core.figures.units import unit_heatmap
 
@@ -42,6 +43,7 @@ __all__ = [
     "ScoreRow",
     "SetLine",
     "StripRow",
+    "Turn",
     "active_units",
     "attack_curve",
     "auroc_by_draws",

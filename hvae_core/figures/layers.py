@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 from numpy.typing import ArrayLike, NDArray
 
 from hvae_core.figures.layer_axis import Seats, names_or_numbers, thinned_layers
-from hvae_core.figures.theme import HEIGHT, Palette, base_layout, faded, layer_label
+from hvae_core.figures.theme import HEIGHT, Palette, base_layout, faded, layer_label, swatched
 
 FLOOR = 1e-5
 """Nats; a log axis has no zero, so no KL is drawn lower; its label tells the truth."""
@@ -68,7 +68,7 @@ def kl_history(
                 ends.append((steps[-1], table[-1, i], end, color))
     base_layout(fig, colors, x_title=counted, y_title=f"KL ({unit})")
     fig.update_yaxes(**log_axis([trace.y for trace in fig.data]))
-    fig.update_layout(margin_r=60 if any("0" in end[2] for end in ends) else 40)
+    fig.update_layout(margin_r=76 if any("0" in end[2] for end in ends) else 56)
     _label_ends(fig, ends)
     add_model_legend(fig, colors, [name for name, _, _ in models])
     return fig
@@ -211,17 +211,17 @@ def vector(values: ArrayLike) -> NDArray[np.float64]:
 
 
 def _label_ends(fig: go.Figure, ends: Sequence[tuple[float, float, str, str]]) -> None:
-    """Name each line at its right end, in the line's colour, without overlaps."""
+    """Name each line at its right end, behind a square of its colour, without overlaps."""
     if not ends:
         return
     drawn = np.log10(np.concatenate([trace.y for trace in fig.data]))
     line_height = END * max(float(np.ptp(drawn)), 0.5) / (HEIGHT - MARGINS)
     places = spread([float(np.log10(value)) for _, value, _, _ in ends], line_height)
     for (x, _, text, color), y in zip(ends, places, strict=True):
-        font = {"size": 14, "color": color}
         fig.add_annotation(
-            x=x, y=y, text=text, showarrow=False, xanchor="left", xshift=5, font=font
-        )
+            x=x, y=y, text=swatched(text, color), showarrow=False, xanchor="left", xshift=5,
+            font={"size": 14},
+        )  # fmt: skip
 
 
 def add_model_legend(fig: go.Figure, colors: Palette, names: Sequence[str]) -> None:

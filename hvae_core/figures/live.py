@@ -10,7 +10,8 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike
 
-from hvae_core.figures.theme import Palette, base_layout
+from hvae_core.figures.theme import Palette, base_layout, swatched
+from hvae_core.figures.turned import Turn
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,7 +22,7 @@ class Progress:
     steps: ArrayLike
     kl: ArrayLike
     names: Sequence[str]
-    marks: Sequence[tuple[int, str]] = ()
+    turns: Sequence[Turn] = ()
 
 
 def units_by_sigma(
@@ -47,7 +48,7 @@ def units_by_sigma(
         )  # fmt: skip
         fig.add_vline(
             x=math.sqrt(values[i]), line={"color": color, "width": 1, "dash": "dot"},
-            annotation={"text": f"√λ<sub>{i + 1}</sub>", "font": {"size": 13, "color": color}},
+            annotation={"text": swatched(f"√λ<sub>{i + 1}</sub>", color), "font": {"size": 13}},
         )  # fmt: skip
         fig.add_trace(
             go.Scatter(

@@ -11,14 +11,13 @@ from numpy.typing import NDArray
 from hvae_core.figures.layers import spread
 from hvae_core.figures.live import Progress
 from hvae_core.figures.theme import FONT, Palette
+from hvae_core.figures.turned import drawn, joined, labels
 
-_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 84, 12, 40
+_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 96, 12, 40
 _DASHES = ("", "7 5", "2 4", "7 4 2 4")
 _ELLIPSES, _DOTS = 40, 120
-MARK_ROWS = 3
-"""Rows of labels that say what was turned."""
-_LETTER = 6.2
-"""Pixels of a letter at 13 pixels, about."""
+_SWATCH = 8
+"""Pixels of the square that says of which line a label is: text in pale colours is not read."""
 _POINTS = 240
 """Points of a line at most: a narrow chart shows no more."""
 
@@ -50,8 +49,7 @@ def moving_lines(
 ) -> str:
     """Lines over steps, one a layer, with its latest value at its end; the second run is dashed.
 
-    A dotted line stands where a knob was turned, with what was turned in ``MARK_ROWS`` rows at
-    most: where there is no room for all, the earlier ones say it under the mouse alone.
+    A dotted line stands where a knob was turned, with what was turned (``turned.drawn``).
     """
     width, height = size
     steps = [np.asarray(run.steps, np.float64) for run in runs]
@@ -64,14 +62,17 @@ def moving_lines(
         low = float(values.min())
     span = (high - low) or 1.0
 
-    marks = [
-        (float(_LEFT + at / right * (width - _LEFT - _RIGHT)), f"{run.title}: " * many + words)
-        for run in runs
-        for at, words in run.marks
-    ]
-    labels = _mark_labels(marks)
+    groups = joined(
+        [
+            (float(_LEFT + turn.step / right * (width - _LEFT - _RIGHT)), f"{run.title}: " * many,
+             turn)
+            for run in runs
+            for turn in run.turns
+        ]
+    )  # fmt: skip
+    named = labels(groups, _LEFT)
     # The lines begin below the labels, which else would lie on the highest of them.
-    top = _TOP + 15 * max((1 + row for _, _, row, _ in labels), default=0)
+    top = _TOP + 15 * max((1 + row for *_, row in named), default=0)
 
     def at_x(x: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.asarray(_LEFT + x / right * (width - _LEFT - _RIGHT))
@@ -105,19 +106,16 @@ def moving_lines(
                 name = run.names[i] + (f" {run.title}" if many else "")
                 name += f" {_end(float(table[-1, i]))}"
                 ends.append((float(points[-1, 0]), float(points[-1, 1]), name, ink))
-    parts += [
-        f'<path d="M{x:.1f} {_TOP}V{height - _BOTTOM}" stroke="{colors.muted}" '
-        f'stroke-dasharray="2 4"><title>{escape(words)}</title></path>'
-        for x, words in marks
-    ]
-    parts += [
-        f'<text x="{x:.1f}" y="{_TOP + 10 + 15 * row}" text-anchor="{anchor}" '
-        f'paint-order="stroke" stroke="{colors.background}" stroke-width="3">{escape(words)}</text>'
-        for x, anchor, row, words in labels
-    ]
+    parts += drawn(groups, named, colors, top=_TOP, bottom=height - _BOTTOM)
     places = spread([y for _, y, _, _ in ends], 15.0)
     for (x, _, name, ink), y in zip(ends, places, strict=True):
-        parts.append(f'<text x="{x + 5:.1f}" y="{y + 4:.1f}" fill="{ink}">{escape(name)}</text>')
+        if ink != colors.text:
+            parts.append(
+                f'<rect x="{x + 5:.1f}" y="{y - 4:.1f}" width="{_SWATCH}" height="{_SWATCH}" '
+                f'fill="{ink}"/>'
+            )
+            x += _SWATCH + 4
+        parts.append(f'<text x="{x + 5:.1f}" y="{y + 4:.1f}">{escape(name)}</text>')
     parts.append(
         f'<text x="{(width + _LEFT) / 2:.0f}" y="{height - 4}" text-anchor="middle">'
         f"{escape(counted)}</text>"
@@ -125,29 +123,6 @@ def moving_lines(
         f'transform="rotate(-90 14 {height / 2:.0f})">{escape(unit)}</text>'
     )
     return _svg(parts, size, colors)
-
-
-def _mark_labels(marks: Sequence[tuple[float, str]]) -> list[tuple[float, str, int, str]]:
-    """(x, anchor, row, words) of the labels that have room; the latest marks choose first.
-
-    A label ends at its line, or begins there where the chart begins.
-    """
-    taken: list[list[tuple[float, float]]] = [[] for _ in range(MARK_ROWS)]
-    found = []
-    for x, words in sorted(marks, reverse=True):
-        width = _LETTER * len(words)
-        before = x - 4 - width >= _LEFT
-        left = x - 4 - width if before else x + 4
-        room = (
-            row
-            for row, others in enumerate(taken)
-            if all(left > end or left + width < start for start, end in others)
-        )
-        row = next(room, None)
-        if row is not None:
-            taken[row].append((left - _LETTER, left + width + _LETTER))
-            found.append((x - 4, "end", row, words) if before else (x + 4, "start", row, words))
-    return found
 
 
 def moving_posteriors(

@@ -32,6 +32,7 @@ SYMBOLS = (
 )  # fmt: skip
 """One for each of so many sets, told apart at 7 pixels; those that look like others stand last."""
 MODEL_DASHES = ("solid", "dash", "dot", "dashdot")
+SWATCH = "\N{BLACK SQUARE}"
 HEIGHT = 360
 """Pixels of a chart that says nothing else."""
 
@@ -169,6 +170,14 @@ def mixed(color: str, other: str, share: float) -> str:
     """``#RRGGBB`` with so large a share of another mixed in, as where one lies faded on it."""
     pairs = zip(channels(color), channels(other), strict=True)
     return "#" + "".join(f"{round(a + share * (b - a)):02X}" for a, b in pairs)
+
+
+def swatched(text: str, color: str) -> str:
+    """A label of a chart in the colour of text, behind a square in that of what it names.
+
+    Text in the colour of a layer would not be read: the scale runs from dark to light.
+    """
+    return f'<span style="color:{color}">{SWATCH}</span> {text}'
 
 
 def layer_label(name: str) -> str:

@@ -13,7 +13,7 @@ from hvae_core.common.deployment import MAX_CHECKPOINTS, public
 from hvae_core.common.errors import CheckpointError
 from hvae_core.config.lab import lab_presets
 from hvae_core.training.lab.frame import look
-from pages.lab import code, runs, stream, view
+from pages.lab import code, runs, stream, view, words
 from pages.lab.knobs import PROBLEM, panel, tell
 from pages.lab.runs import A, B, Run
 from pages.shared import jobs, links, models, ui
@@ -145,8 +145,8 @@ def head(found: list[Run]) -> None:
             now = [run for run in map(runs.find, (A, B)) if run is not None]
             for run in now:
                 look(run.folder)
-            ui.header(view.claim(now[0] if now else None), view.subtitle(now))
-            st.caption("  \n".join(view.state_line(run) for run in now))
+            ui.header(words.claim(now[0] if now else None), words.subtitle(now))
+            st.caption("  \n".join(words.state_line(run) for run in now))
             for run in now:
                 _failed(run)
         stopped = active and not any(run.active for run in now)

@@ -1,10 +1,9 @@
-"""What the Lab shows of its runs: a title, and pieces of a page that change many times a second."""
+"""What the Lab shows of its runs: pieces of a page that change many times a second."""
 
 from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
-from dataclasses import replace
 from html import escape
 
 import numpy as np
@@ -12,12 +11,12 @@ import pandas as pd
 from numpy.typing import NDArray
 from PIL.Image import Image
 
-from hvae_core.config.lab import Act, Knobs, LabPreset, changes, lab_presets
-from hvae_core.evaluation.collapse import SILENT_NATS
+from hvae_core.config.lab import Act, Knobs
 from hvae_core.evaluation.linear import linear_nats
 from hvae_core.figures import (
     Palette,
     Progress,
+    Turn,
     fmt,
     moving_lines,
     moving_marks,
@@ -28,16 +27,9 @@ from hvae_core.figures import (
     units_by_sigma,
 )
 from hvae_core.training.lab.frame import KNOWN, LabFrame
-from pages.lab.runs import A, Run
+from pages.lab.runs import Run
 from pages.shared import ui
 
-LOOK = (
-    "Each line is a layer: at zero it says nothing of the image. Turn a knob and see which layer "
-    "lives."
-)
-FOLLOWED = "Each line is a layer: at zero it says nothing of the image. Every epoch adds a point."
-KEPT_UP = 0.9
-"""Share of the speed that was asked for, below which a run says why it is slower."""
 HALF = 288
 """Pixels that a piece needs to stand beside another."""
 KL_HELP = (
@@ -55,94 +47,6 @@ STRANGER_HELP = (
     "Above nearly 100 % of the images the score tells the dot from them, near 50 % it does not, "
     "and below that it takes the dot for more usual than most of them."
 )
-
-
-def claim(run: Run | None) -> str:
-    """What the layers of run A do now, as a title."""
-    if run is None or run.frame is None or not len(run.frame.kl) or run.step <= 1:
-        return "Watch a layer die and bring it back"
-    names, now = run.frame.about["names"], run.frame.now
-    dead = [name for name, kl in zip(names, now, strict=True) if abs(kl) < SILENT_NATS]
-    counted = run.frame.about["counted"]
-    at = f"At {counted} {run.step:,}"
-    if not dead:
-        return f"{at} every layer speaks: " + ", ".join(
-            f"{name} {fmt(float(kl))}" for name, kl in zip(names, now, strict=True)
-        ) + " nats"  # fmt: skip
-    if len(dead) == len(names):
-        when = "any more" if has_learned(run.frame) else "yet"
-        who = "no layer says anything" if len(names) > 1 else "the layer says nothing"
-        return f"{at} {who} {when}"
-    verb = "says" if len(dead) == 1 else "say"
-    return f"{at} {' and '.join(dead)} {verb} nothing"
-
-
-def has_learned(frame: LabFrame) -> bool:
-    """Whether a layer has ever said something of the image that it learned.
-
-    The KL of a network before it has learned anything is no such thing, so in a run that counts
-    steps a layer's KL must have risen by ``SILENT_NATS`` above its first point.
-    """
-    begun = frame.kl[0] if frame.about["counted"] == "step" else 0.0
-    return bool((frame.kl - begun >= SILENT_NATS).any())
-
-
-def subtitle(runs: Sequence[Run]) -> str:
-    """What to look at: what the preset says, or what was changed from it."""
-    preset = lab_presets().get(runs[0].control.preset) if runs else None
-    if runs and runs[0].control.run:
-        return FOLLOWED
-    if preset is None:
-        return LOOK
-    every = [(run, from_preset(run, preset)) for run in runs]
-    told = [
-        f"run {run.title}: {words}" if len(runs) > 1 else words for run, words in every if words
-    ]
-    if preset.beside is not None and len(runs) == 1:
-        told.append("no second run")
-    return f"Changed from the preset: {'; '.join(told)}. {LOOK}" if told else preset.look
-
-
-def from_preset(run: Run, preset: LabPreset) -> str:
-    """How a run stands that its preset would not have it, as "beta 2"; "" where it follows it."""
-    first, control = run.slot == A or preset.beside is None, run.control
-    meant = replace(
-        preset.knobs if first else preset.beside or preset.knobs, seed=control.knobs.seed
-    )
-    acts = preset.acts if first else ()
-    by_hand = control.by_hand and bool(acts)
-    told = ["no knob is turned by itself"] if by_hand else []
-    done = () if by_hand else acts[: len(acts) - len(control.acts)]
-    for act in done:
-        meant = meant.turned(dict(act.turn))
-    if changed := changes(meant, control.knobs):
-        told.insert(0, Act(0, changed).in_words)
-    return ", ".join(told)
-
-
-def state_line(run: Run) -> str:
-    """What a run does: training, paused, waiting, ended."""
-    if run.job is not None and run.job.status == "waiting":
-        return f"Run {run.title} waits: all processes of the Lab are taken."
-    if run.frame is None:
-        return f"Run {run.title}: {'starting' if run.active else 'not started'}."
-    counted, rate = run.frame.about["counted"], float(run.frame.about["rate"])
-    if not run.active:
-        return f"Run {run.title} rests at {counted} {run.step:,}. Play goes on from there."
-    if not run.control.playing:
-        return f"Run {run.title} is paused at {counted} {run.step:,}."
-    speed = f", {fmt(rate)} {counted}s a second" if rate else ""
-    return f"Run {run.title}: {counted} {run.step:,}{speed}{_why_slow(run, run.frame)}."
-
-
-def _why_slow(run: Run, frame: LabFrame) -> str:
-    """Why a run goes slower than was asked for, as ", not 100: ..."; "" where it does not."""
-    pace, rate = run.control.pace, float(frame.about["rate"])
-    took, drawn = float(frame.about.get("took", 0)), float(frame.about.get("drawn", 0))
-    if not pace or not rate or not took or rate >= KEPT_UP * pace:
-        return ""
-    shares = f", and the pictures take {percent(drawn)} of the time" if drawn >= 0.1 else ""
-    return f", not {pace}: a step takes {fmt(1000 * took)} ms on this machine now{shares}"
 
 
 def parts(runs: Sequence[Run], palette: Palette, *, room: int) -> list[dict[str, object]]:
@@ -188,9 +92,8 @@ def _curves(
     counted = shown[0][1].about["counted"]
     curves, losses = [], []
     for run, frame in shown:
-        marks = [(int(at), str(words)) for at, words in frame.about["marks"]]
         names = frame.about["names"]
-        curves.append(Progress(run.title, frame.steps, frame.kl, names, marks))
+        curves.append(Progress(run.title, frame.steps, frame.kl, names, _turns(frame)))
         losses.append(Progress(run.title, frame.steps, frame.loss[:, None], ("loss",)))
     kl = moving_lines(curves, palette, counted=counted, size=(room, 250))
     loss = moving_lines(losses, palette, counted=counted, unit="loss (nats)", size=(half, 170))
@@ -198,6 +101,12 @@ def _curves(
         _part("kl", kl, "KL per layer", KL_HELP, wide=True),
         _part("loss", loss, "Loss"),
     ]
+
+
+def _turns(frame: LabFrame) -> list[Turn]:
+    """What was turned so far, knob by knob."""
+    acts = [Act(int(at), dict(what)) for at, what in frame.about.get("turned", [])]
+    return [Turn(act.step, knob, value) for act in acts for knob, value in act.named]
 
 
 def _of_run(

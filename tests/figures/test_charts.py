@@ -28,7 +28,7 @@ from hvae_core.figures import (
 from hvae_core.figures.curves import thinned
 from hvae_core.figures.layer_axis import Seats, thinned_layers
 from hvae_core.figures.layers import FLOOR, log_axis, spread
-from hvae_core.figures.theme import DARK, contrast, layer_label
+from hvae_core.figures.theme import DARK, contrast, layer_label, swatched
 from hvae_core.figures.units import COLUMNS
 
 PLAIN = ("plain", [64.1, 9.7, 0.003], [784, 64, 8])
@@ -124,11 +124,12 @@ def test_kl_history_is_one_line_a_layer() -> None:
     assert [line.line.dash for line in lines] == ["solid"] * 3 + ["dash"] * 3
     assert tuple(line.line.color for line in lines[:3]) == LIGHT.layers(3)
     assert float(lines[2].y.min()) == pytest.approx(FLOOR)
-    assert [n.text for n in fig.layout.annotations][:2] == ["z<sub>1</sub> A", "z<sub>2</sub> A"]
+    ends = [note.text.partition("</span> ")[2] for note in fig.layout.annotations]
+    assert ends[:2] == ["z<sub>1</sub> A", "z<sub>2</sub> A"]
     assert "nats" in lines[0].hovertemplate
     assert fig.layout.xaxis.title.text == "epoch"
     alone = kl_history([("plain", epochs, kl)], LIGHT)
-    assert alone.layout.annotations[0].text == "z<sub>1</sub>"
+    assert alone.layout.annotations[0].text == swatched("z<sub>1</sub>", LIGHT.layers(3)[0])
     assert kl_history([("new", [], np.empty((0, 3)))], LIGHT).layout.annotations == ()
 
 
@@ -176,7 +177,7 @@ def test_many_layers_stay_readable_with_every_name_in_reach() -> None:
     assert flat.customdata[0].startswith("z<sub>1</sub><sup>BU</sup>: 9.00 nats")
     assert flat.x[0] > deep.x[-1]
     lines = kl_history([("deep", [1, 2], np.stack([kl, kl]))], LIGHT, names=[MANY])
-    ends = [note.text for note in lines.layout.annotations]
+    ends = [note.text.partition("</span> ")[2] for note in lines.layout.annotations]
     assert len(ends) <= 18 and ends[0] == "z<sub>1</sub>" and ends[-1] == "u"
     assert len(lines.data) == 46 and "u deep" in lines.data[-1].hovertemplate
     heat = unit_heatmap([np.full(4, 0.5)] * 46, LIGHT, names=MANY)

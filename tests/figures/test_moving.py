@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from xml.etree import ElementTree
 
 import numpy as np
 
-from hvae_core.figures import LIGHT, Progress, moving_lines, moving_marks, moving_posteriors
-from hvae_core.figures.moving import MARK_ROWS
+from hvae_core.figures import LIGHT, Progress, Turn, moving_lines, moving_marks, moving_posteriors
+from hvae_core.figures.turned import ROWS
 
 SPACE = "{http://www.w3.org/2000/svg}"
 
@@ -16,7 +15,7 @@ SPACE = "{http://www.w3.org/2000/svg}"
 def test_a_line_stands_where_its_numbers_are() -> None:
     kl = np.array([[0.0, 2.0], [1.0, 0.5], [2.0, 0.0]])
     runs = [
-        Progress("A & co", [0, 50, 100], kl, ("z1", "z2"), marks=[(50, "free bits < 1")]),
+        Progress("A & co", [0, 50, 100], kl, ("z1", "z2"), turns=[Turn(50, "free bits <", "1")]),
         Progress("B", [], np.zeros((0, 2)), ("z1", "z2")),
     ]
     svg = ElementTree.fromstring(moving_lines(runs, LIGHT))
@@ -31,23 +30,50 @@ def test_a_line_stands_where_its_numbers_are() -> None:
     assert ">z1 ≈ 0<" in dead or ">≈ 0<" in dead
 
 
+def turned(*turns: tuple[int, str, str], kl: float = 0.0) -> ElementTree.Element:
+    """A run of 100 steps with knobs turned on the way."""
+    run = Progress("A", [0, 100], [[kl], [kl]], ["z1"], [Turn(*turn) for turn in turns])
+    return ElementTree.fromstring(moving_lines([run], LIGHT))
+
+
+def said(svg: ElementTree.Element) -> dict[str, dict[str, str]]:
+    """What stands there in words, with its place."""
+    return {text.text or "": text.attrib for text in svg.iter(f"{SPACE}text")}
+
+
+def test_turns_of_a_knob_that_lie_together_share_a_line_and_a_label() -> None:
+    knob = "free bits"
+    rising = [(step, knob, f"{step / 100:g}") for step in (50, 52, 54, 56)]
+    svg = turned((1, knob, "2"), *rising)
+    assert {f"{knob} 2", f"{knob} 0.5 to 0.56"} <= set(said(svg))
+    (band,) = [one for one in svg.iter(f"{SPACE}rect") if one.find(f"{SPACE}title") is not None]
+    told = "0.5 at step 50, 0.52 at step 52, 0.54 at step 54, 0.56 at step 56"
+    assert band.findtext(f"{SPACE}title") == f"{knob} {told}"
+    # Where the knob was turned back is said; many such places are counted.
+    assert f"{knob} 0.5 to 0.56 to 0" in said(turned(*rising, (57, knob, "0")))
+    back = [(50 + i, knob, str(i % 2)) for i in range(9)]
+    assert f"{knob} 0 to 0, 9 turns" in said(turned(*back))
+    other = turned((50, knob, "1"), (51, "beta", "2"), (52, knob, "2"))
+    assert {f"{knob} 1 to 2", "beta 2"} <= set(said(other))
+
+
 def test_what_was_turned_is_said_without_overprint() -> None:
-    marks = [(step, f"free bits {step / 4:g}") for step in (1, 50, 52, 54, 56, 58, 60, 61)]
-    run = Progress("A", [0, 100], np.zeros((2, 1)), ["z1"], marks=marks)
-    svg = ElementTree.fromstring(moving_lines([run], LIGHT))
-    lines = [path for path in svg.iter(f"{SPACE}path") if path.find(f"{SPACE}title") is not None]
-    assert [line.findtext(f"{SPACE}title") for line in lines] == [words for _, words in marks]
-    said = {text.text: text.attrib for text in svg.iter(f"{SPACE}text")}
-    labels = {words: said[words] for _, words in marks if words in said}
+    turns = [(90 + i, f"knob {i}", "1") for i in range(9)]
+    svg = turned((1, "early", "1"), *turns)
+    words = [f"{knob} {value}" for _, knob, value in turns]
+    labels = {text: place for text, place in said(svg).items() if text in words}
     # The latest stand there, each in a row of its own; what is early stands right of its line.
-    assert list(labels)[-1] == marks[-1][1] and len(labels) == MARK_ROWS + 1
-    near = [float(labels[words]["y"]) for words in labels if words != marks[0][1]]
-    assert len(set(near)) == len(near)
-    assert float(labels[marks[0][1]]["x"]) > float(lines[0].attrib["d"][1:].split()[0])
-    # What is drawn begins below them.
-    high = ElementTree.fromstring(moving_lines([replace(run, kl=[[9.0], [9.0]])], LIGHT))
-    (line,) = high.iter(f"{SPACE}polyline")
-    assert min(float(point.split(",")[1]) for point in line.attrib["points"].split()) > max(near)
+    assert list(labels) == words[: -ROWS - 1 : -1]
+    rows = [float(place["y"]) for place in labels.values()]
+    assert len(set(rows)) == len(rows) == ROWS
+    assert said(svg)["early 1"]["text-anchor"] == "start"
+    # The others are short marks that say under the mouse what they are.
+    marks = [one for one in svg.iter(f"{SPACE}path") if one.find(f"{SPACE}title") is not None]
+    short = [one.findtext(f"{SPACE}title") for one in marks if "v-" in one.attrib["d"]]
+    assert short == [f"knob {i} 1 at step {90 + i}" for i in range(9 - ROWS)]
+    # What is drawn begins below the labels.
+    (line,) = turned(*turns, kl=9.0).iter(f"{SPACE}polyline")
+    assert min(float(point.split(",")[1]) for point in line.attrib["points"].split()) > max(rows)
 
 
 def test_an_ellipse_is_a_posterior() -> None:

@@ -21,7 +21,8 @@ from hvae_core.training.lab import again as lab_again
 from hvae_core.training.lab.again import LabCurves
 from hvae_core.training.lab.frame import write_frame
 from hvae_core.training.lab.scene import Scene
-from pages.lab import runs, stream, view
+from pages.lab import runs, stream
+from pages.lab import words as words_of
 from pages.shared import jobs
 from tests import coroutines
 from tests.pages.conftest import Start, alive, run_codes, text
@@ -61,7 +62,7 @@ def seen(run: runs.Run, step: int = 2 * STEPS) -> None:
     model = model_from_config(run.control.knobs.model())
     scene = Scene(tiny_set(80), tiny_set(96, seed=1))
     about = {"step": step, "rate": 300.0, "names": [s.name for s in model.latents],
-             "counted": "step", "marks": [[5, "beta 2"]], "images": "Bars",
+             "counted": "step", "images": "Bars",
              "began": {**vars(run.control.knobs), "beta": 1.0}, "turned": [[5, {"beta": 2.0}]],
              }  # fmt: skip
     frame = scene.frame(model, about, run.control.dot)
@@ -134,7 +135,9 @@ def test_a_run_that_began_anew_with_other_knobs_turns_none_by_itself(
     def words(step: int) -> str:
         run = runs.find("a")
         assert run is not None
-        return view.from_preset(SimpleNamespace(slot="a", control=run.control, step=step), preset)
+        return words_of.from_preset(
+            SimpleNamespace(slot="a", control=run.control, step=step), preset
+        )
 
     runs.begin_preset(preset)
     assert words(0) == ""
@@ -153,7 +156,7 @@ def test_knobs_reach_the_run_and_the_view_follows(
     seen(run)
     # 1. What it shows.
     app = alive(app.run())
-    assert app.title[0].value == f"At step {2 * STEPS} z2 and z3 say nothing"
+    assert app.title[0].value == f"At step {2 * STEPS} z2 and z3 say nothing yet"
     frame = runs.read("a", run.folder).frame  # type: ignore[union-attr]
     asked = []
 
@@ -247,29 +250,40 @@ def test_a_training_is_followed_by_local_users_alone(
         ("step", [[0.05, 0.2], [0.02, 0.4], [0.03, 0.01]], "no layer says anything any more"),
         ("epoch", [[0.0, 0.2], [0.02, 0.1], [0.03, 0.01]], "no layer says anything any more"),
         ("step", [[0.05], [0.02]], "the layer says nothing yet"),
+        ("step", [[0.05, 0.0], [0.02, 0.4], [0.03, 0.5]], "z1 says nothing yet"),
+        ("step", [[0.05, 0.0], [0.4, 0.4], [0.03, 0.5]], "z1 says nothing any more"),
+        (
+            "step",
+            [[0.05, 0.0, 0.0], [0.02, 0.4, 0.4], [0.03, 0.01, 0.5]],
+            "z1 says nothing yet, z2 nothing any more",
+        ),
     ],
 )
 def test_not_learned_yet_is_told_from_collapsed(
     counted: str, kl: list[list[float]], words: str
 ) -> None:
     table = np.array(kl)
-    about = {"counted": counted, "names": ["z1", "z2"][: table.shape[1]]}
+    about = {"counted": counted, "names": ["z1", "z2", "z3"][: table.shape[1]]}
     frame = SimpleNamespace(about=about, kl=table, now=table[-1])
-    run: Any = SimpleNamespace(frame=frame, step=46)
-    assert view.claim(run) == f"At {counted} 46 {words}"
+    run: Any = SimpleNamespace(frame=frame, step=46, active=True)
+    assert words_of.claim(run) == f"At {counted} 46 {words}"
+    over: Any = SimpleNamespace(frame=frame, step=46, active=False)
+    assert words_of.claim(over) == f"At {counted} 46 {words.replace(' yet', '')}"
 
 
 def test_a_run_says_how_fast_it_goes_and_why_it_is_slower() -> None:
-    def line(**about: float) -> str:
+    def line(**about: object) -> str:
         control = Control(Knobs(), playing=True, pace=100)
         frame = SimpleNamespace(about={"counted": "step", **about})
         run: Any = SimpleNamespace(
             title="A", job=None, frame=frame, active=True, control=control, step=50
         )
-        return view.state_line(run)
+        return words_of.state_line(run)
 
-    assert line(rate=97.0, took=0.004, drawn=0.3) == "Run A: step 50, 97.0 steps a second."
+    assert line(rate=97.0, took=0.004, drawn=0.3) == "Run A trains: step 50, 97 steps a second."
     assert line(rate=20.0, took=0.03, drawn=0.2) == (
-        "Run A: step 50, 20.0 steps a second, not 100: a step takes 30.0 ms on this machine now, "
-        "and the pictures take 20 % of the time."
+        "Run A trains: step 50, 20 steps a second. This is slower than the 100 that are chosen: "
+        "one step takes 30 ms, and drawing takes 20 % of the time."
     )
+    followed = line(rate=0.1, counted="epoch")
+    assert followed == "Run A is followed and has come to epoch 50, 10.0 seconds an epoch."

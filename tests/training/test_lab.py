@@ -67,7 +67,7 @@ def paused(until: int, **more: object) -> Control:
 def test_a_run_is_turned_paused_and_goes_on_where_it_was_kept(tmp_path: Path) -> None:
     # 1. Acts are done at their step, and the page is told.
     first = go(tmp_path, replace(paused(30), acts=(Act(10, {"free_bits": 1.0}),)))
-    assert first.about["marks"] == [[10, "free bits 1"]]
+    assert first.about["turned"] == [[10, {"free_bits": 1.0}]]
     told = read_control(tmp_path)
     assert told is not None and told.knobs.free_bits == 1.0 and not told.acts
     # 2. What is seen is the model as it stands.

@@ -40,8 +40,9 @@ class LabFrame:
     """A run as it stands. L layers, K levels, P points in time, N images, M draws of the prior."""
 
     about: dict[str, Any]
-    """``step``, ``names`` of the layers, ``counted`` (what ``steps`` counts), ``marks`` ((step,
-    words) of what was turned), ``images`` (whose they are), and what a ``Pace`` tells."""
+    """``step``, ``names`` of the layers, ``counted`` (what ``steps`` counts), ``images`` (whose
+    they are), of the Lab's own runs ``began`` (knobs) and ``turned`` ((step, knobs)), and what a
+    ``Pace`` tells."""
     steps: Array  # (P,)
     kl: Array  # (P, L) nats, the mean over the steps of a point
     loss: Array  # (P,)

@@ -161,7 +161,6 @@ def follow_run(folder: str, run: str, *, progress: Progress = silent) -> int:
                     "rate": round(1 / max(history["seconds"][-1], 1e-6), 3),
                     "names": [spec.name for spec in model.latents],
                     "counted": "epoch",
-                    "marks": [],
                     "images": scene.held_out.title,
                 }
                 frame = scene.frame(model, about, (3.5, 3.5))

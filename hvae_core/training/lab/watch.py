@@ -11,7 +11,7 @@ import numpy as np
 from torch import Tensor
 
 from hvae_core.common.progress import Progress
-from hvae_core.config.lab import MOST_STEPS, STEPS, Act, Control, Knobs, after, changes
+from hvae_core.config.lab import MOST_STEPS, STEPS, Control, Knobs, after, changes
 from hvae_core.data.image_set import ImageSet
 from hvae_core.training.lab.frame import (
     Curve,
@@ -52,7 +52,7 @@ class Watch:
         self.folder, self.control, self.progress = folder, control, progress
         self.step = 0
         self._scene = Scene(images, held_out)
-        self._curve, self._marks = Curve(), list[tuple[int, str]]()
+        self._curve = Curve()
         self._told: Knobs | None = None
         self._began, self._turned = control.knobs, list[tuple[int, dict[str, Any]]]()
         self._last, self._stepped = 0.0, time.monotonic()
@@ -81,7 +81,6 @@ class Watch:
             known = before.steps <= self.step
             rows = np.column_stack([before.loss, before.kl])[known]
             self._curve = Curve(steps=before.steps[known].tolist(), rows=list(rows))
-            self._marks = [(at, word) for at, word in before.about["marks"] if at <= self.step]
             if "began" in before.about:  # a run of an older version does not say
                 self._began = Knobs(**before.about["began"])
                 turns = before.about["turned"]
@@ -99,11 +98,10 @@ class Watch:
         self._told = knobs
 
     def _act(self, running: RunState) -> None:
-        """Do what the preset has for this step, and say so to the page."""
+        """Do what the preset has for this step, and tell the page how the knobs stand."""
         control, due = after(self.control, self.step)
         if due:
             self.control = control
-            self._marks += [(self.step, act.in_words) for act in due]
             write_control(self.folder, control)
             self._turn(running, control.knobs)
 
@@ -113,8 +111,6 @@ class Watch:
         told = read_control(self.folder)
         if told is None or not told.knobs.starts_like(self.control.knobs):
             raise Ended  # another run begins here
-        if told.knobs != self.control.knobs:
-            self._marks.append((self.step, turned_in_words(self.control.knobs, told.knobs)))
         self.control = told
         self._turn(running, told.knobs)
         if unseen(self.folder) > PATIENCE:
@@ -149,7 +145,6 @@ class Watch:
             **self._pace.told(),
             "names": [spec.name for spec in model.latents],
             "counted": "step",
-            "marks": self._marks[-12:],
             "began": vars(self._began),
             "turned": self._turned,
             "images": self._scene.held_out.title,
@@ -157,8 +152,3 @@ class Watch:
         frame = self._scene.frame(model, about, self.control.dot)
         at, kl, loss = np.array(steps, np.int32), table[:, 1:], table[:, 0]
         write_frame(self.folder, replace(frame, steps=at, kl=kl, loss=loss))
-
-
-def turned_in_words(before: Knobs, now: Knobs) -> str:
-    """What was turned, as "free bits 1"."""
-    return Act(0, changes(before, now)).in_words
