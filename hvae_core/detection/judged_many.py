@@ -36,11 +36,6 @@ class JudgedMany:
         """Which images are called out at this false-alarm rate (N,)."""
         return np.asarray(self.p <= alpha)
 
-    @property
-    def order(self) -> NDArray[np.int64]:
-        """The images by p, the most unusual first; then by their number."""
-        return np.argsort(self.p, kind="stable")
-
 
 def judge_many(
     images: BoundTable,

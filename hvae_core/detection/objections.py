@@ -1,7 +1,4 @@
-"""What objects to one image, how strongly, and compared with what: two sentences and their scores.
-
-They are a function of the numbers alone, as the verdict's words are.
-"""
+"""Which scores decide the verdict on one image, and what their values are, in a sentence."""
 
 from __future__ import annotations
 
@@ -9,9 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from hvae_core.common.words import fmt, listed, symbol_text
+from hvae_core.common.words import fmt, symbol_text
 from hvae_core.detection.verdict import Judgement, Reading
-from hvae_core.detection.verdict_words import scores_in_words
 
 MOST = 3
 """Scores that are said to decide, at most."""
@@ -33,19 +29,21 @@ def deciding(judged: Judgement, readings: Sequence[Reading]) -> list[tuple[Readi
     return [(known[place], float(p_values[place])) for place in by_p if place in chosen]
 
 
-def objections(judged: Judgement, readings: Sequence[Reading]) -> list[str]:
-    """Two sentences: what objects the most, and what the likelihood, or else a level, says.
+def in_numbers(judged: Judgement, readings: Sequence[Reading]) -> str:
+    """The values of what objects the most, and of the likelihood or else a level, in a sentence.
 
-    Where only the likelihood can object there is one sentence. None where a reading of the
+    The verdict's own words (``verdict_words``) say what they mean. "" where a reading of the
     verdict's scores is missing.
     """
     known = _of_verdict(judged, readings)
     most = judged.verdict.place
     other = judged.k if judged.by_path else judged.level if not most else 0
-    places = [most] if other == most else [most, other]
+    places = dict.fromkeys((most, other))
     if any(place not in known for place in places):
-        return []
-    return [_sentence(judged, known[place], place, first=place == most) for place in places]
+        return ""
+    told = [_value(known[place]) for place in places]
+    first = f"{told[0][0]}, against {told[0][1]} for the median held-out image"
+    return f"{'; '.join([first, *(f'{value}, against {usual}' for value, usual in told[1:])])}."
 
 
 def _of_verdict(judged: Judgement, readings: Sequence[Reading]) -> dict[int, Reading]:
@@ -59,31 +57,8 @@ def _of_verdict(judged: Judgement, readings: Sequence[Reading]) -> dict[int, Rea
     }
 
 
-def _sentence(judged: Judgement, reading: Reading, place: int, *, first: bool) -> str:
-    """One score in words: does it object, its value, and its place among held-out images."""
-    objects = judged.verdict.p_values[place] <= judged.verdict.alpha
-    reference = np.asarray(reading.reference)
+def _value(reading: Reading) -> tuple[str, str]:
+    """What a score is, and what it is for the median image that it is held against."""
+    unit, median = reading.score.unit, float(np.median(np.asarray(reading.reference)))
     value = float(reading.value or 0.0)
-    below, above = int((reference < value).sum()), int((reference > value).sum())
-    low = place == 0 and below < above
-    (who,), symbol = scores_in_words(judged.keys, [place]), symbol_text(reading.score.symbol)
-    with_it = _beside(judged, place, first=first)
-    if objects:
-        does = f"{who} is {'the most unusual' if first else 'unusual too'}{with_it}"
-    elif first:
-        does = f"nothing is unusual; {who} comes closest{with_it}"
-    else:
-        does = f"{who} is not unusual{with_it}"
-    unit, median = reading.score.unit, float(np.median(reference))
-    return (
-        f"{does[0].upper()}{does[1:]}: {symbol} is {fmt(value, unit)}, "
-        f"{'lower' if low else 'higher'} than for {above if low else below:,} of "
-        f"{len(reference):,} held-out images, whose median is {fmt(median, unit)}."
-    )
-
-
-def _beside(judged: Judgement, place: int, *, first: bool) -> str:
-    """What ties with a score: of the most unusual one all, of another level the other levels."""
-    ties = judged.ties if first else judged.levels if place in judged.levels else ()
-    others = scores_in_words(judged.keys, [other for other in ties if other != place])
-    return f", equal with {listed(others)}" if others else ""
+    return f"{symbol_text(reading.score.symbol)} is {fmt(value, unit)}", fmt(median, unit)

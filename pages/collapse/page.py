@@ -230,7 +230,7 @@ def curves_part(
 def cards_part() -> None:
     """What the files say of themselves."""
     st.subheader("Model cards" if len(ctx.models) > 1 else "Model card", anchor=False)
-    st.table(tables.cards(ctx.models).map(ui.plain).rename(columns=ui.plain))
+    st.table(tables.cards(ctx.models, ctx.letters).map(ui.plain).rename(columns=ui.plain))
 
 
 def measured_parts(models: list[Layers], settings: CollapseSettings, name: str) -> None:

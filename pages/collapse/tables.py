@@ -69,12 +69,12 @@ def unit_table(models: Sequence[Layers]) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True)
 
 
-def cards(handles: Sequence[Handle]) -> pd.DataFrame:
+def cards(handles: Sequence[Handle], letters: str = LETTERS) -> pd.DataFrame:
     """The model cards side by side: a row a field, a column a model."""
     columns = [dict(card_rows(store.info(handle))) for handle in handles]
     fields = list(dict.fromkeys(field for column in columns for field in column))
     titles = [handle.title for handle in handles]
     if len(handles) > 1:
-        titles = [f"{letter}  {title}" for letter, title in zip(LETTERS, titles, strict=False)]
+        titles = [f"{letter}  {title}" for letter, title in zip(letters, titles, strict=False)]
     values = [[column.get(field, "") for column in columns] for field in fields]
     return pd.DataFrame(values, index=pd.Index(fields, name=""), columns=titles)

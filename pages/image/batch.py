@@ -5,19 +5,22 @@ from __future__ import annotations
 import base64
 import io
 import zipfile
+from collections.abc import Mapping
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import streamlit as st
+from numpy.typing import NDArray
 
 from hvae_core.common.errors import MissingImages
 from hvae_core.common.spreadsheet import csv_bytes
 from hvae_core.common.words import listed, percent
 from hvae_core.data.image_set import ImageSet, to_picture
-from hvae_core.detection.combine import tied
+from hvae_core.detection.combine import Correction, tied
 from hvae_core.detection.judged_many import JudgedMany, judge_many
+from hvae_core.detection.standard import PATH
 from hvae_core.detection.verdict_words import scores_in_words
 from hvae_core.evaluation.evaluation import Evaluation
 from hvae_core.figures import png_bytes, symbol_text
@@ -38,10 +41,18 @@ LOOK_FOR = (
     "that are in distribution, about the rate of false alarms is flagged all the same. Tick a row, "
     "and its image is the current one, which every page shows."
 )
+SEVERAL = (
+    "Each image is judged alone under each model, as under *one image*; its smallest p says where "
+    "it stands. Flagged is what at least one model flags. Each model keeps its own rate of false "
+    "alarms, so together they flag more in-distribution images than that. Tick a row, and its "
+    "image is the current one, which every page shows."
+)
+Judged = Mapping[str, JudgedMany]
+"""The images under each model, by its letter, which is "" where one model alone is chosen."""
 
 
 def draw(ctx: Context, head: DeltaGenerator) -> None:
-    """The choice of a set, its images judged under model A, and files of what is flagged."""
+    """The choice of a set, its images judged under each model, and files of what is flagged."""
     titles = set_titles(ctx)
     chosen = st.session_state.pop(NEXT, None)
     if chosen in titles:
@@ -53,27 +64,18 @@ def draw(ctx: Context, head: DeltaGenerator) -> None:
         with st.expander("Open files, a folder or a zip"):
             bring.field(ctx.data_root or "", key="i_own", then=_choose)
         alpha, correction = subject.rate()
-    reference = None
     with right:
-        names = list(dict.fromkeys([ctx.reference_name, name]))
-        found = jobs.evaluations(ctx, ctx.a, names)
-        reference, shown = found.get(ctx.reference_name), found.get(name)
-        if reference is not None and shown is not None:
-            judged = judge_many(shown.table, reference.table, alpha, correction=correction)
-            flagged = judged.flagged(alpha)
+        shown, judged = _judged(ctx, name, alpha, correction=correction)
+        if shown is not None:
             with head:
-                new = ~judged.seen
-                ui.header(
-                    f"{int((flagged & new).sum()):,} of {int(new.sum()):,} images of "
-                    f"{ui.plain(ctx.title(name))} are flagged at {percent(alpha)} false alarms",
-                    LOOK_FOR,
-                )
-            _draw(ctx, shown, judged, flagged)
-            if judged.note:
-                st.caption(judged.note)
-            if judged.seen.any():
+                look_for = SEVERAL if len(judged) > 1 else LOOK_FOR
+                ui.header(claim(judged, ui.plain(ctx.title(name)), alpha), look_for)
+            _draw(ctx, shown, judged, alpha)
+            for note in dict.fromkeys(one.note for one in judged.values() if one.note):
+                st.caption(note)
+            if (seen := _seen(judged)).any():
                 st.caption(
-                    f"Not counted: {int(judged.seen.sum()):,} images that the density of the path "
+                    f"Not counted: {int(seen.sum()):,} images that the density of the path "
                     "is fitted to, which finds them more usual than new ones. They stand in the "
                     "table, not ticked under Counted, and not in the files of the flagged."
                 )
@@ -82,35 +84,82 @@ def draw(ctx: Context, head: DeltaGenerator) -> None:
         ui.header("Which images?", LOOK_FOR, "Choose a set at the left, or open files.")
 
 
+def _judged(
+    ctx: Context, name: str, alpha: float, *, correction: Correction
+) -> tuple[Evaluation | None, dict[str, JudgedMany]]:
+    """The set's images under each model that has evaluated it, and the first such evaluation."""
+    first: Evaluation | None = None
+    judged: dict[str, JudgedMany] = {}
+    names = list(dict.fromkeys([ctx.reference_name, name]))
+    for letter, handle in ctx.lettered:
+        with ui.in_place():
+            found = jobs.evaluations(ctx, handle, names, name_missing=handle is ctx.a)
+            reference, shown = found.get(ctx.reference_name), found.get(name)
+            if reference is None or shown is None:
+                continue
+            if first is not None and len(shown) != len(first):
+                st.caption(
+                    f"{letter} is left out: it has judged {len(shown):,} images of this set, and "
+                    f"the models before it {len(first):,}."
+                )
+                continue
+            under = judge_many(shown.table, reference.table, alpha, correction=correction)
+            judged[ctx.letter(handle)] = under
+            first = first or shown
+    return first, judged
+
+
+def claim(judged: Judged, title: str, alpha: float) -> str:
+    """How many of the images that count are flagged, under each model and by at least one."""
+    new = ~_seen(judged)
+    by = {letter: one.flagged(alpha) & new for letter, one in judged.items()}
+    of, rate = int(new.sum()), f"{percent(alpha)} false alarms"
+    any_of = int(np.any([*by.values()], axis=0).sum())
+    if len(judged) == 1:
+        letter = next(iter(judged))
+        said = f"{any_of:,} of {of:,} images of {title} are flagged at {rate}"
+        return f"{letter}: {said}" if letter else said
+    each = listed([f"{letter} flags {int(flags.sum()):,}" for letter, flags in by.items()])
+    return f"{each} of {of:,} images of {title} at {rate}; together they flag {any_of:,}"
+
+
+def _seen(judged: Judged) -> NDArray[np.bool_]:
+    """Which images the density of some model's path is fitted to (N,)."""
+    seen: NDArray[np.bool_] = np.any([one.seen for one in judged.values()], axis=0)
+    return seen
+
+
 def _choose(names: list[str]) -> None:
     """What was just opened is judged next."""
     if names:
         st.session_state[NEXT] = names[-1]
 
 
-def _draw(ctx: Context, shown: Evaluation, judged: JudgedMany, flagged: np.ndarray) -> None:
+def _draw(ctx: Context, shown: Evaluation, judged: Judged, alpha: float) -> None:
     """The table and its files; pictures as far as they are on this machine."""
     try:
         images: ImageSet | None = ctx.images(shown.set_name)
     except MissingImages as error:
         ui.not_here([str(error)], st.info)
         images = None
-    frame = table(shown, judged, flagged)
+    frame = table(shown, judged, alpha)
     some = frame.head(MOST)
     if images is not None:
         some = some.assign(Picture=[_as_url(images, int(i)) for i in some["Number"]])
         some = some[["Picture", *frame.columns]]
     if not any(shown.files):
         some = some.drop(columns="File")
-    if not judged.seen.any():
+    if not _seen(judged).any():
         some = some.drop(columns="Counted")
-    columns = {
-        "Picture": st.column_config.ImageColumn("", width=56),
-        "p": st.column_config.ProgressColumn(
-            min_value=0.0, max_value=1.0, format="%.3g", color="#8A929C"
-        ),
-        **{name: st.column_config.NumberColumn(format="%.4g") for name in frame.columns[6:]},
+    columns: dict[str, Any] = {
+        name: st.column_config.NumberColumn(format="%.4g")
+        for name in frame.columns[list(frame.columns).index("Counted") + 1 :]
     }
+    for name in (_named("p", letter) for letter in judged):
+        columns[name] = st.column_config.ProgressColumn(
+            min_value=0.0, max_value=1.0, format="%.3g", color="#8A929C"
+        )
+    columns["Picture"] = st.column_config.ImageColumn("", width=56)
     panel.shown("image-many", "Judged images, the most unusual first", frame, columns=columns)
     key, numbers = f"i_table_{shown.set_name}", some["Number"].tolist()
 
@@ -153,26 +202,36 @@ def _open(spot: current.Spot) -> None:
     current.take(spot)
 
 
-def table(shown: Evaluation, judged: JudgedMany, flagged: np.ndarray) -> pd.DataFrame:
-    """A row an image, by p: number, file, p, what differs the most, verdict, whether it counts.
+def table(shown: Evaluation, judged: Judged, alpha: float) -> pd.DataFrame:
+    """A row an image, by its smallest p: number, file, and under each model its p and verdict.
 
-    The scores of the verdict follow. No image counts that the density of the path is fitted to.
+    With p stands what differs the most. Of several models "Flagged" is what at least one flags. No
+    image counts that the density of the path is fitted to. The scores of the verdicts follow.
     """
-    order = judged.order
+    every = np.stack([one.p for one in judged.values()])
+    order = np.argsort(np.where(np.isnan(every), np.inf, every).min(axis=0), kind="stable")
     files = shown.files or ("",) * len(shown)
-    known = ~np.isnan(judged.p)
-    columns: dict[str, object] = {
-        "Number": order,
-        "File": [files[i] for i in order],
-        "p": judged.p[order],
-        "Most unusual": [_most(judged, i) if known[i] else "not finite" for i in order],
-        "Flagged": flagged[order],
-        "Counted": ~judged.seen[order],
-    }
-    for column, key in enumerate(judged.keys):
-        symbol = get_score(key, shown.table.n_levels).symbol
-        columns[symbol_text(symbol)] = judged.scores[order, column]
-    return pd.DataFrame(columns)
+    columns: dict[str, object] = {"Number": order, "File": [files[i] for i in order]}
+    why: dict[str, object] = {}
+    scores: dict[str, object] = {}
+    for letter, one in judged.items():
+        known = ~np.isnan(one.p)
+        columns[_named("p", letter)] = one.p[order]
+        why[_named("Most unusual", letter)] = [
+            _most(one, i) if known[i] else "not finite" for i in order
+        ]
+        if len(judged) > 1:
+            columns[_named("Flagged", letter)] = one.flagged(alpha)[order]
+        for column, key in enumerate(one.keys):
+            symbol = symbol_text(get_score(key, sum(key != PATH for key in one.keys)).symbol)
+            scores[_named(symbol, letter)] = one.scores[order, column]
+    why["Flagged"] = np.any([one.flagged(alpha) for one in judged.values()], axis=0)[order]
+    why["Counted"] = ~_seen(judged)[order]
+    return pd.DataFrame(columns | why | scores)
+
+
+def _named(what: str, letter: str) -> str:
+    return f"{what} {letter}".rstrip()
 
 
 def called_out(frame: pd.DataFrame) -> pd.DataFrame:

@@ -264,7 +264,7 @@ def body() -> None:
         judged = judge(image, alpha, correction)
         st.session_state[subject.JUDGEMENT] = judged[0].judgement
         with head, ui.in_place():
-            verdicts.draw(image, judged)
+            verdicts.draw(image, judged, ctx.letters)
         with place:
             portrait(image)
         with right:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from hvae_core.detection.objections import deciding, objections
+from hvae_core.detection.objections import deciding
 from hvae_core.detection.verdict import Reading
 from hvae_core.figures import fmt, reference_density, symbol_html, symbol_text
 from pages.image import code, scores
@@ -21,14 +21,6 @@ from pages.shared.state import Context, colors
 
 HEIGHT = 230
 """Of a density that decides."""
-
-
-def sentences(judged: JudgedImage) -> list[str]:
-    """What objects to the image, how strongly, and compared with what: one line, or none."""
-    if judged.judgement is None:
-        return []
-    said = objections(judged.judgement, judged.readings)
-    return [" ".join(said)] if said else []
 
 
 def decisive(ctx: Context, judged: JudgedImage, image: OneImage, *, suffix: str) -> None:

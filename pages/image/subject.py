@@ -18,10 +18,11 @@ from hvae_core.detection import verdict
 from hvae_core.detection.combine import Correction
 from hvae_core.detection.standard import Standard, standard_of
 from hvae_core.detection.verdict import Judgement, Reading
+from hvae_core.evaluation.bounds import BoundTable
 from hvae_core.evaluation.evaluation import EvalSettings, Evaluation
 from pages.image import changes, files, of_set, scores
 from pages.image.one_image import OneImage
-from pages.shared import current, shown, uploads
+from pages.shared import current, links, shown, uploads
 from pages.shared.controls import one_of
 from pages.shared.materials import Materials
 from pages.shared.state import Context
@@ -36,6 +37,9 @@ _AFRESH = "i_afresh"
 JUDGEMENT = "i_judgement"
 """In the session's state: the judgement of model A that the page shows."""
 RATES = {f"{rate:g} %": rate / 100 for rate in (0.1, 0.5, 1, 2, 5, 10)}
+USUAL = "5 %"
+_RATE, _STRICT = "rate", " Bonferroni"
+"""In the session's state and in other pages' links: the rate and correction last chosen here."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,9 +127,13 @@ def _from_elsewhere(ctx: Context, source: str) -> OneImage | None:
 
 
 def rate() -> tuple[float, Correction]:
-    """False-alarm rate and correction."""
+    """False-alarm rate and correction: those chosen here before, until others are."""
+    label, strict = _rate_before()
+    for key, before, usual in (("i_rate", label, USUAL), ("i_bonferroni", strict, False)):
+        if before != usual and key not in st.session_state and key not in st.query_params:
+            st.session_state[key] = before
     label = st.selectbox(
-        "False alarms", list(RATES), index=4, key="i_rate", bind="query-params",
+        "False alarms", list(RATES), list(RATES).index(USUAL), key="i_rate", bind="query-params",
         help="Of 100 in-distribution images like the held-out ones, so many may be called out.",
     )  # fmt: skip
     strict = st.toggle(
@@ -134,7 +142,23 @@ def rate() -> tuple[float, Correction]:
         "harmonic mean of their p among those of the reference, exact for images drawn as these; "
         "Bonferroni multiplies the smallest p by the number of scores.",
     )  # fmt: skip
+    st.session_state[_RATE] = f"{label}{_STRICT if strict else ''}"
     return RATES[label], "bonferroni" if strict else "calibrated"
+
+
+def rate_elsewhere() -> tuple[float, Correction]:
+    """Rate and correction last chosen here, for another page, whose link then holds them."""
+    if asked := links.arrived(_RATE):
+        st.session_state[_RATE] = asked
+    label, strict = _rate_before()
+    usual = label == USUAL and not strict
+    links.say(_RATE, "" if usual else f"{label}{_STRICT if strict else ''}")
+    return RATES[label], "bonferroni" if strict else "calibrated"
+
+
+def _rate_before() -> tuple[str, bool]:
+    label, strict, _ = str(st.session_state.get(_RATE, "")).partition(_STRICT)
+    return label if label in RATES else USUAL, bool(strict)
 
 
 def judge(
@@ -159,21 +183,7 @@ def judge(
     readings = scores.read(handle, table, materials)
     judgement, standard, problem = None, None, ""
     try:
-        if not np.isfinite(table.bound).all():
-            raise ScoreError(
-                "The model gives no finite numbers for this image, so there is no verdict; choose "
-                "another model."
-            )
-        standard = standard_of(reference.table, alpha, correction)
-        judgement = verdict.judge_by(
-            standard,
-            table,
-            reference.table,
-            units=handle.units,
-            levels=handle.levels,
-            alpha=alpha,
-            correction=correction,
-        )
+        judgement, standard = decide(handle, table, reference, alpha=alpha, correction=correction)
         readings = verdict.with_standard(readings, table, standard)
     except ScoreError as error:
         problem = str(error)
@@ -187,6 +197,28 @@ def judge(
         materials=materials,
         standard=standard,
     )
+
+
+def decide(
+    handle: Handle,
+    image: BoundTable,
+    reference: Evaluation,
+    *,
+    alpha: float,
+    correction: Correction,
+) -> tuple[Judgement, Standard]:
+    """The verdict on an image by its bounds, and what it is held against; else ``ScoreError``."""
+    if not np.isfinite(image.bound).all():
+        raise ScoreError(
+            "The model gives no finite numbers for this image, so there is no verdict; choose "
+            "another model."
+        )
+    standard = standard_of(reference.table, alpha, correction)
+    judgement = verdict.judge_by(
+        standard, image, reference.table, units=handle.units, levels=handle.levels, alpha=alpha,
+        correction=correction,
+    )  # fmt: skip
+    return judgement, standard
 
 
 def table(judged: Sequence[JudgedImage], image: OneImage) -> pd.DataFrame:

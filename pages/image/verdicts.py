@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import streamlit as st
 
 from hvae_core.common.words import LETTERS, listed
+from hvae_core.detection.objections import in_numbers
 from hvae_core.detection.verdict_words import in_words
-from pages.image import shown_scores
 from pages.image.one_image import OneImage
 from pages.image.subject import JudgedImage
 from pages.shared import panel, ui
@@ -48,36 +48,37 @@ def before(source: str) -> None:
     ui.header(title, LOOK_FOR, todo)
 
 
-def draw(image: OneImage, judged: Sequence[JudgedImage]) -> None:
+def draw(image: OneImage, judged: Sequence[JudgedImage], letters: str = LETTERS) -> None:
     """The verdict as the title, and why; of several models a line each, and why in a fold."""
     told = [_told(under) for under in judged]
     changed = f"This is the changed image: {'; '.join(image.changes)}." if image.changes else ""
     if len(judged) == 1:
         headline, why = told[0]
-        sentences = filter(None, [changed, *why])
+        sentences = filter(None, [changed, why])
         ui.header(ui.plain(headline), LOOK_FOR, "\n\n".join(map(ui.plain, sentences)))
         return
     lines = [
         f"**{letter}** {ui.plain(under.handle.title)}: "
         f"**{'No verdict' if headline == NO_VERDICT else ui.plain(headline)}.**"
-        for letter, under, (headline, _) in zip(LETTERS, judged, told, strict=False)
+        for letter, under, (headline, _) in zip(letters, judged, told, strict=False)
     ]
-    ui.header(claim(judged), SEVERAL, "  \n".join(filter(None, [ui.plain(changed), *lines])))
+    told_of_each = "  \n".join(filter(None, [ui.plain(changed), *lines]))
+    ui.header(claim(judged, letters), SEVERAL, told_of_each)
     if st.session_state.get(ui.VEILED):
         return
     with st.expander("Why, in words"):
-        for letter, (_, why) in zip(LETTERS, told, strict=False):
+        for letter, (_, why) in zip(letters, told, strict=False):
             if why:
                 with panel.view().under(letter):
                     st.markdown(f"**{letter}**")
-                    panel.said(ui.plain(" ".join(why)), "Why, in words")
+                    panel.said(ui.plain(why), "Why, in words")
         st.caption(LOOK_FOR)
 
 
-def claim(judged: Sequence[JudgedImage]) -> str:
+def claim(judged: Sequence[JudgedImage], letters: str = LETTERS) -> str:
     """Which of several models flag the image: "A flags this image; B does not"."""
     sides: dict[str, list[str]] = {"flagged": [], "passed": [], "open": []}
-    for letter, under in zip(LETTERS, judged, strict=False):
+    for letter, under in zip(letters, judged, strict=False):
         sides[_side(under)].append(letter)
     flagged, passed, left = (listed(who) if who else "" for who in sides.values())
     said = []
@@ -98,10 +99,10 @@ def _side(under: JudgedImage) -> str:
     return "flagged" if under.judgement.verdict.out else "passed"
 
 
-def _told(under: JudgedImage) -> tuple[str, list[str]]:
-    """A model's verdict as a headline, and sentences on it."""
+def _told(under: JudgedImage) -> tuple[str, str]:
+    """A model's verdict as a headline, and why: each finding once, then its values."""
     if under.judgement is None:
         why = under.problem or "There is no reference to judge it by yet; its scores are below."
-        return NO_VERDICT, [why]
+        return NO_VERDICT, why
     headline, why = in_words(under.judgement)
-    return headline, [why, *shown_scores.sentences(under)]
+    return headline, f"{why} {in_numbers(under.judgement, under.readings)}".rstrip()

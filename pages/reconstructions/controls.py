@@ -144,13 +144,13 @@ def claim(groups: Sequence[GroupLoss], k: int, levels: Sequence[str]) -> str:
     return f"{start} {_loses(other)}, no more than {_who(own)} with {fmt(own.lost)}"
 
 
-def starts(handles: Sequence[Handle], k: int) -> str:
+def starts(handles: Sequence[Handle], k: int, letters: str = LETTERS) -> str:
     """From where the models read at k, as "z3", or as "14x14 (A) and z3 (B)" where they differ."""
     levels = [handle.level_names[min(k, handle.n_levels - 1)] for handle in handles]
     if len(set(levels)) == 1:
         return levels[0]
     return " and ".join(
-        f"{level} ({letter})" for level, letter in zip(levels, LETTERS, strict=False)
+        f"{level} ({letter})" for level, letter in zip(levels, letters, strict=False)
     )
 
 

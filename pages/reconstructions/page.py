@@ -70,7 +70,8 @@ def strips(named: NamedImages, settings: ReconstructionSettings) -> list[Reconst
 
 def several(named: NamedImages, settings: ReconstructionSettings) -> None:
     """Several draws of one image: what the layers above k leave open."""
-    st.subheader(f"Several draws from {controls.starts(ctx.models, settings.k)} up", anchor=False)
+    start = controls.starts(ctx.models, settings.k, ctx.letters)
+    st.subheader(f"Several draws from {start} up", anchor=False)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         labels = dict(zip(named.names, named.labels, strict=True))
         among("r_of", labels)

@@ -20,6 +20,8 @@ from pages.shared.store import Handle
 def sound(ctx: Context) -> Context:
     """The context without models that give no finite numbers; the page's first lines say so.
 
+    The others keep their letters.
+
     Raises ``CheckpointError`` where that is model A, of which a page can say nothing then.
     """
     able = []
@@ -31,14 +33,17 @@ def sound(ctx: Context) -> Context:
         if sentence:
             st.warning(ui.plain(sentence), icon=":material/error:")
         if finite:
-            able.append(handle)
-    return replace(ctx, models=tuple(able))
+            able.append((letter, handle))
+    letters, handles = zip(*able, strict=True)
+    return replace(ctx, models=handles, letters="".join(letters))
 
 
 def _in_words(ctx: Context, letter: str, handle: Handle, *, finite: bool, blind: bool) -> str:
     who = f"Model {letter} ({handle.title})"
     if not finite:
-        rest = "" if letter == "A" else ", and is left out"
+        rest = "" if letter == "A" else " and is left out of every comparison"
+        if ctx.lettered[-1][0] > letter > "A":
+            rest = f"{rest}, in which the others keep their letters"
         return (
             f"{who} gives no finite numbers for images{rest}. Perhaps its training diverged. "
             "Choose another model in the sidebar."

@@ -20,7 +20,7 @@ from urllib.parse import urlencode
 import streamlit as st
 
 import hvae_core
-from hvae_core.common.words import unbroken
+from hvae_core.common.words import LETTERS, unbroken
 from hvae_core.config.describe import card_rows
 from hvae_core.figures import Palette, fmt, png_bytes, symbol_text
 from hvae_core.figures.document import chart_of, data_url, document
@@ -69,7 +69,7 @@ def button(ctx: Context, address: str) -> None:
 def facts(ctx: Context) -> Facts:
     """The choices of the sidebar in words."""
     own = [f"out_{ctx.world.key}"]
-    own += [links.model_key(letter.lower(), ctx.choices or ctx.world) for letter, _ in ctx.lettered]
+    own += [links.model_key(letter.lower(), ctx.choices or ctx.world) for letter in LETTERS]
     rows = [("World", ctx.world.title), ("In-distribution set", ctx.title(ctx.in_name))]
     if ctx.out_names:
         rows.append(("Held against it", ", ".join(map(ctx.title, ctx.out_names))))

@@ -32,6 +32,8 @@ class Context:
     """The world of the sidebar, whose models can be chosen; ``world`` may be of own images."""
     background: Handle | None = None
     """The world's model that was trained on mutated pixels, where there is one."""
+    letters: str = LETTERS
+    """The letter of each model, without that of a model that is left out (``health``)."""
 
     @property
     def a(self) -> Handle:
@@ -41,11 +43,11 @@ class Context:
     @property
     def lettered(self) -> list[tuple[str, Handle]]:
         """The models with their letters, A first."""
-        return list(zip(LETTERS, self.models, strict=False))
+        return list(zip(self.letters, self.models, strict=False))
 
     def letter(self, handle: Handle) -> str:
         """The letter of one of the models where several are compared, else an empty text."""
-        return LETTERS[self.models.index(handle)] if len(self.models) > 1 else ""
+        return self.letters[self.models.index(handle)] if len(self.models) > 1 else ""
 
     def claim_of(self, handle: Handle, claim: str) -> str:
         """A title that is of one model alone: its letter stands before where there are more."""

@@ -6,23 +6,28 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from hvae_core.common.errors import HVAEError
-from hvae_core.detection.verdict import judge
+from hvae_core.common.errors import HVAEError, MissingImages
+from hvae_core.common.words import percent
+from hvae_core.detection.combine import Correction
 from hvae_core.detection.verdict_words import in_words
+from hvae_core.evaluation.bounds import BoundTable
+from hvae_core.evaluation.evaluation import Evaluation
 from hvae_core.figures import fmt, symbol_text
-from hvae_core.scores import Material, Score
+from hvae_core.scores import Score
+from pages.image import scores, subject
+from pages.image.one_image import OneImage
 from pages.shared import current, image_names, panel, ui
 from pages.shared.state import Context
 from pages.shared.store import Handle
 from pages.two.scores import ScoredPair
 
-ALPHA = 0.05
 HELP = (
-    "The image in the sidebar, as it is without changes, held against the held-out images by each "
-    "model: the verdict of the page One image at 5 % false alarms, from stored results."
+    "The image in the sidebar, of a set or your own, held against the held-out images by each "
+    "model: the verdict of the page One image, at the rate of false alarms that was chosen there."
 )
-ELSEWHERE = (
-    "The current image is in no set that these models have evaluated; the page One image judges it."
+ABSENT = (
+    "The current image is not on this machine, and these models have not evaluated its set: choose "
+    "another image."
 )
 
 
@@ -32,39 +37,63 @@ def draw(ctx: Context, others: Sequence[Handle], score: Score) -> None:
     Those have no letter, as theirs in the sidebar may be one of the two on the page.
     """
     st.subheader("This image under each model", anchor=False, help=HELP)
+    alpha, correction = subject.rate_elsewhere()
     name, number = current.now(ctx)
     title = image_names.titled(name, ctx.title(name), number)
     named = [(f"**{letter}** {ui.plain(handle.title)}", handle) for letter, handle in ctx.lettered]
     named += [(ui.plain(handle.title), handle) for handle in others]
-    told = [(who, _of_model(ctx, handle, score)) for who, handle in named]
+    told = [
+        (who, _of_model(ctx, handle, score, alpha=alpha, correction=correction))
+        for who, handle in named
+    ]
     if not any(words for _, words in told):
-        st.caption(ELSEWHERE)
+        st.caption(ABSENT)
     else:
-        panel.said(f"**{ui.plain(title)}**")
+        strict = ", Bonferroni correction" if correction == "bonferroni" else ""
+        panel.said(f"**{ui.plain(title)}**, at {percent(alpha)} false alarms{strict}")
         for who, words in told:
-            said = words or "this set is not evaluated under it."
+            said = words or "this set is not evaluated under it, and the image is not here."
             panel.said(f"{who}: {ui.plain(said)}")
     ui.link("image", "Judge this image")
 
 
-def _of_model(ctx: Context, handle: Handle, score: Score) -> str:
-    """Verdict and score of the current image under a model; "" where its set is not evaluated."""
-    name, number = current.now(ctx)
-    evaluation = ctx.evaluation(handle, name)
-    if evaluation is None or number >= len(evaluation):
-        return ""
+def _of_model(
+    ctx: Context, handle: Handle, score: Score, *, alpha: float, correction: Correction
+) -> str:
+    """Verdict and score of the current image under a model; "" where the image cannot be had."""
     held_out = ctx.evaluation(handle, ctx.reference_name)
     told = []
     try:
-        image = evaluation.table.take([number])
-        if held_out is not None:
-            judged = judge(image, held_out.table, handle.units, levels=handle.levels, alpha=ALPHA)
+        image = _bounds(ctx, handle, held_out)
+        if held_out is None:
+            told.append("No verdict: the held-out images are not evaluated under it")
+        else:
+            judged, _ = subject.decide(handle, image, held_out, alpha=alpha, correction=correction)
             told.append(in_words(judged)[0])
-        value = float(score(Material.of(evaluation))[number])
+        value = float(score(image)[0])
         told.append(f"{symbol_text(score.symbol)} = {fmt(value, score.unit)}")
+    except MissingImages:
+        return ""
     except HVAEError as error:
         told.append(str(error).removesuffix("."))
     return f"{'; '.join(told)}."
+
+
+def _bounds(ctx: Context, handle: Handle, held_out: Evaluation | None) -> BoundTable:
+    """The bounds of the current image: stored ones, or as the page One image computes them.
+
+    Raises ``MissingImages`` where there are neither stored ones nor pixels.
+    """
+    name, number = spot = current.now(ctx)
+    stored = ctx.evaluation(handle, name)
+    settings = None if held_out is None else held_out.settings
+    if stored is not None and number < len(stored) and settings in (None, stored.settings):
+        return stored.table.take([number])
+    images = ctx.images(name)
+    if number >= len(images):
+        raise MissingImages(f"{ctx.title(name)} has no image {number}.")
+    image = OneImage(images.take([number]), "", spot)
+    return scores.evaluated(handle, image.at(handle), settings)[0]
 
 
 def place_in(ctx: Context, pairs: Sequence[ScoredPair]) -> tuple[float, float] | None:

@@ -31,12 +31,12 @@ def test_each_image_gets_the_verdict_that_it_gets_alone(correction: Correction) 
         assert many.p[i] == alone.verdict.p_value
         assert many.flagged(0.1)[i] == alone.verdict.out
         assert np.array_equal(many.p_values[i], alone.verdict.p_values)
-    assert (np.diff(many.p[many.order]) >= 0).all() and many.flagged(0.1).any()
+    assert many.flagged(0.1).any()
 
 
-def test_an_image_without_finite_numbers_has_no_verdict_and_comes_last() -> None:
+def test_an_image_without_finite_numbers_has_no_verdict() -> None:
     images = table(4, 9)
     images.bound[1] = np.nan
     many = judge_many(images, table(60, 3), 0.1)
     assert np.isnan(many.p).tolist() == [False, True, False, False]
-    assert many.order[-1] == 1 and not many.flagged(0.999)[1]
+    assert not many.flagged(0.999)[1]

@@ -62,6 +62,10 @@ def test_a_second_model_without_numbers_is_left_out(start: Start, tmp_path: Path
     large = app.selectbox("a_glyphs").value
     app.selectbox("a_glyphs").set_value("glyphs-hvae3-elbo")
     app.selectbox("b_glyphs").set_value(large).run()
+    app.selectbox("c_glyphs").set_value("glyphs-hvae3-informative").run()
     assert not app.error and app.image
-    assert any("Model B" in one.value and "left out" in one.value for one in app.warning)
-    assert len(app.session_state["context"].models) == 1
+    (told,) = [one.value for one in app.warning if "Model B" in one.value]
+    assert "left out of every comparison, in which the others keep their letters" in told
+    assert [letter for letter, _ in app.session_state["context"].lettered] == ["A", "C"]
+    app.switch_page("pages/two/page.py").run()
+    assert any("B is model C (Tiny, informative)" in one.value for one in app.caption)

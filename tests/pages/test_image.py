@@ -407,11 +407,31 @@ def test_many_images_are_judged_at_once_and_one_is_opened(start: Start) -> None:
 def test_images_that_a_density_is_fitted_to_are_marked_in_the_table_of_many() -> None:
     judged = judge_many(HELD_OUT, HELD_OUT, 0.05)
     flagged = judged.flagged(0.05)
-    frame = batch.table(of("validation", HELD_OUT), judged, flagged)
+    frame = batch.table(of("validation", HELD_OUT), {"": judged}, 0.05)
     marked = frame.set_index("Number").sort_index()
     assert marked["Counted"].tolist() == NEW.tolist()
     out = batch.called_out(frame)["Number"]
     assert sorted(out) == np.flatnonzero(flagged & NEW).tolist() and len(out) < flagged.sum()
+
+
+def test_the_table_of_many_has_every_model_and_flags_what_one_of_them_flags() -> None:
+    strict, loose = (judge_many(HELD_OUT, HELD_OUT, alpha) for alpha in (0.05, 0.05))
+    loose = replace(loose, p=np.where(np.arange(len(loose.p)) == 3, 0.001, np.nan))
+    judged = {"A": strict, "C": loose}
+    frame = batch.table(of("validation", HELD_OUT), judged, 0.05)
+    by = frame.set_index("Number").sort_index()
+    assert frame["Number"][0] == 3 and by["Flagged C"].sum() == 1
+    assert by["Flagged"].equals(by["Flagged A"] | by["Flagged C"])
+    assert (by["Most unusual C"] == "not finite").sum() == len(by) - 1
+    assert list(frame.columns[:4]) == ["Number", "File", "p A", "Flagged A"]
+    assert {"−L A", "−L C", "Counted"} <= {*frame.columns}
+    counts = [
+        int((flags & NEW).sum()) for flags in (by["Flagged A"], by["Flagged C"], by["Flagged"])
+    ]
+    each = f"A flags {counts[0]} and C flags {counts[1]} of {NEW.sum()} images of Digits"
+    assert batch.claim(judged, "Digits", 0.05) == (
+        f"{each} at 5 % false alarms; together they flag {counts[2]}"
+    )
 
 
 def test_the_flagged_are_packed_under_their_names() -> None:
@@ -437,3 +457,4 @@ def test_the_title_of_several_models_says_who_flags_the_image() -> None:
     assert claim(False, False) == "A and B do not flag this image"
     assert claim(None, True) == "B flags this image; no verdict by A"
     assert claim(None, None) == "No verdict by A and B"
+    assert verdicts.claim([under(True), under(False)], "AC") == "A flags this image; C does not"

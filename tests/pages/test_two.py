@@ -4,18 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from hvae_core.checkpoint import load_checkpoint
 from hvae_core.data.worlds import worlds
+from hvae_core.detection.verdict import judge
+from hvae_core.detection.verdict_words import in_words
+from hvae_core.evaluation.compute import evaluate
+from hvae_core.evaluation.evaluation import EvalSettings
 from hvae_core.probes.information import information_of
 from hvae_core.probes.layer_likeness import Likeness, likeness_of_sets
-from pages.shared import jobs
+from pages.shared import jobs, shown, whole
 from pages.shared.store import handle_of
 from pages.two import here, layers, scores
 from tests.pages.conftest import LIMIT, Start, alive, charts, clickables, run_codes, text
+from tests.small import tiny_set
 
 B = {"b_glyphs": "glyphs-hvae3-informative"}
 SCORES = {"two-scores-elbo", "two-bits-test", "two-bits-lower"}
@@ -84,7 +91,26 @@ def test_the_current_image_stands_under_every_model(start: Start) -> None:
     said = [one for one in text(app).splitlines() if "−L = " in one]
     assert "Lower-case letters 1" in text(app)
     assert len(said) == 2 and all("false-alarm rate" in one or "Out of" in one for one in said)
-    assert here.ELSEWHERE not in text(app)
+    assert here.ABSENT not in text(app)
+
+
+def test_a_drawing_is_judged_at_the_rate_of_the_page_one_image(start: Start) -> None:
+    pixels = np.tile(np.arange(28, dtype=np.uint8) * 9, (1, 28, 1))
+    link = {"image": f"{shown.name_of(pixels, 'Mine')} 0", "rate": "10 %"}
+    app = alive(start("two", **B, **link, shown=whole.named_to_text(pixels, "Mine")))
+    assert "**Mine**, at 10 % false alarms" in text(app)
+    said = [one for one in text(app).splitlines() if "−L = " in one]
+    ctx = app.session_state["context"]
+    for handle, line in zip(ctx.models, said, strict=True):
+        held_out = ctx.evaluation(handle, ctx.reference_name).table
+        model = load_checkpoint(Path(handle.path))
+        drawing = replace(tiny_set(1), images=pixels[None])
+        found = evaluate(model.model, model.digest, drawing, settings=EvalSettings())
+        judged = judge(found.table, held_out, handle.units, levels=handle.levels, alpha=0.1)
+        assert in_words(judged)[0] in line.replace("\\", "")
+    app.query_params["i_view"] = "many images"
+    app.switch_page("pages/image/page.py").run()
+    assert app.selectbox("i_rate").value == "10 %"
 
 
 def test_without_images_the_scores_remain(start: Start, tiny_app: Any) -> None:
