@@ -19,6 +19,8 @@ IMAGES = "pixels"
 """The key in the address for the images of a page."""
 _NAME, _PIXELS = 4, 8
 """Hexadecimal digits for an image's name and for its pixels."""
+SIGNS = _NAME + _PIXELS
+"""Of an image, or of a set's selected ones, in the address."""
 _MOST = 64
 """Images of a link that are read."""
 
@@ -49,10 +51,9 @@ def _mark(name: str) -> str:
 
 def _read(text: str) -> dict[str, str]:
     """Digits of pixels by those of the name; none where the text is no such list."""
-    size = _NAME + _PIXELS
-    if not re.fullmatch(rf"([0-9a-f]{{{size}}}){{1,{_MOST}}}", text):
+    if not re.fullmatch(rf"([0-9a-f]{{{SIGNS}}}){{1,{_MOST}}}", text):
         return {}
-    parts = [text[at : at + size] for at in range(0, len(text), size)]
+    parts = [text[at : at + SIGNS] for at in range(0, len(text), SIGNS)]
     return {part[:_NAME]: part[_NAME:] for part in parts}
 
 

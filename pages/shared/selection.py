@@ -1,4 +1,4 @@
-"""The current subset: images taken by lasso, class or threshold; links hold them whole."""
+"""The current subset: images taken by lasso, class or threshold; links hold it whole or not."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import binascii
 from collections.abc import Callable, Sequence
 from itertools import zip_longest
 from typing import TypeVar
+from urllib.parse import quote
 
 import numpy as np
 import streamlit as st
@@ -28,8 +29,8 @@ _MOST = 2**15
 """Characters of a selection in a link that are read."""
 _PIXELS = f"{KEY}_{same_pixels.IMAGES}"
 """In links."""
-_NUMBERS = 4096
-"""Images of higher numbers stay out of links, which would be too long."""
+_BITS = 6
+"""Images that one sign of a link holds."""
 
 
 def keep(picks: Selection, of: int = 0, chart: str = "") -> None:
@@ -142,11 +143,30 @@ def current(ctx: Context) -> Selection:
             f"{len(picks) - len(here):,} of the {len(picks):,} images of this link's selection are "
             "of sets that are not here: somebody brought them, or they are of another world.",
         )
-    links.say(KEY, to_text([pick for pick in picks if 0 <= pick[1] < _NUMBERS]))
-    if not picks:
+    digests = _digests(ctx, here)
+    text = _linked(picks, links.room(KEY, _PIXELS) - same_pixels.SIGNS * len(digests))
+    links.say(KEY, text)
+    if text:
+        same_pixels.check(digests, _PIXELS)
+    else:
         links.say(_PIXELS, "")
-    same_pixels.check(_digests(ctx, here), _PIXELS)
     return here
+
+
+def left_out() -> int:
+    """How many images are selected of which the address says nothing, as they have no room."""
+    return 0 if KEY in links.written() else len(picked())
+
+
+def _linked(picks: Selection, most: int) -> str:
+    """The selection in a link that has room for so many signs; "" where it does not fit."""
+    highest: dict[str, int] = {}
+    for name, index in picks:
+        highest[name] = max(index, highest.get(name, 0))
+    if sum(highest.values()) > _BITS * max(most, 0):  # before anything is packed
+        return ""
+    text = to_text(picks)
+    return text if len(quote(text)) <= most else ""
 
 
 def _digests(ctx: Context, picks: Selection) -> dict[str, int]:

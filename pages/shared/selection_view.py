@@ -24,25 +24,31 @@ HOW = (
 def draw(ctx: Context) -> None:
     """The subset, what can be done with it, and where another one comes from."""
     picks = selection.current(ctx)
-    if picks:
-        of = selection.total()
-        st.markdown(f"**{len(picks):,}{f' of {of:,}' if of else ''}** images in the subset")
-        _strip(ctx, picks)
+    # First, so that the open box neither closes nor moves when the subset below it changes.
     with st.container(horizontal=True, gap="xsmall", key="subset_ways"):
-        for icon, words, act, possible in (
-            ("undo", "Undo", selection.undo, selection.can_undo()),
-            ("redo", "Redo", selection.redo, selection.can_redo()),
-            ("close", "Clear", _clear, bool(picks)),
-        ):
-            if picks or selection.can_undo() or selection.can_redo():
-                st.button(
-                    "", icon=f":material/{icon}:", key=f"subset_{icon}", on_click=act,
-                    disabled=not possible, help=f"{words}: the current subset",
-                )  # fmt: skip
         with st.popover("Subset", icon=":material/select_all:"):  # a tip would cover its buttons
             st.caption(HOW)
             _classes(ctx)
             _saved(picks)
+        if picks or selection.can_undo() or selection.can_redo():
+            _ways(bool(picks))
+    if picks:
+        of = selection.total()
+        st.markdown(f"**{len(picks):,}{f' of {of:,}' if of else ''}** images in the subset")
+        _strip(ctx, picks)
+
+
+def _ways(taken: bool) -> None:
+    """Undo, redo and clear."""
+    for icon, words, act, possible in (
+        ("undo", "Undo", selection.undo, selection.can_undo()),
+        ("redo", "Redo", selection.redo, selection.can_redo()),
+        ("close", "Clear", _clear, taken),
+    ):
+        st.button(
+            "", icon=f":material/{icon}:", key=f"subset_{icon}", on_click=act,
+            disabled=not possible, help=f"{words}: the current subset",
+        )  # fmt: skip
 
 
 def _clear() -> None:

@@ -15,7 +15,7 @@ from streamlit.components.v2 import component
 
 from hvae_core.common.words import listed
 from hvae_core.data.worlds import OWN
-from pages.shared import links, report, shown, ui, uploads
+from pages.shared import links, report, selection, shown, ui, uploads
 from pages.shared.state import Context, colors
 
 if TYPE_CHECKING:
@@ -119,6 +119,8 @@ def without(ctx: Context, address: str) -> str:
     brought = [ctx.title(name) for name in ctx.out_names if name.startswith(OWN)]
     if brought:
         said.append(f"{listed(brought)} shows only where it was brought too.")
+    if subset := selection.left_out():
+        said.append(f"The subset of {subset:,} images is too large for the link, and not in it.")
     key = uploads.on_page(address)
     titles = [uploads.title_in_link(key)] if key else []
     if held := list(dict.fromkeys(title for title in (*titles, *shown.titles_in_link()) if title)):

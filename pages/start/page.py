@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import streamlit as st
 
 from hvae_core.common.errors import MissingImages
@@ -34,7 +36,7 @@ own = inside.table
 elbo = get_score("elbo", model.n_levels)
 told = story(inside, evaluations)
 fooled, remedy = told.name, told.ratio
-# The area of the likelihood waits while a question of the tour asks for it.
+# The area of the likelihood, and the nats of single images, wait while a question asks for it.
 known = None if st.session_state.get(ui.VEILED) else told.likelihood
 
 
@@ -85,20 +87,23 @@ with middle, ui.in_place():  # last, as it has the model compute
         indices = telling_pair(inside, evaluations[fooled], elbo, ratio=remedy)
         pair = list(zip((ctx.in_name, fooled), indices, strict=True))
         rows, heads = pictures.story(ctx, model, pair)
+        if known is None:  # the nats under the pictures answer it too
+            rows = [replace(row, losses=[None] * len(row.losses)) for row in rows]
         scale = 3 if model.n_levels <= 3 else 2
         drawn, alt = (
             strip(rows, heads, scale=scale, underlined=False, colors=palette),
             words.STORY_ALT,
         )
         st.image(png_bytes(drawn), alt=alt)
-        made = code.story(ctx, pair, heads, scale=scale)
-        ui.picture_button(drawn, "start-story", alt=alt, code=made)
-        panel.said(
-            "Under each picture stands what its pixels cost the model, in nats. "
-            "Chosen automatically: among outsiders that look at least as likely as a typical image "
-            f"of {ui.plain(ctx.title(ctx.in_name))}, this one has the largest ${remedy.symbol}$.",
-            note=True,
-        )
+        if known is not None:
+            made = code.story(ctx, pair, heads, scale=scale)
+            ui.picture_button(drawn, "start-story", alt=alt, code=made)
+            panel.said(
+                "Under each picture stands what its pixels cost the model, in nats. Chosen "
+                "automatically: among outsiders that look at least as likely as a typical image of "
+                f"{ui.plain(ctx.title(ctx.in_name))}, this one has the largest ${remedy.symbol}$.",
+                note=True,
+            )
     except MissingImages as missing:
         st.info(ui.plain(str(missing)), icon=":material/image_not_supported:")
     ui.link("reconstructions", "Reconstructions by layer")

@@ -100,7 +100,7 @@ def draw(page: st.Page) -> DeltaGenerator | None:
             leave_button(stay=True)
         return None
     links.say(KEY, str(number))
-    _style(number / len(tour.steps()))
+    _style(number / len(tour.steps()), veiled=_waits(number))
     with st.container(key="tour_strip", border=True, gap="small"):
         _bar(number, step)
         if absent := step.absent():
@@ -110,15 +110,15 @@ def draw(page: st.Page) -> DeltaGenerator | None:
         left, right = st.columns(2, gap="large", vertical_alignment="center")
         with left:
             st.markdown(f"{step.look}\n\n**Try:** {step.try_}")
-        with right:
+        with right, st.container(gap="small"):
             st.latex(tour.coloured(step, colors()))
-        return st.container(gap="small")
+            return st.container(gap="xsmall")
 
 
 def question(place: DeltaGenerator | None, ctx: Context) -> None:
     """The open step's question, answered from what the page shows; its title waits for that."""
     number = opened() if place is not None else 0
-    st.session_state[ui.VEILED] = bool(number) and number not in {*answered(), *_freed()}
+    st.session_state[ui.VEILED] = bool(number) and _waits(number)
     if place is not None:
         with place:
             _ask(number, tour.steps()[number - 1], ctx)
@@ -166,6 +166,11 @@ def answered() -> dict[int, str]:
     return said
 
 
+def _waits(number: int) -> bool:
+    """Whether the page's title waits for the answer to a step's question."""
+    return number not in {*answered(), *_freed()}
+
+
 def _freed() -> set[int]:
     """The steps whose question the figures could not answer: their titles wait for no answer."""
     freed: set[int] = st.session_state.setdefault("tour_freed", set())
@@ -179,8 +184,15 @@ def _unveil() -> None:
         st.rerun()
 
 
-def _style(done: float) -> None:
-    """How the strip looks; along its upper edge runs how far the tour is."""
+def _style(done: float, *, veiled: bool) -> None:
+    """How the strip looks; along its upper edge runs how far the tour is.
+
+    What the page itself says to look for, with its glossary, gives way to the strip's words, so
+    that the figure they speak of stands on the screen. So does the sentence of a title that waits.
+    """
+    parts = [":has(+ .stElementContainer > .stHtml > .words)", ":has(> .stHtml > .words)"]
+    parts += [":has(h1) + .stElementContainer"] * veiled
+    hidden = ", ".join(f'[data-testid="stMain"] .stElementContainer{part}' for part in parts)
     st.html(
         f"""<style>
         .st-key-tour_strip {{position: relative; padding: .25rem 1rem .75rem}}
@@ -189,6 +201,9 @@ def _style(done: float) -> None:
         .st-key-tour_strip .katex-display {{margin: 0; overflow-x: auto; overflow-y: hidden;
             padding: .25rem 0}}
         .st-key-tour_strip .katex {{font-size: 1.1em}}
+        .st-key-tour_strip p {{line-height: 1.45}}
+        [data-testid="stMain"] h1 {{font-size: 1.75rem; padding: .25rem 0}}
+        {hidden} {{display: none}}
         .st-key-tour_strip [data-testid="stAlertContainer"] {{padding: .5rem .75rem}}
         @media (max-width: 1200px) {{
             .st-key-tour_strip [data-testid="stColumn"] {{min-width: 100%}}

@@ -234,6 +234,9 @@ def test_the_selection(start: Start, become: Become) -> None:
     assert seen(start("image", **address)) == seen(app)
     rows = start("reconstructions", **address)
     assert any(button.label == "From selection (3)" for button in rows.button)
+    rows.session_state["selection"] = [*state["selection"], ("own-mine", 6 * whole.MOST)]
+    assert "The subset of 4 images is too large for the link" in shared(rows.run())
+    assert not {"selection", "selection_pixels"} & {*rows.query_params}
 
 
 def test_a_checkpoint_of_ones_own(start: Start, become: Become, tmp_path: Path) -> None:
