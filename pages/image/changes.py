@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +13,7 @@ import streamlit as st
 from hvae_core.data.changed import UNMOVED, Window
 from hvae_core.data.perturb import Perturbation
 from hvae_core.data.prepare import HELP, WORDS, Step
+from hvae_core.data.prepare import STEPS as ALL_STEPS
 from pages.image.one_image import OneImage
 
 TURNS = {"0°": 0, "90°": 1, "180°": 2, "270°": 3}
@@ -27,10 +30,11 @@ SLIDERS: dict[str, tuple[str, tuple[float, float, float], str]] = {
 }
 """Label, range and step, and how the value is written."""
 _SIDES = {"across": "Keep across", "down": "Keep down"}
+_KEEP = [f"i_keep_{name}" for name in _SIDES]
 NONE: dict[str, Any] = {
     "i_turn": "0°",
     "i_prepare": [],
-    **{f"i_keep_{name}": (0, 100) for name in _SIDES},
+    **{key: (0, 100) for key in _KEEP},
     **{f"i_by_{name}": getattr(UNMOVED, name) for name in SLIDERS},
 }
 """What every control of a change says while the image is as it came."""
@@ -63,6 +67,43 @@ def undo() -> None:
 def chosen() -> dict[str, Any]:
     """What every control of a change says now."""
     return {key: st.session_state.get(key, value) for key, value in NONE.items()}
+
+
+def to_text(controls: Mapping[str, Any]) -> str:
+    """What these controls say in a link, as far as it is other than while nothing is changed."""
+    return json.dumps({key: value for key, value in controls.items() if value != NONE[key]})
+
+
+def from_text(text: str) -> dict[str, Any]:
+    """What every control says by such a text; what no control could say is left out."""
+    try:
+        said = json.loads(text)
+    except ValueError:
+        said = None
+    found = dict(NONE)
+    for key, value in said.items() if isinstance(said, dict) else ():
+        sound = _sound(str(key), value)
+        if sound is not None:
+            found[key] = sound
+    return found
+
+
+def _sound(key: str, value: Any) -> Any:
+    """A value as its control says it, or None where it cannot say that."""
+    if key == "i_turn":
+        return value if value in [*TURNS] else None
+    if key == "i_prepare" and isinstance(value, list):
+        return [step for step in ALL_STEPS if step in value]
+    numbers = value if isinstance(value, list) else [value]
+    if not all(type(one) in (int, float) and math.isfinite(one) for one in numbers):
+        return None
+    name = key.removeprefix("i_by_")
+    if name in SLIDERS and len(numbers) == 1:
+        low, high, _ = SLIDERS[name][1]
+        return float(min(max(numbers[0], low), high))
+    if key in _KEEP and len(numbers) == 2 and 0 <= numbers[0] <= numbers[1] <= 100:
+        return int(numbers[0]), int(numbers[1])
+    return None
 
 
 def _kept(name: str) -> tuple[float, float]:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import streamlit as st
 
 from hvae_core.common.errors import HVAEError
 from hvae_core.data import describe_shape
+from pages.image import changes
 from pages.image.one_image import OneImage
-from pages.shared import current, image_names, same_pixels, shown, ui
+from pages.shared import current, image_names, links, same_pixels, shown, ui
 from pages.shared.controls import set_and_number, within
 from pages.shared.state import Context
 
 DONE = "i_done"
 """In the session's state: the digest of a link's file, whose picture has the changes already."""
 ASIDE = "i_aside"
-"""In the session's state: the digest of a link's file that is not here, and the link's changes."""
+"""In the session's state and in links: the digest of a link's file that is not here, and the link's
+changes, which are made again on the file once it is opened."""
 _OF_LINK = "i_of_link"
 """In the session's state: the picture that a link holds in place of its file, which is not here,
 and the file's digest as it stands there."""
@@ -65,16 +70,39 @@ def in_place_of_file(ctx: Context, asked: str) -> OneImage | None:
     if image is not None:
         if before != asked:
             st.session_state[DONE] = asked
-        aside = st.session_state.get(ASIDE, ("",))[0] == asked
+        kept = aside()
         others = any(handle.image_shape != ctx.a.image_shape for handle in ctx.models)
         st.info(
             "Judged is the picture that the link itself holds: what its sender's model A was given "
             f"of the file, changes included, {describe_shape(image.images.image_shape)}."
-            + (" They are made again on the file once you open it." if aside else "")
+            + (
+                " They are made again on the file once you open it."
+                if kept and kept[0] == asked
+                else ""
+            )
             + (" A model of another shape has it from there, not from the file." if others else ""),
             icon=":material/link:",
         )
     return image
+
+
+def aside() -> tuple[str, Mapping[str, Any]] | None:
+    """What is kept for a file that is not here, by a link too, as after a reload."""
+    if asked := links.arrived(ASIDE):
+        digest, _, text = asked.partition(" ")
+        st.session_state[ASIDE] = digest, changes.from_text(text)
+    kept: tuple[str, Mapping[str, Any]] | None = st.session_state.get(ASIDE)
+    return kept
+
+
+def say_aside(digest: str) -> None:
+    """Write into the address what is kept for the file ``digest``, which is not here; "" for none.
+
+    A reload keeps it so, and whoever gets the link from there has it too.
+    """
+    kept = aside()
+    waits = kept is not None and digest and kept[0] == digest
+    links.say(ASIDE, f"{digest} {changes.to_text(kept[1])}" if kept and waits else "")
 
 
 def _linked(ctx: Context, key: str) -> str:

@@ -77,18 +77,20 @@ def choose(ctx: Context) -> OneImage | None:
     image = of_set.from_set(ctx, given) if source == "set" else _from_elsewhere(ctx, source)
     key = files.KEYS.get(source, "")
     is_file = image is not None and bool(key)  # whose own controls have the steps
-    aside = st.session_state.get(of_set.ASIDE)
+    aside = of_set.aside()
     if is_file and aside and uploads.is_the(key, aside[0]):
         del st.session_state[of_set.ASIDE]
         _again(aside[1])
-    if image is None and (asked := uploads.absent(key)):
+    asked = uploads.absent(key)
+    of_set.say_aside(asked)
+    if image is None and asked:
         image = of_set.in_place_of_file(ctx, asked)
     if image is None:
         return None
     with st.expander("Change the picture", expanded=False):
         image = changes.asked(image, ctx.seed, steps=() if is_file else changes.STEPS)
-        if (asked := st.session_state.pop(of_set.DONE, "")) and image.changes:
-            st.session_state[of_set.ASIDE] = asked, changes.chosen()
+        if (done := st.session_state.pop(of_set.DONE, "")) and image.changes:
+            st.session_state[of_set.ASIDE] = done, changes.chosen()
             _again(changes.NONE)
         pixels = image.at(ctx.a).images[0]
         st.button(

@@ -26,7 +26,7 @@ from hvae_core.detection.judged_many import judge_many
 from hvae_core.detection.verdict import readings
 from hvae_core.evaluation.bounds import BoundTable
 from hvae_core.scores import score_list
-from pages.image import batch, easel, files, subject, verdicts
+from pages.image import batch, changes, easel, files, subject, verdicts
 from pages.image.one_image import OneImage
 from pages.image.subject import RATES, JudgedImage, table, terms, unusual_layers
 from pages.shared import ui, visitor, whole
@@ -326,6 +326,15 @@ def test_a_picture_of_a_set_is_changed_and_its_drawing_opens_everywhere(
     assert not elsewhere.exception and not elsewhere.warning
     spots = [one.session_state["image"] for one in (again, elsewhere)]
     assert spots[0] == spots[1] and spots[0][0].startswith("picture-")
+
+
+def test_changes_in_a_link_are_what_their_controls_can_say() -> None:
+    made = {"i_turn": "90°", "i_prepare": ["invert"], "i_keep_down": (0, 60), "i_by_blur": 1.5}
+    assert changes.from_text(changes.to_text({**changes.NONE, **made})) == changes.NONE | made
+    hostile = '{"i_turn": 7, "i_prepare": 1, "i_keep_down": [60, 0], "i_by_blur": NaN, "root": "/"}'
+    for text in ("", "[]", "7", "{", hostile, '{"i_by_blur": [1, 2]}'):
+        assert changes.from_text(text) == changes.NONE
+    assert changes.from_text('{"i_by_blur": 1e9}')["i_by_blur"] == 4.0
 
 
 def test_what_a_browser_says_was_drawn_is_not_trusted() -> None:

@@ -138,7 +138,8 @@ def test_an_uploaded_picture(start: Start, become: Become) -> None:
         assert warned(other, "is not here") and other.title[0].value == turned.title[0].value
         assert other.session_state["i_turn"] == "0°" and "link itself" in other.info[0].value
         assert other.session_state["image"] == turned.session_state["image"]
-    other = reopened(other)  # the right file: it is judged as its sender did
+    other = reopened(start("image", **other.query_params))  # after a reload, the right file:
+    # it is judged as its sender did
     assert (other.session_state["i_turn"], seen(other)) == ("90°", seen(turned))
     without = {key: value for key, value in address.items() if key not in ("image", "shown")}
     become("them")
