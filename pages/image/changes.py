@@ -34,7 +34,7 @@ _KEEP = [f"i_keep_{name}" for name in _SIDES]
 NONE: dict[str, Any] = {
     "i_turn": "0°",
     "i_prepare": [],
-    **{key: (0, 100) for key in _KEEP},
+    **dict.fromkeys(_KEEP, (0, 100)),
     **{f"i_by_{name}": getattr(UNMOVED, name) for name in SLIDERS},
 }
 """What every control of a change says while the image is as it came."""
@@ -71,7 +71,8 @@ def chosen() -> dict[str, Any]:
 
 def to_text(controls: Mapping[str, Any]) -> str:
     """What these controls say in a link, as far as it is other than while nothing is changed."""
-    return json.dumps({key: value for key, value in controls.items() if value != NONE[key]})
+    said = {key: value for key, value in controls.items() if value != NONE[key]}
+    return json.dumps(said, ensure_ascii=False)
 
 
 def from_text(text: str) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -59,5 +61,15 @@ def test_a_link_opens_the_same_selection(start: Start) -> None:
     assert app.session_state["selection"] == chosen
     app = alive(start("latents", selection=to_text([("own-mine", 3), ("digits", 2)])))
     assert any("1 of the 2 images" in one.value for one in app.warning)
+    place = places(app.sidebar)
     app = alive(start("latents", selection="@"))
     assert any("is damaged" in one.value for one in app.warning)
+    assert place == places(app.sidebar)  # an open box whose place changed would close
+
+
+def places(block: Any, path: tuple[int, ...] = ()) -> list[tuple[int, ...]]:
+    """Where the boxes that open stand in the tree of the page: the browser knows them by that."""
+    found = [path] if block.type == "popover" else []
+    for index, child in getattr(block, "children", {}).items():
+        found += places(child, (*path, index))
+    return found
