@@ -227,8 +227,9 @@ def evaluations(
 ) -> dict[str, Evaluation]:
     """Finished evaluations of the sets that have one; the others are offered to be computed.
 
-    Sets whose images are not on this machine are named in one line with what to do, unless
-    ``name_missing`` is off, as for a second model. Those whose files are damaged are told likewise.
+    Sets whose images are not on this machine are named in one line with what to do; with
+    ``name_missing`` off, as for a second model, those alone that model A has, so that no line
+    stands twice. Those whose files are damaged are told once too.
     """
     done: dict[str, Evaluation] = {}
     waiting: dict[str, str] = {}  # the digest of its pixels by the set's name
@@ -253,9 +254,14 @@ def evaluations(
             list(waiting),
             key=fingerprint.digest(handle.digest, list(waiting.values())),
         )
-    if missing and name_missing:
+    who = "" if name_missing else f" under {ctx.letter(handle)} ({handle.title})"
+    if not name_missing:
+        missing = [name for name in missing if ctx.evaluation(ctx.a, name) is not None]
+    if missing:
         names = ui.plain(", ".join(ctx.title(name) for name in missing))
-        ui.missing_images(f"Not shown, because the images are not on this machine: {names}.")
+        ui.missing_images(
+            f"Not shown{ui.plain(who)}, because the images are not on this machine: {names}."
+        )
     return done
 
 

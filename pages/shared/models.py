@@ -105,6 +105,8 @@ def choose(world: World) -> tuple[Handle, ...]:
             "Four can be compared.",
         )  # fmt: skip
         drawn_keys.add(links.model_key(letter.lower(), world))
+        if name in chosen:  # of the models after A, only B can be chosen to be A
+            st.caption("Model B is model A: choose another one to compare.")
         if name == NONE or name in chosen:
             break
         chosen.append(name)

@@ -14,10 +14,12 @@ from streamlit.testing.v1 import AppTest
 from hvae_core.common.errors import HVAEError
 from hvae_core.common.jobs.job import JobProgress
 from hvae_core.data.image_set import ImageSet
+from hvae_core.data.worlds import worlds
 from pages.compression import pictures
 from pages.shared import jobs as work
-from pages.shared import offers
+from pages.shared import offers, ui
 from pages.shared.state import Context
+from pages.shared.store import handle_of
 from tests.pages.conftest import Start
 from tests.pages.test_two import _context
 
@@ -228,6 +230,22 @@ def test_a_measure_is_of_its_checkpoint_and_images(tiny_app: Any) -> None:
     ]
     assert len(set(names)) == len(names)
     assert names[0] == offers.job_name(ctx, ctx.a, offer, own={})
+
+
+def test_a_second_model_without_images_is_not_left_out_in_silence(
+    tiny_app: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Model A has stored results of the sets, whose images nobody has; B has none."""
+    told: list[str] = []
+    monkeypatch.setattr(ui, "missing_images", told.append)
+    known = handle_of(next((tiny_app / "checkpoints").glob("fashion-*")))
+    bare = _context(tiny_app).a
+    for models, expected in (((known, bare), 1), ((bare, bare), 0)):
+        ctx = Context(worlds()["fashion"], models, ("mnist",), seed=0, data_root=None)
+        assert not work.evaluations(ctx, models[1], ["test", "mnist"], name_missing=False)
+        assert len(told) == expected
+        assert all("Not shown under B" in one and "MNIST" in one for one in told)
+        told.clear()
 
 
 def test_images_are_fitted_to_a_model_once(tiny_app: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -39,8 +39,9 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_one_model_alone_is_told_what_to_choose(start: Start) -> None:
-    app = alive(start("two"))
+    app = alive(start("two", b_glyphs="glyphs-hvae3-elbo"))
     assert "Choose model B" in app.title[0].value
+    assert any("Model B is model A" in one.value for one in app.sidebar.caption)
     assert not charts(app)
     app = alive(app.selectbox("t_second").set_value("glyphs-hvae3-informative").run())
     assert app.selectbox("b_glyphs").value == "glyphs-hvae3-informative"
