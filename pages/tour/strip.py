@@ -66,6 +66,8 @@ def arrive(page: st.Page) -> None:
     st.session_state.pop(ENDED, None)
     if page.url_path != step.address or (before is None and set(st.query_params) <= _ALONE):
         query = tour.query(number) if before is None else tour.link(number)
+        if ui.PRESENT in st.query_params:
+            query[ui.PRESENT] = st.query_params[ui.PRESENT]
         st.switch_page(f"pages/{step.page}/page.py", query_params=query)
 
 
