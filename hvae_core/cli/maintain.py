@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @kept("Files already written stay; `maintain results` computes only what is missing.")
 def maintain(
-    action: Annotated[Literal["ship", "results", "likeness", "runs"], option("what to do")],
+    action: Annotated[Literal["ship", "results", "likeness", "lab", "runs"], option("what to do")],
     names: Annotated[
         tuple[str, ...],
         option(
@@ -48,6 +48,9 @@ def maintain(
     `likeness`, after `results`, compares the layers of the plain and the informative model of each
     world on every set whose images are here, and writes assets/likeness.json.
 
+    `lab` trains the network that the Lab begins with for its one step and writes what is seen of it
+    to assets/lab/, after the Lab's first preset or its pictures have changed.
+
     `runs` lists the studies of docs/runs.toml, the most important first: what each decides, how
     much of it is trained, and the core-hours that are left. `study NAME` trains what is missing;
     stopped, it goes on from the last epoch. With --time a few steps of every recipe that is left
@@ -74,6 +77,11 @@ def maintain(
         _ship(names, data, as_json=as_json)
     elif action == "likeness":
         _likeness(data)
+    elif action == "lab":
+        from hvae_core.training.lab.first import FOLDER, make_first
+
+        make_first()
+        show.say(f"{FOLDER}: what the Lab shows first")
     else:
         _results(names, data)
 

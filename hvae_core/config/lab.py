@@ -197,6 +197,19 @@ class Control:
     """The folder of a training of the command line that is followed instead."""
 
 
+def control_of(
+    preset: LabPreset, knobs: Knobs, acts: tuple[Act, ...], *, playing: bool, until: int = 0
+) -> Control:
+    """How a run of a preset begins; where it does not play, it takes ``until`` steps."""
+    return Control(knobs, acts, playing=playing, until=until, pace=preset.pace, preset=preset.name)
+
+
+def first_control() -> Control:
+    """How the Lab begins: the first preset, one step, which waits for Play."""
+    preset = next(iter(_presets().values()))
+    return control_of(preset, preset.knobs, preset.acts, playing=False, until=1)
+
+
 def lab_presets() -> dict[str, LabPreset]:
     """The presets of ``lab.toml`` by name, in order."""
     return dict(_presets())

@@ -20,7 +20,8 @@ from hvae_core.common.errors import ConfigError
 from hvae_core.common.files import make_folder, named_path, written
 from hvae_core.common.jobs import Job, JobTable
 from hvae_core.config import to_json
-from hvae_core.config.lab import Act, Control, Knobs, LabPreset, lab_presets
+from hvae_core.config.lab import Control, Knobs, LabPreset, control_of, lab_presets
+from hvae_core.training.lab.first import shipped_frame
 from hvae_core.training.lab.frame import (
     LabFrame,
     look,
@@ -128,9 +129,10 @@ def begin(slot: str, control: Control) -> None:
     folder = _folder(slot, token)
     write_control(folder, control)
     if control.until == 1 and not control.playing:
-        # A visitor who saw this network before has left its picture; its process makes it again.
+        # The picture ships, or a visitor who saw this network has left it; its process makes it
+        # again.
         told = to_json(control)
-        if (frame := _first.get(told)) is not None:
+        if (frame := _first.get(told) or shipped_frame(control)) is not None:
             write_frame(folder, frame)
         elif len(_first) < _MOST:
             _first[told] = None
@@ -148,13 +150,8 @@ def begin_preset(preset: LabPreset, *, seed: int = 0, playing: bool = True, unti
         if knobs is not None:
             # The second run has nothing turned on its way: it is what the first is held against.
             acts = preset.acts if slot == A else ()
-            control = control_of(preset, replace(knobs, seed=seed), acts, playing=playing)
-            begin(slot, replace(control, until=until))
-
-
-def control_of(preset: LabPreset, knobs: Knobs, acts: tuple[Act, ...], *, playing: bool) -> Control:
-    """How a run of a preset begins."""
-    return Control(knobs, acts, playing=playing, pace=preset.pace, preset=preset.name)
+            seeded = replace(knobs, seed=seed)
+            begin(slot, control_of(preset, seeded, acts, playing=playing, until=until))
 
 
 def follow(path: str) -> None:

@@ -14,11 +14,12 @@ import pytest
 from starlette.requests import Request
 from starlette.responses import Response
 
-from hvae_core.config.lab import STEPS, Act, Control, Knobs, lab_presets
+from hvae_core.config.lab import STEPS, Act, Control, Knobs, first_control, lab_presets
 from hvae_core.figures import LIGHT
 from hvae_core.models import model_from_config
 from hvae_core.training.lab import again as lab_again
 from hvae_core.training.lab.again import LabCurves
+from hvae_core.training.lab.first import shipped_frame
 from hvae_core.training.lab.frame import write_frame
 from hvae_core.training.lab.scene import Scene
 from pages.lab import runs, stream
@@ -103,6 +104,7 @@ def test_the_next_visitor_sees_the_first_picture_of_the_same_network_at_once(
     table: Table, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(runs, "_first", {})
+    monkeypatch.setattr(runs, "shipped_frame", lambda control: None)
     first, other = [*lab_presets().values()][:2]
 
     def arrived(number: int, preset: Any = first, **more: Any) -> runs.Run:
@@ -124,6 +126,11 @@ def test_the_next_visitor_sees_the_first_picture_of_the_same_network_at_once(
     np.testing.assert_array_equal(again.frame.samples, shown.frame.samples)  # type: ignore[union-attr]
     for run in (arrived(4, seed=1), arrived(5, other), arrived(6, playing=True, until=0)):
         assert run.frame is None
+    # What the Lab begins with ships: the first visitor sees it too.
+    monkeypatch.setattr(runs, "_first", {})
+    monkeypatch.setattr(runs, "shipped_frame", shipped_frame)
+    run = arrived(7)
+    assert run.step == 1 and run.control == first_control()
 
 
 def test_a_run_that_began_anew_with_other_knobs_turns_none_by_itself(
