@@ -21,7 +21,7 @@ from pages.collapse import code, information, layers, remedies, tables
 from pages.collapse.helps import BITS_HELP, CURVES_HELP, INFORMATION_HELP, KL_HELP, UNITS_HELP
 from pages.collapse.information import Measured
 from pages.collapse.layers import CollapseSettings, Layers
-from pages.shared import jobs, panel, store, ui
+from pages.shared import jobs, panel, saving, store, ui
 from pages.shared.controls import one_of
 from pages.shared.remembered import remembered
 from pages.shared.state import colors, context
@@ -57,7 +57,7 @@ def kl_part(models: list[Layers], settings: CollapseSettings, name: str) -> None
             made = code.kl(ctx, handles_of(models), name, below=below, per_dim=per_dim)
             ui.chart(figure, "collapse-kl-unit" if per_dim else "collapse-kl", alt, code=made)
     table = tables.layer_table(models)
-    ui.csv_button(lambda: table, "layers", "Layers (CSV)")
+    saving.csv_button(lambda: table, "layers", "Layers (CSV)")
 
 
 def handles_of(models: list[Layers]) -> list[Handle]:
@@ -109,7 +109,7 @@ def history_part(split: str) -> None:
     alt = "Lines of the KL of each layer over the epochs"
     ui.chart(figure, "collapse-history", alt, code=made)
     table = tables.history_table(histories, split, "nats")
-    ui.csv_button(lambda: table, "history", "History (CSV)")
+    saving.csv_button(lambda: table, "history", "History (CSV)")
 
 
 def words_part(models: list[Layers], settings: CollapseSettings, name: str) -> None:
@@ -158,7 +158,7 @@ def variance_part(models: list[Layers], settings: CollapseSettings, name: str) -
         made = code.variance(ctx, handle, name, above=threshold)
         with panel.view().under(ctx.letter(handle)):
             ui.chart(figure, f"collapse-units-{handle.name}", alt, code=made)
-    ui.csv_button(lambda: tables.unit_table(models), "units", "Units (CSV)")
+    saving.csv_button(lambda: tables.unit_table(models), "units", "Units (CSV)")
 
 
 def bits_part(models: list[Layers], name: str) -> None:
@@ -193,7 +193,7 @@ def information_part(models: list[Layers], name: str) -> list[Measured]:
         ui.chart(figure, "collapse-information", alt, code=made)
         panel.said(" ".join(information.in_words(*pair) for pair in measured), note=True)
         table = information.information_table
-        ui.csv_button(lambda: table(measured, name), "information", "Information (CSV)")
+        saving.csv_button(lambda: table(measured, name), "information", "Information (CSV)")
     return measured
 
 

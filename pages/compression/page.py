@@ -12,7 +12,7 @@ from hvae_core.figures import attack_curve, fmt, png_bytes, rate_distortion, str
 from pages.compression import attacks, code, pictures
 from pages.compression.attacks import Attacked, ImagesToAttack
 from pages.compression.pictures import Coded, Picture
-from pages.shared import controls, panel, ui
+from pages.shared import controls, panel, saving, ui
 from pages.shared.controls import View, k_slider, one_of
 from pages.shared.state import colors, context
 from pages.shared.store import Handle
@@ -53,7 +53,7 @@ def compression_view(beside: DeltaGenerator) -> str:
         shown(picture.pixels, size_of(picture.pixels), alt="The picture", head="The picture")
         return ""
     rates(coded, measure, picture)
-    ui.csv_button(lambda: pictures.table(picture, coded, ctx.seed), "compression")
+    saving.csv_button(lambda: pictures.table(picture, coded, ctx.seed), "compression")
     handle, compression = coded[0]
     k = min(k, handle.n_levels - 1)
     return ctx.claim_of(handle, pictures.claim(compression, k, handle.level_names[k]))
@@ -85,7 +85,7 @@ def pairs(
     tiles = tile(every, columns=columns, scale=scale, colors=palette)
     made = code.pairs(ctx, handle, picture, scale)
     alt = f"The picture, rebuilt from each level up, and JPEG at the same rates, {handle.title}"
-    ui.picture_button(tiles, f"compression-{letter}", label, alt=alt, code=made)
+    saving.picture_button(tiles, f"compression-{letter}", label, alt=alt, code=made)
 
 
 def size_of(pixels: np.ndarray) -> str:
@@ -164,7 +164,7 @@ def attack_view(beside: DeltaGenerator) -> str:
             made = code.attack_strip(
                 ctx, handle, images, settings, which=which, heads=attacks.heads(handle)
             )
-            ui.picture_button(picture, f"attack-{letter}", alt=alt, code=made)
+            saving.picture_button(picture, f"attack-{letter}", alt=alt, code=made)
     if not attacked:
         pixels = sets[0].images.images
         scale = max(1, SMALL // 2 // max(pixels.shape[2:]))
@@ -198,7 +198,7 @@ def attack_chart(
         f"KL), under a random change by {fmt(moved[1, -1])}.",
         note=True,
     )
-    ui.csv_button(lambda: attacks.table(attacked, settings, images), "attacks")
+    saving.csv_button(lambda: attacks.table(attacked, settings, images), "attacks")
 
 
 VIEWS = {

@@ -11,7 +11,7 @@ from hvae_core.common.errors import HVAEError
 from hvae_core.data.image_set import ImageSet
 from hvae_core.figures import StripRow, strip, tile
 from pages.generate import ahead, code, views
-from pages.shared import controls, current, image_names, ui
+from pages.shared import controls, current, image_names, saving, ui
 from pages.shared.controls import View, draw_seed, one_of, set_and_number
 from pages.shared.program import Code
 from pages.shared.state import colors, context
@@ -30,7 +30,7 @@ PICTURES, LEARNED = 6, 64  # rows drawn from their prior; learned images shown a
 def show(picture: Image, alt: str, name: str, *, made: Code) -> None:
     """A picture that scrolls on narrow screens, with its export."""
     ui.picture(picture, alt, scroll=name)
-    ui.picture_button(picture, name, alt=alt, code=made)
+    saving.picture_button(picture, name, alt=alt, code=made)
 
 
 def show_strip(

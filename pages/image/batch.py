@@ -26,7 +26,7 @@ from hvae_core.evaluation.evaluation import Evaluation
 from hvae_core.figures import png_bytes, symbol_text
 from hvae_core.scores import get_score
 from pages.image import subject
-from pages.shared import bring, current, jobs, panel, ui
+from pages.shared import bring, current, jobs, panel, saving, ui
 from pages.shared.controls import among, select, set_titles
 from pages.shared.state import Context
 
@@ -185,13 +185,13 @@ def _draw(ctx: Context, shown: Evaluation, judged: Judged, alpha: float) -> None
     if len(frame) > MOST:
         st.caption(f"The {MOST} most unusual of {len(frame):,} images; the file has all.")
     with st.container(horizontal=True):
-        ui.csv_button(lambda: frame, f"judged-{shown.set_name}", "All, with p (CSV)")
+        saving.csv_button(lambda: frame, f"judged-{shown.set_name}", "All, with p (CSV)")
         out = called_out(frame)
         if len(out):
-            ui.csv_button(lambda: out, f"flagged-{shown.set_name}", "Flagged (CSV)")
+            saving.csv_button(lambda: out, f"flagged-{shown.set_name}", "Flagged (CSV)")
             if images is not None:
                 here = images
-                ui.zip_button(
+                saving.zip_button(
                     lambda: archive(here, out), f"flagged-{shown.set_name}", "Flagged (ZIP)"
                 )
 

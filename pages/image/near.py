@@ -14,7 +14,7 @@ from hvae_core.probes.neighbours import nearest, own_distances
 from pages.image import code, scores
 from pages.image.one_image import OneImage
 from pages.image.subject import JudgedImage
-from pages.shared import clickable, panel, ui
+from pages.shared import clickable, panel, saving, ui
 from pages.shared.current import Spot
 from pages.shared.kept import by_content
 from pages.shared.remembered import remembered
@@ -67,7 +67,7 @@ def draw(ctx: Context, judged: JudgedImage, image: OneImage, letter: str) -> Non
             most=picture.width,
         )  # fmt: skip
         made = code.near(ctx, handle, image, reference=reference.set_name, heads=len(heads))
-        ui.picture_button(picture, f"image-near-{letter}", alt=alt, code=made)
+        saving.picture_button(picture, f"image-near-{letter}", alt=alt, code=made)
         panel.said(
             ui.plain(
                 "Its nearest held-out image is farther away than held-out images are from theirs: "

@@ -32,7 +32,7 @@ from pages.image import (
 )
 from pages.image.one_image import OneImage
 from pages.image.subject import JudgedImage
-from pages.shared import jobs, panel, pictures, ui, uploads
+from pages.shared import jobs, panel, pictures, saving, ui, uploads
 from pages.shared.controls import one_of
 from pages.shared.remembered import remembered
 from pages.shared.state import colors, context
@@ -115,7 +115,7 @@ def rebuilt(image: OneImage, judged: Sequence[JudgedImage]) -> None:
                     ctx, handle, image, pictures.heads(handle), highlight=highlight,
                     settings=settings,
                 )  # fmt: skip
-                ui.picture_button(picture, f"image-rebuilt-{letter}", alt=alt, code=made)
+                saving.picture_button(picture, f"image-rebuilt-{letter}", alt=alt, code=made)
     draws = " or ".join(map(str, sorted({under.settings.samples for under in judged})))
     panel.said(f"Pictures and nats are means over {draws} draws of z, the verdict's.", note=True)
 
@@ -192,7 +192,7 @@ def details(
         with ui.of_model(ctx, handle), ui.in_place():
             shown_scores.decisive(ctx, under, image, suffix=SUFFIXES[letter])
             shown_scores.folded(ctx, image, under, letter)
-    ui.csv_button(lambda: subject.table(judged, image), "image-scores", "All scores (CSV)")
+    saving.csv_button(lambda: subject.table(judged, image), "image-scores", "All scores (CSV)")
     st.subheader("Nearest held-out images, layer by layer", anchor=False, help=near.HELP)
     for under, (letter, handle) in zip(judged, ctx.lettered, strict=True):
         with ui.of_model(ctx, handle), ui.in_place():

@@ -16,7 +16,7 @@ from hvae_core.training.lab.frame import look
 from pages.lab import code, runs, stream, view, words
 from pages.lab.knobs import PROBLEM, panel, tell
 from pages.lab.runs import A, B, Run
-from pages.shared import jobs, links, models, ui
+from pages.shared import jobs, links, models, saving, ui
 from pages.shared.state import colors
 from pages.shared.visitor import visitor
 
@@ -230,7 +230,7 @@ def page() -> None:
         _mount(key="lab-moving", data={"address": stream.address(found, palette, owner=visitor())})
         view.units(found, palette)
         with st.container(horizontal=True):
-            ui.csv_button(lambda: view.curve_table(found), "lab", "KL over steps (CSV)")
+            saving.csv_button(lambda: view.curve_table(found), "lab", "KL over steps (CSV)")
             code.say(found, palette)
     with beside, ui.in_place():
         if len(found) > 1:

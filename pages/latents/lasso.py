@@ -14,7 +14,7 @@ from hvae_core.evaluation.evaluation import Evaluation, class_of
 from hvae_core.figures import tile, tile_boxes
 from pages.latents import cloud, code
 from pages.latents.points import Points
-from pages.shared import clickable, current, image_names, panel, selection, ui
+from pages.shared import clickable, current, image_names, panel, saving, selection, ui
 from pages.shared.selection import Selection, spread
 from pages.shared.state import Context, colors
 from pages.shared.store import Handle
@@ -165,7 +165,7 @@ def _strip(
     if len(visible) > SHOWN:
         st.caption(f"{len(shown)} of {len(visible):,}, of every set and class.")
     made = code.pictures(ctx, handle, shown, **laid)
-    ui.picture_button(picture, "latents-selection", alt=alt, code=made)
+    saving.picture_button(picture, "latents-selection", alt=alt, code=made)
 
 
 def as_file(visible: Selection, pictures: Mapping[str, ImageSet]) -> bytes:

@@ -15,7 +15,7 @@ from pages.latents import cloud, code, hover, lasso, map, place, points
 from pages.latents.map import Colouring
 from pages.latents.place import PlacedPoints
 from pages.latents.points import Points
-from pages.shared import clickable, jobs, panel, ring, selection, ui
+from pages.shared import clickable, jobs, panel, ring, saving, selection, ui
 from pages.shared.controls import among, one_of, select
 from pages.shared.program import Code
 from pages.shared.state import colors, context
@@ -181,4 +181,4 @@ with ui.in_place():
     ui.fragment(map_and_selection, every=every)(mapped, placed, colouring, pictures=pictures)
     separations_line(mapped)
     table = partial(map.table, mapped, placed, colouring)
-    ui.csv_button(table, f"latents-{layer}-{method}".lower())
+    saving.csv_button(table, f"latents-{layer}-{method}".lower())

@@ -20,7 +20,7 @@ from pages.image.subject import VIEWS
 from pages.leaderboard import boards, claims, code, tables
 from pages.leaderboard.boards import Shown
 from pages.ood.models import label
-from pages.shared import links, panel, ui
+from pages.shared import links, panel, saving, ui
 from pages.shared.controls import among, one_of, select
 from pages.shared.state import colors, context
 
@@ -97,8 +97,8 @@ def table(
     )
     picked = [at for at in event["selection"]["rows"] if at < len(kept)]
     with st.container(horizontal=True):
-        ui.csv_button(lambda: tables.numbers(board, kept), name, "Table (CSV)")
-        ui.json_button(lambda: json.dumps({board.suite: board.to_dict(kept)}, indent=1), name)
+        saving.csv_button(lambda: tables.numbers(board, kept), name, "Table (CSV)")
+        saving.json_button(lambda: json.dumps({board.suite: board.to_dict(kept)}, indent=1), name)
         panel.offer(name, made)
     return board.standings[kept[picked[0]] if picked else (kept or [0])[0]]
 

@@ -21,7 +21,7 @@ from hvae_core.detection.many.sketch import Sketch, p_values
 from hvae_core.detection.many.summary import FolderSummary, Unusual
 from hvae_core.figures import fmt, tile
 from hvae_core.figures.grids import tile_boxes
-from pages.shared import clickable, current, shown, ui
+from pages.shared import clickable, current, saving, shown
 from pages.shared.state import Context, colors
 
 Picture: TypeAlias = tuple[Unusual, np.ndarray]
@@ -135,4 +135,4 @@ def _path(source: str, file: str) -> Path | None:
 
 def write_button(frame: pd.DataFrame) -> None:
     """Offer the table as CSV."""
-    ui.csv_button(lambda: frame, "unusual", "Most unusual (CSV)")
+    saving.csv_button(lambda: frame, "unusual", "Most unusual (CSV)")

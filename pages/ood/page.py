@@ -24,7 +24,7 @@ from hvae_core.scores import Score
 from pages.ood import claims, code, degrees, line, models, paired_tests, subset, tables, threshold
 from pages.ood.models import ModelDetection
 from pages.ood.threshold import Placed, PlacedThreshold, ScoredModel
-from pages.shared import offers, panel, ui
+from pages.shared import offers, panel, saving, ui
 from pages.shared.controls import one_of
 from pages.shared.remembered import remembered
 from pages.shared.state import colors, context
@@ -244,8 +244,8 @@ def table(detected: list[ModelDetection]) -> None:
             columns = {str(name): three for name in told.select_dtypes("float")}
             st.dataframe(told, hide_index=True, column_config=columns)
     with st.container(horizontal=True):
-        ui.csv_button(numbers, "detection", "Table (CSV)")
-        ui.csv_button(lambda: tables.images_table(detected, ctx), "scores", "Every image (CSV)")
+        saving.csv_button(numbers, "detection", "Table (CSV)")
+        saving.csv_button(lambda: tables.images_table(detected, ctx), "scores", "Every image (CSV)")
 
 
 def tests(detected: list[ModelDetection]) -> None:

@@ -12,7 +12,7 @@ from hvae_core.figures import fmt, strip_boxes, tile
 from hvae_core.probes.picture_quality import group_losses, pixel_variance
 from pages.reconstructions import ahead, code, controls
 from pages.reconstructions.controls import ReconstructionSettings
-from pages.shared import clickable, image_names, panel, pictures, ui
+from pages.shared import clickable, image_names, panel, pictures, saving, ui
 from pages.shared.controls import among, next_seed, one_of, select
 from pages.shared.image_names import NamedImages
 from pages.shared.state import colors, context
@@ -62,9 +62,11 @@ def strips(named: NamedImages, settings: ReconstructionSettings) -> list[Reconst
                 )
                 label = f"Picture {letter} (PNG)" if len(ctx.models) > 1 else "Picture (PNG)"
                 made = code.strip(ctx, handle, named, settings, heads=heads)
-                ui.picture_button(picture, f"reconstructions-{letter}", label, alt=alt, code=made)
+                saving.picture_button(
+                    picture, f"reconstructions-{letter}", label, alt=alt, code=made
+                )
     known = list(zip(ctx.models, results, strict=True))
-    ui.csv_button(lambda: controls.table(named, known, settings), "reconstructions")
+    saving.csv_button(lambda: controls.table(named, known, settings), "reconstructions")
     return results
 
 
@@ -98,7 +100,7 @@ def several(named: NamedImages, settings: ReconstructionSettings) -> None:
         made = code.draws(ctx, handle, spot, settings, n=n)
         alt = f"{len(means)} draws of {labels[name]}, {handle.title}"
         with panel.view().under(ctx.letter(handle)):
-            ui.picture_button(draws, f"draws-{letter}", alt=alt, code=made)
+            saving.picture_button(draws, f"draws-{letter}", alt=alt, code=made)
 
 
 @ui.fragment

@@ -10,7 +10,7 @@ from hvae_core.common.errors import MissingImages
 from hvae_core.detection.story import story, telling_pair
 from hvae_core.figures import densities, png_bytes, strip, symbol_html
 from hvae_core.scores import Score, get_score
-from pages.shared import jobs, links, panel, pictures, ui
+from pages.shared import jobs, links, panel, pictures, saving, ui
 from pages.shared.remembered import remembered
 from pages.shared.state import colors, context
 from pages.start import code, example, words
@@ -97,7 +97,7 @@ with middle, ui.in_place():  # last, as it has the model compute
         st.image(png_bytes(drawn), alt=alt)
         if known is not None:
             made = code.story(ctx, pair, heads, scale=scale)
-            ui.picture_button(drawn, "start-story", alt=alt, code=made)
+            saving.picture_button(drawn, "start-story", alt=alt, code=made)
             panel.said(
                 "Under each picture stands what its pixels cost the model, in nats. Chosen "
                 "automatically: among outsiders that look at least as likely as a typical image of "

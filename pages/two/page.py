@@ -24,7 +24,7 @@ from hvae_core.figures import (
 from hvae_core.probes import shipped_likeness
 from hvae_core.probes.layer_likeness import PAIRED_UNITS, Likeness
 from hvae_core.scores import Score
-from pages.shared import clickable, current, jobs, links, models, panel, ring, store, ui
+from pages.shared import clickable, current, jobs, links, models, panel, ring, saving, store, ui
 from pages.shared.controls import one_of, select
 from pages.shared.state import colors, context
 from pages.two import code, here, layers, pair, scores
@@ -82,7 +82,7 @@ def likeness_part(by_set: Mapping[str, Likeness], measure: str) -> None:
     shift = layers.shift_in_words(ctx, by_set, pairs) if measure == "correlation" else ""
     if shift:
         panel.said(shift, note=True)
-    ui.csv_button(lambda: layers.likeness_table(ctx, by_set), "likeness", "Layers (CSV)")
+    saving.csv_button(lambda: layers.likeness_table(ctx, by_set), "likeness", "Layers (CSV)")
 
 
 def scores_part(
@@ -117,7 +117,7 @@ def scores_part(
     agreement = ". ".join(scores.agreement_in_words(pair, score.unit) for pair in pairs)
     panel.said(f"{agreement}.", note=True)
     files = {pair.name: evaluations[pair.name].files for pair in pairs}
-    ui.csv_button(lambda: scores.score_table(score, pairs, files), "scores", "Scores (CSV)")
+    saving.csv_button(lambda: scores.score_table(score, pairs, files), "scores", "Scores (CSV)")
 
 
 def side_by_side(heading: str, names: Sequence[str], part: Callable[[str], None]) -> None:

@@ -19,7 +19,7 @@ from hvae_core.probes.attack import attack
 from hvae_core.probes.attack_record import AttackSettings
 from hvae_core.probes.compression import Rating
 from pages.compression import attacks, pictures
-from pages.shared import jobs, ui
+from pages.shared import jobs, saving
 from tests.pages.conftest import LIMIT, Start, alive, charts, run_codes
 from tests.small import tiny_set
 
@@ -156,7 +156,7 @@ def test_the_current_subset_is_attacked_and_named_in_the_table(
 ) -> None:
     inline(monkeypatch)
     tables: list[Any] = []
-    monkeypatch.setattr(ui, "csv_button", lambda make, *_: tables.append(make()))
+    monkeypatch.setattr(saving, "csv_button", lambda make, *_: tables.append(make()))
     picks = [("lower", 3), ("test", 2)]
     query = {"c_view": "Attacks", "a_steps": "10", "a_from": attacks.SUBSET}
     app = start("compression", {"selection": picks}, **query)
