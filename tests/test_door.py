@@ -100,6 +100,11 @@ def test_models_and_images_are_taken_as_one_has_them(model: Checkpoint) -> None:
     assert hv.load_images(torch.tensor(pixels)).digest == few.digest
     assert len(hv.check("glyphs-hvae3-elbo", "glyphs:test").findings) > 5
     assert hv.reconstruct("glyphs-hvae3-elbo", pixels[:1]).means.shape == (3, 1, 1, 28, 28)
+    for none in (0, -1, 1.5):
+        with pytest.raises(hv.HVAEError, match="at least one draw of z"):
+            hv.reconstruct("glyphs-hvae3-elbo", pixels[:1], samples=none)  # type: ignore[arg-type]
+        with pytest.raises(hv.HVAEError, match="at least one sample"):
+            hv.EvalSettings(samples=none)  # type: ignore[arg-type]
     fitted = [hv.detector(model).fit(of) for of in ("glyphs:validation", held_out)]
     assert (fitted[0].reference_ == fitted[1].reference_).all()
 

@@ -173,7 +173,7 @@ def _results(names: Sequence[str], data: DataOptions) -> None:
 
 
 def _likeness(data: DataOptions) -> None:
-    """Compare the pairs that ship on every set at hand, and write all of it."""
+    """Compare the pairs that ship on every set at hand where that is not done, and write it."""
     from hvae_core.checkpoint import load_checkpoint, shipped_checkpoints
     from hvae_core.common.errors import MissingImages
     from hvae_core.evaluation.worlds import world_of
@@ -191,14 +191,16 @@ def _likeness(data: DataOptions) -> None:
                 except MissingImages as error:
                     bar.line(f"left out: {error}")
                     continue
-                (one,) = layer_likeness.likeness_of_sets(
-                    str(shipped[a]), str(shipped[b]), [images], 0, progress=bar
-                )
                 pixels = (
                     images.fit(first.image_shape).digest, images.fit(second.image_shape).digest
                 )  # fmt: skip
                 key = layer_likeness.likeness_key(digests, pixels, 0)
+                if shipped_likeness.shipped_arrays(key) is not None:
+                    continue
+                (one,) = layer_likeness.likeness_of_sets(
+                    str(shipped[a]), str(shipped[b]), [images], 0, progress=bar
+                )
                 found[key] = f"{a}, {b}, {spec.name}", layer_likeness.pack(one)
                 bar.line(f"{a}, {b}: {spec.title}")
-    shipped_likeness.store(found)
-    show.say(f"{shipped_likeness.FILE}: {len(found)} comparisons")
+    kept = shipped_likeness.store(found)
+    show.say(f"{shipped_likeness.FILE}: {len(found)} comparisons made, {kept} in all")

@@ -34,8 +34,10 @@ def table(world: World, board: Board, most: int, *, full_spectrum: bool = False)
     absent = [s.title for s in suite_sets(world, board.suite) if s.name not in board.sets]
     standings = board.standings
     if not standings:
-        lacking = absent or [s.title for s in suite_sets(world, "shifted")]
-        show.say(f"{world.title}, {board.suite}: no results yet ({', '.join(lacking)}).\n")
+        lacking, what = absent, ""
+        if full_spectrum:
+            lacking, what = [s.title for s in suite_sets(world, "shifted")], " of changed images"
+        show.say(f"{world.title}, {board.suite}: no results{what} yet ({', '.join(lacking)}).\n")
         return
     # The first so many, and of each checkpoint of the user's own its best.
     own = {row.entry.digest: row for row in reversed(standings) if row.entry.own}

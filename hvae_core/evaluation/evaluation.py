@@ -44,8 +44,8 @@ class EvalSettings:
 
     def __post_init__(self) -> None:
         for count in (self.samples, self.partial_samples):
-            if count < 1:
-                raise ConfigError(f"Bounds need at least one sample, not {count}.")
+            if not isinstance(count, int) or count < 1:
+                raise ConfigError(f"Bounds need at least one sample, a whole number, not {count}.")
         if self.precision not in ("float32", "bfloat16"):
             raise ConfigError(f"The precision is float32 or bfloat16, not {self.precision}.")
 

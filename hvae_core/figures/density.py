@@ -39,6 +39,10 @@ def smooth_density(
     grid = np.linspace(low, high, points)
     step = grid[1] - grid[0]
     kernel_width = max(width if width is not None else bandwidth(x), step)
+    if kernel_width > 10 * (high - low):  # nearly straight there, and no grid reaches so far
+        few = np.linspace(low, high, 9)
+        each = np.exp(-0.5 * ((few[:, None] - x) / kernel_width) ** 2)
+        return grid, np.interp(grid, few, each.mean(1) / (kernel_width * np.sqrt(2 * np.pi)))
     reach = int(np.ceil(5 * kernel_width / step))
     place = (x - low) / step + reach
     inside = (place >= 0) & (place < points + 2 * reach - 1)
@@ -180,7 +184,8 @@ def _curve(
     # Of a set that reaches far beyond, what lies within has a spread of its own: smoothed as wide
     # as the whole set, its curve would stand where no image is.
     within = values[(values >= span[0]) & (values <= span[1])]
-    width = min(bandwidth(values), bandwidth(within)) if len(within) > 1 else None
+    spread = bandwidth(within) if len(within) > 1 else (span[1] - span[0]) / 20
+    width = min(bandwidth(values), spread)
     grid, density = smooth_density(values, *span, width=width)
     middle = float(np.median(values))
     away = f" (off the scale, median {fmt(middle)})" if not span[0] <= middle <= span[1] else ""

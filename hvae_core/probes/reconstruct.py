@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from hvae_core.common import html
+from hvae_core.common.errors import ConfigError
 from hvae_core.common.noise import ImageNoise
 from hvae_core.models import HierarchicalVAE, Skipped, Up, prepared
 
@@ -52,8 +53,11 @@ def reconstruct(
     """Reconstruct uint8 images (N, C, H, W) from the layers above k, for every k, in one pass.
 
     Averages over so many ``samples`` of z. With an evaluation's own number, seed, ``skipped`` and
-    ``up`` these are its draws, and ``nll`` is that of its table.
+    ``up`` these are its draws, and ``nll`` is that of its table. Raises ``ConfigError`` for a
+    number of draws that is none.
     """
+    if not isinstance(samples, int) or samples < 1:
+        raise ConfigError(f"Pictures need at least one draw of z, a whole number, not {samples}.")
     noise = ImageNoise(digests, seed)
     with torch.inference_mode():
         x = prepared(model, pixels, digests, seed=seed)

@@ -37,9 +37,14 @@ def shipped_arrays(key: str) -> dict[str, np.ndarray] | None:
     return {name: np.array(rows, np.float64) for name, rows in found["arrays"].items()}
 
 
-def store(found: Mapping[str, tuple[str, Mapping[str, np.ndarray]]]) -> None:
-    """Write the file: by key what is compared, in words, and the arrays."""
-    told = {
+def store(found: Mapping[str, tuple[str, Mapping[str, np.ndarray]]]) -> int:
+    """Write the file, by key what is compared, in words, and the arrays; how many it then has.
+
+    What it had stays where it is not compared anew, as sets whose images are not at hand.
+    """
+    anew = {of for of, _ in found.values()}
+    told = {key: one for key, one in _every().items() if one["of"] not in anew}
+    told |= {
         key: {"of": of, "arrays": {name: _rows(values) for name, values in arrays.items()}}
         for key, (of, arrays) in found.items()
     }
@@ -47,6 +52,7 @@ def store(found: Mapping[str, tuple[str, Mapping[str, np.ndarray]]]) -> None:
     with written(FILE) as draft:
         draft.write_text(f"{{\n{lines}\n}}\n", "utf-8")
     _every.cache_clear()
+    return len(told)
 
 
 @cache

@@ -117,7 +117,8 @@ def rebuilt(image: OneImage, judged: Sequence[JudgedImage]) -> None:
                 )  # fmt: skip
                 saving.picture_button(picture, f"image-rebuilt-{letter}", alt=alt, code=made)
     draws = " or ".join(map(str, sorted({under.settings.samples for under in judged})))
-    panel.said(f"Pictures and nats are means over {draws} draws of z, the verdict's.", note=True)
+    whose = ", the verdict's" if any(under.judgement for under in judged) else ""
+    panel.said(f"Pictures and nats are means over {draws} draws of z{whose}.", note=True)
 
 
 def lost(image: OneImage, judged: Sequence[JudgedImage]) -> None:

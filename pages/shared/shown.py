@@ -30,7 +30,7 @@ _MISSED = "shown_missed"
 Spot = tuple[str, int]
 _MOST = 4
 """Pictures of a link: the current one, the pinned one, and what each was made from."""
-_SIGNS = 2**20
+_SIGNS = 2**21
 """Of a picture on the shelf."""
 LEAST = _MOST * (shelf.LINKED + 1)
 """Signs of the pictures of a link where each stands there by its digest."""
@@ -118,15 +118,19 @@ def _text(images: ImageSet, most: int) -> str:
     if text := whole.named_to_text(images.images[0], images.title, min(most, whole.MOST)):
         return text
     (digest, data), me = _apart(images), visitor.visitor()
-    if shelf.find((me,), KIND, digest) is None:
+    if data and shelf.find((me,), KIND, digest) is None:
         shelf.keep(me, KIND, shelf.Kept(digest, images.title, me, data))
     return digest[: shelf.LINKED]
 
 
 def _apart(images: ImageSet) -> tuple[str, bytes]:
-    """What is kept of a picture that a link does not hold: its digest, and picture and title."""
-    data = whole.named_to_text(images.images[0], images.title, _SIGNS).encode()
-    return hashlib.sha256(data).hexdigest(), data
+    """What is kept of a picture that a link does not hold: its digest, and picture and title.
+
+    Nothing of a picture that is too large for that; its digest is its own all the same.
+    """
+    pixels = images.images[0]
+    data = whole.named_to_text(pixels, images.title, _SIGNS).encode()
+    return hashlib.sha256(data or images.title.encode() + pixels.tobytes()).hexdigest(), data
 
 
 def _take_up(asked: str) -> None:
@@ -148,5 +152,6 @@ def _take_up(asked: str) -> None:
 
 _ABSENT = (
     "A picture of this link is not here: it is too large for a link, and was shown in another "
-    "browser or more than a day ago. Ask who sent the link for the file."
+    "browser or more than a day ago, or it is too large to be kept. Ask who sent the link for the "
+    "file."
 )

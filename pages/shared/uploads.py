@@ -86,11 +86,7 @@ def brought(key: str, read: Read[T]) -> T | None:
 
 def received(key: str, data: bytes, name: str, read: Read[T]) -> None:
     """Read a file that was brought, and put it on its visitor's shelf; the last one is lost."""
-    held = _through(read, data, name)
-    if isinstance(held, Held):
-        me = visitor.visitor()
-        shelf.keep(me, KIND, shelf.Kept(held.digest, name, me, data))
-    st.session_state[_held(key)] = held
+    st.session_state[_held(key)] = _kept(read, data, name)
     ui.redraw_all()
 
 
@@ -203,8 +199,8 @@ def _from_field(key: str, read: Read[T]) -> None:
 def _linked(asked: str, read: Read[T]) -> Held[T] | Refused:
     """The file that a link holds whole, or names by the start of its digest."""
     pixels, title = whole.named_from_text(asked) or (whole.from_text(asked), "Drawing")
-    if pixels is not None:
-        return _through(read, png_bytes(to_picture(pixels)), title)
+    if pixels is not None:  # later the address may have no room for it, and name it by its digest
+        return _kept(read, png_bytes(to_picture(pixels)), title)
     found = shelf.find((visitor.visitor(), shelf.EVERYONE), KIND, asked)
     if found is None or hashlib.sha256(found.data).hexdigest() != found.digest:
         return Refused(
@@ -214,6 +210,15 @@ def _linked(asked: str, read: Read[T]) -> Held[T] | Refused:
             asked,
         )
     return _through(read, found.data, found.title)
+
+
+def _kept(read: Read[T], data: bytes, name: str) -> Held[T] | Refused:
+    """What a file holds, which then lies on its visitor's shelf."""
+    held = _through(read, data, name)
+    if isinstance(held, Held):
+        me = visitor.visitor()
+        shelf.keep(me, KIND, shelf.Kept(held.digest, name, me, data))
+    return held
 
 
 def _through(read: Read[T], data: bytes, name: str) -> Held[T] | Refused:

@@ -110,3 +110,14 @@ def test_a_curve_that_is_cut_off_at_one_end_stands_only_where_there_are_images()
         assert x.max() < 20 and y[0] < 0.02 * y.max()
     few = densities(inside, [("none within", far + 1e5)], LIGHT, symbol="s")
     assert max(few.data[1].y) < 1e-6
+
+
+def test_equal_scores_stand_beside_a_set_with_a_spread() -> None:
+    """The range is that of the equal scores, next to which any other spread is endless."""
+    far = np.random.default_rng(0).normal(300, 60, 200)
+    figure = densities(np.full(20, 105.3), [("far", far)], LIGHT, symbol="s")
+    assert np.argmax(figure.data[0].y) == pytest.approx(256, abs=1)
+    assert max(figure.data[1].y) < 1e-6 * max(figure.data[0].y)
+    _, density = smooth_density(far, 300, 301)
+    exact = gaussian_kde(far, bandwidth(far) / far.std(ddof=1))(np.linspace(300, 301, 512))
+    np.testing.assert_allclose(density, exact, rtol=1e-6)

@@ -170,10 +170,12 @@ def test_an_opened_set_is_trained_on_at_the_chosen_size(start: Start, asked: lis
     assert [(call[0], call[3:]) for call in asked] == [("train-own", (few, 16))]
 
 
-@pytest.mark.parametrize("place", ["sidebar", "page"])
-def test_an_absent_set_is_downloaded_alone(start: Start, asked: list[Any], place: str) -> None:
+@pytest.mark.parametrize(
+    "button", ["download-fashion-mnist-sidebar", "download-fashion-mnist-page"]
+)
+def test_an_absent_set_is_downloaded_alone(start: Start, asked: list[Any], button: str) -> None:
     app = alive(start("many", world="FashionMNIST"))
-    app.button(f"download-fashion-mnist-{place}").click().run()
+    app.button(button).click().run()
     ((name, _, fetch, world, which),) = asked
     assert (name, fetch, which) == ("download-fashion-mnist", download_set, "mnist")
     assert [spec.name for spec in world.sets] == ["mnist"]

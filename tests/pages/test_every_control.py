@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 
 from tests.conftest import ROOT
@@ -23,6 +24,8 @@ TURNS = {
     "set_value", "upload",
 }  # fmt: skip
 """What tests call to turn a control; ``start`` opens the app by a link that turns some."""
+LEAST = 2
+"""Signs that a key must have at least, beside what is not known of it: others are met anywhere."""
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -33,6 +36,7 @@ class Pages:
         paths = [ROOT / "app.py", *sorted((ROOT / "pages").rglob("*.py"))]
         self.modules = {path: ast.parse(path.read_text("utf-8")) for path in paths}
         self.functions: dict[str, tuple[Path, Function]] = {}
+        self.constants = {k: v for one in self.modules.values() for k, v in _constants(one).items()}
         self._asked: set[ast.expr] = set()  # what is being looked up: helpers may call each other
         self.calls: dict[str, list[tuple[Path, ast.Call, list[Function]]]] = {}
         for path, module in self.modules.items():
@@ -82,8 +86,13 @@ class Pages:
             case ast.Constant(value=str(text)):
                 return {re.escape(text)}
             case ast.JoinedStr(values=parts):
-                return {"".join(re.escape(part.value) if isinstance(part, ast.Constant) else ".*"
-                                for part in parts)}  # fmt: skip
+                pattern = "".join(map(self._part, parts))
+                if _signs(pattern) >= LEAST:
+                    return {pattern}
+                of_parts = [self._written(path, part, around) or {".*"} for part in parts]
+                return {"".join(chosen) for chosen in product(*of_parts)}
+            case ast.FormattedValue(value=value):
+                return self._written(path, value, around)
             case ast.Call() if (
                 name := _called(node)
             ) in self.functions and node not in self._asked:
@@ -112,6 +121,17 @@ class Pages:
                 return found
         return set()
 
+    def _part(self, part: ast.expr) -> str:
+        """The pattern of a part of an f-string: constants of the app are known."""
+        match part:
+            case ast.Constant(value=str(text)):
+                return re.escape(text)
+            case ast.FormattedValue(value=ast.Name(id=name)) if (
+                name.isupper() and name in self.constants
+            ):
+                return re.escape(self.constants[name])
+        return ".*"
+
     def _given(
         self, path: Path, name: str, around: list[Function]
     ) -> Iterator[tuple[Path, ast.expr, list[Function]]]:
@@ -133,6 +153,11 @@ class Pages:
                 for value in found:
                     yield path, value, around[:depth]
                 return
+
+
+def _signs(pattern: str) -> int:
+    """How many signs of a text a pattern knows."""
+    return len(re.sub(r"\.\*|\\", "", pattern))
 
 
 def _calls(node: ast.AST, around: list[Function]) -> Iterator[tuple[ast.Call, list[Function]]]:
@@ -215,17 +240,15 @@ def _turned_in(function: Function, constants: dict[str, str]) -> set[str]:
 
 def test_every_control_is_turned_by_a_test() -> None:
     pages = Pages()
-    texts = turned(
-        {k: v for module in pages.modules.values() for k, v in _constants(module).items()}
-    )
+    texts = turned(pages.constants)
 
     def known(pattern: str) -> bool:
         return any(re.fullmatch(pattern, text) for text in texts)
 
     unknown, missing = [], []
     for where, keys, words in pages.controls():
-        if not keys | words:
-            unknown.append(where)
+        if not keys | words or any(_signs(key) < LEAST for key in keys):
+            unknown.append(f"{where}: {keys or ''}")
         if len(keys) > 1 or not any(map(known, words)):
             missing += [f"{where}: {key}" for key in keys or words if not known(key)]
     assert not unknown, "write out the keys of these controls"

@@ -15,6 +15,7 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from hvae_core.checkpoint import save_checkpoint
+from hvae_core.common import shelf
 from hvae_core.config import ModelCard
 from hvae_core.data import one_image
 from hvae_core.data.image_set import ImageSet
@@ -88,6 +89,10 @@ def test_a_small_picture_travels_in_the_link_until_it_is_left(start: Start, beco
     other = start("image", **address)
     assert seen(other) == seen(app) and not other.warning
     assert portrait_title(other) == "my \\*cat\\*.png"
+    # Where the address has no room for it any more, it has the digest of what lies on the shelf.
+    digest = other.session_state["i_file_held"].digest[: shelf.LINKED]
+    short = start("image", i_from="upload", i_file=digest)
+    assert not short.warning and portrait_title(short) == "my \\*cat\\*.png"
     app = app.segmented_control(key="i_from").set_value("draw").run()
     assert "i_file" not in app.query_params
     assert "my *cat*.png" in shared(app)  # the sidebar still shows the picture
