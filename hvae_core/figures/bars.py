@@ -12,9 +12,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from hvae_core.common.thresholds import COLLAPSE_THRESHOLD
 from hvae_core.common.words import fmt, percent
+from hvae_core.figures.inks import faded
 from hvae_core.figures.layer_axis import Seats, names_or_numbers
 from hvae_core.figures.layers import above_zero, log_axis, smallest, vector
-from hvae_core.figures.theme import HEIGHT, Palette, base_layout, faded, layer_label
+from hvae_core.figures.theme import HEIGHT, Palette, base_layout, layer_label
 
 LABELLED_BARS = 12
 LABEL = 18

@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from hvae_core.common.arrays import Floats
 from hvae_core.common.words import fmt
-from hvae_core.figures.theme import Mark, Palette, base_layout, faded, labelled
+from hvae_core.figures.inks import faded
+from hvae_core.figures.theme import Mark, Palette, base_layout, labelled
 from hvae_core.figures.traces import BESIDE, SAMPLE, note, strip_from, upright
 
 _FOOT = 2.0

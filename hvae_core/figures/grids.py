@@ -14,7 +14,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from hvae_core.common.places import ASSETS
 from hvae_core.common.words import fmt
-from hvae_core.figures.theme import Palette, channels
+from hvae_core.figures.inks import channels
+from hvae_core.figures.theme import Palette
 
 FONTS = ASSETS / "fonts"
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont

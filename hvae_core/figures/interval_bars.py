@@ -5,7 +5,8 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Sequence
 
-from hvae_core.figures.theme import Palette, faded
+from hvae_core.figures.inks import faded
+from hvae_core.figures.theme import Palette
 
 WIDTH, HEIGHT = 120, 24
 """Of a picture, in its own units; the table scales it to the height of a row."""

@@ -10,8 +10,15 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike, NDArray
 
+from hvae_core.figures.inks import faded
 from hvae_core.figures.layer_axis import Seats, names_or_numbers, thinned_layers
-from hvae_core.figures.theme import HEIGHT, Palette, base_layout, faded, layer_label, swatched
+from hvae_core.figures.theme import (
+    HEIGHT,
+    Palette,
+    base_layout,
+    layer_label,
+    swatched,
+)
 
 FLOOR = 1e-5
 """Nats; a log axis has no zero, so no KL is drawn lower; its label tells the truth."""

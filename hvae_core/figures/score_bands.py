@@ -10,7 +10,8 @@ import plotly.graph_objects as go
 from numpy.typing import ArrayLike
 
 from hvae_core.common.words import fmt
-from hvae_core.figures.theme import Palette, base_layout, faded
+from hvae_core.figures.inks import faded
+from hvae_core.figures.theme import Palette, base_layout
 
 END = 3.0
 """Where the axis ends: a mark beyond stands there as an arrow."""

@@ -10,7 +10,8 @@ import plotly.graph_objects as go
 from numpy.typing import ArrayLike, NDArray
 from plotly.colors import sample_colorscale
 
-from hvae_core.figures.theme import Palette, contrast, faded, hex_color
+from hvae_core.figures.inks import contrast, faded, hex_color
+from hvae_core.figures.theme import Palette
 
 BESIDE = {"orientation": "v", "x": 1.01, "y": 1, "yanchor": "top"}
 """A legend of many names: a column beside the plot."""

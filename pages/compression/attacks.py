@@ -12,7 +12,7 @@ import streamlit as st
 from hvae_core.common.errors import DataError
 from hvae_core.data.image_set import ImageSet
 from hvae_core.figures import Palette, StripRow, fmt
-from hvae_core.figures.theme import channels
+from hvae_core.figures.inks import channels
 from hvae_core.probes.attack_record import (
     Attacks,
     AttackSettings,

@@ -138,7 +138,7 @@ def attack_strip(
         '    unit="lost",',
         f"    colors={theme},",
         ")",
-        uses=["import numpy as np", *_ATTACK, "from hvae_core.figures.theme import channels"],
+        uses=["import numpy as np", *_ATTACK, "from hvae_core.figures.inks import channels"],
     )
 
 

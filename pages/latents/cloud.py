@@ -210,7 +210,7 @@ def _shares(values: np.ndarray) -> tuple[np.ndarray, float, float]:
 def _ramp(colors: Palette) -> list[str]:
     from plotly.colors import sample_colorscale
 
-    from hvae_core.figures.theme import hex_color
+    from hvae_core.figures.inks import hex_color
 
     places = np.linspace(0, 1, _RAMP)
     return [hex_color(one) for one in sample_colorscale(colors.scale("sequential"), places)]

@@ -24,7 +24,8 @@ from hvae_core.figures import (
     symbol_html,
     symbol_text,
 )
-from hvae_core.figures.theme import Theme, mixed, palette
+from hvae_core.figures.inks import mixed
+from hvae_core.figures.theme import Theme, palette
 from hvae_core.scores import Material, Score
 from pages.latents import cloud
 from pages.latents.place import PlacedPoints

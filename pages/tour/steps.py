@@ -11,7 +11,8 @@ from pathlib import Path
 
 from hvae_core.common.words import listed
 from hvae_core.data.worlds import worlds
-from hvae_core.figures.theme import Palette, contrast
+from hvae_core.figures.inks import contrast
+from hvae_core.figures.theme import Palette
 from hvae_core.scores import get_score
 from pages.ood.models import label
 

@@ -26,9 +26,10 @@ from hvae_core.figures import (
     unit_heatmap,
 )
 from hvae_core.figures.curves import thinned
+from hvae_core.figures.inks import contrast
 from hvae_core.figures.layer_axis import Seats, thinned_layers
 from hvae_core.figures.layers import FLOOR, log_axis, spread
-from hvae_core.figures.theme import DARK, contrast, layer_label, swatched
+from hvae_core.figures.theme import DARK, layer_label, swatched
 from hvae_core.figures.units import COLUMNS
 
 PLAIN = ("plain", [64.1, 9.7, 0.003], [784, 64, 8])
@@ -322,7 +323,7 @@ def test_metric_heat_where_less_is_better() -> None:
 def test_cell_ink_has_contrast_over_the_whole_scale() -> None:
     from plotly.colors import sample_colorscale
 
-    from hvae_core.figures.theme import hex_color
+    from hvae_core.figures.inks import hex_color
 
     for colors in (LIGHT, DARK):
         for color in sample_colorscale(colors.scale("diverging"), list(np.linspace(0, 1, 41))):

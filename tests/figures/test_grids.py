@@ -20,7 +20,8 @@ from hvae_core.figures import (
     tile_boxes,
 )
 from hvae_core.figures.grids import FONTS, font
-from hvae_core.figures.theme import DARK, channels
+from hvae_core.figures.inks import channels
+from hvae_core.figures.theme import DARK
 
 
 def test_tiles_are_pixel_exact() -> None:

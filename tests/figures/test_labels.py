@@ -30,7 +30,8 @@ from hvae_core.figures import (
     unit_heatmap,
     units_by_sigma,
 )
-from hvae_core.figures.theme import SWATCH, contrast
+from hvae_core.figures.inks import contrast
+from hvae_core.figures.theme import SWATCH
 
 DEEP = [f"z{i}" for i in range(1, 9)]
 KL = np.tile(np.geomspace(20, 0.01, 8), (3, 1))

@@ -8,16 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from hvae_core.figures.inks import contrast, faded, luminance
 from hvae_core.figures.theme import (
     DARK,
     LIGHT,
     Palette,
     base_layout,
-    contrast,
-    faded,
     figure_config,
     labelled,
-    luminance,
     palette,
 )
 
