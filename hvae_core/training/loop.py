@@ -8,10 +8,9 @@ never was.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -28,6 +27,7 @@ from hvae_core.evaluation.bounds import bound
 from hvae_core.evaluation.collapse import UnitStats, active_units
 from hvae_core.evaluation.replay import Compile
 from hvae_core.models import HierarchicalVAE, model_from_config, prepared
+from hvae_core.training.epoch import batches_of, schedule_of
 from hvae_core.training.objectives import Objective, free_bits_lambda, warmup_beta
 from hvae_core.training.optimiser import gradient_row, learning_rate, make_optimizer
 from hvae_core.training.processes import agreed, meet
@@ -208,8 +208,8 @@ def _train_epoch(
     running, fabric = stepper.running, stepper.fabric
     config, epoch = running.config, running.epoch
     # 1. All that is known beforehand goes to the device at once: places, and the schedule.
-    batches = _batches(len(pixels), running, fabric)
-    schedule = _schedule(batches, running).to(fabric.device)
+    batches = batches_of(len(pixels), running, fabric)
+    schedule = schedule_of(batches, running).to(fabric.device)
     record = torch.zeros(len(batches), len(stepper.out), device=fabric.device)
     held = pixels.to(fabric.device) if pixels.numel() <= _RESIDENT else pixels
     # 2. Steps. Nothing is asked of the device but now and then: an answer would keep it waiting.
@@ -224,7 +224,7 @@ def _train_epoch(
             on_step(running, stepper.out)
             if running.config is not config:
                 config = running.config
-                schedule = _schedule(batches, running).to(fabric.device)
+                schedule = schedule_of(batches, running).to(fabric.device)
         at = epoch + (step + 1) / len(batches)
         progress(at / config.epochs, f"epoch {epoch + 1} of {config.epochs}")
     # 3. The epoch's figures.
@@ -244,69 +244,12 @@ def _train_epoch(
     }
 
 
-class _Batch(NamedTuple):
-    """One step's images of this process: their places in the set, and the keys of their noise.
-
-    ``weight`` is their share of the step's images times the number of processes.
-    """
-
-    images: Tensor  # (B,)
-    keys: Tensor  # (B, 2)
-    weight: float
-
-
-def _batches(n: int, running: RunState, fabric: Fabric) -> list[_Batch]:
-    """The steps of this epoch: ``batch_size`` images each over all processes.
-
-    An image's noise follows from its place in the epoch. So a run is the same, but for rounding, on
-    one process and on several.
-    """
-    config, rank, world = running.config, fabric.global_rank, fabric.world_size
-    order = torch.randperm(n, generator=_generator(config.seed, running.epoch))
-    order = order[: config.epoch_images or n]
-    places = torch.arange(len(order))
-    keys = torch.stack([places, torch.full_like(places, running.epoch)], 1)
-    if config.batch_size < world:
-        raise ConfigError(
-            f"A batch of {config.batch_size} images cannot be split among {world} processes; "
-            f"use at most {config.batch_size} devices."
-        )
-    batches: list[_Batch] = []
-    for part in places.split(config.batch_size):
-        mine = part[rank::world]
-        # Processes without an image would leave the others waiting for their gradients.
-        if len(part) >= world or not batches:
-            weight = len(mine) * world / len(part)
-            batches.append(_Batch(order[mine], keys[mine], weight))
-    return batches
-
-
-def _schedule(batches: Sequence[_Batch], running: RunState) -> Tensor:
-    """The rows of a ``Stepper`` (steps, 5): all that moves within an epoch, counted in epochs."""
-    config, steps = running.config, len(batches)
-    rows = []
-    for step, batch in enumerate(batches):
-        at, taken = running.epoch + step / steps, running.epoch * steps + step
-        # The average is faster in the first steps so that it does not drag the start.
-        decay = min(config.ema, (1 + taken) / (10 + taken)) if config.ema else 0.0
-        beta = config.beta * warmup_beta(at, config.warmup_epochs)
-        free_bits = free_bits_lambda(at, config)
-        rows.append((learning_rate(at, config), beta, free_bits, 1 - decay, batch.weight))
-    return torch.tensor(rows, dtype=torch.float32)
-
-
 def _check(losses: Tensor, epoch: int) -> None:
     if not torch.isfinite(losses).all():
         raise ConfigError(
             f"The loss is no longer a number in epoch {epoch + 1}; "
             "start again with a lower learning_rate."
         )
-
-
-def _generator(seed: int, epoch: int) -> torch.Generator:
-    """The order of one epoch, which all processes share."""
-    words = np.random.SeedSequence([seed, epoch, 0]).generate_state(1, np.uint64)
-    return torch.Generator().manual_seed(int(words[0] >> 1))  # torch takes 63 bits
 
 
 def _summary(epoch: int, row: dict) -> str:
