@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -10,9 +10,9 @@ import streamlit as st
 from hvae_core.common.errors import HVAEError
 from hvae_core.data.image_set import ImageSet
 from hvae_core.figures import StripRow, strip, tile
-from pages.generate import ahead, code, views
-from pages.shared import controls, current, image_names, saving, ui
-from pages.shared.controls import View, draw_seed, one_of, set_and_number
+from pages.generate import ahead, asked, code, views
+from pages.shared import controls, image_names, saving, ui
+from pages.shared.controls import View, draw_seed, one_of
 from pages.shared.program import Code
 from pages.shared.state import colors, context
 from pages.shared.store import Handle
@@ -40,36 +40,6 @@ def show_strip(
     show(strip(rows, heads, scale=2, colors=palette), alt, name, made=made)
 
 
-def temperature(key: str) -> float:
-    """How far all draws of a view stray from the means."""
-    scales = "How widely all layers are drawn: 0 gives their mean, 1 is the model's own spread."
-    return controls.temperature(key, scales)
-
-
-def pick_row(*labels: str) -> list[str]:
-    """A row of controls that choose images, one a label, at first of the set inside."""
-    names = []
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        for i, label in enumerate(labels):
-            keys = (f"g_{'ab'[i]}_set", f"g_{'ab'[i]}_number")
-            first, widths = (ctx.in_name, i), (200, 100)
-            role = (current.IMAGE, current.PINNED)[i]
-            pick = set_and_number(ctx, keys, label=label, first=first, widths=widths, follows=role)
-            names.append(image_names.name_of(*pick))
-    return names
-
-
-def each_with_images(names: Sequence[str]) -> Iterator[tuple[str, Handle, ImageSet]]:
-    """Letter, handle and chosen images of each model; an end, and why, where these are not here."""
-    for letter, handle in ui.each_model(ctx):
-        named, problems = image_names.load(ctx, handle, names)
-        ui.not_here(problems)
-        if named is None or len(named.names) < len(names):
-            st.page_link("pages/image/page.py", label="Upload one image")
-            return
-        yield letter, handle, named.images
-
-
 def data_of(handle: Handle) -> np.ndarray | None:
     """The test images at the model's shape, or None where they are not on this machine."""
     try:
@@ -78,24 +48,11 @@ def data_of(handle: Handle) -> np.ndarray | None:
         return None
 
 
-def heat_control() -> dict[str, float]:
-    """One temperature for all levels, or one each."""
-    names = list(dict.fromkeys(name for handle in ctx.models for name in handle.level_names))
-    if not st.toggle("By level", key="g_each", bind="query-params"):
-        return dict.fromkeys(names, temperature("g_temp"))
-    return {
-        name: st.slider(
-            f"Temperature of {name}", 0.0, 2.0, 1.0, 0.1, key=f"g_temp_{name}", bind="query-params"
-        )
-        for name in reversed(names)
-    }
-
-
 def prior_view(beside: DeltaGenerator) -> str:
     """Samples from nothing but the prior."""
     with beside:
         n = one_of("Samples", [16, 36, 64], 36, key="g_n")
-        heat = heat_control()
+        heat = asked.heat_control(ctx)
         seed = draw_seed(ctx, "g_draw")
     claim = ""
     for letter, handle in ui.each_model(ctx):
@@ -114,11 +71,11 @@ def prior_view(beside: DeltaGenerator) -> str:
 def redrawn_view(beside: DeltaGenerator) -> str:
     """One image, its lower levels drawn again and again."""
     with beside:
-        warm = temperature("g_warm")
+        warm = asked.temperature("g_warm")
         seed = draw_seed(ctx, "g_draw")
-    names = pick_row("Image")
+    names = asked.pick_row(ctx, "Image")
     claim = ""
-    for letter, handle, images in each_with_images(names):
+    for letter, handle, images in asked.each_with_images(ctx, names):
         by_k = views.redrawn(handle, images, seed, temperature=warm)
         rows, heads = views.redrawn_rows(handle, images, by_k)
         alt = f"Draws with the upper levels kept, {handle.title}"
@@ -133,13 +90,13 @@ def interpolation_view(beside: DeltaGenerator) -> str:
     """Two images and the ways between them, one a level."""
     with beside:
         st.caption("No random draws here: every level below the walk is at its mean.")
-    start, end = names = pick_row("From", "To")
+    start, end = names = asked.pick_row(ctx, "From", "To")
     if start == end:
         st.info("From and to are the same image: choose two different ones.")
         return ""
     heads = [f"{100 * i // (views.STEPS - 1)} %" for i in range(views.STEPS)]
     claim = ""
-    for letter, handle, images in each_with_images(names):
+    for letter, handle, images in asked.each_with_images(ctx, names):
         walks = views.paths(handle, images, ctx.seed)
         labels = views.upwards(handle.level_names)
         rows = [views.row(label, walk) for label, walk in zip(labels, walks, strict=True)]
@@ -153,10 +110,10 @@ def interpolation_view(beside: DeltaGenerator) -> str:
 def picture_view(beside: DeltaGenerator) -> str:
     """What the model makes of the picture at its top: a latent, or a component of the prior."""
     with beside:
-        heat = temperature("g_heat")
+        heat = asked.temperature("g_heat")
         seed = draw_seed(ctx, "g_draw")
     kinds = [views.picture_on_top(handle) for handle in ctx.models]
-    names = pick_row("Image", "Another") if "latent" in kinds else []
+    names = asked.pick_row(ctx, "Image", "Another") if "latent" in kinds else []
     claim = ""
     for kind, (letter, handle) in zip(kinds, ui.each_model(ctx), strict=True):
         if kind == "latent":
@@ -241,9 +198,9 @@ def traversal_view(beside: DeltaGenerator) -> str:
         names = list(ctx.a.names)
         controls.among("g_layer", names)
         layer = st.select_slider("Layer", names, names[-1], key="g_layer", bind="query-params")
-    picked = pick_row("Image")
+    picked = asked.pick_row(ctx, "Image")
     claim = ""
-    for letter, handle, images in each_with_images(picked):
+    for letter, handle, images in asked.each_with_images(ctx, picked):
         # A second model without such a layer shows its top one.
         number = handle.names.index(layer) + 1 if layer in handle.names else handle.n_layers
         walks = traversal(handle, letter, images, picked=picked, number=number, reach=reach)
