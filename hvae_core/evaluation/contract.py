@@ -10,13 +10,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from hvae_core.common.errors import DataError, HVAEError
 from hvae_core.common.noise import ImageNoise
 from hvae_core.data.image_set import ImageSet
 from hvae_core.evaluation.bounds import bound_terms, log_weights
-from hvae_core.models import HierarchicalVAE, Trace, prepared
+from hvae_core.evaluation.trial import Trial
+from hvae_core.models import HierarchicalVAE
 from hvae_core.models.frozen import frozen
 
 MOST = 8
@@ -74,7 +74,7 @@ def check_model(model: HierarchicalVAE, images: ImageSet, *, seed: int = 0) -> C
     images = images.fit(model.image_shape).take(MOST)
     if len(set(images.image_digests())) < 2:
         raise DataError("A check compares images: give it two different ones or more.")
-    trial = _Trial(model, images, seed)
+    trial = Trial(model, images, seed)
     findings: list[Finding] = []
     for point, look in _POINTS:
         try:
@@ -90,52 +90,9 @@ def check_model(model: HierarchicalVAE, images: ImageSet, *, seed: int = 0) -> C
     return Contract(str(name), tuple(findings))
 
 
-class _Trial:
-    """A model with images, and its bounds of them under one seed."""
-
-    def __init__(self, model: HierarchicalVAE, images: ImageSet, seed: int) -> None:
-        self.model, self.images, self.seed = model, images, seed
-
-    @property
-    def half(self) -> bool:
-        """Whether weights are in half precision, which rounds to three digits."""
-        return any(w.is_floating_point() and w.itemsize < 4 for w in self.model.parameters())
-
-    def same(self, a: Tensor, b: Tensor) -> bool:
-        """Equal but for rounding, in nats."""
-        loose = {"rtol": 1e-2, "atol": 0.5} if self.half else {"rtol": 1e-5, "atol": 2e-3}
-        return torch.allclose(a, b, **loose, equal_nan=True)
-
-    def close(self, a: Tensor, b: Tensor) -> bool:
-        """Equal but for rounding, in the unit of pixels and units."""
-        loose = {"rtol": 1e-2, "atol": 1e-2} if self.half else {"rtol": 1e-4, "atol": 1e-5}
-        return torch.allclose(a, b, **loose, equal_nan=True)
-
-    @property
-    def names(self) -> str:
-        """The layers with their shapes, z_1 first."""
-        return ", ".join(f"{z.name} {'x'.join(map(str, z.shape))}" for z in self.model.latents)
-
-    def x(self, images: ImageSet | None = None) -> Tensor:
-        images = images or self.images
-        return prepared(self.model, images.images, images.image_digests(), seed=self.seed)
-
-    def traces(
-        self, images: ImageSet | None = None, *, samples: int = 2, of: HierarchicalVAE | None = None
-    ) -> list[Trace]:
-        images, model = images or self.images, of or self.model
-        noise = ImageNoise(images.image_digests(), self.seed)
-        ks = range(model.n_levels)
-        return model.traces(self.x(images), ks, noise=noise, samples=samples, skipped="sample")
-
-    def weights(self, images: ImageSet | None = None, of: HierarchicalVAE | None = None) -> Tensor:
-        """log weights (K, S, B) of the images."""
-        return torch.stack([log_weights(trace) for trace in self.traces(images, of=of)])
-
-
 Said = tuple[bool, str]
 """Whether a point is kept, and the sentence."""
-Look = Callable[[_Trial], Iterator[Said]]
+Look = Callable[[Trial], Iterator[Said]]
 
 _GREY = """p(x | z) is a Bernoulli and the images are grey: its numbers are then no
 log-probabilities. Give hv.adapt prepare="binarise", or a function that makes pixels 0 and 1."""
@@ -167,7 +124,7 @@ def _fault(text: str, **values: object) -> Said:
     return False, " ".join(text.format(**values).split())
 
 
-def _shapes(trial: _Trial) -> Iterator[Said]:
+def _shapes(trial: Trial) -> Iterator[Said]:
     model, images = trial.model, len(trial.images)
     shape = "x".join(map(str, model.image_shape))
     trace = trial.traces()[0]
@@ -192,7 +149,7 @@ def _shapes(trial: _Trial) -> Iterator[Said]:
         )
 
 
-def _likelihood(trial: _Trial) -> Iterator[Said]:
+def _likelihood(trial: Trial) -> Iterator[Said]:
     kind, x = str(trial.model.config.likelihood), trial.model.as_seen(trial.x())
     if kind == "Bernoulli" and bool(((x > 0) & (x < 1)).any()):
         yield _fault(_GREY)
@@ -204,7 +161,7 @@ def _likelihood(trial: _Trial) -> Iterator[Said]:
         )
 
 
-def _finite(trial: _Trial) -> Iterator[Said]:
+def _finite(trial: Trial) -> Iterator[Said]:
     for trace in trial.traces():
         terms = {"log p(x | z)": trace.log_px}
         for i, spec in enumerate(trial.model.latents):
@@ -219,7 +176,7 @@ def _finite(trial: _Trial) -> Iterator[Said]:
     yield True, "every term of every L>k is a finite number."
 
 
-def _repeats(trial: _Trial) -> Iterator[Said]:
+def _repeats(trial: Trial) -> Iterator[Said]:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(1)
         first = trial.weights()
@@ -229,25 +186,25 @@ def _repeats(trial: _Trial) -> Iterator[Said]:
     yield (True, "the same seed gives the same numbers.") if same else _fault(_SEED)
 
 
-def _alone(trial: _Trial) -> Iterator[Said]:
+def _alone(trial: Trial) -> Iterator[Said]:
     single = [trial.weights(trial.images.take([i])) for i in range(len(trial.images))]
     same = trial.same(torch.cat(single, -1), trial.weights())
     kept = True, "an image has the same numbers alone as in a batch."
     yield kept if same else _fault(_BATCH)
 
 
-def _order(trial: _Trial) -> Iterator[Said]:
+def _order(trial: Trial) -> Iterator[Said]:
     backwards = trial.images.take(range(len(trial.images) - 1, -1, -1))
     same = trial.same(trial.weights(backwards).flip(-1), trial.weights())
     yield (True, "the order of the images does not matter.") if same else _fault(_ORDER)
 
 
-def _copies(trial: _Trial) -> Iterator[Said]:
+def _copies(trial: Trial) -> Iterator[Said]:
     same = trial.same(trial.weights(of=frozen(trial.model)), trial.weights())
     yield (True, "a copy gives the same numbers.") if same else _fault(_COPY)
 
 
-def _blind(trial: _Trial) -> Iterator[Said]:
+def _blind(trial: Trial) -> Iterator[Said]:
     """The prior does not see the image: p is the same whatever is shown."""
     x, digests = trial.x(), trial.images.image_digests()
     some, other, black = (
@@ -267,7 +224,7 @@ def _blind(trial: _Trial) -> Iterator[Said]:
         )
 
 
-def _elbo(trial: _Trial) -> Iterator[Said]:
+def _elbo(trial: Trial) -> Iterator[Said]:
     """Each reported divergence against log q - log p of the draws themselves."""
     trace = trial.traces(samples=_SAMPLES)[0]
     for i, spec in enumerate(trial.model.latents):
@@ -279,7 +236,7 @@ def _elbo(trial: _Trial) -> Iterator[Said]:
     yield True, "L>0 is the ELBO: each divergence is that of the draws."
 
 
-def _weighting(trial: _Trial) -> Iterator[Said]:
+def _weighting(trial: Trial) -> Iterator[Said]:
     """log (1/S) sum w of the draws against the mean of the terms of the plain bound."""
     for trace in trial.traces(samples=_SAMPLES):
         weights, terms = log_weights(trace).double(), bound_terms(trace).double()
