@@ -17,7 +17,7 @@ from hvae_core.common.noise import Noise, StillNoise, StreamNoise
 from hvae_core.config.adapted import AdaptedConfig
 from hvae_core.models.adapted.draws import Draws
 from hvae_core.models.adapted.run import Plan, Run
-from hvae_core.models.adapted.running import counted, hear, short
+from hvae_core.models.adapted.running import copied, counted, hear
 from hvae_core.models.adapted.seen import Rows, Seen, Whole, likelihood_of
 from hvae_core.models.adapted.shared import Shared
 from hvae_core.models.adapted.source import source_of
@@ -262,18 +262,7 @@ class AdaptedVAE(HierarchicalVAE):
         return view
 
     def __deepcopy__(self, memo: dict[int, Any]) -> AdaptedVAE:
-        # What earlier runs left in it, as torch's older weight_norm does, is kept by value.
-        for part in self.module.modules():
-            for value in vars(part).values():
-                if isinstance(value, Tensor) and not value.is_leaf:
-                    memo[id(value)] = value.detach().clone()
-        try:
-            module = copy.deepcopy(self.module, memo)
-        except Exception as error:
-            raise ModelError(
-                f"{self.config.name} cannot be copied ({short(error)}); a network must keep "
-                "nothing that copy.deepcopy refuses, such as results of earlier runs."
-            ) from error
+        module = copied(self.module, self.config.name, memo)
         return AdaptedVAE(
             module, self.config, seen=self.seen, pixels=self.pixels, shared=self.shared
         )

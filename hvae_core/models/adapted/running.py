@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 import threading
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from torch import Tensor, nn
 from torch.distributions import Distribution
@@ -31,6 +33,25 @@ def hear(module: nn.Module, listener: Listener, rows: Tensor) -> None:
                 f"{tuple(rows.shape)}: {short(error)}. Mend the network, or give shape= and "
                 "prepare= as it takes images."
             ) from error
+
+
+def copied(module: nn.Module, name: str, memo: dict[int, Any]) -> nn.Module:
+    """A copy of a network, which may share what is in ``memo``; ``name`` is what errors call it.
+
+    Raises ``ModelError``.
+    """
+    # What earlier runs left in it, as torch's older weight_norm does, is kept by value.
+    for part in module.modules():
+        for value in vars(part).values():
+            if isinstance(value, Tensor) and not value.is_leaf:
+                memo[id(value)] = value.detach().clone()
+    try:
+        return copy.deepcopy(module, memo)
+    except Exception as error:
+        raise ModelError(
+            f"{name} cannot be copied ({short(error)}); a network must keep nothing that "
+            "copy.deepcopy refuses, such as results of earlier runs."
+        ) from error
 
 
 def check_call(module: nn.Module) -> None:
