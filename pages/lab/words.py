@@ -31,15 +31,23 @@ def claim(run: Run | None) -> str:
     names, now = [str(name) for name in run.frame.about["names"]], run.frame.now
     at = f"At {run.frame.about['counted']} {run.step:,}"
     silent, learned = np.abs(now) < SILENT_NATS, has_learned(run.frame)
+    # What an untrained network seems to say is nothing learned, and that it falls is no "not yet".
+    fell = (run.frame.kl[0] >= SILENT_NATS) & ~learned
     yet = " yet" if run.active else ""
     if not silent.any():
         told = ", ".join(f"{n} {fmt(float(kl))}" for n, kl in zip(names, now, strict=True))
         return f"{at} every layer speaks: {told} nats"
     if silent.all():
         who = "no layer says anything" if len(names) > 1 else "the layer says nothing"
-        return f"{at} {who}{' any more' if learned.any() else yet}"
+        when = " any more" if learned.any() else "" if fell.any() else yet
+        return f"{at} {who}{when}"
     parts: list[str] = []
-    for when, those in ((yet, silent & ~learned), (" any more", silent & learned)):
+    unsaid = silent & ~learned
+    for when, those in (
+        (yet, unsaid & ~fell),
+        ("", unsaid & fell),
+        (" any more", silent & learned),
+    ):
         dead = [name for name, is_one in zip(names, those, strict=True) if is_one]
         if dead:
             verb = "" if parts else "says " if len(dead) == 1 else "say "

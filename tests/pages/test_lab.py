@@ -253,7 +253,9 @@ def test_a_training_is_followed_by_local_users_alone(
 @pytest.mark.parametrize(
     ("counted", "kl", "words"),
     [
-        ("step", [[0.05, 0.2], [0.02, 0.1], [0.03, 0.01]], "no layer says anything yet"),
+        ("step", [[0.05, 0.02], [0.02, 0.01], [0.03, 0.01]], "no layer says anything yet"),
+        ("step", [[0.05, 0.2], [0.02, 0.1], [0.03, 0.01]], "no layer says anything"),
+        ("step", [[0.05, 0.2, 0.4], [0.03, 0.01, 0.9]], "z1 says nothing yet, z2 nothing"),
         ("step", [[0.05, 0.2], [0.02, 0.4], [0.03, 0.01]], "no layer says anything any more"),
         ("epoch", [[0.0, 0.2], [0.02, 0.1], [0.03, 0.01]], "no layer says anything any more"),
         ("step", [[0.05], [0.02]], "the layer says nothing yet"),
