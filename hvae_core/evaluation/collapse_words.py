@@ -151,4 +151,4 @@ def _finding(model: LayersFound, layer: int, since: str) -> str:
         return f"{text} {word}.{tail}"
     if not since:
         return f"{text} {word} on this set, not at the end of training.{tail}"
-    return f"{text} {word} since {since}.{tail}"
+    return f"{text} {word}, below the threshold since {since}.{tail}"

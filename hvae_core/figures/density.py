@@ -138,8 +138,13 @@ def reference_density(
     symbol: str,
     unit: str = "nats",
     height: int = 170,
+    both: bool = False,
 ) -> go.Figure:
-    """One image's score against the reference scores: the tail beyond it, and its p-value."""
+    """One image's score against the reference scores: the tail beyond it, and its p-value.
+
+    With ``both`` p counts both ends: the tail is that on the image's side, and as much at the other
+    end.
+    """
     scores = _finite(reference)
     low, high = score_range(scores, [[value]])
     # One image may lie far off; unlike a set it is the subject, so it is never cut away.
@@ -149,18 +154,22 @@ def reference_density(
         _curve("reference", scores, colors.in_mark, span=(low, high), unit=unit, filled=True)
     )
     grid, density = smooth_density(scores, low, high)
-    tail = grid >= value
-    fig.add_trace(
-        go.Scatter(
-            x=_single(grid[tail]),
-            y=_single(density[tail]),
-            mode="lines",
-            line_width=0,
-            fill="tozeroy",
-            fillcolor=faded(colors.out_family[0], 0.55),
-            hoverinfo="skip",
+    ends = [grid >= value]
+    if both:
+        share = min((scores <= value).mean(), (scores >= value).mean())
+        ends = [grid <= np.quantile(scores, share), grid >= np.quantile(scores, 1 - share)]
+    for tail in ends:
+        fig.add_trace(
+            go.Scatter(
+                x=_single(grid[tail]),
+                y=_single(density[tail]),
+                mode="lines",
+                line_width=0,
+                fill="tozeroy",
+                fillcolor=faded(colors.out_family[0], 0.55),
+                hoverinfo="skip",
+            )
         )
-    )
     base_layout(
         fig, colors, x_title=labelled(symbol, unit), y_title="", height=height, legend=False,
         x_axis={"range": [low, high], "nticks": 5},
@@ -171,7 +180,7 @@ def reference_density(
     # Above the plot: these charts are small, and beside the line it would lie on the curve.
     place = (value - low) / (high - low)
     side = "left" if place < 0.35 else "right" if place > 0.65 else "center"
-    text = f"{fmt(value, unit)}, <i>p</i> = {fmt(p)}"
+    text = f"{fmt(value, unit)}, <i>p</i> = {fmt(p)}{' at both ends' if both else ''}"
     font = {"size": 14, "color": colors.text}
     fig.add_annotation(
         note(text, value, 1, colors=colors, xanchor=side, yanchor="bottom", font=font)

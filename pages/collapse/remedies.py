@@ -43,8 +43,8 @@ def draw(ctx: Context, models: list[Layers]) -> None:
         title = f"What to try on {ui.plain(model.handle.title)}"
         with st.expander(title, icon=":material/healing:"):
             st.caption(
-                "Each changes one thing of the training. The Lab shows it on a network that trains "
-                "in seconds; the command trains the recipe."
+                "Each changes the training and nothing else. The Lab shows it on a network that "
+                "trains in seconds; the command trains the recipe."
             )
             for remedy, shipped in told:
                 st.markdown(f"**{ui.plain(remedy.title)}**: {remedy.does} ({remedy.source}).")

@@ -70,6 +70,10 @@ def band(ctx: Context, handle: Handle, image: OneImage, *, reference: str, heigh
     )
 
 
+BOTH_ENDS = "elbo"
+"""The score of which the verdict takes both ends: too likely is unusual too."""
+
+
 def density(
     ctx: Context,
     handle: Handle,
@@ -113,6 +117,7 @@ def density(
         f"    symbol={text(symbol_html(score.symbol))},",
         f"    unit={text(score.unit)},",
         f"    height={height},",
+        *(["    both=True,"] if score.key == BOTH_ENDS else []),
         ")",
         uses=_uses(image, *uses),
     )

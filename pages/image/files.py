@@ -38,7 +38,7 @@ class _File:
 def upload(ctx: Context) -> OneImage | None:
     """An uploaded file through the gate."""
     file = uploads.uploaded(
-        f"A {KINDS} image", "i_file", _opened,
+        f"A {KINDS} image", "i_file", _opened, anew=changes.undo,
         help="It is brought to the model's shape; what was done to it is written below it.",
     )  # fmt: skip
     return _prepared_as_asked(ctx, file)
@@ -47,7 +47,7 @@ def upload(ctx: Context) -> OneImage | None:
 def camera(ctx: Context) -> OneImage | None:
     """A photograph by the camera of this device."""
     file = uploads.uploaded(
-        "A photograph", "i_photo", _opened, field=st.camera_input,
+        "A photograph", "i_photo", _opened, field=st.camera_input, anew=changes.undo,
         help="The browser asks whether the camera may be used. Crop or pad the picture below.",
     )  # fmt: skip
     return _prepared_as_asked(ctx, file)
@@ -55,8 +55,13 @@ def camera(ctx: Context) -> OneImage | None:
 
 def clipboard(ctx: Context) -> OneImage | None:
     """A picture from the clipboard."""
-    easel.paste(lambda data: uploads.received("i_pasted", data, "Pasted picture", _opened))
+    easel.paste(_pasted)
     return _prepared_as_asked(ctx, uploads.brought("i_pasted", _opened))
+
+
+def _pasted(data: bytes) -> None:
+    uploads.received("i_pasted", data, "Pasted picture", _opened)
+    changes.undo()
 
 
 def drawing(ctx: Context) -> OneImage | None:

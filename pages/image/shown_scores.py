@@ -12,6 +12,7 @@ from hvae_core.detection.objections import deciding
 from hvae_core.detection.verdict import Reading
 from hvae_core.figures import fmt, reference_density, symbol_html, symbol_text
 from pages.image import code, scores
+from pages.image.code import BOTH_ENDS
 from pages.image.one_image import OneImage
 from pages.image.subject import JudgedImage
 from pages.shared import ui
@@ -54,6 +55,7 @@ def _density(reading: Reading, p_value: float, suffix: str, *, made: Code) -> No
         symbol=symbol_html(score.symbol),
         unit=score.unit,
         height=HEIGHT,
+        both=score.key == BOTH_ENDS,
     )
     alt = f"{score.name}: {fmt(value, score.unit)}, p = {fmt(p_value)}"
     ui.chart(figure, f"image-{score.key}{suffix}", alt, code=made)
@@ -74,8 +76,8 @@ def folded(ctx: Context, image: OneImage, judged: JudgedImage, letter: str) -> N
             column_config={
                 "p": st.column_config.ProgressColumn(
                     "p", min_value=0.0, max_value=1.0, format="%.3g", color="#8A929C",
-                    help="Share of held-out images that are at least as unusual; a short bar is "
-                    "an unusual score.",
+                    help="Share of held-out images that score as high or higher; a short bar is "
+                    "an unusual score. Of −L the verdict takes both ends, too low and too high.",
                 )
             },
         )  # fmt: skip

@@ -228,6 +228,9 @@ def table(judged: Sequence[JudgedImage], image: OneImage) -> pd.DataFrame:
     records = []
     for under in judged:
         about = {"image": image.title, "model": under.handle.title}
+        in_verdict = {}
+        if (found := under.judgement) is not None:
+            in_verdict = dict(zip(found.keys, map(float, found.verdict.p_values), strict=True))
         records += [
             {
                 **about,
@@ -236,6 +239,7 @@ def table(judged: Sequence[JudgedImage], image: OneImage) -> pd.DataFrame:
                 "unit": reading.score.unit,
                 "sampling_error": reading.error,
                 "p_value": reading.p_value,
+                "p_in_verdict": in_verdict.get(reading.score.key),
                 "note": reading.reason,
             }
             for reading in under.readings

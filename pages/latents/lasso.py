@@ -105,7 +105,7 @@ def beside(
     said = "  \n".join(in_words(picks, total, titles, evaluations=evaluations))
     panel.said(said, "The current subset")
     if not outlined:
-        st.caption("Still selected from before, though the map no longer shows the outline.")
+        st.caption("Selected elsewhere, on another map or by a link: this map shows no outline.")
     st.button(
         "Clear selection",
         on_click=_clear,

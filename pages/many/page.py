@@ -179,9 +179,22 @@ def details(shown: Opened, view: code.View, reference: Sketch | None) -> None:
     ui.command(f"{COMMAND} flag {shlex.quote(shown.folder.given)} --flagged flagged.csv")
 
 
+def none_open() -> None:
+    """The head of the page without a folder."""
+    ui.header(
+        "No folder of scores is open",
+        "Score images by the million on the command line, then name the folder here.",
+    )
+
+
 def draw(given: str, other: str, head: DeltaGenerator) -> None:
     """The page of a folder, its claim in the place above the fields."""
-    shown = folders.opened(given)
+    try:
+        shown = folders.opened(given)
+    except HVAEError:
+        with head:
+            none_open()
+        raise
     if shown is None:
         with head:
             ui.header(
@@ -227,9 +240,6 @@ else:
         draw(folder, against, top)
     else:
         with top:
-            ui.header(
-                "No folder of scores is open",
-                "Score images by the million on the command line, then name the folder here.",
-            )
+            none_open()
         model = shlex.quote(program.name_of(ctx.a))
         ui.command(f"{COMMAND} score my-images --model {model} --out scored")

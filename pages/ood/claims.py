@@ -37,7 +37,9 @@ def headline(
             "Evaluate the chosen sets once, and their densities appear here.",
         )
     titles = {name: ctx.title(name) for name in drawn}
-    said = next(filter(None, (claim(each.model, each.score, titles) for each in every)), "")
+    some = len(drawn) < len({name for model in detected for name in model.outs})
+    claims = (claim(each.model, each.score, titles, some=some) for each in every)
+    said = next(filter(None, claims), "")
     return (
         ui.plain(said) or "Choose a set to draw",
         f"{ui.plain(detected[0].handle.title)}: blue is the kind of image that it was trained on, "
@@ -47,10 +49,13 @@ def headline(
     )
 
 
-def claim(model: ModelDetection, score: Score, titles: Mapping[str, str]) -> str:
+def claim(
+    model: ModelDetection, score: Score, titles: Mapping[str, str], *, some: bool = False
+) -> str:
     """The title: what a score makes of the drawn set that fools the likelihood most, and its worst.
 
-    ``titles`` are those of the drawn sets by name. "" where the score is known of none.
+    ``titles`` are those of the drawn sets by name, ``some`` of those there are. "" where the score
+    is known of none.
     """
     known = {name: m for name in titles if score.key in (m := model.metrics(name))}
     if not known:
@@ -74,5 +79,6 @@ def claim(model: ModelDetection, score: Score, titles: Mapping[str, str]) -> str
     beside = f"; the likelihood: {area(plain[name])}" if plain else ""
     text = f"{who}{symbol_text(score.symbol)} {finding} (AUROC {area(found.auroc)}{beside})"
     if worst != name:
-        text += f", and does worst on {titles[worst]} ({area(of[worst].auroc)})"
+        where = " of those drawn" if some else ""
+        text += f", and does worst{where} on {titles[worst]} ({area(of[worst].auroc)})"
     return text

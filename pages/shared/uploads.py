@@ -67,14 +67,21 @@ class Refused:
 
 
 def uploaded(
-    label: str, key: str, read: Read[T], *, field: Field = st.file_uploader, **more: Any
+    label: str,
+    key: str,
+    read: Read[T],
+    *,
+    field: Field = st.file_uploader,
+    anew: Callable[[], None] | None = None,
+    **more: Any,
 ) -> T | None:
     """What the file holds, or None: nothing is given, the gate refuses it, or it is not here.
 
     Why stands at the control. ``key`` is that of the ``field``; in links it has the file's digest.
+    ``anew`` is called where another file is brought than a link asked for.
     """
     _take_up(key, read)
-    field(label, key=key, on_change=_from_field, args=(key, read), **more)
+    field(label, key=key, on_change=_from_field, args=(key, read, anew), **more)
     return _shown(key)
 
 
@@ -187,13 +194,15 @@ def _fits(key: str, held: Held[Any]) -> bool:
     return 0 < len(held.linked) <= links.room(key, shown.KEY) - shown.LEAST
 
 
-def _from_field(key: str, read: Read[T]) -> None:
+def _from_field(key: str, read: Read[T], anew: Callable[[], None] | None) -> None:
     """Read the file that the field has now; an empty field leaves nothing."""
-    file = st.session_state.get(key)
+    file, asked = st.session_state.get(key), absent(key)
     if file is None:
         emptied(key)
-    else:
-        received(key, file.getvalue(), file.name, read)
+        return
+    received(key, file.getvalue(), file.name, read)
+    if anew is not None and not (asked and is_the(key, asked)):
+        anew()
 
 
 def _linked(asked: str, read: Read[T]) -> Held[T] | Refused:

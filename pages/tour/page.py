@@ -25,7 +25,7 @@ def before() -> None:
     ui.header(
         "Why an image that a model never saw can look likely, and what its layers know",
         f"{len(steps)} steps over the pages of this app, about ten minutes. Each shows what to "
-        "look at, the equation beside the picture in the picture's colours, one thing to try and "
+        "look at, the equation in the colours of the charts, one thing to try and "
         "one question that looking answers.",
     )
     missing = [step.title for step in steps if step.absent()]

@@ -85,7 +85,7 @@ def main() -> None:
                 "rows": rows,
             }
             given.out.mkdir(parents=True, exist_ok=True)
-        (given.out / f"maps_{name}.json").write_text(json.dumps(found, indent=1) + "\n")
+            (given.out / f"maps_{name}.json").write_text(json.dumps(found, indent=1) + "\n")
 
 
 def clusters(count: int) -> np.ndarray:

@@ -16,7 +16,7 @@ def test_the_finding_says_which_since_when_why_and_what_to_try(
     assert main(["collapse", "glyphs-hvae5-elbo", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["headline"].startswith("Layers ") and told["collapsed"]
-    assert any("Collapsed since epoch" in line for line in told["lines"])
+    assert any("Collapsed, below the threshold since epoch" in line for line in told["lines"])
     assert told["why"] and "does not apply" in told["variance"]
     assert {"free-bits", "informative"} <= {remedy["lab"] for remedy in told["remedies"]}
     found = hv.diagnose("glyphs-hvae5-elbo", "glyphs:test")

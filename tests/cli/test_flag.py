@@ -185,7 +185,7 @@ def test_what_is_wrong_is_one_sentence(
     scored: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for words, sentence in (
-        (["flag", tmp_path / "nowhere"], "has no job.json"),
+        (["flag", tmp_path / "nowhere"], "There is no folder of scores"),
         (["flag", scored, "--scores", "msp"], "There is no score msp in this folder"),
         (["flag", scored, "--reference", scored, "--held-out", "x"], "not both"),
         (["flag", scored], "name its file with --checkpoint"),

@@ -80,6 +80,19 @@ def test_reference_density_shows_the_image_however_far(value: float) -> None:
     assert "nats" in fig.layout.annotations[0].text
 
 
+def test_a_p_of_both_ends_has_both_tails() -> None:
+    scores = np.arange(100.0)
+    for value in (20.0, 79.0):  # a fifth of the scores lies beyond on its side
+        _, low, high = reference_density(
+            scores, value, 0.4, colors=LIGHT, symbol="s", both=True
+        ).data[:3]
+        assert (max(low.x), min(high.x)) == (pytest.approx(20, abs=1), pytest.approx(79, abs=1))
+    text = reference_density(scores, 20, 0.4, colors=LIGHT, symbol="s", both=True).layout
+    assert any("at both ends" in note.text for note in text.annotations)
+    one = reference_density(scores, 79, 0.2, colors=LIGHT, symbol="s")
+    assert min(one.data[1].x) >= 79 and not any("ends" in n.text for n in one.layout.annotations)
+
+
 def test_sets_keep_their_colour_and_dash_when_others_are_left_out() -> None:
     rng = np.random.default_rng(0)
     sets = [("a", rng.normal(3, 1, 50)), ("b", rng.normal(5, 1, 50))]

@@ -162,13 +162,15 @@ def test_layers_in_words_begin_with_the_collapsed() -> None:
     history = np.ones((3, 3))
     known = layers("A", (3,), (9, 6, 0), history=history, since=(None, None, 2))
     lines = [line.text for line in in_words(known.found)]
-    assert lines[0] == "z3 (4 units): 0.0004 nats/unit, no unit active. Collapsed since epoch 2."
+    since = "Collapsed, below the threshold since epoch 2."
+    assert lines[0] == f"z3 (4 units): 0.0004 nats/unit, no unit active. {since}"
     assert lines[1].startswith("z1 (98 units)") and lines[1].endswith("9 of 98 units active.")
     here = in_words(layers("A", (1,), (9, 6, 4), history=history).found)[0].text
     spread = "What it says is spread over many units."
     assert here.endswith(f"Thin on this set, not at the end of training. {spread}")
     thin = layers("A", (1,), (9, 6, 4), history=history, since=(1, None, None))
-    assert in_words(thin.found)[0].text.endswith(f"Thin since epoch 1. {spread}")
+    since = "Thin, below the threshold since epoch 1."
+    assert in_words(thin.found)[0].text.endswith(f"{since} {spread}")
     assert in_words(layers("A", (3,), (9, 6, 0)).found)[0].text.endswith("Collapsed.")
 
 
@@ -237,12 +239,13 @@ def test_many_layers_are_told_in_ranges() -> None:
                 history=np.ones((9, 14)))  # fmt: skip
     assert told.found.followers == flat
     assert in_words(told.found)[0].text.endswith(
-        "4 of 4 units active, all by following the layers above. Collapsed since epoch 2 to 7."
+        "4 of 4 units active, all by following the layers above. "
+        "Collapsed, below the threshold since epoch 2 to 7."
     )
     later = deep(flat, (4,) * 14, since=(None, None, 2, 2, *(None,) * 10),
                  history=np.ones((9, 14)))  # fmt: skip
     first, second = (line.text for line in in_words(later.found)[:2])
-    assert first.endswith("Collapsed since epoch 2 (2 of them).")
+    assert first.endswith("Collapsed, below the threshold since epoch 2 (2 of them).")
     assert second.endswith("Collapsed on this set, not at the end of training.")
     every_other = deep((*range(1, 14, 2),), (0, 4) * 7)
     claim = "7 of 14 layers of “Deep” say nothing"

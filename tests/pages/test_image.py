@@ -176,6 +176,20 @@ def test_a_broken_upload_gets_one_sentence_and_no_verdict(start: Start) -> None:
         assert len(error.value) < 160
 
 
+def test_a_new_file_begins_unchanged(start: Start) -> None:
+    app = start("image", i_from="upload")
+    app.file_uploader("i_file").upload("one.png", file_of("PNG"))
+    app = alive(app.run())
+    app.pills("i_prepare").set_value(["invert"])
+    app.segmented_control("i_turn").set_value("90°")
+    assert "turned" in str([one.value for one in alive(app.run()).caption])
+    app.file_uploader("i_file").set_value(("two.png", file_of("PNG", (30, 20)), "image/png"))
+    app = alive(app.run())
+    assert portrait_title(app) == "two.png"
+    assert (app.pills("i_prepare").value, app.segmented_control("i_turn").value) == ([], "0°")
+    assert "turned" not in str([one.value for one in app.caption])
+
+
 def test_an_emptied_field_leaves_no_verdict(start: Start) -> None:
     app = start("image", i_from="upload")
     app.file_uploader("i_file").upload("x.png", file_of("PNG"))

@@ -221,7 +221,7 @@ def test_a_selection_is_named_shown_and_cleared(
     words = next(m.value for m in app.markdown if m.value.startswith("**3 of"))
     assert f"**3 of {4 * LIMIT} selected**" in words
     # This session drew no lasso on this map: the words say that the images stay.
-    assert any("Still selected from before" in part.value for part in app.caption)
+    assert any("Selected elsewhere" in part.value for part in app.caption)
     assert "Digits 1: " in words
     assert run_codes(app, monkeypatch, "latents-selection")
     next(b for b in app.button if b.label == "Clear selection").click().run()

@@ -22,8 +22,8 @@ def job_of(folder: Folder) -> Job:
     job = read_job(folder)
     if job is None:
         raise DataError(
-            f"{plain(folder.given)} has no {JOB}, so it holds no scores of many images; give the "
-            "folder that was named by --out."
+            f"There is no folder of scores {plain(folder.given)}: it would have a file {JOB}. Give "
+            "the folder that was named by --out."
         )
     return job
 
