@@ -128,10 +128,13 @@ def without(ctx: Context, address: str) -> str:
             f"The link itself holds picture and name of {listed(held)}, for whoever has the link."
         )
     if key and uploads.only_here(key):
-        said.append(
-            "The picture is a file of yours, which opens in this browser alone, for a day: tick "
-            "Keep for links below it, and whoever has the link sees it."
+        alone = (
+            "The file itself opens in this browser alone, for a day; others see that picture, which "
+            "model A was given of it"
+            if held
+            else "The picture is a file of yours, which opens in this browser alone, for a day"
         )
+        said.append(f"{alone}: tick Keep for links below it, and whoever has the link sees it.")
     if address == "lab":
         said.append("Of the Lab the link holds the preset; knobs turned since are not in it.")
     if address == "many":
