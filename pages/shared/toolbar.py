@@ -129,8 +129,8 @@ def without(ctx: Context, address: str) -> str:
         )
     if key and uploads.only_here(key):
         alone = (
-            "The file itself opens in this browser alone, for a day; others see that picture, which "
-            "model A was given of it"
+            "The file itself opens in this browser alone, for a day; others see that picture, "
+            "which model A was given of it"
             if held
             else "The picture is a file of yours, which opens in this browser alone, for a day"
         )
