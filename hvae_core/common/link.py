@@ -57,7 +57,8 @@ class Answerer:
         self._model_at = model_at
         self._token = secrets.token_hex(32)
         self._socket = socket.create_server((HOST, 0))
-        self._open: set[Connection] = set()
+        self._open: set[socket.socket] = set()
+        self._opening = threading.Lock()
         self._closed = False
         threading.Thread(target=self._listen, daemon=True, name="strata-link").start()
 
@@ -72,9 +73,12 @@ class Answerer:
         with contextlib.suppress(OSError):  # wakes the thread that waits in accept
             self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
-        for one in [*self._open]:
-            with contextlib.suppress(OSError):
-                one.close()
+        # Its own thread closes a line: closed by two, the second could close another file that has
+        # its number by then.
+        with self._opening:
+            for one in self._open:
+                with contextlib.suppress(OSError):
+                    one.shutdown(socket.SHUT_RDWR)
 
     def _listen(self) -> None:
         while not self._closed:
@@ -85,8 +89,11 @@ class Answerer:
             threading.Thread(target=self._answer, args=(caller,), daemon=True).start()
 
     def _answer(self, caller: socket.socket) -> None:
-        with Connection(caller.detach()) as line:
-            self._open.add(line)
+        with caller, Connection(caller.dup().detach()) as line:
+            with self._opening:
+                if self._closed:
+                    return
+                self._open.add(caller)
             try:
                 token = self._token.encode()
                 connection.deliver_challenge(line, token)
@@ -97,7 +104,8 @@ class Answerer:
             except Exception:
                 _log.exception("a call of the app could not be answered")
             finally:
-                self._open.discard(line)
+                with self._opening:
+                    self._open.discard(caller)
 
     def _reply(self, request: bytes, line: Connection) -> bytes:
         try:

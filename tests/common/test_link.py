@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import socket
 import threading
 import time
@@ -136,6 +138,24 @@ def test_a_kernel_that_is_gone_is_said(kernel: Answerer, monkeypatch: pytest.Mon
     with pytest.raises(JobError, match=r"run hv\.show again"):
         link.shown()
     assert not link.linked()
+
+
+def test_lines_that_are_open_end_with_the_kernel(kernel: Answerer) -> None:
+    """A line closed by two threads is an exception of one, which pytest makes this test's."""
+    port = int(os.environ[link.PLACE].split()[0])
+    callers = [socket.create_connection((link.HOST, port)) for _ in range(40)]
+    for caller in callers:
+        assert caller.recv(4)  # the challenge
+    kernel.close()
+    for caller in callers:
+        caller.settimeout(10)
+        with caller, contextlib.suppress(ConnectionError):
+            while caller.recv(4096):
+                pass
+    deadline = time.monotonic() + 10
+    while kernel._open and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not kernel._open
 
 
 def test_many_calls_at_once_are_all_answered(kernel: Answerer) -> None:

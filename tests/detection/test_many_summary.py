@@ -177,7 +177,7 @@ def test_a_folder_that_may_only_be_read_is_summarised(monkeypatch: pytest.Monkey
 
 def test_a_folder_that_says_nothing_is_a_sentence() -> None:
     folder = Folder.of(f"memory://{uuid.uuid4().hex}")
-    with pytest.raises(DataError, match=r"has no job\.json"):
+    with pytest.raises(DataError, match="There is no folder of scores"):
         summarised(folder)
     filled, _ = scored_folder(4, part=4)
     write_job(folder, summarise.job_of(filled))
