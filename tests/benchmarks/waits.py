@@ -35,13 +35,13 @@ from tests.benchmarks.visits import Visits
 from tests.benchmarks.watched import (
     AIMS,
     CURVES,
-    DRAWN,
     LINE,
     PAGES,
     PICTURE,
     SAMPLES,
     VERDICT,
     Watched,
+    drawn,
     processor_of,
     summary,
 )
@@ -117,9 +117,8 @@ def changes(tab: Watched, address: str, times: int) -> list[dict[str, Any]]:
     waits: dict[str, list[dict[str, float]]] = {title: [] for title in PAGES.values()}
     for _ in range(1 + times):
         for path, title in PAGES.items():
-            page.evaluate("path => { window.waits.wanted = path; }", f"/{path}")
             link = page.locator("[data-testid=stSidebarNavLink]", has_text=title).first
-            waits[title].append(tab.wait(DRAWN, link.click, pause=2000))
+            waits[title].append(tab.wait(drawn(path), link.click, pause=2000))
     return [summary(f"page {title}", of_page[1:]) for title, of_page in waits.items()]
 
 

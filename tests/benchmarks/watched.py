@@ -32,13 +32,16 @@ WATCH = """
     const old = state();
     const armed = (window.waits.armed = {begun: null, done: null});
     log.length = 0;
-    const begin = () => { armed.begun ??= performance.now(); };
+    window.waits.stop?.abort();
+    const stop = (window.waits.stop = new AbortController());
+    const begin = () => { armed.begun = performance.now(); };  // a list opens first: the last click
     for (const kind of ["keydown", "pointerdown", "change"]) {
-      window.addEventListener(kind, begin, {capture: true, once: true});
+      window.addEventListener(kind, begin, {capture: true, signal: stop.signal});
     }
     const check = () => {
       const now = state();
       if (armed.begun !== null && now && now !== old) {
+        stop.abort();
         requestAnimationFrame(() => { armed.done = performance.now(); });
       } else requestAnimationFrame(check);
     };
@@ -62,11 +65,6 @@ VERDICT = """(() => { const title = document.querySelector(".st-key-i_verdict h1
   i = document.querySelector(".st-key-scroll_i_portrait img");
   return title && i && i.complete && i.naturalWidth ? title.textContent + i.src : ""; })()"""
 """The verdict on an image and the image itself."""
-DRAWN = """(() => { const app = document.querySelector("[data-testid=stApp]"),
-  main = document.querySelector("[data-testid=stMain]"), title = main.querySelector("h1");
-  const there = main.querySelector(".js-plotly-plot .main-svg, img, canvas");
-  return app.dataset.testScriptState === "notRunning" && title && there && location.pathname
-    === window.waits.wanted ? location.pathname : "before"; })()"""
 PAGES = {
     "reconstructions": "Reconstructions", "generate": "Generate", "collapse": "Collapse",
     "latents": "Latent space", "ood": "OOD detection", "image": "One image",
@@ -79,6 +77,15 @@ AIMS = {
     "five people at once": 2000, "five people without browsers": 2000,
 }  # fmt: skip
 """Milliseconds, of the median; those of five people are of the 95th percentile."""
+
+
+def drawn(path: str) -> str:
+    """Whether the page of this path is drawn: its title, and a picture, chart or table."""
+    return f"""(() => {{ const app = document.querySelector("[data-testid=stApp]"),
+  main = document.querySelector("[data-testid=stMain]"), title = main.querySelector("h1");
+  const there = main.querySelector(".js-plotly-plot .main-svg, img, canvas");
+  return app.dataset.testScriptState === "notRunning" && title && there
+    && location.pathname === "/{path}" ? "drawn" : "before"; }})()"""
 
 
 def idle() -> float:
