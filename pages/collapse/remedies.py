@@ -7,9 +7,9 @@ import streamlit as st
 from hvae_core.common.deployment import public
 from hvae_core.config.presets.remedies import Remedy, remedies
 from hvae_core.data.worlds import World
-from hvae_core.evaluation.diagnosis import command
+from hvae_core.evaluation import diagnosis
 from pages.collapse.layers import Layers
-from pages.shared import links, store, ui
+from pages.shared import command, links, store, ui
 from pages.shared.state import Context
 
 
@@ -54,4 +54,5 @@ def draw(ctx: Context, models: list[Layers]) -> None:
                     if shipped:
                         ui.link("collapse", "See its layers beside this model", shipped)
                 if not public():
-                    ui.command(command(remedy))
+                    place = f"{model.handle.name}-{remedy.preset}"
+                    command.draw(diagnosis.command(remedy), place)

@@ -20,7 +20,7 @@ from pages.image.subject import VIEWS
 from pages.leaderboard import boards, claims, code, tables
 from pages.leaderboard.boards import Shown
 from pages.ood.models import label
-from pages.shared import links, panel, saving, ui
+from pages.shared import command, links, panel, saving, ui
 from pages.shared.controls import among, one_of, select
 from pages.shared.state import colors, context
 
@@ -177,7 +177,7 @@ def about(shown: Shown, titles: dict[str, str]) -> None:
     if not public():
         with st.expander("Enter a checkpoint of your own"):
             st.markdown("It is evaluated once on every set, and its row stands here from then on:")
-            ui.command(f"{COMMAND} leaderboard --add FILE --world {shown.world.key}")
+            command.draw(f"{COMMAND} leaderboard --add FILE --world {shown.world.key}", "add")
             st.caption("FILE is a checkpoint, or FILE.py:NAME a network of your own.")
 
 
@@ -190,7 +190,8 @@ def empty(shown: Shown, suite: Suite) -> None:
     )
     if not public():
         st.markdown("This evaluates them once, some minutes for each set and checkpoint:")
-        ui.command(f"{COMMAND} leaderboard --world {shown.world.key} --suite {suite} --evaluate")
+        words = f"{COMMAND} leaderboard --world {shown.world.key} --suite {suite} --evaluate"
+        command.draw(words, "evaluate")
 
 
 head, sheet, body = st.container(), st.container(), st.container()

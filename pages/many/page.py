@@ -18,7 +18,7 @@ from hvae_core.figures import Curve, densities, fmt, percent, roc, symbol_html, 
 from hvae_core.scores import Score, get_score
 from pages.many import code, folders, taken, unusual
 from pages.many.folders import Measure, Opened
-from pages.shared import panel, program, ui
+from pages.shared import command, panel, program, ui
 from pages.shared.controls import among
 from pages.shared.state import colors, context
 
@@ -176,7 +176,8 @@ def details(shown: Opened, view: code.View, reference: Sketch | None) -> None:
         with st.expander(f"{shown.summary.repeated:,} images repeat an earlier one"):
             st.dataframe(unusual.repeats(shown.summary), hide_index=True, alt="Repeated images")
     st.caption("All flagged images, by all levels at once, as a file:")
-    ui.command(f"{COMMAND} flag {shlex.quote(shown.folder.given)} --flagged flagged.csv")
+    words = f"{COMMAND} flag {shlex.quote(shown.folder.given)} --flagged flagged.csv"
+    command.draw(words, "flag")
 
 
 def none_open() -> None:
@@ -242,4 +243,4 @@ else:
         with top:
             none_open()
         model = shlex.quote(program.name_of(ctx.a))
-        ui.command(f"{COMMAND} score my-images --model {model} --out scored")
+        command.draw(f"{COMMAND} score my-images --model {model} --out scored", "score")

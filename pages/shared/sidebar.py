@@ -20,6 +20,7 @@ from pages.shared import (
     boxed,
     bring,
     brought,
+    command,
     current,
     downloads,
     kernel,
@@ -82,7 +83,7 @@ def _no_model(world: World, every: Mapping[str, World]) -> NoReturn:
     recipe = next((preset for preset in recipes if not preset.paper), None)
     if recipe is not None and not public():
         st.markdown(f"Train {ui.plain(recipe.title)} on this machine:")
-        ui.command(f"{COMMAND} train --preset {recipe.name}")
+        command.draw(f"{COMMAND} train --preset {recipe.name}", "train")
     shipped = shipped_checkpoints()
     for other in every.values():
         if any(name in shipped for name in other.checkpoints):

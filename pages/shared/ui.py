@@ -235,11 +235,6 @@ def not_here(problems: Iterable[str], show: Callable[..., Any] = st.warning) -> 
         show(plain(problem), icon=":material/image_not_supported:")
 
 
-def command(words: str) -> None:
-    """A command to copy, whole at any width."""
-    st.code(words, language="sh", wrap_lines=True)
-
-
 def chart(
     figure: go.Figure,
     name: str,

@@ -16,8 +16,8 @@ from playwright.sync_api import Browser
 from tests.benchmarks.watched import CURVES, PAGES, PICTURE, Watched, drawn, summary
 from tests.load import Seen, Visitor
 
-PEOPLE, ROUND, THINKING = 5, 10, 500
-"""How many, how often each acts, and milliseconds between two acts."""
+PEOPLE, ROUND, THINKING, LOOKING = 5, 10, 500, 40
+"""How many, how often each acts, and milliseconds between two acts and between two looks."""
 BEGIN = (0, 3, 6, 7, 8)
 """The act with which each begins: another page."""
 WORLD = {"world": "Glyphs"}
@@ -57,7 +57,7 @@ def crowd(browser: Browser, address: str, spent: Callable[[], float]) -> dict[st
     gives the processor's seconds of the server, which are shared out among all acts alike.
     """
     contexts = [browser.new_context() for _ in range(PEOPLE)]
-    tabs = [Watched(context.new_page()) for context in contexts]
+    tabs = [Watched(context.new_page(), every=LOOKING) for context in contexts]
     for tab in tabs:
         tab.page.goto(f"{address}/?world=Glyphs")
     for tab in tabs:

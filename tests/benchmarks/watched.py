@@ -27,7 +27,7 @@ WATCH = """
       super.send(data);
     }
   };
-  window.waits.arm = (look) => {
+  window.waits.arm = (look, every) => {
     const state = new Function("return " + look);
     const old = state();
     const armed = (window.waits.armed = {begun: null, done: null});
@@ -43,9 +43,10 @@ WATCH = """
       if (armed.begun !== null && now && now !== old) {
         stop.abort();
         requestAnimationFrame(() => { armed.done = performance.now(); });
-      } else requestAnimationFrame(check);
+      } else again(check);
     };
-    requestAnimationFrame(check);
+    const again = every ? (what) => setTimeout(what, every) : requestAnimationFrame;
+    again(check);
   };
 })();
 """
@@ -100,10 +101,14 @@ def processor_of(pid: int) -> float:
 
 
 class Watched:
-    """A tab whose waits are measured; ``spent`` gives the processor's seconds of its server."""
+    """A tab whose waits are measured; ``spent`` gives the processor's seconds of its server.
 
-    def __init__(self, page: Page, spent: Callable[[], float] = idle) -> None:
-        self.page, self._spent, self._before = page, spent, 0.0
+    It looks at every frame, or ``every`` so many milliseconds: then a wait is longer by so much at
+    most, and looking keeps nobody waiting.
+    """
+
+    def __init__(self, page: Page, spent: Callable[[], float] = idle, *, every: int = 0) -> None:
+        self.page, self._spent, self._before, self._every = page, spent, 0.0, every
         page.set_default_timeout(90_000)
         page.add_init_script(WATCH)
 
@@ -114,7 +119,7 @@ class Watched:
 
     def begin(self, look: str, act: Callable[[], None]) -> None:
         """Do one act, and let the browser see when ``look`` gives another value."""
-        self.page.evaluate("look => window.waits.arm(look)", look)
+        self.page.evaluate(f"look => window.waits.arm(look, {self._every})", look)
         self._before = self._spent()
         act()
 

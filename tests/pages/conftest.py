@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import shutil
 from base64 import b64decode
@@ -202,6 +203,12 @@ def clickables(app: AppTest) -> set[str]:
     """The keys of the pictures on the page in which an image can be clicked."""
     parts = (part.proto for part in app.main.get("bidi_component"))
     return {part.id.split("-", 2)[2] for part in parts if part.component_name == "strata_clickable"}
+
+
+def commands(app: AppTest) -> list[str]:
+    """The commands on the page that a reader can copy."""
+    parts = [part.proto for part in app.main.get("bidi_component")]
+    return [json.loads(one.json)["words"] for one in parts if "command" in one.component_name]
 
 
 def run_codes(app: AppTest, monkeypatch: pytest.MonkeyPatch, only: str = "") -> list[str]:

@@ -21,7 +21,7 @@ from hvae_core.detection.many.summary import Unusual
 from pages.many import folders, taken, unusual
 from pages.shared import boxed, current, selection, shown, store
 from tests.detection.many import scored_folder
-from tests.pages.conftest import Start, alive, charts, run_codes, text
+from tests.pages.conftest import Start, alive, charts, commands, run_codes, text
 
 
 @pytest.fixture
@@ -139,7 +139,7 @@ def test_what_is_no_folder_of_scores_is_a_sentence(start: Start, given: str) -> 
     assert not app.exception
     assert bool(given) == bool(app.error)
     name = app.session_state["context"].a.name
-    assert bool(given) or any(f"--model {name} " in one.value for one in app.code)
+    assert bool(given) or any(f"--model {name} " in words for words in commands(app))
 
 
 def test_a_public_server_opens_no_folder(

@@ -14,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 from hvae_core.checkpoint import load_checkpoint, save_checkpoint
 from hvae_core.config import ModelCard
 from pages.shared import jobs
-from tests.pages.conftest import CONFIG, LIMIT, Start, alive, charts
+from tests.pages.conftest import CONFIG, LIMIT, Start, alive, charts, commands
 from tests.small import tiny_model
 
 DRAWN = {"start-paradox", "start-remedy"}
@@ -113,7 +113,7 @@ def test_a_world_without_a_checkpoint_says_so(start: Start, tiny_app: Path) -> N
     app = start(world="FashionMNIST")
     assert not app.exception
     assert any("No model of FashionMNIST is here yet" in error.value for error in app.error)
-    assert any("train --preset fashion-" in code.value for code in app.code)
+    assert any("train --preset fashion-" in words for words in commands(app))
     assert any(link.proto.label == "Go to Glyphs" for link in app.get("page_link"))
 
 
