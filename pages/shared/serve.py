@@ -25,11 +25,12 @@ from pages.shared import album, kernel, memory, ready, unsent
 from pages.shared.address import Address
 from pages.shared.early import Early
 from pages.shared.guard import Guard
+from pages.shared.in_sight import Patient
 from pages.shared.packed import Packed
 from pages.shared.visitor import Cookies
 from pages.shared.warm import warming
 
-MIDDLEWARE = [Middleware(each) for each in (Guard, Cookies, Early, Address, Packed)]
+MIDDLEWARE = [Middleware(each) for each in (Guard, Cookies, Early, Address, Packed, Patient)]
 """What sees every request before Streamlit does."""
 ROUTES = [*album.ROUTES, *ready.ROUTES]
 """Addresses of its own, where the app begins."""

@@ -6,7 +6,7 @@ import re
 
 import streamlit as st
 
-from pages.shared import words
+from pages.shared import in_sight, words
 from pages.shared.state import colors
 
 _STYLE = """
@@ -30,6 +30,10 @@ h1 {text-wrap: balance}
 /* the menu of a field in the sidebar is as wide as the names of models need */
 [data-testid="stSelectboxVirtualDropdown"] {min-width: min(26rem, 88vw)}
 [data-testid="stSelectboxVirtualDropdown"] [role="listbox"] {width: 100% !important}
+/* a chart that is not near the window waits: in_sight.py */
+.st-key-in_sight {position: absolute; width: 0 !important}
+html[data-in-sight] .stPrintGraphic:not([data-in-sight])
+    > [data-testid="stFullScreenFrame"]:empty {display: none}
 /* handles of an outline in a chart, which stay behind where the chart is drawn anew */
 .outline-controllers {display: none}
 /* a chart narrower than this shows nothing: its column goes below instead */
@@ -67,3 +71,4 @@ def draw() -> None:
              "GROUND": look.background}  # fmt: skip
     css = re.sub("|".join(named), lambda match: named[match[0]], _STYLE + words.STYLE)
     st.html(f"<style>{css}</style>")
+    in_sight.draw()

@@ -252,11 +252,13 @@ def chart(
     One that ``follows`` shows what the finding above it says (``panel.said``).
     """
     panel.shown(name, alt, figure, code, follows=follows)
+    seen = larger(figure) if presented() else figure
     drawn = st.plotly_chart(
-        Sent(larger(figure) if presented() else figure, box=box and not lasso),
+        Sent(seen, box=box and not lasso),
         theme=None,
         key=key or name,
         config=figure_config(name, lasso=lasso, box=box),
+        height=seen.layout.height or "content",
         alt=alt,
         **kwargs,
     )

@@ -214,3 +214,24 @@ def test_a_run_of_the_lab_is_turned_left_found_again_and_kept(server: str, tab: 
     tab.get_by_text("Kept as of step").wait_for()
     assert_well(tab)
     assert problems == []
+
+
+def test_a_chart_far_below_is_drawn_when_the_reader_comes_near(server: str, tab: Any) -> None:
+    # Of the rest after which all are drawn, nothing comes here.
+    tab.add_init_script(
+        "const real = setTimeout;"
+        "window.setTimeout = (act, time, ...more) => time === 2500 ? 0 : real(act, time, ...more);"
+    )
+    tab.goto(f"{server}/collapse?world=Glyphs")
+    settled(tab)
+    places = tab.locator(".stPrintGraphic")
+    places.first.locator(".main-svg").first.wait_for()
+    tab.wait_for_timeout(500)
+    last = places.last
+    assert last.locator(".main-svg").count() == 0
+    height = last.bounding_box()["height"]
+    assert height > 200
+    last.scroll_into_view_if_needed()
+    last.locator(".main-svg").first.wait_for()
+    assert last.bounding_box()["height"] == height
+    assert_well(tab)

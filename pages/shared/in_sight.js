@@ -1,0 +1,43 @@
+// Marks the places of charts that come near the window, or of all, one at a time, once the page has
+// been at rest for a while: in_sight.py says what for.
+const MARGIN = 250; // pixels beyond the window
+const REST = 2500; // milliseconds without anything new on the page
+const WAITING = ".stPrintGraphic:not([data-in-sight])";
+
+export default function () {
+  const root = document.documentElement;
+  const show = (place) => { place.dataset.inSight = ""; sight.unobserve(place); };
+  const sight = new IntersectionObserver((seen) => {
+    for (const one of seen) if (one.isIntersecting) show(one.target);
+  }, { rootMargin: `${MARGIN}px` });
+  const known = new WeakSet();
+  let rest = 0;
+  const next = () => {
+    const place = document.querySelector(WAITING);
+    if (!place) return;
+    show(place);
+    later(100);
+  };
+  const later = (milliseconds) => {
+    clearTimeout(rest);
+    rest = setTimeout(next, milliseconds);
+  };
+  const look = () => {
+    const fresh = [...document.querySelectorAll(WAITING)].filter((place) => !known.has(place));
+    for (const place of fresh) { known.add(place); sight.observe(place); }
+    if (fresh.length) later(REST);
+  };
+  const all = () => document.querySelectorAll(WAITING).forEach(show);
+  const changes = new MutationObserver(look);
+  root.dataset.inSight = "";
+  changes.observe(document.body, { childList: true, subtree: true });
+  window.addEventListener("beforeprint", all);
+  look();
+  return () => {
+    delete root.dataset.inSight;
+    changes.disconnect();
+    sight.disconnect();
+    clearTimeout(rest);
+    window.removeEventListener("beforeprint", all);
+  };
+}
