@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from hvae_core.common.words import area, interval
 from hvae_core.figures.theme import Palette, base_layout
-from hvae_core.figures.traces import SAMPLE, dotted
+from hvae_core.figures.traces import SAMPLE, dotted, set_mark
 
 DRAWN_POINTS = 400
 _HEIGHT = 420
@@ -23,7 +23,8 @@ class Curve:
 
     ROC: x the false-alarm rate, y the detection rate. PR: x the recall, y the precision, and
     ``chance`` the share of out-of-distribution images, which is the precision of guessing.
-    ``point`` marks where a chosen threshold stands on the curve.
+    ``point`` marks where a chosen threshold stands on the curve; without, several curves are marked
+    at the middle of their length.
     """
 
     name: str
@@ -89,45 +90,25 @@ def thinned(
 
 
 def _add_curves(fig: go.Figure, curves: Sequence[Curve], colors: Palette, *, hover: str) -> None:
-    traces = []
+    lines, marks = [], []
     for curve in curves:
         mark = colors.out_mark(curve.set_index)
         x, y = thinned(curve.x, curve.y)
-        traces.append(
-            go.Scatter(
-                x=x,
-                y=y,
-                mode="lines",
-                line={"color": mark.color, "dash": mark.dash, "width": 2.25},
-                name=f"{curve.name}  {_area(curve)}",
-                hovertemplate=f"{hover}<extra>{curve.name}</extra>",
-            )
+        line = go.Scatter(
+            x=x,
+            y=y,
+            mode="lines",
+            line={"color": mark.color, "dash": mark.dash, "width": 2.25},
+            name=f"{curve.name}  {_area(curve)}",
+            hovertemplate=f"{hover}<extra>{curve.name}</extra>",
         )
-    traces += [
-        _point(curve, curve.point, colors, hover=hover)
-        for curve in curves
-        if curve.point is not None
-    ]
-    fig.add_traces(traces)
-
-
-def _point(curve: Curve, point: tuple[float, float], colors: Palette, *, hover: str) -> go.Scatter:
-    """The chosen threshold on a curve, above all lines."""
-    mark = colors.out_mark(curve.set_index)
-    return go.Scatter(
-        x=np.array(point[:1], dtype=np.float32),
-        y=np.array(point[1:], dtype=np.float32),
-        mode="markers",
-        showlegend=False,
-        marker={
-            "symbol": mark.symbol,
-            "size": 11,
-            "color": mark.color,
-            "line": {"color": colors.background, "width": 1.5},
-        },
-        name=curve.name,
-        hovertemplate=f"{hover}<extra>{curve.name}, at the threshold</extra>",
-    )
+        lines.append(line)
+        if curve.point is not None:  # above all lines
+            text = f"{hover}<extra>{curve.name}, at the threshold</extra>"
+            marks.append(set_mark(line, curve.point, mark, colors, hovertemplate=text))
+        elif len(curves) > 1 and x.size:
+            marks.append(set_mark(line, (x[x.size // 2], y[x.size // 2]), mark, colors))
+    fig.add_traces(lines + marks)
 
 
 def _area(curve: Curve) -> str:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from hvae_core.figures.traces import MARKED
+
 if TYPE_CHECKING:
     import pandas as pd
     import plotly.graph_objects as go
@@ -16,13 +18,15 @@ def figure_table(figure: go.Figure) -> pd.DataFrame:
     """The numbers of a chart, a row a point: the trace it belongs to, x, y and, of maps, the value.
 
     Columns are called as the axes are. Bars of an error have columns ``up`` and ``down``. Traces
-    without points, as those that stand in a legend alone, are left out.
+    without points, as those that stand in a legend alone, are left out, and markers on a line.
     """
     import pandas as pd
 
     x, y = _title(figure.layout.xaxis, "x"), _title(figure.layout.yaxis, "y")
     rows: list[dict[str, Any]] = []
     for number, trace in enumerate(figure.data, start=1):
+        if trace.meta == MARKED:
+            continue
         name = _plain(trace.name or f"trace {number}")
         rows += _cells(trace, name, x, y) if trace.type == "heatmap" else _points(trace, name, x, y)
     return pd.DataFrame(rows)

@@ -12,10 +12,12 @@ from hvae_core.common.arrays import Floats
 from hvae_core.common.words import fmt
 from hvae_core.figures.inks import faded
 from hvae_core.figures.theme import Mark, Palette, base_layout, labelled
-from hvae_core.figures.traces import BESIDE, SAMPLE, note, strip_from, upright
+from hvae_core.figures.traces import SAMPLE, note, set_mark, strip_from, upright
 
 _FOOT = 2.0
 """Bandwidths within which a curve comes down where its set ends."""
+_BODY = 0.25
+"""Share of its peak above which a curve is marked."""
 
 
 def bandwidth(values: ArrayLike) -> float:
@@ -99,7 +101,8 @@ def densities(
     ``marks`` are single scores with a name, such as that of one chosen image. ``places`` are the
     sets' places in the palette, so that each keeps its colour and dash when others are left out;
     ``span`` is the range to draw, by default ``score_range`` of these sets. A chart is of one
-    model: a dash says which set a curve is of.
+    model: a dash says which set a curve is of. Of several sets each curve also bears the set's
+    marker, where it lies farthest from the other curves.
     """
     low, high = span or score_range(in_scores, [scores for _, scores in outs])
     fig = go.Figure()
@@ -109,17 +112,17 @@ def densities(
         (name, scores, colors.out_mark(place))
         for (name, scores), place in zip(outs, taken, strict=True)
     ]
-    fig.add_traces(
-        [
-            _curve(name, values, mark, span=(low, high), unit=unit, filled=i == 0)
-            for i, (name, scores, mark) in enumerate(sets)
-            if (values := _finite(scores)).size
-        ]
-    )
+    drawn = [
+        (_curve(name, values, mark, span=(low, high), unit=unit, filled=i == 0), mark)
+        for i, (name, scores, mark) in enumerate(sets)
+        if (values := _finite(scores)).size
+    ]
+    marked = _marks(drawn, colors) if len(outs) > 1 else []
+    fig.add_traces([curve for curve, _ in drawn] + marked)
     base_layout(
         fig, colors, x_title=labelled(symbol, unit), y_title=_density_title(unit), height=height,
         x_axis={"range": [low, high]}, y_axis={"showticklabels": False, "rangemode": "tozero"},
-        more={"legend": {"itemwidth": SAMPLE} | (BESIDE if len(sets) > 5 else {})},
+        more={"legend": {"itemwidth": SAMPLE}},
     )  # fmt: skip
     fig.update_layout(selectdirection="h")  # a box takes a range of scores
     if threshold is not None:
@@ -209,6 +212,22 @@ def _curve(
         fillcolor=faded(mark.color, 0.2) if filled else None,
         hovertemplate=f"%{{x:.3r}} {unit}<br>density %{{y:.3r}}<extra>{name}</extra>",
     )
+
+
+def _marks(drawn: Sequence[tuple[go.Scatter, Mark]], colors: Palette) -> list[go.Scatter]:
+    """The marker of each out-of-distribution set on its curve, where it is best told from others.
+
+    Such a marker also stands for its curve in the legend, with the dash.
+    """
+    curves = np.stack([curve.y for curve, _ in drawn])
+    marks = []
+    for i, (curve, mark) in enumerate(drawn):
+        if mark == colors.in_mark or not curves[i].any():
+            continue
+        gap = np.abs(np.delete(curves, i, 0) - curves[i]).min(0)
+        at = int(np.argmax(np.where(curves[i] >= _BODY * curves[i].max(), gap, -1.0)))
+        marks.append(set_mark(curve, (curve.x[at], curve.y[at]), mark, colors))
+    return marks
 
 
 def _add_threshold(fig: go.Figure, colors: Palette, threshold: float, *, high: float) -> None:

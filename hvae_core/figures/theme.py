@@ -1,6 +1,6 @@
 """One visual language for every chart: colours, lines, markers and the base layout.
 
-In-distribution is blue, out-of-distribution the orange family by lightness with a dash and a
+In-distribution is blue, out-of-distribution the orange family, a shade a set, with a dash and a
 marker of its own, layers are viridis without its ends from z_1 (dark) to z_L (light), a collapsed
 layer is hatched grey. Where models share a chart, model A is solid and model B dashed; where a dash
 says which set a line is of, each model has a chart of its own.
@@ -21,7 +21,7 @@ from typing import Any, Literal
 import plotly.graph_objects as go
 from plotly.colors import sample_colorscale
 
-from hvae_core.figures.inks import hex_color, luminance
+from hvae_core.figures.inks import hex_color
 
 Theme = Literal["light", "dark"]
 FONT = "'Source Sans', 'Source Sans 3', 'Source Sans Pro', 'Segoe UI', sans-serif"
@@ -73,7 +73,7 @@ class Palette:
         return Mark(self.in_color, "solid", "circle")
 
     def out_mark(self, index: int) -> Mark:
-        """The out-of-distribution set with this place in its list: its marker is its own."""
+        """The out-of-distribution set with this place in its list: shade and marker are its own."""
         family = self.out_family
         return Mark(
             family[index % len(family)],
@@ -84,19 +84,6 @@ class Palette:
     def mark(self, place: int | None) -> Mark:
         """The set with this place among the out-of-distribution ones; None is inside."""
         return self.in_mark if place is None else self.out_mark(place)
-
-    def out_shades(self, count: int) -> tuple[str, ...]:
-        """A shade for each of so many out-of-distribution sets, where colour alone tells them.
-
-        Those of ``out_mark``; where these would repeat, others between the darkest and lightest.
-        """
-        if count <= len(self.out_family):
-            return self.out_family[:count]
-        scale = sorted(self.out_family, key=luminance)
-        places = [i / (count - 1) for i in range(count)]
-        shades = [hex_color(color) for color in sample_colorscale(scale, places)]
-        half = -(-count // 2)  # dark and light ones in turn, so that neighbours lie apart
-        return tuple(shades[i // 2 + half * (i % 2)] for i in range(count))
 
     def layers(self, count: int) -> tuple[str, ...]:
         """Colours of z_1 ... z_L as hex, dark to light."""

@@ -11,12 +11,14 @@ from numpy.typing import ArrayLike, NDArray
 from plotly.colors import sample_colorscale
 
 from hvae_core.figures.inks import contrast, faded, hex_color
-from hvae_core.figures.theme import Palette
+from hvae_core.figures.theme import Mark, Palette
 
-BESIDE = {"orientation": "v", "x": 1.01, "y": 1, "yanchor": "top"}
+BESIDE = {"orientation": "v", "x": 1.01, "y": 1, "yref": "paper", "yanchor": "top"}
 """A legend of many names: a column beside the plot."""
 SAMPLE = 48
 """Pixels of a line in a legend of dashes: the longest pattern shows whole."""
+MARKED = "marked"
+"""The ``meta`` of a trace that only marks a point of another one."""
 
 _WHOLE = {"y0": 0, "y1": 1, "yref": "y domain"}
 
@@ -50,6 +52,29 @@ def band(
         showlegend=False,
         **style,
     )
+
+
+def set_mark(
+    line: go.Scatter, point: tuple[float, float], mark: Mark, colors: Palette, **style: Any
+) -> go.Scatter:
+    """The set's marker at a point of its line, which it stands for in the legend from now on."""
+    line.update(showlegend=False, legendgroup=line.name)
+    x, y = (np.array([part], dtype=np.float32) for part in point)
+    look = {
+        "name": line.name,
+        "mode": "lines+markers",  # in the legend dash and marker; of one point no line is drawn
+        "line": line.line,
+        "marker": {
+            "symbol": mark.symbol,
+            "size": 10,
+            "color": mark.color,
+            "line": {"color": colors.background, "width": 1},
+        },
+        "unselected": {"marker": {"opacity": 1}},
+        "hovertemplate": line.hovertemplate,
+        "meta": MARKED,
+    }
+    return go.Scatter(x=x, y=y, legendgroup=line.name, **look | style)
 
 
 def error_bar(

@@ -140,7 +140,7 @@ def shown(ctx: Context, points: Points, placed: PlacedPoints, colouring: Colouri
         return replace(whole, values=colouring.values, title=colouring.title)
     codes, names = _values(points, colouring)
     if codes is None:
-        marks = [look.in_color, *look.out_shades(len(titles) - 1)]
+        marks = [look.mark(ctx.place(name)).color for name in points.set_names]
         return replace(whole, groups=points.sets, names=titles, colors=marks)
     faint = mixed(look.collapsed, look.background, 0.5)
     marks = [*(look.category(code) for code in range(len(names))), faint]

@@ -69,7 +69,7 @@ def density_chart(scored: ScoredModel, at: PlacedThreshold | None, drawn: list[s
     """Densities of the sets under one model, whose scores have a scale of their own."""
     model, score = scored.model, scored.score
     shown = [name for name in drawn if name in scored.outs]
-    height = SMALL + 21 * len(shown) if model.letter else 380
+    height = SMALL + 21 * len(shown) if model.letter else 316 + 16 * len(shown)  # and its legend
     figure = remembered(
         densities,
         scored.inside,

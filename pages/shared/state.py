@@ -72,11 +72,12 @@ class Context:
         return next((spec.name for spec in self.world.with_role("validation")), self.in_name)
 
     def place(self, name: str) -> int | None:
-        """A set's place among those held against the model's own, None for its own.
+        """A set's place among all that the world holds against the model's own; None for its own.
 
-        It says how the set is drawn, on every page.
+        It says how the set is drawn, on every page, whichever others are chosen beside it.
         """
-        return self.out_names.index(name) if name in self.out_names else None
+        held = [spec.name for spec in self.world.with_role("out", "control")]
+        return held.index(name) if name in held else None
 
     @property
     def sets(self) -> PageSets:

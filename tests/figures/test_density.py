@@ -54,7 +54,9 @@ def test_densities_draw_blue_filled_and_orange_lines() -> None:
     fig = densities(ins, [("MNIST", out), ("empty", []), ("noise", out + 9e3)], LIGHT,
                     symbol="LLR<sub>&gt;1</sub>", in_name="test", threshold=115,
                     marks=[("this image", 120.0)])  # fmt: skip
-    test, mnist, noise = fig.data
+    test, mnist, noise, mark = fig.data  # what lies beyond the scale has no place for a marker
+    assert mark.marker.symbol == LIGHT.out_mark(0).symbol and mark.line.dash == mnist.line.dash
+    assert mark.y[0] == mnist.y[list(mnist.x).index(mark.x[0])] and not mnist.showlegend
     assert (test.name, mnist.name) == ("test", "MNIST")
     assert noise.name == "noise (off the scale, median 9070)"
     assert test.line.color == LIGHT.in_color

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import tomllib
-from itertools import pairwise
+from itertools import combinations, pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from hvae_core.figures.inks import contrast, faded, luminance
+from hvae_core.data.worlds import World, worlds
+from hvae_core.figures.inks import channels, contrast, faded, luminance
 from hvae_core.figures.theme import (
     DARK,
     LIGHT,
@@ -40,9 +42,9 @@ def test_text_is_readable_on_every_ground(colors: Palette) -> None:
 
 @BOTH
 def test_lines_stand_out_from_the_background(colors: Palette) -> None:
-    for color in (*colors.categories, colors.collapsed, *colors.out_family[:4]):
+    for color in (*colors.categories, colors.collapsed, *colors.out_family):
         assert contrast(color, colors.background) >= 3, color
-    for color in (*colors.out_family, *colors.layers(10)):
+    for color in colors.layers(10):
         assert contrast(color, colors.background) >= 2, color
 
 
@@ -65,6 +67,28 @@ def test_scales_have_what_they_promise(colors: Palette) -> None:
         assert places[0] == 0
         assert places[-1] == 1
         assert places == sorted(places)
+
+
+def _lab(color: str) -> np.ndarray:
+    """CIELAB (D65) of a colour."""
+    rgb = np.array(channels(color)) / 255
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    to_xyz = np.array(
+        [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]
+    )
+    x, y, z = np.cbrt(to_xyz @ linear / to_xyz.sum(1))
+    return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
+
+
+@BOTH
+@pytest.mark.parametrize("world", list(worlds().values()), ids=list(worlds()))
+def test_no_two_sets_of_a_world_look_alike(colors: Palette, world: World) -> None:
+    held = world.with_role("out", "control")
+    marks = [colors.out_mark(place) for place in range(len(held))]
+    for i, j in combinations(range(len(held)), 2):
+        apart = np.linalg.norm(_lab(marks[i].color) - _lab(marks[j].color))
+        assert apart >= (10 if max(i, j) < 9 else 8), (held[i].title, held[j].title)
+        assert marks[i].symbol != marks[j].symbol
 
 
 @BOTH

@@ -101,7 +101,7 @@ def test_page_draws_scores_threshold_and_table(
 def looks(figure: Any) -> Iterator[tuple[str, str]]:
     """Colour and dash of each set's curve: a set looks the same under every model."""
     for curve in figure.data:
-        if curve.mode == "lines" and curve.showlegend is not False:
+        if "lines" in curve.mode and curve.showlegend is not False:
             yield curve.line.color, curve.line.dash
 
 
@@ -240,6 +240,14 @@ def test_numbers_are_those_of_the_report(study: Callable[..., ModelDetection]) -
     assert rows == list(titles.values()) and values.shape == (len(rows), len(score_list(3)))
     assert (lows <= values).all()
     np.testing.assert_allclose(values.ravel(), table["auroc"])
+
+
+def test_a_set_keeps_its_look_when_others_are_taken_away() -> None:
+    world = worlds()["glyphs"]
+    held = [spec.name for spec in world.with_role("out", "control")]
+    few = Context(world, (), (held[4], held[2]), seed=0, data_root=None)
+    assert [few.place(name) for name in few.out_names] == [4, 2]
+    assert few.place(world.in_name) is None and few.place("nowhere") is None
 
 
 def test_every_image_is_exported_with_every_score(study: Callable[..., ModelDetection]) -> None:
