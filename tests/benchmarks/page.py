@@ -154,9 +154,10 @@ stands, is what the server itself spends on a change, on all cores together. Pag
 their link when they have been there once. Kilobytes are those over the WebSocket, of the largest
 change. The pictures of k, temperature and draw and the threshold's line are shown before the
 redraw, whose words follow. Five people turn pages, k and the score at once, in five browsers on the
-same cores as the server; where a row says *without browsers*, five programs ask for the same pages
-and draw nothing, which leaves the server's own share of that wait. The aim of five people is of the
-95th percentile, all others are of the median.
+same cores as the server, each page for the first time; these are looked at every 40 ms. Where a row
+says *without browsers*, five programs ask for the same pages and draw nothing, which leaves the
+server's own share of that wait. The aim of five people is of the 95th percentile, all others are of
+the median. Charts that are not near the window are drawn later, and are not waited for.
 
 """
 OWNERS = ("Plotly", "Streamlit", "the app")
