@@ -183,7 +183,7 @@ def reference_density(
     # Above the plot: these charts are small, and beside the line it would lie on the curve.
     place = (value - low) / (high - low)
     side = "left" if place < 0.35 else "right" if place > 0.65 else "center"
-    text = f"{fmt(value, unit)}, <i>p</i> = {fmt(p)}{' at both ends' if both else ''}"
+    text = f"{fmt(value, unit)}, <i>p</i> = {fmt(p)}{'<br>at both ends' if both else ''}"
     font = {"size": 14, "color": colors.text}
     fig.add_annotation(
         note(text, value, 1, colors=colors, xanchor=side, yanchor="bottom", font=font)

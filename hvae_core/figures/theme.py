@@ -234,15 +234,15 @@ def faded_marks(colors: Palette) -> dict[str, Any]:
     return {"marker": {"color": colors.collapsed, "opacity": 0.12}}
 
 
-def larger(figure: go.Figure, factor: float = 1.3) -> go.Figure:
-    """A copy of a figure to be read from afar: type and height grow by ``factor``."""
+def larger(figure: go.Figure, factor: float = 1.3, *, taller: bool = True) -> go.Figure:
+    """A copy to be read from afar: its type, and if ``taller`` its height, grow by ``factor``."""
     grown = go.Figure(figure)
     size, small = round(14 * factor), round(13 * factor)
     grown.update_layout(
         font_size=size,
         legend_font_size=small,
         hoverlabel_font_size=small,
-        height=round((grown.layout.height or HEIGHT) * factor),
+        height=round((grown.layout.height or HEIGHT) * (factor if taller else 1)),
     )
     grown.update_xaxes(tickfont_size=small, title_font_size=size)
     grown.update_yaxes(tickfont_size=small, title_font_size=size)

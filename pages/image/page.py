@@ -68,10 +68,15 @@ ALARMS_HELP = (
 )
 
 
+def scores_first() -> bool:
+    """Whether a step of the tour puts the scores beside a small portrait, above what else is."""
+    return bool(st.session_state.get(ui.FIRST) == "scores")
+
+
 def portrait(image: OneImage) -> None:
     """The image as the model is given it, large, and what was done to it."""
     fitted = image.at(ctx.a)
-    scale = max(1, 252 // max(fitted.image_shape[1:]))
+    scale = max(1, (126 if scores_first() else 252) // max(fitted.image_shape[1:]))
     picture = tile(fitted.images, columns=1, scale=scale, colors=palette)
     ui.picture(picture, "The chosen image", scroll="i_portrait")
     st.markdown(f"**{ui.plain(image.title)}**")
@@ -191,7 +196,8 @@ def details(
     st.subheader("The scores that decide, among held-out images", anchor=False)
     for under, (letter, handle) in zip(judged, ctx.lettered, strict=True):
         with ui.of_model(ctx, handle), ui.in_place():
-            shown_scores.decisive(ctx, under, image, suffix=SUFFIXES[letter])
+            width = 400 if not scores_first() else 310 if ui.presented() else 235
+            shown_scores.decisive(ctx, under, image, suffix=SUFFIXES[letter], width=width)
             shown_scores.folded(ctx, image, under, letter)
     saving.csv_button(lambda: subject.table(judged, image), "image-scores", "All scores (CSV)")
     st.subheader("Nearest held-out images, layer by layer", anchor=False, help=near.HELP)
@@ -244,7 +250,8 @@ def body() -> None:
         return
     # A fixed width, not a share: the portrait is never cut, and a narrow screen wraps.
     body_row = st.container(horizontal=True, gap="large")
-    left, right = body_row.container(width=260), body_row.container(key="i_right")
+    left = body_row.container(width=260)
+    beside = body_row.container(key="i_below" if scores_first() else "i_right")
     with left:
         place = st.container(key="i_place")
         image = subject.choose(ctx)
@@ -258,7 +265,8 @@ def body() -> None:
         with head:
             verdicts.before(str(st.session_state.get("i_from")))
         return
-    below = st.container(key="i_below")
+    lower = st.container(key="i_right" if scores_first() else "i_below")
+    right, below = (lower, beside) if scores_first() else (beside, lower)
     shown = (image.at(ctx.a).digest, image.title, *(handle.digest for handle in ctx.models))
     stale = st.session_state.pop(SHOWN, None) != shown
     with ui.busy(mark, f"Judging {image.title}", RESULTS) if stale else nullcontext():

@@ -24,15 +24,17 @@ HEIGHT = 230
 """Of a density that decides."""
 
 
-def decisive(ctx: Context, judged: JudgedImage, image: OneImage, *, suffix: str) -> None:
-    """The two or three densities that decide the verdict, large."""
+def decisive(
+    ctx: Context, judged: JudgedImage, image: OneImage, *, suffix: str, width: int
+) -> None:
+    """The two or three densities that decide the verdict, each so many pixels wide."""
     if judged.judgement is None or judged.reference is None or judged.standard is None:
         return
     name = judged.reference.set_name
     shown = deciding(judged.judgement, judged.readings)
-    row = st.container(horizontal=True, gap="large")
+    row = st.container(horizontal=True, gap="large" if width > 300 else "small")
     for reading, p_value in shown:
-        with row.container(width=400, gap="small"), ui.in_place():
+        with row.container(width=width, gap="small"), ui.in_place():
             made = code.density(
                 ctx, judged.handle, image, reading, standard=judged.standard, p_value=p_value,
                 reference=name, height=HEIGHT,

@@ -38,6 +38,8 @@ places = {name: place for name in titles if (place := ctx.place(name)) is not No
 SIDES = (3, 2)
 SMALL = 330
 """Pixels of a chart, less a row a set, where each model has a row of charts of its own."""
+ALONE, TOURED = 316, 246
+"""Of the densities of one model, and where a step of the tour stands above them."""
 AREAS = {
     "ROC": "In the legend: AUROC with 95 % interval. The marks show the threshold.",
     "Precision-recall": "In the legend: AUPRC, as average precision. The marks show the threshold.",
@@ -69,7 +71,8 @@ def density_chart(scored: ScoredModel, at: PlacedThreshold | None, drawn: list[s
     """Densities of the sets under one model, whose scores have a scale of their own."""
     model, score = scored.model, scored.score
     shown = [name for name in drawn if name in scored.outs]
-    height = SMALL + 21 * len(shown) if model.letter else 316 + 16 * len(shown)  # and its legend
+    alone = (TOURED if ui.touring() else ALONE) + 16 * len(shown)  # and its legend
+    height = SMALL + 21 * len(shown) if model.letter else alone
     figure = remembered(
         densities,
         scored.inside,
@@ -126,7 +129,7 @@ def curve_chart(
         st.caption("Choose an out-of-distribution set to draw.")
         return
     model, score = scored.model, scored.score
-    small = {"height": SMALL} if model.letter else {}
+    small = {"height": SMALL} if model.letter or ui.touring() else {}
     figure = remembered(roc if kind == "ROC" else precision_recall, curves, palette, **small)
     alt = f"{kind} curves of {score.name} on the chosen sets, with areas"
     made = code.curve(ctx, scored, at, named, places=places, kind=kind, **small)

@@ -221,7 +221,8 @@ def choose(
             format_func=labels.__getitem__, bind="query-params", wrap=True,
         )  # fmt: skip
     score = scores[label]
-    st.caption(f"${score.symbol}$, {score.name} ({score.citation})")
+    with st.container(key="o_cited"):
+        st.caption(f"${score.symbol}$, {score.name} ({score.citation})")
     every = []
     for model in detected:
         with ui.in_place():

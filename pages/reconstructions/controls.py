@@ -96,7 +96,10 @@ def images_control(ctx: Context) -> list[str]:
     )  # fmt: skip
     with st.container(horizontal=True):
         st.button("First", on_click=_fill, args=(key, first))
-        st.button("Random", on_click=_randomise, args=(ctx, key), icon=":material/shuffle:")
+        st.button(
+            "Random", key="r_shuffle", on_click=_randomise, args=(ctx, key),
+            icon=":material/shuffle:",
+        )  # fmt: skip
         selected = len(selection.current(ctx))
         st.button(
             f"From selection ({selected})",

@@ -41,6 +41,10 @@ GO = "go"
 """In the address of a link that sets controls, until it is followed."""
 VEILED = "veiled"
 """In the session's state: whether a question is open that the page's title would answer."""
+FIRST = "first"
+"""In the session's state: the part of its page that an open step of the tour puts first, or ""."""
+TOURING = "touring"
+"""In the session's state: whether a step of the tour is open here, and charts leave it room."""
 PRESENT = "present"
 """In links, and in the session's state: whether the view is presented, in larger type."""
 
@@ -48,6 +52,11 @@ PRESENT = "present"
 def presented() -> bool:
     """Whether this session presents its pages."""
     return bool(st.session_state.get(PRESENT))
+
+
+def touring() -> bool:
+    """Whether a step of the tour is open on this page."""
+    return bool(st.session_state.get(TOURING))
 
 
 def settings(*, horizontal: bool = False, place: DeltaGenerator | None = None) -> DeltaGenerator:
@@ -252,7 +261,7 @@ def chart(
     One that ``follows`` shows what the finding above it says (``panel.said``).
     """
     panel.shown(name, alt, figure, code, follows=follows)
-    seen = larger(figure) if presented() else figure
+    seen = larger(figure, taller=not touring()) if presented() else figure
     drawn = st.plotly_chart(
         Sent(seen, box=box and not lasso),
         theme=None,

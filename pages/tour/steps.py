@@ -16,6 +16,7 @@ from hvae_core.figures.theme import Palette
 from hvae_core.scores import get_score
 from pages.ood.models import label
 
+LISTS = ("sets", "choices", "seen", "hides")
 KEY = "tour"
 """In links, and in the session's state: the number of the open step, from 1."""
 Query = dict[str, str | list[str]]
@@ -43,6 +44,12 @@ class Step:
     learned: str
     b: str = ""
     layers: int = 1
+    seen: tuple[str, ...] = ()
+    """Keys of the figure that it speaks of and of the controls that it asks to turn."""
+    hides: tuple[str, ...] = ()
+    """Keys of what gives way, so that these stand on one screen."""
+    first: str = ""
+    """The part that its page puts first (``ui.FIRST``)."""
     controls: Mapping[str, Value] = field(default_factory=dict)
 
     @property
@@ -81,7 +88,7 @@ def steps() -> tuple[Step, ...]:
 
 def _step(table: dict[str, object]) -> Step:
     fields = {("try_" if name == "try" else name): value for name, value in table.items()}
-    fields |= {name: tuple(table[name]) for name in ("sets", "choices")}  # type: ignore[arg-type]
+    fields |= {name: tuple(table.get(name, ())) for name in LISTS}  # type: ignore[arg-type]
     return Step(**fields)  # type: ignore[arg-type]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import streamlit as st
 
@@ -10,6 +10,7 @@ from hvae_core.common.errors import HVAEError
 from hvae_core.data.worlds import worlds
 from pages.shared import current, links, ui
 from pages.shared.state import Context, colors
+from pages.tour import look
 from pages.tour import steps as tour
 from pages.tour.steps import KEY, Step
 
@@ -20,6 +21,8 @@ END = "end"
 """In links, in place of a step's number: the page that closes the tour."""
 _ALONE = {KEY, ui.PRESENT}
 """Keys of an address that choose nothing of a step's page."""
+OUTSIDERS = "tour_set"
+"""Key of the strip's own choice of a set, which a step has that names it among what is seen."""
 ENDED = "tour_ended"
 """In the session's state, while the page that closes the tour is open: "back" where the visitor's
 own choices of before the tour are back."""
@@ -81,12 +84,20 @@ def _close(page: st.Page) -> None:
         st.switch_page("pages/tour/page.py", query_params={KEY: END})
 
 
-def draw(page: st.Page) -> DeltaGenerator | None:
-    """The strip but for its question, and the place of that, which needs the sidebar's choices.
+class Places(NamedTuple):
+    """What the strip leaves open until the sidebar's choices are known."""
+
+    turned: DeltaGenerator
+    asked: DeltaGenerator
+
+
+def draw(page: st.Page) -> Places | None:
+    """The strip but for its question and its own control, and the places of these.
 
     None where no step of the tour is open here.
     """
     number = opened()
+    st.session_state[ui.TOURING], st.session_state[ui.FIRST] = False, ""
     if not number:
         if page.url_path != "tour" and st.session_state.pop(ENDED, None):
             links.say(KEY, "")
@@ -102,7 +113,8 @@ def draw(page: st.Page) -> DeltaGenerator | None:
             leave_button(stay=True)
         return None
     links.say(KEY, str(number))
-    _style(number / len(tour.steps()), veiled=_waits(number))
+    st.session_state[ui.TOURING], st.session_state[ui.FIRST] = True, step.first
+    look.draw(step, number / len(tour.steps()), veiled=_waits(number))
     with st.container(key="tour_strip", border=True, gap="small"):
         _bar(number, step)
         if absent := step.absent():
@@ -112,18 +124,38 @@ def draw(page: st.Page) -> DeltaGenerator | None:
         left, right = st.columns(2, gap="large", vertical_alignment="center")
         with left:
             st.markdown(f"{step.look}\n\n**Try:** {step.try_}")
+            turned = st.container()
         with right, st.container(gap="small"):
             st.latex(tour.coloured(step, colors()))
-            return st.container(gap="xsmall")
+            return Places(turned, st.container(gap="xsmall"))
 
 
-def question(place: DeltaGenerator | None, ctx: Context) -> None:
+def _outsiders(ctx: Context) -> None:
+    """The set held against the model's own: the sidebar has it below the screen, or is away."""
+    key = f"out_{ctx.world.key}"
+    titles = {spec.name: spec.title for spec in ctx.world.with_role("out")}
+    st.session_state[OUTSIDERS] = next((name for name in ctx.out_names if name in titles), None)
+
+    def turn() -> None:
+        st.session_state[key] = [st.session_state[OUTSIDERS]]
+
+    st.selectbox(
+        "Out-of-distribution set", list(titles), format_func=titles.__getitem__, key=OUTSIDERS,
+        on_change=turn, label_visibility="collapsed", width=280,
+    )  # fmt: skip
+
+
+def question(places: Places | None, ctx: Context) -> None:
     """The open step's question, answered from what the page shows; its title waits for that."""
-    number = opened() if place is not None else 0
+    number = opened() if places is not None else 0
     st.session_state[ui.VEILED] = bool(number) and _waits(number)
-    if place is not None:
-        with place:
-            _ask(number, tour.steps()[number - 1], ctx)
+    if places is not None:
+        step = tour.steps()[number - 1]
+        if OUTSIDERS in step.seen:
+            with places.turned:
+                _outsiders(ctx)
+        with places.asked:
+            _ask(number, step, ctx)
 
 
 @ui.fragment
@@ -184,34 +216,6 @@ def _unveil() -> None:
     if st.session_state.get(ui.VEILED):
         st.session_state[ui.VEILED] = False
         st.rerun()
-
-
-def _style(done: float, *, veiled: bool) -> None:
-    """How the strip looks; along its upper edge runs how far the tour is.
-
-    What the page itself says to look for, with its glossary, gives way to the strip's words, so
-    that the figure they speak of stands on the screen. So does the sentence of a title that waits.
-    """
-    parts = [":has(+ .stElementContainer > .stHtml > .words)", ":has(> .stHtml > .words)"]
-    parts += [":has(h1) + .stElementContainer"] * veiled
-    hidden = ", ".join(f'[data-testid="stMain"] .stElementContainer{part}' for part in parts)
-    st.html(
-        f"""<style>
-        .st-key-tour_strip {{position: relative; padding: .25rem 1rem .75rem}}
-        .st-key-tour_strip::before {{content: ""; position: absolute; top: -1px; left: -1px;
-            height: 3px; width: {100 * done:.1f}%; background: {colors().primary}}}
-        .st-key-tour_strip .katex-display {{margin: 0; overflow-x: auto; overflow-y: hidden;
-            padding: .25rem 0}}
-        .st-key-tour_strip .katex {{font-size: 1.1em}}
-        .st-key-tour_strip p {{line-height: 1.45}}
-        [data-testid="stMain"] h1 {{font-size: 1.75rem; padding: .25rem 0}}
-        {hidden} {{display: none}}
-        .st-key-tour_strip [data-testid="stAlertContainer"] {{padding: .5rem .75rem}}
-        @media (max-width: 1200px) {{
-            .st-key-tour_strip [data-testid="stColumn"] {{min-width: 100%}}
-            .st-key-tour_strip .katex {{font-size: 1em}} }}
-        </style>"""
-    )
 
 
 def opened() -> int:

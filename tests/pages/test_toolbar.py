@@ -20,3 +20,4 @@ def test_a_larger_figure_is_a_copy() -> None:
     grown = larger(figure, 1.5)
     assert (grown.layout.height, figure.layout.height) == (450, 300)
     assert grown.layout.font.size == 21 and figure.layout.font.size is None
+    assert larger(figure, 1.5, taller=False).layout.height == 300

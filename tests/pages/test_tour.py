@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from hvae_core.data.worlds import worlds
@@ -11,6 +13,18 @@ from pages.tour import steps
 from pages.tour.answers import ANSWERS
 from tests.conftest import ROOT
 from tests.pages.conftest import Start, alive, text
+
+
+@pytest.mark.parametrize("step", steps.steps(), ids=lambda step: step.key)
+def test_what_a_step_shows_and_hides_is_on_some_page(step: steps.Step) -> None:
+    """By key, whole or as the name begins; ``tests.benchmarks.tour`` measures where it stands."""
+    sources = "".join(path.read_text("utf-8") for path in (ROOT / "pages").rglob("*.py"))
+    written = set(re.findall(r'"([\w-]+)["{]', sources))
+    long = tuple(name for name in written if len(name) > 4)
+    assert len(step.seen) > 1
+    for key in (*step.seen, *step.hides):
+        name = key.removeprefix("scroll_").removeprefix("code-")
+        assert name in written or name.startswith(long), key
 
 
 @pytest.mark.parametrize("step", steps.steps(), ids=lambda step: step.key)
@@ -50,6 +64,8 @@ def test_a_step_is_answered_by_the_figures_shown_and_left(start: Start) -> None:
     assert told.startswith("Right") == (min(areas) < 0.45)
     assert (app.title[0].value == "What do you see?") == told.startswith("Not")
     assert ("AUROC **" in text(app)) == (app.title[0].value != "What do you see?")
+    app = alive(app.selectbox("tour_set").set_value("digits").run())  # as in the sidebar
+    assert app.multiselect("out_glyphs").value == ["digits"]
     app = alive(app.button("tour_leave").click().run())
     assert "tour" not in app.query_params
     assert "tour_answer_1" not in {radio.key for radio in app.radio}
