@@ -196,7 +196,7 @@ def details(
     st.subheader("The scores that decide, among held-out images", anchor=False)
     for under, (letter, handle) in zip(judged, ctx.lettered, strict=True):
         with ui.of_model(ctx, handle), ui.in_place():
-            width = 400 if not scores_first() else 310 if ui.presented() else 235
+            width = 400 if not scores_first() else 290 if ui.presented() else 235
             shown_scores.decisive(ctx, under, image, suffix=SUFFIXES[letter], width=width)
             shown_scores.folded(ctx, image, under, letter)
     saving.csv_button(lambda: subject.table(judged, image), "image-scores", "All scores (CSV)")

@@ -20,7 +20,7 @@ from hvae_core.detection.story import CAUGHT, story
 from hvae_core.detection.verdict import Judgement
 from hvae_core.evaluation.evaluation import Evaluation
 from hvae_core.probes.picture_quality import group_losses
-from hvae_core.scores import Score, score_list
+from hvae_core.scores import Score, get_score, score_list
 from pages.collapse import layers
 from pages.collapse.layers import CollapseSettings
 from pages.generate import views
@@ -140,6 +140,28 @@ def worst(step: Step, ctx: Context) -> Answer:
     return Answer(step.choices.index(name), f"AUROC of {symbol_text(score.symbol)}: {told}.{end}")
 
 
+def lower_ratio(step: Step, ctx: Context) -> Answer:
+    """Which tells the first set apart better: the ratio of the top layer alone, or one k lower."""
+    k = ctx.a.n_levels - 1
+    if k < 2:
+        raise HVAEError("This question compares two ratios: choose a model of three levels.")
+    inside, outside = _evaluations(ctx)
+    name, other = next(iter(outside.items()))
+    ratios = [get_score(f"llr_{each}", ctx.a.n_levels) for each in (k, k - 1)]
+    top, below = areas = [_told(ratio, inside, other) for ratio in ratios]
+    right = 2 if abs(top - below) < EVEN else int(below > top)
+    told = listed(
+        f"{area(each)} by {symbol_text(ratio.symbol)}"
+        for ratio, each in zip(ratios, areas, strict=True)
+    )
+    kl = inside.table.kl.mean(0)
+    upper = listed(
+        f"{name} tells {fmt(float(nats), 'nats')}"
+        for name, nats in zip(ctx.a.names[-2:], kl[-2:], strict=True)
+    )
+    return Answer(right, f"AUROC on {ctx.title(name)}: {told}. Of an image, {upper}.")
+
+
 def silent(step: Step, ctx: Context) -> Answer:
     """Whether the last chosen model's silent layers lie at the top, below, or nowhere."""
     if len(ctx.models) < len(step.models):
@@ -176,7 +198,7 @@ def judged(step: Step, ctx: Context) -> Answer:
 
 ANSWERS: dict[str, Callable[[Step, Context], Answer]] = {
     function.__name__: function
-    for function in (cheaper, kept, loses, enough, worst, silent, judged)
+    for function in (cheaper, kept, loses, enough, worst, lower_ratio, silent, judged)
 }
 
 

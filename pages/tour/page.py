@@ -1,4 +1,4 @@
-"""Tour: eight steps over the app's own pages, from the paradox to a verdict, and the end."""
+"""Tour: nine steps over the app's own pages, from the paradox to a verdict, and the end."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ def test_a_step_is_answered_by_the_figures_shown_and_left(start: Start) -> None:
     assert "tour" not in app.query_params
     assert "tour_answer_1" not in {radio.key for radio in app.radio}
     app = start("start", tour="99")
-    assert any("steps 1 to 8" in one.value for one in app.warning)
+    assert any("steps 1 to 9" in one.value for one in app.warning)
 
 
 def test_a_question_that_cannot_be_answered_says_why_and_frees_the_title(start: Start) -> None:
