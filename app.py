@@ -88,7 +88,7 @@ def _pages() -> dict[str, list[Page]]:
         page("compression", "Compression and attacks", "compress"),
     ]
     if not public():  # it reads folders of this machine
-        detect.insert(2, page("many", "Many images", "grid_view"))
+        detect.insert(2, page("many", "Scored folders", "grid_view"))
     return {
         "Understand": [
             page("start", "Start", "layers"),

@@ -1,4 +1,4 @@
-"""The programs behind the panels of the page Many images. Folders are places to fill in."""
+"""The programs behind the panels of the page Scored folders. Folders are places to fill in."""
 
 from __future__ import annotations
 

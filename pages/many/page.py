@@ -1,4 +1,4 @@
-"""Many images: a folder of scores by the million, held against a reference, from its summary."""
+"""Scored folders: a folder of scores by the million, held against a reference, from its summary."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The current subset on the page of many images: made by a box on the densities, and shown there.
+"""The current subset on the page Scored folders: made by a box on the densities, and shown there.
 
 Images of a folder are in no set. Those that a box takes become one of the visitor's own.
 """

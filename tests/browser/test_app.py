@@ -204,7 +204,7 @@ def test_a_run_of_the_lab_is_turned_left_found_again_and_kept(server: str, tab: 
         if reloads:
             tab.reload()
         else:
-            tab.get_by_role("link", name="Many images").click()
+            tab.get_by_role("link", name="Scored folders").click()
             tab.get_by_role("heading", name="No folder of scores is open").wait_for()
             tab.get_by_role("link", name="Lab", exact=True).click()
         rests.wait_for()

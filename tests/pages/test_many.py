@@ -1,4 +1,4 @@
-"""The page of many images: opened from a summary, held against another folder, never in public."""
+"""The page Scored folders: opened from a summary, held against another folder, never in public."""
 
 from __future__ import annotations
 
