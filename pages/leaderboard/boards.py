@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,6 +16,7 @@ from hvae_core.detection.leaderboard.entries import Entry, Model, board_sets, en
 from hvae_core.detection.leaderboard.rows import Board
 from hvae_core.detection.leaderboard.standings import boards
 from hvae_core.evaluation.sets import Sets
+from pages.leaderboard.silent import Key, Silent, silent
 from pages.shared import models
 from pages.shared.state import Context
 from pages.shared.store import SHOWN_LIMIT, Handle
@@ -40,6 +41,8 @@ class Shown:
     own: frozenset[str]
     choosable: dict[str, str]
     handles: tuple[Handle, ...]
+    silent: Mapping[Key, Silent]
+    """The rows that are the KL of a dead layer."""
 
     @property
     def world(self) -> World:
@@ -55,9 +58,9 @@ def shown(ctx: Context) -> Shown:
     sets = board_sets(Sets(world, ctx.data_root, SHOWN_LIMIT))
     digests = tuple(sorted(handle.digest for handle in handles))
     key = (world.key, digests, str(ctx.data_root), SHOWN_LIMIT, _state())
-    titles, evaluated, added = _rated(key, handles, sets)
+    titles, evaluated, added, dead = _rated(key, handles, sets)
     names = {handle.digest: handle.name for handle in handles}
-    return Shown(key, sets, titles, evaluated, added, names, tuple(handles))
+    return Shown(key, sets, titles, evaluated, added, names, tuple(handles), dead)
 
 
 def ranked(of: Shown, suite: Suite, checkpoint: str) -> Board:
@@ -74,15 +77,17 @@ def _state() -> tuple[float, ...]:
 @st.cache_resource(max_entries=24, show_spinner=False)
 def _rated(
     key: tuple[Any, ...], _handles: Sequence[Handle], _sets: Sets
-) -> tuple[dict[str, str], frozenset[str], frozenset[str]]:
-    """Titles by digest, the sets that some entry has results of, and digests that the user added.
+) -> tuple[dict[str, str], frozenset[str], frozenset[str], dict[Key, Silent]]:
+    """Titles by digest, sets that some entry has results of, digests that the user added, and KLs
+    of dead layers.
 
     Small, and kept longer than the scores themselves.
     """
     entries = _entries(key, _handles, _sets)
     evaluated = frozenset(name for entry in entries for name in entry.values)
     titles = {entry.digest: entry.title for entry in entries}
-    return titles, evaluated, frozenset(entry.digest for entry in entries if entry.own)
+    added = frozenset(entry.digest for entry in entries if entry.own)
+    return titles, evaluated, added, silent(entries, _handles)
 
 
 @st.cache_resource(max_entries=48, show_spinner=False)

@@ -42,16 +42,20 @@ def score_of(row: Standing) -> str:
     return score.name if score.family == "kl" else symbol_text(score.symbol)
 
 
-def claim(board: Board, shown: Sequence[int], world: str, *, alone: bool) -> str:
+def claim(
+    board: Board, shown: Sequence[int], world: str, *, alone: bool, dead: bool = False
+) -> str:
     """The title, of the rows at the places ``shown``; ``alone`` where all are of one checkpoint.
 
-    It says of which rows it is where some are left out.
+    It says of which rows it is where some are left out, and of a ``dead`` layer that it is one.
     """
     if not shown:
         return f"Every score is certainly worse than {MINUS}L on a near or far set of {world}"
     rows = [board.standings[place] for place in shown]
     first = rows[0]
     who = score_of(first) if alone else name_of(first)
+    if dead:
+        who = who.replace(score_of(first), f"{score_of(first)}, a dead layer,", 1)
     told = interval(first.area, first.low, first.high)
     among = AMONG if len(rows) < len(board.standings) else ""
     if board.suite == "shifted":

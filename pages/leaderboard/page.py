@@ -17,7 +17,7 @@ from hvae_core.detection.leaderboard.entries import Joined
 from hvae_core.detection.leaderboard.rows import Board, Standing
 from pages.image import batch
 from pages.image.subject import VIEWS
-from pages.leaderboard import boards, claims, code, tables
+from pages.leaderboard import boards, claims, code, silent, tables
 from pages.leaderboard.boards import Shown
 from pages.ood.models import label
 from pages.shared import command, links, panel, saving, ui
@@ -100,6 +100,8 @@ def table(
         saving.csv_button(lambda: tables.numbers(board, kept), name, "Table (CSV)")
         saving.json_button(lambda: json.dumps({board.suite: board.to_dict(kept)}, indent=1), name)
         panel.offer(name, made)
+    if told := silent.note(board, kept, shown.silent, {s.name: s.title for s in shown.world.sets}):
+        panel.said(ui.plain(told), note=True)
     return board.standings[kept[picked[0]] if picked else (kept or [0])[0]]
 
 
@@ -123,6 +125,8 @@ def one_row(
     st.dataframe(frame, hide_index=True, alt=alt, column_config=columns)
     shifted = [titles[name] for name in board.shifted]
     st.caption(ui.plain(tables.in_words(row, shifted, titles)))
+    if (dead := silent.of_row(row, shown.silent)) is not None:
+        st.caption(ui.plain(silent.in_words(row, dead, board, titles)))
     panel.offer("leaderboard-row", made)
     world = ctx.choices or ctx.world
     if row.entry.digest not in shown.choosable:
@@ -205,7 +209,8 @@ kept = claims.kept(board, only=only)
 titles = {spec.name: spec.title for spec in shown.world.sets}
 with head:
     if board.standings:
-        title = claims.claim(board, kept, shown.world.title, alone=bool(checkpoint))
+        dead = bool(kept) and silent.of_row(board.standings[kept[0]], shown.silent) is not None
+        title = claims.claim(board, kept, shown.world.title, alone=bool(checkpoint), dead=dead)
         ui.header(ui.plain(title), ui.plain(claims.look_for(board, kept)), spelled=SPELLED)
         absent = [
             spec.title for spec in suite_sets(shown.world, suite) if spec.name not in board.sets

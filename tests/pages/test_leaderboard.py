@@ -14,7 +14,7 @@ from hvae_core.detection.leaderboard.rows import Board, Standing, Worst
 from hvae_core.figures import LIGHT
 from hvae_core.figures.interval_bars import interval_bars
 from hvae_core.scores import get_score
-from pages.leaderboard import claims, tables
+from pages.leaderboard import claims, silent, tables
 from tests.pages.conftest import LIMIT, Start, alive, text
 
 
@@ -128,3 +128,30 @@ def test_a_row_of_ones_own_is_marked_behind_its_title() -> None:
     assert claims.name_of(replace(row, entry=replace(row.entry, own=True))) == (
         f"−L under “{TITLE}” (own)"
     )
+
+
+def test_a_dead_layer_among_the_first_is_called_one() -> None:
+    """By nats of the whole layer and of a unit: many units within the threshold may tell much."""
+    board = three()
+    dead, full, other = (replace(board.standings[0].entry, score=s, digest=d) for s, d in (
+        (get_score("kl_z3", 3, ("z1", "z2", "z3")), "a"),
+        (get_score("kl_z1", 3, ("z1", "z2", "z3")), "a"),
+        (get_score("elbo", 3), "a"),
+    ))  # fmt: skip
+    quiet = replace(dead, inside=np.full(4, 0.02), values={"lower": np.full(4, 0.03)})
+    loud = replace(full, inside=np.full(4, 5.0), values={"lower": np.full(4, 9.0)})
+    known = silent.silent([quiet, loud, replace(other, inside=np.zeros(4))], [])
+    assert list(known) == [("a", "kl_z3")]
+    assert not silent.silent([replace(quiet, inside=np.full(4, 0.2))], [])
+    first, *rest = board.standings
+    board = replace(board, sets=("lower",), standings=(replace(first, entry=quiet), *rest))
+    titles = {"lower": "Lower-case letters"}
+    told = silent.note(board, [0, 1, 2], known, titles)
+    assert told.startswith("The row at place 1 is the KL of z3, a dead layer: 0.0200 nats on")
+    assert "at most 0.0300 nats on a set (Lower-case letters)" in told
+    assert not silent.note(board, [1, 2], known, titles)
+    shifted = silent.note(replace(board, suite="shifted"), [0], known, titles)
+    assert "reacts least comes first" in shifted and "reacts least" not in told
+    assert "z3 is dead" in silent.in_words(board.standings[0], known["a", "kl_z3"], board, titles)
+    claim = claims.claim(board, [0, 1, 2], "Glyphs", alone=True, dead=True)
+    assert claim.startswith("KL of layer z3, a dead layer,")
