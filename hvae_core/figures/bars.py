@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import plotly.graph_objects as go
 from numpy.typing import ArrayLike, NDArray
 
 from hvae_core.common.thresholds import COLLAPSE_THRESHOLD
-from hvae_core.common.words import fmt, percent
+from hvae_core.common.words import LETTERS, fmt, percent
 from hvae_core.figures.inks import faded
 from hvae_core.figures.layer_axis import Seats, names_or_numbers
 from hvae_core.figures.layers import above_zero, log_axis, smallest, vector
@@ -44,6 +45,7 @@ def kl_bars(
     per_dim: bool = False,
     threshold: float = COLLAPSE_THRESHOLD,
     thin: Sequence[Sequence[int]] | None = None,
+    letters: str = LETTERS,
 ) -> go.Figure:
     """KL(q(z_i) || p(z_i)) per layer on a log axis; models are (name, mean KL in nats, units).
 
@@ -51,7 +53,8 @@ def kl_bars(
     beside each other, those of the same in groups. A layer within ``threshold`` nats per unit of
     zero is hatched grey: it has collapsed; unless ``thin`` has its number, from 1, among those of
     its model: these say something all the same, and are dotted. The dotted line is that threshold,
-    at ``threshold`` times its units where bars count the whole layer.
+    at ``threshold`` times its units where bars count the whole layer. ``letters`` say which of A to
+    D the models are.
     """
     unit = "nats/dim" if per_dim else "nats"
     bars, limits = [], []
@@ -82,7 +85,7 @@ def kl_bars(
     line = 10 ** (LABEL * (high - low) / (HEIGHT - MARGINS))
     bars = [_clear_of(bar, limit, line) for bar, limit in zip(bars, limits, strict=True)]
     fig = go.Figure()
-    _add_bars(fig, colors, bars, seats=seats)
+    _add_bars(fig, colors, bars, seats=seats, letters=letters)
     _add_limits(fig, colors, limits, name=f"{threshold:g} nats/dim", seats=seats)
     base_layout(fig, colors, x_title="layer", y_title=f"KL ({unit})")
     fig.update_xaxes(**seats.axis)
@@ -103,11 +106,12 @@ def active_units(
     *,
     names: Sequence[Sequence[str]] | None = None,
     height: int = 360,
+    letters: str = LETTERS,
 ) -> go.Figure:
     """Share of each layer's units whose posterior mean varies over images (Burda et al. 2016).
 
-    Models are (name, active units (L,), units (L,)), ``names`` those of their layers as in
-    ``kl_bars``; a layer without an active unit is collapsed.
+    Models are (name, active units (L,), units (L,)), ``names`` those of their layers and
+    ``letters`` theirs as in ``kl_bars``; a layer without an active unit is collapsed.
     """
     bars = []
     seats = Seats(names_or_numbers(names, [vector(units).size for _, _, units in models]))
@@ -127,14 +131,16 @@ def active_units(
             )
         )
     fig = go.Figure()
-    _add_bars(fig, colors, bars, seats=seats)
+    _add_bars(fig, colors, bars, seats=seats, letters=letters)
     base_layout(fig, colors, x_title="layer", y_title="active units (%)", height=height)
     fig.update_xaxes(**seats.axis)
     fig.update_yaxes(range=[0, 122], tickvals=[0, 25, 50, 75, 100])
     return fig
 
 
-def _add_bars(fig: go.Figure, colors: Palette, bars: Sequence[_Bars], *, seats: Seats) -> None:
+def _add_bars(
+    fig: go.Figure, colors: Palette, bars: Sequence[_Bars], *, seats: Seats, letters: str
+) -> None:
     """Bars of every model side by side, and the legend of their styles."""
     room = sum(b.heights.size for b in bars) <= LABELLED_BARS
     for index, model in enumerate(bars):
@@ -153,25 +159,30 @@ def _add_bars(fig: go.Figure, colors: Palette, bars: Sequence[_Bars], *, seats: 
                 textposition="outside",
                 textfont={"size": 12, "color": colors.text},
                 cliponaxis=False,
-                marker=_bar_style(colors, index, model),
+                marker=_bar_style(colors, letters[index % len(letters)], model),
                 customdata=hover,
                 hovertemplate=f"%{{customdata}}<extra>{model.name}</extra>",
             )
         )
-    _add_legend(fig, colors, bars)
+    _add_legend(fig, colors, bars, letters)
     fig.update_layout(barmode="overlay")
 
 
-_FILLS = (0.28, 0.6, 0.0)  # of models B, C and D
+_FILLS = {"B": 0.28, "C": 0.6, "D": 0.0}
 
 
-def _bar_style(colors: Palette, index: int, bars: _Bars) -> dict[str, Any]:
+def _fill(color: str, letter: str) -> str:
+    """The inside of a model's bars: whole of model A, faint of the others."""
+    return color if letter == "A" else faded(color, _FILLS[letter])
+
+
+def _bar_style(colors: Palette, letter: str, bars: _Bars) -> dict[str, Any]:
     """Model A filled, later ones outlined in the same layer colours, hatched or dotted."""
     collapsed, thin = bars.collapsed, bars.thin
     edge = np.where(collapsed, colors.collapsed, np.array(colors.layers(collapsed.size)))
-    outlined = collapsed | thin | (index > 0)
+    outlined = collapsed | thin | (letter != "A")
     return {
-        "color": edge if index == 0 else [faded(color, _FILLS[(index - 1) % 3]) for color in edge],
+        "color": [_fill(str(color), letter) for color in edge],
         "line": {"color": edge, "width": np.where(outlined, 1.75, 0.0)},
         "pattern": _pattern(np.where(collapsed, "/", np.where(thin, ".", "")), edge, colors),
     }
@@ -187,11 +198,11 @@ def _pattern(shape: ArrayLike, ink: ArrayLike, colors: Palette) -> dict[str, Any
     }
 
 
-def _add_legend(fig: go.Figure, colors: Palette, bars: Sequence[_Bars]) -> None:
+def _add_legend(fig: go.Figure, colors: Palette, bars: Sequence[_Bars], letters: str) -> None:
     """Swatches in neutral grey: which style is which model, and what hatching and dots mean."""
     styles = [
-        (model.name, colors.muted if i == 0 else faded(colors.muted, _FILLS[(i - 1) % 3]), "")
-        for i, model in enumerate(bars)
+        (model.name, _fill(colors.muted, letter), "")
+        for letter, model in zip(cycle(letters), bars, strict=False)
     ]
     if any(model.collapsed.any() for model in bars):
         styles.append(("collapsed", colors.collapsed, "/"))

@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike
 
-from hvae_core.common.words import fmt
+from hvae_core.common.words import LETTERS, fmt
 from hvae_core.figures.layer_axis import names_or_numbers
 from hvae_core.figures.layers import add_model_legend, vector
 from hvae_core.figures.theme import Palette, base_layout, layer_label
@@ -23,15 +23,16 @@ def information_by_k(
     *,
     levels: Sequence[Sequence[str]],
     counted: str = "layers",
+    letters: str = LETTERS,
 ) -> go.Figure:
     """I_q(x; z_>k) by k under its ceiling; models are (name, nats (K,), errors (K,), log N).
 
-    ``levels`` are the names of each model's levels, ``counted`` says what k counts. Bars are two
-    standard errors to either side.
+    ``levels`` are the names of each model's levels, ``counted`` says what k counts, ``letters``
+    which of A to D the models are. Bars are two standard errors to either side.
     """
     fig = go.Figure()
     for index, (name, values, errors, ceiling) in enumerate(models):
-        y = vector(values)
+        y, dash = vector(values), colors.model_dash(letters[index % len(letters)])
         hover = [
             f"k = {k}, from {layer_label(level)} up<br>{fmt(value)} of {fmt(ceiling, 'nats')}"
             for k, (level, value) in enumerate(zip(levels[index], y, strict=True))
@@ -47,7 +48,7 @@ def information_by_k(
                 },
                 mode="lines+markers",
                 name=name,
-                line={"color": colors.text, "width": 2, "dash": colors.model_dash(index)},
+                line={"color": colors.text, "width": 2, "dash": dash},
                 marker={"color": list(colors.layers(y.size)), "size": 10},
                 showlegend=False,
                 customdata=hover,
@@ -74,7 +75,7 @@ def information_by_k(
     top = max(ceiling for *_, ceiling in models)
     fig.update_xaxes(dtick=1)
     fig.update_yaxes(range=[-0.04 * top, 1.08 * top])
-    add_model_legend(fig, colors, [name for name, *_ in models])
+    add_model_legend(fig, colors, [name for name, *_ in models], letters)
     return fig
 
 
@@ -87,10 +88,12 @@ def unit_curves(
     x_title: str,
     y_title: str,
     chosen: float | None = None,
+    letters: str = LETTERS,
 ) -> go.Figure:
     """Shares of units (T,) of each layer over ``thresholds`` (T,), a line a layer, A solid.
 
-    A layer without shares is left out. The dotted line is the ``chosen`` threshold.
+    A layer without shares is left out. The dotted line is the ``chosen`` threshold, ``letters`` say
+    which of A to D the models are.
     """
     fig = go.Figure()
     x = vector(thresholds).astype(np.float32)
@@ -111,7 +114,7 @@ def unit_curves(
                     line={
                         "color": color,
                         "width": 2.25,
-                        "dash": colors.model_dash(index),
+                        "dash": colors.model_dash(letters[index % len(letters)]),
                         "shape": "hv",
                     },
                     name=layer_label(label),
@@ -126,5 +129,5 @@ def unit_curves(
     base_layout(fig, colors, x_title=x_title, y_title=y_title, height=320)
     fig.update_xaxes(type="log", exponentformat="power", dtick=1)
     fig.update_yaxes(range=[-3, 103], tickvals=[0, 25, 50, 75, 100])
-    add_model_legend(fig, colors, [name for name, _ in models])
+    add_model_legend(fig, colors, [name for name, _ in models], letters)
     return fig

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import cycle, pairwise
 from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike, NDArray
 
+from hvae_core.common.words import LETTERS
 from hvae_core.figures.inks import faded
 from hvae_core.figures.layer_axis import Seats, names_or_numbers, thinned_layers
 from hvae_core.figures.theme import (
@@ -33,10 +34,11 @@ def kl_history(
     names: Sequence[Sequence[str]] | None = None,
     unit: str = "nats",
     counted: str = "epoch",
+    letters: str = LETTERS,
 ) -> go.Figure:
     """KL per layer over training; models are (name, epochs (E,), KL (E, L)), A solid, B dashed.
 
-    ``counted`` says what stands for the epochs.
+    ``counted`` says what stands for the epochs, ``letters`` which of A to D the models are.
 
     ``names`` are those of each model's layers; of many lines some are named at their end, all in
     the hover text.
@@ -47,8 +49,8 @@ def kl_history(
     lines = max(1, sum(map(len, layers)))
     ends: list[tuple[float, float, str, str]] = []
     lowest = smallest([kl for _, _, kl in models])
-    for index, (name, epochs, kl) in enumerate(models):
-        steps, letter = vector(epochs), f" {'ABCD'[index % 4]}" if len(models) > 1 else ""
+    for index, (letter, (name, epochs, kl)) in enumerate(zip(cycle(letters), models, strict=False)):
+        steps, said = vector(epochs), f" {letter}" if len(models) > 1 else ""
         measured = np.asarray(kl, dtype=np.float64)
         table = above_zero(measured, lowest)
         count = table.shape[1]
@@ -62,7 +64,7 @@ def kl_history(
                     x=steps.astype(np.float32),
                     y=table[:, i].astype(np.float32),
                     mode="lines",
-                    line={"color": color, "width": 2.25, "dash": colors.model_dash(index)},
+                    line={"color": color, "width": 2.25, "dash": colors.model_dash(letter)},
                     name=f"{label} {name}",
                     showlegend=False,
                     customdata=measured[:, i].astype(np.float32),
@@ -71,13 +73,13 @@ def kl_history(
                 )
             )
             if steps.size and i in named:
-                end = label + letter + (" &lt; 0" if measured[-1, i] < 0 else "")
+                end = label + said + (" &lt; 0" if measured[-1, i] < 0 else "")
                 ends.append((steps[-1], table[-1, i], end, color))
     base_layout(fig, colors, x_title=counted, y_title=f"KL ({unit})")
     fig.update_yaxes(**log_axis([trace.y for trace in fig.data]))
     fig.update_layout(margin_r=76 if any("0" in end[2] for end in ends) else 56)
     _label_ends(fig, ends)
-    add_model_legend(fig, colors, [name for name, _, _ in models])
+    add_model_legend(fig, colors, [name for name, _, _ in models], letters)
     return fig
 
 
@@ -88,12 +90,13 @@ def bits_by_k(
     levels: Sequence[Sequence[str]] | None = None,
     counted: str = "layers",
     height: int = 360,
+    letters: str = LETTERS,
 ) -> go.Figure:
     """Bits/dim by k of -L>k and of -log p(x | z>k); models are (name, (K,), (K,)) in bits/dim.
 
-    ``levels`` are the names of each model's levels, ``counted`` says what k counts. The gap between
-    the two is what the layers above k cost; what rises with k is what the skipped layers knew of
-    the image.
+    ``levels`` are the names of each model's levels, ``counted`` says what k counts, ``letters``
+    which of A to D the models are. The gap between the two is what the layers above k cost; what
+    rises with k is what the skipped layers knew of the image.
     """
     fig = go.Figure()
     kinds = (
@@ -101,7 +104,7 @@ def bits_by_k(
         ("−log <i>p</i>(x | z<sub>&gt;k</sub>)", colors.categories[5], "square"),
     )
     starts = names_or_numbers(levels, [vector(bound).size for _, bound, _ in models])
-    for index, (name, *tables) in enumerate(models):
+    for index, (letter, (name, *tables)) in enumerate(zip(cycle(letters), models, strict=False)):
         for (kind, color, symbol), values in zip(kinds, tables, strict=True):
             y = vector(values).astype(np.float32)
             fig.add_trace(
@@ -110,7 +113,7 @@ def bits_by_k(
                     y=y,
                     mode="lines+markers",
                     name=kind,
-                    line={"color": color, "width": 2, "dash": colors.model_dash(index)},
+                    line={"color": color, "width": 2, "dash": colors.model_dash(letter)},
                     marker={"color": color, "symbol": symbol, "size": 8},
                     showlegend=index == 0,
                     customdata=[layer_label(level) for level in starts[index]],
@@ -120,7 +123,7 @@ def bits_by_k(
             )
     base_layout(fig, colors, x_title=f"k, {counted} skipped", y_title="bits/dim", height=height)
     fig.update_xaxes(dtick=1)
-    add_model_legend(fig, colors, [name for name, _, _ in models])
+    add_model_legend(fig, colors, [name for name, _, _ in models], letters)
     return fig
 
 
@@ -231,10 +234,12 @@ def _label_ends(fig: go.Figure, ends: Sequence[tuple[float, float, str, str]]) -
         )  # fmt: skip
 
 
-def add_model_legend(fig: go.Figure, colors: Palette, names: Sequence[str]) -> None:
+def add_model_legend(
+    fig: go.Figure, colors: Palette, names: Sequence[str], letters: str = LETTERS
+) -> None:
     """Neutral grey lines, model A solid and B dashed; nothing where there is one model."""
-    for index, name in enumerate(names if len(names) > 1 else ()):
-        line = {"color": colors.muted, "width": 2, "dash": colors.model_dash(index)}
+    for letter, name in zip(cycle(letters), names if len(names) > 1 else (), strict=False):
+        line = {"color": colors.muted, "width": 2, "dash": colors.model_dash(letter)}
         fig.add_trace(
             go.Scatter(x=[None], y=[None], mode="lines", name=name, line=line, hoverinfo="skip")
         )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import cycle
 
 import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike
 
+from hvae_core.common.words import LETTERS
 from hvae_core.figures.layers import log_axis, vector
 from hvae_core.figures.theme import Palette, base_layout, labelled, layer_label
 
@@ -21,12 +23,14 @@ def rate_distortion(
     *,
     measure: str = "PSNR",
     unit: str = "dB",
+    letters: str = LETTERS,
 ) -> go.Figure:
     """Quality against bits a pixel; higher and further left is better.
 
     Models are (name, bits a pixel (K,), quality (K,), names of the levels), one point for each k in
     the colour of the lowest level used, A solid and B dashed; JPEG is (name, bits, quality,
-    qualities asked for).
+    qualities asked for). ``letters`` say which of A to D the models are, over again where there are
+    more.
     """
     fig = go.Figure()
     for index, (name, bpp, values, asked) in enumerate(jpegs):
@@ -43,8 +47,8 @@ def rate_distortion(
                 f"{unit}<br>quality %{{customdata}}<extra>{name}</extra>",
             )
         )
-    for index, (name, bpp, values, levels) in enumerate(models):
-        ink = {"color": colors.text, "width": 2, "dash": colors.model_dash(index)}
+    for letter, (name, bpp, values, levels) in zip(cycle(letters), models, strict=False):
+        ink = {"color": colors.text, "width": 2, "dash": colors.model_dash(letter)}
         starts = [layer_label(level) for level in levels]
         fig.add_trace(
             go.Scatter(
@@ -71,16 +75,19 @@ def rate_distortion(
 def attack_curve(
     models: Sequence[tuple[str, ArrayLike, ArrayLike, ArrayLike, Sequence[str]]],
     colors: Palette,
+    *,
+    letters: str = LETTERS,
 ) -> go.Figure:
     """MS-SSIM after an attack and after a random change, by the number of attacked levels.
 
     Models are (name, attack (K,), chance (K,), half intervals (2, K), names of the levels) with k
     running from 0, A solid and B dashed; k of them are left alone, so K - k are attacked.
+    ``letters`` say which of A to D the models are.
     """
     fig = go.Figure()
     kinds = (("attack", colors.text, "circle"), ("random change", colors.muted, "square"))
     most = 1
-    for index, (name, *both, half, levels) in enumerate(models):
+    for letter, (name, *both, half, levels) in zip(cycle(letters), models, strict=False):
         attacked = np.arange(len(levels), 0, -1, dtype=np.int32)
         most = max(most, len(levels))
         for (kind, color, symbol), values, spread in zip(
@@ -92,7 +99,7 @@ def attack_curve(
                     y=vector(values).astype(np.float32),
                     mode="lines+markers",
                     name=f"{kind}, {name}" if len(models) > 1 else kind,
-                    line={"color": color, "width": 2, "dash": colors.model_dash(index)},
+                    line={"color": color, "width": 2, "dash": colors.model_dash(letter)},
                     marker={"symbol": symbol, "size": 8},
                     error_y={"type": "data", "array": spread, "thickness": 1, "width": 4},
                     customdata=[layer_label(level) for level in levels],

@@ -21,6 +21,7 @@ from typing import Any, Literal
 import plotly.graph_objects as go
 from plotly.colors import sample_colorscale
 
+from hvae_core.common.words import LETTERS
 from hvae_core.figures.inks import hex_color
 
 Theme = Literal["light", "dark"]
@@ -99,9 +100,9 @@ class Palette:
         stops = {"sequential": self.sequential, "heat": heat, "diverging": self.diverging}[name]
         return [[i / (len(stops) - 1), color] for i, color in enumerate(stops)]
 
-    def model_dash(self, index: int) -> str:
-        """Line of model A (solid), B (dashed), and further ones."""
-        return MODEL_DASHES[index % len(MODEL_DASHES)]
+    def model_dash(self, letter: str) -> str:
+        """Line of model A (solid), B (dashed), C (dotted) and D."""
+        return MODEL_DASHES[LETTERS.index(letter)]
 
 
 @cache

@@ -30,6 +30,7 @@ def kl(ctx: Context, handles: Sequence[Handle], name: str, *, below: float, per_
         "    names=[report.names for _, report in reports],",
         f"    per_dim={per_dim},",
         f"    threshold={below!r},",
+        *program.letters(ctx, handles),
         ")",
         command=_collapse(handles, name, below),
     )
@@ -50,6 +51,7 @@ def history(ctx: Context, handles: Sequence[Handle], split: str) -> Code:
         f"    {program.theme()},",
         "    names=[[latent.name for latent in model.model.latents] for _, model in models],",
         '    unit="nats",',
+        *program.letters(ctx, handles),
         ")",
         uses=["import numpy as np"],
         command=program.command("inspect", program.name_of(handles[0])),
@@ -68,7 +70,10 @@ def active(ctx: Context, handles: Sequence[Handle], name: str, *, above: float) 
         "    units = [len(variance) for variance in evaluation.unit_variance]",
         f"    active = [int((v > {above!r}).sum()) for v in evaluation.unit_variance]",
         "    bars.append((title, active, units))",
-        f"figure = hv.figures.active_units(bars, {program.theme()}, names=names, height=300)",
+        "figure = hv.figures.active_units(",
+        f"    bars, {program.theme()}, names=names, height=300,",
+        *program.letters(ctx, handles),
+        ")",
         command=_collapse(handles, name, None),
     )
 
@@ -115,6 +120,7 @@ def information(ctx: Context, handles: Sequence[Handle], name: str) -> Code:
         f"    {program.theme()},",
         f"    levels={program.levels(handles)},",
         f"    counted={text(store.counted(handles))},",
+        *program.letters(ctx, handles),
         ")",
         uses=["from hvae_core.probes.information import measure_information"],
         command=program.command("information", program.name_of(handles[0]), "--set", name),
@@ -139,6 +145,7 @@ def active_curve(
         '    x_title="threshold (variance)",',
         '    y_title="active units (%)",',
         f"    chosen={settings.active_above!r},",
+        *program.letters(ctx, handles),
         ")",
         uses=[
             "import numpy as np",
@@ -176,6 +183,7 @@ def collapsed_curve(
         '    x_title="eps (nats a unit)",',
         '    y_title="collapsed units (%)",',
         f"    chosen={settings.collapsed_below!r},",
+        *program.letters(ctx, handles),
         ")",
         uses=[
             "import numpy as np",

@@ -81,7 +81,7 @@ def in_words(handle: Handle, information: Information) -> str:
 
 
 def active_curves(
-    models: Sequence[Layers], settings: CollapseSettings, colors: Palette
+    models: Sequence[Layers], settings: CollapseSettings, colors: Palette, *, letters: str
 ) -> go.Figure:
     """Shares of active units over thresholds on the variance, a line a layer."""
     return remembered(
@@ -93,6 +93,7 @@ def active_curves(
         x_title="threshold (variance)",
         y_title="active units (%)",
         chosen=settings.active_above,
+        letters=letters,
     )
 
 
@@ -102,6 +103,7 @@ def collapsed_curves(
     delta: float,
     *,
     colors: Palette,
+    letters: str,
 ) -> go.Figure:
     """Shares of collapsed units over eps, a line a layer; a layer without such figures has none."""
     row = DELTAS.index(delta)
@@ -120,6 +122,7 @@ def collapsed_curves(
         x_title="eps (nats a unit)",
         y_title="collapsed units (%)",
         chosen=settings.collapsed_below,
+        letters=letters,
     )
 
 

@@ -49,6 +49,7 @@ def kl_part(models: list[Layers], settings: CollapseSettings, name: str) -> None
             per_dim=per_dim,
             threshold=below,
             thin=thin,
+            letters=ctx.letters_of(handles_of(models)),
         )
         with column:
             st.caption("A unit, as the threshold counts it" if per_dim else "The whole layer")
@@ -98,14 +99,16 @@ def history_part(split: str) -> None:
             )
     if not histories:
         return
+    known = [handle for handle in ctx.models if handle.title in titles]
     figure = remembered(
         kl_history,
         [(past.title, past.epochs, past.kl) for past in histories],
         palette,
         names=[past.names for past in histories],
         unit="nats",
+        letters=ctx.letters_of(known),
     )
-    made = code.history(ctx, [h for h in ctx.models if h.title in titles], split)
+    made = code.history(ctx, known, split)
     alt = "Lines of the KL of each layer over the epochs"
     ui.chart(figure, "collapse-history", alt, code=made)
     table = tables.history_table(histories, split, "nats")
@@ -138,6 +141,7 @@ def active_part(models: list[Layers], settings: CollapseSettings, name: str) -> 
         palette,
         names=names_of(models),
         height=300,
+        letters=ctx.letters_of(handles_of(models)),
     )
     made = code.active(ctx, handles_of(models), name, above=settings.active_above)
     ui.chart(figure, "collapse-active", "Share of active units of each layer", code=made)
@@ -170,6 +174,7 @@ def bits_part(models: list[Layers], name: str) -> None:
         palette,
         levels=[m.handle.level_names for m in models],
         counted=store.counted(ctx.models),
+        letters=ctx.letters_of(handles_of(models)),
     )
     alt = "Bits per dimension of the bound and of the pixels by k"
     ui.chart(figure, "collapse-bits", alt, code=code.bits(ctx, handles_of(models), name))
@@ -181,14 +186,16 @@ def information_part(models: list[Layers], name: str) -> list[Measured]:
     by_model = information.measured(ctx, name)
     measured = [(m.handle, by_model[m.handle.name]) for m in models if m.handle.name in by_model]
     if measured:
+        known = [handle for handle, _ in measured]
         figure = remembered(
             information_by_k,
             [(handle.title, i.mean, i.error, i.ceiling) for handle, i in measured],
             palette,
-            levels=[handle.level_names for handle, _ in measured],
+            levels=[handle.level_names for handle in known],
             counted=store.counted(ctx.models),
+            letters=ctx.letters_of(known),
         )
-        made = code.information(ctx, [handle for handle, _ in measured], name)
+        made = code.information(ctx, known, name)
         alt = "Mutual information by k under its ceiling"
         ui.chart(figure, "collapse-information", alt, code=made)
         panel.said(" ".join(information.in_words(*pair) for pair in measured), note=True)
@@ -212,11 +219,14 @@ def curves_part(
                 key="c_delta", bind="query-params", label_visibility="collapsed", width=110,
             )  # fmt: skip
     if which == "active":
-        figure = information.active_curves(models, settings, palette)
+        letters = ctx.letters_of(handles_of(models))
+        figure = information.active_curves(models, settings, palette, letters=letters)
         made = code.active_curve(ctx, handles_of(models), name, settings=settings)
     elif measured:
-        figure = information.collapsed_curves(measured, settings, delta, colors=palette)
         known, row = [handle for handle, _ in measured], DELTAS.index(delta)
+        figure = information.collapsed_curves(
+            measured, settings, delta, colors=palette, letters=ctx.letters_of(known)
+        )
         made = code.collapsed_curve(ctx, known, name, settings=settings, row=row)
     else:
         st.caption(

@@ -70,7 +70,10 @@ def rates(
         "    jpegs[kind] = (*curve(found.curve), [one.quality for one in found.curve])",
         "jpegs = [(kind, *curves) for kind, curves in jpegs.items()]",
         f"options = {{'measure': {text(measure)}, 'unit': {text(unit)}}}".replace("'", '"'),
-        f"figure = hv.figures.rate_distortion(curves, jpegs, {program.theme()}, **options)",
+        "figure = hv.figures.rate_distortion(",
+        f"    curves, jpegs, {program.theme()}, **options,",
+        *program.letters(ctx, handles),
+        ")",
         uses=[COMPRESSED, *uses],
         command=_command(ctx, handles[0], picture),
     )
@@ -93,7 +96,10 @@ def attack_curve(
         "    found = attacked(model.model, model.digest, shaped, settings)",
         '    likeness = (*found.similarity("own"), found.interval("own"))',
         "    rows.append((title, *likeness, names))",
-        f"figure = hv.figures.attack_curve(rows, {program.theme()})",
+        "figure = hv.figures.attack_curve(",
+        f"    rows, {program.theme()},",
+        *program.letters(ctx, handles),
+        ")",
         uses=[*_ATTACK, *_stacked(ctx, images.spots)],
         command=_attack_command(ctx, handles[0], images.spots, settings),
     )

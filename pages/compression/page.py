@@ -127,6 +127,7 @@ def rates(coded: Sequence[Coded], measure: str, picture: Picture) -> None:
         palette,
         measure=measure,
         unit=unit,
+        letters=ctx.letters_of(handle for handle, _ in coded),
     )
     handles = [handle for handle, _ in coded]
     made = code.rates(ctx, handles, picture, measure, field=field, unit=unit)
@@ -186,6 +187,7 @@ def attack_chart(
         [(handle.title, *result.similarity("own"), result.interval("own"), handle.level_names)
          for handle, result in attacked],
         palette,
+        letters=ctx.letters_of(handle for handle, _ in attacked),
     )  # fmt: skip
     made = code.attack_curve(ctx, [handle for handle, _ in attacked], images, settings)
     alt = "MS-SSIM after an attack, by the number of attacked levels"

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 
 from hvae_core.common.places import COMMAND
+from hvae_core.common.words import LETTERS
 from hvae_core.data.origins import InMemory
 from hvae_core.data.worlds import worlds
 from pages.shared import store
@@ -108,6 +109,12 @@ def models(ctx: Context, handles: Iterable[Handle], set_name: str) -> list[str]:
     return [named(handles), f"images = {images(ctx, set_name)}"]
 
 
+def letters(ctx: Context, handles: Sequence[Handle]) -> list[str]:
+    """A line that says which letters models have who share a chart, where another is left out."""
+    own = ctx.letters_of(handles)
+    return [] if LETTERS.startswith(own) else [f"    letters={text(own)},"]
+
+
 def bits(ctx: Context, handles: Sequence[Handle], set_name: str, *, height: int) -> list[str]:
     """Lines that make the figure of bits per dimension by k, of each model on a set."""
     return [
@@ -122,6 +129,7 @@ def bits(ctx: Context, handles: Sequence[Handle], set_name: str, *, height: int)
         f"    levels={levels(handles)},",
         f"    counted={text(store.counted(handles))},",
         f"    height={height},",
+        *letters(ctx, handles),
         ")",
     ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import streamlit as st
@@ -48,6 +49,10 @@ class Context:
     def letter(self, handle: Handle) -> str:
         """The letter of one of the models where several are compared, else an empty text."""
         return self.letters[self.models.index(handle)] if len(self.models) > 1 else ""
+
+    def letters_of(self, handles: Iterable[Handle]) -> str:
+        """The letters of some of the models: by these a chart that they share draws them."""
+        return "".join(self.letters[self.models.index(handle)] for handle in handles)
 
     def claim_of(self, handle: Handle, claim: str) -> str:
         """A title that is of one model alone: its letter stands before where there are more."""

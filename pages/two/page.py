@@ -156,6 +156,7 @@ def bits_part(name: str, both: Sequence[Mapping[str, Evaluation]]) -> None:
         levels=[handle.level_names for handle, _ in results],
         counted=store.counted(ctx.models),
         height=320,
+        letters=ctx.letters_of(handle for handle, _ in results),
     )
     alt = f"Bits per dimension by k on {ctx.title(name)}"
     made = code.bits(ctx, name, height=320)

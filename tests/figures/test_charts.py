@@ -14,7 +14,9 @@ from hvae_core.figures import (
     Curve,
     MapData,
     active_units,
+    attack_curve,
     bits_by_k,
+    information_by_k,
     kl_bars,
     kl_history,
     latent_map,
@@ -22,7 +24,9 @@ from hvae_core.figures import (
     metric_heat,
     pixel_map,
     precision_recall,
+    rate_distortion,
     roc,
+    unit_curves,
     unit_heatmap,
 )
 from hvae_core.figures.curves import thinned
@@ -211,6 +215,42 @@ def test_bits_by_k_carry_both_quantities() -> None:
     assert [line.line.dash for line in lines] == ["solid", "solid", "dash", "dash"]
     assert fig.layout.yaxis.title.text == "bits/dim"
     assert lines[0].x.dtype == np.int32
+
+
+def test_a_model_looks_as_its_letter_where_another_is_left_out() -> None:
+    """B is left out, or has nothing to show: C is drawn as C."""
+    epochs, kl = [1, 2], np.ones((2, 2))
+    levels, grid = [("z1",), ("z1",)], [0.1, 1.0]
+    lines = [
+        kl_history([("a", epochs, kl), ("c", epochs, kl)], LIGHT, letters="AC"),
+        bits_by_k([("a", [1], [1]), ("c", [1], [1])], LIGHT, letters="AC"),
+        information_by_k(
+            [("a", [1], [1], 2), ("c", [1], [1], 2)], LIGHT, levels=levels, letters="AC"
+        ),
+        unit_curves(
+            [("a", [[1, 0]]), ("c", [[1, 0]])], grid, LIGHT, names=levels, x_title="", y_title="",
+            letters="AC",
+        ),
+        rate_distortion(
+            [("a", [1], [1], ["z1"]), ("c", [1], [1], ["z1"])], [], LIGHT, letters="AC"
+        ),
+        attack_curve(
+            [("a", [1], [1], [[0], [0]], ["z1"]), ("c", [1], [1], [[0], [0]], ["z1"])], LIGHT,
+            letters="AC",
+        ),
+    ]  # fmt: skip
+    for figure in lines:
+        assert {line.line.dash for line in figure.data} == {"solid", LIGHT.model_dash("C")}
+    assert any(note.text.endswith(" C") for note in lines[0].layout.annotations)
+    pair = [("a", [1.0], [2]), ("c", [1.0], [2])]
+    for bars in (kl_bars, active_units):
+        whole = bars([pair[0], ("b", [1.0], [2]), pair[1]], LIGHT)
+        part = bars(pair, LIGHT, letters="AC")
+        colours = [
+            {t.name: t.marker.color for t in figure.data if t.type == "bar"}
+            for figure in (whole, part)
+        ]
+        assert colours[0]["c"] == colours[1]["c"] != colours[0]["b"]
 
 
 def test_layer_band_marks_what_leaves_the_reference() -> None:

@@ -101,7 +101,7 @@ def test_out_sets_differ_without_colour_too(colors: Palette) -> None:
 
 
 def test_models_are_solid_then_dashed() -> None:
-    assert [LIGHT.model_dash(i) for i in range(2)] == ["solid", "dash"]
+    assert [LIGHT.model_dash(letter) for letter in "AB"] == ["solid", "dash"]
 
 
 def test_palette_by_name() -> None:
