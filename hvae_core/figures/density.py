@@ -11,23 +11,12 @@ from numpy.typing import ArrayLike, NDArray
 from hvae_core.common.arrays import Floats
 from hvae_core.common.words import fmt
 from hvae_core.figures.inks import faded
+from hvae_core.figures.score_axis import bandwidth, finite, score_range
 from hvae_core.figures.theme import Mark, Palette, base_layout, labelled
 from hvae_core.figures.traces import SAMPLE, note, set_mark, strip_from, upright
 
-_FOOT = 2.0
-"""Bandwidths within which a curve comes down where its set ends."""
 _BODY = 0.25
 """Share of its peak above which a curve is marked."""
-
-
-def bandwidth(values: ArrayLike) -> float:
-    """The normal-reference rule with a robust spread, 1.06 min(std, IQR / 1.34) n^(-1/5)."""
-    x = _finite(values)
-    if x.size < 2:
-        return 0.0
-    quartile, three_quartiles = np.percentile(x, [25, 75])
-    spread = min(x.std(ddof=1), (three_quartiles - quartile) / 1.34) or x.std(ddof=1)
-    return float(1.06 * spread * x.size**-0.2)
 
 
 def smooth_density(
@@ -38,7 +27,7 @@ def smooth_density(
     Values outside the range still count in the normalisation, so the area on the grid is the
     share of values inside it. ``width`` is the kernel's standard deviation, default ``bandwidth``.
     """
-    x = _finite(values)
+    x = finite(values)
     grid = np.linspace(low, high, points)
     step = grid[1] - grid[0]
     kernel_width = max(width if width is not None else bandwidth(x), step)
@@ -58,27 +47,6 @@ def smooth_density(
     # The kernel's own sum, not sqrt(2 pi): a kernel as narrow as the grid still has area one.
     density = np.convolve(counts, kernel, mode="valid") / (kernel.sum() * step * max(x.size, 1))
     return grid, density
-
-
-def score_range(in_scores: ArrayLike, outs: Sequence[ArrayLike]) -> tuple[float, float]:
-    """The range worth drawing: central 99 % of every set, with room for its curve to come down,
-    less sets so far off that they would squeeze the in-distribution set into less than a fifteenth
-    of the width.
-    """
-    spans = [
-        np.percentile(x, [0.5, 99.5]) + _FOOT * bandwidth(x) * np.array([-1.0, 1.0])
-        for x in map(_finite, (in_scores, *outs))
-        if x.size
-    ]
-    if not spans:
-        return 0.0, 1.0
-    low, high = spans[0]
-    core = max(high - low, 1e-9 * max(1.0, abs(low)))
-    for start, end in sorted(spans[1:], key=lambda s: max(s[1] - high, low - s[0])):
-        if max(high, end) - min(low, start) <= 15 * core:
-            low, high = min(low, start), max(high, end)
-    margin = 0.06 * max(high - low, core)
-    return float(low - margin), float(high + margin)
 
 
 def densities(
@@ -102,7 +70,8 @@ def densities(
     sets' places in the palette, so that each keeps its colour and dash when others are left out;
     ``span`` is the range to draw, by default ``score_range`` of these sets. A chart is of one
     model: a dash says which set a curve is of. Of several sets each curve also bears the set's
-    marker, where it lies farthest from the other curves.
+    marker, where it lies farthest from the other curves. At the ends of the axis stands how many
+    images lie beyond.
     """
     low, high = span or score_range(in_scores, [scores for _, scores in outs])
     fig = go.Figure()
@@ -115,7 +84,7 @@ def densities(
     drawn = [
         (_curve(name, values, mark, span=(low, high), unit=unit, filled=i == 0), mark)
         for i, (name, scores, mark) in enumerate(sets)
-        if (values := _finite(scores)).size
+        if (values := finite(scores)).size
     ]
     marked = _marks(drawn, colors) if len(outs) > 1 else []
     fig.add_traces([curve for curve, _ in drawn] + marked)
@@ -129,6 +98,7 @@ def densities(
         _add_threshold(fig, colors, threshold, high=high)
     for name, value in marks:
         _add_mark(fig, colors, value, name=name, span=(low, high))
+    _count_beyond(fig, colors, [values for _, values, _ in sets], (low, high))
     return fig
 
 
@@ -148,8 +118,8 @@ def reference_density(
     With ``both`` p counts both ends: the tail is that on the image's side, and as much at the other
     end.
     """
-    scores = _finite(reference)
-    low, high = score_range(scores, [[value]])
+    scores = finite(reference)
+    low, high = score_range(scores, [])
     # One image may lie far off; unlike a set it is the subject, so it is never cut away.
     margin = 0.05 * (max(high, value) - min(low, value))
     low, high = min(low, value - margin), max(high, value + margin)
@@ -188,6 +158,7 @@ def reference_density(
     fig.add_annotation(
         note(text, value, 1, colors=colors, xanchor=side, yanchor="bottom", font=font)
     )
+    _count_beyond(fig, colors, [scores], (low, high))
     return fig
 
 
@@ -230,6 +201,21 @@ def _marks(drawn: Sequence[tuple[go.Scatter, Mark]], colors: Palette) -> list[go
     return marks
 
 
+def _count_beyond(
+    fig: go.Figure, colors: Palette, sets: Sequence[ArrayLike], span: tuple[float, float]
+) -> None:
+    """At either end of the axis, how many of the images lie beyond."""
+    values = np.concatenate([*map(finite, sets), np.zeros(0)])
+    counts = int((values < span[0]).sum()), int((values > span[1]).sum())
+    for count, end, side, text in zip(
+        counts, span, ("left", "right"), ("← {:,} beyond", "{:,} beyond →"), strict=True
+    ):
+        if count:
+            font = {"size": 12, "color": colors.muted}
+            said = note(text.format(count), end, 0.9, colors=colors, xanchor=side, font=font)
+            fig.add_annotation(said)
+
+
 def _add_threshold(fig: go.Figure, colors: Palette, threshold: float, *, high: float) -> None:
     beyond = faded(colors.out_family[0], 0.07)
     fig.add_shape(strip_from(threshold, max(high, threshold), beyond))
@@ -250,11 +236,6 @@ def _add_mark(
 
 def _density_title(unit: str) -> str:
     return labelled("density", unit and f"per {'nat' if unit == 'nats' else unit}")
-
-
-def _finite(values: ArrayLike) -> Floats:
-    array = np.asarray(values, dtype=np.float64).ravel()
-    return array[np.isfinite(array)]
 
 
 def _single(values: Floats) -> NDArray[np.float32]:

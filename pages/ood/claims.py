@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from hvae_core.common.words import area, symbol_text
 from hvae_core.detection.story import CAUGHT
 from hvae_core.scores import Score
@@ -47,6 +49,20 @@ def headline(
         "score finds other images more familiar than the model's own. Images to the right of the "
         "threshold are flagged.",
     )
+
+
+def beyond(scored: ScoredModel, drawn: Mapping[str, str]) -> str:
+    """How many images of the drawn sets, by name and title, score beyond the axis; "" for none."""
+    low, high = scored.span
+    parts = []
+    for name, title in drawn.items():
+        values = scored.sets.get(name, np.zeros(0))
+        count = int(((values < low) | (values > high)).sum())
+        if count:
+            parts.append(f"{title} {count:,} of {len(values):,}")
+    if not parts:
+        return ""
+    return f"Beyond the axis, but counted in all figures: {'; '.join(parts)}."
 
 
 def claim(

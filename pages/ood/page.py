@@ -93,6 +93,9 @@ def density_chart(scored: ScoredModel, at: PlacedThreshold | None, drawn: list[s
     name = f"density-{score.key}-{model.letter or 'A'}"
     taking = subset.from_chart(f"o_density{model.index}", scored, shown)
     ui.chart(figure, name, alt, code=made, **taking)
+    named = {name: ctx.title(name) for name in (ctx.in_name, *shown)}
+    if told := claims.beyond(scored, named):
+        panel.said(ui.plain(told), note=True)
 
 
 def in_words(placed: Placed) -> None:

@@ -13,7 +13,7 @@ from hvae_core.common.errors import ScoreError
 from hvae_core.detection.conformal import conformal_p_values, threshold_at
 from hvae_core.detection.metrics import Share, equal_numbers, flagged, pr_curve, rates_at, roc_curve
 from hvae_core.figures import Curve, percent, symbol_text
-from hvae_core.figures.density import score_range
+from hvae_core.figures.score_axis import score_range
 from hvae_core.scores import Score
 from pages.ood import models
 from pages.ood.models import ModelDetection

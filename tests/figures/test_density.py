@@ -7,7 +7,8 @@ import pytest
 from scipy.stats import gaussian_kde
 
 from hvae_core.figures import LIGHT, ScoreRow, densities, reference_density, score_bands
-from hvae_core.figures.density import bandwidth, score_range, smooth_density
+from hvae_core.figures.density import smooth_density
+from hvae_core.figures.score_axis import bandwidth, score_range
 from hvae_core.figures.score_bands import END, place_in_band
 
 
@@ -48,6 +49,20 @@ def test_range_covers_sets_but_no_far_outlier_squeezes_it() -> None:
     assert score_range([], []) == (0.0, 1.0)
 
 
+def test_long_tails_do_not_squeeze_the_curves() -> None:
+    """Scores as of LLR_ada: most lie close together, some a hundred times as far."""
+    rng = np.random.default_rng(5)
+    ins, out = rng.normal(20, 10, 2000), rng.lognormal(4, 1.5, 2000)
+    low, high = score_range(ins, [out])
+    assert np.percentile(out, 90) < high < np.percentile(out, 98)
+    assert low < np.percentile(ins, 2.5) and np.percentile(ins, 97.5) < high
+    even = rng.normal(60, 10, 2000)
+    assert score_range(ins, [even])[1] > np.percentile(even, 99.5)
+    fig = densities(ins, [("tail", out)], LIGHT, symbol="s")
+    (said,) = [one.text for one in fig.layout.annotations if "→" in one.text]
+    assert said == f"{(out > high).sum()} beyond →"
+
+
 def test_densities_draw_blue_filled_and_orange_lines() -> None:
     rng = np.random.default_rng(3)
     ins, out = rng.normal(100, 10, 500), rng.normal(70, 8, 500)
@@ -68,7 +83,11 @@ def test_densities_draw_blue_filled_and_orange_lines() -> None:
     assert fig.layout.xaxis.title.text == "LLR<sub>&gt;1</sub> (nats)"
     assert fig.layout.yaxis.title.text == "density (per nat)"
     texts = [note.text for note in fig.layout.annotations]
-    assert texts == ["flagged →", "this image"]
+    within = np.concatenate([ins, out])
+    low, high = fig.layout.xaxis.range
+    before, after = (within < low).sum(), 500 + (within > high).sum()
+    assert texts == ["flagged →", "this image", *[f"← {before} beyond"] * bool(before),
+                     f"{after} beyond →"]  # fmt: skip
     assert {shape.x0 for shape in fig.layout.shapes} == {115, 120.0}
 
 
