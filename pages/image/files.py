@@ -41,7 +41,7 @@ def upload(ctx: Context) -> OneImage | None:
         f"A {KINDS} image", "i_file", _opened, anew=changes.undo,
         help="It is brought to the model's shape; what was done to it is written below it.",
     )  # fmt: skip
-    return _prepared_as_asked(ctx, file)
+    return _prepared_as_asked(file)
 
 
 def camera(ctx: Context) -> OneImage | None:
@@ -50,13 +50,13 @@ def camera(ctx: Context) -> OneImage | None:
         "A photograph", "i_photo", _opened, field=st.camera_input, anew=changes.undo,
         help="The browser asks whether the camera may be used. Crop or pad the picture below.",
     )  # fmt: skip
-    return _prepared_as_asked(ctx, file)
+    return _prepared_as_asked(file)
 
 
 def clipboard(ctx: Context) -> OneImage | None:
     """A picture from the clipboard."""
     easel.paste(_pasted)
-    return _prepared_as_asked(ctx, uploads.brought("i_pasted", _opened))
+    return _prepared_as_asked(uploads.brought("i_pasted", _opened))
 
 
 def _pasted(data: bytes) -> None:
@@ -106,16 +106,27 @@ SOURCES: dict[str, Callable[[Context], OneImage | None]] = {
 """By the words of the control that chooses among them."""
 
 
-def _prepared_as_asked(ctx: Context, file: _File | None) -> OneImage | None:
-    """The picture after the steps that its visitor wants, with hints at those that would help."""
+def _prepared_as_asked(file: _File | None) -> OneImage | None:
+    """The picture after the steps that its visitor wants."""
     if file is None:
         return None
     steps = changes.steps_asked(STEPS)
-    image = file.image if not steps else _prepared(file.digest, file.name, steps, file)
+    return file.image if not steps else _prepared(file.digest, file.name, steps, file)
+
+
+def hinted(ctx: Context, image: OneImage) -> None:
+    """What is unlike the model's own images in a file that was brought, and the step against it.
+
+    This stands with the verdict, which it puts in doubt.
+    """
+    if image.spot is not None or st.session_state.get("i_from") not in KEYS:
+        return
     for hint in hints(image.images, ctx.a.image_shape, ctx.world.ground):
-        st.caption(f":material/lightbulb: {ui.plain(hint.sentence)}")
-        st.button(WORDS[hint.step], key=f"i_do_{hint.step}", on_click=_prepare, args=(hint.step,))
-    return image
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.markdown(f":material/lightbulb: {ui.plain(hint.sentence)}", width="content")
+            st.button(
+                WORDS[hint.step], key=f"i_do_{hint.step}", on_click=_prepare, args=(hint.step,)
+            )
 
 
 def _prepare(step: Step) -> None:

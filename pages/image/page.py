@@ -24,6 +24,7 @@ from pages.image import (
     changes,
     code,
     false_alarms,
+    files,
     near,
     pixels,
     shown_scores,
@@ -32,7 +33,7 @@ from pages.image import (
 )
 from pages.image.one_image import OneImage
 from pages.image.subject import JudgedImage
-from pages.shared import jobs, panel, pictures, saving, ui, uploads
+from pages.shared import jobs, panel, pictures, saving, shown, ui, uploads
 from pages.shared.controls import one_of
 from pages.shared.remembered import remembered
 from pages.shared.state import colors, context
@@ -80,7 +81,11 @@ def portrait(image: OneImage) -> None:
     picture = tile(fitted.images, columns=1, scale=scale, colors=palette)
     ui.picture(picture, "The chosen image", scroll="i_portrait")
     st.markdown(f"**{ui.plain(image.title)}**")
-    done = "; ".join(fitted.notes) or f"as stored, {describe_shape(fitted.image_shape)}"
+    size = describe_shape(fitted.image_shape)
+    if image.spot is not None and shown.is_shown(image.spot[0]):  # of a link, or of another page
+        done = "; ".join([f"as a model was given it, {size}, changes included", *fitted.notes])
+    else:
+        done = "; ".join(fitted.notes) or f"as stored, {size}"
     st.caption(ui.plain(done[0].upper() + done[1:] + "."))
     if image.changes:
         st.button(
@@ -123,7 +128,11 @@ def rebuilt(image: OneImage, judged: Sequence[JudgedImage]) -> None:
                 saving.picture_button(picture, f"image-rebuilt-{letter}", alt=alt, code=made)
     draws = " or ".join(map(str, sorted({under.settings.samples for under in judged})))
     whose = ", the verdict's" if any(under.judgement for under in judged) else ""
-    panel.said(f"Pictures and nats are means over {draws} draws of z{whose}.", note=True)
+    marks = "Underlined: the largest loss of a row."
+    if any(under.judgement for under in judged):
+        marks = f"On grey: from the level that is the most unusual. {marks}"
+    text = f"{marks} Pictures and nats are means over {draws} draws of z{whose}."
+    panel.said(text, note=True)
 
 
 def lost(image: OneImage, judged: Sequence[JudgedImage]) -> None:
@@ -267,13 +276,14 @@ def body() -> None:
         return
     lower = st.container(key="i_right" if scores_first() else "i_below")
     right, below = (lower, beside) if scores_first() else (beside, lower)
-    shown = (image.at(ctx.a).digest, image.title, *(handle.digest for handle in ctx.models))
-    stale = st.session_state.pop(SHOWN, None) != shown
+    now = (image.at(ctx.a).digest, image.title, *(handle.digest for handle in ctx.models))
+    stale = st.session_state.pop(SHOWN, None) != now
     with ui.busy(mark, f"Judging {image.title}", RESULTS) if stale else nullcontext():
         judged = judge(image, alpha, correction)
         st.session_state[subject.JUDGEMENT] = judged[0].judgement
         with head, ui.in_place():
             verdicts.draw(image, judged, ctx.letters)
+            files.hinted(ctx, image)
         with place:
             portrait(image)
         with right:
@@ -288,7 +298,7 @@ def body() -> None:
             details(image, judged, alpha, correction=correction)
         with maps:  # last: the first image of a model waits for those that it is held against
             lost(image, judged)
-    st.session_state[SHOWN] = shown
+    st.session_state[SHOWN] = now
 
 
 body()

@@ -39,7 +39,8 @@ def held(app: AppTest) -> dict[str, Any]:
 
 
 def says(app: AppTest, words: str) -> bool:
-    return any(words in caption.value.replace("\\", "") for caption in app.caption)
+    said = (*app.caption, *app.markdown)
+    return any(words in one.value.replace("\\", "") for one in said)
 
 
 def test_several_files_and_the_way_from_a_photograph_to_a_drawing(start: Start) -> None:
