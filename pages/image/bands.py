@@ -16,6 +16,7 @@ from pages.image import code, scores
 from pages.image.one_image import OneImage
 from pages.image.subject import JudgedImage
 from pages.shared import ui
+from pages.shared.beside import grid
 from pages.shared.remembered import remembered
 from pages.shared.state import Context, colors
 
@@ -34,8 +35,9 @@ def draw(
     correction: Correction,
 ) -> None:
     """The scores before and after the changes, under each model."""
-    for under, handle in zip(judged, ctx.models, strict=True):
-        with ui.of_model(ctx, handle), ui.in_place():
+    places = grid(len(judged))
+    for under, handle, (place,) in zip(judged, ctx.models, places, strict=True):
+        with place, ui.of_model(ctx, handle), ui.in_place():
             reference, said, standard = under.reference, under.judgement, under.standard
             if reference is None or said is None or standard is None:
                 st.caption("There is no reference yet to hold the scores against.")

@@ -24,6 +24,7 @@ def rebuilt(
     heads: Sequence[str],
     *,
     highlight: Sequence[int] | None,
+    scale: int,
     settings: EvalSettings,
 ) -> Code:
     """The image and what it is rebuilt to from every level up, by the draws of the verdict."""
@@ -45,7 +46,7 @@ def rebuilt(
         "    [row],",
         f"    {program.listing(heads, 4)},",
         f"    highlight={highlight},",
-        "    scale=3,",
+        f"    scale={scale},",
         f"    colors={program.theme()},",
         ")",
         uses=_uses(image),
@@ -162,7 +163,9 @@ def lost(
     )
 
 
-def near(ctx: Context, handle: Handle, image: OneImage, *, reference: str, heads: int) -> Code:
+def near(
+    ctx: Context, handle: Handle, image: OneImage, *, reference: str, heads: int, scale: int
+) -> Code:
     """The held-out images nearest to the image in each layer whose means are kept."""
     return program.code(
         ctx,
@@ -182,6 +185,7 @@ def near(ctx: Context, handle: Handle, image: OneImage, *, reference: str, heads
         "figure = hv.figures.strip(",
         "    rows,",
         f"    heads[:{heads}],",
+        f"    scale={scale},",
         '    unit="",',
         "    underlined=False,",
         f"    colors={program.theme()},",

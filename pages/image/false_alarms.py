@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import streamlit as st
 
 from hvae_core.detection.combine import Correction
 from hvae_core.detection.false_alarms import (
@@ -14,12 +15,13 @@ from hvae_core.detection.false_alarms import (
     calibrate_verdict,
 )
 from hvae_core.evaluation.evaluation import Evaluation
-from hvae_core.figures import Alarms
+from hvae_core.figures import Alarms, calibration
 from pages.image.subject import JudgedImage
-from pages.shared import program
+from pages.shared import panel, program, ui
 from pages.shared.kept import by_content
 from pages.shared.program import Code, text
-from pages.shared.state import Context
+from pages.shared.remembered import remembered
+from pages.shared.state import Context, colors
 from pages.shared.store import Handle
 
 MIN_REFERENCE = 20
@@ -133,3 +135,34 @@ def code(
             "calibration", program.name_of(handle), *(f"--{word}" for word in words)
         ),
     )
+
+
+def draw(
+    ctx: Context,
+    tests: Sequence[Calibration],
+    handle: Handle,
+    suffix: str,
+    *,
+    alpha: float,
+    correction: Correction,
+) -> None:
+    """How often the verdict errs: the rate asked for against the one obtained."""
+    alone = len(ctx.models) == 1
+    left, right = st.columns([3, 2], gap="large") if alone else (st.container(), st.container())
+    with left:
+        rates = [point.asked for point in tests[0].points]
+        drawn = series(ctx, tests)
+        figure = remembered(calibration, rates, drawn, colors(), chosen=alpha, height=360)
+        alt = "False alarms obtained against those asked for, on held-out images"
+        made = code(
+            ctx,
+            handle,
+            [one.name for one in drawn],
+            alpha=alpha,
+            correction=correction,
+            height=360,
+        )
+        ui.chart(figure, f"image-calibration{suffix}", alt, code=made)
+    with right:
+        for sentence in in_words(ctx, tests, alpha):
+            panel.said(ui.plain(sentence))

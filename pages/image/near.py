@@ -59,14 +59,20 @@ def draw(ctx: Context, judged: JudgedImage, image: OneImage, letter: str) -> Non
         sentences.append(f"{percent(beyond)} of them in {name}")
     if rows:
         heads = HEADS[: len(rows[0].images)]
-        picture = remembered(strip, rows, heads, unit="", underlined=False, colors=colors())
+        scale = 2 if len(ctx.models) > 1 else 3
+        picture = remembered(
+            strip, rows, heads, scale=scale, unit="", underlined=False, colors=colors()
+        )
         alt = "Nearest held-out images by layer"
-        boxes = [box for row in strip_cells(rows, heads, unit="") for box in row[1:]]
+        places = strip_cells(rows, heads, scale=scale, unit="")
+        boxes = [box for row in places for box in row[1:]]
         clickable.picture(
             ctx, picture, alt, key=f"i_near_{letter}", spots=spots, boxes=boxes, scrolls=True,
             most=picture.width,
         )  # fmt: skip
-        made = code.near(ctx, handle, image, reference=reference.set_name, heads=len(heads))
+        made = code.near(
+            ctx, handle, image, reference=reference.set_name, heads=len(heads), scale=scale
+        )
         saving.picture_button(picture, f"image-near-{letter}", alt=alt, code=made)
         panel.said(
             ui.plain(

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from hvae_core.common.places import COMMAND
 from hvae_core.data import describe_shape
 from hvae_core.detection.combine import Correction
-from hvae_core.detection.false_alarms import Calibration
 from hvae_core.figures import (
-    calibration,
     fmt,
     layer_band,
     strip,
@@ -34,6 +33,7 @@ from pages.image import (
 from pages.image.one_image import OneImage
 from pages.image.subject import JudgedImage
 from pages.shared import jobs, panel, pictures, saving, shown, ui, uploads
+from pages.shared.beside import grid
 from pages.shared.controls import one_of
 from pages.shared.remembered import remembered
 from pages.shared.state import colors, context
@@ -74,6 +74,14 @@ def scores_first() -> bool:
     return bool(st.session_state.get(ui.FIRST) == "scores")
 
 
+def by_model(
+    judged: Sequence[JudgedImage], drawn: Callable[[JudgedImage], bool] = lambda _: True
+) -> list[tuple[JudgedImage, str, Handle, DeltaGenerator]]:
+    """Each model's judgement, letter and file, and the place of a part: those drawn have one."""
+    of = [(under, *pair) for under, pair in zip(judged, ctx.lettered, strict=True) if drawn(under)]
+    return [(*each, place) for each, (place,) in zip(of, grid(len(of)), strict=True)]
+
+
 def portrait(image: OneImage) -> None:
     """The image as the model is given it, large, and what was done to it."""
     fitted = image.at(ctx.a)
@@ -97,35 +105,35 @@ def portrait(image: OneImage) -> None:
 def rebuilt(image: OneImage, judged: Sequence[JudgedImage]) -> None:
     """The reconstructions by k; the column of what differs most is marked, or all that tie."""
     st.subheader("Rebuilt from the layers above k", anchor=False, help=REBUILT_HELP)
-    with st.container(horizontal=True, gap="large", key="scroll_i_strips"):
-        for under, (letter, handle) in zip(judged, ctx.lettered, strict=True):
-            images = image.at(handle)
-            settings = under.settings
-            results = pictures.of_images(
-                handle,
-                images,
-                seed=settings.seed,
-                skipped=settings.skipped,
-                up=settings.up,
-                samples=settings.samples,
-            )
-            highlight = None if under.judgement is None else [1 + k for k in under.judgement.ks]
-            picture = remembered(
-                strip,
-                pictures.rows_of([""], [False], results, images=images),
-                pictures.heads(handle),
-                highlight=highlight,
-                scale=3,
-                colors=palette,
-            )
-            with st.container(width="content", gap="small"), ui.of_model(ctx, handle):
-                alt = "The image and its reconstructions from each layer up"
-                ui.picture(picture, alt)
-                made = code.rebuilt(
-                    ctx, handle, image, pictures.heads(handle), highlight=highlight,
-                    settings=settings,
-                )  # fmt: skip
-                saving.picture_button(picture, f"image-rebuilt-{letter}", alt=alt, code=made)
+    scale = 2 if len(judged) > 1 else 3
+    for under, letter, handle, place in by_model(judged):
+        images = image.at(handle)
+        settings = under.settings
+        results = pictures.of_images(
+            handle,
+            images,
+            seed=settings.seed,
+            skipped=settings.skipped,
+            up=settings.up,
+            samples=settings.samples,
+        )
+        highlight = None if under.judgement is None else [1 + k for k in under.judgement.ks]
+        picture = remembered(
+            strip,
+            pictures.rows_of([""], [False], results, images=images),
+            pictures.heads(handle),
+            highlight=highlight,
+            scale=scale,
+            colors=palette,
+        )
+        with place, ui.of_model(ctx, handle):
+            alt = "The image and its reconstructions from each layer up"
+            ui.picture(picture, alt, scroll=f"i_strip_{letter}")
+            made = code.rebuilt(
+                ctx, handle, image, pictures.heads(handle), highlight=highlight, scale=scale,
+                settings=settings,
+            )  # fmt: skip
+            saving.picture_button(picture, f"image-rebuilt-{letter}", alt=alt, code=made)
     draws = " or ".join(map(str, sorted({under.settings.samples for under in judged})))
     whose = ", the verdict's" if any(under.judgement for under in judged) else ""
     marks = "Underlined: the largest loss of a row."
@@ -140,10 +148,9 @@ def lost(image: OneImage, judged: Sequence[JudgedImage]) -> None:
     if max(handle.n_levels for handle in ctx.models) < 2:
         return
     st.subheader("Where it is lost", anchor=False, help=pixels.HELP)
-    for under, (letter, handle) in zip(judged, ctx.lettered, strict=True):
-        if handle.n_levels > 1:
-            with ui.of_model(ctx, handle), ui.in_place():
-                pixels.draw(ctx, under, image, suffix=SUFFIXES[letter])
+    for under, letter, handle, place in by_model(judged, lambda one: one.handle.n_levels > 1):
+        with place, ui.of_model(ctx, handle), ui.in_place():
+            pixels.draw(ctx, under, image, suffix=SUFFIXES[letter])
 
 
 def layers(image: OneImage, judged: JudgedImage, suffix: str) -> None:
@@ -170,31 +177,6 @@ def layers(image: OneImage, judged: JudgedImage, suffix: str) -> None:
     ui.chart(figure, f"image-kl{suffix}", alt, code=made, follows=True)
 
 
-def errs(
-    tests: Sequence[Calibration], handle: Handle, suffix: str, *, alpha: float,
-    correction: Correction,
-) -> None:  # fmt: skip
-    """How often the verdict errs: the rate asked for against the one obtained."""
-    left, right = st.columns([3, 2], gap="large")
-    with left:
-        rates = [point.asked for point in tests[0].points]
-        series = false_alarms.series(ctx, tests)
-        figure = remembered(calibration, rates, series, palette, chosen=alpha, height=360)
-        alt = "False alarms obtained against those asked for, on held-out images"
-        made = false_alarms.code(
-            ctx,
-            handle,
-            [one.name for one in series],
-            alpha=alpha,
-            correction=correction,
-            height=360,
-        )
-        ui.chart(figure, f"image-calibration{suffix}", alt, code=made)
-    with right:
-        for sentence in false_alarms.in_words(ctx, tests, alpha):
-            panel.said(ui.plain(sentence))
-
-
 def details(
     image: OneImage, judged: Sequence[JudgedImage], alpha: float, *, correction: Correction
 ) -> None:
@@ -203,26 +185,29 @@ def details(
         st.subheader("What the changes did", anchor=False, help=bands.HELP)
         bands.draw(ctx, judged, image, alpha=alpha, correction=correction)
     st.subheader("The scores that decide, among held-out images", anchor=False)
-    for under, (letter, handle) in zip(judged, ctx.lettered, strict=True):
-        with ui.of_model(ctx, handle), ui.in_place():
-            width = 400 if not scores_first() else 290 if ui.presented() else 235
+    wide = 400 if len(judged) == 1 else 240
+    width = wide if not scores_first() else 290 if ui.presented() else 235
+    for under, letter, handle, place in by_model(judged):
+        with place, ui.of_model(ctx, handle), ui.in_place():
             shown_scores.decisive(ctx, under, image, suffix=SUFFIXES[letter], width=width)
             shown_scores.folded(ctx, image, under, letter)
     saving.csv_button(lambda: subject.table(judged, image), "image-scores", "All scores (CSV)")
     st.subheader("Nearest held-out images, layer by layer", anchor=False, help=near.HELP)
-    for under, (letter, handle) in zip(judged, ctx.lettered, strict=True):
-        with ui.of_model(ctx, handle), ui.in_place():
+    for under, letter, handle, place in by_model(judged):
+        with place, ui.of_model(ctx, handle), ui.in_place():
             near.draw(ctx, under, image, letter)
-    tests = [
-        false_alarms.calibrations(ctx, under, alpha, correction=correction) for under in judged
-    ]
-    if not any(tests):
+    tests = {
+        under.handle: false_alarms.calibrations(ctx, under, alpha, correction=correction)
+        for under in judged
+    }
+    if not any(tests.values()):
         return
     st.subheader("How often the verdict errs", anchor=False, help=ALARMS_HELP)
-    for of_model, (letter, handle) in zip(tests, ctx.lettered, strict=True):
-        if of_model:
-            with ui.of_model(ctx, handle), ui.in_place():
-                errs(of_model, handle, SUFFIXES[letter], alpha=alpha, correction=correction)
+    for _, letter, handle, place in by_model(judged, lambda one: bool(tests[one.handle])):
+        with place, ui.of_model(ctx, handle), ui.in_place():
+            false_alarms.draw(
+                ctx, tests[handle], handle, SUFFIXES[letter], alpha=alpha, correction=correction
+            )
 
 
 def judge(image: OneImage, alpha: float, correction: Correction) -> list[JudgedImage]:
@@ -289,10 +274,10 @@ def body() -> None:
         with right:
             with ui.in_place():
                 rebuilt(image, judged)
-            maps = st.container()
+            maps = st.container() if len(judged) == 1 else below.container()
             st.subheader("KL per layer", anchor=False)
-            for under, (letter, handle) in zip(judged, ctx.lettered, strict=True):
-                with ui.of_model(ctx, handle), ui.in_place():
+            for under, letter, handle, place in by_model(judged):
+                with place, ui.of_model(ctx, handle), ui.in_place():
                     layers(image, under, SUFFIXES[letter])
         with below:
             details(image, judged, alpha, correction=correction)

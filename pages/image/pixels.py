@@ -19,10 +19,11 @@ from pages.shared.remembered import remembered
 from pages.shared.state import Context, colors
 from pages.shared.store import Handle
 
-SIDE = 310
-"""Width of a map: on a narrow screen they stand one below the other."""
-HEIGHT = SIDE + 60
-"""With the scale below, and the words that say what its ends mean."""
+SIDE, SMALL = 310, 240
+"""Width of a map, and of one beside those of another model; on a narrow screen they stand one below
+the other."""
+BELOW = 60
+"""Pixels of the scale below, and of the words that say what its ends mean."""
 ENDS = {False: ("lost", "gained"), True: ("more lost than usual", "less lost")}
 """What a map's colours mean, below and above zero: against held-out images, or not."""
 HELP = (
@@ -56,17 +57,19 @@ def draw(ctx: Context, judged: JudgedImage, image: OneImage, *, suffix: str) -> 
     if without:
         st.caption(f"{without}: the maps show all that is lost, not what is lost beyond the usual.")
     limit, ends = map_limit(maps[1:]), ENDS[not without]
-    row = st.container(horizontal=True, gap="medium")
+    side = SIDE if len(ctx.models) == 1 else SMALL
+    row = st.container(horizontal=True, gap="medium" if side == SIDE else "small")
     for k in range(1, len(maps)):
-        with row.container(width=SIDE, gap="small"):
+        with row.container(width=side, gap="small"):
             level = handle.level_names[k]
             words = f"**From {level} up**, k = {k}: {_lost(totals[k])}"
             if np.isfinite(median[k]):
                 words += f"; the median held-out image: {_lost(median[k])}"
             panel.said(words, f"What is lost from {level} up")
-            figure = remembered(pixel_map, maps[k], limit, colors(), ends=ends, height=HEIGHT)
+            height = side + BELOW
+            figure = remembered(pixel_map, maps[k], limit, colors(), ends=ends, height=height)
             alt = f"Map of the pixels where log p is lost from {level} up"
-            made = code.lost(ctx, handle, image, k, held_out=not without, ends=ends, height=HEIGHT)
+            made = code.lost(ctx, handle, image, k, held_out=not without, ends=ends, height=height)
             ui.chart(figure, f"image-pixels-{k}{suffix}", alt, code=made, follows=True)
 
 

@@ -83,6 +83,10 @@ def folded(ctx: Context, image: OneImage, judged: JudgedImage, letter: str) -> N
                 )
             },
         )  # fmt: skip
+        st.caption(
+            "Grey bars: p, the share of held-out images that score as high or higher. A short bar "
+            "is an unusual score."
+        )
     key = "i_more" if alone else f"i_more_{letter}"
     with st.expander(f"More scores{who}", key=key, on_change="rerun") as panel:
         if panel.open and judged.materials is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from hvae_core.common.ladders import LADDERS
 from hvae_core.common.places import COMMAND
@@ -15,6 +16,7 @@ from hvae_core.figures.by_degree import AREA, SHARE, degree_curves
 from pages.ood import code
 from pages.ood.models import ModelDetection
 from pages.shared import panel, ui
+from pages.shared.beside import grid
 from pages.shared.controls import one_of
 from pages.shared.state import Context, colors
 
@@ -37,29 +39,40 @@ def draw(ctx: Context, detected: Sequence[ModelDetection]) -> None:
     names = {ladder.title: name for name, ladder in LADDERS.items()}
     if any(found for _, found in known):
         chosen = names[one_of("Change", list(names), "Rotation", key="o_change")]
+    shown = [(model, found) for model, found in known if found is not None]
     for model, found in known:
         if found is None:
             st.caption(
                 f"`{COMMAND} shift {model.handle.name} --chart shift.html` computes these "
                 f"curves for {ui.plain(model.handle.title)}."
             )
-            continue
-        with ui.of_model(ctx, model.handle), ui.in_place():
-            change = next((c for c in found.changes if c.name == chosen), None)
-            if change is not None:
-                _change(ctx, found, change, model=model)
+    alone = len(shown) < 2
+    rows = [(st.container(), *st.columns(2, gap="large"), st.container())] if alone else []
+    for (model, found), places in zip(shown, rows or grid(len(shown), 4), strict=False):
+        change = next((c for c in found.changes if c.name == chosen), None)
+        if change is not None:
+            _change(ctx, found, change, model=model, places=places)
 
 
-def _change(ctx: Context, found: ByDegree, change: Change, *, model: ModelDetection) -> None:
+def _change(
+    ctx: Context,
+    found: ByDegree,
+    change: Change,
+    *,
+    model: ModelDetection,
+    places: tuple[DeltaGenerator, ...],
+) -> None:
     """Both charts of one change, and who sees it."""
     ladder = LADDERS[change.name]
-    panel.said(in_words(change), f"By degrees: {ladder.axis}")
+    head, *charts, foot = places
+    with head, ui.of_model(ctx, model.handle):
+        panel.said(in_words(change), f"By degrees: {ladder.axis}")
     halves = ((AREA, change.areas, 0.5), (SHARE, change.shares, 100 * found.alpha))
-    for place, (title, values, chance) in zip(st.columns(2, gap="large"), halves, strict=True):
+    for place, (title, values, chance) in zip(charts, halves, strict=True):
         figure = degree_curves(
             change.degrees, values, colors(), x_title=ladder.axis, y_title=title, chance=chance
         )
-        with place:
+        with place, panel.view().under(model.letter), ui.in_place():
             kind = "auroc" if title == AREA else "flagged"
             alt = f"{title} of every level against {ladder.axis}"
             key = f"o_degree_{kind}{model.index}"
@@ -67,7 +80,7 @@ def _change(ctx: Context, found: ByDegree, change: Change, *, model: ModelDetect
                 ctx, model, change, found.command, areas=title == AREA, alpha=found.alpha
             )
             ui.chart(figure, f"shift-{change.name}-{kind}", alt, key=key, code=made)
-    st.caption(
+    foot.caption(
         f"{found.images:,} images, threshold by {found.references:,} held-out ones, S = "
         f"{found.samples}, {found.date}: `{found.command}`."
     )

@@ -10,6 +10,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from hvae_core.common.places import COMMAND
 from hvae_core.detection.metrics import flagged
+from hvae_core.detection.paired_tests import PairedTest
 from hvae_core.figures import (
     densities,
     fmt,
@@ -25,6 +26,7 @@ from pages.ood import claims, code, degrees, line, models, paired_tests, subset,
 from pages.ood.models import ModelDetection
 from pages.ood.threshold import Placed, PlacedThreshold, ScoredModel
 from pages.shared import offers, panel, saving, ui
+from pages.shared.beside import grid
 from pages.shared.controls import one_of
 from pages.shared.remembered import remembered
 from pages.shared.state import colors, context
@@ -100,26 +102,27 @@ def density_chart(scored: ScoredModel, at: PlacedThreshold | None, drawn: list[s
 
 def in_words(placed: Placed) -> None:
     """The threshold of each model with its rates."""
-    for scored, at in placed:
-        if at is None:
-            continue
+    judged = [(scored, at) for scored, at in placed if at is not None]
+    for (scored, at), (place,) in zip(judged, grid(len(judged)), strict=True):
         text = (
             f"{who(scored.model)}Flagged are images that score "
             f"**{fmt(at.value, scored.score.unit)}** or more: {percent(at.held_out.value)} of "
             f"{at.held_out.n:,} held-out images"
         )
         if scored.by_itself:
-            panel.said(
-                f"{text}. These images place the threshold, and there are no others of their kind, "
-                "so this rate does not test it."
+            text += (
+                ". These images place the threshold, and there are no others of their kind, so "
+                "this rate does not test it."
             )
-            continue
-        test = flagged(at.value, scored.inside)
-        panel.said(
-            f"{text}, and of {ui.plain(ctx.title(ctx.in_name))} "
-            f"**{interval(100 * test.value, 100 * test.low, 100 * test.high, unit='%')}**."
-            + threshold.unlike(at, test)
-        )
+        else:
+            test = flagged(at.value, scored.inside)
+            text += (
+                f", and of {ui.plain(ctx.title(ctx.in_name))} "
+                f"**{interval(100 * test.value, 100 * test.low, 100 * test.high, unit='%')}**."
+                + threshold.unlike(at, test)
+            )
+        with place:
+            panel.said(text)
 
 
 def curve_chart(
@@ -145,33 +148,36 @@ def rates(placed: Placed) -> None:
     names = {ctx.in_name: f"{ctx.title(ctx.in_name)} (false alarms)"}
     judged = {name for scored, _ in placed for name in scored.sets}
     names |= {name: title for name, title in titles.items() if name in judged}
-    rows = threshold.rates_table(placed, names)
-    bars = {
-        column: st.column_config.ProgressColumn(format="%.1f %%", min_value=0, max_value=100)
-        for column in rows
-        if column.startswith("Flagged")
-    }
+    rows, columns = threshold.rates_table(placed, names)
     made = code.rates(ctx, placed, titles)
-    ui.table(rows, "flagged", "Share flagged of each set", code=made, column_config=bars)
+    ui.table(rows, "flagged", "Share flagged of each set", code=made, column_config=columns)
 
 
-def versus(pair: tuple[ModelDetection, ModelDetection], score: Score) -> None:
-    """The chosen score under one model against the same under another."""
-    by_set = paired_tests.of_models(pair, score)
-    first, second = (model.letter for model in pair)
+def versus(every: list[ModelDetection], score: Score) -> None:
+    """The chosen score under each model against the same under each other one."""
+    found = {}
+    for pair in combinations(every, 2):
+        with ui.in_place():
+            found[pair[0].letter, pair[1].letter] = paired_tests.of_models(pair, score)
+    if not found:
+        return
+    several = f" {paired_tests.CERTAIN}" if len(found) > 1 else ""
     st.markdown(
-        f"${score.symbol}$ under **{first}** against the same score under **{second}**, tested on "
-        "the same images:"
+        f"${score.symbol}$ under one model against another, tested on the same images.{several}"
     )
+    if several:
+        rows, columns = paired_tests.table_of_pairs(titles, found)
+        ui.table(rows, "tests-pairs", "Tests of each model against each", column_config=columns)
+        return
+    ((first, second), by_set) = next(iter(found.items()))
     rows = paired_tests.table(titles, by_set, [score]).drop(columns="Score")
     rows = rows.rename(columns={"First": f"AUROC of {first}", "Second": f"AUROC of {second}"})
     ui.table(rows, f"tests-{first}-{second}", f"Tests of {first} against {second}")
 
 
-def charts_of(scored: ScoredModel) -> tuple[DeltaGenerator, ...]:
-    """The places of a model's densities and curve, below its title where there are several."""
-    with ui.of_model(ctx, scored.model.handle):
-        return st.columns(SIDES, gap="large")
+def charts_of(every: list[ScoredModel]) -> list[tuple[DeltaGenerator, ...]]:
+    """The places of each model's densities and curve: beside each other, or those of models."""
+    return [tuple(st.columns(SIDES, gap="large"))] if len(every) == 1 else grid(len(every), 2)
 
 
 @ui.fragment
@@ -185,7 +191,7 @@ def detection(detected: list[ModelDetection]) -> None:
         return
     # Beside the charts of one model stand its controls; above those of several, whose they all are.
     above = st.columns(SIDES, gap="large") if len(every) > 1 else ()
-    rows = [charts_of(scored) for scored in every]
+    rows = charts_of(every)
     left, right = above or rows[0]
     slots = [row[0].container() for row in rows]
     with left:
@@ -193,11 +199,10 @@ def detection(detected: list[ModelDetection]) -> None:
     with right:
         kind = one_of("Curve", ["ROC", "Precision-recall"], "ROC", key="o_curve")
     for (scored, at), slot, row in zip(placed, slots, rows, strict=True):
-        with panel.view().under(scored.model.letter):
-            with slot, ui.in_place():
-                density_chart(scored, at, drawn)
-            with row[1], ui.in_place():
-                curve_chart(scored, at, drawn, kind=kind)
+        with slot, ui.of_model(ctx, scored.model.handle), ui.in_place():
+            density_chart(scored, at, drawn)
+        with row[1], ui.of_model(ctx, scored.model.handle), ui.in_place():
+            curve_chart(scored, at, drawn, kind=kind)
     with slots[0], ui.in_place():
         line.follow(placed, by_score=st.session_state.get("o_by") == "score")
     if drawn:
@@ -210,9 +215,8 @@ def detection(detected: list[ModelDetection]) -> None:
             subset.takers(placed, drawn)
     with ui.in_place():
         subset.areas(ctx, every, titles)
-    for pair in combinations([scored.model for scored in every], 2):
-        with ui.in_place():
-            versus(pair, every[0].score)
+    with ui.in_place():
+        versus([scored.model for scored in every], every[0].score)
 
 
 @ui.fragment
@@ -257,13 +261,23 @@ def table(detected: list[ModelDetection]) -> None:
 def tests(detected: list[ModelDetection]) -> None:
     """Which differences between areas are more than chance: paired tests on the same images."""
     st.subheader("Which differences are certain", anchor=False, help=TESTS_HELP)
+    found: list[tuple[ModelDetection, dict[str, PairedTest]]] = []
     for model in detected:
         with panel.view().under(model.letter), ui.in_place():
             by_set = paired_tests.against_likelihood(model)
-            if not by_set:
+            if by_set:
+                found.append((model, by_set))
+            else:
                 panel.said(f"{who(model)}No score does better than $-\\mathcal{{L}}$ on any set.")
-                continue
-            st.markdown(f"{who(model)}The best score of each set against $-\\mathcal{{L}}$:")
+    if found:
+        several = f" {paired_tests.EMPTY} {paired_tests.CERTAIN}" if len(found) > 1 else ""
+        st.markdown(f"The best score of each set against $-\\mathcal{{L}}$.{several}")
+    if len(found) > 1:
+        rows, columns = paired_tests.table_of_models(titles, found)
+        alt = "Tests of the best score of each model against −L"
+        ui.table(rows, "tests-likelihood", alt, column_config=columns)
+    for model, by_set in found if len(found) == 1 else ():
+        with panel.view().under(model.letter):
             rows = paired_tests.table(titles, by_set, model.report.scores)
             rows = rows.rename(columns={"First": "AUROC", "Second": "AUROC of −L"})
             ui.table(rows, f"tests-{model.letter}", "Tests of the best score against −L")

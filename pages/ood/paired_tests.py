@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
+import streamlit as st
+from streamlit.elements.lib.column_types import ColumnConfig
 
-from hvae_core.common.words import area, p_value
+from hvae_core.common.words import MINUS, area, p_value
 from hvae_core.detection.paired_tests import PairedTest, Side, between_models, between_scores
 from hvae_core.figures import interval, symbol_text
 from hvae_core.scores import Score
 from pages.ood.models import ModelDetection
 from pages.shared.kept import by_content
+
+CERTAIN = "✓: certain, the corrected p is at most 0.05."
+EMPTY = f"No entry: no score does better than {MINUS}L."
 
 
 def side(model: ModelDetection) -> Side:
@@ -66,6 +71,48 @@ def table(
             }
         )
     return pd.DataFrame(rows)
+
+
+def table_of_pairs(
+    titles: Mapping[str, str], found: Mapping[tuple[str, str], Mapping[str, PairedTest]]
+) -> tuple[pd.DataFrame, dict[str, ColumnConfig]]:
+    """A row a set, a column a pair of models: the difference of their areas; how they are drawn."""
+    rows: dict[str, list[str]] = {"Set": list(titles.values())}
+    columns = {"Set": st.column_config.Column(pinned=True)}
+    for (first, second), tests in found.items():
+        head = f"{first} {MINUS} {second}"
+        rows[head] = [_difference(tests.get(name)) for name in titles]
+        text = f"AUROC under {first} less that under {second}, with its 95 % interval. {CERTAIN}"
+        columns[head] = st.column_config.Column(help=text)
+    return pd.DataFrame(rows), columns
+
+
+def table_of_models(
+    titles: Mapping[str, str], found: Sequence[tuple[ModelDetection, Mapping[str, PairedTest]]]
+) -> tuple[pd.DataFrame, dict[str, ColumnConfig]]:
+    """A row a set, for each model the best score with its area, and what it gains on -L."""
+    rows: dict[str, list[str]] = {"Set": list(titles.values())}
+    columns = {"Set": st.column_config.Column(pinned=True)}
+    for model, tests in found:
+        symbols = {score.key: symbol_text(score.symbol) for score in model.report.scores}
+        best, gain = f"{model.letter}, best", f"{model.letter}, gain"
+        tested = [tests.get(name) for name in titles]
+        rows[best] = [f"{symbols[t.first]} {area(t.result.first)}" if t else "" for t in tested]
+        rows[gain] = [_difference(test) for test in tested]
+        text = f"The best score of model {model.letter} on the set, and its AUROC"
+        columns[best] = st.column_config.Column(help=text)
+        text = f"AUROC of that score less that of {MINUS}L, with its 95 % interval. {CERTAIN}"
+        columns[gain] = st.column_config.Column(help=text)
+    return pd.DataFrame(rows), columns
+
+
+def _difference(test: PairedTest | None) -> str:
+    """A difference with its interval, and whether it is certain."""
+    if test is None:
+        return ""
+    result = test.result
+    text = interval(result.difference, result.low, result.high)
+    return f"{text} ✓" if test.corrected <= 0.05 else text
 
 
 def contents(model: ModelDetection) -> tuple[object, ...]:

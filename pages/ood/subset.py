@@ -15,6 +15,7 @@ from hvae_core.detection.metrics import auroc, auroc_interval
 from hvae_core.figures import interval
 from pages.ood.threshold import Placed, ScoredModel
 from pages.shared import selection, ui
+from pages.shared.beside import grid
 from pages.shared.selection import Selection
 from pages.shared.state import Context
 
@@ -63,11 +64,10 @@ def area_rows(
 
 def takers(placed: Placed, drawn: Sequence[str]) -> None:
     """Buttons that make what a threshold flags, misses or flags wrongly the current subset."""
-    for scored, at in placed:
-        if at is None:
-            continue
+    judged = [(scored, at) for scored, at in placed if at is not None]
+    for (scored, at), (place,) in zip(judged, grid(len(judged)), strict=True):
         letter = scored.model.letter
-        with st.container(horizontal=True, vertical_alignment="center"):
+        with place.container(horizontal=True, vertical_alignment="center"):
             st.markdown(f"{f'**{letter}** ' if letter else ''}Take as subset:", width="content")
             for words, picks, of in parted(scored, at.value, drawn):
                 st.button(

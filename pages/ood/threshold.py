@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import streamlit as st
+from streamlit.elements.lib.column_types import ColumnConfig
 
 from hvae_core.common.errors import ScoreError
 from hvae_core.detection.conformal import conformal_p_values, threshold_at
@@ -177,23 +178,45 @@ def _curve(
     )
 
 
-def rates_table(placed: Placed, titles: Mapping[str, str]) -> pd.DataFrame:
-    """What the thresholds flag: a row a set, for each model the share with its interval."""
-    columns: dict[str, list[object]] = {"Set": list(titles.values())}
+def rates_table(
+    placed: Placed, titles: Mapping[str, str]
+) -> tuple[pd.DataFrame, dict[str, ColumnConfig]]:
+    """What the thresholds flag: a row a set, the share with its interval; how columns are drawn.
+
+    Of several models each has one column, under its letter, so that all are seen.
+    """
+    rows: dict[str, list[object]] = {"Set": list(titles.values())}
+    columns = {"Set": st.column_config.Column(pinned=True)}
+    images: dict[str, list[int | None]] = {}
     for scored, threshold in placed:
-        letter = f" {scored.model.letter}".rstrip()
+        letter = scored.model.letter
         shares = [
             flagged(threshold.value, scored.sets[name])
             if threshold and name in scored.sets
             else None
             for name in titles
         ]
-        columns[f"Flagged{letter}"] = [None if s is None else 100 * s.value for s in shares]
-        columns[f"95 % interval{letter}"] = [
+        images[letter] = [None if s is None else s.n for s in shares]
+        if letter:
+            rows[letter] = [
+                "" if s is None
+                else f"{100 * s.value:.1f} % [{100 * s.low:.1f}, {100 * s.high:.1f}]"
+                for s in shares
+            ]  # fmt: skip
+            text = f"Share of the set that model {letter} flags, with its 95 % interval"
+            columns[letter] = st.column_config.Column(f"{letter}, flagged", help=text)
+            continue
+        rows["Flagged"] = [None if s is None else 100 * s.value for s in shares]
+        columns["Flagged"] = st.column_config.ProgressColumn(
+            format="%.1f %%", min_value=0, max_value=100
+        )
+        rows["95 % interval"] = [
             "" if s is None else f"{100 * s.low:.1f} to {100 * s.high:.1f} %" for s in shares
         ]
-        columns[f"Images{letter}"] = [None if s is None else s.n for s in shares]
-    return pd.DataFrame(columns)
+    alike = len({tuple(counts) for counts in images.values()}) == 1
+    for letter, counts in [*images.items()][: 1 if alike else None]:
+        rows["Images" if alike else f"Images {letter}"] = [*counts]
+    return pd.DataFrame(rows), columns
 
 
 def choose(

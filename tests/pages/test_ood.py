@@ -112,7 +112,10 @@ def test_second_model_has_curves_rows_and_rates_of_its_own(
     assert charts(app) >= DRAWN | {"o_density1", "o_curves1"}
     assert "shift glyphs-hvae3-informative --chart" in text(app)  # nothing is stored of this file
     assert all(f"**{letter}:** Flagged are" in text(app) for letter in "AB")
-    assert {"Flagged A", "Flagged B"} <= set(app.dataframe[0].value.columns)
+    assert list(app.dataframe[0].value.columns) == ["Set", "A", "B", "Images"]
+    # Densities of both stand in one row, and their curves in the next.
+    row = [column for column in app.columns if "o_density0" in charts(column)]
+    assert len(row) == 1 and "o_curves0" not in charts(row[0])
     kinds = {name.partition("-")[0] for name in run_codes(app, monkeypatch)}
     assert kinds == {"density", "ROC", "flagged", "table"}
     panels = [panel for _, panel in app.session_state["panels"].panels]
@@ -442,6 +445,13 @@ def test_the_best_score_meets_the_likelihood(study: Callable[..., ModelDetection
     table = paired_tests.table(titles, found, one.report.scores)
     assert list(table["Set"]) == [name.upper() for name in one.outs if name in found]
     both = paired_tests.of_models([one, other], get_score("llr_1", 3))
+    pairs, columns = paired_tests.table_of_pairs(titles, {("A", "B"): both, ("A", "C"): {}})
+    assert list(pairs) == ["Set", "A − B", "A − C"] and columns["Set"]["pinned"]
+    for name, said in zip(titles, pairs["A − B"], strict=True):
+        assert said.endswith("✓") == (both[name].corrected <= 0.05) and "[" in said
+    assert set(pairs["A − C"]) == {""}
+    best, _ = paired_tests.table_of_models(titles, [(one, found)])
+    assert [bool(said) for said in best[f"{one.letter}, gain"]] == [n in found for n in titles]
     assert set(both) == set(one.outs)
     assert both["lower"].result.first == pytest.approx(one.metrics("lower")["llr_1"].auroc)
     assert both["lower"].result.second == pytest.approx(other.metrics("lower")["llr_1"].auroc)
