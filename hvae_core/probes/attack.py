@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import itertools
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -22,12 +23,13 @@ from hvae_core.common.noise import ImageNoise, StillNoise
 from hvae_core.common.progress import Progress, silent
 from hvae_core.data.image_set import ImageSet
 from hvae_core.models import Gaussian, HierarchicalVAE, Posterior, prepared
+from hvae_core.probes import attack_pace
+from hvae_core.probes.attack_pace import BATCH, ticks
 from hvae_core.probes.attack_record import KIND, Attacks, AttackSettings, attacks_key, pack, unpack
 from hvae_core.probes.picture_quality import ms_ssim
 
 FIGURES = ("moved", "inputs", "own", "whole")
 _PICTURES = ("seen", "clean", "twins", "rebuilt", "control", "control_rebuilt")
-_BATCH = 25
 
 
 def attack(
@@ -36,7 +38,7 @@ def attack(
     settings: AttackSettings,
     *,
     progress: Progress = silent,
-    batch_size: int = _BATCH,
+    batch_size: int = BATCH,
 ) -> Attacks:
     """Attack the layers above k, for every k, of images at the model's shape (DCT App. H).
 
@@ -50,11 +52,11 @@ def attack(
     exact = copy.deepcopy(model).double().requires_grad_(False)
     digests = images.image_digests()
     batches = [slice(i, i + batch_size) for i in range(0, len(images), batch_size)]
-    ticks = len(batches) * settings.starts * model.n_levels * (settings.steps + 1)
+    whole = ticks(len(images), model.n_levels, settings, batch_size)
     counter = itertools.count(1)
 
     def tick() -> None:
-        progress(next(counter) / ticks, images.title)
+        progress(next(counter) / whole, images.title)
 
     parts = []
     for batch in batches:
@@ -197,14 +199,20 @@ def attacked(
     *,
     progress: Progress = silent,
 ) -> Attacks:
-    """``attack``, from the cache or computed and left there."""
-    return cache.kept(
-        KIND,
-        attacks_key(checkpoint, images, settings),
-        lambda: attack(model, images, settings, progress=progress),
-        pack=pack,
-        unpack=unpack,
-    )
+    """``attack``, from the cache or computed and left there, with the time that it took."""
+
+    def compute() -> Attacks:
+        began = time.monotonic()
+        found = attack(model, images, settings, progress=progress)
+        if next(model.parameters()).device.type == "cpu":  # the app attacks there
+            spent = time.monotonic() - began
+            attack_pace.keep(
+                checkpoint, spent, images=len(images), levels=model.n_levels, settings=settings
+            )
+        return found
+
+    key = attacks_key(checkpoint, images, settings)
+    return cache.kept(KIND, key, compute, pack=pack, unpack=unpack)
 
 
 def attack_images(

@@ -13,13 +13,14 @@ from hvae_core.common.errors import DataError
 from hvae_core.data.image_set import ImageSet
 from hvae_core.figures import Palette, StripRow, fmt
 from hvae_core.figures.inks import channels
+from hvae_core.probes import attack_pace
 from hvae_core.probes.attack_record import (
     Attacks,
     AttackSettings,
     attacks_key,
     stored_attacks,
 )
-from pages.shared import current, image_names, jobs, selection
+from pages.shared import current, image_names, jobs, selection, ui
 from pages.shared.controls import one_of
 from pages.shared.current import Spot
 from pages.shared.state import Context
@@ -97,11 +98,31 @@ def _offer(handle: Handle, images: ImageSet, settings: AttackSettings) -> None:
     key = attacks_key(handle.digest, images, settings)
     name = jobs.name_of("attack", key)
     words = f"Attack {len(images)} image{'s' * (len(images) > 1)} under {handle.title}"
-    if jobs.asked(name, f"Attacking {handle.title}", words):
+    if jobs.asked(
+        name, f"Attacking {handle.title}", words, note=how_long(handle, images, settings)
+    ):
         from hvae_core.probes.attack import attack_images
 
         jobs.submit(name, key, attack_images, handle.path, images, settings)
         st.rerun()
+
+
+def how_long(handle: Handle, images: ImageSet, settings: AttackSettings) -> str:
+    """What is said before the button: how long these attacks take on this machine."""
+    known = attack_pace.expected(
+        handle.digest, images=len(images), levels=handle.n_levels, settings=settings
+    )
+    what = ui.plain(
+        f"{len(images)} image{'s' * (len(images) > 1)}, {handle.n_levels} "
+        f"attack{'s' * (handle.n_levels > 1)} of {settings.steps} steps on each"
+    )
+    if known is None:
+        return (
+            f"{what}. How long that takes on this machine is known after the first run of this "
+            "model; while it runs, its bar says the time left."
+        )
+    about = f"{'At most about' if known.most else 'About'} {jobs.seconds(known.seconds)}"
+    return f"{what}. {about} on this machine, by the last run of this model."
 
 
 def heads(handle: Handle) -> list[str]:

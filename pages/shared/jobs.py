@@ -147,7 +147,7 @@ def _show(name: str, job: Job, doing: str) -> None:
             st.rerun()
         _shared().drawn[full] = (doing, time.monotonic())
         fraction, message, left = job.progress
-        wait = f", about {_seconds(left)} left" if left is not None else ""
+        wait = f", about {seconds(left)} left" if left is not None else ""
         if job.status == "waiting":
             message = _waits_for(job)
         row = st.container(horizontal=True, vertical_alignment="bottom")
@@ -280,5 +280,6 @@ def _offer(ctx: Context, handle: Handle, waiting: Sequence[str], key: str) -> No
         st.rerun()
 
 
-def _seconds(left: float) -> str:
+def seconds(left: float) -> str:
+    """A time in words, as those of running jobs: "40 s", "3 min"."""
     return f"{left:.0f} s" if left < 90 else f"{left / 60:.0f} min"

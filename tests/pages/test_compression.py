@@ -87,6 +87,7 @@ def test_an_attack_is_offered_and_shown_once_it_is_there(
     assert app.title[0].value == "How far can a small change lead the upper layers?"
     assert button(app, "Attack 4 images under Tiny, plain")
     assert "The images to attack" in [one.value for one in app.markdown]
+    assert any("known after the first run" in one.value for one in app.info)
     assert len(app.image) == 1
     checkpoint = load_checkpoint(tiny_app / "checkpoints" / "glyphs-hvae3-elbo.safetensors")
     images = worlds()["glyphs"].choose("test", limit=LIMIT).take(4)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,7 +13,8 @@ from hvae_core.common.errors import ConfigError, DataError
 from hvae_core.data.image_set import ImageSet
 from hvae_core.models.distributions import Gaussian
 from hvae_core.probes import attack as attacks
-from hvae_core.probes.attack import FIGURES, attack, divergence
+from hvae_core.probes import attack_pace
+from hvae_core.probes.attack import FIGURES, attack, attacked, divergence
 from hvae_core.probes.attack_record import Attacks, AttackSettings, pack, unpack
 from hvae_core.probes.picture_quality import ms_ssim
 from tests.linear_gaussian import LinearGaussian
@@ -146,3 +148,23 @@ def test_attacks_are_kept_whole(plain: None) -> None:
     assert isinstance(read, Attacks)
     for name, values in pack(found).items():
         np.testing.assert_array_equal(getattr(read, name), values)
+
+
+def test_the_time_of_a_run_tells_that_of_the_next(
+    plain: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, now = tiny_model(), iter([10.0, 16.0])
+    monkeypatch.setattr(attacks, "time", SimpleNamespace(monotonic=lambda: next(now)))
+    levels, key = model.n_levels, "of these weights"
+
+    def expected(images: int, steps: int, of: str = key) -> attack_pace.Expected | None:
+        settings = AttackSettings(steps=steps)
+        return attack_pace.expected(of, images=images, levels=levels, settings=settings)
+
+    assert expected(2, 5) is None
+    attacked(model, key, tiny_set(2), QUICK)  # six seconds for five steps and a last look
+    assert expected(2, 5) == pytest.approx((6.0, False))
+    assert expected(2, 11) == pytest.approx((12.0, False))
+    assert expected(1, 5) == pytest.approx((6.0, True))  # one image takes no longer than two
+    assert expected(50, 5) == pytest.approx((2 * 12.5 * 6.0, True))  # two batches of 25
+    assert expected(2, 5, "of others") is None
