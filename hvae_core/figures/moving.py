@@ -18,6 +18,8 @@ _DASHES = ("", "7 5", "2 4", "7 4 2 4")
 _ELLIPSES, _DOTS = 40, 120
 _SWATCH = 8
 """Pixels of the square that says of which line a label is: text in pale colours is not read."""
+_LINE = 15.0
+"""Pixels from a label to the next below."""
 _POINTS = 240
 """Points of a line at most: a narrow chart shows no more."""
 
@@ -28,7 +30,9 @@ def _tick(value: float) -> str:
 
 def _end(value: float) -> str:
     """A value at the end of a line, where there is room for few signs."""
-    return _tick(value) if abs(value) >= 1e-3 or not value else "≈ 0"
+    if value and abs(value) < 1e-3:
+        return "≈ 0"
+    return _tick(value) if not 0 < abs(value) < 0.1 else f"{value:.2g}".replace("-", "−")
 
 
 def _ticks(low: float, high: float, most: int) -> NDArray[np.float64]:
@@ -37,6 +41,50 @@ def _ticks(low: float, high: float, most: int) -> NDArray[np.float64]:
     power = 10.0 ** np.floor(np.log10(rough))
     step = power * next(times for times in (1, 2, 5, 10) if times * power >= rough)
     return np.asarray(step * np.arange(np.ceil(low / step), np.floor(high / step + 1e-9) + 1))
+
+
+def within(places: Sequence[float], gap: float, low: float, high: float) -> list[float]:
+    """Places of labels that keep ``gap``, or what there is room for, between two edges.
+
+    Their order stays, and none moves further than its neighbours and the edges ask for.
+    """
+    gap = min(gap, (high - low) / max(1, len(places) - 1))
+    moved = spread(places, gap)
+    order = sorted(range(len(places)), key=places.__getitem__)
+    edge = low
+    for i in order:  # down from the upper edge, then up from the lower one
+        moved[i] = max(moved[i], edge)
+        edge = moved[i] + gap
+    edge = high
+    for i in reversed(order):
+        moved[i] = min(moved[i], edge)
+        edge = moved[i] - gap
+    return moved
+
+
+End = tuple[float, float, str, str]
+"""Where a line ends (x, y), what it is called there, and its colour."""
+
+
+def _named(ends: Sequence[End], colors: Palette, *, x: float, low: float, high: float) -> list[str]:
+    """The names of lines in a column at ``x``, between two edges, each led to by its line."""
+    parts = []
+    places = within([y for _, y, _, _ in ends], _LINE, low, high)
+    for (end, y, name, ink), place in zip(ends, places, strict=True):
+        if x - end > _LINE or abs(place - y) > 2:
+            parts.append(
+                f'<path d="M{end + 1:.1f} {y:.1f}L{x - 2:.1f} {place:.1f}" stroke="{ink}" '
+                'stroke-opacity="0.5" fill="none"/>'
+            )
+        at = x
+        if ink != colors.text:
+            parts.append(
+                f'<rect x="{x:.1f}" y="{place - 4:.1f}" width="{_SWATCH}" height="{_SWATCH}" '
+                f'fill="{ink}"/>'
+            )
+            at += _SWATCH + 4
+        parts.append(f'<text x="{at:.1f}" y="{place + 4:.1f}">{escape(name)}</text>')
+    return parts
 
 
 def moving_lines(
@@ -81,7 +129,7 @@ def moving_lines(
         return np.asarray(height - _BOTTOM - (y - low) / span * (height - top - _BOTTOM))
 
     parts: list[str] = []
-    ends: list[tuple[float, float, str, str]] = []
+    ends: list[End] = []
     for value in _ticks(low, high, 4):
         y = float(at_y(np.array(value)))
         parts.append(f'<path d="M{_LEFT} {y:.1f}H{width - _RIGHT}" stroke="{colors.grid}"/>')
@@ -107,15 +155,10 @@ def moving_lines(
                 name += f" {_end(float(table[-1, i]))}"
                 ends.append((float(points[-1, 0]), float(points[-1, 1]), name, ink))
     parts += drawn(groups, named, colors, top=_TOP, bottom=height - _BOTTOM)
-    places = spread([y for _, y, _, _ in ends], 15.0)
-    for (x, _, name, ink), y in zip(ends, places, strict=True):
-        if ink != colors.text:
-            parts.append(
-                f'<rect x="{x + 5:.1f}" y="{y - 4:.1f}" width="{_SWATCH}" height="{_SWATCH}" '
-                f'fill="{ink}"/>'
-            )
-            x += _SWATCH + 4
-        parts.append(f'<text x="{x + 5:.1f}" y="{y + 4:.1f}">{escape(name)}</text>')
+    # In a column right of the plot, off its lower edge: below stand the ticks.
+    parts += _named(
+        ends, colors, x=width - _RIGHT + 10, low=_TOP, high=height - _BOTTOM - _LINE / 3
+    )
     parts.append(
         f'<text x="{(width + _LEFT) / 2:.0f}" y="{height - 4}" text-anchor="middle">'
         f"{escape(counted)}</text>"

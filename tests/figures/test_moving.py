@@ -7,6 +7,7 @@ from xml.etree import ElementTree
 import numpy as np
 
 from hvae_core.figures import LIGHT, Progress, Turn, moving_lines, moving_marks, moving_posteriors
+from hvae_core.figures.moving import within
 from hvae_core.figures.turned import ROWS
 
 SPACE = "{http://www.w3.org/2000/svg}"
@@ -98,3 +99,22 @@ def test_the_image_s_mark_stands_among_those_of_the_others() -> None:
     others, own = (path.attrib["d"] for path in svg.iter(f"{SPACE}path"))
     left, right = (float(part.split()[0]) for part in others.split("M")[1:])
     assert np.isclose(float(own[1:].split()[0]), (left + right) / 2)
+
+
+def test_names_of_lines_lie_right_of_the_plot_apart_and_off_the_axis() -> None:
+    """Six dead lines and their order: nothing lies on another, nor on the ticks below."""
+    names = [f"z{i}" for i in range(1, 7)]
+    kl = [[1.0] * 6, [0.0, 1e-5, 2e-5, 0.5, 0.0042, 0.0]]
+    short = Progress("B", [0, 40], kl, names)
+    svg = ElementTree.fromstring(moving_lines([Progress("A", [0, 100], kl, names), short], LIGHT))
+    words = said(svg)
+    assert {"z1 A 0", "z2 A ≈ 0", "z5 B 0.0042"} <= set(words)
+    ends = [at for text, at in words.items() if text.startswith("z")]
+    places = sorted(float(at["y"]) for at in ends)
+    assert len(ends) == 12 and np.diff(places).min() > 14.5
+    lines = [line.attrib["points"].split()[-1] for line in svg.iter(f"{SPACE}polyline")]
+    right = max(float(point.split(",")[0]) for point in lines)
+    assert min(float(at["x"]) for at in ends) > right
+    axis = max(float(point.split(",")[1]) for point in lines)
+    assert places[0] > 12 and places[-1] < axis + 1
+    assert within([5.0, 5.0, 5.0], 10, 0, 8) == [0, 4, 8]  # as far apart as there is room for
