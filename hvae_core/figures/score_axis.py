@@ -32,7 +32,8 @@ def score_range(in_scores: ArrayLike, outs: Sequence[ArrayLike]) -> tuple[float,
         return 0.0, 1.0
     halves = [float(np.subtract(*np.percentile(x, [75, 25]))) for x in sets]
     body = min(filter(None, halves), default=0.0)
-    ranges = [_range_less(tail, sets) for tail in _TAILS]
+    spans = [_spans(x) for x in sets]
+    ranges = [_range_less(tail, spans) for tail in range(len(_TAILS))]
     low, high, all_in, core = ranges[-1]
     most = max(_WIDEST * body, 1.5 * (high - low))
     low, high, *_ = next(one for one in ranges if one[1] - one[0] <= most and one[2] == all_in)
@@ -40,23 +41,26 @@ def score_range(in_scores: ArrayLike, outs: Sequence[ArrayLike]) -> tuple[float,
     return float(low - margin), float(high + margin)
 
 
-def _range_less(tail: float, sets: Sequence[Floats]) -> tuple[float, float, int, float]:
-    """The range without so many per cent at either end of each set; how many sets lie in it, and
-    how wide the first is.
+def _spans(x: Floats) -> Floats:
+    """What lies between each of the tails of a set (T, 2), with room for its curve."""
+    tails = np.array(_TAILS)
+    low, high = np.split(np.percentile(x, np.concatenate([tails, 100 - tails])), 2)
+    room = _FOOT * bandwidth(x)
+    return np.stack([low - room, high + room], axis=1)
+
+
+def _range_less(tail: int, spans: Sequence[Floats]) -> tuple[float, float, int, float]:
+    """The range without this tail at either end of each set; how many sets lie in it, and how wide
+    the first is.
     """
-
-    def central(x: Floats, beyond: float) -> Floats:
-        room = _FOOT * bandwidth(x) * np.array([-1.0, 1.0])
-        return np.asarray(np.percentile(x, [beyond, 100 - beyond]) + room)
-
-    whole = central(sets[0], _TAILS[0])
-    core = max(float(whole[1] - whole[0]), 1e-9 * max(1.0, abs(float(whole[0]))))
-    low, high = central(sets[0], min(tail, _OWN_TAIL))
-    spans, held = [central(x, tail) for x in sets[1:]], 1
-    for start, end in sorted(spans, key=lambda s: max(s[1] - high, low - s[0])):
+    start, end = spans[0][0]
+    core = max(float(end - start), 1e-9 * max(1.0, abs(float(start))))
+    low, high = spans[0][min(tail, _TAILS.index(_OWN_TAIL))]
+    others, held = [span[tail] for span in spans[1:]], 1
+    for start, end in sorted(others, key=lambda s: max(s[1] - high, low - s[0])):
         if max(high, end) - min(low, start) <= 15 * core:
             low, high, held = min(low, start), max(high, end), held + 1
-    return low, high, held, core
+    return float(low), float(high), held, core
 
 
 def bandwidth(values: ArrayLike) -> float:

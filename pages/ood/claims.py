@@ -53,7 +53,7 @@ def headline(
 
 def beyond(scored: ScoredModel, drawn: Mapping[str, str]) -> str:
     """How many images of the drawn sets, by name and title, score beyond the axis; "" for none."""
-    low, high = scored.span
+    low, high = scored.span_of(drawn)
     parts = []
     for name, title in drawn.items():
         values = scored.sets.get(name, np.zeros(0))

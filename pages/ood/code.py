@@ -28,7 +28,7 @@ def density(
 ) -> Code:
     """Scores of the sets, and their densities around the threshold."""
     model, score = scored.model, scored.score
-    low, high = scored.span
+    low, high = scored.span_of(places)
     return program.code(
         ctx,
         f"Densities of {score.name}, in and out of distribution",
@@ -44,7 +44,7 @@ def density(
         f"    in_name={text(ctx.title(ctx.in_name))},",
         *([] if at is None else ["    threshold=threshold,"]),
         f"    places={list(places.values())},",
-        f"    span=({low!r}, {high!r}),  # of all sets of the view",
+        f"    span=({low!r}, {high!r}),",
         f"    height={height},",
         ")",
         command=_evaluate(model, [*places], ["--scores", score.key]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ _mount = component(
 )
 
 
-def follow(placed: Placed, *, by_score: bool) -> None:
+def follow(placed: Placed, drawn: Sequence[str], *, by_score: bool) -> None:
     """Let the charts ``o_density0``, ... follow the slider of false alarms, or that of the score.
 
     The latter is in units of the first model's score; those of the others follow with the redraw.
@@ -26,7 +27,9 @@ def follow(placed: Placed, *, by_score: bool) -> None:
         if at is not None:
             thresholds = None if by_score else [_threshold(scored, rate) for rate in ALARMS]
             plot = selection.chart_key(f"o_density{scored.model.index}")
-            charts.append({"plot": plot, "thresholds": thresholds, "high": scored.span[1]})
+            charts.append(
+                {"plot": plot, "thresholds": thresholds, "high": scored.span_of(drawn)[1]}
+            )
     if charts:
         first = next(scored for scored, at in placed if at is not None)
         control = f"o_cut_{first.score.key}" if by_score else "o_alarm"

@@ -85,7 +85,7 @@ def density_chart(scored: ScoredModel, at: PlacedThreshold | None, drawn: list[s
         in_name=ctx.title(ctx.in_name),
         threshold=None if at is None else at.value,
         places=[places[name] for name in shown],
-        span=scored.span,
+        span=scored.span_of(shown),
         height=height,
     )
     alt = f"Densities of {score.name}, in and out of distribution"
@@ -204,7 +204,7 @@ def detection(detected: list[ModelDetection]) -> None:
         with row[1], ui.of_model(ctx, scored.model.handle), ui.in_place():
             curve_chart(scored, at, drawn, kind=kind)
     with slots[0], ui.in_place():
-        line.follow(placed, by_score=st.session_state.get("o_by") == "score")
+        line.follow(placed, drawn, by_score=st.session_state.get("o_by") == "score")
     if drawn:
         rows[-1][1].caption(AREAS[kind])
     with st.container() if above else left, ui.in_place():

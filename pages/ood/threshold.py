@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,8 +53,12 @@ class ScoredModel:
 
     @property
     def span(self) -> tuple[float, float]:
-        """The range of scores that the charts show; the same whichever sets are drawn."""
-        return score_range(self.inside, list(self.outs.values()))
+        """The range of scores in which a threshold is chosen; the same whichever sets are drawn."""
+        return self.span_of(self.outs)
+
+    def span_of(self, drawn: Iterable[str]) -> tuple[float, float]:
+        """The range of scores that a chart of these sets shows, beside the in-distribution one."""
+        return score_range(self.inside, [self.outs[name] for name in drawn if name in self.outs])
 
 
 def scored(model: ModelDetection, score: Score) -> ScoredModel:
