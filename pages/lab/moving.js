@@ -1,5 +1,6 @@
 // What moves in the Lab: asks for the next frame, shows it, and lets a finger hold the dot of light.
-const NEXT = 75;   // milliseconds between two frames at least: thirteen a second
+const NEXT = 75;   // milliseconds between two questions at least: thirteen frames a second
+const REST = 10;   // after a frame is shown, for the rest of the page
 const SOON = 50;   // between a question and the next, where nothing new came or the dot moves
 const LATER = 250; // where nobody sees the page
 const AWAY = 2000; // where the server did not answer
@@ -89,6 +90,7 @@ class View {
     this.asking = true;
     clearTimeout(this.timer);
     let wait = AWAY;
+    const asked = performance.now();
     const question = new AbortController();
     try {
       const query = new URLSearchParams({ seen: this.seen, width: Math.round(this.stage.clientWidth / 20) * 20 });
@@ -98,9 +100,8 @@ class View {
       const hidden = document.hidden;
       const answer = hidden ? { status: 204 } : await fetch(`${this.address}?${query}`, { signal: question.signal });
       if (answer.status === 200) {
-        const frame = await answer.json(), came = performance.now();
-        this.show(frame);
-        wait = Math.max(0, came + NEXT - performance.now());
+        this.show(await answer.json());
+        wait = Math.max(REST, asked + NEXT - performance.now());
       } else if (answer.status === 204) {
         wait = hidden ? LATER : SOON;
       }
