@@ -8,6 +8,7 @@ from typing import cast
 import numpy as np
 
 from hvae_core.common.arrays import Floats
+from hvae_core.common.errors import ScoreError
 from hvae_core.scores.material import Material
 from hvae_core.scores.score import Score
 
@@ -35,6 +36,11 @@ def gradient_surprise(material: Material) -> Floats:
 
     known, new = (_log_norms(each) for each in (_held_out(material), material))
     moves = known.std(axis=0) > _STILL
+    if not moves.any():
+        raise ScoreError(
+            "The gradient is the same for all held-out images, so no density can be fitted to it. "
+            "Choose other held-out images."
+        )
     mean, spread = known[:, moves].mean(axis=0), known[:, moves].std(axis=0)
     known, new = (known[:, moves] - mean) / spread, (new[:, moves] - mean) / spread
     fitted = LedoitWolf(assume_centered=True).fit(known)

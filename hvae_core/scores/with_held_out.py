@@ -23,6 +23,8 @@ _LPATH = (
 )
 _ROUNDING = 2e-3
 """Nats to which tables are kept: a spread below it is none."""
+_EVEN = 1e-12
+"""Share of a column's largest number below which its spread is rounding."""
 
 
 def path_statistics(table: BoundTable, k: int | None = None) -> Floats:
@@ -125,7 +127,9 @@ def copod(known: Floats, new: Floats) -> Floats:
     for column, values in zip(ordered.T, new.T, strict=True):
         below = -np.log((1 + np.searchsorted(column, values, "right")) / (1 + n))
         above = -np.log((1 + n - np.searchsorted(column, values, "left")) / (1 + n))
-        leans = np.sign(((column - column.mean()) ** 3).mean())
+        away = column - column.mean()
+        even = np.ptp(column) <= _EVEN * np.abs(column).max(initial=0.0)
+        leans = 0.0 if even else np.sign((away**3).mean())
         corrected = below * (leans <= 0) + above * (leans >= 0)
         total += np.maximum(corrected, (below + above) / 2)
     return total

@@ -10,7 +10,7 @@ import numpy as np
 
 from hvae_core.common.arrays import Floats
 from hvae_core.common.errors import ScoreError
-from hvae_core.scores.material import Material
+from hvae_core.scores.material import Material, by_digest
 from hvae_core.scores.score import REASONS, Score
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def noise_test(material: Material, test: int) -> Floats:
     power spectrum; whether the noise of neighbours is independent is not tested here.
     """
     found = _tests(material)[:, test]
-    live = ~np.isnan(found).any(axis=0)
+    live = ~np.isnan(found).all(axis=0)
     if not live.any():
         raise ScoreError("No layer of this model has a Gaussian prior, so none has white noise.")
     return np.asarray(2 * found[:, live].sum(axis=1))
@@ -51,7 +51,7 @@ def noise_test(material: Material, test: int) -> Floats:
 def layer_noise(material: Material, layer: int, name: str) -> Floats:
     """-ln p of the Kolmogorov-Smirnov test of one layer's whitened noise, (N,)."""
     values = _tests(material)[:, 0, layer]
-    if np.isnan(values).any():
+    if np.isnan(values).all():
         raise ScoreError(REASONS["white"].format(layer=name))
     return values
 
@@ -78,8 +78,9 @@ def post_hoc_prior(material: Material, layer: int, name: str) -> Floats:
 
 @lru_cache(maxsize=16)
 def _prior(held_out: Material, layer: int, name: str) -> GaussianMixture:
-    """Fitted once for all sets, which share their held-out images."""
-    return fitted_prior(*_posterior(held_out, layer, name))
+    """Fitted once for all sets, which share their held-out images; their order says nothing."""
+    order = by_digest(held_out.table)
+    return fitted_prior(*(rows[order] for rows in _posterior(held_out, layer, name)))
 
 
 def fitted_prior(mean: Floats, std: Floats) -> GaussianMixture:

@@ -98,6 +98,15 @@ def test_tests_of_noise_are_those_of_scipy() -> None:
     np.testing.assert_allclose(ends, np.array(exact) - np.log(2), rtol=1e-6)
 
 
+def test_noise_that_is_no_number_says_nothing_of_the_other_images() -> None:
+    e = np.random.default_rng(0).normal(size=(3, 40))
+    e[1, 7] = np.nan
+    for surprise in (smirnov_surprise, square_surprise):
+        found = surprise(e)
+        assert np.isnan(found[1])
+        np.testing.assert_array_equal(found[[0, 2]], surprise(e[[0, 2]]))
+
+
 def test_noise_that_is_farther_off_is_more_surprising_beyond_what_a_number_can_hold() -> None:
     n, shifts = 392, np.arange(0.8, 3.3, 0.1)
     found = smirnov_surprise(np.tile(shifts[:, None], n))

@@ -64,6 +64,13 @@ def test_copod_by_the_formula_image_by_image() -> None:
     np.testing.assert_allclose(copod(known, new), expected)
 
 
+def test_copod_of_equal_known_numbers_leans_nowhere() -> None:
+    """The mean of equal numbers is not quite theirs, on either side."""
+    for n in (10, 101, 1000):
+        found = copod(np.full((n, 1), 0.1), np.array([[0.0], [0.1], [0.2]]))
+        np.testing.assert_allclose(found, [np.log(1 + n), 0, np.log(1 + n)], atol=1e-12)
+
+
 @pytest.mark.parametrize("key", ["path", "path_copod"])
 def test_no_other_image_moves_a_score(key: str) -> None:
     given = material()
@@ -138,6 +145,42 @@ def test_a_later_prior_replaces_the_kl_of_its_layer(monkeypatch: pytest.MonkeyPa
     )
     with pytest.raises(ScoreError, match="too many units"):
         score("php_z1")(both)
+
+
+def test_a_later_prior_does_not_know_the_order_of_the_held_out_images() -> None:
+    rng = np.random.default_rng(5)
+    known = rng.normal(size=(200, 2)) * [1, 3], rng.uniform(0.2, 1, (200, 2))
+    held_out = Material(
+        replace(table(200), digests=rng.integers(0, 2**63, 200, dtype=np.uint64)),
+        measures={"posteriors": rows_of(known)},
+    )
+    new = rows_of((rng.normal(size=(4, 2)), np.full((4, 2), 0.5)))
+    names = ("z1", "z2", "z3")
+    first, turned = (
+        score("php_z3")(Material(table(4), measures={"posteriors": new}, names=names, held_out=one))
+        for one in (held_out, held_out.take(rng.permutation(200)))
+    )
+    np.testing.assert_array_equal(first, turned)
+
+
+def test_noise_of_an_image_that_is_no_number_leaves_the_layer_to_the_others() -> None:
+    rows = np.random.default_rng(6).exponential(size=(5, 6))
+    rows[:, [2, 5]] = np.nan  # the top layer has no Gaussian
+    whole = Material(table(5), measures={"noise": rows}, names=("z1", "z2", "z3"))
+    broken = replace(whole, measures={"noise": np.where(np.arange(5)[:, None] == 0, np.nan, rows)})
+    assert whole.has("white", "z1") and broken.has("white", "z1") and not broken.has("white", "z3")
+    for key in ("noise", "noise_z1"):
+        assert np.isnan(score(key)(broken)[0])
+        np.testing.assert_array_equal(score(key)(broken)[1:], score(key)(whole)[1:])
+
+
+def test_gradients_that_never_differ_are_refused_in_words() -> None:
+    given = with_gradients()
+    assert given.held_out
+    still = np.tile(gradient_rows(1, 3), (50, 1))
+    known = replace(given.held_out, measures={"gradients": still})
+    with pytest.raises(ScoreError, match="same for all held-out images"):
+        score("gradients")(replace(given, held_out=known))
 
 
 def gradient_rows(n: int, seed: int) -> np.ndarray:

@@ -68,7 +68,7 @@ def smirnov_surprise(e: Floats) -> Floats:
     distance = np.maximum(steps[1:] - u, u - steps[:-1]).max(axis=1)
     with np.errstate(divide="ignore"):
         surprise = -np.log(kstwo.sf(distance, n))
-    for row in np.flatnonzero(~np.isfinite(surprise)):
+    for row in np.flatnonzero(np.isposinf(surprise)):
         surprise[row] = _far_smirnov(float(distance[row]), n)
     return np.asarray(surprise)
 
