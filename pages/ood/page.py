@@ -97,7 +97,8 @@ def density_chart(scored: ScoredModel, at: PlacedThreshold | None, drawn: list[s
     ui.chart(figure, name, alt, code=made, **taking)
     named = {name: ctx.title(name) for name in (ctx.in_name, *shown)}
     if told := claims.beyond(scored, named):
-        panel.said(ui.plain(told), note=True)
+        with st.container(key=f"o_beyond{model.index}"):
+            panel.said(ui.plain(told), note=True)
 
 
 def in_words(placed: Placed) -> None:
