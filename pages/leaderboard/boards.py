@@ -16,7 +16,7 @@ from hvae_core.detection.leaderboard.entries import Entry, Model, board_sets, en
 from hvae_core.detection.leaderboard.rows import Board
 from hvae_core.detection.leaderboard.standings import boards
 from hvae_core.evaluation.sets import Sets
-from pages.leaderboard.silent import Key, Silent, silent
+from pages.leaderboard.silent import Key, Silent, dead_layers, silent
 from pages.shared import models
 from pages.shared.state import Context
 from pages.shared.store import SHOWN_LIMIT, Handle
@@ -87,7 +87,7 @@ def _rated(
     evaluated = frozenset(name for entry in entries for name in entry.values)
     titles = {entry.digest: entry.title for entry in entries}
     added = frozenset(entry.digest for entry in entries if entry.own)
-    return titles, evaluated, added, silent(entries, _handles)
+    return titles, evaluated, added, silent(entries, dead_layers(_handles, _sets))
 
 
 @st.cache_resource(max_entries=48, show_spinner=False)

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 
 import numpy as np
 
-from hvae_core.common.thresholds import COLLAPSE_THRESHOLD
 from hvae_core.common.words import fmt, listed
 from hvae_core.detection.leaderboard.entries import Entry
 from hvae_core.detection.leaderboard.rows import Board, Standing
+from hvae_core.evaluation.collapse_layers import layers_found
+from hvae_core.evaluation.lookup import lookup
+from hvae_core.evaluation.sets import Sets
+from pages.shared import store
 from pages.shared.store import Handle
 
-LITTLE = 0.1
-"""Nats of a whole layer: one of many units may lie within the threshold a unit and tell much."""
+LITTLE = 1.0
+"""Nats: a dead layer whose KL is at most this on every set reacts to none."""
 FIRST = 10
 """Places, of the rows shown, in which a row is named; more of them stand on the first screen."""
 KL = "kl_"
@@ -31,26 +34,27 @@ class Silent:
     by_set: Mapping[str, float]
 
 
-def silent(entries: Sequence[Entry], handles: Sequence[Handle]) -> dict[Key, Silent]:
-    """The rows that are the KL of a dead layer.
+def dead_layers(handles: Sequence[Handle], sets: Sets) -> frozenset[Key]:
+    """The KLs of layers that say nothing of the model's own images, as *Collapse* finds them."""
+    found = set()
+    for handle in handles:
+        evaluation = lookup(handle, sets, sets.world.in_name).evaluation
+        if evaluation is not None:
+            layers = layers_found(store.info(handle).config, evaluation, None)
+            found |= {(handle.digest, KL + layers.names[i - 1]) for i in layers.silent}
+    return frozenset(found)
 
-    That is one that tells at most ``LITTLE`` nats of the model's own images, and where its units
-    are known at most the threshold of collapse each.
-    """
-    units = {
-        (handle.digest, name): n
-        for handle in handles
-        for name, n in zip(handle.names, handle.units, strict=True)
+
+def silent(entries: Sequence[Entry], dead: Collection[Key]) -> dict[Key, Silent]:
+    """What the rows that are the KL of a dead layer tell, in nats."""
+    return {
+        (entry.digest, entry.score.key): Silent(
+            float(np.mean(entry.inside)),
+            {key: float(np.mean(values)) for key, values in entry.values.items()},
+        )
+        for entry in entries
+        if (entry.digest, entry.score.key) in dead
     }
-    found = {}
-    for entry in entries:
-        if entry.score.key.startswith(KL):
-            name = entry.score.key.removeprefix(KL)
-            most = COLLAPSE_THRESHOLD * units.get((entry.digest, name), np.inf)
-            if (own := float(np.mean(entry.inside))) <= min(LITTLE, most):
-                means = {key: float(np.mean(values)) for key, values in entry.values.items()}
-                found[entry.digest, entry.score.key] = Silent(own, means)
-    return found
 
 
 def of_row(row: Standing, known: Mapping[Key, Silent]) -> Silent | None:
@@ -76,7 +80,7 @@ def note(
     most = max((_most(of, board.sets) for _, _, of in told), key=lambda pair: pair[1])
     return (
         f"{what} {layers}: {tells} on the model's own images, at most {fmt(most[1], 'nats')} on a "
-        f"set ({titles[most[0]]}). {_meaning(board.suite)}"
+        f"set ({titles[most[0]]}). {_meaning(board.suite, most[1])}"
     )
 
 
@@ -99,14 +103,14 @@ def _most(of: Silent, sets: Sequence[str]) -> tuple[str, float]:
     return max(((name, of.by_set[name]) for name in sets if name in of.by_set), key=itemgetter(1))
 
 
-def _meaning(suite: str) -> str:
-    if suite == "shifted":
+def _meaning(suite: str, most: float) -> str:
+    if suite == "shifted" and most <= LITTLE:
         return (
-            "A dead layer says the same of every image, changed or not, so its KL is close to "
-            "nothing everywhere. That puts it high here, where the score that reacts least comes "
-            "first. It does not make it a good score: a layer that says nothing finds nothing."
+            "A dead layer says almost the same of every image, changed or not. That puts its KL "
+            "high here, where the score that reacts least comes first. It does not make it a good "
+            "score."
         )
     return (
-        "A dead layer says almost the same of every image. The place rests on differences of this "
-        "size, which another training may turn round."
+        "A dead layer says almost the same of all the model's own images. The place rests on "
+        "differences of this size, which another training may turn round."
     )

@@ -131,7 +131,7 @@ def test_a_row_of_ones_own_is_marked_behind_its_title() -> None:
 
 
 def test_a_dead_layer_among_the_first_is_called_one() -> None:
-    """By nats of the whole layer and of a unit: many units within the threshold may tell much."""
+    """With its nats; where it reacts to a set after all, no word says that it reacts to none."""
     board = three()
     dead, full, other = (replace(board.standings[0].entry, score=s, digest=d) for s, d in (
         (get_score("kl_z3", 3, ("z1", "z2", "z3")), "a"),
@@ -140,9 +140,9 @@ def test_a_dead_layer_among_the_first_is_called_one() -> None:
     ))  # fmt: skip
     quiet = replace(dead, inside=np.full(4, 0.02), values={"lower": np.full(4, 0.03)})
     loud = replace(full, inside=np.full(4, 5.0), values={"lower": np.full(4, 9.0)})
-    known = silent.silent([quiet, loud, replace(other, inside=np.zeros(4))], [])
+    dead_ones = {("a", "kl_z3"), ("b", "kl_z1")}
+    known = silent.silent([quiet, loud, replace(other, inside=np.zeros(4))], dead_ones)
     assert list(known) == [("a", "kl_z3")]
-    assert not silent.silent([replace(quiet, inside=np.full(4, 0.2))], [])
     first, *rest = board.standings
     board = replace(board, sets=("lower",), standings=(replace(first, entry=quiet), *rest))
     titles = {"lower": "Lower-case letters"}
@@ -152,6 +152,8 @@ def test_a_dead_layer_among_the_first_is_called_one() -> None:
     assert not silent.note(board, [1, 2], known, titles)
     shifted = silent.note(replace(board, suite="shifted"), [0], known, titles)
     assert "reacts least comes first" in shifted and "reacts least" not in told
+    awake = {("a", "kl_z3"): replace(known["a", "kl_z3"], by_set={"lower": 21.0})}
+    assert "reacts least" not in silent.note(replace(board, suite="shifted"), [0], awake, titles)
     assert "z3 is dead" in silent.in_words(board.standings[0], known["a", "kl_z3"], board, titles)
     claim = claims.claim(board, [0, 1, 2], "Glyphs", alone=True, dead=True)
     assert claim.startswith("KL of layer z3, a dead layer,")
