@@ -54,5 +54,5 @@ def draw(ctx: Context, models: list[Layers]) -> None:
                     if shipped:
                         ui.link("collapse", "See its layers beside this model", shipped)
                 if not public():
-                    place = f"{model.handle.name}-{remedy.preset}"
+                    place = f"{model.handle.digest[:12]}-{remedy.preset}"
                     command.draw(diagnosis.command(remedy), place)

@@ -141,12 +141,15 @@ def worst(step: Step, ctx: Context) -> Answer:
 
 
 def lower_ratio(step: Step, ctx: Context) -> Answer:
-    """Which tells the first set apart better: the ratio of the top layer alone, or one k lower."""
+    """Which tells the step's first set apart better: the ratio of the top alone, or one k lower."""
     k = ctx.a.n_levels - 1
     if k < 2:
         raise HVAEError("This question compares two ratios: choose a model of three levels.")
     inside, outside = _evaluations(ctx)
-    name, other = next(iter(outside.items()))
+    name = step.sets[0]
+    if name not in outside:
+        raise HVAEError(f"Choose {ctx.title(name)} among the out-of-distribution sets.")
+    other = outside[name]
     ratios = [get_score(f"llr_{each}", ctx.a.n_levels) for each in (k, k - 1)]
     top, below = areas = [_told(ratio, inside, other) for ratio in ratios]
     right = 2 if abs(top - below) < EVEN else int(below > top)
