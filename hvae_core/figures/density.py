@@ -188,8 +188,11 @@ def _curve(
 def _marks(drawn: Sequence[tuple[go.Scatter, Mark]], colors: Palette) -> list[go.Scatter]:
     """The marker of each out-of-distribution set on its curve, where it is best told from others.
 
-    Such a marker also stands for its curve in the legend, with the dash.
+    Such a marker also stands for its curve in the legend, with the dash. A curve that is alone is
+    told from none, and has no marker.
     """
+    if len(drawn) < 2:
+        return []
     curves = np.stack([curve.y for curve, _ in drawn])
     marks = []
     for i, (curve, mark) in enumerate(drawn):

@@ -125,6 +125,17 @@ def test_sets_keep_their_colour_and_dash_when_others_are_left_out() -> None:
     assert tuple(part.layout.xaxis.range) == (-5, 9)
 
 
+@pytest.mark.parametrize("inside", [[], [np.nan, np.nan]])
+def test_a_curve_that_is_alone_has_no_marker(inside: list[float]) -> None:
+    alone = densities(inside, [("a", [1, 2, 3]), ("b", [])], LIGHT, symbol="s")
+    assert [curve.name for curve in alone.data] == ["a"]
+    none = densities(inside, [("a", []), ("b", [])], LIGHT, symbol="s")
+    assert not none.data
+    two = densities(inside, [("a", [1, 2, 3]), ("b", [3, 4])], LIGHT, symbol="s")
+    assert [curve.mode for curve in two.data] == ["lines"] * 2 + [two.data[-1].mode] * 2
+    assert "markers" in two.data[-1].mode
+
+
 def test_a_place_in_the_band_is_straight_between_the_percentiles() -> None:
     reference = np.arange(1001.0)  # 2.5 %: 25, median 500, 97.5 %: 975
     places = place_in_band([25, 262.5, 500, 737.5, 975, 1450], reference)
