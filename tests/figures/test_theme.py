@@ -7,8 +7,10 @@ from itertools import combinations, pairwise
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
+from hvae_core.common.arrays import Floats
 from hvae_core.data.worlds import World, worlds
 from hvae_core.figures.inks import channels, contrast, faded, luminance
 from hvae_core.figures.theme import (
@@ -69,26 +71,105 @@ def test_scales_have_what_they_promise(colors: Palette) -> None:
         assert places == sorted(places)
 
 
-def _lab(color: str) -> np.ndarray:
-    """CIELAB (D65) of a colour."""
-    rgb = np.array(channels(color)) / 255
+EYES: dict[str, npt.ArrayLike] = {
+    "all colours": np.eye(3),
+    "no red, Machado": [
+        [0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216],
+        [-0.003882, -0.048116, 1.051998],
+    ],
+    "no green, Machado": [
+        [0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413],
+        [-0.011820, 0.042940, 0.968881],
+    ],
+    "no red, Vienot": [[0.11238, 0.88762, 0], [0.11238, 0.88762, 0], [0.00401, -0.00401, 1]],
+    "no green, Vienot": [[0.29275, 0.70725, 0], [0.29275, 0.70725, 0], [-0.02234, 0.02234, 1]],
+}  # fmt: skip
+"""What such eyes make of linear RGB: Machado et al. 2009 (severity 1), Viénot et al. 1999."""
+
+
+def _lab(colors: tuple[str, ...], eyes: npt.ArrayLike) -> Floats:
+    """CIELAB (D65) of colours (N, 3), as eyes see them."""
+    rgb = np.array([channels(color) for color in colors]) / 255
     linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    seen = np.clip(linear @ np.transpose(eyes), 0, 1)
     to_xyz = np.array(
-        [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]
+        [[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750],
+         [0.0193339, 0.1191920, 0.9503041]]
+    )  # fmt: skip
+    part = seen @ (to_xyz / to_xyz.sum(1, keepdims=True)).T
+    x, y, z = np.where(part > 216 / 24389, np.cbrt(part), (24389 / 27 * part + 16) / 116).T
+    return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=1)
+
+
+def _ciede2000(first: npt.ArrayLike, second: npt.ArrayLike) -> Floats:
+    """The distance of colours in CIELAB (N, 3), pair by pair (Sharma et al. 2005)."""
+    (l1, a1, b1), (l2, a2, b2) = np.transpose(first), np.transpose(second)
+
+    def pull(chroma: Floats) -> Floats:
+        return np.asarray(np.sqrt(chroma**7 / (chroma**7 + 25.0**7)))
+
+    more = 1.5 - pull((np.hypot(a1, b1) + np.hypot(a2, b2)) / 2) / 2
+    c1, c2 = np.hypot(more * a1, b1), np.hypot(more * a2, b2)
+    h1, h2 = (np.degrees(np.arctan2(b, more * a)) for a, b in ((a1, b1), (a2, b2)))
+    turn = (h2 - h1 + 180) % 360 - 180
+    h, c, light = (h1 + turn / 2) % 360, (c1 + c2) / 2, ((l1 + l2) / 2 - 50) ** 2
+    t = 1 + sum(
+        weight * np.cos(np.radians(times * h - by))
+        for weight, times, by in ((-0.17, 1, 30), (0.24, 2, 0), (0.32, 3, -6), (-0.2, 4, 63))
     )
-    x, y, z = np.cbrt(to_xyz @ linear / to_xyz.sum(1))
-    return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
+    d_l = (l2 - l1) / (1 + 0.015 * light / np.sqrt(20 + light))
+    d_c = (c2 - c1) / (1 + 0.045 * c)
+    d_h = 2 * np.sqrt(c1 * c2) * np.sin(np.radians(turn / 2)) / (1 + 0.015 * c * t)
+    skew = 2 * pull(c) * np.sin(np.radians(60 * np.exp(-(((h - 275) / 25) ** 2))))
+    return np.asarray(np.sqrt(d_l**2 + d_c**2 + d_h**2 - skew * d_c * d_h))
+
+
+def test_the_distance_of_colours_is_that_of_its_paper() -> None:
+    first = [
+        (50, 2.6772, -79.7751),
+        (50, -1, 2),
+        (2.0776, 0.0795, -1.135),
+        (60.2574, -34.0099, 36.2677),
+    ]
+    second = [
+        (50, 0, -82.7485),
+        (50, 0, 0),
+        (0.9033, -0.0636, -0.5514),
+        (60.4626, -34.1751, 39.4387),
+    ]
+    np.testing.assert_allclose(
+        _ciede2000(first, second), [2.0425, 2.3669, 0.9082, 1.2644], atol=1e-4
+    )
+
+
+@pytest.mark.parametrize(
+    ("colors", "nine", "nine_of_all", "every"),
+    [(LIGHT, 6.6, 8.7, 3.8), (DARK, 7.4, 9.3, 4.5)],
+    ids=["light", "dark"],
+)
+def test_shades_differ_by_what_the_palette_says(
+    colors: Palette, nine: float, nine_of_all: float, every: float
+) -> None:
+    i, j = np.array([*combinations(range(17), 2)]).T
+    apart = {}
+    for eyes, matrix in EYES.items():
+        lab = _lab(colors.out_family, matrix)
+        apart[eyes] = _ciede2000(lab[i], lab[j])
+    least = {eyes: distances[j < 9].min() for eyes, distances in apart.items()}
+    assert least["all colours"] == pytest.approx(nine_of_all, abs=0.1)
+    assert min(least.values()) == pytest.approx(nine, abs=0.1)
+    assert min(map(np.min, apart.values())) == pytest.approx(every, abs=0.1)
+    text = (ROOT / "hvae_core" / "figures" / "palettes.toml").read_text("utf-8")
+    said = text.partition("[light]")[0]
+    assert all(str(number) in said for number in (nine, nine_of_all, every))
 
 
 @BOTH
 @pytest.mark.parametrize("world", list(worlds().values()), ids=list(worlds()))
-def test_no_two_sets_of_a_world_look_alike(colors: Palette, world: World) -> None:
+def test_no_two_sets_of_a_world_share_colour_or_marker(colors: Palette, world: World) -> None:
     held = world.with_role("out", "control")
     marks = [colors.out_mark(place) for place in range(len(held))]
-    for i, j in combinations(range(len(held)), 2):
-        apart = np.linalg.norm(_lab(marks[i].color) - _lab(marks[j].color))
-        assert apart >= (10 if max(i, j) < 9 else 8), (held[i].title, held[j].title)
-        assert marks[i].symbol != marks[j].symbol
+    assert len({mark.color for mark in marks}) == len({mark.symbol for mark in marks}) == len(held)
 
 
 @BOTH
