@@ -264,7 +264,12 @@ def body() -> None:
     now = (image.at(ctx.a).digest, image.title, *(handle.digest for handle in ctx.models))
     stale = st.session_state.pop(SHOWN, None) != now
     with ui.busy(mark, f"Judging {image.title}", RESULTS) if stale else nullcontext():
-        judged = judge(image, alpha, correction)
+        try:
+            judged = judge(image, alpha, correction)
+        except Exception:
+            with head, ui.in_place():
+                files.hinted(ctx, image)  # it may say why
+            raise
         st.session_state[subject.JUDGEMENT] = judged[0].judgement
         with head, ui.in_place():
             verdicts.draw(image, judged, ctx.letters)

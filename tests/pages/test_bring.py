@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import io
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 from streamlit.testing.v1 import AppTest
 
-from hvae_core.common.errors import DataError
+from hvae_core.common.errors import DataError, ScoreError
 from hvae_core.data import ImageSet
+from pages.image import subject
 from pages.shared.bring import Source
 from tests.pages.conftest import Start, alive
 from tests.pages.test_sidebar import OWN, labelled, npz
@@ -76,9 +78,16 @@ def test_pictures_of_the_other_side_are_counted(start: Start) -> None:
     assert says(app, "4 of 4 images are also in own.npz")
 
 
-def test_one_photograph_is_brought_near_and_its_link_knows_how(start: Start) -> None:
+def test_one_photograph_is_brought_near_and_its_link_knows_how(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
     app = start("image", i_from="upload")
-    app = alive(app.file_uploader("i_file").upload("photo.png", photo()).run())
+    with monkeypatch.context() as broken:
+        broken.setattr(subject, "judge", Mock(side_effect=ScoreError("Nothing can be said.")))
+        app = app.file_uploader("i_file").upload("photo.png", photo()).run()
+        assert [one.value for one in app.error] == ["Nothing can be said."]
+        assert says(app, "Looks inverted: the ground is light here")  # it may say why
+    app = alive(app.run())
     assert says(app, "Looks inverted: the ground is light here")
     light = app.title[0].value
     app = alive(app.button("i_do_invert").click().run())
