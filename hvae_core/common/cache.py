@@ -25,6 +25,7 @@ from platformdirs import user_cache_path
 
 from hvae_core.common.errors import ConfigError
 from hvae_core.common.files import FRAGMENT, home_path, whole
+from hvae_core.common.npz import read_npz
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -60,8 +61,8 @@ def load(kind: str, key: str) -> dict[str, np.ndarray] | None:
     """
     path = entry_path(kind, key)
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in stored.files}
+        with path.open("rb") as file:
+            arrays = read_npz(file)
         mark = arrays.pop(_MARK, np.zeros(0))
         whose = mark.tobytes() == _mark(kind, key, arrays).tobytes()
     except (FileNotFoundError, NotADirectoryError):

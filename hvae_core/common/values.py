@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from hvae_core.common.errors import JobError
+from hvae_core.common.npz import read_npz
 
 OURS = "hvae_core."
 """Where the classes and functions live that may be named."""
@@ -39,8 +40,7 @@ def to_bytes(value: Any) -> bytes:
 def from_bytes(data: bytes) -> Any:
     """What ``to_bytes`` was given; ``JobError`` for any other bytes."""
     try:
-        with np.load(io.BytesIO(data), allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
+        arrays = read_npz(io.BytesIO(data))
         return _read(json.loads(arrays.pop(_TEXT).tobytes()), arrays)
     except JobError:
         raise

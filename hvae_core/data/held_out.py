@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from hvae_core.common.cache import cache_dir, write_npz
 from hvae_core.common.errors import DataError
 from hvae_core.common.files import why_not
+from hvae_core.common.npz import read_npz
 from hvae_core.common.plain import plain
 from hvae_core.data.image_set import ImageSet, describe_shape
 
@@ -102,16 +103,15 @@ def _read(path: Path, checkpoint: str) -> HeldOut | None:
     if not path.is_file():
         return None
     try:
-        with np.load(path, allow_pickle=False) as file:
-            about = json.loads(file["about"].tobytes())
-            if about["checkpoint"] != checkpoint:
-                return None
-            images, training = file["images"], file["training"]
-            title = f"{about['title']}, held out"
-            return HeldOut(
-                ImageSet("held-out", title, images, file["labels"], tuple(about["classes"])),
-                np.asarray(training, dtype=np.uint64),
-            )
+        file = read_npz(path)
+        about = json.loads(file["about"].tobytes())
+        if about["checkpoint"] != checkpoint:
+            return None
+        title = f"{about['title']}, held out"
+        return HeldOut(
+            ImageSet("held-out", title, file["images"], file["labels"], tuple(about["classes"])),
+            np.asarray(file["training"], dtype=np.uint64),
+        )
     except (OSError, ValueError, KeyError, TypeError, EOFError, DataError, zipfile.BadZipFile):
         return None
 

@@ -16,11 +16,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from hvae_core.common import cache
 from hvae_core.common.errors import CheckpointError, MissingImages
 from hvae_core.common.files import named_path
+from hvae_core.common.npz import read_npz
 from hvae_core.common.own_models import is_named
 from hvae_core.common.places import ASSETS
 from hvae_core.common.plain import plain
@@ -181,5 +180,4 @@ def checkpoint_path(name: str) -> Path:
 
 @lru_cache(maxsize=256)
 def _shipped(path: Path, modified: int) -> Evaluation:
-    with np.load(path, allow_pickle=False) as file:
-        return unpack(from_planes(file))
+    return unpack(from_planes(read_npz(path)))

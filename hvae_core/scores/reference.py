@@ -17,6 +17,7 @@ import numpy as np
 
 from hvae_core.common import cache, fingerprint
 from hvae_core.common.errors import DataError
+from hvae_core.common.npz import read_npz
 from hvae_core.common.progress import Progress, silent
 from hvae_core.data.image_set import ImageSet
 from hvae_core.data.worlds import World
@@ -167,5 +168,4 @@ def _shipped_reference(checkpoint: Described, settings: EvalSettings) -> Referen
 
 @lru_cache(maxsize=64)
 def _read(path: Path, modified: int) -> Fitted:
-    with np.load(path, allow_pickle=False) as file:
-        return unpack_reference(file)
+    return unpack_reference(read_npz(path))

@@ -30,7 +30,7 @@ HELP = (
     "A map shows log p of each pixel given the layers above k, less log p given all layers, in "
     "nats: what is lost when the k lowest levels are drawn without looking at the image. From that "
     "is taken what held-out images lose there usually, so that the pixels of a map sum to how much "
-    "more this image loses than the median held-out image. All maps have one scale."
+    "more this image loses than the median held-out image. All maps of one model have one scale."
 )
 
 

@@ -65,7 +65,7 @@ def claim(
     tested = first is board.standings[0]
     level = sum(row.level_with_first for row in rows) if tested else 0
     if level >= MANY:
-        return f"{level + 1} scores are level {where} up to {area(first.area)}"
+        return f"{level + 1} scores are tied {where} up to {area(first.area)}"
     return f"{who} {'is best' if tested and not level else 'leads'} {where} {told}"
 
 

@@ -172,7 +172,7 @@ def _against_first(row: Standing, *, first: bool) -> str:
         return "first"
     if row.p_value is None:
         return "other images"
-    return f"{'level' if row.level_with_first else 'behind'}, {p_value(row.p_value)}"
+    return f"{'tied' if row.level_with_first else 'behind'}, {p_value(row.p_value)}"
 
 
 def _beside_likelihood(worst: Worst, titles: Mapping[str, str]) -> str:

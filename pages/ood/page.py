@@ -22,7 +22,18 @@ from hvae_core.figures import (
     symbol_html,
 )
 from hvae_core.scores import Score
-from pages.ood import claims, code, degrees, line, models, paired_tests, subset, tables, threshold
+from pages.ood import (
+    claims,
+    code,
+    dead_top,
+    degrees,
+    line,
+    models,
+    paired_tests,
+    subset,
+    tables,
+    threshold,
+)
 from pages.ood.models import ModelDetection
 from pages.ood.threshold import Placed, PlacedThreshold, ScoredModel
 from pages.shared import offers, panel, saving, ui
@@ -124,6 +135,8 @@ def in_words(placed: Placed) -> None:
             )
         with place:
             panel.said(text)
+            if asks := dead_top.told(scored):
+                panel.said(asks, note=True)
 
 
 def curve_chart(

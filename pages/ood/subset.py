@@ -68,7 +68,10 @@ def takers(placed: Placed, drawn: Sequence[str]) -> None:
     for (scored, at), (place,) in zip(judged, grid(len(judged)), strict=True):
         letter = scored.model.letter
         with place.container(horizontal=True, vertical_alignment="center"):
-            st.markdown(f"{f'**{letter}** ' if letter else ''}Take as subset:", width="content")
+            st.markdown(
+                f"{f'**{letter}** ' if letter else ''}Take as subset, of the sets drawn:",
+                width="content",
+            )
             for words, picks, of in parted(scored, at.value, drawn):
                 st.button(
                     f"{words} ({len(picks):,})", key=f"o_take_{words}_{letter}", type="tertiary",

@@ -15,6 +15,7 @@ import streamlit as st
 
 from hvae_core.common import fingerprint, shelf
 from hvae_core.common.errors import HVAEError
+from hvae_core.common.npz import read_npz
 from hvae_core.data.image_set import ImageSet
 from hvae_core.data.worlds import Role, SetSpec
 from pages.shared import links, store, visitor
@@ -124,8 +125,8 @@ def _keep(spec: SetSpec, images: ImageSet) -> str:
 def _unpacked(kept: shelf.Kept) -> tuple[Role, ImageSet] | None:
     """The set and its role, or None where the file is not what it was."""
     try:
-        with np.load(io.BytesIO(kept.data), allow_pickle=False) as arrays:
-            images, labels, about = arrays["images"], arrays["labels"], str(arrays["about"])
+        arrays = read_npz(io.BytesIO(kept.data))
+        images, labels, about = arrays["images"], arrays["labels"], str(arrays["about"])
         if _digest(images, labels, about) != kept.digest:
             return None
         words = json.loads(about)

@@ -17,7 +17,8 @@ MOST = 50
 """Saved subsets."""
 HOW = (
     "Draw a lasso on the page Latent space, take the flagged images on the page OOD detection, or "
-    "take a class here. Reconstructions, OOD detection and One image use the subset."
+    "take a class here. Reconstructions and One image take their images from the subset; "
+    "OOD detection gives its AUROC."
 )
 
 

@@ -25,7 +25,7 @@ def claim(title: str, likelihood: float) -> str:
         return f"{title} look more likely to this model than its own data"
     if likelihood < NEARLY:
         return f"{title} look nearly as likely to this model as its own data"
-    return f"This model's likelihood has the most trouble telling {title} from its own data"
+    return f"Of the sets chosen {title} come closest to this model's own data"
 
 
 def look_for(model: str, own: str, likelihood: float | None) -> str:

@@ -22,7 +22,7 @@ def test_rows_of_a_suite(start: Start) -> None:
     app = alive(start("leaderboard", lb_suite="far"))
     rows, by_set = app.dataframe[0].value, app.dataframe[1].value
     best, *others = rows["AUROC"]
-    level = rows["Against first, p"].str.startswith("level").sum()
+    level = rows["Against first, p"].str.startswith("tied").sum()
     assert (best in app.title[0].value) == (level < 10)
     assert [float(area.split()[0]) for area in others] == sorted(
         (float(area.split()[0]) for area in others), reverse=True
@@ -119,7 +119,7 @@ def test_the_first_row_is_best_of_those_shown_alone() -> None:
     )
     assert "Shown" not in sentence and "the first row and the row that no test" in sentence
     many = Board("near", ("a",), (*board.standings[:2], *board.standings[2:] * claims.MANY))
-    assert said(many, only=False)[0].startswith("11 scores are level on the near sets of Glyphs: ")
+    assert said(many, only=False)[0].startswith("11 scores are tied on the near sets of Glyphs: ")
     assert "is best" in said(many, only=True)[0]
 
 

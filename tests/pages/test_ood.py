@@ -21,7 +21,7 @@ from hvae_core.detection.metrics import Detection, Share
 from hvae_core.detection.report import report
 from hvae_core.evaluation.lookup import Answer
 from hvae_core.scores import Material, Reference, get_score, score_list
-from pages.ood import claims, degrees, models, paired_tests, tables, threshold
+from pages.ood import claims, dead_top, degrees, models, paired_tests, tables, threshold
 from pages.ood.models import ModelDetection
 from pages.ood.threshold import ALARMS
 from pages.shared import jobs, store, ui
@@ -501,3 +501,13 @@ def test_the_line_moves_to_where_the_redraw_puts_it(start: Start) -> None:
     for rate in (50.0, 7.0):
         app.select_slider(key="o_alarm").set_value(rate).run()
         assert chart["thresholds"][ALARMS.index(rate)] == drawn()
+
+
+def test_a_score_that_asks_collapsed_layers_alone_is_said_to() -> None:
+    """By levels, which may hold several layers; one living layer above is enough."""
+    names, starts = ("z1", "z2", "z3", "z4"), (0, 1, 3)
+    assert dead_top.sentence(2, names, starts, {1, 4}).startswith("z4, which $")
+    assert "has collapsed: it says" in dead_top.sentence(2, names, starts, {4})
+    assert dead_top.sentence(1, names, starts, {2, 3, 4}).startswith("z2, z3 and z4, which $")
+    assert not dead_top.sentence(1, names, starts, {3, 4})
+    assert not dead_top.sentence(2, names, starts, ())

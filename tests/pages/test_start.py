@@ -39,7 +39,7 @@ def test_the_story_is_told_in_three_parts(start: Start, monkeypatch: pytest.Monk
         (0.59, "Digits look nearly as likely to this model as its own data", "1 The likelihood"),
         (
             0.97,
-            "This model's likelihood has the most trouble telling Digits from its own data",
+            "Of the sets chosen Digits come closest to this model's own data",
             "1 The likelihood",
         ),
     ],

@@ -16,6 +16,7 @@ import numpy as np
 
 from hvae_core.common.cache import cache_dir, write_npz
 from hvae_core.common.errors import CheckpointError, DataError, MissingImages
+from hvae_core.common.npz import read_npz
 from hvae_core.common.plain import plain
 from hvae_core.common.progress import Progress, part, silent
 from hvae_core.detection.leaderboard.entries import (
@@ -116,8 +117,7 @@ def own_entries(world: str) -> list[Entry]:
     entries: list[Entry] = []
     for path in sorted(folder().glob(f"{world}.*.npz")):
         try:
-            with np.load(path, allow_pickle=False) as file:
-                entries += _entries({name: file[name] for name in file.files}, world)
+            entries += _entries(read_npz(path), world)
         except Exception as problem:  # zipfile and numpy have a dozen for damaged bytes
             _log.warning("left out of the leaderboard: %s (%s)", path.name, type(problem).__name__)
     return entries

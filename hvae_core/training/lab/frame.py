@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from hvae_core.common.cache import write_npz
 from hvae_core.common.errors import ConfigError, JobError
 from hvae_core.common.files import make_folder, why_not, written
+from hvae_core.common.npz import read_npz
 from hvae_core.common.plain import plain
 from hvae_core.config import from_json, to_json
 from hvae_core.config.lab import Control
@@ -82,8 +83,9 @@ def read_frame(folder: Path) -> LabFrame | None:
     try:
         if path.stat().st_size > MOST_BYTES:
             return None
-        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
-            arrays = {one.name: file[one.name] for one in fields(LabFrame)}
+        with path.open("rb") as opened:
+            file = read_npz(opened)
+        arrays = {one.name: file[one.name] for one in fields(LabFrame)}
         about = json.loads(arrays.pop("about").tobytes())
         return LabFrame(about=dict(about), **arrays)
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
