@@ -159,6 +159,8 @@ def test_shades_differ_by_what_the_palette_says(
     assert least["all colours"] == pytest.approx(nine_of_all, abs=0.1)
     assert min(least.values()) == pytest.approx(nine, abs=0.1)
     assert min(map(np.min, apart.values())) == pytest.approx(every, abs=0.1)
+    dashed_alike = _lab(colors.out_family, EYES["all colours"])
+    assert np.linalg.norm(dashed_alike[6:] - dashed_alike[:-6], axis=1).min() > 10.95
     text = (ROOT / "hvae_core" / "figures" / "palettes.toml").read_text("utf-8")
     said = text.partition("[light]")[0]
     assert all(str(number) in said for number in (nine, nine_of_all, every))
