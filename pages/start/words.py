@@ -35,7 +35,7 @@ def look_for(model: str, own: str, likelihood: float | None) -> str:
         return f"{start} Blue: images of that kind. Orange: another kind."
     if likelihood < 0.5:
         return (
-            f"{start} Blue: images of that kind. Orange: another kind. On the left, orange lies "
+            f"{start} Blue: images of that kind. Orange: another kind. In part 1 orange lies "
             "left of blue: the model finds these images more likely than its own."
         )
     return (
