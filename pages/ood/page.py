@@ -66,14 +66,6 @@ TABLE_HELP = (
     f"`{COMMAND} evaluate`."
 )
 
-TESTS_HELP = (
-    "Paired test of DeLong et al. 1988: both scores rate the same images, so what they have in "
-    "common cancels and a small difference can be certain where two intervals overlap. p is "
-    "corrected for all tests of all scores on all sets (Holm), because the best score is known "
-    "only after all were tried. Certain: this p is at most 0.05. The same figures as "
-    f"`{COMMAND} contest`."
-)
-
 
 def who(model: ModelDetection) -> str:
     """A sentence's start that names the model, where there are two."""
@@ -169,13 +161,18 @@ def rates(placed: Placed) -> None:
 
 def versus(every: list[ModelDetection], score: Score) -> None:
     """The chosen score under each model against the same under each other one."""
-    found = {}
+    made: list[tuple[ModelDetection, ModelDetection, tuple[PairedTest, ...]]] = []
     for pair in combinations(every, 2):
         with ui.in_place():
-            found[pair[0].letter, pair[1].letter] = paired_tests.of_models(pair, score)
-    if not found:
+            made.append((*pair, paired_tests.of_models(pair, score)))
+    if not made:
         return
-    several = f" {paired_tests.CERTAIN}" if len(found) > 1 else ""
+    corrected = paired_tests.together([tests for *_, tests in made])
+    found = [
+        (a, b, {test.set_name: test for test in tests})
+        for (a, b, _), tests in zip(made, corrected, strict=True)
+    ]
+    several = f" {paired_tests.CERTAIN} {paired_tests.NO_TEST}" if len(found) > 1 else ""
     st.markdown(
         f"${score.symbol}$ under one model against another, tested on the same images.{several}"
     )
@@ -183,10 +180,12 @@ def versus(every: list[ModelDetection], score: Score) -> None:
         rows, columns = paired_tests.table_of_pairs(titles, found)
         ui.table(rows, "tests-pairs", "Tests of each model against each", column_config=columns)
         return
-    ((first, second), by_set) = next(iter(found.items()))
-    rows = paired_tests.table(titles, by_set, [score]).drop(columns="Score")
-    rows = rows.rename(columns={"First": f"AUROC of {first}", "Second": f"AUROC of {second}"})
-    ui.table(rows, f"tests-{first}-{second}", f"Tests of {first} against {second}")
+    ((a, b, by_set),) = found
+    first, second = a.letter, b.letter
+    heads = f"AUROC of {first}", f"AUROC of {second}"
+    rows, columns = paired_tests.table(titles, by_set, [score], heads=heads)
+    alt = f"Tests of {first} against {second}"
+    ui.table(rows, f"tests-{first}-{second}", alt, column_config=columns)
 
 
 def charts_of(every: list[ScoredModel]) -> list[tuple[DeltaGenerator, ...]]:
@@ -274,17 +273,22 @@ def table(detected: list[ModelDetection]) -> None:
 
 def tests(detected: list[ModelDetection]) -> None:
     """Which differences between areas are more than chance: paired tests on the same images."""
-    st.subheader("Which differences are certain", anchor=False, help=TESTS_HELP)
-    found: list[tuple[ModelDetection, dict[str, PairedTest]]] = []
+    st.subheader("Which differences are certain", anchor=False, help=paired_tests.HELP)
+    made: list[tuple[ModelDetection, tuple[PairedTest, ...]]] = []
     for model in detected:
         with panel.view().under(model.letter), ui.in_place():
-            by_set = paired_tests.against_likelihood(model)
-            if by_set:
-                found.append((model, by_set))
-            else:
-                panel.said(f"{who(model)}No score does better than $-\\mathcal{{L}}$ on any set.")
+            made.append((model, paired_tests.against_likelihood(model)))
+    found: list[tuple[ModelDetection, dict[str, PairedTest]]] = []
+    corrected = paired_tests.together([tests for _, tests in made])
+    for (model, _), tests in zip(made, corrected, strict=True):
+        if by_set := paired_tests.best_of(tests):
+            found.append((model, by_set))
+            continue
+        with panel.view().under(model.letter):
+            panel.said(f"{who(model)}No score does better than $-\\mathcal{{L}}$ on any set.")
     if found:
-        several = f" {paired_tests.EMPTY} {paired_tests.CERTAIN}" if len(found) > 1 else ""
+        told = f"{paired_tests.TRIED} {paired_tests.NO_BETTER} “{paired_tests.ABSENT}”: no results."
+        several = f" {told}" if len(found) > 1 else ""
         st.markdown(f"The best score of each set against $-\\mathcal{{L}}$.{several}")
     if len(found) > 1:
         rows, columns = paired_tests.table_of_models(titles, found)
@@ -292,9 +296,10 @@ def tests(detected: list[ModelDetection]) -> None:
         ui.table(rows, "tests-likelihood", alt, column_config=columns)
     for model, by_set in found if len(found) == 1 else ():
         with panel.view().under(model.letter):
-            rows = paired_tests.table(titles, by_set, model.report.scores)
-            rows = rows.rename(columns={"First": "AUROC", "Second": "AUROC of −L"})
-            ui.table(rows, f"tests-{model.letter}", "Tests of the best score against −L")
+            heads = "AUROC", "AUROC of −L"
+            rows, columns = paired_tests.table(titles, by_set, model.report.scores, heads=heads)
+            alt = "Tests of the best score against −L"
+            ui.table(rows, f"tests-{model.letter}", alt, column_config=columns)
 
 
 def more_scores(detected: list[ModelDetection]) -> None:

@@ -187,7 +187,7 @@ def rates_table(
 ) -> tuple[pd.DataFrame, dict[str, ColumnConfig]]:
     """What the thresholds flag: a row a set, the share with its interval; how columns are drawn.
 
-    Of several models each has one column, under its letter, so that all are seen.
+    Of several models each has a column of shares and one of intervals, under its letter.
     """
     rows: dict[str, list[object]] = {"Set": list(titles.values())}
     columns = {"Set": st.column_config.Column(pinned=True)}
@@ -202,13 +202,16 @@ def rates_table(
         ]
         images[letter] = [None if s is None else s.n for s in shares]
         if letter:
-            rows[letter] = [
-                "" if s is None
-                else f"{100 * s.value:.1f} % [{100 * s.low:.1f}, {100 * s.high:.1f}]"
-                for s in shares
-            ]  # fmt: skip
-            text = f"Share of the set that model {letter} flags, with its 95 % interval"
-            columns[letter] = st.column_config.Column(f"{letter}, flagged", help=text)
+            span = f"{letter}, 95 %"
+            rows[letter] = [None if s is None else 100 * s.value for s in shares]
+            rows[span] = [
+                "" if s is None else f"[{100 * s.low:.1f}, {100 * s.high:.1f}]" for s in shares
+            ]
+            text = f"Share of the set that model {letter} flags"
+            columns[letter] = st.column_config.NumberColumn(
+                f"{letter}, flagged", format="%.1f %%", help=text
+            )
+            columns[span] = st.column_config.Column(help="95 % interval of the share, in percent")
             continue
         rows["Flagged"] = [None if s is None else 100 * s.value for s in shares]
         columns["Flagged"] = st.column_config.ProgressColumn(

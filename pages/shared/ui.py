@@ -287,8 +287,11 @@ def picture(image: Image, alt: str, *, scroll: str = "") -> None:
 def table(
     frame: pd.DataFrame, name: str, alt: str, *, code: Code | None = None, **kwargs: Any
 ) -> Any:
-    """Draw a table, which the browser saves as CSV, and below it what makes it."""
+    """Draw a table, which the browser saves as CSV, and below it what makes it.
+
+    A cell without a value is empty.
+    """
     panel.shown(name, alt, frame, code, columns=kwargs.get("column_config"))
-    drawn = st.dataframe(frame, hide_index=True, alt=alt, **kwargs)
+    drawn = st.dataframe(frame, hide_index=True, alt=alt, placeholder="", **kwargs)
     panel.offer(name, code)
     return drawn

@@ -13,11 +13,12 @@ import numpy as np
 import pytest
 
 from hvae_core.common.cache import cache_dir
+from hvae_core.common.words import p_value
 from hvae_core.data.worlds import OWN, worlds
 from hvae_core.detection import by_degree as by_degree_module
 from hvae_core.detection.by_degree import ByDegree, Change, Curve
 from hvae_core.detection.conformal import threshold_at
-from hvae_core.detection.metrics import Detection, Share
+from hvae_core.detection.metrics import Detection, Share, holm
 from hvae_core.detection.report import report
 from hvae_core.evaluation.lookup import Answer
 from hvae_core.scores import Material, Reference, get_score, score_list
@@ -112,7 +113,9 @@ def test_second_model_has_curves_rows_and_rates_of_its_own(
     assert charts(app) >= DRAWN | {"o_density1", "o_curves1"}
     assert "shift glyphs-hvae3-informative --chart" in text(app)  # nothing is stored of this file
     assert all(f"**{letter}:** Flagged are" in text(app) for letter in "AB")
-    assert list(app.dataframe[0].value.columns) == ["Set", "A", "B", "Images"]
+    flagged = app.dataframe[0].value
+    assert list(flagged.columns) == ["Set", "A", "A, 95 %", "B", "B, 95 %", "Images"]
+    assert set(flagged.select_dtypes("float")) == {"A", "B"}  # sorted by number, saved as numbers
     # Densities of both stand in one row, and their curves in the next.
     row = [column for column in app.columns if "o_density0" in charts(column)]
     assert len(row) == 1 and "o_curves0" not in charts(row[0])
@@ -436,25 +439,49 @@ def test_other_metrics_have_their_intervals(study: Callable[..., ModelDetection]
 
 def test_the_best_score_meets_the_likelihood(study: Callable[..., ModelDetection]) -> None:
     one, other = study(), study("glyphs-hvae3-informative", 1, "B")
-    found = paired_tests.against_likelihood(one)
+    tests = paired_tests.against_likelihood(one)
+    found = paired_tests.best_of(tests)
     for name, entry in found.items():
         areas = {key: d.auroc for key, d in one.metrics(name).items()}
         assert entry.result.first == pytest.approx(max(areas.values()))
         assert entry.result.second == pytest.approx(areas["elbo"])
     titles = {name: name.upper() for name in one.outs}
-    table = paired_tests.table(titles, found, one.report.scores)
+    table, columns = paired_tests.table(titles, found, one.report.scores, heads=("its", "-L"))
     assert list(table["Set"]) == [name.upper() for name in one.outs if name in found]
-    both = paired_tests.of_models([one, other], get_score("llr_1", 3))
-    pairs, columns = paired_tests.table_of_pairs(titles, {("A", "B"): both, ("A", "C"): {}})
-    assert list(pairs) == ["Set", "A − B", "A − C"] and columns["Set"]["pinned"]
-    for name, said in zip(titles, pairs["A − B"], strict=True):
-        assert said.endswith("✓") == (both[name].corrected <= 0.05) and "[" in said
-    assert set(pairs["A − C"]) == {""}
-    best, _ = paired_tests.table_of_models(titles, [(one, found)])
-    assert [bool(said) for said in best[f"{one.letter}, gain"]] == [n in found for n in titles]
+    assert {"its", "-L", "Difference"} == set(table.select_dtypes("float"))
+    assert set(columns) == set(table.select_dtypes("float"))
+    score = get_score("llr_1", 3)
+    both = {test.set_name: test for test in paired_tests.of_models([one, other], score)}
     assert set(both) == set(one.outs)
     assert both["lower"].result.first == pytest.approx(one.metrics("lower")["llr_1"].auroc)
     assert both["lower"].result.second == pytest.approx(other.metrics("lower")["llr_1"].auroc)
+    one = replace(one, letter="A")
+    pairs, columns = paired_tests.table_of_pairs(
+        titles | {"absent": "ABSENT"}, [(one, other, both)]
+    )
+    assert list(pairs) == ["Set", "A − B", "A − B, 95 %", "A − B, p"] and columns["Set"]["pinned"]
+    *spans, absent = pairs["A − B, 95 %"]
+    for name, said, p in zip(titles, spans, pairs["A − B, p"], strict=False):
+        assert said.endswith("✓") == (both[name].corrected <= 0.05) and "[" in said
+        assert p == p_value(both[name].corrected)
+    assert absent == paired_tests.ABSENT and np.isnan(pairs["A − B"].iloc[-1])
+    none, _ = paired_tests.table_of_pairs(titles, [(one, other, {})])
+    assert set(none["A − B, 95 %"]) == {paired_tests.UNTESTED}
+    few = dict([*found.items()][:1])
+    best, _ = paired_tests.table_of_models(titles | {"absent": "ABSENT"}, [(one, few)])
+    words = [paired_tests.NONE] * len(titles) + [paired_tests.ABSENT]
+    for name, word, *said in zip(
+        [*titles, "absent"], words, best["A, best"], best["A, gain, 95 %"], strict=True
+    ):
+        assert (said == [word] * 2) == (name not in few)
+
+
+def test_tests_of_one_table_are_corrected_together(study: Callable[..., ModelDetection]) -> None:
+    alone = paired_tests.against_likelihood(study())
+    groups = paired_tests.together([alone, alone[:1], ()])
+    p_values = [test.result.p_value for test in (*alone, alone[0])]
+    assert [test.corrected for tests in groups for test in tests] == list(holm(p_values))
+    assert [len(tests) for tests in groups] == [len(alone), 1, 0]
 
 
 def test_the_page_names_the_certain_differences(start: Start) -> None:
