@@ -24,7 +24,13 @@ export default function () {
   };
   const look = () => {
     const fresh = [...document.querySelectorAll(WAITING)].filter((place) => !known.has(place));
-    for (const place of fresh) { known.add(place); sight.observe(place); }
+    for (const place of fresh) {
+      known.add(place);
+      // At once where it is near: Streamlit looks again for a width a tenth of a second later only.
+      const { top, bottom } = place.getBoundingClientRect();
+      if (bottom > -MARGIN && top < innerHeight + MARGIN) show(place);
+      else sight.observe(place);
+    }
     if (fresh.length) later(REST);
   };
   const all = () => document.querySelectorAll(WAITING).forEach(show);
