@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from hvae_core.common.words import listed
 from hvae_core.config import level_starts
 from hvae_core.evaluation.collapse_layers import layers_found
-from pages.shared import store
+from pages.shared import store, ui
 
 if TYPE_CHECKING:
     from pages.ood.threshold import ScoredModel
@@ -26,7 +26,7 @@ def sentence(k: int, names: tuple[str, ...], starts: tuple[int, ...], dead: Coll
     above = range(starts[k] + 1, len(names) + 1)
     if not set(above) <= set(dead):
         return ""
-    asked = listed(names[i - 1] for i in above)
+    asked = ui.plain(listed(names[i - 1] for i in above))
     one = len(above) == 1
     return (
         f"{asked}, which $\\mathcal{{L}}_{{>{k}}}$ asks, "

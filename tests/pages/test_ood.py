@@ -538,3 +538,5 @@ def test_a_score_that_asks_collapsed_layers_alone_is_said_to() -> None:
     assert dead_top.sentence(1, names, starts, {2, 3, 4}).startswith("z2, z3 and z4, which $")
     assert not dead_top.sentence(1, names, starts, {3, 4})
     assert not dead_top.sentence(2, names, starts, ())
+    # a visitor's own names of layers are no Markdown
+    assert not dead_top.sentence(0, ("*z*",), (0,), {1}).startswith("*z*")
