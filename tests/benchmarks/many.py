@@ -17,7 +17,6 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
-import resource
 import signal
 import struct
 import sys
@@ -30,6 +29,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from tests.memory import peak
 
 FEW = 3_000
 MANY = 1_000_000
@@ -115,7 +116,7 @@ def score(source: str, model: str, out: str, parts: list[int], sink: Connection)
             "computed": sum(one.computed for one in found),
             "seconds": time.monotonic() - begun,
             "processor_seconds": time.process_time() - used,
-            "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+            "peak_mib": peak() / 2**20,
         }
     )
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import resource
 import tempfile
 import time
 
@@ -25,6 +24,7 @@ def measure(size: int) -> None:
     from hvae_core.data.image_set import ImageSet
     from hvae_core.evaluation.compute import evaluate
     from hvae_core.evaluation.evaluation import EvalSettings, pack
+    from tests.memory import peak
     from tests.small import tiny_model
 
     torch.set_num_threads(1)
@@ -35,10 +35,10 @@ def measure(size: int) -> None:
     begun = time.process_time()
     found = evaluate(tiny_model(), "a", images, settings=EvalSettings(2, 2))
     seconds = time.process_time() - begun
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    most = peak() / 2**20
     result = sum(array.nbytes for array in pack(found).values()) / 2**20
     print(
-        f"{size:7,} images: peak {peak:.0f} MiB, of which pixels {pixels.nbytes / 2**20:.0f} and "
+        f"{size:7,} images: peak {most:.0f} MiB, of which pixels {pixels.nbytes / 2**20:.0f} and "
         f"result {result:.0f}; {seconds:.0f} s",
         flush=True,
     )

@@ -32,6 +32,7 @@ from hvae_core.detection.many.reference import of_folder
 from hvae_core.detection.many.sketch import area, flags_from
 from hvae_core.detection.many.summarise import is_whole, summarised
 from hvae_core.detection.many.summary import stored
+from tests.memory import peak
 
 PART = 5000
 KEYS = ("elbo", "llr_1", "llr_2")
@@ -115,15 +116,9 @@ def measured(step: str, out: str, reference: str) -> dict[str, Any]:
     return {
         "seconds": time.perf_counter() - began,
         "processor_seconds": time.process_time() - processor,
-        "peak_megabytes": _peak(),
+        "peak_megabytes": peak() / 2**20,
         **found,
     }
-
-
-def _peak() -> float:
-    """The most memory that this process had (Linux), in megabytes."""
-    lines = Path("/proc/self/status").read_text("utf-8").splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
 
 
 def main() -> None:

@@ -20,6 +20,7 @@ from typing import Any
 
 from hvae_core.common.errors import HVAEError
 from tests.fuzz import checkpoints, images, places, states
+from tests.memory import peak
 
 KINDS = {"checkpoints": checkpoints, "images": images, "states": states}
 SECONDS = 60.0
@@ -139,12 +140,6 @@ def _serve(kind: str, start: int, stop: int, *, seed: int, folder: Path) -> None
             end, fault = one(kind, number, seed=seed, folder=Path(place))
         told = {"end": end, "fault": fault, "seconds": time.perf_counter() - begun, "peak": peak()}
         os.write(out, json.dumps(told).encode() + b"\n")
-
-
-def peak() -> int:
-    """The most memory that this process ever had, in bytes."""
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return most if sys.platform == "darwin" else most * 1024
 
 
 def _limit() -> None:

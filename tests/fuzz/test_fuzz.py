@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from hvae_core.common.errors import HVAEError
 from tests.fuzz import checkpoints, images, runner
+from tests.memory import peak
 
 
 @pytest.mark.parametrize(("kind", "count"), [("checkpoints", 80), ("images", 80)])
@@ -17,6 +20,16 @@ def test_damaged_files_are_refused_or_harmless(kind: str, count: int) -> None:
     assert not summary.faults, f"{summary}\n" + "\n".join(summary.faults)
     assert sum(summary.ends.values()) == count
     assert summary.ends["refused"] > count / 2 > summary.ends["read"] > 0
+
+
+def test_the_memory_of_a_child_is_its_own() -> None:
+    """Linux's ``ru_maxrss`` begins with the size of the process that started the child."""
+    ballast = b"x" * (300 * 2**20)
+    code = "from tests.memory import peak; print(peak())"
+    child = subprocess.run(
+        [sys.executable, "-c", code], cwd=runner.ROOT, stdout=subprocess.PIPE, check=True
+    )
+    assert 2**20 < int(child.stdout) < 150 * 2**20 < len(ballast) < peak()
 
 
 def test_faults_would_be_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
