@@ -69,9 +69,9 @@ def densities(
     ``marks`` are single scores with a name, such as that of one chosen image. ``places`` are the
     sets' places in the palette, so that each keeps its colour and dash when others are left out;
     ``span`` is the range to draw, by default ``score_range`` of these sets. A chart is of one
-    model: a dash says which set a curve is of. Of several sets each curve also bears the set's
-    marker, where it lies farthest from the other curves. At the ends of the axis stands how many
-    images lie beyond.
+    model: a dash says which set a curve is of. Of several sets, and of one with its place, each
+    curve also bears the set's marker, where it lies farthest from the other curves. At the ends of
+    the axis stands how many images lie beyond.
     """
     low, high = span or score_range(in_scores, [scores for _, scores in outs])
     fig = go.Figure()
@@ -86,7 +86,7 @@ def densities(
         for i, (name, scores, mark) in enumerate(sets)
         if (values := finite(scores)).size
     ]
-    marked = _marks(drawn, colors) if len(outs) > 1 else []
+    marked = _marks(drawn, colors) if places is not None or len(outs) > 1 else []
     fig.add_traces([curve for curve, _ in drawn] + marked)
     base_layout(
         fig, colors, x_title=labelled(symbol, unit), y_title=_density_title(unit), height=height,

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike
 
+from hvae_core.common.words import listed
 from hvae_core.figures.theme import Palette, base_layout
 from hvae_core.figures.traces import color_bar
 
@@ -23,13 +26,17 @@ def pixel_map(
     *,
     unit: str = "nats",
     ends: tuple[str, str] | None = None,
+    models: Sequence[str] = (),
     height: int = 380,
 ) -> go.Figure:
     """One map (H, W), a square a pixel, from ``-limit`` to ``limit`` with zero in the middle.
 
-    ``ends`` says under the scale what numbers below and above zero mean.
+    ``ends`` says under the scale what numbers below and above zero mean, ``models`` which models
+    have their maps on this scale too.
     """
     named = f"{unit} a pixel"
+    if models:
+        named += f", one scale for {listed(models)}"
     if ends is not None:
         named = f"← {ends[0]} | {ends[1]} →<br>{named}"
     field = np.asarray(values, dtype=np.float32)

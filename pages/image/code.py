@@ -126,9 +126,12 @@ def density(
 
 def lost(
     ctx: Context, handle: Handle, image: OneImage, k: int, *, held_out: bool,
-    ends: tuple[str, str], height: int,
+    ends: tuple[str, str], height: int, shared: tuple[float, tuple[str, ...]] | None,
 ) -> Code:  # fmt: skip
-    """The map of the pixels that the layers above k lose, less what held-out images lose there."""
+    """The map of the pixels that the layers above k lose, less what held-out images lose there.
+
+    ``shared`` is where the scale ends that several models have, and their letters.
+    """
     lines = ["settings = hv.EvalSettings()"]
     against = []
     if held_out:
@@ -145,6 +148,9 @@ def lost(
             "maps = against_usual(maps, usual, np.median(nll[:, :1] - nll, axis=0))",
         ]
     names = ["USUAL_IMAGES", "against_usual", "mean_changes"] if held_out else []
+    limit, also = "hv.figures.map_limit(maps[1:])  # of all maps", ""
+    if shared is not None:
+        limit, also = f"{shared[0]!r}  # of the maps of all models", f"models={shared[1]!r}, "
     return program.code(
         ctx,
         f"Where the layers from {handle.level_names[k]} up lose the image, {handle.title}",
@@ -152,9 +158,9 @@ def lost(
         *lines,
         "maps = pixel_changes(model.model, image.images, image.image_digests(), settings)[0]",
         *against,
-        "limit = hv.figures.map_limit(maps[1:])  # of all maps",
+        f"limit = {limit}",
         f"figure = hv.figures.pixel_map(maps[{k}], limit, {program.theme()}, ends={ends},",
-        f"                              height={height})",
+        f"                              {also}height={height})",
         uses=_uses(
             image,
             *(["import numpy as np"] if held_out else []),

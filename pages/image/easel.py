@@ -24,6 +24,15 @@ MOST_PASTED = 16 * 2**20
 """Bytes of a pasted picture."""
 _HERE = Path(__file__).parent
 _CSS = (_HERE / "easel.css").read_text("utf-8")
+_NARROW = """<style>@media (max-width: 640px) {
+    .st-key-i_row:has(.st-key-i_canvas) {flex-flow: column; gap: 1rem}
+    .st-key-i_row:has(.st-key-i_canvas) :is(.st-key-i_left, .st-key-i_column),
+    .st-key-i_row:has(.st-key-i_canvas) > * {display: contents}
+    .st-key-i_left > :has(> .st-key-i_canvas) ~ * {order: 2}
+    .st-key-i_column > * {order: 3}
+    .st-key-i_column > :has(.st-key-i_verdict) {order: 1}
+}</style>"""
+"""On a narrow screen the verdict of a drawing comes right below its canvas (page.py)."""
 _canvas = component("strata_draw", js=(_HERE / "draw.js").read_text("utf-8"), css=_CSS)
 _field = component("strata_paste", js=(_HERE / "paste.js").read_text("utf-8"), css=_CSS)
 
@@ -50,6 +59,7 @@ def draw(
         elif state.get("drawn") == "":
             on_cleared()
 
+    st.html(_NARROW)
     _canvas(
         key="i_easel",
         data={

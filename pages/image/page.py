@@ -50,11 +50,6 @@ SUFFIXES = {
 SHOWN = "i_shown"  # in the session's state: the image and the models whose verdict is on the page
 RESULTS = ("i_verdict", "i_place", "i_beneath", "i_right", "i_below")
 """The keys of what shows the image judged last."""
-STILL = (
-    "<style>@media (min-width: 64rem) {[data-testid=stMain]:has(.st-key-i_canvas) "
-    ".st-key-i_verdict {min-height: 23rem}}</style>"
-)
-"""The verdict of a drawing has room for its longest words, so that the canvas stays in place."""
 REBUILT_HELP = (
     "Below each picture stands −log p(x given the layers above k), in nats. A map under *Where it "
     "is lost* takes the same draws of z, as does the verdict: what the map says is lost is the "
@@ -148,9 +143,7 @@ def lost(image: OneImage, judged: Sequence[JudgedImage]) -> None:
     if max(handle.n_levels for handle in ctx.models) < 2:
         return
     st.subheader("Where it is lost", anchor=False, help=pixels.HELP)
-    for under, letter, handle, place in by_model(judged, lambda one: one.handle.n_levels > 1):
-        with place, ui.of_model(ctx, handle), ui.in_place():
-            pixels.draw(ctx, under, image, suffix=SUFFIXES[letter])
+    pixels.draw(ctx, by_model(judged, lambda one: one.handle.n_levels > 1), image, SUFFIXES)
 
 
 def layers(image: OneImage, judged: JudgedImage, suffix: str) -> None:
@@ -231,8 +224,7 @@ def body() -> None:
     greyed, and the new picture comes with its verdict.
     """
     mark = st.empty()
-    head = st.container(key="i_verdict")
-    st.html(STILL)
+    above = st.container()
     view = one_of(
         "Judge", subject.VIEWS, subject.VIEWS[0], key="i_view", label_visibility="collapsed"
     )
@@ -240,19 +232,23 @@ def body() -> None:
         st.session_state.pop(SHOWN, None)
         uploads.only("image", "")
         uploads.settle()
-        batch.draw(ctx, head)
+        batch.draw(ctx, above.container(key="i_verdict"))
         return
     # A fixed width, not a share: the portrait is never cut, and a narrow screen wraps.
-    body_row = st.container(horizontal=True, gap="large")
-    left = body_row.container(width=260)
-    beside = body_row.container(key="i_below" if scores_first() else "i_right")
+    body_row = st.container(horizontal=True, gap="large", key="i_row")
+    left = body_row.container(width=260, key="i_left")
+    column = body_row.container(key="i_column")
+    at_canvas = column.container()
+    beside = column.container(key="i_below" if scores_first() else "i_right")
     with left:
         place = st.container(key="i_place")
         image = subject.choose(ctx)
         uploads.settle()
-        if subject.is_drawn():  # the canvas shows it, and must not move while somebody draws
+        if subject.is_drawn():  # the canvas shows it
             place = st.container(key="i_beneath")
         alpha, correction = subject.rate()
+    # The canvas stands high, and does not move while somebody draws: the verdict is beside it.
+    head = (at_canvas if subject.is_drawn() else above).container(key="i_verdict")
     if image is None:
         st.session_state.pop(SHOWN, None)
         st.session_state.pop(subject.JUDGEMENT, None)

@@ -22,7 +22,7 @@ from hvae_core.evaluation.bounds import BoundTable
 from hvae_core.evaluation.evaluation import EvalSettings, Evaluation
 from pages.image import changes, files, of_set, scores
 from pages.image.one_image import OneImage
-from pages.shared import current, links, shown, uploads
+from pages.shared import clickable, current, links, shown, ui, uploads
 from pages.shared.controls import one_of
 from pages.shared.materials import Materials
 from pages.shared.state import Context
@@ -86,6 +86,9 @@ def choose(ctx: Context) -> OneImage | None:
     if image is None and asked:
         image = of_set.in_place_of_file(ctx, asked)
     if image is None:
+        if uploads.refused(key):
+            name = ui.plain(clickable.called(ctx, current.now(ctx)))
+            st.caption(f"The current image is still **{name}**, as the sidebar shows.")
         return None
     with st.expander("Change the picture", expanded=False):
         image = changes.asked(image, ctx.seed, steps=() if is_file else changes.STEPS)

@@ -29,7 +29,7 @@ NO_VERDICT = "What the layers say of this image"
 _FIRST = {
     "draw": (
         "Draw an image",
-        "Draw on the canvas below. The model judges the drawing after every stroke, and the "
+        "Draw on the canvas. The model judges the drawing after every stroke, and the "
         "verdict takes the place of these lines. Three things to try:\n\n"
         "- Draw what the model was trained on. Is it in distribution?\n"
         "- Draw one line across it. Which level notices?\n"

@@ -45,9 +45,9 @@ def headline(
     return (
         ui.plain(said) or "Choose a set to draw",
         f"{ui.plain(detected[0].handle.title)}: blue is the kind of image that it was trained on, "
-        "shades of orange are other kinds (out of distribution, OOD). Where they lie left of blue, "
-        "the score finds other images more familiar than the model's own. Images to the right of "
-        "the threshold are flagged.",
+        "shades of orange and brown are other kinds (out of distribution, OOD). Where they lie "
+        "left of blue, the score finds other images more familiar than the model's own. Images "
+        "to the right of the threshold are flagged.",
     )
 
 

@@ -26,7 +26,7 @@ def draw(ctx: Context) -> None:
         "{padding-inline: 0.4rem; min-width: 0}</style>"
     )
     spot, beside = current.now(ctx), current.chosen(ctx, current.PINNED)
-    here = _shown(ctx, spot, "This image")
+    here = _shown(ctx, spot, "Current image")
     with st.container(horizontal=True, gap="xsmall", key="now_ways"):
         for icon, words, act, key in (
             ("chevron_left", "Previous image", -1, "B"),

@@ -149,6 +149,11 @@ def absent(key: str) -> str:
     return held.asked if isinstance(held, Refused) else ""
 
 
+def refused(key: str) -> bool:
+    """Whether a file was brought, or named by a link, and nothing of it can be shown."""
+    return isinstance(st.session_state.get(_held(key)), Refused)
+
+
 def is_the(key: str, asked: str) -> bool:
     """Whether a link names the held file, by the start of its digest."""
     held = st.session_state.get(_held(key))

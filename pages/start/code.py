@@ -26,6 +26,7 @@ def density(ctx: Context, score: Score, sets: tuple[str, str], *, height: int) -
         f"    {program.theme()},",
         f"    symbol={text(symbol_html(score.symbol))},",
         f"    in_name={text(ctx.title(own))},",
+        f"    places=[{ctx.place(other) or 0}],",
         f"    height={height},",
         ")",
         command=program.command(

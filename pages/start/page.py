@@ -49,15 +49,17 @@ def density_chart(score: Score, name: str, alt: str, *, follows: bool = True) ->
         palette,
         symbol=symbol_html(score.symbol),
         in_name=ctx.title(ctx.in_name),
+        places=[ctx.place(fooled) or 0],
         height=300,
     )
     made = code.density(ctx, score, (ctx.in_name, fooled), height=300)
     ui.chart(figure, name, alt, code=made, follows=follows)
 
 
+shown_title = ui.plain(ctx.title(fooled))
 ui.header(
-    words.claim(ui.plain(ctx.title(fooled)), told.likelihood),
-    words.look_for(ui.plain(model.title), ui.plain(ctx.title(ctx.in_name)), known),
+    words.claim(shown_title, told.likelihood),
+    words.look_for(ui.plain(model.title), ui.plain(ctx.title(ctx.in_name)), shown_title, known),
     spelled=SPELLED,
 )
 if remedy is None:

@@ -28,19 +28,19 @@ def claim(title: str, likelihood: float) -> str:
     return f"Of the sets chosen {title} come closest to this model's own data"
 
 
-def look_for(model: str, own: str, likelihood: float | None) -> str:
+def look_for(model: str, own: str, title: str, likelihood: float | None) -> str:
     """What to see in the first chart; without the area only whose images are there."""
-    start = f"{model}, trained on {own}."
+    start = f"{model}, trained on {own}. Blue: images of that kind. The other curve: {title}."
     if likelihood is None:
-        return f"{start} Blue: images of that kind. Orange: another kind."
+        return start
     if likelihood < 0.5:
         return (
-            f"{start} Blue: images of that kind. Orange: another kind. In part 1 orange lies "
-            "left of blue: the model finds these images more likely than its own."
+            f"{start} In part 1 that curve lies left of blue: the model finds {title} more likely "
+            "than its own images."
         )
     return (
-        f"{start} No chosen set looks more likely than the model's own data; this one comes "
-        "closest. Where orange lies over blue, the likelihood cannot tell the two apart."
+        f"{start} No chosen set looks more likely than the model's own data; {title} come "
+        "closest. Where the two curves overlap, the likelihood cannot tell the two apart."
     )
 
 

@@ -113,7 +113,7 @@ class TestParquet:
         assert len(found) == 2
         assert found.notes == (
             "2 of 4 images could not be read: Row 1, Row 2; the first: Row 1 is not a PNG, JPEG, "
-            "BMP, WebP or TIFF image; convert it to PNG first.",
+            "BMP, WebP or TIFF image, or is damaged; convert it to PNG or open another.",
         )
 
     def test_what_is_no_image_table(self, tmp_path: Path, parquet_file: Path) -> None:

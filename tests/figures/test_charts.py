@@ -430,3 +430,5 @@ def test_the_scale_of_a_map_says_which_colour_is_lost() -> None:
     title = figure.data[0].colorbar.title.text
     assert title.index("← lost") < title.index("gained →") < title.index("nats a pixel")
     assert pixel_map([[-1.0, 1.0]], 1.0, LIGHT).data[0].colorbar.title.text == "nats a pixel"
+    shared = pixel_map([[-1.0, 1.0]], 1.0, LIGHT, models=("A", "B"))
+    assert shared.data[0].colorbar.title.text == "nats a pixel, one scale for A and B"

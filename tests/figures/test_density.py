@@ -123,6 +123,7 @@ def test_sets_keep_their_colour_and_dash_when_others_are_left_out() -> None:
     assert part.data[1].line.color == whole.data[2].line.color
     assert part.data[1].line.dash == whole.data[2].line.dash
     assert tuple(part.layout.xaxis.range) == (-5, 9)
+    assert part.data[-1].marker.symbol == LIGHT.out_mark(1).symbol  # as on every other page
 
 
 @pytest.mark.parametrize("inside", [[], [np.nan, np.nan]])

@@ -15,7 +15,7 @@ from pages.shared.shown import Shown
 from tests.pages.conftest import Start, alive
 
 
-def shown(app: AppTest, role: str = "This image") -> str:
+def shown(app: AppTest, role: str = "Current image") -> str:
     """What the sidebar says is the image in a role."""
     lines = [text.value.split("  \n") for text in app.sidebar.markdown]
     return next((line[1] for line in lines if role in line[0]), "")

@@ -127,6 +127,8 @@ def test_model_b_is_judged_too(start: Start) -> None:
     assert [line[:9] for line in lines] == ["**A** Tin", "**B** Tin"]
     assert all(len(line) < 150 for line in lines)
     panels = [panel for _, panel in app.session_state["panels"].panels]
+    maps = [panel.made().data[0] for panel in panels if panel.alt.startswith("Map of the pixels")]
+    assert len(maps) == 4 and len({(each.zmin, each.zmax) for each in maps}) == 1
     by_letter = {letter: [p.alt for p in panels if p.letter == letter] for letter in "AB"}
     (both,) = [panel.content for panel in panels if not panel.letter]  # each else is about one
     assert "draws of z" in both
@@ -174,6 +176,7 @@ def test_a_broken_upload_gets_one_sentence_and_no_verdict(start: Start) -> None:
         assert error.value.replace("\\", "").startswith(f"{what}.png ")
         assert error.value.count(". ") == 0
         assert len(error.value) < 160
+        assert any("current image is still **good.png**" in one.value for one in app.caption)
 
 
 def test_a_new_file_begins_unchanged(start: Start) -> None:
@@ -403,7 +406,7 @@ def test_sliders_move_the_verdict_and_the_current_image_and_back(
     said = "cut to 0 to 100 % across and 0 to 60 % down; turned by 90°"
     words = [text.value.replace("\\", "") for text in (*app.markdown, *app.sidebar.markdown)]
     assert any(f"This is the changed image: {said}" in text for text in words)
-    assert any("This image" in text and ", changed" in text for text in words)
+    assert any("Current image" in text and ", changed" in text for text in words)
     first = shown_pixels(app)
     app = alive(app.button("now_1").click().run())  # the next of the set, changed alike
     assert portrait_title(app).startswith("Lower-case letters 1")

@@ -61,7 +61,7 @@ def test_a_step_is_answered_by_the_figures_shown_and_left(start: Start) -> None:
     )
     areas = [(other[:, None] > own).mean() for other in others]  # no two images cost the same
     assert app.title[0].value == "What do you see?"  # and not the answer
-    assert "AUROC **" not in text(app) and "orange lies" not in text(app)
+    assert "AUROC **" not in text(app) and "left of blue" not in text(app)
     assert "in nats. Chosen" not in text(app)  # nor do the pictures have their costs
     assert [head.value for head in app.subheader][::2] == ["1 The likelihood", "3 The ratio"]
     app = alive(app.radio("tour_answer_1").set_value(step.choices[1]).run())

@@ -132,7 +132,9 @@ def _open(data: bytes, name: str) -> Image.Image:
     try:
         picture = Image.open(io.BytesIO(data), formats=FORMATS)
     except UnidentifiedImageError as exc:
-        raise ImageFileError(f"{name} is not a {KINDS} image; convert it to PNG first.") from exc
+        raise ImageFileError(
+            f"{name} is not a {KINDS} image, or is damaged; convert it to PNG or open another."
+        ) from exc
     _check_size(picture, name)
     return picture
 
