@@ -10,11 +10,17 @@ import plotly.graph_objects as go
 from numpy.typing import ArrayLike, NDArray
 
 from hvae_core.common.words import area, interval
-from hvae_core.figures.theme import Palette, base_layout
-from hvae_core.figures.traces import SAMPLE, dotted, set_mark
+from hvae_core.figures.theme import Mark, Palette, base_layout
+from hvae_core.figures.traces import MARKED, SAMPLE, dotted, set_mark
 
 DRAWN_POINTS = 400
 _HEIGHT = 420
+_SPOTS = 80
+"""Points of a curve, evenly along its length, at which its marker may stand."""
+_CLEAR = 0.07
+"""Between two markers at least, in parts of an axis."""
+_FIRST_RECALL = 0.1
+"""From where on a marker stands: the precision before it rests on few images, and jumps."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,8 +29,8 @@ class Curve:
 
     ROC: x the false-alarm rate, y the detection rate. PR: x the recall, y the precision, and
     ``chance`` the share of out-of-distribution images, which is the precision of guessing.
-    ``point`` marks where a chosen threshold stands on the curve; without, several curves are marked
-    at the middle of their length.
+    A ring at ``point`` shows where a chosen threshold stands on the curve. Of several curves each
+    bears its set's marker, where it lies farthest from the other curves.
     """
 
     name: str
@@ -65,7 +71,8 @@ def precision_recall(
     fig = go.Figure()
     for chance in sorted({c.chance for c in curves if c.chance is not None}):
         fig.add_trace(dotted([0, 1], [chance, chance], colors, name="chance"))
-    _add_curves(fig, curves, colors, hover="caught %{x:.1%}<br>precision %{y:.1%}")
+    hover = "caught %{x:.1%}<br>precision %{y:.1%}"
+    _add_curves(fig, curves, colors, hover=hover, least=_FIRST_RECALL)
     return _square(
         fig,
         curves,
@@ -89,26 +96,88 @@ def thinned(
     return across.astype(np.float32), up.astype(np.float32)
 
 
-def _add_curves(fig: go.Figure, curves: Sequence[Curve], colors: Palette, *, hover: str) -> None:
-    lines, marks = [], []
+def _add_curves(
+    fig: go.Figure, curves: Sequence[Curve], colors: Palette, *, hover: str, least: float = 0.0
+) -> None:
+    """Curves with their rings and markers; those of sets stand from ``least`` on."""
+    lines, rings, marks = [], [], []
     for curve in curves:
         mark = colors.out_mark(curve.set_index)
         x, y = thinned(curve.x, curve.y)
+        name = f"{curve.name}  {_area(curve)}"
         line = go.Scatter(
             x=x,
             y=y,
             mode="lines",
             line={"color": mark.color, "dash": mark.dash, "width": 2.25},
-            name=f"{curve.name}  {_area(curve)}",
+            name=name,
+            legendgroup=name,
             hovertemplate=f"{hover}<extra>{curve.name}</extra>",
         )
         lines.append(line)
-        if curve.point is not None:  # above all lines
+        if curve.point is not None:
             text = f"{hover}<extra>{curve.name}, at the threshold</extra>"
-            marks.append(set_mark(line, curve.point, mark, colors, hovertemplate=text))
-        elif len(curves) > 1 and x.size:
-            marks.append(set_mark(line, (x[x.size // 2], y[x.size // 2]), mark, colors))
-    fig.add_traces(lines + marks)
+            rings.append(_ring(line, curve.point, mark, colors, hover=text))
+    if len(curves) > 1:
+        points = [curve.point for curve in curves if curve.point is not None]
+        for line, curve, spot in zip(lines, curves, _told_apart(lines, points, least), strict=True):
+            if spot is not None:
+                marks.append(set_mark(line, spot, colors.out_mark(curve.set_index), colors))
+    fig.add_traces(lines + rings + marks)  # above all lines
+
+
+def _ring(
+    line: go.Scatter, point: tuple[float, float], mark: Mark, colors: Palette, *, hover: str
+) -> go.Scatter:
+    """A small ring on a curve, which is hidden with it."""
+    x, y = (np.array([part], dtype=np.float32) for part in point)
+    edge = {"color": mark.color, "width": 2}
+    return go.Scatter(
+        x=x,
+        y=y,
+        mode="markers",
+        marker={"symbol": "circle", "size": 7, "color": colors.background, "line": edge},
+        name=line.name,
+        legendgroup=line.legendgroup,
+        showlegend=False,
+        hovertemplate=hover,
+        meta=MARKED,
+    )
+
+
+def _told_apart(
+    lines: Sequence[go.Scatter], points: Sequence[tuple[float, float]], least: float
+) -> list[tuple[float, float] | None]:
+    """A point of each curve, far from the other curves and clear of rings and earlier markers.
+
+    Both axes are alike, so distances are those on the screen. A curve without points has none.
+    """
+    known = [i for i, line in enumerate(lines) if len(line.x)]
+    spots = {i: _along(lines[i].x, lines[i].y) for i in known}
+    found: list[tuple[float, float] | None] = [None] * len(lines)
+    taken = np.array(points, dtype=np.float64).reshape(-1, 2)
+    for i in known:
+        others = np.concatenate([np.full((1, 2), np.inf), *(spots[j] for j in known if j != i)])
+        gap, room = _nearest(spots[i], others), _nearest(spots[i], taken)
+        clear = (room >= _CLEAR) & (spots[i][:, 0] >= least)
+        at = int(np.argmax(np.where(clear, gap, -1.0) if clear.any() else room))
+        found[i] = (float(spots[i][at, 0]), float(spots[i][at, 1]))
+        taken = np.concatenate([taken, spots[i][at : at + 1]])
+    return found
+
+
+def _along(x: ArrayLike, y: ArrayLike) -> NDArray[np.float64]:
+    """Points (S, 2) of a curve, evenly along its length."""
+    both = np.stack([np.asarray(x, np.float64), np.asarray(y, np.float64)], axis=1)
+    length = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(both, axis=0).T))])
+    places = np.linspace(0, length[-1], _SPOTS)
+    return np.stack([np.interp(places, length, part) for part in both.T], axis=1)
+
+
+def _nearest(spots: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
+    """From each of the spots (S, 2) to the nearest of the others (M, 2); infinite without one."""
+    apart = spots[:, None] - others
+    return np.hypot(apart[..., 0], apart[..., 1]).min(axis=1, initial=np.inf)
 
 
 def _area(curve: Curve) -> str:

@@ -17,6 +17,8 @@ from hvae_core.figures.traces import SAMPLE, note, set_mark, strip_from, upright
 
 _BODY = 0.25
 """Share of its peak above which a curve is marked."""
+_COUNT = 0.32
+"""Share of the axis that the count of images beyond it may take; no line stands there."""
 
 
 def smooth_density(
@@ -98,7 +100,8 @@ def densities(
         _add_threshold(fig, colors, threshold, high=high)
     for name, value in marks:
         _add_mark(fig, colors, value, name=name, span=(low, high))
-    _count_beyond(fig, colors, [values for _, values, _ in sets], (low, high))
+    lines = [value for _, value in marks] + ([] if threshold is None else [threshold])
+    _count_beyond(fig, colors, [values for _, values, _ in sets], (low, high), lines=lines)
     return fig
 
 
@@ -158,7 +161,7 @@ def reference_density(
     fig.add_annotation(
         note(text, value, 1, colors=colors, xanchor=side, yanchor="bottom", font=font)
     )
-    _count_beyond(fig, colors, [scores], (low, high))
+    _count_beyond(fig, colors, [scores], (low, high), lines=[value])
     return fig
 
 
@@ -205,18 +208,36 @@ def _marks(drawn: Sequence[tuple[go.Scatter, Mark]], colors: Palette) -> list[go
 
 
 def _count_beyond(
-    fig: go.Figure, colors: Palette, sets: Sequence[ArrayLike], span: tuple[float, float]
+    fig: go.Figure,
+    colors: Palette,
+    sets: Sequence[ArrayLike],
+    span: tuple[float, float],
+    *,
+    lines: Sequence[float],
 ) -> None:
-    """At either end of the axis, how many of the images lie beyond."""
+    """At either end of the axis, how many of the images lie beyond; clear of upright lines."""
     values = np.concatenate([*map(finite, sets), np.zeros(0)])
     counts = int((values < span[0]).sum()), int((values > span[1]).sum())
     for count, end, side, text in zip(
         counts, span, ("left", "right"), ("← {:,} beyond", "{:,} beyond →"), strict=True
     ):
         if count:
+            place = _clear_of(lines, end, span)
+            shift = (6 if side == "left" else -6) if place in lines else 0
             font = {"size": 12, "color": colors.muted}
-            said = note(text.format(count), end, 0.9, colors=colors, xanchor=side, font=font)
-            fig.add_annotation(said)
+            told = text.format(count)
+            fig.add_annotation(
+                note(told, place, 0.9, colors=colors, xanchor=side, xshift=shift, font=font)
+            )
+
+
+def _clear_of(lines: Sequence[float], end: float, span: tuple[float, float]) -> float:
+    """Where a text begins that stands at this end of the axis: before the lines within its room."""
+    place, room = end, _COUNT * (span[1] - span[0])
+    for line in sorted(lines, key=lambda line: abs(line - end)):
+        if span[0] <= line <= span[1] and abs(line - place) < room:
+            place = line
+    return place
 
 
 def _add_threshold(fig: go.Figure, colors: Palette, threshold: float, *, high: float) -> None:

@@ -20,34 +20,49 @@ def headline(
     detected: Sequence[ModelDetection],
     every: Sequence[ScoredModel],
     drawn: Sequence[str],
-) -> tuple[str, str]:
-    """The claim about what is drawn, the chosen score of each model, and what to look for."""
+) -> tuple[str, str, str]:
+    """What the chosen score makes of the drawn sets, what to look for, and that of further models.
+
+    The title is of the first model that has the score; of several each finding bears its letter.
+    """
     if not detected:
         return (
             "No score has been computed yet",
             f"Evaluate {ui.plain(ctx.title(ctx.in_name))} and the other sets once, and their "
             "densities appear here.",
+            "",
         )
     if not ctx.out_names:
         return (
             "Choose a set to tell from the model's own kind of image",
             "Choose out-of-distribution sets in the sidebar; each is compared with the blue curve.",
+            "",
         )
     if not any(model.outs for model in detected):
         return (
             "No out-of-distribution set is evaluated yet",
             "Evaluate the chosen sets once, and their densities appear here.",
+            "",
         )
     titles = {name: ctx.title(name) for name in drawn}
     some = len(drawn) < len({name for model in detected for name in model.outs})
-    claims = (claim(each.model, each.score, titles, some=some) for each in every)
-    said = next(filter(None, claims), "")
+    found = [
+        (each.model.letter, ui.plain(told))
+        for each in every
+        if (told := claim(each.model, each.score, titles, some=some))
+    ]
+    (letter, first), *others = found or [("", "Choose a set to draw")]
+    one = len(detected) == 1
+    who = f"**{detected[0].letter}** " if detected[0].letter else ""
+    trained = f"{who}{ui.plain(detected[0].handle.title)}: blue" if one else "Blue"
+    it = "it was" if one else "the models were"
     return (
-        ui.plain(said) or "Choose a set to draw",
-        f"{ui.plain(detected[0].handle.title)}: blue is the kind of image that it was trained on, "
-        "shades of orange and brown are other kinds (out of distribution, OOD). Where they lie "
-        "left of blue, the score finds other images more familiar than the model's own. Images "
-        "to the right of the threshold are flagged.",
+        f"{letter}: {first}" if letter else first,
+        f"{trained} is the kind of image that {it} trained on, shades of orange and brown "
+        "are other kinds (out of distribution, OOD). Where they lie left of blue, the score finds "
+        f"other images more familiar than {'the model' if one else 'a model'}'s own. Images to the "
+        "right of the threshold are flagged.",
+        "  \n".join(f"**{other}:** {told}" for other, told in others),
     )
 
 
@@ -89,11 +104,10 @@ def claim(
         finding = f"does little better than chance on {titles[name]}"
     else:
         finding = f"tells {titles[name]} apart"
-    who = f"{model.letter}: " if model.letter else ""
     if score.key == "elbo":
-        return f"{who}The likelihood {finding} (AUROC {area(found.auroc)})"
+        return f"The likelihood {finding} (AUROC {area(found.auroc)})"
     beside = f"; the likelihood: {area(plain[name])}" if plain else ""
-    text = f"{who}{symbol_text(score.symbol)} {finding} (AUROC {area(found.auroc)}{beside})"
+    text = f"{symbol_text(score.symbol)} {finding} (AUROC {area(found.auroc)}{beside})"
     if worst != name:
         where = " of those drawn" if some else ""
         text += f", and does worst{where} on {titles[worst]} ({area(of[worst].auroc)})"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hvae_core.common.words import symbol_text
+from hvae_core.common.words import listed, symbol_text
 from hvae_core.detection.metrics import Detection
 from hvae_core.detection.report import Report, report
 from hvae_core.detection.set_values import counted_of, unseen_values, values_of
@@ -188,12 +188,20 @@ def _sides(detected: Sequence[ModelDetection], titles: Mapping[str, str], *, but
     return f"Equal numbers of images on both sides{fewer}: {'; '.join(parts)}. Best score in bold."
 
 
-def unavailable(detected: Sequence[ModelDetection]) -> list[tuple[Score, str]]:
-    """Scores that cannot be had on some set, each with its first reason."""
-    reasons: dict[str, tuple[Score, str]] = {}
+def unavailable(detected: Sequence[ModelDetection]) -> list[tuple[str, Score, str]]:
+    """Scores that cannot be had on some set, each with its first reason, and under which models.
+
+    These are told by their letters, "" where it is so under every model.
+    """
+    found: dict[tuple[str, str], tuple[Score, list[str]]] = {}
     for model in detected:
         by_key = {score.key: score for score in model.report.scores}
+        reasons: dict[str, str] = {}
         for result in model.report.outside:
-            for key, reason in result.unavailable.items():
-                reasons.setdefault(key, (by_key[key], reason))
-    return list(reasons.values())
+            reasons = {**result.unavailable, **reasons}
+        for key, reason in reasons.items():
+            found.setdefault((key, reason), (by_key[key], []))[1].append(model.letter)
+    return [
+        ("" if len(letters) == len(detected) else listed(letters), score, reason)
+        for (_, reason), (score, letters) in found.items()
+    ]

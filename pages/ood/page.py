@@ -54,8 +54,8 @@ SMALL = 330
 ALONE, TOURED = 316, 246
 """Of the densities of one model, and where a step of the tour stands above them."""
 AREAS = {
-    "ROC": "In the legend: AUROC with 95 % interval. The marks show the threshold.",
-    "Precision-recall": "In the legend: AUPRC, as average precision. The marks show the threshold.",
+    "ROC": "In the legend: AUROC with 95 % interval.",
+    "Precision-recall": "In the legend: AUPRC, as average precision.",
 }
 
 TABLE_HELP = (
@@ -141,7 +141,7 @@ def curve_chart(
         st.caption("Choose an out-of-distribution set to draw.")
         return
     model, score = scored.model, scored.score
-    small = {"height": SMALL} if model.letter or ui.touring() else {}
+    small = {"height": SMALL} if ui.touring() else {}
     figure = remembered(roc if kind == "ROC" else precision_recall, curves, palette, **small)
     alt = f"{kind} curves of {score.name} on the chosen sets, with areas"
     made = code.curve(ctx, scored, at, named, places=places, kind=kind, **small)
@@ -219,7 +219,8 @@ def detection(detected: list[ModelDetection]) -> None:
     with slots[0], ui.in_place():
         line.follow(placed, drawn, by_score=st.session_state.get("o_by") == "score")
     if drawn:
-        rows[-1][1].caption(AREAS[kind])
+        rings = " A ring stands at the threshold." if any(at for _, at in placed) else ""
+        rows[-1][1].caption(AREAS[kind] + rings)
     with st.container() if above else left, ui.in_place():
         in_words(placed)
     if any(at for _, at in placed):
@@ -254,8 +255,9 @@ def table(detected: list[ModelDetection]) -> None:
         ui.chart(figure, f"table-{metric}", alt, key="o_heat", code=made)
     named = {ctx.in_name: ctx.title(ctx.in_name), **titles}
     panel.said(models.equal_numbers_note(detected, named), note=True)
-    for score, reason in models.unavailable(detected):
-        st.caption(f"${score.symbol}$ is not available: {ui.plain(reason)}")
+    for letters, score, reason in models.unavailable(detected):
+        under = f" under {letters}" if letters else ""
+        st.caption(f"${score.symbol}$ is not available{under}: {ui.plain(reason)}")
 
     def numbers() -> pd.DataFrame:
         return tables.numbers(models.with_intervals(detected), titles)
@@ -289,7 +291,8 @@ def tests(detected: list[ModelDetection]) -> None:
     if found:
         told = f"{paired_tests.TRIED} {paired_tests.NO_BETTER} “{paired_tests.ABSENT}”: no results."
         several = f" {told}" if len(found) > 1 else ""
-        st.markdown(f"The best score of each set against $-\\mathcal{{L}}$.{several}")
+        whose = who(found[0][0]) if len(found) == 1 else ""
+        st.markdown(f"{whose}The best score of each set against $-\\mathcal{{L}}$.{several}")
     if len(found) > 1:
         rows, columns = paired_tests.table_of_models(titles, found)
         alt = "Tests of the best score of each model against −L"

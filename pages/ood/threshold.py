@@ -272,7 +272,7 @@ def control(every: Sequence[ScoredModel]) -> Placed:
     by = one_of(
         "Threshold by", ["false alarms", "score"], "false alarms", key="o_by",
         help="By the share of held-out images flagged (conformal), or in units of the score. "
-        "With two models, B's threshold has the false-alarm rate of A's.",
+        "With several models, the other thresholds have the false-alarm rate of the first.",
     )  # fmt: skip
     try:
         if by == "score":
@@ -300,8 +300,9 @@ def _alarm_slider() -> float:
 def _score_slider(scored: ScoredModel) -> float:
     score, (low, high) = scored.score, scored.span
     unit = f" ({score.unit})" if score.unit else ""
+    who = f"{scored.model.letter}, " if scored.model.letter else ""
     return st.slider(
-        f"Threshold of {ui.plain(scored.model.handle.title)}{unit}", low, high,
+        f"Threshold of {who}{ui.plain(scored.model.handle.title)}{unit}", low, high,
         min(max(default_value(scored), low), high), (high - low) / 500, "%.4g",
         # Every score has its own units, so each remembers its own threshold.
         key=f"o_cut_{score.key}", bind="query-params",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from hvae_core.common.words import LETTERS
 from hvae_core.data.image_set import ImageSet
 from hvae_core.figures import fmt
 from hvae_core.probes.picture_quality import GroupLoss
-from pages.shared import current, image_names, selection, store
+from pages.shared import current, image_names, selection, store, ui
 from pages.shared.controls import draw_seed, k_slider, one_of, set_titles, temperature
 from pages.shared.image_names import NamedImages
 from pages.shared.kept import by_content
@@ -87,13 +88,19 @@ def controls(ctx: Context) -> ReconstructionSettings:
 def images_control(ctx: Context) -> list[str]:
     """Which images are the rows: chips of set and number, and three ways to fill them."""
     key, first = f"r_rows_{ctx.world.key}", image_names.first(ctx)
-    names = st.multiselect(
-        "Images", list(dict.fromkeys([*first, *(st.session_state.get(key) or [])])),
-        default=first, key=key, accept_new_options=True, max_selections=image_names.MOST,
-        bind="query-params", help="Set and number of an image, for example "
-        f"{image_names.name_of(ctx.in_name, 14)}. Type a new one, or use the button Add. The "
-        "current image and the pinned one come before these.",
+    written = st.session_state.get(key) or []
+    rows = image_names.named(ctx, written)
+    if rows != written:  # typed, and now shown as the others are
+        _fill(key, rows)
+    example = ui.plain(image_names.in_words(ctx, image_names.name_of(ctx.in_name, 14)))
+    chosen = st.multiselect(
+        "Images", list(dict.fromkeys([*first, *rows])), default=first, key=key,
+        accept_new_options=True, format_func=partial(image_names.in_words, ctx),
+        max_selections=image_names.MOST, bind="query-params",
+        help=f"Set and number of an image, for example {example}. Type a new "
+        "one, or use the button Add. The current image and the pinned one come before these.",
     )  # fmt: skip
+    names = image_names.named(ctx, chosen)
     with st.container(horizontal=True):
         st.button("First", on_click=_fill, args=(key, first))
         st.button(

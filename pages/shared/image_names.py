@@ -45,20 +45,47 @@ def titled(set_name: str, title: str, index: int) -> str:
 
 
 def name_of(set_name: str, index: int) -> str:
-    """The name of an image, as it stands in the URL."""
+    """The name of an image in the code and in links."""
     return f"{set_name} {index}"
 
 
 def parse(ctx: Context, name: str) -> tuple[str, int]:
-    """Set and number of a name; ``HVAEError`` says what is wrong with it."""
-    set_name, _, number = str(name).strip().rpartition(" ")
-    sets = [spec.name for spec in ctx.world.sets]
-    if set_name not in sets or not number.isascii() or not number.isdigit():
-        raise HVAEError(
-            "An image is named by its set and a number, such as "
-            f"{name_of(ctx.in_name, 3)}; the sets are {', '.join(sets)}."
-        )
-    return set_name, int(number[:9])
+    """Set and number of a name, or of what ``in_words`` says; ``HVAEError`` says what is wrong."""
+    text = str(name).strip()
+    called, _, number = text.rpartition(" ")
+    sets = {spec.title: spec.name for spec in reversed(ctx.world.sets)}
+    names = {spec.name for spec in ctx.world.sets}
+    if number.isascii() and number.isdigit() and (called in names or called in sets):
+        return called if called in names else sets[called], int(number[:9])
+    if shown.is_shown(sets.get(text, "")):
+        return sets[text], 0
+    raise HVAEError(
+        "An image is named by its set and a number, such as "
+        f"{titled(ctx.in_name, ctx.title(ctx.in_name), 3)}; the sets are "
+        f"{'; '.join(spec.title for spec in ctx.world.sets)}."
+    )
+
+
+def in_words(ctx: Context, name: str) -> str:
+    """The image of a name for people, as "Digits 14"; what can be read in no other way stays."""
+    try:
+        set_name, index = parse(ctx, name)
+        words = titled(set_name, ctx.title(set_name), index)
+        return words if parse(ctx, words) == (set_name, index) else name_of(set_name, index)
+    except HVAEError:
+        return name
+
+
+def named(ctx: Context, written: Iterable[str]) -> list[str]:
+    """The names of images that somebody wrote in either way; what names none stays as it is."""
+
+    def name(text: str) -> str:
+        try:
+            return name_of(*parse(ctx, text))
+        except HVAEError:
+            return text
+
+    return [name(text) for text in written]
 
 
 def first(ctx: Context) -> list[str]:

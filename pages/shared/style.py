@@ -46,6 +46,8 @@ html[data-in-sight] .stPrintGraphic:not([data-in-sight])
 :has(> div > .sheet) {display: none}
 @media (max-width: 640px) {
     .stMainBlockContainer {padding: 3.5rem 1rem 5rem}
+    /* columns that stand below each other */
+    [data-testid="stHorizontalBlock"]:has(> [data-testid="stColumn"]) {row-gap: 1rem}
     .st-key-settings {position: fixed; left: 0; bottom: 0; width: 100% !important; z-index: 99;
         padding: 0 1rem; max-height: 3rem; overflow: hidden; background: GROUND;
         border-top: 1px solid GRID; box-shadow: 0 -2px 8px rgba(0, 0, 0, 0.12)}

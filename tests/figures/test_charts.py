@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -373,16 +375,30 @@ def test_cell_ink_has_contrast_over_the_whole_scale() -> None:
             assert max(contrast("#000000", ground), contrast("#FFFFFF", ground)) >= 4.5
 
 
-def test_a_threshold_is_marked_on_its_curve() -> None:
+def test_a_threshold_is_a_ring_on_its_curve() -> None:
+    curve = Curve("A", [0, 1], [0, 1], area=0.5, set_index=2, point=(0.25, 0.5))
+    for made in (roc, precision_recall):
+        (ring,) = [trace for trace in made([curve], LIGHT).data if trace.marker.symbol]
+        assert (ring.x[0], ring.y[0], ring.marker.symbol) == (0.25, 0.5, "circle")
+        assert ring.marker.line.color == LIGHT.out_mark(2).color
+        *_, ring, mark = made([curve, Curve("B", [], [], area=0)], LIGHT).data
+        assert mark.marker.symbol == LIGHT.out_mark(2).symbol and not ring.showlegend
+        assert math.dist((mark.x[0], mark.y[0]), (0.25, 0.5)) > 0.07
+
+
+def test_markers_of_curves_that_meet_at_the_threshold_are_told_apart() -> None:
+    x = np.linspace(0, 1, 500)
     curves = [
-        Curve("A", [0, 1], [0, 1], area=0.5, set_index=2, point=(0.25, 0.5)),
-        Curve("B", [], [], area=0),
+        Curve(str(i), x, x ** (0.3 + bend), area=0.8, set_index=i, point=(0.02, 0.3))
+        for i, bend in enumerate((0, 0, 0.001, 0.3))
     ]
-    for fig in (roc(curves, LIGHT), precision_recall(curves, LIGHT)):
-        (mark,) = [trace for trace in fig.data if trace.marker.symbol]
-        assert (mark.x[0], mark.y[0]) == (0.25, 0.5)
-        assert mark.marker.symbol == LIGHT.out_mark(2).symbol
-        assert mark.marker.color == LIGHT.out_mark(2).color
+    marks = [t for t in roc(curves, LIGHT).data if t.mode == "lines+markers"]
+    places = [(mark.x[0], mark.y[0]) for mark in marks]
+    assert [mark.marker.symbol for mark in marks] == [LIGHT.out_mark(i).symbol for i in range(4)]
+    for one, other in combinations([*places, (0.02, 0.3)], 2):
+        assert math.dist(one, other) > 0.06
+    for (across, up), curve in zip(places, curves, strict=True):
+        assert up == pytest.approx(np.interp(across, curve.x, curve.y), abs=0.01)
 
 
 def test_a_term_far_below_zero_is_no_collapse() -> None:

@@ -89,6 +89,17 @@ def test_densities_draw_blue_filled_and_orange_lines() -> None:
     assert texts == ["flagged →", "this image", *[f"← {before} beyond"] * bool(before),
                      f"{after} beyond →"]  # fmt: skip
     assert {shape.x0 for shape in fig.layout.shapes} == {115, 120.0}
+    count = fig.layout.annotations[-1]
+    assert (count.x, count.xanchor) == (115, "right") and count.xshift < 0  # clear of both lines
+
+
+@pytest.mark.parametrize(("place", "clear"), [(0.2, True), (0.9, False)])
+def test_the_count_of_images_beyond_is_clear_of_the_image(place: float, clear: bool) -> None:
+    scores = np.random.default_rng(6).standard_cauchy(2000)
+    low, high = score_range(scores, [])
+    value = low + place * (high - low)
+    *_, count = reference_density(scores, value, 0.3, colors=LIGHT, symbol="s").layout.annotations
+    assert count.text.endswith("beyond →") and count.x == (high if clear else value)
 
 
 @pytest.mark.parametrize("value", [8.0, 19.2, 4000.0])

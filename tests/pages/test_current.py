@@ -81,7 +81,7 @@ def test_next_stays_within_the_subset(start: Start) -> None:
 
 
 def test_a_click_takes_only_what_was_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    world = SimpleNamespace(sets=[SimpleNamespace(name="test")])
+    world = SimpleNamespace(sets=[SimpleNamespace(name="test", title="Test")])
     ctx = SimpleNamespace(world=world, in_name="test")
     state = {"key": SimpleNamespace(picked="test 3", pinned="test 9")}
     monkeypatch.setattr(st, "session_state", state)

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -113,6 +114,9 @@ def test_second_model_has_curves_rows_and_rates_of_its_own(
     assert charts(app) >= DRAWN | {"o_density1", "o_curves1"}
     assert "shift glyphs-hvae3-informative --chart" in text(app)  # nothing is stored of this file
     assert all(f"**{letter}:** Flagged are" in text(app) for letter in "AB")
+    # Each finding and the sentence below say whose they are.
+    assert app.title[0].value.startswith("A: ") and "**B:** LLR" in text(app)
+    assert ":gray[Blue is the kind of image that the models were trained on" in text(app)
     flagged = app.dataframe[0].value
     assert list(flagged.columns) == ["Set", "A", "A, 95 %", "B", "B, 95 %", "Images"]
     assert set(flagged.select_dtypes("float")) == {"A", "B"}  # sorted by number, saved as numbers
@@ -414,6 +418,22 @@ def test_unlike_sets_are_remarked() -> None:
         placed, Share(0.01, 0.0, 0.02, hits=10, n=1000)
     )
     assert "more often" in threshold.unlike(placed, Share(0.1, 0.08, 0.12, hits=100, n=1000))
+
+
+def test_a_score_that_one_model_lacks_is_told_by_its_letter() -> None:
+    scores = score_list(3)[:2]
+
+    def model(letter: str, **reasons: str) -> ModelDetection:
+        sets = [SimpleNamespace(unavailable={}), SimpleNamespace(unavailable=reasons)]
+        found = SimpleNamespace(scores=scores, outside=sets)
+        return SimpleNamespace(letter=letter, report=found)  # type: ignore[return-value]
+
+    one, other = scores
+    key = other.key
+    told = models.unavailable([model("A", **{key: "few"}), model("B"), model("C", **{key: "few"})])
+    assert told == [("A and C", other, "few")]
+    both = {one.key: "no"}
+    assert models.unavailable([model("A", **both), model("B", **both)]) == [("", one, "no")]
 
 
 def test_labels_carry_symbol_and_name() -> None:

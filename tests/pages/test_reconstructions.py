@@ -100,13 +100,16 @@ def test_wrong_names_are_told_and_the_rest_lives(start: Start) -> None:
     app = alive(start("reconstructions", state))
     told = [warning.value for warning in app.warning]
     assert len(told) == 1
-    assert "An image is named by its set and a number" in told[0]
+    assert "by its set and a number, such as Capital letters A-J 3" in told[0].replace("\u2060", "")
     assert f"numbered 0 to {LIMIT - 1}" in told[0]
     assert pictures(app) == 3
 
 
 def test_one_row_of_one_side(start: Start) -> None:
-    app = alive(start("reconstructions", {ROWS: ["digits 1"]}))
+    # A row is named as the page names sets; the name in links is the same one.
+    app = alive(start("reconstructions", {ROWS: ["Digits 1", "digits 1"]}))
+    assert app.multiselect(ROWS).value == ["digits 1"]
+    assert "Digits 1" in app.multiselect(ROWS).options
     assert "Digits" in app.title[0].value
     assert "Capital" not in app.title[0].value
 
