@@ -14,7 +14,8 @@ RANGE = 4
 """So many neighbours are a range; fewer are named one by one."""
 MOST = 5
 """More names and ranges than this are a number."""
-_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+SUPERSCRIPTS = "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"
+_RAISED = str.maketrans("-0123456789", SUPERSCRIPTS)
 _UPRIGHT = re.compile(r"\\(?:mathrm|mathbf|mathit|operatorname|text)\s*\{([^{}]*)\}")
 _COMMANDS = {
     r"\log": "log ",
@@ -110,11 +111,15 @@ def _decimals(value: float) -> int:
     return max(0, 2 - math.floor(math.log10(abs(float(f"{value:.2e}")))))
 
 
+def power_of_ten(value: float) -> str:
+    """A number with three significant digits and a power of ten: ``6.61×10⁻³``."""
+    mantissa, exponent = f"{value:.2e}".split("e")
+    return f"{mantissa}×10{str(int(exponent)).translate(_RAISED)}".replace("-", MINUS)
+
+
 def _digits(value: float) -> str:
     if value != 0 and abs(value) < 1e-4:
-        mantissa, exponent = f"{value:.2e}".split("e")
-        power = str(int(exponent)).translate(_SUPERSCRIPTS)
-        return f"{mantissa}×10{power}".replace("-", MINUS)
+        return power_of_ten(value)
     if abs(value) >= 1e5 and not math.isinf(value):
         return _fixed(float(f"{value:.2e}"), 0)
     return _fixed(value, _decimals(value))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 from itertools import cycle
 from typing import Any
 
@@ -13,14 +14,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from hvae_core.common.thresholds import COLLAPSE_THRESHOLD
 from hvae_core.common.words import LETTERS, fmt, percent
+from hvae_core.figures.bar_labels import FONT_SIZE, Labels, legible, upright
 from hvae_core.figures.inks import faded
 from hvae_core.figures.layer_axis import Seats, names_or_numbers
 from hvae_core.figures.layers import above_zero, log_axis, smallest, vector
 from hvae_core.figures.theme import HEIGHT, Palette, base_layout, layer_label
 
 LABELLED_BARS = 12
-LABEL = 18
-"""Pixels that a bar's label takes above it."""
 MARGINS = 130
 """Pixels of a chart's height that title, legend and axis take, about."""
 
@@ -78,26 +78,26 @@ def kl_bars(
             )
         )
         limits.append(np.full_like(kl, threshold) if per_dim else threshold * size)
-    # A log axis has no zero to stand on: bars rise from a third of the smallest value shown, and
-    # what one line of text takes is a factor.
+    # A log axis has no zero to stand on: bars rise from a third of the smallest value shown.
     shown_values = np.concatenate([np.full(1, threshold), *(b.heights for b in bars), *limits])
-    low, high = np.log10(shown_values.min() / 3), np.log10(shown_values.max() * 2.5)
-    line = 10 ** (LABEL * (high - low) / (HEIGHT - MARGINS))
-    bars = [_clear_of(bar, limit, line) for bar, limit in zip(bars, limits, strict=True)]
+    low, top = np.log10(shown_values.min() / 3), np.log10(shown_values.max())
+    labels = legible([bar.labels for bar in bars], seats)
+    height = HEIGHT + labels.more
+    plot = height - MARGINS
+    high = top + max(0.4, (top - low) * labels.tall / (plot - labels.tall))
+    # In pixels, how far above each bar its threshold is.
+    above = [
+        np.log10(limit / bar.heights) * plot / (high - low)
+        for bar, limit in zip(bars, limits, strict=True)
+    ]
     fig = go.Figure()
-    _add_bars(fig, colors, bars, seats=seats, letters=letters)
+    labels = labels.clear_of(above)
+    _add_bars(fig, colors, bars, seats=seats, letters=letters, labels=labels, log=True)
     _add_limits(fig, colors, limits, name=f"{threshold:g} nats/dim", seats=seats)
-    base_layout(fig, colors, x_title="layer", y_title=f"KL ({unit})")
+    base_layout(fig, colors, x_title="layer", y_title=f"KL ({unit})", height=height)
     fig.update_xaxes(**seats.axis)
     fig.update_yaxes(**log_axis([shown_values]), range=[low, high])
     return fig
-
-
-def _clear_of(bars: _Bars, limits: NDArray[np.float64], line: float) -> _Bars:
-    """Labels lifted by a line where the threshold would strike them through."""
-    struck = (limits >= bars.heights) & (limits < bars.heights * line)
-    pairs = zip(bars.labels, struck, strict=True)
-    return replace(bars, labels=[f"{text}<br> " if hit else text for text, hit in pairs])
 
 
 def active_units(
@@ -118,31 +118,44 @@ def active_units(
     for name, active, units in models:
         count, size = vector(active), vector(units)
         pairs = list(zip(count, size, strict=True))
-        labels = [f"{a:.0f}<br>of {n:.0f}" for a, n in pairs]
+        counts = [f"{a:.0f}<br>of {n:.0f}" for a, n in pairs]
         hover = [f"{a:.0f} of {n:.0f} units active, {percent(a / n)}" for a, n in pairs]
         bars.append(
             _Bars(
                 name=name,
                 heights=100 * count / size,
-                labels=labels,
+                labels=counts,
                 hover=hover,
                 collapsed=count == 0,
                 thin=np.zeros(count.size, bool),
             )
         )
+    labels = legible([bar.labels for bar in bars], seats)
+    height += labels.more
     fig = go.Figure()
-    _add_bars(fig, colors, bars, seats=seats, letters=letters)
+    _add_bars(fig, colors, bars, seats=seats, letters=letters, labels=labels)
     base_layout(fig, colors, x_title="layer", y_title="active units (%)", height=height)
     fig.update_xaxes(**seats.axis)
-    fig.update_yaxes(range=[0, 122], tickvals=[0, 25, 50, 75, 100])
+    plot = height - MARGINS
+    top = 100 * plot / (plot - labels.tall)
+    fig.update_yaxes(range=[0, top], tickvals=[0, 25, 50, 75, 100])
     return fig
 
 
 def _add_bars(
-    fig: go.Figure, colors: Palette, bars: Sequence[_Bars], *, seats: Seats, letters: str
+    fig: go.Figure,
+    colors: Palette,
+    bars: Sequence[_Bars],
+    *,
+    seats: Seats,
+    letters: str,
+    labels: Labels,
+    log: bool = False,
 ) -> None:
     """Bars of every model side by side, and the legend of their styles."""
     room = sum(b.heights.size for b in bars) <= LABELLED_BARS
+    notes: list[dict[str, Any]] = []
+    upright_on = partial(upright, angle=labels.angle, colors=colors)
     for index, model in enumerate(bars):
         hover = [
             f"{layer_label(layer)}: {text}"
@@ -155,17 +168,21 @@ def _add_bars(
                 width=seats.width * 0.92,
                 name=model.name,
                 showlegend=False,
-                text=model.labels if room else None,
+                text=labels.texts[index] if room and not labels.angle else None,
                 textposition="outside",
-                textfont={"size": 12, "color": colors.text},
+                constraintext="none",
+                textfont={"size": FONT_SIZE, "color": colors.text},
                 cliponaxis=False,
                 marker=_bar_style(colors, letters[index % len(letters)], model),
                 customdata=hover,
                 hovertemplate=f"%{{customdata}}<extra>{model.name}</extra>",
             )
         )
+        if room and labels.angle:
+            tops = np.log10(model.heights) if log else model.heights
+            notes += map(upright_on, labels.texts[index], seats.middles(index), tops)
     _add_legend(fig, colors, bars, letters)
-    fig.update_layout(barmode="overlay")
+    fig.update_layout(barmode="overlay", annotations=notes)
 
 
 _FILLS = {"B": 0.28, "C": 0.6, "D": 0.0}

@@ -93,7 +93,7 @@ def test_kl_bars_hatch_the_collapsed_layer() -> None:
     assert list(informative.marker.pattern.shape) == ["", "", ""]
     assert plain.marker.color[2] == LIGHT.collapsed
     assert tuple(plain.marker.color[:2]) == LIGHT.layers(3)[:2]
-    assert list(plain.text) == ["64.1", "9.70", "0.00300"]
+    assert list(plain.text) == ["64.1", "9.70", "3.00<br>×10⁻³"]  # of two models, it is narrow
     assert plain.customdata[2] == "z<sub>3</sub>: 0.00300 nats<br>8 units"
     assert fig.layout.yaxis.title.text == "KL (nats)"
     assert fig.layout.yaxis.type == "log"
@@ -428,6 +428,36 @@ def test_a_threshold_does_not_strike_a_label_through() -> None:
     assert list(fig.data[0].text) == ["10.4<br> ", "7.00", "8.50"]
     far = kl_bars([("A", [0.4, 7.0, 8.5], [1568, 16, 8])], LIGHT)
     assert list(far.data[0].text) == ["0.400", "7.00", "8.50"]
+
+
+@pytest.mark.parametrize("models", [1, 2, 4])
+@pytest.mark.parametrize("per_dim", [True, False])
+def test_labels_of_bars_keep_their_size_and_have_room(models: int, per_dim: bool) -> None:
+    dead = [("m", [3e-6, 0.08, 2e-4, 12.9][: 12 // models], [1568, 16, 8, 8][: 12 // models])]
+    units = [("m", [1568, 0, 8], [1568, 16, 8])] * models
+    charts = [active_units(units, LIGHT)]
+    if models < 4:
+        charts.append(kl_bars(dead * models, LIGHT, per_dim=per_dim))
+    for fig in charts:
+        bars = drawn(fig, go.Bar)
+        each = 250 * bars[0].width / 0.92 / np.ptp(fig.layout.xaxis.range)  # pixels on a phone
+        if models == 1:
+            each /= 0.78  # beside a bar that is alone in its group there is nothing
+        for bar in bars:
+            assert bar.constraintext == "none" and bar.textfont.size >= 11
+            for line in [line for text in bar.text or () for line in text.split("<br>")]:
+                assert 5.5 * len(line.rstrip("⁻⁰¹²³⁴⁵⁶⁷⁸⁹")) <= each
+        upright = fig.layout.annotations
+        assert len(upright) == (0 if bars[0].text else sum(len(bar.x) for bar in bars))
+        assert all(note.textangle == -90 and note.font.size >= 11 for note in upright)
+        assert not upright or each >= 14
+
+
+def test_an_upright_label_stands_on_its_bar_over_the_threshold() -> None:
+    fig = kl_bars([("m", [0.06, 1e-4, 2e-4, 5.0, 3.0], [8] * 5)] * 2, LIGHT, per_dim=True)
+    first = fig.layout.annotations[0]
+    assert (first.text, first.bgcolor) == ("0.00750", LIGHT.background)
+    assert [first.x, first.y] == pytest.approx([drawn(fig, go.Bar)[0].x[0], np.log10(0.0075)])
 
 
 def test_a_term_below_zero_stands_at_the_foot_and_is_told() -> None:
