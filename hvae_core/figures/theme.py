@@ -35,6 +35,8 @@ SYMBOLS = (
 )  # fmt: skip
 """One for each of so many sets, told apart at 7 pixels; those that look like others stand last."""
 MODEL_DASHES = ("solid", "dash", "dot", "dashdot")
+DRAWN = dict(zip(LETTERS, ("solid", "dashed", "dotted", "dash and dot"), strict=True))
+"""The same in words, by a model's letter."""
 SWATCH = "\N{BLACK SQUARE}"
 HEIGHT = 360
 """Pixels of a chart that says nothing else."""

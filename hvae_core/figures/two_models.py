@@ -9,7 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike
 
-from hvae_core.common.words import MINUS, fmt
+from hvae_core.common.words import LETTERS, MINUS, fmt
 from hvae_core.figures.layer_axis import thinned_layers
 from hvae_core.figures.theme import Palette, base_layout, faded_marks, labelled, layer_label
 from hvae_core.figures.traces import cell_text, color_bar, dotted
@@ -91,8 +91,13 @@ def layer_matrix(
     *,
     colors: Palette,
     title: str,
+    letters: str = LETTERS,
 ) -> go.Figure:
-    """Layers of A (rows, z_1 at the bottom) against layers of B, 0 to 1; no value is a dash."""
+    """Layers of A (rows, z_1 at the bottom) against layers of B, 0 to 1; no value is a dash.
+
+    ``letters`` say which of A to D the two models are.
+    """
+    first, second = letters[0], letters[1]
     table = np.asarray(values, dtype=np.float64)
     scale = colors.scale("heat")
     texts = None
@@ -103,7 +108,7 @@ def layer_matrix(
         ]
     hover = [
         [
-            f"A {layer_label(a)}, B {layer_label(b)}<br>{title} {fmt(v)}"
+            f"{first} {layer_label(a)}, {second} {layer_label(b)}<br>{title} {fmt(v)}"
             for b, v in zip(columns, row, strict=True)
         ]
         for a, row in zip(rows, table, strict=True)
@@ -129,9 +134,8 @@ def layer_matrix(
         )
     )
     height = int(np.clip(90 + 34 * len(rows), 200, 480))
-    base_layout(
-        fig, colors, x_title="layer of B", y_title="layer of A", height=height, legend=False
-    )
+    x_title, y_title = f"layer of {second}", f"layer of {first}"
+    base_layout(fig, colors, x_title=x_title, y_title=y_title, height=height, legend=False)
     fig.update_xaxes(showline=False, ticks="", **_ticks(columns))
     fig.update_yaxes(showgrid=False, **_ticks(rows))
     return fig
@@ -143,11 +147,14 @@ def score_pairs(
     *,
     symbol: str,
     unit: str = "nats",
+    letters: str = LETTERS,
 ) -> go.Figure:
     """One score of every image under A (across) and under B (up); on the grey line they agree.
 
-    Sets are (name, scores under A (N,), under B (N,), place among the OOD sets or None inside).
+    Sets are (name, scores under A (N,), under B (N,), place among the OOD sets or None inside);
+    ``letters`` say which of A to D the two models are.
     """
+    first, second = letters[0], letters[1]
     fig = go.Figure()
     low, high = np.inf, -np.inf
     for name, a, b, place in sets:
@@ -165,14 +172,14 @@ def score_pairs(
                 selected={"marker": {"opacity": 0.9}},
                 unselected=faded_marks(colors),
                 customdata=np.arange(x.size, dtype=np.int32),
-                hovertemplate=f"image %{{customdata}}<br>A %{{x:.3r}}, B %{{y:.3r}} {unit}"
-                f"<extra>{name}</extra>",
+                hovertemplate=f"image %{{customdata}}<br>{first} %{{x:.3r}}, {second} %{{y:.3r}} "
+                f"{unit}<extra>{name}</extra>",
             )
         )
     margin = 0.04 * (high - low)
     ends = [low - margin, high + margin]
     fig.add_trace(dotted(ends, ends, colors, line_width=1.25))
-    x_title, y_title = (labelled(f"{symbol} under {model}", unit) for model in "AB")
+    x_title, y_title = (labelled(f"{symbol} under {model}", unit) for model in letters[:2])
     base_layout(fig, colors, x_title=x_title, y_title=y_title, height=380)
     fig.update_xaxes(range=ends)
     fig.update_yaxes(range=ends)

@@ -25,7 +25,9 @@ from hvae_core.common.deployment import MAX_CHECKPOINTS, public
 from hvae_core.common.errors import CheckpointError, HVAEError
 from hvae_core.common.files import named_path
 from hvae_core.common.own_models import is_named
+from hvae_core.common.words import LETTERS
 from hvae_core.data.worlds import World
+from hvae_core.figures.theme import DRAWN
 from pages.shared import links, store, ui, visitor
 from pages.shared.apart import opened
 from pages.shared.controls import among
@@ -96,13 +98,13 @@ def choose(world: World) -> tuple[Handle, ...]:
     second = [*named_now, NONE][1] if len(named_now) > 1 else NONE
     a = _choice("Model A", handles, links.model_key("a", world), first=first)
     chosen, drawn_keys = [a], {links.model_key("a", world)}
-    for letter, drawn in (("B", "dashed"), ("C", "dotted"), ("D", "dash and dot")):
+    for letter in LETTERS[1:]:
         others = {name: one for name, one in handles.items() if letter == "B" or name not in chosen}
         name = _choice(
             f"Model {letter}", {NONE: None, **others}, links.model_key(letter.lower(), world),
             first=second if letter == "B" else NONE,
-            help=f"One more model for comparison, drawn {drawn} where models share a chart. "
-            "Four can be compared.",
+            help=f"One more model for comparison, drawn {DRAWN[letter]} where models share a "
+            "chart. Four can be compared.",
         )  # fmt: skip
         drawn_keys.add(links.model_key(letter.lower(), world))
         if name in chosen:  # of the models after A, only B can be chosen to be A

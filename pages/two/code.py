@@ -35,11 +35,11 @@ def by_layer(
         "sets = [",
         *sets,
         "]  # title, images, place in the legend",
-        f"pairs = {[tuple(map(int, pair)) for pair in pairs]}  # layers of A and of B, from 0",
+        f"pairs = {[tuple(map(int, pair)) for pair in pairs]}  # layers of either model, from 0",
         "where = tuple(np.transpose(pairs))",
         "lines = []",
         "for title, images, place in sets:",
-        *_found(),
+        *_found(ctx),
         f"    values, chance = found.{measure}[where], found.chance[where]",
         *(["    chance = np.zeros_like(chance)"] if cka else []),
         "    lines.append(hv.figures.SetLine(title, values, chance, place=place))",
@@ -55,20 +55,22 @@ def by_layer(
 
 
 def matrix(ctx: Context, name: str, *, measure: str, axis: str) -> Code:
-    """Every layer of A against every layer of B on one set."""
+    """Every layer of one model against every layer of the other on one set."""
+    first, second = (letter for letter, _ in ctx.lettered)
     a, b = (program.listing(handle.names, 4) for handle in ctx.models)
     return program.code(
         ctx,
-        f"Every layer of A against every layer of B on {ctx.title(name)}",
+        f"Every layer of {first} against every layer of {second} on {ctx.title(name)}",
         *_models(ctx),
         f"images = {program.images(ctx, name)}",
-        *(line.removeprefix("    ") for line in _found()),
+        *(line.removeprefix("    ") for line in _found(ctx)),
         "figure = hv.figures.layer_matrix(",
         f"    found.{measure},",
         f"    {a},",
         f"    {b},",
         f"    colors={program.theme()},",
         f"    title={text(axis)},",
+        *program.letters(ctx, ctx.models),
         ")",
         uses=_USES,
         command=_correlate(ctx, [name]),
@@ -77,10 +79,10 @@ def matrix(ctx: Context, name: str, *, measure: str, axis: str) -> Code:
 
 def scores(ctx: Context, pairs: Sequence[ScoredPair], score: Score) -> Code:
     """One score of every image under both models."""
-    key = text(score.key)
+    key, (first, second) = text(score.key), (letter for letter, _ in ctx.lettered)
     return program.code(
         ctx,
-        f"{score.name} of every image under A and under B",
+        f"{score.name} of every image under {first} and under {second}",
         *_models(ctx),
         "sets = [",
         *(
@@ -91,15 +93,18 @@ def scores(ctx: Context, pairs: Sequence[ScoredPair], score: Score) -> Code:
         "pairs = [",
         "    (",
         "        title,",
-        f"        hv.score_images(a, images, {key})[{key}],",
-        f"        hv.score_images(b, images, {key})[{key}],",
+        f"        hv.score_images({first.lower()}, images, {key})[{key}],",
+        f"        hv.score_images({second.lower()}, images, {key})[{key}],",
         "        place,",
         "    )",
         "    for title, images, place in sets",
         "]",
         "figure = hv.figures.score_pairs(",
-        f"    pairs, {program.theme()}, symbol={text(symbol_html(score.symbol))}, "
-        f"unit={text(score.unit)}",
+        "    pairs,",
+        f"    {program.theme()},",
+        f"    symbol={text(symbol_html(score.symbol))},",
+        f"    unit={text(score.unit)},",
+        *program.letters(ctx, ctx.models),
         ")",
     )
 
@@ -114,15 +119,15 @@ def bits(ctx: Context, name: str, *, height: int) -> Code:
 
 
 def _models(ctx: Context) -> list[str]:
-    first, second = ctx.models
-    return [f"a = {program.load(first)}", f"b = {program.load(second)}"]
+    return [f"{letter.lower()} = {program.load(handle)}" for letter, handle in ctx.lettered]
 
 
-def _found() -> list[str]:
+def _found(ctx: Context) -> list[str]:
     """Lines of a loop that make ``found``, the likeness of the layers on ``images``."""
+    both = ", ".join(letter.lower() for letter, _ in ctx.lettered)
     return [
         "    means = [",
-        f"        encoded(model, images.fit(model.image_shape), {SEED}) for model in (a, b)",
+        f"        encoded(model, images.fit(model.image_shape), {SEED}) for model in ({both})",
         "    ]  # posterior means of every layer",
         f"    found = likeness(*means, {SEED})",
     ]

@@ -31,20 +31,18 @@ ABSENT = (
 )
 
 
-def draw(ctx: Context, others: Sequence[Handle], score: Score) -> None:
-    """A line a model: of the two compared, by their letters on the page, then of the others.
-
-    Those have no letter, as theirs in the sidebar may be one of the two on the page.
-    """
+def draw(ctx: Context, others: Sequence[tuple[str, Handle]], score: Score) -> None:
+    """A line a model, by its letter: of the two compared and of the others."""
     st.subheader("This image under each model", anchor=False, help=HELP)
     alpha, correction = subject.rate_elsewhere()
     name, number = current.now(ctx)
     title = image_names.titled(name, ctx.title(name), number)
-    named = [(f"**{letter}** {ui.plain(handle.title)}", handle) for letter, handle in ctx.lettered]
-    named += [(ui.plain(handle.title), handle) for handle in others]
     told = [
-        (who, _of_model(ctx, handle, score, alpha=alpha, correction=correction))
-        for who, handle in named
+        (
+            f"**{letter}** {ui.plain(handle.title)}",
+            _of_model(ctx, handle, score, alpha=alpha, correction=correction),
+        )
+        for letter, handle in sorted([*ctx.lettered, *others], key=lambda one: one[0])
     ]
     if not any(words for _, words in told):
         st.caption(ABSENT)
@@ -97,7 +95,7 @@ def _bounds(ctx: Context, handle: Handle, held_out: Evaluation | None) -> BoundT
 
 
 def place_in(ctx: Context, pairs: Sequence[ScoredPair]) -> tuple[float, float] | None:
-    """The score of the current image under A and under B, where it is among those drawn."""
+    """The score of the current image under both models, where it is among those drawn."""
     name, number = current.now(ctx)
     of = next((pair for pair in pairs if pair.name == name), None)
     if of is None or number >= len(of.a):

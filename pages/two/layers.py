@@ -13,6 +13,7 @@ from hvae_core.common.errors import MissingImages
 from hvae_core.common.words import listed
 from hvae_core.data.image_set import ImageSet
 from hvae_core.figures import SetLine, fmt
+from hvae_core.figures.theme import DRAWN
 from hvae_core.probes.layer_likeness import (
     MIN_IMAGES,
     Likeness,
@@ -24,7 +25,6 @@ from hvae_core.probes.layer_likeness import (
 from pages.collapse.layers import short_titles
 from pages.shared import jobs, ui
 from pages.shared.state import Context
-from pages.shared.store import Handle
 
 JOB = "likeness"
 SEED = 0
@@ -32,12 +32,11 @@ SEED = 0
 MEASURES = {"matched units": "correlation", "CKA": "cka"}
 BEFORE = (
     "Compare their layers on the same images once, and this title says where they agree. Until "
-    "then you see one score of every image under both models, and bits per dimension by k. A is "
-    "drawn solid, B dashed."
+    "then you see one score of every image under both models, and bits per dimension by k. {drawn}"
 )
 LOOK_FOR = (
-    "A is drawn solid, B dashed. At 1 two layers hold the same about each image. The dotted line "
-    "is chance: the same measure with the images in another order."
+    "{drawn} At 1 two layers hold the same about each image. The dotted line is chance: the same "
+    "measure with the images in another order."
 )
 ALIKE, UNLIKE = 0.7, 0.3
 """Parts of the way from chance to 1, above and below which a claim says "alike" or "hardly"."""
@@ -48,7 +47,14 @@ def sets_of(ctx: Context) -> list[str]:
     return list(dict.fromkeys([ctx.in_name, *ctx.out_names]))
 
 
-def letters(ctx: Context) -> tuple[str, str]:
+def drawn(ctx: Context) -> str:
+    """How the lines of both models are told apart."""
+    first, second = (letter for letter, _ in ctx.lettered)
+    a, b = named(ctx)
+    return f"{first}, {a}, is drawn {DRAWN[first]}; {second}, {b}, {DRAWN[second]}."
+
+
+def named(ctx: Context) -> tuple[str, str]:
     """Both models in a sentence."""
     a, b = short_titles(ctx.models, ctx.world.title)
     return ui.plain(a), ui.plain(b)
@@ -82,7 +88,7 @@ def likenesses(ctx: Context, names: Sequence[str]) -> dict[str, Likeness]:
         elif len(images) >= MIN_IMAGES:
             waiting.append(images)
     if waiting:
-        _offer(a, b, every, waiting=waiting, first=not done)
+        _offer(ctx, every, waiting=waiting, first=not done)
     if missing:
         ui.missing_images(
             "Layers are compared on the images themselves, and these are not on this machine: "
@@ -102,8 +108,9 @@ def _without_images(ctx: Context, name: str) -> Likeness | None:
 
 
 def _offer(
-    a: Handle, b: Handle, every: Sequence[ImageSet], waiting: list[ImageSet], *, first: bool
+    ctx: Context, every: Sequence[ImageSet], waiting: list[ImageSet], *, first: bool
 ) -> None:
+    (of_a, a), (of_b, b) = ctx.lettered
     # By all sets, not by those that wait: these become fewer while the job runs.
     name = jobs.name_of(JOB, a.digest, b.digest, [images.digest for images in every], SEED)
     titles = ui.plain(listed(images.title for images in waiting))
@@ -111,9 +118,9 @@ def _offer(
     if first:
         with st.container(border=True):
             st.markdown(
-                "**Not compared yet.** This chart will show, layer by layer, how much of what A "
-                f"holds about an image B holds too, on {titles}. Each image passes through both "
-                "models once; the result is kept."
+                "**Not compared yet.** This chart will show, layer by layer, how much of what "
+                f"{of_a} holds about an image {of_b} holds too, on {titles}. Each image passes "
+                "through both models once; the result is kept."
             )
             pressed = jobs.asked(name, "Comparing layers", words)
     else:
@@ -155,14 +162,14 @@ def lines(
 def headline(ctx: Context, by_set: Mapping[str, Likeness]) -> tuple[str, str]:
     """The claim about what the layers share, and what to look for."""
     if not by_set:
-        a, b = letters(ctx)
-        return f"What do {a} and {b} have in common?", BEFORE
-    return claim(ctx, by_set), LOOK_FOR
+        a, b = named(ctx)
+        return f"What do {a} and {b} have in common?", BEFORE.format(drawn=drawn(ctx))
+    return claim(ctx, by_set), LOOK_FOR.format(drawn=drawn(ctx))
 
 
 def claim(ctx: Context, by_set: Mapping[str, Likeness]) -> str:
     """Where the models agree on the leading set, by the way from chance to 1 in each pair."""
-    (a, b), name, pairs = letters(ctx), _leading(ctx, by_set), pairs_of(ctx, by_set)
+    (a, b), name, pairs = named(ctx), _leading(ctx, by_set), pairs_of(ctx, by_set)
     where = tuple(np.transpose(pairs))
     correlation, chance = by_set[name].correlation[where], by_set[name].chance[where]
     above = np.zeros(len(pairs))
@@ -199,13 +206,13 @@ def shift_in_words(
 
 
 def likeness_table(ctx: Context, by_set: Mapping[str, Likeness]) -> pd.DataFrame:
-    """Every layer of A against every one of B, one row a set and pair."""
-    a, b = ctx.models
+    """Every layer of one model against every one of the other, one row a set and pair."""
+    (of_a, a), (of_b, b) = ctx.lettered
     return pd.DataFrame(
         {
             "set": name,
-            "layer_a": a.names[i],
-            "layer_b": b.names[j],
+            f"layer_{of_a.lower()}": a.names[i],
+            f"layer_{of_b.lower()}": b.names[j],
             "matched_correlation": likeness.correlation[i, j],
             "chance": likeness.chance[i, j],
             "cka": likeness.cka[i, j],

@@ -1,4 +1,4 @@
-"""Two models: what A and B have in common, layer by layer, and where they differ."""
+"""Two models: what they have in common, layer by layer, and where they differ."""
 
 from __future__ import annotations
 
@@ -33,11 +33,13 @@ from pages.two.scores import ScoredPair
 ctx, others = pair.chosen(context())
 palette = colors()
 
+A, B = (letter for letter, _ in ctx.lettered) if len(ctx.models) > 1 else ("A", "B")
 MATCHED_HELP = (
-    "Units of A and B are paired one to one so that their absolute correlations over the images "
-    "are largest in sum (Havtorn et al. 2021, Figure 2); shown is the mean, on posterior means. A "
-    f"layer with more than {PAIRED_UNITS} units enters with those that vary most. Among many units "
-    "some correlate by chance: the dotted line is the same with the images in another order."
+    f"Units of {A} and {B} are paired one to one so that their absolute correlations over the "
+    "images are largest in sum (Havtorn et al. 2021, Figure 2); shown is the mean, on posterior "
+    f"means. A layer with more than {PAIRED_UNITS} units enters with those that vary most. Among "
+    "many units some correlate by chance: the dotted line is the same with the images in another "
+    "order."
 )
 CKA_HELP = (
     "Linear centred kernel alignment, debiased (Kornblith et al. 2019; Nguyen et al. 2021): 1 "
@@ -46,8 +48,8 @@ CKA_HELP = (
 )
 AXES = {"correlation": "mean |<i>r</i>| of matched units", "cka": "linear CKA"}
 SCORES_HELP = (
-    "Each mark is an image: its score under A to the right, under B upwards. Above the line, B "
-    "finds the image more unusual than A does. A click makes an image the current one, a "
+    f"Each mark is an image: its score under {A} to the right, under {B} upwards. Above the line, "
+    f"{B} finds the image more unusual than {A} does. A click makes an image the current one, a "
     "lasso or a box those within it the current subset. The ring is the current image."
 )
 
@@ -88,7 +90,7 @@ def likeness_part(by_set: Mapping[str, Likeness], measure: str) -> None:
 def scores_part(
     pairs: list[ScoredPair], score: Score, evaluations: Mapping[str, Evaluation]
 ) -> None:
-    """One score of every image under both models; ``evaluations`` are those under A."""
+    """One score of every image under both models; ``evaluations`` are those under the first."""
     st.subheader("One score under both", anchor=False, help=SCORES_HELP)
     if not pairs:
         st.caption("Evaluate a set under both models; its images then appear here.")
@@ -98,6 +100,7 @@ def scores_part(
         palette,
         symbol=symbol_html(score.symbol),
         unit=score.unit,
+        letters=A + B,
     )
     key = f"two-scores-{score.key}"
     made = code.scores(ctx, pairs, score)
@@ -111,13 +114,15 @@ def scores_part(
             current.take(spot)
 
     area = clickable.chart_area(key, spot_of, sum(len(pair.a) for pair in pairs))
-    ui.chart(figure, key, "The score of every image under A and under B", code=made, **area)
+    ui.chart(figure, key, f"The score of every image under {A} and under {B}", code=made, **area)
     clickable.chart_points(area["key"], look)
     ring.draw(area["key"], here.place_in(ctx, pairs))
-    agreement = ". ".join(scores.agreement_in_words(pair, score.unit) for pair in pairs)
+    agreement = ". ".join(scores.agreement_in_words(pair, score.unit, A + B) for pair in pairs)
     panel.said(f"{agreement}.", note=True)
     files = {pair.name: evaluations[pair.name].files for pair in pairs}
-    saving.csv_button(lambda: scores.score_table(score, pairs, files), "scores", "Scores (CSV)")
+    saving.csv_button(
+        lambda: scores.score_table(score, pairs, files, A + B), "scores", "Scores (CSV)"
+    )
 
 
 def side_by_side(heading: str, names: Sequence[str], part: Callable[[str], None]) -> None:
@@ -129,13 +134,15 @@ def side_by_side(heading: str, names: Sequence[str], part: Callable[[str], None]
 
 
 def matrix_part(name: str, by_set: Mapping[str, Likeness], measure: str) -> None:
-    """Every layer of A against every layer of B on one set."""
+    """Every layer of one model against every layer of the other on one set."""
     if name not in by_set:
         return
     a, b = (handle.names for handle in ctx.models)
     st.markdown(f"**{ui.plain(ctx.title(name))}**")
-    figure = layer_matrix(getattr(by_set[name], measure), a, b, colors=palette, title=AXES[measure])
-    alt = f"Every layer of A against every layer of B on {ctx.title(name)}"
+    figure = layer_matrix(
+        getattr(by_set[name], measure), a, b, colors=palette, title=AXES[measure], letters=A + B
+    )
+    alt = f"Every layer of {A} against every layer of {B} on {ctx.title(name)}"
     made = code.matrix(ctx, name, measure=measure, axis=AXES[measure])
     ui.chart(figure, f"two-{measure}-{name}", alt, code=made)
 
@@ -173,8 +180,8 @@ def _at_hand(name: str) -> bool:
 def pictures_part(
     pairs: list[ScoredPair], evaluations: Mapping[str, Evaluation], score: Score
 ) -> None:
-    """The images on which the models differ most; ``evaluations`` are those under A."""
-    sides = scores.strangest(pairs)
+    """The images on which the models differ most; ``evaluations`` are those under the first."""
+    sides = scores.strangest(pairs, A + B)
     if not sides or not any(_at_hand(pair.name) for pair in pairs):
         return
     st.subheader("Where they differ most", anchor=False)

@@ -56,17 +56,18 @@ def scored(
     return pairs
 
 
-def agreement_in_words(pair: ScoredPair, unit: str) -> str:
+def agreement_in_words(pair: ScoredPair, unit: str, letters: str) -> str:
     """The mean difference with its 95 % interval, and the correlation."""
+    less = f"{letters[0]} − {letters[1]}"
     found = agreement(pair.a, pair.b)
     return (
-        f"{ui.plain(pair.title)}: A − B is {fmt(found.mean)} ± {fmt(1.96 * found.error, unit)} on "
-        f"average, r = {fmt(found.correlation)}"
+        f"{ui.plain(pair.title)}: {less} is {fmt(found.mean)} ± {fmt(1.96 * found.error, unit)} "
+        f"on average, r = {fmt(found.correlation)}"
     )
 
 
 def strangest(
-    pairs: Sequence[ScoredPair],
+    pairs: Sequence[ScoredPair], letters: str
 ) -> list[tuple[str, list[tuple[ScoredPair, np.ndarray]]]]:
     """For either model the images that it finds stranger than the other one does, by set.
 
@@ -77,7 +78,9 @@ def strangest(
         return []
     usual = float(np.median(inside.a - inside.b))
     both = [(pair, most_different(pair.a, pair.b, usual, count=PICTURES)) for pair in pairs]
-    return [(letter, [(pair, sides[i]) for pair, sides in both]) for i, letter in enumerate("AB")]
+    return [
+        (letter, [(pair, sides[i]) for pair, sides in both]) for i, letter in enumerate(letters)
+    ]
 
 
 def pictures(
@@ -94,13 +97,15 @@ def pictures(
 
 
 def score_table(
-    score: Score, pairs: Sequence[ScoredPair], files: Mapping[str, Sequence[str]]
+    score: Score, pairs: Sequence[ScoredPair], files: Mapping[str, Sequence[str]], letters: str
 ) -> pd.DataFrame:
     """The score under both models and its difference, one row an image with its file."""
+    a, b = letters[0].lower(), letters[1].lower()
     frames = []
     for pair in pairs:
         known = files.get(pair.name) or [""] * len(pair.a)
         columns = {"set": pair.name, "image": np.arange(len(pair.a)), "file": known}
-        values = {f"{score.key}_a": pair.a, f"{score.key}_b": pair.b, "a_minus_b": pair.a - pair.b}
+        values = {f"{score.key}_{a}": pair.a, f"{score.key}_{b}": pair.b}
+        values[f"{a}_minus_{b}"] = pair.a - pair.b
         frames.append(pd.DataFrame({**columns, **values}))
     return pd.concat(frames, ignore_index=True)

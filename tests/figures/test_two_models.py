@@ -50,12 +50,14 @@ def test_cells_say_their_value_unless_there_are_many(colors: object) -> None:
 def test_scores_of_both_models_share_their_axes() -> None:
     rng = np.random.default_rng(0)
     a, b = rng.normal(size=(2, 40))
-    fig = score_pairs([("In", a, b, None), ("Out", a + 9, b, 0)], LIGHT, symbol="−L", unit="nats")
+    sets = [("In", a, b, None), ("Out", a + 9, b, 0)]
+    fig = score_pairs(sets, LIGHT, symbol="−L", unit="nats", letters="BD")
     inside, out, line = fig.data
     assert inside.marker.color == LIGHT.in_color and out.marker.color == LIGHT.out_mark(0).color
     np.testing.assert_allclose(line.x, line.y)
     assert fig.layout.xaxis.range == fig.layout.yaxis.range
-    assert fig.layout.xaxis.title.text == "−L under A (nats)"
+    assert fig.layout.xaxis.title.text == "−L under B (nats)"
+    assert fig.layout.yaxis.title.text == "−L under D (nats)"
 
 
 def test_information_stands_under_its_ceiling() -> None:

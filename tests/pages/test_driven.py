@@ -464,13 +464,18 @@ def test_another_change_by_degrees_is_drawn(start: Start, monkeypatch: pytest.Mo
 def test_two_of_three_models_are_compared(start: Start, tiny_app: Path, offered: Offered) -> None:
     path = tiny_app / "checkpoints" / "glyphs-hvae3-freebits.safetensors"
     save_checkpoint(path, tiny_model(CONFIG, 5), card=ModelCard("Third"), history={})
-    app = alive(start("two", **B, c_glyphs="glyphs-hvae3-freebits"))
-    app = alive(group(app, "t_pair").set_value("B and C").run())
-    assert any("B is model C (Third)" in one.value for one in app.caption)
+    models = {"b_glyphs": "glyphs-hvae3-freebits", "c_glyphs": "glyphs-hvae3-informative"}
+    app = alive(group(alive(start("two", **models)), "t_pair").set_value("A and C").run())
     lines = [line.partition(": ")[0] for line in text(app).splitlines()]
-    told = [line for line in lines if line.startswith("**A**") or "Tiny, plain" in line]
-    assert told == ["**A** Tiny, informative", "Tiny, plain"]  # one letter, one model
-    assert b"A is model B of the sidebar" in offered["strata-two.html"]()
+    told = [line for line in lines if line[:5] in ("**A**", "**B**", "**C**")]
+    assert told == ["**A** Tiny, plain", "**B** Third", "**C** Tiny, informative"]
+    assert "A − C is" in text(app)
+    assert "A, “Tiny, plain”, is drawn solid; C, “Tiny, informative”, dotted." in text(app)
+    chart = next(one for one in app.get("plotly_chart") if "two-scores-elbo" in one.proto.id)
+    axes = json.loads(chart.proto.spec)["layout"]
+    assert "under A" in axes["xaxis"]["title"]["text"]
+    assert "under C" in axes["yaxis"]["title"]["text"]
+    assert {"elbo_a", "elbo_c", "a_minus_c"} <= {*pd.read_csv(io.BytesIO(offered["scores.csv"]()))}
 
 
 def test_classes_of_another_set_colour_the_map(start: Start) -> None:

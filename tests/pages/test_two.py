@@ -162,11 +162,11 @@ def test_the_strangest_images_lie_beyond_the_usual_difference() -> None:
     a = np.array([5.0, 6.0, 7.0, 20.0, 6.0])
     inside = scores.ScoredPair("test", "Test", a, b=np.array([4.0, 5.0, 6.0, 7.0, 9.0]), place=None)
     outside = scores.ScoredPair("digits", "Digits", a + 1, b=a, place=0)
-    (letter, of_a), (other, of_b) = scores.strangest([inside, outside])
-    assert (letter, other) == ("A", "B")
+    (letter, of_a), (other, of_b) = scores.strangest([inside, outside], "AC")
+    assert (letter, other) == ("A", "C")
     assert of_a[0][1].tolist() == [3] and of_b[0][1].tolist() == [4]
     assert not of_a[1][1].size and not of_b[1][1].size  # the usual difference is 1
-    assert scores.strangest([outside]) == []
+    assert scores.strangest([outside], "AC") == []
 
 
 def test_tables_hold_every_pair(tiny_app: Any) -> None:
