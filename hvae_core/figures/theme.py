@@ -184,6 +184,7 @@ def _template(theme: Theme) -> go.layout.Template:
             "font": {"size": 13},
             "bgcolor": "rgba(0,0,0,0)",
             "itemsizing": "trace",
+            "tracegroupgap": 0,  # a group is one name: a line and its marker
         },
         hoverlabel={
             "bgcolor": colors.panel,

@@ -22,6 +22,7 @@ from pages.shared.state import colors, context
 from pages.shared.store import Handle
 
 ctx = context()
+WIDE = 671  # pixels of the map in a window of 1280
 LIVE_SECONDS = 0.7  # from one look at a map that is being made to the next
 
 
@@ -107,6 +108,7 @@ def plotted(
         key=key,
         code=made,
         lasso=kept,
+        width=WIDE,
         **picking,
     )
     hover.thumbnails(key, drawn, pictures)

@@ -36,7 +36,7 @@ from pages.ood import (
 )
 from pages.ood.models import ModelDetection
 from pages.ood.threshold import Placed, PlacedThreshold, ScoredModel
-from pages.shared import offers, panel, saving, ui
+from pages.shared import offers, panel, room, saving, ui
 from pages.shared.beside import grid
 from pages.shared.controls import one_of
 from pages.shared.remembered import remembered
@@ -49,6 +49,8 @@ SPELLED = ("nats", "false alarm")
 places = {name: place for name in titles if (place := ctx.place(name)) is not None}
 
 SIDES = (3, 2)
+WIDE = 517
+"""Pixels of the densities of one model in a window of 1280; charts of several are half a page."""
 SMALL = 330
 """Pixels of a chart, less a row a set, where each model has a row of charts of its own."""
 ALONE, TOURED = 316, 246
@@ -97,7 +99,7 @@ def density_chart(scored: ScoredModel, at: PlacedThreshold | None, drawn: list[s
     )
     name = f"density-{score.key}-{model.letter or 'A'}"
     taking = subset.from_chart(f"o_density{model.index}", scored, shown)
-    ui.chart(figure, name, alt, code=made, **taking)
+    ui.chart(figure, name, alt, code=made, width=room.HALF if model.letter else WIDE, **taking)
     named = {name: ctx.title(name) for name in (ctx.in_name, *shown)}
     if told := claims.beyond(scored, named):
         with st.container(key=f"o_beyond{model.index}"):

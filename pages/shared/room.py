@@ -9,28 +9,35 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from math import ceil
 from typing import Any
 
+HALF = 426
+"""Pixels of a chart beside another of its width, in a window of 1280."""
 _TYPE = 14
 """Pixels of the type for which the rest is meant."""
-_LEFT, _BELOW = (34, 34, 56), (30, 34, 58)
+_LEFT, _BELOW = (34, 34, 60), (30, 34, 58)
 """Pixels that the numbers of an axis take, that its title takes, and both."""
-_RIGHT, _SCALE = 24, 108
+_RIGHT, _SCALE = 26, 108
 """Pixels that half of the last number of an axis takes, and a scale of colours."""
-_LEGEND, _ROW = 12, 19
-"""Pixels of a legend below the plot, and of each of its rows."""
-_ENTRY, _SIGN = 46, 7
-"""Pixels of a legend's entry without its name, and of a sign of that name, about."""
+_SCALE_BELOW, _LINE = 56, 18
+"""Pixels of a scale of colours below the plot, and of each line of its title."""
+_LEGEND, _ROW, _SPACE = 12, 20, 5
+"""Pixels of a legend below the plot, of each of its rows, and between entries."""
+_SAMPLE, _SIGN, _TYPED = 30, 7, 6
+"""Pixels of an entry's line, of a sign beside an axis, and of a sign in a legend, about."""
 _MARK = 34
 """Pixels between a written label and the plot, and before it."""
-_TWO_ROWS = range(620, 1000)
-"""Pixels of all entries in a row that take two rows beside a page's other column."""
 
 
-def with_room(layout: Mapping[str, Any], traces: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def with_room(
+    layout: Mapping[str, Any], traces: Sequence[Mapping[str, Any]], *, width: int = HALF
+) -> dict[str, Any]:
     """The layout of a chart of one pair of axes, with margins that its labels fit in.
 
-    ``layout`` is whole: without a template. What has wider margins of its own keeps them.
+    ``layout`` is whole: without a template. What has wider margins of its own keeps them. ``width``
+    is the chart's in pixels, about: how many rows a legend takes depends on that. An axis at which
+    nothing is written asks for no room.
     """
     margin, size = layout.get("margin"), layout.get("font", {}).get("size", _TYPE)
     several = any(re.fullmatch(r"[xy]axis\d+|polar\d*|scene\d*|geo\d*", name) for name in layout)
@@ -38,13 +45,22 @@ def with_room(layout: Mapping[str, Any], traces: Sequence[Mapping[str, Any]]) ->
         return dict(layout)
     x, y = layout["xaxis"], layout["yaxis"]
     below = _taken(x, _BELOW, "bottom")
-    wanted = {
+    sides = {
         "l": 0 if _named(traces, "y") else _taken(y, _LEFT, "left"),
-        "b": below + (_legend(layout, traces) if below else 0),
-        "r": (_SCALE if any(map(_scaled, traces)) else _RIGHT) if below else 0,
+        "r": (_SCALE if any(map(_upright, traces)) else _RIGHT) if below else 0,
     }
+    inner = width - sum(max(margin.get(side, 0), px) for side, px in sides.items())
+    lying = max(map(_lying, traces), default=0)
+    wanted = {**sides, "b": below + lying + (_legend(layout, traces, inner) if below else 0)}
     room = {side: max(margin.get(side, 0), round(px * size / _TYPE)) for side, px in wanted.items()}
-    return {**layout, "margin": {**margin, **room}}
+    bare = {name: {**axis, "automargin": False}
+            for name, axis in (("xaxis", x), ("yaxis", y)) if _is_bare(axis)}  # fmt: skip
+    return {**layout, **bare, "margin": {**margin, **room}}
+
+
+def _is_bare(axis: Mapping[str, Any]) -> bool:
+    """Whether nothing is written at an axis, for which Plotly leaves room all the same."""
+    return not (axis.get("showticklabels", True) or axis.get("title", {}).get("text"))
 
 
 def _taken(axis: Mapping[str, Any], pixels: tuple[int, int, int], side: str) -> int:
@@ -62,13 +78,22 @@ def _taken(axis: Mapping[str, Any], pixels: tuple[int, int, int], side: str) -> 
 
 def _named(traces: Sequence[Mapping[str, Any]], along: str) -> bool:
     """Whether names stand along an axis, whose lengths are their own."""
-    return any(isinstance(one, str) for trace in traces for one in list(trace.get(along, ()))[:1])
+    lists = [trace.get(along, ()) for trace in traces]
+    return any(not isinstance(one, dict) and isinstance(next(iter(one), 0), str) for one in lists)
 
 
-def _scaled(trace: Mapping[str, Any]) -> bool:
+def _upright(trace: Mapping[str, Any]) -> bool:
     """Whether a scale of colours stands beside the plot."""
     upright = trace.get("colorbar", {}).get("orientation", "v") == "v"
     return "colorbar" in trace and trace.get("showscale", True) and upright
+
+
+def _lying(trace: Mapping[str, Any]) -> int:
+    """Pixels of a scale of colours below the plot; none where there is none."""
+    if "colorbar" not in trace or not trace.get("showscale", True) or _upright(trace):
+        return 0
+    title = trace["colorbar"].get("title", {}).get("text") or ""
+    return _SCALE_BELOW + _LINE * (title.count("<br>") + bool(title))
 
 
 def _signs(words: str | None) -> int:
@@ -76,17 +101,33 @@ def _signs(words: str | None) -> int:
     return len(re.sub(r"<[^>]*>", "", words or ""))
 
 
-def _legend(layout: Mapping[str, Any], traces: Sequence[Mapping[str, Any]]) -> int:
-    """Pixels of a legend below the plot; none where there is none, or it stands elsewhere."""
+def _legend(layout: Mapping[str, Any], traces: Sequence[Mapping[str, Any]], inner: int) -> int:
+    """Pixels of a legend below a plot of so many pixels; none where there is none, or elsewhere.
+
+    As Plotly has it: groups stand one after another, each as wide as it is; entries without groups
+    in one row, or all as wide as the widest.
+    """
     place = layout.get("legend", {})
-    names = {
-        trace.get("legendgroup") or trace.get("name"): trace.get("name", "")
-        for trace in traces
-        if trace.get("showlegend", True) and trace.get("visible", True)
-    }
-    shown = layout.get("showlegend", len(traces) > 1) and names
-    if not shown or place.get("yref") != "container" or place.get("y") != 0:
+    shown = [one for one in traces if one.get("showlegend", True) and one.get("visible", True)]
+    grouped = any(one.get("legendgroup") for one in shown)
+    entries: dict[str, int] = {}
+    for one in shown:
+        name = one.get("name", "")
+        key = (one.get("legendgroup") or "") if grouped else f"{len(entries)}"
+        wide = _TYPED * _signs(name) + place.get("itemwidth", _SAMPLE) + 2 * _SPACE
+        entries[key] = max(wide, entries.get(key, 0))
+    there = layout.get("showlegend", len(traces) > 1) and entries
+    if not there or place.get("yref") != "container" or place.get("y") != 0:
         return 0
-    wide = sum(_ENTRY + _SIGN * _signs(name) for name in names.values())
-    rows = 2 if wide in _TWO_ROWS else 1
+    if place.get("orientation") == "v":
+        return _LEGEND + _ROW * len(entries)
+    if not grouped:
+        in_one_row = sum(entries.values()) + _SPACE * (len(entries) - 1) < inner
+        fit = max((inner + _SPACE) // (max(entries.values()) + _SPACE), 1)
+        return _LEGEND + _ROW * (1 if in_one_row else ceil(len(entries) / fit))
+    rows, taken = 1, 0
+    for wide in entries.values():
+        if taken and taken + wide + _SPACE > inner:
+            rows, taken = rows + 1, 0
+        taken += wide + _SPACE
     return _LEGEND + _ROW * rows

@@ -19,7 +19,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from pages.shared import remembered
-from pages.shared.room import with_room
+from pages.shared.room import HALF, with_room
 
 MOST = 8192
 """Numbers of a chart that travel as text; of a larger one they are packed, and drawn twice."""
@@ -28,15 +28,15 @@ MOST = 8192
 class Sent(go.Figure):
     """A figure whose template is written out, whose numbers are lists, and whose labels have room.
 
-    With ``box`` a drag takes a box from the start.
+    With ``box`` a drag takes a box from the start. ``width``: pixels, about, for ``with_room``.
     """
 
-    def __init__(self, figure: go.Figure, *, box: bool = False) -> None:
+    def __init__(self, figure: go.Figure, *, box: bool = False, width: int = HALF) -> None:
         # Not go.Figure's own: it would check every property once more.
-        self._told = remembered.of(figure, told)
-        if box:
-            taking = {"dragmode": "select", "clickmode": "event"}
-            self._told = {**self._told, "layout": {**self._told["layout"], **taking}}
+        said = remembered.of(figure, told)
+        layout = with_room(said["layout"], said["data"], width=width)
+        taking = {"dragmode": "select", "clickmode": "event"} if box else {}
+        self._told = {**said, "layout": {**layout, **taking}}
 
     def to_dict(self) -> dict[str, Any]:
         """What goes to the browser."""
@@ -46,14 +46,13 @@ class Sent(go.Figure):
 def told(figure: go.Figure) -> dict[str, Any]:
     """What a figure says, in the form that Plotly knows again."""
     said: dict[str, Any] = figure.to_dict()
-    if _count(said["data"]) > MOST:
-        return said
     layout = _written_out(said["layout"])
+    if _count(said["data"]) > MOST:
+        return {**said, "layout": layout}
     # The mark of the data: Plotly compares this, and not the numbers.
     packed = json.dumps(said["data"], default=_written).encode()
     layout["datarevision"] = hashlib.sha256(packed).hexdigest()[:16]
-    data = _unpacked(said["data"])
-    return {**said, "data": data, "layout": with_room(layout, data)}
+    return {**said, "data": _unpacked(said["data"]), "layout": layout}
 
 
 def _written_out(layout: Mapping[str, Any]) -> dict[str, Any]:

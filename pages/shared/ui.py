@@ -23,6 +23,7 @@ from hvae_core.figures.grids import png_bytes
 from hvae_core.figures.theme import figure_config, larger
 from pages.shared import panel, words
 from pages.shared.program import Code
+from pages.shared.room import HALF
 from pages.shared.sent import Sent
 from pages.shared.state import Context
 from pages.shared.store import Handle
@@ -254,16 +255,18 @@ def chart(
     box: bool = False,
     code: Code | None = None,
     follows: bool = False,
+    width: int = HALF,
     **kwargs: Any,
 ) -> Any:
     """Draw a figure; its mode bar saves it as SVG under ``name``, and below it is what makes it.
 
-    One that ``follows`` shows what the finding above it says (``panel.said``).
+    One that ``follows`` shows what the finding above it says (``panel.said``). ``width``: pixels of
+    its place in a window of 1280, by which its legend is given room (``room.py``).
     """
     panel.shown(name, alt, figure, code, follows=follows)
     seen = larger(figure, taller=not touring()) if presented() else figure
     drawn = st.plotly_chart(
-        Sent(seen, box=box and not lasso),
+        Sent(seen, box=box and not lasso, width=width),
         theme=None,
         key=key or name,
         config=figure_config(name, lasso=lasso, box=box),

@@ -229,6 +229,16 @@ def test_a_chart_far_below_is_drawn_when_the_reader_comes_near(server: str, tab:
     tab.locator("[data-testid=stSidebarNavLink]", has_text="Collapse").first.click()
     tab.locator(".st-key-collapse-kl .main-svg").first.wait_for()
     settled(tab)
+    # Plotly draws a chart again where its labels or legend need more than the margins that it got.
+    assert (
+        tab.evaluate(
+            """() => [...document.querySelectorAll(".js-plotly-plot")].flatMap((one) => {
+          const {_size, margin} = one._fullLayout;
+          return [..."lrtb"].filter((side) => _size[side] > margin[side] + 0.01)
+            .map((side) => [one.closest("[class*=st-key]").className, side, _size[side]]); })"""
+        )
+        == []
+    )
     last = tab.locator(".stPrintGraphic").last
     assert last.locator(".main-svg").count() == 0
     height = last.bounding_box()["height"]

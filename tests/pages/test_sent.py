@@ -13,6 +13,7 @@ import pytest
 from hvae_core.figures import densities
 from hvae_core.figures.theme import DARK, base_layout
 from pages.shared import remembered, sent
+from pages.shared.room import HALF, with_room
 from pages.shared.sent import Sent
 
 
@@ -80,13 +81,17 @@ def test_tables_gaps_and_large_charts() -> None:
     told = spec(Sent(go.Figure(go.Heatmap(z=table))))
     assert told["data"][0]["z"] == [[1, None], [3, 4]]
     large = go.Figure(go.Scatter(y=np.zeros(sent.MOST + 1, np.float32)))
-    assert spec(Sent(large)) == spec(large)  # packed as it was
+    assert spec(Sent(large))["data"] == spec(large)["data"]  # packed as it was
 
 
 def test_what_a_remembered_chart_says_is_written_once() -> None:
     figure, other = remembered.remembered(chart, 5), chart(5)
-    assert Sent(figure).to_dict() is Sent(figure).to_dict()
-    assert Sent(other).to_dict() is not Sent(other).to_dict()
+
+    def data(figure: go.Figure) -> Any:
+        return Sent(figure).to_dict()["data"]
+
+    assert data(figure) is data(figure)
+    assert data(other) is not data(other)
     assert spec(Sent(figure)) == spec(Sent(other))
     box = Sent(figure, box=True).to_dict()["layout"]
     assert box["dragmode"] == "select" and "dragmode" not in Sent(figure).to_dict()["layout"]
@@ -110,3 +115,45 @@ def test_labels_and_legend_have_room_so_that_a_chart_is_drawn_once() -> None:
     hidden = margin(go.Figure(line), xaxis={"visible": False}, yaxis={"side": "right"})
     assert (hidden["l"], hidden["b"], hidden["r"]) == (8, 8, 12)
     assert margin(go.Figure(line), xaxis2={"title": {"text": "c"}})["l"] == 8
+
+
+def test_a_legend_has_as_many_rows_as_plotly_gives_it() -> None:
+    """Groups are packed; entries without have one row, or columns of one width."""
+
+    def rows(names: list[str], *, width: int, **trace: Any) -> int:
+        lines = [{"x": [0], "y": [0], "name": name, **trace} for name in names]
+        if "legendgroup" in trace:
+            lines = [{**line, "legendgroup": line["name"]} for line in lines]
+        legend = {"yref": "container", "y": 0}
+        layout = {"margin": {}, "xaxis": {}, "yaxis": {}, "legend": legend}
+        bare = {**layout, "showlegend": False}
+        both = (with_room(one, lines, width=width)["margin"]["b"] for one in (layout, bare))
+        found, rest = divmod(next(both) - next(both), 20)
+        assert rest == 12
+        return found
+
+    names = ["a", "as long a name as forty signs can make up", "b", "c"]
+    assert rows(["one", "other"], width=HALF) == 1
+    assert rows(names, width=HALF) == 4 and rows(names, width=2000) == 1
+    assert rows([names[1], "b", names[1]], width=640) == 2  # columns as wide as the long name
+    assert rows(names, width=HALF, legendgroup="its own") == 2  # the short ones beside each other
+    # A name that two lines share stands once.
+    assert rows(["a"] * 40, width=HALF, legendgroup="a") == 1
+
+
+def test_an_axis_at_which_nothing_is_written_asks_for_no_room() -> None:
+    bare, titled = {"showticklabels": False}, {"showticklabels": False, "title": {"text": "t"}}
+    for axis, asks in ((bare, False), (titled, None), ({}, None)):
+        layout = {"margin": {}, "xaxis": {}, "yaxis": axis}
+        assert with_room(layout, [])["yaxis"].get("automargin") is asks
+
+
+def test_a_scale_of_colours_below_the_plot_has_room() -> None:
+    def below(bar: dict[str, Any]) -> int:
+        layout = {"margin": {}, "xaxis": {"showticklabels": False}, "yaxis": {}}
+        found: int = with_room(layout, [{"colorbar": bar}])["margin"]["b"]
+        return found
+
+    assert below({"orientation": "v"}) == 0 < below({"orientation": "h"})
+    two = {"orientation": "h", "title": {"text": "one line<br>and another"}}
+    assert below(two) > below({"orientation": "h"}) + 30
