@@ -47,6 +47,10 @@ SEVERAL = (
     "alarms, so together they flag more in-distribution images than that. Tick a row, and its "
     "image is the current one, which every page shows."
 )
+TIES = (
+    "Images of the same p stand in the order of how far their most unusual score is from the "
+    "median held-out image, in widths of the middle half of the held-out images."
+)
 Judged = Mapping[str, JudgedMany]
 """The images under each model, by its letter, which is "" where one model alone is chosen."""
 
@@ -182,8 +186,8 @@ def _draw(ctx: Context, shown: Evaluation, judged: Judged, alpha: float) -> None
             args=((shown.set_name, number),),
             icon=":material/arrow_forward:",
         )  # fmt: skip
-    if len(frame) > MOST:
-        st.caption(f"The {MOST} most unusual of {len(frame):,} images; the file has all.")
+    some_of = f"The {MOST} most unusual of {len(frame):,} images; the file has all. "
+    st.caption((some_of if len(frame) > MOST else "") + TIES)
     with st.container(horizontal=True):
         saving.csv_button(lambda: frame, f"judged-{shown.set_name}", "All, with p (CSV)")
         out = called_out(frame)
@@ -205,11 +209,14 @@ def _open(spot: current.Spot) -> None:
 def table(shown: Evaluation, judged: Judged, alpha: float) -> pd.DataFrame:
     """A row an image, by its smallest p: number, file, and under each model its p and verdict.
 
-    With p stands what differs the most. Of several models "Flagged" is what at least one flags. No
-    image counts that the density of the path is fitted to. The scores of the verdicts follow.
+    Of images of one p that stands first which lies farther from the held-out images. With p stands
+    what differs the most. Of several models "Flagged" is what at least one flags. No image counts
+    that the density of the path is fitted to. The scores of the verdicts follow.
     """
-    every = np.stack([one.p for one in judged.values()])
-    order = np.argsort(np.where(np.isnan(every), np.inf, every).min(axis=0), kind="stable")
+    every = np.stack([np.where(np.isnan(one.p), np.inf, one.p) for one in judged.values()])
+    apart = np.stack([np.nan_to_num(one.apart) for one in judged.values()])
+    smallest = every.min(axis=0)
+    order = np.lexsort((-np.where(every == smallest, apart, 0.0).max(axis=0), smallest))
     files = shown.files or ("",) * len(shown)
     columns: dict[str, object] = {"Number": order, "File": [files[i] for i in order]}
     why: dict[str, object] = {}

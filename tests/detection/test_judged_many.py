@@ -34,6 +34,18 @@ def test_each_image_gets_the_verdict_that_it_gets_alone(correction: Correction) 
     assert many.flagged(0.1).any()
 
 
+def test_images_of_one_p_are_told_apart_by_their_distance() -> None:
+    known = table(60, 3)
+    images = table(3, 9)
+    for i, beyond in enumerate((400.0, 900.0, 600.0)):  # all above every held-out image, by -L
+        images.bound[i] = -beyond
+    many = judge_many(images, known, 0.1)
+    assert len({*many.p}) == 1 and np.argsort(-many.apart).tolist() == [1, 2, 0]
+    losses = -known.bound[:, 0]
+    low, middle, high = np.percentile(losses, [25, 50, 75])
+    assert many.apart[1] == pytest.approx((900 - middle) / (high - low))
+
+
 def test_an_image_without_finite_numbers_has_no_verdict() -> None:
     images = table(4, 9)
     images.bound[1] = np.nan

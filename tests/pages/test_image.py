@@ -423,6 +423,7 @@ def test_many_images_are_judged_at_once_and_one_is_opened(start: Start) -> None:
     assert found and len(frame) == int(found[2]) == LIMIT
     assert frame["Flagged"].sum() == int(found[1])
     assert frame["p"].is_monotonic_increasing and sorted(frame["Number"]) == list(range(LIMIT))
+    assert any(one.value.endswith(batch.TIES) for one in app.caption)
     assert frame["Picture"].str.startswith("data:image/png;base64,").all()
     number = int(frame["Number"][0])
     again = alive(start("image", i_set_glyphs="Digits", i_id=str(number), i_rate="10 %"))
@@ -458,6 +459,21 @@ def test_the_table_of_many_has_every_model_and_flags_what_one_of_them_flags() ->
     assert batch.claim(judged, "Digits", 0.05) == (
         f"{each} at 5 % false alarms; together they flag {counts[2]}"
     )
+
+
+def test_images_of_one_p_stand_by_how_far_they_are_from_the_held_out_ones() -> None:
+    judged = judge_many(HELD_OUT, HELD_OUT, 0.05)
+    n = len(judged.p)
+    apart = np.roll(np.arange(n, dtype=float), 5)
+    first = replace(judged, p=np.where(np.arange(n) % 2, 0.1, 0.5), apart=apart)
+    second = replace(judged, p=np.where(np.arange(n) % 4, np.nan, 0.1), apart=apart[::-1])
+    tied = [i for i in range(n) if i % 2]
+    found = batch.table(of("validation", HELD_OUT), {"": first}, 0.05)["Number"].tolist()
+    assert found[: len(tied)] == sorted(tied, key=lambda i: -apart[i])
+    both = batch.table(of("validation", HELD_OUT), {"A": first, "B": second}, 0.05)["Number"]
+    shown = [i for i in range(n) if i % 2 or i % 4 == 0]
+    far = {i: apart[i] if i % 2 else apart[::-1][i] for i in shown}
+    assert both.tolist()[: len(shown)] == sorted(shown, key=lambda i: (-far[i], i))
 
 
 def test_the_flagged_are_packed_under_their_names() -> None:
