@@ -23,6 +23,12 @@ h1 {text-wrap: balance}
         position: sticky; left: 0; align-self: flex-start; flex: 0 0 auto; width: 100%;
         font-size: 0.875rem; color: MUTED}
 }
+/* a table that goes on to the right fades at its edge, until it is scrolled to its end */
+[data-testid="stDataFrame"] .dvn-scroll-inner::after {content: ""; visibility: visible;
+    position: sticky; right: 0; flex: 0 0 2.5rem; margin-left: -2.5rem; pointer-events: none;
+    background: linear-gradient(to right, transparent, GROUND); opacity: 0;
+    animation: goes-on linear; animation-timeline: scroll(nearest inline)}
+@keyframes goes-on {0%, 97% {opacity: 1}}
 [class*="st-key-scroll_"] img {max-width: none !important; border-radius: 0;
     image-rendering: pixelated}
 /* the width of a chart stays the same to the last digit: sent.py */
@@ -56,7 +62,8 @@ html[data-in-sight] .stPrintGraphic:not([data-in-sight])
     :has(> div > .sheet) {display: block; flex: 0 0 100%; max-width: 100%}
     .words span.short {display: none}
     /* room for a table's tools, which else lie on the line above */
-    [data-testid="stFullScreenFrame"]:has(> [data-testid="stDataFrame"]) {margin-top: 1.5rem}
+    [data-testid="stElementContainer"]:has(> * > [data-testid="stDataFrame"])
+        {margin-top: 1.5rem}
     .sheet {display: block; padding: 0.7rem 0; font-weight: 600; cursor: pointer}
     .sheet::after {content: "▲"; float: right; font-size: 0.8rem}
     .sheet:has(input:checked)::after {content: "▼"}

@@ -45,12 +45,25 @@ def assert_drawn(tab: Any, name: str) -> None:
         tab.locator(".js-plotly-plot, [data-testid=stImageContainer] img").first.wait_for()
 
 
+FADES = """() => [...document.querySelectorAll('.dvn-scroller')].map((table) => {
+    const fade = getComputedStyle(table.querySelector('.dvn-scroll-inner'), '::after');
+    const seen = fade.content === 'none' ? 0 : Number(fade.opacity);
+    return [table.scrollWidth > table.clientWidth + 1, seen];
+})"""
+"""Of each table, whether it goes on to the right, and how much of the fade at its edge is seen."""
+
+
 def assert_narrow(tab: Any, name: str) -> None:
-    """Nothing of the page stands beyond the right edge of the screen."""
+    """Nothing of the page stands beyond the right edge of the screen; tables that go on fade."""
     wide = tab.evaluate(
         "document.querySelector('[data-testid=stMain]').scrollWidth - window.innerWidth"
     )
     assert wide <= 1, name
+    if name == "ood":
+        tab.locator(".dvn-scroll-inner").first.wait_for(state="attached")
+    fades = tab.evaluate(FADES)
+    assert all(goes_on == (seen > 0.5) for goes_on, seen in fades), name
+    assert fades or name != "ood"
 
 
 # First of all here: what a fresh server is asked for first decides how it finds the rest. That of
