@@ -82,7 +82,7 @@ def judge(
     as_json: Json = False,
     csv: Annotated[str | None, option("write a row an image", "FILE")] = None,
 ) -> None:
-    """Is an image out of distribution under a model, and at which level?
+    """Is an image out of distribution under a model, and at which k?
 
     Judge images as the page One image does: by the likelihood, which may be too low or too high,
     the likelihood ratios of all levels, and the path through the levels, which is how usual the

@@ -134,6 +134,14 @@ def _fixed(value: float, decimals: int) -> str:
     return text.replace("-", MINUS)
 
 
+def capital(text: str) -> str:
+    """A sentence, in Markdown too, with a capital: a symbol at its start, as p or z1, stays.
+
+    ``capital("path is 3 nats") == "Path is 3 nats"``
+    """
+    return re.sub(r"^([*\s]*)(?!log\b)([a-z])(?=[a-z])", lambda m: m[1] + m[2].upper(), text)
+
+
 def listed(words: Iterable[str]) -> str:
     """Words in a row, as "a, b and c"."""
     *most, last = words

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from hvae_core.common.words import fmt, symbol_text
+from hvae_core.common.words import capital, fmt, symbol_text
 from hvae_core.detection.verdict import Judgement, Reading
 
 MOST = 3
@@ -17,7 +17,7 @@ def deciding(judged: Judgement, readings: Sequence[Reading]) -> list[tuple[Readi
     """The two or three readings that decide the verdict, the most unusual first, with its p-values.
 
     The likelihood is always among them: the verdict is about what it would let pass. So is the
-    level that differs the most, and a third where it differs more than these, or where its p-value
+    ratio that differs the most, and a third where it differs more than these, or where its p-value
     alone is at most alpha.
     """
     known = _of_verdict(judged, readings)
@@ -42,7 +42,7 @@ def in_numbers(judged: Judgement, readings: Sequence[Reading]) -> str:
     if any(place not in known for place in places):
         return ""
     told = [_value(known[place]) for place in places]
-    first = f"{told[0][0]}, against {told[0][1]} for the median held-out image"
+    first = f"{capital(told[0][0])}, against {told[0][1]} for the median held-out image"
     return f"{'; '.join([first, *(f'{value}, against {usual}' for value, usual in told[1:])])}."
 
 
@@ -61,4 +61,6 @@ def _value(reading: Reading) -> tuple[str, str]:
     """What a score is, and what it is for the median image that it is held against."""
     unit, median = reading.score.unit, float(np.median(np.asarray(reading.reference)))
     value = float(reading.value or 0.0)
-    return f"{symbol_text(reading.score.symbol)} is {fmt(value, unit)}", fmt(median, unit)
+    symbol = symbol_text(reading.score.symbol)
+    named = f"the {symbol}" if symbol[0].islower() else symbol  # a word, as "path"
+    return f"{named} is {fmt(value, unit)}", fmt(median, unit)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hvae_core.common.words import fmt, listed, numbers, percent
+from hvae_core.common.words import capital, fmt, listed, numbers, percent
 from hvae_core.detection.conformal import images_needed
 from hvae_core.detection.standard import PATH
 from hvae_core.detection.verdict import Judgement
@@ -32,21 +32,26 @@ def needed_references(judged: Judgement) -> int:
     return images_needed(judged.verdict.alpha, ends * scores)
 
 
-def levels_in_words(levels: Sequence[int]) -> str:
-    """Levels by their ascending numbers: "level 2", "levels 1 and 3", "levels 1 to 4"."""
-    return f"level{'s' if len(levels) > 1 else ''} {numbers(levels)}"
+def ks_in_words(ks: Sequence[int]) -> str:
+    """Several k by their ascending numbers: "k = 2", "k = 1 and 3", "k = 1 to 4"."""
+    return f"k = {numbers(ks)}"
+
+
+def ratios_in_words(ks: Sequence[int]) -> str:
+    """The ratios LLR>k of these k: "ratio at k = 2", "ratios at k = 1 and 3"."""
+    return f"ratio{'s' if len(ks) > 1 else ''} at {ks_in_words(ks)}"
 
 
 def scores_in_words(
     keys: Sequence[str], places: Sequence[int], *, short: bool = False
 ) -> list[str]:
-    """Scores of a verdict by their places: the likelihood, the levels together, the path."""
-    levels = [place for place in places if place and keys[place] != PATH]
-    said = ["likelihood" if short else "the likelihood"] if 0 in places else []
-    said += [levels_in_words(levels)] if levels else []
+    """Scores of a verdict by their places: the likelihood, the ratios together, the path."""
+    ks = [place for place in places if place and keys[place] != PATH]
+    said = ["likelihood"] if 0 in places else []
+    said += [ratios_in_words(ks)] if ks else []
     if any(keys[place] == PATH for place in places):
-        said.append("path" if short else "the path through the levels")
-    return said
+        said.append("path" if short else "path through the levels")
+    return said if short else [f"the {each}" for each in said]
 
 
 def _level_p(judged: Judgement) -> str:
@@ -55,9 +60,14 @@ def _level_p(judged: Judgement) -> str:
     return f"p(LLR>{judged.level}) = {fmt(judged.p_level)}"
 
 
-def _levels(judged: Judgement) -> str:
-    """The level that is the most unusual, or all that tie."""
-    return levels_in_words(judged.levels) if judged.levels else ""
+def _k(judged: Judgement) -> str:
+    """The k whose ratio is the most unusual, or all that tie: "k = 2"."""
+    return ks_in_words(judged.levels) if judged.levels else ""
+
+
+def _ratio(judged: Judgement) -> str:
+    """That ratio, or all that tie: "the ratio at k = 2"."""
+    return f"the {ratios_in_words(judged.levels)}" if judged.levels else ""
 
 
 def _are(judged: Judgement) -> str:
@@ -73,7 +83,7 @@ def _path_p(judged: Judgement) -> str:
 
 
 def _rare(judged: Judgement) -> tuple[bool, bool, bool]:
-    """Whether the likelihood, the strangest level, and the path are rare by themselves."""
+    """Whether the likelihood, the strangest ratio, and the path are rare by themselves."""
     alpha = judged.verdict.alpha
     return judged.p_bound <= alpha, judged.p_level <= alpha, judged.p_path <= alpha
 
@@ -83,12 +93,12 @@ def _where(judged: Judgement) -> str:
         return ""
     if len(judged.ties) > 1:
         said = [f"by its likelihood (too {judged.side})"] if 0 in judged.ties else []
-        said += [f"at {_levels(judged)}"] if judged.p_level == judged.verdict.p_values.min() else []
+        said += [f"at {_k(judged)}"] if judged.p_level == judged.verdict.p_values.min() else []
         said += ["by its path through the levels"] if _path_ties(judged) else []
         return f", equally {listed(said)}"
     if judged.by_path:
         return ": its path through the levels is unusual"
-    return f" at level {judged.k}" if judged.k else f": its likelihood is too {judged.side}"
+    return f" at k = {judged.k}" if judged.k else f": its likelihood is too {judged.side}"
 
 
 def _path_ties(judged: Judgement) -> bool:
@@ -101,7 +111,7 @@ def _why_out(judged: Judgement) -> str:
     if not (likely or strange or path):
         told = f"No score alone is that rare, but together they are: {_bound_p(judged)}"
         if judged.level:
-            told = f"{told}, and at its strangest, {_levels(judged)}, {_level_p(judged)}"
+            told = f"{told}, and at its strangest, {_k(judged)}, {_level_p(judged)}"
         told = f"{told}; {_path_p(judged)}." if judged.path else f"{told}."
     elif judged.by_path:
         told = f"{_path(judged)} {_beside_path(judged)}"
@@ -116,17 +126,13 @@ def _why_out(judged: Judgement) -> str:
 
 
 def _by_bounds(judged: Judgement) -> str:
-    """Why it is out where the likelihood or a level is the most unusual, and rare."""
+    """Why it is out where the likelihood or a ratio is the most unusual, and rare."""
     likely, strange, _ = _rare(judged)
-    level = _levels(judged)
     if not strange:
-        return (
-            f"{_likelihood(judged)}. No level finds it strange: at most {level}, "
-            f"{_level_p(judged)}."
-        )
+        return f"{_likelihood(judged)}. No ratio is unusual. {_strangest(judged)}"
     if likely:
-        shape = "it stands out from the guesses of" if judged.blind else "the whole is strange at"
-        return f"{_likelihood(judged)}, and {shape} {level} ({_level_p(judged)})."
+        what = "it stands out from blind guesses at" if judged.blind else "the whole is strange at"
+        return f"{_likelihood(judged)}, and {what} {_k(judged)} ({_level_p(judged)})."
     if judged.blind:
         return (
             f"Its likelihood alone would let it pass ({_bound_p(judged)}); held against what this "
@@ -136,6 +142,11 @@ def _by_bounds(judged: Judgement) -> str:
         f"Its details are familiar ({_bound_p(judged)}), the whole is not "
         f"({_level_p(judged)}): its likelihood alone would let it pass."
     )
+
+
+def _strangest(judged: Judgement) -> str:
+    """A sentence on the most unusual ratio."""
+    return f"At its strangest, {_k(judged)}, {_level_p(judged)}."
 
 
 def _path(judged: Judgement) -> str:
@@ -150,23 +161,19 @@ def _path(judged: Judgement) -> str:
 
 
 def _beside_path(judged: Judgement) -> str:
-    """What likelihood and levels say where the path decides."""
+    """What likelihood and ratios say where the path decides."""
     likely, strange, _ = _rare(judged)
-    level = _levels(judged)
+    too = f"{_ratio(judged)} {_are(judged)} unusual too ({_level_p(judged)})"
     if likely and strange:
-        return (
-            f"{_likelihood(judged)}, and {level} {_are(judged)} unusual too ({_level_p(judged)})."
-        )
+        return f"{_likelihood(judged)}, and {too}."
     if likely:
         return f"{_likelihood(judged)}."
     if strange:
-        return f"{level.capitalize()} {_are(judged)} unusual too ({_level_p(judged)})."
+        return f"{capital(too)}."
+    alone = f"Its likelihood alone would let it pass ({_bound_p(judged)})"
     if not judged.level:
-        return f"Its likelihood alone would let it pass ({_bound_p(judged)})."
-    return (
-        f"Its likelihood alone ({_bound_p(judged)}) or any one level, at most {level} "
-        f"({_level_p(judged)}), would let it pass."
-    )
+        return f"{alone}."
+    return f"{alone}, and so would any one ratio. {_strangest(judged)}"
 
 
 def _why_in(judged: Judgement) -> str:
@@ -188,27 +195,25 @@ def _why_in(judged: Judgement) -> str:
 
 
 def _in_by_bounds(judged: Judgement) -> str:
-    """What likelihood and levels say of an image that is not flagged."""
+    """What likelihood and ratios say of an image that is not flagged."""
     likely, strange, _ = _rare(judged)
-    level = _levels(judged)
-    shape = "no level finds it strange" if judged.blind else "the whole is familiar at every level"
-    most = f"At its strangest, {level}, {_level_p(judged)}."
+    shape = "no ratio is unusual" if judged.blind else "the whole is familiar at every k"
     if likely and strange:
         return (
-            f"Its likelihood, too {judged.side} ({_bound_p(judged)}), and {level} "
+            f"Its likelihood, too {judged.side} ({_bound_p(judged)}), and {_ratio(judged)} "
             f"({_level_p(judged)}) would each flag it alone, {_corrected(judged)}."
         )
     if likely:
         return (
             f"Its likelihood alone would flag it as too {judged.side} ({_bound_p(judged)}), "
-            f"{_corrected(judged)}; {shape}. {most}"
+            f"{_corrected(judged)}; {shape}. {_strangest(judged)}"
         )
     if strange:
         return (
-            f"Its details are familiar ({_bound_p(judged)}). {level.capitalize()} alone would flag "
-            f"it ({_level_p(judged)}), {_corrected(judged)}."
+            f"Its details are familiar ({_bound_p(judged)}). {capital(_ratio(judged))} alone "
+            f"would flag it ({_level_p(judged)}), {_corrected(judged)}."
         )
-    return f"Its details are familiar ({_bound_p(judged)}) and {shape}. {most}"
+    return f"Its details are familiar ({_bound_p(judged)}) and {shape}. {_strangest(judged)}"
 
 
 def _corrected(judged: Judgement) -> str:
@@ -248,8 +253,8 @@ def _undecided(judged: Judgement) -> tuple[str, str]:
 def _blindness(judged: Judgement) -> str:
     if not judged.blind or not judged.level:
         return ""
-    see = "see" if len(judged.levels) > 1 else "sees"
     above = judged.above + (" and above are" if judged.level + 1 < judged.n_levels else " is")
     return (
-        f"(In this model {above} collapsed: {_levels(judged)} {see} no shape, only blind guesses.)"
+        f"(In this model {above} collapsed: at {_k(judged)} the model sees no shape, it guesses "
+        "blindly.)"
     )

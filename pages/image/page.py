@@ -1,4 +1,4 @@
-"""One image: is it out of distribution, at which level, and how sure is that?"""
+"""One image: is it out of distribution, at which k, and how sure is that?"""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def rebuilt(image: OneImage, judged: Sequence[JudgedImage]) -> None:
     whose = ", the verdict's" if any(under.judgement for under in judged) else ""
     marks = "Underlined: the largest loss of a row."
     if any(under.judgement for under in judged):
-        marks = f"On grey: from the level that is the most unusual. {marks}"
+        marks = f"On grey: the k whose ratio is the most unusual. {marks}"
     text = f"{marks} Pictures and nats are means over {draws} draws of z{whose}."
     panel.said(text, note=True)
 

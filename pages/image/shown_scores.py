@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from hvae_core.common.words import capital
 from hvae_core.detection.objections import deciding
 from hvae_core.detection.verdict import Reading
 from hvae_core.figures import fmt, reference_density, symbol_html, symbol_text
@@ -47,7 +48,7 @@ def _density(reading: Reading, p_value: float, suffix: str, *, made: Code) -> No
     score, value = reading.score, reading.value
     if value is None or reading.reference is None:
         return
-    st.markdown(ui.plain(score.name[0].upper() + score.name[1:]))
+    st.markdown(ui.plain(capital(score.name)))
     figure = remembered(
         reference_density,
         reading.reference,

@@ -14,10 +14,10 @@ from pages.image.subject import JudgedImage
 from pages.shared import panel, ui
 
 LOOK_FOR = (
-    "p is the share of held-out in-distribution images that are at least as unusual as this one; "
-    "the p of the title allows for having looked at the likelihood, too low or too high, at every "
-    "level, and at the path, which is how all of these go together. A small p at level k: "
-    "the upper layers alone cannot explain this image."
+    "p is the share of held-out in-distribution images that are at least as unusual as this image. "
+    "The p of the title allows for having looked at several scores: the likelihood (too low or too "
+    "high), the ratio LLR>k at every k, and the path, which is how all of these go together. A "
+    "small p at k: the layers above the k lowest cannot explain this image."
 )
 SEVERAL = (
     "Each p is the share of held-out in-distribution images that are at least as unusual as this "
@@ -32,7 +32,7 @@ _FIRST = {
         "Draw on the canvas. The model judges the drawing after every stroke, and the "
         "verdict takes the place of these lines. Three things to try:\n\n"
         "- Draw what the model was trained on. Is it in distribution?\n"
-        "- Draw one line across it. Which level notices?\n"
+        "- Draw one line across that drawing. At which k is it noticed?\n"
         "- Clear the canvas, and draw something that the model never saw.",
     ),
     "camera": ("Which image?", "Take a photo below, and it is judged."),

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import streamlit as st
 
 from hvae_core.common.spreadsheet import csv_bytes
+from hvae_core.common.words import capital
 from hvae_core.figures.data import figure_table
 from pages.shared.program import Code
 
@@ -174,6 +175,7 @@ def said(text: str, heading: str = "", *, note: bool = False, code: Program | No
 
     There it stands under the heading, with the code; without one below what stands before.
     """
+    text = capital(text)
     (st.caption if note else st.markdown)(text)
     shown("", heading, text, code)
 

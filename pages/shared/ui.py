@@ -18,7 +18,7 @@ import streamlit as st
 
 from hvae_core.common.deployment import public
 from hvae_core.common.errors import HVAEError
-from hvae_core.common.words import unbroken
+from hvae_core.common.words import capital, unbroken
 from hvae_core.figures.grids import png_bytes
 from hvae_core.figures.theme import figure_config, larger
 from pages.shared import panel, words
@@ -85,6 +85,7 @@ def header(claim: str, look_for: str, why: str = "", spelled: Sequence[str] = ()
     A line below spells out what these abbreviate, and what charts and controls do (``spelled``).
     While a question of the tour is open, a title that answers it waits until it is answered.
     """
+    claim, why = capital(claim), capital(why)
     veiled = st.session_state.get(VEILED)
     st.title("What do you see?" if veiled else claim, anchor=False)
     if veiled:

@@ -69,7 +69,7 @@ def afterwards() -> None:
         ("collapse", "A model of your own", None, "Choose its file under *Open a checkpoint* in "
          "the sidebar. *Collapse* then says which of its layers are silent, and why."),
         ("image", "An image of your own", {"i_from": "upload"}, "Upload it, draw it or paste it: "
-         "*One image* says at which level it is unusual, and where."),
+         "*One image* says which layers find it unusual, and where."),
         ("lab", "The Lab", None, "Watch a layer fall silent while a small model trains, and bring "
          "it back."),
     ):  # fmt: skip

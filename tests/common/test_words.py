@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hvae_core.common.words import layers_in_words, listed, runs, span, unbroken
+from hvae_core.common.words import capital, layers_in_words, listed, runs, span, unbroken
 
 DEEP = [*(f"z{i}" for i in range(1, 46)), "u"]
 PAIRS = ["z1bu", "z1td", "z2bu", "z2td", "z3"]
@@ -34,6 +34,21 @@ def test_runs_cover_every_layer_once() -> None:
     assert span(DEEP, [7, 8, 9]) == "z7 to z9" and span(DEEP, [46]) == "u"
     assert span(PAIRS, [4, 5]) == "z2td and z3"
     assert listed("a") == "a" and listed("abc") == "a, b and c"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("path is 3 nats.", "Path is 3 nats."),
+        ("**two** layers", "**Two** layers"),
+        *(
+            (text, text)
+            for text in ("z3 alone", "p = 0.1", "t-SNE", "log p(x)", "$k$ of", "`hv` is", "")
+        ),
+    ],
+)
+def test_a_sentence_begins_with_a_capital_or_a_symbol(text: str, said: str) -> None:
+    assert capital(text) == said
 
 
 @pytest.mark.parametrize("text", ["letters A-J, 0-9", "an MS-SSIM of", "t-SNE"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,7 @@ from hvae_core.common.words import fmt
 from hvae_core.detection.objections import deciding, in_numbers
 from hvae_core.detection.verdict import Judgement, Reading, judge, readings
 from hvae_core.evaluation.bounds import BoundTable
+from hvae_core.scores import get_score
 
 RNG = np.random.default_rng(0)
 USUAL = -100 + 5 * RNG.normal(size=(99, 1)) - np.abs(RNG.normal(size=(99, 4))).cumsum(axis=1)
@@ -35,6 +38,14 @@ def test_the_values_of_what_objects_stand_beside_the_usual_ones() -> None:
     )
     assert [reading.score.key for reading, _ in deciding(said, read)] == ["llr_2", "llr_3", "elbo"]
     assert in_numbers(said, read[:1]) == ""
+
+
+def test_a_path_that_objects_is_a_word_in_a_sentence() -> None:
+    said, (elbo, *_) = judged([-100.0], levels=1)
+    path = Reading(get_score("path", 1), 56.8, np.array([4.0, 16.0, 20.0]), p_value=0.01)
+    found = replace(said.verdict, place=1, p_values=np.array([0.5, 0.01]))
+    told = in_numbers(replace(said, verdict=found, keys=("elbo", "path")), (elbo, path))
+    assert told.startswith("The path is 56.8 nats, against 16.0 nats for the median held-out image")
 
 
 def test_a_likelihood_that_objects_stands_first() -> None:

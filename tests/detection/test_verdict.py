@@ -45,17 +45,17 @@ def said(row: BoundTable, alpha: float = 0.05, correction: str = "calibrated", *
 
 def test_out_with_familiar_strokes() -> None:
     text = said(image([-100, -111, -190]))
-    assert text.startswith("Out of distribution at level 2 (p = 0.0")
+    assert text.startswith("Out of distribution at k = 2 (p = 0.0")
     assert re.search(r"details are familiar \(p\(L\) = 0\.\d+\), the whole is not", text)
     assert "p(LLR>2) = 0.005" in text
 
 
 def test_out_by_a_level_and_by_the_likelihood() -> None:
     text = said(image([-300, -400, -410]))
-    assert text.startswith("Out of distribution, equally at levels 1 and 2 (p = ")
+    assert text.startswith("Out of distribution, equally at k = 1 and 2 (p = ")
     assert "Its likelihood is too low (p(L) = 0.01" in text
     assert (
-        "less likely than nearly all held-out images, and the whole is strange at levels 1 and 2"
+        "less likely than nearly all held-out images, and the whole is strange at k = 1 and 2"
         in text
     )
     assert "(p(LLR>k) = 0.00500 each)" in text
@@ -66,20 +66,20 @@ def test_out_by_the_likelihood_at_either_end(bound: float, side: str) -> None:
     text = said(image([bound, bound - 10, bound - 20]))
     assert text.startswith(f"Out of distribution: its likelihood is too {side} (p = 0.0")
     assert f"{'less' if side == 'low' else 'more'} likely than nearly all" in text
-    assert "No level finds it strange: at most level" in text
+    assert "No ratio is unusual. At its strangest, k = " in text
 
 
 def test_out_at_a_level_under_collapsed_layers_does_not_speak_of_shape() -> None:
     text = said(image([-100, -111, -190]), collapsed=True)
-    assert "at level 2" in text
+    assert "at k = 2" in text
     assert "its shape" not in text
-    assert "z3 is collapsed: level 2 sees no shape" in text
+    assert "z3 is collapsed: at k = 2 the model sees no shape" in text
 
 
 def test_in_says_how_strange_it_is_at_most() -> None:
     text = said(image([-100, -110, -120]))
     assert text.startswith("Not flagged at a 5 % false-alarm rate (p = ")
-    assert "the whole is familiar at every level" in text
+    assert "the whole is familiar at every k" in text
     assert "details are familiar" in text
 
 
@@ -89,12 +89,18 @@ def test_rare_by_one_score_but_not_after_the_correction() -> None:
     value = llr[-6]  # six of 199 at least as high: p = 7 / 200
     low = np.sort(reference.bound[:, 0])[1]  # p = 2 * 3 / 200
     for row, told in (
-        ([-100.0, -100.0 - value, -120.0], "Level 1 alone would flag it (p(LLR>1) = 0.0350), but"),
+        (
+            [-100.0, -100.0 - value, -120.0],
+            "The ratio at k = 1 alone would flag it (p(LLR>1) = 0.0350), but",
+        ),
         (
             [low, low - 10, low - 20],
             "Its likelihood alone would flag it as too low (p(L) = 0.0300)",
         ),
-        ([low, low - value, low - 20], "and level 1 (p(LLR>1) = 0.0350) would each flag it alone"),
+        (
+            [low, low - value, low - 20],
+            "and the ratio at k = 1 (p(LLR>1) = 0.0350) would each flag it alone",
+        ),
     ):
         judged = judge(
             image(list(row)), reference, UNITS, levels=LEVELS, alpha=0.05, correction="bonferroni"
@@ -126,10 +132,10 @@ def test_what_ties_is_said_together() -> None:
     for p_values, where, ks in (
         (
             [0.01, 0.005, 0.005, 0.005],
-            "at levels 1 and 2 and by its path through the levels",
+            "at k = 1 and 2 and by its path through the levels",
             (1, 2),
         ),
-        ([0.01, 0.01, 0.2, 0.5], "by its likelihood (too low) and at level 1", (0, 1)),
+        ([0.01, 0.01, 0.2, 0.5], "by its likelihood (too low) and at k = 1", (0, 1)),
         ([0.01, 0.2, 0.3, 0.01], "by its likelihood (too low) and by its path through", (0,)),
     ):
         p = np.array(p_values)
@@ -141,7 +147,10 @@ def test_what_ties_is_said_together() -> None:
         assert ("Its path through the levels is just as unusual" in why) == ("path" in where)
     few = replace(found, out=False, possible=False, p_values=np.array([0.5, 0.5, 0.5, 0.5]))
     _, why = in_words(replace(judged, verdict=few))
-    assert "the likelihood, levels 1 and 2 and the path through the levels, p = 0.500" in why
+    assert (
+        "the likelihood, the ratios at k = 1 and 2 and the path through the levels, p = 0.500"
+        in why
+    )
 
 
 def test_together_rare_where_no_score_is_alone() -> None:
@@ -214,7 +223,7 @@ def _agrees(judged: Judgement, text: str) -> None:
     assert not (f"too {judged.side}" in text and not rare)
     assert ("too high" in text) + ("too low" in text) <= 1
     assert not ("the whole is not" in text and judged.p_level > found.alpha)
-    assert not ("at every level" in text and judged.p_level <= found.alpha)
+    assert not ("at every k" in text and judged.p_level <= found.alpha)
     assert ("No score alone" in text) == (found.out and found.p_values.min() > found.alpha)
     assert "nan" not in text
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import shutil
 from base64 import b64decode
@@ -182,10 +183,21 @@ def start(tiny_app: Path, monkeypatch: pytest.MonkeyPatch) -> Start:
     return run
 
 
+SMALL = re.compile(r"(?:^|(?<=[.!?] ))(?!log\b|et\b)[a-z]{2,}\b.{20}")
+"""A sentence that begins with a small letter; one is that of a symbol, as p."""
+
+
 def alive(app: AppTest) -> AppTest:
     """The page drew itself: no exception and no error anywhere."""
     assert not app.exception
     assert [error.value for error in app.error] == []
+    return in_sentences(app)
+
+
+def in_sentences(app: AppTest) -> AppTest:
+    """Every sentence of the page begins with a capital."""
+    for said in (*app.title, *app.markdown, *app.caption, *app.info, *app.success, *app.warning):
+        assert not (said.value.endswith(".") and SMALL.findall(said.value)), said.value
     return app
 
 

@@ -33,7 +33,7 @@ from pages.shared import ui, visitor, whole
 from pages.shared.state import Context
 from pages.shared.store import Handle
 from tests.detection.test_set_values import HELD_OUT, NEW, of
-from tests.pages.conftest import LIMIT, Start, charts, clickables, run_codes
+from tests.pages.conftest import LIMIT, Start, charts, clickables, in_sentences, run_codes
 from tests.small import tiny_set
 
 DRAWN = {"image-kl", "image-calibration", "image-elbo", "image-pixels-1", "image-pixels-2"}
@@ -45,7 +45,7 @@ def alive(app: AppTest) -> AppTest:
     assert not app.exception
     title = app.title[0].value
     assert title.startswith(HEADLINES) or " this image" in title  # of one model, or of several
-    return app
+    return in_sentences(app)
 
 
 def file_of(kind: str, size: tuple[int, int] = (40, 20), mode: str = "RGB") -> bytes:
