@@ -62,8 +62,8 @@ def silent_layers(
 
 
 def layer_in_words(name: str, units: int, nats_per_unit: float) -> str:
-    """One layer and its KL term, as "z3 (8 units): 0.0004 nats/unit"."""
-    return f"{name} ({units} unit{'s' if units != 1 else ''}): {amount(nats_per_unit)} nats/unit"
+    """One layer and its KL term, as "z3 (8 units): 0.0004 nats a unit"."""
+    return f"{name} ({units} unit{'s' if units != 1 else ''}): {amount(nats_per_unit)} nats a unit"
 
 
 def amount(nats_per_unit: float) -> str:

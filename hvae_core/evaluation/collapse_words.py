@@ -122,7 +122,7 @@ def _run_in_words(model: LayersFound, run: Sequence[int]) -> str:
     active = [model.active[i - 1] for i in run]
     text = (
         f"{span(model.names, run)} ({len(run)} layers of {units} units): "
-        f"{_from_to(amount(min(kl)), amount(max(kl)))} nats/unit, "
+        f"{_from_to(amount(min(kl)), amount(max(kl)))} nats a unit, "
     )
     if max(active):
         text += f"{_from_to(min(active), max(active))} of {units} units active"

@@ -56,7 +56,7 @@ def kl_bars(
     at ``threshold`` times its units where bars count the whole layer. ``letters`` say which of A to
     D the models are.
     """
-    unit = "nats/dim" if per_dim else "nats"
+    unit = "nats a unit" if per_dim else "nats"
     bars, limits = [], []
     seats = Seats(names_or_numbers(names, [vector(units).size for _, _, units in models]))
     lowest = smallest([vector(kl) / (vector(n) if per_dim else 1) for _, kl, n in models])
@@ -93,7 +93,7 @@ def kl_bars(
     fig = go.Figure()
     labels = labels.clear_of(above)
     _add_bars(fig, colors, bars, seats=seats, letters=letters, labels=labels, log=True)
-    _add_limits(fig, colors, limits, name=f"{threshold:g} nats/dim", seats=seats)
+    _add_limits(fig, colors, limits, name=f"{threshold:g} nats a unit", seats=seats)
     base_layout(fig, colors, x_title="layer", y_title=f"KL ({unit})", height=height)
     fig.update_xaxes(**seats.axis)
     fig.update_yaxes(**log_axis([shown_values]), range=[low, high])

@@ -7,7 +7,7 @@ KL_HELP = (
     "there is one. With bottom-up inference only the top layer's term is a KL divergence in the "
     "strict sense; the terms below it compare q(z | layers under it) with p(z | layers over it), "
     "and may even be negative (Havtorn et al. 2021, App. F). A layer counts as collapsed when its "
-    "term is within the threshold of zero."
+    "term is within the threshold of zero, in nats a unit."
 )
 UNITS_HELP = (
     "A unit is active when its posterior mean E[z | x] varies over the images by more than the "

@@ -96,8 +96,8 @@ def controls(evaluated: dict[str, str]) -> tuple[str, CollapseSettings]:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         name = select("Set", evaluated, key="c_set", width=300)
         below = st.number_input(
-            "Collapsed below (nats/dim)", 0.0001, 1000.0, COLLAPSE_THRESHOLD, 0.005, "%.4g",
-            key="c_below", bind="query-params", width=190,
+            "Collapsed below (nats a unit)", 0.0001, 1000.0, COLLAPSE_THRESHOLD, 0.005, "%.4g",
+            key="c_below", bind="query-params", width=210,
         )  # fmt: skip
         above = st.number_input(
             "Unit active above (variance)", 0.0001, 10.0, ACTIVE_THRESHOLD, 0.005, "%.4g",

@@ -25,12 +25,12 @@ palette = colors()
 SHRINKS = 700
 """Up to this width in pixels a picture shrinks on a narrow screen; a wider one scrolls there."""
 
+MARKS = "On grey: the column of this k. Underlined: the highest cost of a row."
 LOOK_FOR = (
     "Each row starts with an image x. Each column rebuilds it from fewer layers, the last one from "
     "the top layer alone. Look for the column where an outsider becomes something that the model "
     "knows. Below each picture stands what the image costs when it is rebuilt so, in nats: "
-    "−log p(x | z>k); the highest cost of a row is underlined. What an image loses "
-    "is how much more it costs than in the first column."
+    "−log p(x | z>k). What an image loses is how much more it costs than in the first column."
 )
 
 
@@ -60,6 +60,7 @@ def strips(named: NamedImages, settings: ReconstructionSettings) -> list[Reconst
                         handle, named, settings, palette, following=next_seed(ctx, "r_draw")
                     ),
                 )
+                st.caption(MARKS)
                 label = f"Picture {letter} (PNG)" if len(ctx.models) > 1 else "Picture (PNG)"
                 made = code.strip(ctx, handle, named, settings, heads=heads)
                 saving.picture_button(

@@ -12,6 +12,20 @@ _LOW = """@media (max-height: 1000px) {html {font-size: 18px !important}
     .stMainBlockContainer {padding-top: 2.5rem !important}}"""
 
 
+_WORDS = ".stElementContainer:not(.st-key-tour_strip *)"
+"""What holds a line of words, on the page and not in the strip."""
+
+
+def _docked(step: Step) -> str:
+    """On a narrow screen the controls that a step asks to turn stand alone in an open sheet."""
+    asked = ", ".join(f".st-key-{key}" for key in step.seen)
+    sheet = f".st-key-settings:has({asked})"
+    return f"""@media (max-width: 640px) {{
+        {sheet} {{max-height: none; overflow: visible; padding-block: .5rem}}
+        {sheet} :is(.stElementContainer, [data-testid="stLayoutWrapper"]):not(
+            {asked}, :has({asked}), :is({asked}) *) {{display: none}} }}"""
+
+
 def draw(step: Step, done: float, *, veiled: bool) -> None:
     """How the strip looks; along its upper edge runs how far the tour is.
 
@@ -22,7 +36,7 @@ def draw(step: Step, done: float, *, veiled: bool) -> None:
     """
     parts = [":has(+ .stElementContainer > .stHtml > .words)", ":has(> .stHtml > .words)"]
     parts += [":has(h1) + .stElementContainer"] * veiled
-    hidden = ", ".join(f'[data-testid="stMain"] .stElementContainer{part}' for part in parts)
+    hidden = ", ".join(f'[data-testid="stMain"] {_WORDS}{part}' for part in parts)
     hidden += "".join(f", .st-key-{key}" for key in step.hides)
     waits = (
         '[data-testid="stMain"] .stElementContainer:has(h1) {position: absolute; width: 1px; '
@@ -41,7 +55,11 @@ def draw(step: Step, done: float, *, veiled: bool) -> None:
         {hidden} {{display: none}}
         {waits * veiled}
         .st-key-tour_strip [data-testid="stAlertContainer"] {{padding: .5rem .75rem}}
+        .st-key-tour_strip .words span.short {{display: none}}
         {_LOW * ui.presented()}
+        {_docked(step)}
+        @media (max-width: 640px) {{
+            .st-key-tour_bar > :has(> .st-key-tour_words) {{order: 1; flex-basis: 100%}} }}
         @media (max-width: 1200px) {{
             .st-key-tour_strip [data-testid="stColumn"] {{min-width: 100%}}
             .st-key-tour_strip .katex {{font-size: 1em}} }}

@@ -9,14 +9,14 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
-from hvae_core.common.words import listed
+from hvae_core.common.words import listed, symbol_text
 from hvae_core.data.worlds import worlds
 from hvae_core.figures.inks import contrast
 from hvae_core.figures.theme import Palette
 from hvae_core.scores import get_score
 from pages.ood.models import label
 
-LISTS = ("sets", "choices", "seen", "hides")
+LISTS = ("sets", "choices", "seen", "hides", "spelled")
 KEY = "tour"
 """In links, and in the session's state: the number of the open step, from 1."""
 Query = dict[str, str | list[str]]
@@ -48,6 +48,8 @@ class Step:
     """Keys of the figure that it speaks of and of the controls that it asks to turn."""
     hides: tuple[str, ...] = ()
     """Keys of what gives way, so that these stand on one screen."""
+    spelled: tuple[str, ...] = ()
+    """Words of its page's charts that are explained with those of its own texts."""
     first: str = ""
     """The part that its page puts first (``ui.FIRST``)."""
     controls: Mapping[str, Value] = field(default_factory=dict)
@@ -61,6 +63,12 @@ class Step:
     def address(self) -> str:
         """Its page's part of an address."""
         return "" if self.page == "start" else self.page
+
+    @property
+    def written(self) -> str:
+        """Its texts without TeX, for the words that they use."""
+        text = " ".join((self.look, self.try_, self.question))
+        return re.sub(r"\$([^$]+)\$", lambda found: symbol_text(found[1]), text)
 
     def absent(self) -> str:
         """A sentence on what this step needs and is not here, or ""."""

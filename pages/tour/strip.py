@@ -8,7 +8,7 @@ import streamlit as st
 
 from hvae_core.common.errors import HVAEError
 from hvae_core.data.worlds import worlds
-from pages.shared import current, links, ui
+from pages.shared import current, links, ui, words
 from pages.shared.state import Context, colors
 from pages.tour import look
 from pages.tour import steps as tour
@@ -224,10 +224,12 @@ def opened() -> int:
 
 
 def _bar(number: int, step: Step) -> None:
-    """Title, and the ways on."""
+    """Title, the words that are explained, and the ways on."""
     last = len(tour.steps())
     with st.container(horizontal=True, vertical_alignment="center", key="tour_bar"):
-        st.markdown(f"**{number} of {last} · {step.title}**", width="stretch")
+        st.markdown(f"**{number} of {last} · {step.title}**", width="content")
+        with st.container(key="tour_words"):
+            words.draw(step.written, step.spelled)
         if number > 1:
             _way(number - 1, "Back", key="tour_back", icon=":material/arrow_back:")
         if number < last:

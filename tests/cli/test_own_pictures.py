@@ -55,7 +55,7 @@ def test_from_a_folder_to_a_verdict_in_one_command(
     told = capsys.readouterr()
     assert "trained at 12x12 grey: most are 12x12, and they have no colours" in told.err
     assert "epoch 1 of 1: ELBO" in told.err
-    assert told.out.count(" units): ") == 3 and told.out.count("nats/unit") == 3
+    assert told.out.count(" units): ") == 3 and told.out.count("nats a unit") == 3
     assert "pictures were held out" in told.out
     verdicts = ("noise.png: Not flagged", "noise.png: Out of distribution")
     assert any(verdict in told.out for verdict in verdicts)

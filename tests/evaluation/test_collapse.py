@@ -54,9 +54,9 @@ def test_a_term_far_below_zero_is_no_collapse() -> None:
 
 
 def test_words() -> None:
-    assert layer_in_words("z3", 8, 0.0004) == "z3 (8 units): 0.0004 nats/unit"
-    assert layer_in_words("z2", 1, 1e-7) == "z2 (1 unit): under 0.0001 nats/unit"
-    assert layer_in_words("z1bu", 8, -0.00123) == "z1bu (8 units): -0.0012 nats/unit"
+    assert layer_in_words("z3", 8, 0.0004) == "z3 (8 units): 0.0004 nats a unit"
+    assert layer_in_words("z2", 1, 1e-7) == "z2 (1 unit): under 0.0001 nats a unit"
+    assert layer_in_words("z1bu", 8, -0.00123) == "z1bu (8 units): -0.0012 nats a unit"
 
 
 def test_collapsed_since_the_last_time_it_was_alive() -> None:

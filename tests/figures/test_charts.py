@@ -103,7 +103,7 @@ def test_kl_bars_hatch_the_collapsed_layer() -> None:
     assert list(drawn(speaks, go.Bar)[0].marker.pattern.shape) == ["", "", "."]
     assert "thin" in {t.name for t in speaks.data} and "thin" not in {t.name for t in fig.data}
     limit = drawn(fig, go.Scatter)[0]
-    assert limit.name == "0.01 nats/dim"
+    assert limit.name == "0.01 nats a unit"
     np.testing.assert_allclose(np.unique(limit.y[~np.isnan(limit.y)]), [0.08, 0.64, 7.84])
 
 
@@ -112,7 +112,7 @@ def test_kl_bars_per_unit_and_an_exact_zero() -> None:
     (bars,) = drawn(fig, go.Bar)
     np.testing.assert_allclose(bars.y, [1.0, FLOOR], rtol=1e-6)
     assert list(bars.text) == ["1.00", "0"]
-    assert fig.layout.yaxis.title.text == "KL (nats/dim)"
+    assert fig.layout.yaxis.title.text == "KL (nats a unit)"
     np.testing.assert_allclose(np.nanmax(drawn(fig, go.Scatter)[0].y), 0.01)
 
 

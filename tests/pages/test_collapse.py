@@ -163,7 +163,7 @@ def test_layers_in_words_begin_with_the_collapsed() -> None:
     known = layers("A", (3,), (9, 6, 0), history=history, since=(None, None, 2))
     lines = [line.text for line in in_words(known.found)]
     since = "Collapsed, below the threshold since epoch 2."
-    assert lines[0] == f"z3 (4 units): 0.0004 nats/unit, no unit active. {since}"
+    assert lines[0] == f"z3 (4 units): 0.0004 nats a unit, no unit active. {since}"
     assert lines[1].startswith("z1 (98 units)") and lines[1].endswith("9 of 98 units active.")
     here = in_words(layers("A", (1,), (9, 6, 4), history=history).found)[0].text
     spread = "What it says is spread over many units."
@@ -187,9 +187,9 @@ def test_tables_hold_what_the_charts_show(monkeypatch: pytest.MonkeyPatch) -> No
     rows = [[98.0, 6.0, 4.0], [9.8, 0.6, 0.4]]
     monkeypatch.setattr(store, "info", lambda _: SimpleNamespace(history={"train_kl": rows}))
     known = collapse.histories([handle()], "training", per_dim=True)
-    table = tables.history_table(known, "training", "nats/dim")
+    table = tables.history_table(known, "training", "nats a unit")
     assert table["epoch"].tolist() == [1, 1, 1, 2, 2, 2]
-    np.testing.assert_allclose(table["kl (nats/dim)"], [1, 1, 1, 0.1, 0.1, 0.1])
+    np.testing.assert_allclose(table["kl (nats a unit)"], [1, 1, 1, 0.1, 0.1, 0.1])
     both = [layers("A", (3,), (9, 6, 0)), layers("B", (), (9, 6, 4))]
     table = tables.layer_table(both)
     assert table["collapsed"].tolist() == [False, False, True, False, False, False]
@@ -228,11 +228,12 @@ def test_many_layers_are_told_in_ranges() -> None:
     model = deep(flat, (4, 4, *(0,) * 8, 4, 4, 4, 2))
     assert collapse.claim([model], "Glyphs") == "Layers z3 to z10 of “Deep” say nothing"
     assert [line.text for line in in_words(model.found)] == [
-        "z3 to z8 (6 layers of 4 units): 0.0012 to 0.0032 nats/unit, no unit active. Collapsed.",
-        "z9 and z10 (2 layers of 4 units): 0.0036 to 0.0040 nats/unit, no unit active. Collapsed.",
-        "z1 and z2 (2 layers of 4 units): 2.50 to 3.50 nats/unit, 4 of 4 units active.",
-        "z11 to z13 (3 layers of 4 units): 12.5 to 14.5 nats/unit, 4 of 4 units active.",
-        "u (4 units): 15.5 nats/unit, 2 of 4 units active.",
+        "z3 to z8 (6 layers of 4 units): 0.0012 to 0.0032 nats a unit, no unit active. Collapsed.",
+        "z9 and z10 (2 layers of 4 units): 0.0036 to 0.0040 nats a unit, no unit active. "
+        "Collapsed.",
+        "z1 and z2 (2 layers of 4 units): 2.50 to 3.50 nats a unit, 4 of 4 units active.",
+        "z11 to z13 (3 layers of 4 units): 12.5 to 14.5 nats a unit, 4 of 4 units active.",
+        "u (4 units): 15.5 nats a unit, 2 of 4 units active.",
     ]
     assert [line.collapsed for line in in_words(model.found)] == [True, True, *[False] * 3]
     told = deep(flat, (4,) * 14, since=(None, None, *range(2, 10), *(None,) * 4),

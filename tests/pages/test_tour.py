@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from hvae_core.common.glossary import found
 from hvae_core.data.worlds import worlds
 from hvae_core.figures.theme import DARK, LIGHT
 from hvae_core.scores import all_scores
@@ -40,6 +41,7 @@ def test_a_step_names_what_is_there(step: steps.Step) -> None:
     assert set(step.models) <= set(world.checkpoints)
     assert set(step.sets) <= {spec.name for spec in world.sets}
     assert step.answer in ANSWERS and len(set(step.choices)) > 1
+    assert found(step.written) and all(map(found, step.spelled)) and "$" not in step.written
     for colors in (LIGHT, DARK):
         text = steps.coloured(step, colors)
         assert "@" not in text and text.count("{") == text.count("}")
