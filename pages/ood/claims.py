@@ -9,8 +9,8 @@ import numpy as np
 from hvae_core.common.words import area, symbol_text
 from hvae_core.detection.story import CAUGHT
 from hvae_core.scores import Score
+from pages.ood.chosen import ScoredModel
 from pages.ood.models import ModelDetection
-from pages.ood.threshold import ScoredModel
 from pages.shared import ui
 from pages.shared.state import Context
 

@@ -9,8 +9,9 @@ from hvae_core.detection.by_degree import Change
 from hvae_core.detection.conformal import threshold_at
 from hvae_core.figures import symbol_html
 from hvae_core.scores import Score
+from pages.ood.chosen import ScoredModel
 from pages.ood.models import ModelDetection
-from pages.ood.threshold import Placed, PlacedThreshold, ScoredModel
+from pages.ood.threshold import Placed, PlacedThreshold
 from pages.shared import program
 from pages.shared.program import Code, text
 from pages.shared.state import Context

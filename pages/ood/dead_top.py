@@ -12,7 +12,7 @@ from hvae_core.evaluation.collapse_layers import layers_found
 from pages.shared import store, ui
 
 if TYPE_CHECKING:
-    from pages.ood.threshold import ScoredModel
+    from pages.ood.chosen import ScoredModel
 
 _ASKS = re.compile(r"(?:llr|bound)_(\d+)")
 

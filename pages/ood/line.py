@@ -9,7 +9,8 @@ from typing import Any
 from streamlit.components.v2 import component
 
 from hvae_core.common.errors import ScoreError
-from pages.ood.threshold import ALARMS, Placed, ScoredModel, at_alarm
+from pages.ood.chosen import ScoredModel
+from pages.ood.threshold import ALARMS, Placed, at_alarm
 from pages.shared import ready, selection
 
 _mount = component(

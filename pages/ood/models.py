@@ -41,6 +41,11 @@ class ModelDetection:
     materials: Materials = field(default_factory=dict)
 
     @property
+    def who(self) -> str:
+        """A sentence's start that names the model, where there are two."""
+        return f"**{self.letter}:** " if self.letter else ""
+
+    @property
     def read(self) -> tuple[Evaluation, Mapping[str, Evaluation], Materials]:
         """All that figures on this model rest on."""
         return self.inside, self.outs, self.materials

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import combinations
 
 import pandas as pd
 import streamlit as st
@@ -16,6 +17,7 @@ from hvae_core.detection.paired_tests import PairedTest, Side, between_models, b
 from hvae_core.figures import symbol_text
 from hvae_core.scores import Score
 from pages.ood.models import ModelDetection
+from pages.shared import panel, ui
 from pages.shared.kept import by_content
 
 HELP = (
@@ -37,6 +39,67 @@ NO_TEST = (
     f"“{ABSENT}”: not under both models. “{UNTESTED}”: the score cannot be had there under both."
 )
 AREA, GAP = (st.column_config.NumberColumn(format=form) for form in ("%.3f", "%+.3f"))
+
+
+def draw(detected: Sequence[ModelDetection], titles: Mapping[str, str]) -> None:
+    """Which differences between areas are more than chance: paired tests on the same images."""
+    st.subheader("Which differences are certain", anchor=False, help=HELP)
+    made: list[tuple[ModelDetection, tuple[PairedTest, ...]]] = []
+    for model in detected:
+        with panel.view().under(model.letter), ui.in_place():
+            made.append((model, against_likelihood(model)))
+    found: list[tuple[ModelDetection, dict[str, PairedTest]]] = []
+    corrected = together([tests for _, tests in made])
+    for (model, _), tests in zip(made, corrected, strict=True):
+        if by_set := best_of(tests):
+            found.append((model, by_set))
+            continue
+        with panel.view().under(model.letter):
+            panel.said(f"{model.who}No score does better than $-\\mathcal{{L}}$ on any set.")
+    if found:
+        told = f"{TRIED} {NO_BETTER} “{ABSENT}”: no results."
+        several = f" {told}" if len(found) > 1 else ""
+        whose = found[0][0].who if len(found) == 1 else ""
+        st.markdown(f"{whose}The best score of each set against $-\\mathcal{{L}}$.{several}")
+    if len(found) > 1:
+        rows, columns = table_of_models(titles, found)
+        alt = "Tests of the best score of each model against −L"
+        ui.table(rows, "tests-likelihood", alt, column_config=columns)
+    for model, by_set in found if len(found) == 1 else ():
+        with panel.view().under(model.letter):
+            heads = "AUROC", "AUROC of −L"
+            rows, columns = table(titles, by_set, model.report.scores, heads=heads)
+            alt = "Tests of the best score against −L"
+            ui.table(rows, f"tests-{model.letter}", alt, column_config=columns)
+
+
+def versus(every: Sequence[ModelDetection], score: Score, titles: Mapping[str, str]) -> None:
+    """The chosen score under each model against the same under each other one."""
+    made: list[tuple[ModelDetection, ModelDetection, tuple[PairedTest, ...]]] = []
+    for pair in combinations(every, 2):
+        with ui.in_place():
+            made.append((*pair, of_models(pair, score)))
+    if not made:
+        return
+    corrected = together([tests for *_, tests in made])
+    found = [
+        (a, b, {test.set_name: test for test in tests})
+        for (a, b, _), tests in zip(made, corrected, strict=True)
+    ]
+    several = f" {CERTAIN} {NO_TEST}" if len(found) > 1 else ""
+    st.markdown(
+        f"${score.symbol}$ under one model against another, tested on the same images.{several}"
+    )
+    if several:
+        rows, columns = table_of_pairs(titles, found)
+        ui.table(rows, "tests-pairs", "Tests of each model against each", column_config=columns)
+        return
+    ((a, b, by_set),) = found
+    first, second = a.letter, b.letter
+    heads = f"AUROC of {first}", f"AUROC of {second}"
+    rows, columns = table(titles, by_set, [score], heads=heads)
+    alt = f"Tests of {first} against {second}"
+    ui.table(rows, f"tests-{first}-{second}", alt, column_config=columns)
 
 
 def side(model: ModelDetection) -> Side:

@@ -13,7 +13,8 @@ import streamlit as st
 from hvae_core.common.words import area
 from hvae_core.detection.metrics import auroc, auroc_interval
 from hvae_core.figures import interval
-from pages.ood.threshold import Placed, ScoredModel
+from pages.ood.chosen import ScoredModel
+from pages.ood.threshold import Placed
 from pages.shared import selection, ui
 from pages.shared.beside import grid
 from pages.shared.selection import Selection

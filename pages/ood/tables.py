@@ -6,15 +6,66 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
+import streamlit as st
 
+from hvae_core.common.places import COMMAND
 from hvae_core.detection.by_image import image_rows
 from hvae_core.detection.metrics import Detection
-from hvae_core.figures import symbol_text
+from hvae_core.figures import metric_heat, symbol_html, symbol_text
 from hvae_core.scores import Score
+from pages.ood import code, models
 from pages.ood.models import ModelDetection
-from pages.shared.state import Context
+from pages.shared import panel, saving, ui
+from pages.shared.controls import one_of
+from pages.shared.remembered import remembered
+from pages.shared.state import Context, colors
 
+HELP = (
+    "Each score on equal numbers of in- and out-of-distribution images (Havtorn et al. 2021, "
+    "section 5), the larger set thinned by seed. OOD is the positive class; AUROC with its DeLong "
+    "95 % interval, AUPRC as average precision, FPR80 and FPR95 the false alarms at which 80 % and "
+    "95 % of the OOD images are caught, each with its bootstrap interval. The same figures as "
+    f"`{COMMAND} evaluate`."
+)
 METRICS = {"AUROC": "auroc", "AUPRC": "auprc", "FPR80": "fpr80", "FPR95": "fpr95"}
+
+
+@ui.fragment
+def draw(ctx: Context, detected: Sequence[ModelDetection], titles: Mapping[str, str]) -> None:
+    """Sets by scores, one metric at a time as a heat map, all of them as numbers."""
+    st.subheader("All scores on all sets", anchor=False, help=HELP)
+    metric = one_of("Metric", list(METRICS), "AUROC", key="o_metric", label_visibility="collapsed")
+    scores = list(models.scores_of(detected).values())
+    if metric != "AUROC":
+        detected = models.with_intervals(detected)
+    rows, values, lows, highs = heat(detected, titles, scores, metric=metric)
+    symbols = [symbol_html(score.symbol) for score in scores]
+    figure = remembered(
+        metric_heat, values, rows, symbols, colors=colors(), metric=metric, lows=lows, highs=highs,
+        higher_is_better=not metric.startswith("FPR"),
+    )  # fmt: skip
+    with ui.columns_of_numbers("o_heat_place", len(scores)):
+        alt = f"{metric} of every score on every set"
+        made = code.heat(ctx, detected, titles, scores, metric=metric)
+        ui.chart(figure, f"table-{metric}", alt, key="o_heat", code=made)
+    named = {ctx.in_name: ctx.title(ctx.in_name), **titles}
+    panel.said(models.equal_numbers_note(detected, named), note=True)
+    for letters, score, reason in models.unavailable(detected):
+        under = f" under {letters}" if letters else ""
+        st.caption(f"${score.symbol}$ is not available{under}: {ui.plain(reason)}")
+
+    def every_metric() -> pd.DataFrame:
+        return numbers(models.with_intervals(detected), titles)
+
+    with st.expander("All numbers", key="o_numbers", on_change="rerun") as box:
+        if box.open:
+            told = every_metric().round(3)
+            three = st.column_config.NumberColumn(format="%.3f")
+            columns = {str(name): three for name in told.select_dtypes("float")}
+            st.dataframe(told, hide_index=True, column_config=columns)
+    with st.container(horizontal=True):
+        saving.csv_button(every_metric, "detection", "Table (CSV)")
+        saving.csv_button(lambda: images_table(detected, ctx), "scores", "Every image (CSV)")
 
 
 def heat(

@@ -23,7 +23,18 @@ from hvae_core.detection.metrics import Detection, Share, holm
 from hvae_core.detection.report import report
 from hvae_core.evaluation.lookup import Answer
 from hvae_core.scores import Material, Reference, get_score, score_list
-from pages.ood import claims, dead_top, degrees, models, paired_tests, tables, threshold
+from pages.ood import (
+    chosen,
+    claims,
+    dead_top,
+    degrees,
+    flagged,
+    models,
+    paired_tests,
+    tables,
+    threshold,
+)
+from pages.ood.charts import curves
 from pages.ood.models import ModelDetection
 from pages.ood.threshold import ALARMS
 from pages.shared import jobs, store, ui
@@ -274,7 +285,7 @@ def test_second_models_threshold_has_the_first_ones_rate(
     study: Callable[..., ModelDetection],
 ) -> None:
     score = get_score("llr_1", 3)
-    a, b = (threshold.scored(study(name), score) for name in
+    a, b = (chosen.scored(study(name), score) for name in
             ("glyphs-hvae3-elbo", "glyphs-hvae3-informative"))  # fmt: skip
     assert len(a.reference) and len(b.reference)
     for value in (a.reference.min() - 1, np.median(a.reference), a.reference.max() + 1):
@@ -301,8 +312,8 @@ def test_own_images_are_their_own_reference_on_every_page(
         context = Context(of, (one.handle,), (), seed=0, data_root=None)
         assert context.reference_name == name
     score = get_score("llr_1", 3)
-    assert not threshold.scored(one, score).by_itself
-    assert threshold.scored(replace(one, reference=one.inside), score).by_itself
+    assert not chosen.scored(one, score).by_itself
+    assert chosen.scored(replace(one, reference=one.inside), score).by_itself
 
 
 def test_of_a_reference_those_images_count_that_a_density_is_not_fitted_to(
@@ -316,7 +327,7 @@ def test_of_a_reference_those_images_count_that_a_density_is_not_fitted_to(
     one = replace(
         study(), inside=own, outs={}, reference=own, report=found, materials={"own": (known,)}
     )
-    np.testing.assert_array_equal(threshold.scored(one, PATH).reference, PATH(known)[:40])
+    np.testing.assert_array_equal(chosen.scored(one, PATH).reference, PATH(known)[:40])
 
 
 def test_a_note_says_by_title_and_letter_of_how_many_images_a_score_is(
@@ -344,12 +355,10 @@ def test_a_note_says_by_title_and_letter_of_how_many_images_a_score_is(
 
 
 def test_threshold_stands_on_the_curve(study: Callable[..., ModelDetection]) -> None:
-    one = threshold.scored(study(), get_score("elbo", 3))
+    one = chosen.scored(study(), get_score("elbo", 3))
     at = threshold.at_alarm(one, 0.2)
     for kind in ("ROC", "Precision-recall"):
-        for curve in threshold.curves(
-            one, at, {"digits": "Digits"}, places={"digits": 4}, kind=kind
-        ):
+        for curve in curves(one, at, {"digits": "Digits"}, places={"digits": 4}, kind=kind):
             assert curve.set_index == 4 and curve.point is not None
             ends = np.stack([curve.x, curve.y], axis=1)
             assert _distance(np.array(curve.point), ends[:-1], ends[1:]) < 1e-9
@@ -367,7 +376,7 @@ def test_score_of_a_deeper_model_is_refused_in_a_sentence(
     study: Callable[..., ModelDetection],
 ) -> None:
     with pytest.raises(Exception, match="3 layers, too few for LLR>4"):
-        threshold.scored(study(), get_score("llr_4", 5))
+        chosen.scored(study(), get_score("llr_4", 5))
 
 
 def _detection(auroc: float, low: float, high: float) -> Detection:
@@ -413,11 +422,11 @@ def test_the_title_is_of_the_score_and_the_sets_that_are_drawn(
 
 def test_unlike_sets_are_remarked() -> None:
     placed = threshold.PlacedThreshold(1.0, 0.05, Share(0.05, 0.04, 0.06, hits=50, n=1000))
-    assert threshold.unlike(placed, Share(0.05, 0.03, 0.07, hits=50, n=1000)) == ""
-    assert "less often than the 5 %" in threshold.unlike(
+    assert flagged.unlike(placed, Share(0.05, 0.03, 0.07, hits=50, n=1000)) == ""
+    assert "less often than the 5 %" in flagged.unlike(
         placed, Share(0.01, 0.0, 0.02, hits=10, n=1000)
     )
-    assert "more often" in threshold.unlike(placed, Share(0.1, 0.08, 0.12, hits=100, n=1000))
+    assert "more often" in flagged.unlike(placed, Share(0.1, 0.08, 0.12, hits=100, n=1000))
 
 
 def test_a_score_that_one_model_lacks_is_told_by_its_letter() -> None:

@@ -10,7 +10,7 @@ import pytest
 import streamlit as st
 
 from pages.ood import subset
-from pages.ood.threshold import ScoredModel
+from pages.ood.chosen import ScoredModel
 from pages.shared import clickable, selection
 from tests.pages.conftest import Start, alive
 
