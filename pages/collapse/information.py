@@ -12,7 +12,7 @@ import streamlit as st
 from hvae_core.common.errors import MissingImages
 from hvae_core.data.image_set import ImageSet
 from hvae_core.evaluation.collapse import active_curve, collapsed_curve
-from hvae_core.figures import unit_curves
+from hvae_core.figures import information_by_k, unit_curves
 from hvae_core.figures.theme import Palette
 from hvae_core.probes.information import (
     DELTAS,
@@ -22,16 +22,82 @@ from hvae_core.probes.information import (
     information_of,
     stored_information,
 )
-from pages.collapse.layers import CollapseSettings, Layers
-from pages.shared import jobs, ui
+from pages.collapse import code
+from pages.collapse.helps import CURVES_HELP, INFORMATION_HELP
+from pages.collapse.layers import CollapseSettings, Layers, handles_of
+from pages.shared import jobs, panel, saving, store, ui
+from pages.shared.controls import head_row, one_of
 from pages.shared.remembered import remembered
-from pages.shared.state import Context
+from pages.shared.state import Context, colors
 from pages.shared.store import Handle
 
 SEED = 0
 Measured = tuple[Handle, Information]
 GRID = np.geomspace(1e-5, 10, 121)
 """Thresholds of the curves: variances, or nats a unit."""
+
+
+def draw(ctx: Context, models: Sequence[Layers], name: str) -> list[Measured]:
+    """What the levels know of the image; returns it for the models that have it."""
+    st.subheader("Mutual information by k", anchor=False, help=INFORMATION_HELP)
+    by_model = measured(ctx, name)
+    found = [(m.handle, by_model[m.handle.name]) for m in models if m.handle.name in by_model]
+    if found:
+        known = [handle for handle, _ in found]
+        figure = remembered(
+            information_by_k,
+            [(handle.title, i.mean, i.error, i.ceiling) for handle, i in found],
+            colors(),
+            levels=[handle.level_names for handle in known],
+            counted=store.counted(ctx.models),
+            letters=ctx.letters_of(known),
+        )
+        made = code.information(ctx, known, name)
+        alt = "Mutual information by k under its ceiling"
+        ui.chart(figure, "collapse-information", alt, code=made)
+        panel.said(" ".join(in_words(*pair) for pair in found), note=True)
+        saving.csv_button(
+            lambda: information_table(found, name), "information", "Information (CSV)"
+        )
+    return found
+
+
+def draw_curves(
+    ctx: Context,
+    models: Sequence[Layers],
+    known: Sequence[Measured],
+    *,
+    settings: CollapseSettings,
+    name: str,
+) -> None:
+    """The share of units that are active, or collapsed, over thresholds."""
+    with head_row():
+        st.subheader("Units by threshold", anchor=False, width="content", help=CURVES_HELP)
+        which = one_of(
+            "Units", ["active", "collapsed"], "active", key="c_curve", label_visibility="collapsed"
+        )
+        if which == "collapsed":
+            delta = st.selectbox(
+                "δ", DELTAS, index=DELTAS.index(0.1), format_func=lambda d: f"δ = {d:g}",
+                key="c_delta", bind="query-params", label_visibility="collapsed", width=110,
+            )  # fmt: skip
+    if which == "active":
+        letters = ctx.letters_of(handles_of(models))
+        figure = active_curves(models, settings, colors(), letters=letters)
+        made = code.active_curve(ctx, handles_of(models), name, settings=settings)
+    elif known:
+        handles, row = [handle for handle, _ in known], DELTAS.index(delta)
+        figure = collapsed_curves(
+            known, settings, delta, colors=colors(), letters=ctx.letters_of(handles)
+        )
+        made = code.collapsed_curve(ctx, handles, name, settings=settings, row=row)
+    else:
+        st.caption(
+            "Measure the images once, under *Mutual information by k*, and the curves appear here."
+        )
+        return
+    alt = f"Share of {which} units over thresholds"
+    ui.chart(figure, f"collapse-{which}-curve", alt, code=made)
 
 
 def measured(ctx: Context, name: str) -> dict[str, Information]:

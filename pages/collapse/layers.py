@@ -85,6 +85,16 @@ class Layers:
         return self.found.since
 
 
+def handles_of(models: Sequence[Layers]) -> list[Handle]:
+    """The models themselves."""
+    return [model.handle for model in models]
+
+
+def names_of(models: Sequence[Layers]) -> list[tuple[str, ...]]:
+    """The layers' names of each model, for the charts."""
+    return [model.handle.names for model in models]
+
+
 def set_names(ctx: Context) -> list[str]:
     """Sets that the page offers: the in-distribution ones, then those chosen in the sidebar."""
     held_out = [spec.name for spec in ctx.world.with_role("validation")]

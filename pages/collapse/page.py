@@ -2,33 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import streamlit as st
 
 from hvae_core.evaluation.collapse_why import paragraph, recipe
 from hvae_core.evaluation.collapse_words import in_words
-from hvae_core.figures import (
-    active_units,
-    bits_by_k,
-    information_by_k,
-    kl_bars,
-    kl_history,
-    unit_heatmap,
-)
-from hvae_core.probes.information import DELTAS
+from hvae_core.figures import active_units, bits_by_k, kl_bars, kl_history, unit_heatmap
 from pages.collapse import code, information, layers, remedies, tables
-from pages.collapse.helps import BITS_HELP, CURVES_HELP, INFORMATION_HELP, KL_HELP, UNITS_HELP
+from pages.collapse.helps import BITS_HELP, KL_HELP, UNITS_HELP
 from pages.collapse.information import Measured
 from pages.collapse.layers import CollapseSettings, Layers
 from pages.shared import jobs, panel, saving, store, ui
-from pages.shared.controls import one_of
+from pages.shared.controls import head_row, one_of
 from pages.shared.remembered import remembered
 from pages.shared.state import colors, context
-from pages.shared.store import Handle
-
-if TYPE_CHECKING:
-    from streamlit.delta_generator import DeltaGenerator
 
 ctx = context()
 palette = colors()
@@ -45,37 +31,20 @@ def kl_part(models: list[Layers], settings: CollapseSettings, name: str) -> None
             kl_bars,
             bars,
             palette,
-            names=names_of(models),
+            names=layers.names_of(models),
             per_dim=per_dim,
             threshold=below,
             thin=thin,
-            letters=ctx.letters_of(handles_of(models)),
+            letters=ctx.letters_of(layers.handles_of(models)),
         )
         with column:
             st.caption("A unit, as the threshold counts it" if per_dim else "The whole layer")
             kind = "a unit of each layer" if per_dim else "each layer"
             alt = f"Bars of the KL of {kind}, collapsed layers hatched, thin ones dotted"
-            made = code.kl(ctx, handles_of(models), name, below=below, per_dim=per_dim)
+            made = code.kl(ctx, layers.handles_of(models), name, below=below, per_dim=per_dim)
             ui.chart(figure, "collapse-kl-unit" if per_dim else "collapse-kl", alt, code=made)
     table = tables.layer_table(models)
     saving.csv_button(lambda: table, "layers", "Layers (CSV)")
-
-
-def handles_of(models: list[Layers]) -> list[Handle]:
-    """The models themselves."""
-    return [model.handle for model in models]
-
-
-def names_of(models: list[Layers]) -> list[tuple[str, ...]]:
-    """The layers' names of each model, for the charts."""
-    return [model.handle.names for model in models]
-
-
-def head_row() -> DeltaGenerator:
-    """A row with a heading at its left end and controls at its right one."""
-    return st.container(
-        horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
-    )
 
 
 def split_control() -> str:
@@ -139,11 +108,11 @@ def active_part(models: list[Layers], settings: CollapseSettings, name: str) -> 
         active_units,
         [(m.handle.title, m.active, m.handle.units) for m in models],
         palette,
-        names=names_of(models),
+        names=layers.names_of(models),
         height=300,
-        letters=ctx.letters_of(handles_of(models)),
+        letters=ctx.letters_of(layers.handles_of(models)),
     )
-    made = code.active(ctx, handles_of(models), name, above=settings.active_above)
+    made = code.active(ctx, layers.handles_of(models), name, above=settings.active_above)
     ui.chart(figure, "collapse-active", "Share of active units of each layer", code=made)
 
 
@@ -174,67 +143,10 @@ def bits_part(models: list[Layers], name: str) -> None:
         palette,
         levels=[m.handle.level_names for m in models],
         counted=store.counted(ctx.models),
-        letters=ctx.letters_of(handles_of(models)),
+        letters=ctx.letters_of(layers.handles_of(models)),
     )
     alt = "Bits per dimension of the bound and of the pixels by k"
-    ui.chart(figure, "collapse-bits", alt, code=code.bits(ctx, handles_of(models), name))
-
-
-def information_part(models: list[Layers], name: str) -> list[Measured]:
-    """What the levels know of the image; returns it for the models that have it."""
-    st.subheader("Mutual information by k", anchor=False, help=INFORMATION_HELP)
-    by_model = information.measured(ctx, name)
-    measured = [(m.handle, by_model[m.handle.name]) for m in models if m.handle.name in by_model]
-    if measured:
-        known = [handle for handle, _ in measured]
-        figure = remembered(
-            information_by_k,
-            [(handle.title, i.mean, i.error, i.ceiling) for handle, i in measured],
-            palette,
-            levels=[handle.level_names for handle in known],
-            counted=store.counted(ctx.models),
-            letters=ctx.letters_of(known),
-        )
-        made = code.information(ctx, known, name)
-        alt = "Mutual information by k under its ceiling"
-        ui.chart(figure, "collapse-information", alt, code=made)
-        panel.said(" ".join(information.in_words(*pair) for pair in measured), note=True)
-        table = information.information_table
-        saving.csv_button(lambda: table(measured, name), "information", "Information (CSV)")
-    return measured
-
-
-def curves_part(
-    models: list[Layers], measured: list[Measured], settings: CollapseSettings, *, name: str
-) -> None:
-    """The share of units that are active, or collapsed, over thresholds."""
-    with head_row():
-        st.subheader("Units by threshold", anchor=False, width="content", help=CURVES_HELP)
-        which = one_of(
-            "Units", ["active", "collapsed"], "active", key="c_curve", label_visibility="collapsed"
-        )
-        if which == "collapsed":
-            delta = st.selectbox(
-                "δ", DELTAS, index=DELTAS.index(0.1), format_func=lambda d: f"δ = {d:g}",
-                key="c_delta", bind="query-params", label_visibility="collapsed", width=110,
-            )  # fmt: skip
-    if which == "active":
-        letters = ctx.letters_of(handles_of(models))
-        figure = information.active_curves(models, settings, palette, letters=letters)
-        made = code.active_curve(ctx, handles_of(models), name, settings=settings)
-    elif measured:
-        known, row = [handle for handle, _ in measured], DELTAS.index(delta)
-        figure = information.collapsed_curves(
-            measured, settings, delta, colors=palette, letters=ctx.letters_of(known)
-        )
-        made = code.collapsed_curve(ctx, known, name, settings=settings, row=row)
-    else:
-        st.caption(
-            "Measure the images once, under *Mutual information by k*, and the curves appear here."
-        )
-        return
-    alt = f"Share of {which} units over thresholds"
-    ui.chart(figure, f"collapse-{which}-curve", alt, code=made)
+    ui.chart(figure, "collapse-bits", alt, code=code.bits(ctx, layers.handles_of(models), name))
 
 
 def cards_part() -> None:
@@ -255,9 +167,9 @@ def measured_parts(models: list[Layers], settings: CollapseSettings, name: str) 
     with left, ui.in_place():
         bits_part(models, name)
     with right, ui.in_place():
-        measured = information_part(models, name)
+        measured = information.draw(ctx, models, name)
     with curves, ui.in_place():
-        curves_part(models, measured, settings, name=name)
+        information.draw_curves(ctx, models, measured, settings=settings, name=name)
 
 
 @ui.fragment

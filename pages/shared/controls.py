@@ -38,6 +38,13 @@ def among(key: str, options: Collection[Any]) -> None:
         del st.session_state[key]
 
 
+def head_row() -> DeltaGenerator:
+    """A row with a heading at its left end and controls at its right one."""
+    return st.container(
+        horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
+    )
+
+
 def one_of(label: str, options: Sequence[T], default: T, *, key: str, **more: Any) -> T:
     """A choice of few, side by side: one of them always holds."""
     links.check(label.lower(), key, [str(option) for option in options], str(default))
