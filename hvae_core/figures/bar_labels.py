@@ -40,7 +40,7 @@ class Labels:
     @property
     def more(self) -> int:
         """Pixels by which a chart is taller than with labels of one line or two."""
-        return self.tall if self.angle else 0
+        return max(0, self.tall - 2 * _LINE)
 
     def clear_of(self, lines: Sequence[Floats]) -> Labels:
         """The same, each lifted over the line so many pixels above its bar that would strike it.
@@ -76,26 +76,26 @@ def upright(text: str, x: float, y: float, angle: int, colors: Palette) -> dict[
 def legible(texts: Sequence[Sequence[str]], seats: Seats) -> Labels:
     """Labels that fit beside each other on a narrow screen.
 
-    Where they are too wide, long numbers are written as powers in two lines; where these are too
-    wide too, labels stand upright in one line.
+    Where they are too wide, long numbers are written as powers, and all in more lines; where these
+    are too wide too, labels stand upright in one line.
     """
     low, high = seats.axis["range"]
     side_by_side = seats.shared and len(texts) > 1
     room = NARROW * (seats.width if side_by_side else 1.0) / (high - low)
     plain = Labels([[*own] for own in texts])
-    powers = Labels([[*map(_as_power, own)] for own in texts])
-    for labels in (plain, powers):
+    narrow = Labels([[*map(_narrow, own)] for own in texts])
+    for labels in (plain, narrow):
         if max((_wide(text) for own in labels.texts for text in own), default=0.0) <= room:
             return labels
     return Labels([[text.replace("<br>", " ") for text in own] for own in texts], angle=-90)
 
 
-def _as_power(text: str) -> str:
-    """A number of many signs in two lines, as 6.61 over a power of ten; other texts as they are."""
+def _narrow(text: str) -> str:
+    """A number of many signs as 6.61 over a power of ten, and "459 of 1568" in three lines."""
     number = text.replace(MINUS, "-")
     if len(text) > 5 and re.fullmatch(r"-?0\.\d+", number):
         text = power_of_ten(float(number))
-    return text.replace("×", "<br>×")
+    return text.replace("×", "<br>×").replace("of ", "of<br>")
 
 
 def _wide(text: str) -> float:
