@@ -169,7 +169,7 @@ def alarms_in_words(calibration: Calibration, alpha: float, title: str) -> str:
     who = (
         f"Of {share.n:,} test images ({title})"
         if calibration.kind == "test"
-        else f"With one random half of the held-out images as its measure, of the {share.n:,} "
+        else f"With one random half of the held-out images as the reference, of the {share.n:,} "
         "others"
     )
     text = (

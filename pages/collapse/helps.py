@@ -5,7 +5,7 @@ from __future__ import annotations
 KL_HELP = (
     "Mean over the images of each layer's term in the bound, log q − log p, in closed form where "
     "there is one. With bottom-up inference only the top layer's term is a KL divergence in the "
-    "strict sense; the terms below it compare q(z | layers under it) with p(z | layers over it), "
+    "strict sense. The terms of lower layers compare q(z | layers below) with p(z | layers above), "
     "and may even be negative (Havtorn et al. 2021, App. F). A layer counts as collapsed when its "
     "term is within the threshold of zero, in nats a unit."
 )
@@ -18,10 +18,10 @@ BITS_HELP = (
     "is the part paid for the pixels. A flat step means that what is skipped there knew nothing."
 )
 INFORMATION_HELP = (
-    "I(x; z>k), what the levels above k know of the image: the KL term E KL(q(z>k | x) || p(z>k)) "
-    "less KL(q(z>k) || p(z>k)), with the aggregated posterior q(z>k) over these images (Li et al. "
-    "2022, App. A.1). N images cannot show more than log N nats: a mark at the dotted line says "
-    '"as much or more". Bars are 95 % intervals.'
+    "I(x; z>k) is what the levels above k know of the image. It is the KL term E KL(q(z>k | x) || "
+    "p(z>k)) less KL(q(z>k) || p(z>k)). Here q(z>k) is the posterior averaged over these images "
+    "(Li et al. 2022, App. A.1). N images cannot show more than log N nats: a mark at the dotted "
+    'line says "as much or more". Bars are 95 % intervals.'
 )
 CURVES_HELP = (
     "*active*: units whose posterior mean varies over the images by more than a threshold "

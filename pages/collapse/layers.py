@@ -178,7 +178,7 @@ def headline(
         )
     return (
         ui.plain(claim(models, ctx.world.title)),
-        f"A hatched grey bar is a collapsed layer: it says nothing, whichever of {images} it sees. "
+        f"A hatched grey bar is a collapsed layer: it says the same of every image of {images}. "
         f"A dotted bar is a thin layer: it says less than {settings.collapsed_below:g} nats a "
         "unit, but not nothing.",
     )

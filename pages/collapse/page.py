@@ -38,7 +38,7 @@ def kl_part(models: list[Layers], settings: CollapseSettings, name: str) -> None
             letters=ctx.letters_of(layers.handles_of(models)),
         )
         with column:
-            st.caption("A unit, as the threshold counts it" if per_dim else "The whole layer")
+            st.caption("KL of a unit, which the threshold is about" if per_dim else "KL of a layer")
             kind = "a unit of each layer" if per_dim else "each layer"
             alt = f"Bars of the KL of {kind}, collapsed layers hatched, thin ones dotted"
             made = code.kl(ctx, layers.handles_of(models), name, below=below, per_dim=per_dim)

@@ -21,8 +21,8 @@ from pages.shared.remembered import remembered
 from pages.shared.state import Context, colors
 
 HELP = (
-    "Each row is a score on a scale of its own: the bands hold 95 % and 50 % of the held-out "
-    "images, the ring is this image as it came, the diamond the changed one."
+    "Each row is a score on a scale of its own. The bands hold 95 % and 50 % of the held-out "
+    "images. The ring is this image as it came, the diamond is the changed image."
 )
 
 

@@ -38,18 +38,18 @@ MOST = 300
 """Rows of the table; the CSV file has all."""
 LOOK_FOR = (
     "Each image is judged alone, as under *one image*, and the most unusual stand first. Of images "
-    "that are in distribution, about the rate of false alarms is flagged all the same. Tick a row, "
-    "and its image is the current one, which every page shows."
+    "in distribution, about the share is flagged that the rate of false alarms says. Tick a row, "
+    "and its image becomes the current image, which every page shows."
 )
 SEVERAL = (
     "Each image is judged alone under each model, as under *one image*; its smallest p says where "
     "it stands. Flagged is what at least one model flags. Each model keeps its own rate of false "
     "alarms, so together they flag more in-distribution images than that. Tick a row, and its "
-    "image is the current one, which every page shows."
+    "image becomes the current image, which every page shows."
 )
 TIES = (
-    "Images of the same p stand in the order of how far their most unusual score is from the "
-    "median held-out image, in widths of the middle half of the held-out images."
+    "Images of the same p are ordered by how far their most unusual score is from the median "
+    "held-out image. That distance is counted in widths of the middle half of the held-out images."
 )
 Judged = Mapping[str, JudgedMany]
 """The images under each model, by its letter, which is "" where one model alone is chosen."""

@@ -70,7 +70,7 @@ def series(ctx: Context, calibrations: Sequence[Calibration]) -> list[Alarms]:
     """The calibrations as the chart draws them."""
     names = {
         "halves": "held-out images, one half by the other",
-        "test": f"{ctx.title(ctx.in_name)}, by the held-out ones",
+        "test": f"{ctx.title(ctx.in_name)}, by held-out images",
     }
     return [
         Alarms(

@@ -76,8 +76,8 @@ def draw(ctx: Context, judged: JudgedImage, image: OneImage, letter: str) -> Non
         saving.picture_button(picture, f"image-near-{letter}", alt=alt, code=made)
         panel.said(
             ui.plain(
-                "Its nearest held-out image is farther away than held-out images are from theirs: "
-                f"than {listed(sentences)}."
+                "Held-out images whose nearest other held-out image is closer than that of this "
+                f"image: {listed(sentences)}."
             ),
             note=True,
         )

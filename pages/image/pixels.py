@@ -32,11 +32,11 @@ BELOW = 60
 ENDS = {False: ("lost", "gained"), True: ("more lost than usual", "less lost")}
 """What a map's colours mean, below and above zero: against held-out images, or not."""
 HELP = (
-    "A map shows log p of each pixel given the layers above k, less log p given all layers, in "
-    "nats: what is lost when the k lowest levels are drawn without looking at the image. From that "
-    "is taken what held-out images lose there usually, so that the pixels of a map sum to how much "
-    "more this image loses than the median held-out image. All maps here have one colour scale, "
-    "those of several models too: the same colour is the same loss."
+    "A map shows what each pixel loses, in nats, when the k lowest levels are drawn without "
+    "looking at the image: log p given the layers above k, less log p given all layers. What "
+    "held-out images usually lose there is taken off. So the pixels of a map sum to how much more "
+    "this image loses than the median held-out image. All maps here have one colour scale, those "
+    "of several models too: the same colour is the same loss."
 )
 
 

@@ -16,12 +16,12 @@ from pages.shared import panel, ui
 LOOK_FOR = (
     "p is the share of held-out in-distribution images that are at least as unusual as this image. "
     "The p of the title allows for having looked at several scores: the likelihood (too low or too "
-    "high), the ratio LLR>k at every k, and the path, which is how all of these go together. A "
+    "high), the ratio LLR>k at every k, and the path. The path is how all of these go together. A "
     "small p at k: the layers above the k lowest cannot explain this image."
 )
 SEVERAL = (
     "Each p is the share of held-out in-distribution images that are at least as unusual as this "
-    "one under that model, after the correction for having looked at several scores."
+    "image under that model. It is corrected for having looked at several scores."
 )
 NO_VERDICT = "What the layers say of this image"
 

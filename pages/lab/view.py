@@ -44,8 +44,8 @@ ELLIPSES_HELP = (
 STRANGER_HELP = (
     "−L, the negative evidence lower bound, says how unlikely an image is; LLR>k = L − L>k says "
     "how much the k lowest layers had to help. Blue: images that were held out; orange: the dot. "
-    "Above nearly 100 % of the images the score tells the dot from them, near 50 % it does not, "
-    "and below that it takes the dot for more usual than most of them."
+    "Where the dot scores above nearly all images, the score tells the dot from them. Near half of "
+    "them it does not. Below that the score takes the dot for more usual than most images."
 )
 
 

@@ -37,9 +37,9 @@ HELP = (
     f"files. The same figures as `{COMMAND} leaderboard`."
 )
 NEVER = (
-    f"{MINUS}L is the plain likelihood. A score is certainly worse on a set where its AUROC lies "
-    f"below that of {MINUS}L of the same checkpoint, and a paired test finds p at most 5 % after "
-    "Holm's correction. All near and far sets are asked."
+    f"{MINUS}L is the plain likelihood. A score is certainly worse on a set on two conditions: its "
+    f"AUROC lies below that of {MINUS}L of the same checkpoint, and a paired test finds p at most "
+    "5 % after Holm's correction. All near and far sets are tested."
 )
 
 

@@ -190,9 +190,9 @@ def in_words(ctx: Context, values: Floats, at: float) -> None:
     counted = int(np.isfinite(values).sum())
     if not len(values):
         panel.said(
-            "The current subset has no scores here: the model of this folder has not evaluated its "
-            "images under the same settings, the score lacks what it reads, or its density is "
-            "fitted to other held-out images than in this folder.",
+            "The current subset has no scores here. Either the model of this folder has not "
+            "evaluated these images under the same settings, or the score lacks what it reads. A "
+            "score's density may also be fitted to other held-out images than in this folder.",
             note=True,
         )
     elif not counted:

@@ -22,10 +22,10 @@ from pages.shared.state import Context, colors
 
 HELP = (
     "Each score on equal numbers of in- and out-of-distribution images (Havtorn et al. 2021, "
-    "section 5), the larger set thinned by seed. OOD is the positive class; AUROC with its DeLong "
-    "95 % interval, AUPRC as average precision, FPR80 and FPR95 the false alarms at which 80 % and "
-    "95 % of the OOD images are caught, each with its bootstrap interval. The same figures as "
-    f"`{COMMAND} evaluate`."
+    "section 5), the larger set thinned by seed. OOD is the positive class. AUROC has its DeLong "
+    "95 % interval. AUPRC is the average precision, FPR80 and FPR95 are the false alarms at which "
+    "80 % and 95 % of the OOD images are caught; these have bootstrap intervals. The same figures "
+    f"as `{COMMAND} evaluate`."
 )
 METRICS = {"AUROC": "auroc", "AUPRC": "auprc", "FPR80": "fpr80", "FPR95": "fpr95"}
 

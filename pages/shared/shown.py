@@ -151,7 +151,7 @@ def _take_up(asked: str) -> None:
 
 
 _ABSENT = (
-    "A picture of this link is not here: it is too large for a link, and was shown in another "
-    "browser or more than a day ago, or it is too large to be kept. Ask who sent the link for the "
+    "A picture of this link is not here. It is too large for a link, and it was shown in another "
+    "browser or more than a day ago, or is too large to be kept. Ask who sent the link for the "
     "file."
 )

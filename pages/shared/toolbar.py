@@ -123,18 +123,16 @@ def without(ctx: Context, address: str) -> str:
         said.append(f"The subset of {subset:,} images is too large for the link, and not in it.")
     key = uploads.on_page(address)
     titles = [uploads.title_in_link(key)] if key else []
-    if held := list(dict.fromkeys(title for title in (*titles, *shown.titles_in_link()) if title)):
-        said.append(
-            f"The link itself holds picture and name of {listed(held)}, for whoever has the link."
-        )
-    if key and uploads.only_here(key):
-        alone = (
-            "The file itself opens in this browser alone, for a day; others see that picture, "
-            "which model A was given of it"
-            if held
-            else "The picture is a file of yours, which opens in this browser alone, for a day"
-        )
-        said.append(f"{alone}: tick Keep for links below it, and whoever has the link sees it.")
+    held = list(dict.fromkeys(title for title in (*titles, *shown.titles_in_link()) if title))
+    apart = bool(key and uploads.only_here(key))
+    if held:
+        given = f", as model A was given {'it' if len(held) == 1 else 'them'}, but not your file"
+        gets = f"Whoever has the link gets picture and name of {listed(held)}"
+        said.append(f"{gets}{given * apart}.")
+    if apart:
+        if not held:
+            said.append("Your file is not sent: the link shows it in this browser alone.")
+        said.append("Tick Keep for links below the file, and others get the file too.")
     if address == "lab":
         said.append("Of the Lab the link holds the preset; knobs turned since are not in it.")
     if address == "many":

@@ -22,8 +22,8 @@ from pages.shared.store import Handle
 from pages.two.scores import ScoredPair
 
 HELP = (
-    "The image in the sidebar, of a set or your own, held against the held-out images by each "
-    "model: the verdict of the page One image, at the rate of false alarms that was chosen there."
+    "The current image of the sidebar under each model, against held-out images. It is the verdict "
+    "of the page One image, at the rate of false alarms that was chosen there."
 )
 ABSENT = (
     "The current image is not on this machine, and these models have not evaluated its set: choose "

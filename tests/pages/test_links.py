@@ -82,9 +82,7 @@ def test_a_small_picture_travels_in_the_link_until_it_is_left(start: Start, beco
     app = opened_picture(start, (36, 36))  # picture and what is shown of it: 6,300 signs
     address = link(app, i_from="upload")
     assert len(urlencode(address)) <= whole.MOST
-    assert shared(app) == (
-        "The link itself holds picture and name of my *cat*.png, for whoever has the link."
-    )
+    assert shared(app) == ("Whoever has the link gets picture and name of my *cat*.png.")
     become("you")
     other = start("image", **address)
     assert seen(other) == seen(app) and not other.warning
