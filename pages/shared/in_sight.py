@@ -1,10 +1,10 @@
-"""Charts are drawn when the reader comes near them, or when the page rests, and once.
+"""Charts are drawn when the reader comes near them, or when the page rests, one by one, and once.
 
-Each takes the browser 25 ms and more: a page of seven shows two at first. Streamlit draws a chart
-before it knows how wide that will be, unseen, and once more when it knows; also where the chart's
-place has no width because it is not shown. The script that does this is served with one sign more,
-which lets it wait for a width. Then a place that is hidden has no chart: style.py hides those that
-in_sight.js has not marked.
+Each takes the browser 25 ms and more: a page of seven shows two at first, one after the other.
+Streamlit draws a chart before it knows how wide that will be, unseen, and once more when it knows;
+also where the chart's place has no width because it is not shown. The script that does this is
+served with one sign more, which lets it wait for a width. Then a place that is hidden has no chart:
+style.py hides those that in_sight.js has not marked.
 """
 
 from __future__ import annotations
