@@ -43,8 +43,14 @@ def cache_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(autouse=True)
 def _models_that_a_test_names_are_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A command keeps the models that its user names in the environment of the process."""
+    """A command keeps the models that its user names in the environment of the process.
+
+    A notebook shows its own from memory.
+    """
+    from hvae_core.checkpoint import named
+
     monkeypatch.setenv("STRATA_MODELS", "[]")
+    monkeypatch.setattr(named, "_PROVIDED", {})
 
 
 @pytest.fixture(scope="session", autouse=True)
