@@ -137,9 +137,14 @@ def _fixed(value: float, decimals: int) -> str:
 def capital(text: str) -> str:
     """A sentence, in Markdown too, with a capital: a symbol at its start, as p or z1, stays.
 
+    So does the name of a file or checkpoint, as cat.png or llr_1.
     ``capital("path is 3 nats") == "Path is 3 nats"``
     """
-    return re.sub(r"^([*\s]*)(?!log\b)([a-z])(?=[a-z])", lambda m: m[1] + m[2].upper(), text)
+    word = re.match(r"[*\s]*((?!log\b)[a-z]{2}\S*)", text)
+    if word is None or re.search(r"[_\d]|\.\w", word[1]):
+        return text
+    at = word.start(1)
+    return text[:at] + text[at].upper() + text[at + 1 :]
 
 
 def listed(words: Iterable[str]) -> str:

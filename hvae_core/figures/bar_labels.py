@@ -31,11 +31,11 @@ class Labels:
 
     @property
     def tall(self) -> int:
-        """Pixels that the tallest label takes above its bar."""
-        every = [text for texts in self.texts for text in texts]
+        """Pixels that the tallest label takes above its bar; 0 where there are none."""
+        every = [text for texts in self.texts for text in texts if text]
         if self.angle:
             return round(max(map(_wide, every), default=0.0)) + 4
-        return _LINE * max((1 + text.count("<br>") for text in every), default=1)
+        return _LINE * max((1 + text.count("<br>") for text in every), default=0)
 
     @property
     def more(self) -> int:
@@ -105,5 +105,5 @@ def _wide(text: str) -> float:
 
 def _over(text: str, pixels: float) -> str:
     """A label lifted over a line so many pixels above its bar, where that would strike it."""
-    struck = 0 <= pixels < _LINE * (1 + text.count("<br>"))
+    struck = text and 0 <= pixels < _LINE * (1 + text.count("<br>"))
     return text + "<br> " * (1 + int(pixels // _LINE)) if struck else text

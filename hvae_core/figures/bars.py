@@ -81,7 +81,7 @@ def kl_bars(
     # A log axis has no zero to stand on: bars rise from a third of the smallest value shown.
     shown_values = np.concatenate([np.full(1, threshold), *(b.heights for b in bars), *limits])
     low, top = np.log10(shown_values.min() / 3), np.log10(shown_values.max())
-    labels = legible([bar.labels for bar in bars], seats)
+    labels = _labels(bars, seats)
     height = HEIGHT + labels.more
     plot = height - MARGINS
     high = top + max(0.4, (top - low) * labels.tall / (plot - labels.tall))
@@ -130,7 +130,7 @@ def active_units(
                 thin=np.zeros(count.size, bool),
             )
         )
-    labels = legible([bar.labels for bar in bars], seats)
+    labels = _labels(bars, seats)
     height += labels.more
     fig = go.Figure()
     _add_bars(fig, colors, bars, seats=seats, letters=letters, labels=labels)
@@ -140,6 +140,12 @@ def active_units(
     top = 100 * plot / (plot - labels.tall)
     fig.update_yaxes(range=[0, top], tickvals=[0, 25, 50, 75, 100])
     return fig
+
+
+def _labels(bars: Sequence[_Bars], seats: Seats) -> Labels:
+    """The labels of all bars, as they have room; of many bars none."""
+    few = sum(model.heights.size for model in bars) <= LABELLED_BARS
+    return legible([model.labels if few else [""] * model.heights.size for model in bars], seats)
 
 
 def _add_bars(
@@ -153,7 +159,6 @@ def _add_bars(
     log: bool = False,
 ) -> None:
     """Bars of every model side by side, and the legend of their styles."""
-    room = sum(b.heights.size for b in bars) <= LABELLED_BARS
     notes: list[dict[str, Any]] = []
     upright_on = partial(upright, angle=labels.angle, colors=colors)
     for index, model in enumerate(bars):
@@ -168,7 +173,7 @@ def _add_bars(
                 width=seats.width * 0.92,
                 name=model.name,
                 showlegend=False,
-                text=labels.texts[index] if room and not labels.angle else None,
+                text=labels.texts[index] if labels.tall and not labels.angle else None,
                 textposition="outside",
                 constraintext="none",
                 textfont={"size": FONT_SIZE, "color": colors.text},
@@ -178,7 +183,7 @@ def _add_bars(
                 hovertemplate=f"%{{customdata}}<extra>{model.name}</extra>",
             )
         )
-        if room and labels.angle:
+        if labels.angle:
             tops = np.log10(model.heights) if log else model.heights
             notes += map(upright_on, labels.texts[index], seats.middles(index), tops)
     _add_legend(fig, colors, bars, letters)

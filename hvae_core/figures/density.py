@@ -219,13 +219,13 @@ def _count_beyond(
     values = np.concatenate([*map(finite, sets), np.zeros(0)])
     counts = int((values < span[0]).sum()), int((values > span[1]).sum())
     for count, end, side, text in zip(
-        counts, span, ("left", "right"), ("← {:,} beyond", "{:,} beyond →"), strict=True
+        counts, span, ("left", "right"), ("← {:,} beyond{}", "{:,} beyond{} →"), strict=True
     ):
         if count:
             place = _clear_of(lines, end, span)
             shift = (6 if side == "left" else -6) if place in lines else 0
             font = {"size": 12, "color": colors.muted}
-            told = text.format(count)
+            told = text.format(count, " the axis" if place in lines else "")  # not the line
             fig.add_annotation(
                 note(told, place, 0.9, colors=colors, xanchor=side, xshift=shift, font=font)
             )

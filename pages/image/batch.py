@@ -37,9 +37,9 @@ KEY, NEXT = "i_batch", "i_batch_next"
 MOST = 300
 """Rows of the table; the CSV file has all."""
 LOOK_FOR = (
-    "Each image is judged alone, as under *one image*, and the most unusual stand first. Of images "
-    "in distribution, about the share is flagged that the rate of false alarms says. Tick a row, "
-    "and its image becomes the current image, which every page shows."
+    "Each image is judged alone, as under *one image*, and the most unusual stand first. Of "
+    "in-distribution images about as many are flagged as the rate of false alarms says. Tick a "
+    "row, and its image becomes the current image, which every page shows."
 )
 SEVERAL = (
     "Each image is judged alone under each model, as under *one image*; its smallest p says where "

@@ -9,6 +9,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from hvae_core.common.places import COMMAND
+from hvae_core.common.words import capital
 from hvae_core.data import describe_shape
 from hvae_core.detection.combine import Correction
 from hvae_core.figures import (
@@ -89,7 +90,7 @@ def portrait(image: OneImage) -> None:
         done = "; ".join([f"as a model was given it, {size}, changes included", *fitted.notes])
     else:
         done = "; ".join(fitted.notes) or f"as stored, {size}"
-    st.caption(ui.plain(done[0].upper() + done[1:] + "."))
+    st.caption(ui.plain(capital(done) + "."))
     if image.changes:
         st.button(
             "Undo the changes", key="i_undo", on_click=changes.undo, icon=":material/undo:",

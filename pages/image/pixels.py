@@ -35,8 +35,9 @@ HELP = (
     "A map shows what each pixel loses, in nats, when the k lowest levels are drawn without "
     "looking at the image: log p given the layers above k, less log p given all layers. What "
     "held-out images usually lose there is taken off. So the pixels of a map sum to how much more "
-    "this image loses than the median held-out image. All maps here have one colour scale, those "
-    "of several models too: the same colour is the same loss."
+    "this image loses than the median held-out image. All maps of that kind have one colour scale, "
+    "those of several models too: the same colour is the same loss. Where no held-out images are "
+    "at hand, maps show all that is lost, on a scale of their own."
 )
 
 
@@ -71,7 +72,8 @@ def draw(
         with place, ui.of_model(ctx, handle), ui.in_place():
             measured.append((handle, letter, place, _measured(ctx, under, image)))
     for handle, letter, place, own in measured:
-        alike = [(name, each) for _, name, _, each in measured if each.without == own.without]
+        usual = not own.without
+        alike = [(name, each) for _, name, _, each in measured if usual == (not each.without)]
         limit = map_limit(np.concatenate([each.maps[1:].ravel() for _, each in alike]))
         scale = _Scale(limit, tuple(name for name, _ in alike))
         with place, panel.view().under(ctx.letter(handle)), ui.in_place():

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from hvae_core.common.words import LETTERS, listed
+from hvae_core.common.words import LETTERS, capital, listed
 from hvae_core.detection.objections import in_numbers
 from hvae_core.detection.verdict_words import in_words
 from pages.image.one_image import OneImage
@@ -17,7 +17,7 @@ LOOK_FOR = (
     "p is the share of held-out in-distribution images that are at least as unusual as this image. "
     "The p of the title allows for having looked at several scores: the likelihood (too low or too "
     "high), the ratio LLR>k at every k, and the path. The path is how all of these go together. A "
-    "small p at k: the layers above the k lowest cannot explain this image."
+    "small p at k: the levels above the k lowest alone cannot explain this image."
 )
 SEVERAL = (
     "Each p is the share of held-out in-distribution images that are at least as unusual as this "
@@ -89,8 +89,7 @@ def claim(judged: Sequence[JudgedImage], letters: str = LETTERS) -> str:
         said.append(f"{passed} {verb} not" + ("" if flagged else " flag this image"))
     if left:
         said.append(f"no verdict by {left}")
-    text = "; ".join(said)
-    return text[0].upper() + text[1:]
+    return capital("; ".join(said))
 
 
 def _side(under: JudgedImage) -> str:

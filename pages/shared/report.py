@@ -20,7 +20,7 @@ from urllib.parse import urlencode
 import streamlit as st
 
 import hvae_core
-from hvae_core.common.words import LETTERS, unbroken
+from hvae_core.common.words import LETTERS, capital, unbroken
 from hvae_core.config.describe import card_rows
 from hvae_core.figures import Palette, fmt, png_bytes, symbol_text
 from hvae_core.figures.document import chart_of, data_url, document
@@ -199,7 +199,7 @@ def plain(markdown: str) -> str:
 def _words(key: str) -> str:
     """The key of a control in links, for people: "r_skipped" is "Skipped"."""
     words = re.sub(r"^[a-z]_", "", key).replace("_", " ")
-    return words[:1].upper() + words[1:]
+    return capital(words)
 
 
 def _versions() -> str:

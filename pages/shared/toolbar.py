@@ -124,14 +124,13 @@ def without(ctx: Context, address: str) -> str:
     key = uploads.on_page(address)
     titles = [uploads.title_in_link(key)] if key else []
     held = list(dict.fromkeys(title for title in (*titles, *shown.titles_in_link()) if title))
-    apart = bool(key and uploads.only_here(key))
-    if held:
-        given = f", as model A was given {'it' if len(held) == 1 else 'them'}, but not your file"
-        gets = f"Whoever has the link gets picture and name of {listed(held)}"
-        said.append(f"{gets}{given * apart}.")
-    if apart:
-        if not held:
-            said.append("Your file is not sent: the link shows it in this browser alone.")
+    mine = uploads.only_here(key) if key else ""
+    if whole := [title for title in held if title != mine]:
+        said.append(f"Whoever has the link gets picture and name of {listed(whole)}.")
+    if mine:
+        gets = f"Of your file {mine} others get the name and the picture as model A was given it"
+        said.append(f"{gets}." if mine in held else f"Your file {mine} is not sent.")
+        said.append("The link shows the file itself in this browser alone, for a day.")
         said.append("Tick Keep for links below the file, and others get the file too.")
     if address == "lab":
         said.append("Of the Lab the link holds the preset; knobs turned since are not in it.")

@@ -235,7 +235,7 @@ def missing_images(sentence: str) -> None:
 
 def notes(sentences: Iterable[str]) -> None:
     """What was done to the images of a set, a line each."""
-    lines = [plain(sentence[:1].upper() + sentence[1:]) for sentence in sentences]
+    lines = [plain(capital(sentence)) for sentence in sentences]
     if lines:
         st.caption("  \n".join(lines))
 

@@ -127,12 +127,12 @@ def _in_address() -> list[str]:
     return [st.query_params.get(key, "") for _, keys in FILES.values() for key in keys.values()]
 
 
-def only_here(key: str) -> bool:
-    """Whether a file is held that whoever opens this view's link does not get."""
+def only_here(key: str) -> str:
+    """The title of a file that whoever opens this view's link does not get; "" where none is."""
     held = st.session_state.get(_held(key))
     if not isinstance(held, Held) or _fits(key, held):
-        return False
-    return shelf.find((shelf.EVERYONE,), KIND, held.digest) is None
+        return ""
+    return held.title if shelf.find((shelf.EVERYONE,), KIND, held.digest) is None else ""
 
 
 def title_in_link(key: str) -> str:

@@ -43,7 +43,18 @@ def test_runs_cover_every_layer_once() -> None:
         ("**two** layers", "**Two** layers"),
         *(
             (text, text)
-            for text in ("z3 alone", "p = 0.1", "t-SNE", "log p(x)", "$k$ of", "`hv` is", "")
+            for text in (
+                "z3 alone",
+                "p = 0.1",
+                "t-SNE",
+                "log p(x)",
+                "$k$ of",
+                "`hv` is",
+                "",
+                "cat.png is",
+                "llr_1 is",
+                "z2top is",
+            )
         ),
     ],
 )

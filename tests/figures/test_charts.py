@@ -453,6 +453,18 @@ def test_labels_of_bars_keep_their_size_and_have_room(models: int, per_dim: bool
         assert not upright or each >= 14
 
 
+def test_many_bars_have_no_labels_and_keep_no_room_for_them() -> None:
+    few, many = ([("m", [3.0] * layers, [8] * layers)] for layers in (12, 13))
+    for draw in (kl_bars, active_units):
+        assert any(draw(few, LIGHT).data[0].text or draw(few, LIGHT).layout.annotations)
+        fig = draw(many, LIGHT)
+        assert not fig.layout.annotations and not any(fig.data[0].text or ())
+        assert fig.layout.height == 360
+    assert active_units(many, LIGHT).layout.yaxis.range == (0, 100)
+    kl = kl_bars(many, LIGHT).layout.yaxis.range[1]
+    assert kl == pytest.approx(np.log10(3) + 0.4)
+
+
 def test_an_upright_label_stands_on_its_bar_over_the_threshold() -> None:
     fig = kl_bars([("m", [0.06, 1e-4, 2e-4, 5.0, 3.0], [8] * 5)] * 2, LIGHT, per_dim=True)
     first = fig.layout.annotations[0]

@@ -130,6 +130,9 @@ def test_a_link_holds_the_picture_of_a_file_and_nothing_else_that_it_says(kind: 
 
 def test_an_uploaded_picture(start: Start, become: Become) -> None:
     app = opened_picture(start)
+    told = shared(app)  # of the file the link holds what a model saw, and the name
+    assert told.startswith("Of your file my *cat*.png others get the name and the picture as model")
+    assert "in this browser alone, for a day" in told and "gets picture and name" not in told
     address, claims = link(app, i_from="upload"), seen(app)
     assert "me" not in address.values()
     assert seen(start("image", **address)) == claims
