@@ -203,11 +203,12 @@ def test_a_run_of_the_lab_is_turned_left_found_again_and_kept(server: str, tab: 
     tab.goto(f"{server}/lab")
     tab.locator(".stage").get_by_text("An image that is no letter").wait_for()
     tab.get_by_role("button", name="Play").click()
+    step = "parseInt(document.querySelector('h1').innerText.slice(8))"
+    tab.wait_for_function(f"{step} >= 2")  # what is turned before the first step is no turn
     bits = tab.get_by_role("slider", name="Free bits (nats a layer)")
     bits.press("ArrowRight")
     # Where it was turned.
     tab.locator(".stage text", has_text="free bits 0.25").wait_for()
-    step = "parseInt(document.querySelector('h1').innerText.slice(8))"
     tab.wait_for_function(f"{step} >= 50")  # a whole stretch of 25 steps is kept on disk
     tab.get_by_role("button", name="Pause").click()
     rests = tab.get_by_text("Run A is paused at step")

@@ -183,8 +183,8 @@ def start(tiny_app: Path, monkeypatch: pytest.MonkeyPatch) -> Start:
     return run
 
 
-SMALL = re.compile(r"(?:^|(?<=[.!?] ))(?!log\b|et\b)[a-z]{2,}\b.{20}")
-"""A sentence that begins with a small letter; one is that of a symbol, as p."""
+SMALL = re.compile(r"(?:^|(?<=[.!?] ))(?!log\b|et\b|my pictures\b)[a-z]{2,}(?= ).{20}")
+"""A sentence that begins with a small letter; one is that of a symbol, as p, or a name's."""
 
 
 def alive(app: AppTest) -> AppTest:

@@ -139,26 +139,26 @@ def test_a_view_is_presented_by_its_button(start: Start) -> None:
 
 
 def test_a_checkpoint_by_its_path_is_kept_on_this_machine(start: Start, tmp_path: Path) -> None:
-    for seed, name in enumerate(("one", "two")):
+    for seed, name in enumerate(("one-a", "two-a")):
         path = tmp_path / f"{name}.safetensors"
         save_checkpoint(path, tiny_model(CONFIG, seed + 7), card=ModelCard(name), history={})
     app = alive(start("many"))
     app.text_input("checkpoint_given").set_value("{no JSON")
-    app.text_input("checkpoint_path").set_value(str(tmp_path / "one.safetensors")).run()
+    app.text_input("checkpoint_path").set_value(str(tmp_path / "one-a.safetensors")).run()
     assert len(app.error) == 1 and "JSON" in app.error[0].value
     app.text_input("checkpoint_given").set_value("")
     app = alive(app.run())
-    assert app.selectbox("a_glyphs").value.startswith("one") and not own_checkpoints()
+    assert app.selectbox("a_glyphs").value.startswith("one-a") and not own_checkpoints()
     alive(app.button("checkpoint_stay").click().run())
-    assert [name.partition(".")[0] for name in own_checkpoints()] == ["one"]
+    assert [name.partition(".")[0] for name in own_checkpoints()] == ["one-a"]
     app.checkbox("checkpoint_keep").set_value(True)
-    app.text_input("checkpoint_path").set_value(str(tmp_path / "two.safetensors"))
+    app.text_input("checkpoint_path").set_value(str(tmp_path / "two-a.safetensors"))
     app = alive(app.run())
-    assert sorted(name.partition(".")[0] for name in own_checkpoints()) == ["one", "two"]
-    two = next(path.stem for path in own_checkpoints().values() if path.stem.startswith("two"))
+    assert sorted(name.partition(".")[0] for name in own_checkpoints()) == ["one-a", "two-a"]
+    two = next(path.stem for path in own_checkpoints().values() if path.stem.startswith("two-a"))
     alive(app.selectbox("checkpoint_opened").set_value(two).run())
     alive(app.button("checkpoint_remove").click().run())
-    assert [name.partition(".")[0] for name in own_checkpoints()] == ["one"]
+    assert [name.partition(".")[0] for name in own_checkpoints()] == ["one-a"]
 
 
 def test_an_opened_set_is_trained_on_at_the_chosen_size(start: Start, asked: list[Any]) -> None:
