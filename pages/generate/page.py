@@ -94,7 +94,7 @@ def interpolation_view(beside: DeltaGenerator) -> str:
     if start == end:
         st.info("From and to are the same image: choose two different ones.")
         return ""
-    heads = [f"{100 * i // (views.STEPS - 1)} %" for i in range(views.STEPS)]
+    heads = [f"{100 * i / (views.STEPS - 1):g} %" for i in range(views.STEPS)]
     claim = ""
     for letter, handle, images in asked.each_with_images(ctx, names):
         walks = views.paths(handle, images, ctx.seed)

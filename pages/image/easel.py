@@ -19,6 +19,7 @@ from streamlit.components.v2 import component
 from hvae_core.common.arrays import Shape
 from hvae_core.common.deployment import upload_limit
 from hvae_core.data.image_set import Pixels
+from pages.shared.anew import anew
 
 MOST_PASTED = 16 * 2**20
 """Bytes of a pasted picture."""
@@ -34,7 +35,7 @@ _NARROW = """<style>@media (max-width: 640px) {
 }</style>"""
 """On a narrow screen the verdict of a drawing comes right below its canvas (page.py)."""
 _canvas = component("strata_draw", js=(_HERE / "draw.js").read_text("utf-8"), css=_CSS)
-_field = component("strata_paste", js=(_HERE / "paste.js").read_text("utf-8"), css=_CSS)
+_field = component("strata_paste", js=anew((_HERE / "paste.js").read_text("utf-8")), css=_CSS)
 
 
 def draw(

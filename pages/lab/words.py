@@ -35,7 +35,8 @@ def claim(run: Run | None) -> str:
     fell = (run.frame.kl[0] >= SILENT_NATS) & ~learned
     yet = " yet" if run.active else ""
     if not silent.any():
-        told = ", ".join(f"{n} {fmt(float(kl))}" for n, kl in zip(names, now, strict=True))
+        last = run.frame.kl[-1]  # as at the ends of the lines
+        told = ", ".join(f"{n} {fmt(float(kl))}" for n, kl in zip(names, last, strict=True))
         return f"{at} every layer speaks: {told} nats"
     if silent.all():
         who = "no layer says anything" if len(names) > 1 else "the layer says nothing"

@@ -18,10 +18,12 @@ from streamlit.components.v2 import component
 from hvae_core.data.image_set import ImageSet
 from hvae_core.figures import LIGHT, png_bytes, tile
 from pages.latents.points import Points
+from pages.shared.anew import anew
 from pages.shared.kept import by_content
 
 SHOWN_PIXELS = 84
-_mount = component("strata_hover", js=Path(__file__).with_suffix(".js").read_text("utf-8"))
+_TEXT = Path(__file__).with_suffix(".js").read_text("utf-8")
+_mount = component("strata_hover", js=anew(_TEXT))
 
 
 def thumbnails(plot_key: str, points: Points, pictures: Mapping[str, ImageSet]) -> None:

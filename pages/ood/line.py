@@ -12,9 +12,10 @@ from hvae_core.common.errors import ScoreError
 from pages.ood.chosen import ScoredModel
 from pages.ood.threshold import ALARMS, Placed, at_alarm
 from pages.shared import ready, selection
+from pages.shared.anew import anew
 
 _mount = component(
-    "strata_line", js=ready.SCRIPT + Path(__file__).with_suffix(".js").read_text("utf-8")
+    "strata_line", js=anew(ready.SCRIPT + Path(__file__).with_suffix(".js").read_text("utf-8"))
 )
 
 

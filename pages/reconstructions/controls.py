@@ -150,8 +150,8 @@ def claim(groups: Sequence[GroupLoss], k: int, levels: Sequence[str]) -> str:
         return f"{start} {_loses(other)}, while {_loses(own, '')}"
     if other.lost > own.lost:
         only = "only " if other.lost > 2 * own.lost else ""
-        return f"{start} {_loses(other)}, {_who(own)} {only}{fmt(own.lost)}"
-    return f"{start} {_loses(other)}, no more than {_who(own)} with {fmt(own.lost)}"
+        return f"{start} {_loses(other)}, {_who(own)} {only}{fmt(own.lost)}{_each(own)}"
+    return f"{start} {_loses(other)}, no more than {_who(own)} with {fmt(own.lost)}{_each(own)}"
 
 
 def starts(handles: Sequence[Handle], k: int, letters: str = LETTERS) -> str:
@@ -252,8 +252,11 @@ def _who(group: GroupLoss) -> str:
 
 def _does(group: GroupLoss, verb: str, value: float, unit: str = "nats") -> str:
     """ "3 images of Digits lose 57.0 nats each": means of a group are said of each image."""
-    one = group.n == 1
-    return f"{_who(group)} {verb}{'s' * one} {fmt(value, unit)}{'' if one else ' each'}"
+    return f"{_who(group)} {verb}{'s' * (group.n == 1)} {fmt(value, unit)}{_each(group)}"
+
+
+def _each(group: GroupLoss) -> str:
+    return "" if group.n == 1 else " each"
 
 
 def _loses(group: GroupLoss, unit: str = "nats") -> str:

@@ -8,8 +8,11 @@ const element = (name, className) => {
 
 // The picture of each place stays when its neighbour comes, so that nothing is blank between them.
 const pictures = new WeakMap();
+// What ends the following of the last drawing: Streamlit asks for that at the end alone.
+const ends = new WeakMap();
 
 export default function ({ data, parentElement, setTriggerValue }) {
+  ends.get(parentElement)?.();
   const focused = parentElement.querySelector("button:focus")?.dataset.name;
   const frame = element("div", data.scrolls ? "frame whole" : "frame");
   const picture = pictures.get(parentElement) ?? element("img", "");
@@ -31,9 +34,9 @@ export default function ({ data, parentElement, setTriggerValue }) {
   parentElement.querySelector(".frame")?.remove();
   parentElement.append(frame);
   if (focused) [...frame.querySelectorAll("button")].find((one) => one.dataset.name === focused)?.focus();
-  const end = data.ready.length ? follow(() => picture, data) : () => {};
+  ends.set(parentElement, data.ready.length ? follow(() => picture, data) : () => {});
   return () => {
-    end();
-    frame.remove();
+    ends.get(parentElement)();
+    parentElement.querySelector(".frame")?.remove();
   };
 }

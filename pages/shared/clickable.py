@@ -14,6 +14,7 @@ from streamlit.components.v2 import component
 from hvae_core.common.errors import HVAEError
 from hvae_core.figures.grids import Box, png_bytes
 from pages.shared import current, image_names, ready, selection
+from pages.shared.anew import anew
 from pages.shared.current import Spot
 from pages.shared.ready import Neighbour
 from pages.shared.state import Context
@@ -27,7 +28,7 @@ _mount = component(
     js=ready.SCRIPT + _HERE.with_suffix(".js").read_text("utf-8"),
     css=_HERE.with_suffix(".css").read_text("utf-8"),
 )
-_points = component("strata_points", js=_HERE.with_name("points.js").read_text("utf-8"))
+_points = component("strata_points", js=anew(_HERE.with_name("points.js").read_text("utf-8")))
 
 
 def chart_points(plot_key: str, on_click: Callable[[int, int], None]) -> None:

@@ -16,11 +16,14 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit.components.v2 import component
 
+from pages.shared.anew import anew
+
 KEY = "in_sight"
 _SCRIPT = re.compile(r"/static/js/PlotlyChart\.[\w-]+\.js$")
 _WIDE = re.compile(rb"(\{width:(\w+)\}=\w+\(\w+\);return )\2\?")
 """Where the script asks whether there is a width; it takes -1, for one not known yet, as one."""
-_mount = component("strata_in_sight", js=Path(__file__).with_suffix(".js").read_text("utf-8"))
+_TEXT = Path(__file__).with_suffix(".js").read_text("utf-8")
+_mount = component("strata_in_sight", js=anew(_TEXT))
 
 
 def draw() -> None:

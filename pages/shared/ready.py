@@ -23,11 +23,14 @@ from starlette.routing import Route
 from streamlit.components.v2 import component
 
 from hvae_core.common.errors import HVAEError
+from pages.shared.anew import anew
 
 _HERE = Path(__file__)
 SCRIPT = _HERE.with_name("ahead.js").read_text("utf-8")
 """What follows the controls in the browser, for components of pictures."""
-_mount = component("strata_ahead", js=SCRIPT + _HERE.with_name("ahead_of.js").read_text("utf-8"))
+_mount = component(
+    "strata_ahead", js=anew(SCRIPT + _HERE.with_name("ahead_of.js").read_text("utf-8"))
+)
 _KEY = "ready"
 _DRAWN = 4
 """Redraws of a picture whose neighbours can be fetched: a browser may be a redraw behind."""

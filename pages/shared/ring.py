@@ -8,10 +8,12 @@ from pathlib import Path
 import numpy as np
 from streamlit.components.v2 import component
 
+from pages.shared.anew import anew
 from pages.shared.state import colors
 
 LABEL = "The current image"
-_mount = component("strata_ring", js=Path(__file__).with_suffix(".js").read_text("utf-8"))
+_TEXT = Path(__file__).with_suffix(".js").read_text("utf-8")
+_mount = component("strata_ring", js=anew(_TEXT))
 
 
 def draw(plot_key: str, at: Sequence[float] | np.ndarray | None) -> None:

@@ -85,13 +85,13 @@ export default function ({ data, parentElement }) {
   if (main) watch.observe(main, { childList: true, subtree: true });
   count();
   // A button for a file is disabled while the file is made, and Streamlit says no more than that.
-  const made = find(".made"), waiting = new Map();
-  let gone = 0;
+  const made = find(".made"), kept = (parentElement.kept ??= { waiting: new Map(), gone: 0 });
+  const { waiting } = kept; // a file may be ready after the page is drawn anew
   const tell = (text, stays) => {
     made.textContent = text;
     made.hidden = false;
-    clearTimeout(gone);
-    if (!stays) gone = setTimeout(() => { made.hidden = true; }, 6000);
+    clearTimeout(kept.gone);
+    if (!stays) kept.gone = setTimeout(() => { made.hidden = true; }, 6000);
   };
   const FILE = '[data-testid="stDownloadButton"]';
   const asked = (event) => {
@@ -134,8 +134,8 @@ export default function ({ data, parentElement }) {
     window.removeEventListener("popstate", closeAll);
     document.removeEventListener("click", asked, true);
     watch.disconnect();
+    settled(files.takeRecords());
     files.disconnect();
-    clearTimeout(gone);
     clearTimeout(waits);
   };
 }

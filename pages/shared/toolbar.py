@@ -16,6 +16,7 @@ from streamlit.components.v2 import component
 from hvae_core.common.words import listed
 from hvae_core.data.worlds import OWN
 from pages.shared import links, report, selection, shown, ui, uploads
+from pages.shared.anew import anew
 from pages.shared.state import Context, colors
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ _mount = component(
     '<input readonly aria-label="The link of this view"><p role="status"></p></div>'
     '<div class="box made" role="status" hidden></div>',
     css=(_HERE / "toolbar.css").read_text("utf-8"),
-    js=(_HERE / "toolbar.js").read_text("utf-8"),
+    js=anew((_HERE / "toolbar.js").read_text("utf-8")),
 )
 PLACE = "toolbar"
 _STYLE = """<style>

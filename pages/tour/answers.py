@@ -87,7 +87,7 @@ def kept(step: Step, ctx: Context) -> Answer:
 
 
 def loses(step: Step, ctx: Context) -> Answer:
-    """Whether images of the model's kind or outsiders lose more nats at the chosen k."""
+    """Whether images of the model's kind or outsiders lose more nats at the step's own k."""
     state = st.session_state
     names = state.get(f"r_rows_{ctx.world.key}") or image_names.first(ctx)
     named = _images(ctx, names)
@@ -99,7 +99,7 @@ def loses(step: Step, ctx: Context) -> Answer:
         temperature=float(state.get("r_temp", 1.0)),
         seed=ctx.seed + SEED_STEP * int(state.get("r_draw") or 0),
     )
-    k = min(int(state.get("r_k", 1)), ctx.a.n_levels - 1)
+    k = min(int(step.controls["r_k"]), ctx.a.n_levels - 1)
     groups = group_losses(rebuilt.nll, named.titles, named.outs, k=k)
     sides = [[group for group in groups if group.out is out] for out in (False, True)]
     if not all(sides):

@@ -141,6 +141,20 @@ def test_a_lasso_shows_its_images_and_feeds_reconstructions(server: str, tab: An
     tab.keyboard.press("Escape")
     tab.locator("img[alt^='Images and their']").first.wait_for()
     assert_well(tab)
+    # A chart has one ring, that of the image of now.
+    tab.goto(f"{server}/latents?world=Glyphs&l_count=50")
+    ring = tab.locator(".strata-ring")
+    ring.wait_for(state="attached")
+    stood = ring.get_attribute("style")
+    tab.keyboard.press("n")
+    tab.wait_for_function(
+        """stood => [...document.querySelectorAll(".strata-ring")]
+            .some((one) => one.style.cssText !== stood)""",
+        arg=stood,
+    )
+    settled(tab)
+    assert ring.count() == 1
+    assert_well(tab)
 
 
 def test_a_dropped_checkpoint_is_there_and_a_bad_file_gets_a_sentence(
