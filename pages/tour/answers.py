@@ -99,7 +99,7 @@ def loses(step: Step, ctx: Context) -> Answer:
         temperature=float(state.get("r_temp", 1.0)),
         seed=ctx.seed + SEED_STEP * int(state.get("r_draw") or 0),
     )
-    k = min(int(step.controls["r_k"]), ctx.a.n_levels - 1)
+    k = min(int(str(step.controls["r_k"])), ctx.a.n_levels - 1)
     groups = group_losses(rebuilt.nll, named.titles, named.outs, k=k)
     sides = [[group for group in groups if group.out is out] for out in (False, True)]
     if not all(sides):
