@@ -261,8 +261,7 @@ def chart(
 ) -> Any:
     """Draw a figure; its mode bar saves it as SVG under ``name``, and below it is what makes it.
 
-    One that ``follows`` shows what the finding above it says (``panel.said``). ``width``: pixels of
-    its place in a window of 1280, by which its legend is given room (``room.py``).
+    One that ``follows`` shows what the finding above says. ``width``: pixels in a window of 1280.
     """
     panel.shown(name, alt, figure, code, follows=follows)
     seen = larger(figure, taller=not touring()) if presented() else figure

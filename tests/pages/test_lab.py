@@ -100,6 +100,13 @@ def test_a_link_starts_a_preset_and_the_title_says_what_died(
     assert runs.find("a") != run
 
 
+def test_the_title_has_the_figures_at_the_ends_of_the_lines() -> None:
+    kl = np.array([[2.0, 0.5], [1.0, 0.3]])
+    frame = SimpleNamespace(kl=kl, now=kl.mean(0), about={"names": ["z1", "z2"], "counted": "step"})
+    run: Any = SimpleNamespace(frame=frame, step=40, active=False)
+    assert words_of.claim(run) == "At step 40 every layer speaks: z1 1.00, z2 0.300 nats"
+
+
 def test_the_next_visitor_sees_the_first_picture_of_the_same_network_at_once(
     table: Table, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -81,6 +81,15 @@ def test_a_step_is_answered_by_the_figures_shown_and_left(start: Start) -> None:
     assert any("steps 1 to 9" in one.value for one in app.warning)
 
 
+def test_the_answer_of_step_three_is_of_its_own_k_wherever_the_slider_stands(start: Start) -> None:
+    app = alive(start("reconstructions", tour="3", world="Glyphs"))
+    app = alive(app.slider("r_k").set_value(0).run())
+    app = alive(app.radio("tour_answer_3").set_value(steps.steps()[2].choices[1]).run())
+    (told,) = [one.value for one in (*app.success, *app.info) if "At k" in one.value]
+    k = min(2, app.session_state["context"].a.n_levels - 1)
+    assert k > 0 and f"At k = {k}" in told.replace("\\", "")
+
+
 def test_a_question_that_cannot_be_answered_says_why_and_frees_the_title(start: Start) -> None:
     app = alive(start("ood", tour="5", world="FashionMNIST"))
     choice = steps.steps()[4].choices[0]
